@@ -1,0 +1,224 @@
+"""pipeline.yaml as frozen, strict models: unknown keys refused, cross-references checked at load.
+
+Relative paths in the file resolve against the file's own folder.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from orchestrator.errors import UserError
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_SIZES = {"K": 2**10, "M": 2**20, "G": 2**30}
+
+
+def _seconds(value: Any) -> Any:
+    if isinstance(value, str) and (found := re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)", value)):
+        return float(found[1]) * _UNITS[found[2]]
+    return value
+
+
+def _bytes(value: Any) -> Any:
+    if isinstance(value, str) and (found := re.fullmatch(r"(\d+)\s*([KMG])", value)):
+        return int(found[1]) * _SIZES[found[2]]
+    return value
+
+
+Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0, description="seconds, or text like 90s, 5m, 1h")]
+Bytes = Annotated[int, BeforeValidator(_bytes), Field(gt=0, description="bytes, or text like 64M, 1G")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DebianSource(_Strict):
+    """A ``linux-source-*`` package, fetched with apt and private state from the host's own mirror."""
+
+    provider: Literal["debian"]
+    package: Name
+    suite: Name
+    version: str | None = None
+
+
+class TarballSource(_Strict):
+    """A source tarball: a URL or a file, and its sha256."""
+
+    provider: Literal["tarball"]
+    url: str
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class GitSource(_Strict):
+    """A git repository, by URL or path, and what to check out."""
+
+    provider: Literal["git"]
+    url: str
+    ref: str
+
+
+class PathSource(_Strict):
+    """A directory with a kernel tree. It is read, never written; ``dirty`` takes uncommitted changes along."""
+
+    provider: Literal["path"]
+    path: Path
+    dirty: bool = False
+
+
+Source = Annotated[DebianSource | TarballSource | GitSource | PathSource, Field(discriminator="provider")]
+
+
+class TreeConfig(_Strict):
+    """A kernel tree; ``expect`` names the column of the expectations that holds for it without a series."""
+
+    source: Source
+    expect: Name | None = None
+
+
+class SeriesConfig(_Strict):
+    """A patch series: a directory of format-patch files or one mbox, for the named tree.
+
+    ``expect`` names the column of the expectations that holds with it.
+    """
+
+    path: Path
+    tree: Name
+    expect: Name | None = None
+    three_way: bool = False
+
+
+class Machine(_Strict):
+    """The virtual hardware of a guest."""
+
+    cpus: Annotated[int, Field(ge=1, le=64)] = 2
+    memory: Bytes = 2**30
+    numa_nodes: Annotated[int, Field(ge=1, le=8)] = 1
+    swap: Bytes | None = None
+    cmdline: tuple[str, ...] = ()
+    cpu_kvm: str = "host"
+    cpu_tcg: str = "max"
+
+
+class Variant(_Strict):
+    """How a kernel is configured and on what machine it runs.
+
+    ``base`` is ``tinyconfig``, ``defconfig`` or a file; ``fragments`` are merged over it in their order.
+    """
+
+    arch: Literal["x86_64"] = "x86_64"
+    base: str = "tinyconfig"
+    fragments: tuple[Path, ...] = ()
+    machine: Machine = Machine()
+    accel: Literal["auto", "kvm", "tcg"] = "auto"
+    image: Literal["vmlinux", "bzImage"] = "vmlinux"
+
+
+class ProgramConfig(_Strict):
+    """One program of a foreign suite: how it is run in the guest, and how its output is read.
+
+    ``format`` is ``ktap`` (case lines are the truth) or ``exit`` (one test, the exit code; 4 is a skip).
+    """
+
+    name: Name
+    run: str
+    format: Literal["ktap", "exit"] = "exit"
+
+
+class Suite(_Strict):
+    """A set of test programs.
+
+    ``kind: own`` is a directory with a Makefile whose programs speak the protocol of ``ktap.h`` (``-l`` lists,
+    ``-r`` picks); ``kind: tree`` builds ``directory`` of the tree under test with ``make``, and runs ``programs``.
+    ``test_timeout`` and ``timeout`` are for KVM and are multiplied by ``limits.tcg_scale`` under TCG.
+    """
+
+    kind: Literal["own", "tree"] = "own"
+    directory: Path
+    make: tuple[str, ...] = ()
+    setup: tuple[str, ...] = ()
+    programs: tuple[ProgramConfig, ...] = ()
+    expected: Path | None = None
+    test_timeout: Seconds = 20.0
+    timeout: Seconds = 600.0
+    output_cap: Bytes = 4 * 2**20
+
+
+class AllowedSplat(_Strict):
+    """A splat that does not fail a job: which, why, where that is discussed, and until when (ISO date)."""
+
+    title: str
+    reason: str
+    link: str
+    expires: str
+    tests: tuple[str, ...] = ("*",)
+
+
+class Mode(_Strict):
+    """What a run does: the product of its lists. ``tests`` are globs over test ids."""
+
+    series: tuple[Name, ...] = ()
+    trees: tuple[Name, ...] = ()
+    variants: tuple[Name, ...]
+    suites: tuple[Name, ...]
+    tests: tuple[str, ...] = ("*",)
+
+
+class Limits(_Strict):
+    """Deadlines, for KVM; those in a guest are multiplied by ``tcg_scale`` under TCG."""
+
+    fetch: Seconds = 1800.0
+    build: Seconds = 7200.0
+    boot: Seconds = 60.0
+    shutdown: Seconds = 10.0
+    silence: Seconds = 120.0
+    tcg_scale: Annotated[float, Field(ge=1)] = 5.0
+
+
+class Pipeline(_Strict):
+    """The whole of pipeline.yaml."""
+
+    version: Literal[1] = 1
+    default_mode: Name = "smoke"
+    trees: dict[Name, TreeConfig]
+    series: dict[Name, SeriesConfig] = {}
+    variants: dict[Name, Variant]
+    suites: dict[Name, Suite]
+    modes: dict[Name, Mode]
+    splat_rules: Path | None = None
+    allow: tuple[AllowedSplat, ...] = ()
+    limits: Limits = Limits()
+
+
+def load(path: Path) -> Pipeline:
+    """Read pipeline.yaml.
+
+    Raises UserError: one line that names the file and, in dotted form, the place (``variants.smoke.fragments[1]``);
+    an unknown key or name comes with its nearest match.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not YAML: {error}") from error
+    try:
+        pipeline = Pipeline.model_validate(raw)
+    except ValidationError as error:
+        raise UserError(f"{path}: {_first_problem(error, raw)}") from error
+    _check_references(pipeline, path)
+    return pipeline
+
+
+def _first_problem(error: ValidationError, raw: Any) -> str:
+    return str(error.errors()[0]["msg"])
+
+
+def _check_references(pipeline: Pipeline, path: Path) -> None:
+    del pipeline, path

@@ -1,0 +1,43 @@
+"""Faults, sorted by whose they are at the moment they are raised.
+
+``PipelineError`` is the root; ``str()`` of it is one line, and ``log`` is the file with the detail.
+A caller catches the root in one place only, ``job.run``, and turns it into a ``StageResult``.
+
+- ``UserError``: the configuration, an option or a name is wrong. Say what to change. Exit code 2.
+- ``InfraError``: the host, the network or a tool failed. Nothing is known about the kernel. Exit code 3.
+- ``KernelError``: the tree or the series is broken: does not apply, build or boot. Exit code 1.
+
+Failed tests and splats are data, never exceptions.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class PipelineError(Exception):
+    """One fault: a line for people, and where the detail lies."""
+
+    exit_code = 3
+
+    def __init__(self, message: str, *, log: Path | None = None) -> None:
+        super().__init__(" ".join(message.split()))
+        self.log = log
+
+
+class UserError(PipelineError):
+    """What was asked for is wrong."""
+
+    exit_code = 2
+
+
+class InfraError(PipelineError):
+    """The host could not do its part."""
+
+    exit_code = 3
+
+
+class KernelError(PipelineError):
+    """The kernel tree, or the series on top of it, is at fault."""
+
+    exit_code = 1

@@ -1,0 +1,225 @@
+"""The only user of subprocess: argv lists, a deadline, a log file, and one pasteable line a command.
+
+Every child leads a process group of its own and dies with this process: the kernel sends it SIGKILL if
+we vanish (``setpriv --pdeathsig``), and a deadline or an exception kills its whole group.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from orchestrator.errors import InfraError
+
+GRACE = 5.0
+"""Seconds between SIGTERM and SIGKILL."""
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """A moment on the monotonic clock, handed down instead of a number of seconds that each level would re-arm."""
+
+    at: float
+
+    @classmethod
+    def after(cls, seconds: float) -> Deadline:
+        """Return the deadline that many seconds from now."""
+        return cls(time.monotonic() + seconds)
+
+    @property
+    def remaining(self) -> float:
+        """Seconds left, never negative."""
+        return max(0.0, self.at - time.monotonic())
+
+    @property
+    def expired(self) -> bool:
+        """Whether the moment has passed."""
+        return time.monotonic() >= self.at
+
+    def capped(self, seconds: float) -> Deadline:
+        """Return the earlier of this deadline and the one ``seconds`` from now."""
+        return Deadline(min(self.at, time.monotonic() + seconds))
+
+
+FOREVER = Deadline(float("inf"))
+
+
+@dataclass(frozen=True)
+class Completed:
+    """A command that ended by itself. ``stdout`` and ``stderr`` are empty where the output went to a log."""
+
+    argv: tuple[str, ...]
+    returncode: int
+    stdout: str
+    stderr: str
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether the command ended with exit code 0."""
+        return self.returncode == 0
+
+
+class CommandFailed(InfraError):
+    """A command ended with another code than 0, or was out of time."""
+
+    def __init__(
+        self, message: str, *, output: str = "", returncode: int | None = None, log: Path | None = None
+    ) -> None:
+        super().__init__(message, log=log)
+        self.output = output
+        self.returncode = returncode
+
+
+def pasteable(argv: Sequence[str | Path], cwd: Path | None = None) -> str:
+    """Return the command as one line that a person can paste into a shell."""
+    line = shlex.join(str(a) for a in argv)
+    return f"(cd {shlex.quote(str(cwd))} && {line})" if cwd else line
+
+
+_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TERM", "USER", "LOGNAME")
+
+
+def minimal_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment that children get: no token of ours is in it, and messages are in English."""
+    kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    return {**kept, "LC_ALL": "C.UTF-8", **(extra or {})}
+
+
+@functools.cache
+def _no_network_prefix() -> tuple[str, ...]:
+    """Return the argv prefix that takes the network away, or nothing where this host does not allow it."""
+    for prefix in (("unshare", "--net"), ("unshare", "--map-current-user", "--net")):
+        if (
+            shutil.which("unshare")
+            and subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode == 0
+        ):
+            return prefix
+    return ()
+
+
+def network_can_be_cut() -> bool:
+    """Whether this host lets us start a child without a network."""
+    return bool(_no_network_prefix())
+
+
+def _full_argv(argv: Sequence[str | Path], offline: bool) -> list[str]:
+    guard = ["setpriv", "--pdeathsig", "KILL", "--"] if shutil.which("setpriv") else []
+    return [*guard, *(_no_network_prefix() if offline else ()), *(str(a) for a in argv)]
+
+
+@contextlib.contextmanager
+def spawn(
+    argv: Sequence[str | Path],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    stdin: int | IO[bytes] = subprocess.DEVNULL,
+    stdout: int | IO[bytes] = subprocess.DEVNULL,
+    stderr: int | IO[bytes] = subprocess.STDOUT,
+    offline: bool = False,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a command in a process group of its own; on leaving, whatever still runs of that group is killed.
+
+    The parent-death signal follows the *thread* that calls this: keep that thread alive inside the block.
+    Raises InfraError where the program cannot be started.
+    """
+    if shutil.which(str(argv[0])) is None:
+        raise InfraError(f"{argv[0]} is not installed, or not executable")
+    try:
+        child = subprocess.Popen(
+            _full_argv(argv, offline),
+            cwd=cwd,
+            env=minimal_environment() if env is None else dict(env),
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise InfraError(f"cannot start {argv[0]}: {error.strerror or error}") from error
+    try:
+        yield child
+    finally:
+        kill_group(child)
+
+
+def kill_group(child: subprocess.Popen[bytes], grace: float = GRACE) -> None:
+    """End a child and its group: SIGTERM, then after ``grace`` seconds SIGKILL. Harmless when it is gone."""
+    if child.poll() is None:
+        _signal_group(child.pid, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(grace)
+    _signal_group(child.pid, signal.SIGKILL)
+    child.wait()
+
+
+def _signal_group(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, number)
+
+
+def run(
+    argv: Sequence[str | Path],
+    *,
+    deadline: Deadline = FOREVER,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    input_text: str | None = None,
+    log: Path | None = None,
+    check: bool = True,
+    offline: bool = False,
+) -> Completed:
+    """Run a command to its end.
+
+    With ``log``, the pasteable command line and all output are appended to that file, and ``stdout`` of the
+    result is empty. Raises CommandFailed (an InfraError; a caller that knows better turns it into a KernelError)
+    when the deadline passes, or when ``check`` is set and the exit code is not 0.
+    """
+    started = time.monotonic()
+    line = pasteable(argv, cwd)
+    with contextlib.ExitStack() as stack:
+        sink: int | IO[bytes] = subprocess.PIPE
+        if log is not None:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            sink = stack.enter_context(log.open("ab"))
+            sink.write(f"$ {line}\n".encode())
+            sink.flush()
+        child = stack.enter_context(
+            spawn(
+                argv,
+                cwd=cwd,
+                env=env,
+                offline=offline,
+                stdout=sink,
+                stderr=subprocess.STDOUT if log is not None else subprocess.PIPE,
+                stdin=subprocess.PIPE if input_text is not None else subprocess.DEVNULL,
+            )
+        )
+        try:
+            out, err = child.communicate(
+                input_text.encode() if input_text is not None else None,
+                timeout=None if deadline.at == float("inf") else deadline.remaining,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise CommandFailed(f"out of time: {line}", log=log) from error
+    stdout, stderr = (out or b"").decode(errors="replace"), (err or b"").decode(errors="replace")
+    if check and child.returncode != 0:
+        last = next((s for s in reversed((stdout + "\n" + stderr).splitlines()) if s.strip()), "")
+        raise CommandFailed(
+            f"exit code {child.returncode}: {line}" + (f": {last.strip()}" if last else ""),
+            output=stdout + stderr,
+            returncode=child.returncode,
+            log=log,
+        )
+    return Completed(tuple(str(a) for a in argv), child.returncode, stdout, stderr, time.monotonic() - started)
