@@ -1,7 +1,4 @@
-"""pipeline.yaml as frozen, strict models: unknown keys refused, cross-references checked at load.
-
-Relative paths in the file resolve against the file's own folder.
-"""
+"""What pipeline.yaml may say, as frozen, strict models. ``configfile`` reads the file into them."""
 
 from __future__ import annotations
 
@@ -9,10 +6,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-
-from orchestrator.errors import UserError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _SIZES = {"K": 2**10, "M": 2**20, "G": 2**30}
@@ -194,31 +188,3 @@ class Pipeline(_Strict):
     splat_rules: Path | None = None
     allow: tuple[AllowedSplat, ...] = ()
     limits: Limits = Limits()
-
-
-def load(path: Path) -> Pipeline:
-    """Read pipeline.yaml.
-
-    Raises UserError: one line that names the file and, in dotted form, the place (``variants.smoke.fragments[1]``);
-    an unknown key or name comes with its nearest match.
-    """
-    try:
-        raw = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not YAML: {error}") from error
-    try:
-        pipeline = Pipeline.model_validate(raw)
-    except ValidationError as error:
-        raise UserError(f"{path}: {_first_problem(error, raw)}") from error
-    _check_references(pipeline, path)
-    return pipeline
-
-
-def _first_problem(error: ValidationError, raw: Any) -> str:
-    return str(error.errors()[0]["msg"])
-
-
-def _check_references(pipeline: Pipeline, path: Path) -> None:
-    del pipeline, path

@@ -1,0 +1,186 @@
+"""pipeline.yaml → Pipeline: strict, with the place of every fault, and relative paths resolved against the file."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from orchestrator import config
+from orchestrator.config import Pipeline
+from orchestrator.errors import UserError
+
+
+def load(path: Path) -> Pipeline:
+    """Read pipeline.yaml.
+
+    Raises UserError: one line that names the file and, in dotted form, the place (``variants.smoke.fragments[1]``);
+    an unknown key or name comes with its nearest match.
+    """
+    try:
+        raw = yaml.load(path.read_text(), Loader=_NoDuplicates)
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not YAML: {error}") from error
+    if not isinstance(raw, dict):
+        raise UserError(f"{path}: empty, or not a mapping")
+    try:
+        pipeline = Pipeline.model_validate(raw)
+    except ValidationError as error:
+        raise UserError(f"{path}: {_first_problem(error)}") from error
+    try:
+        _check_names(pipeline)
+        return _resolve_paths(pipeline, path.absolute().parent)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+
+
+def schema() -> str:
+    """Return the JSON schema of pipeline.yaml, for editors."""
+    return json.dumps(Pipeline.model_json_schema(), indent=2, sort_keys=True) + "\n"
+
+
+class _NoDuplicates(yaml.SafeLoader):
+    """Refuses a key that stands twice in one mapping; plain YAML keeps the last in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def _dotted(place: Iterable[str | int]) -> str:
+    text = ""
+    for part in place:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def _first_problem(error: ValidationError) -> str:
+    """Return the first fault in words; unknown keys come first, for a typo often causes the others."""
+    problems = sorted(error.errors(), key=lambda p: p["type"] != "extra_forbidden")
+    problem = problems[0]
+    place = _dotted(_without_tags(problem["loc"]))
+    if problem["type"] == "extra_forbidden":
+        key = str(problem["loc"][-1])
+        return f"{place}: unknown key{_hint(key, _known_keys(problem['loc'][:-1]))}"
+    if problem["type"] == "missing":
+        return f"{place}: missing"
+    return f"{place}: {problem['msg']} (got {problem['input']!r})"
+
+
+_PROVIDERS = ("debian", "tarball", "git", "path")
+
+
+def _without_tags(place: tuple[str | int, ...]) -> list[str | int]:
+    """Drop the provider that pydantic puts into the place of a fault in a tagged union."""
+    return [part for k, part in enumerate(place) if not (part in _PROVIDERS and k and place[k - 1] == "source")]
+
+
+def _known_keys(place: tuple[str | int, ...]) -> list[str]:
+    """Return the keys that the model at this place knows."""
+    model: type[BaseModel] = Pipeline
+    for part in place:
+        model = _PLACES.get((model, part)) or _PLACES.get((model, None)) or model
+    return list(model.model_fields)
+
+
+_PLACES: dict[tuple[type[BaseModel], str | int | None], type[BaseModel]] = {
+    (Pipeline, "trees"): config.TreeConfig,
+    (Pipeline, "series"): config.SeriesConfig,
+    (Pipeline, "variants"): config.Variant,
+    (Pipeline, "suites"): config.Suite,
+    (Pipeline, "modes"): config.Mode,
+    (Pipeline, "allow"): config.AllowedSplat,
+    (Pipeline, "limits"): config.Limits,
+    (config.Variant, "machine"): config.Machine,
+    (config.Suite, "programs"): config.ProgramConfig,
+    (config.TreeConfig, "debian"): config.DebianSource,
+    (config.TreeConfig, "tarball"): config.TarballSource,
+    (config.TreeConfig, "git"): config.GitSource,
+    (config.TreeConfig, "path"): config.PathSource,
+}
+
+
+def _hint(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, sorted(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(sorted(known)) or 'none'}"
+
+
+def check_name(name: str, known: Mapping[str, Any], place: str) -> None:
+    """Raise UserError with a near-match hint unless ``name`` is a key of ``known``."""
+    if name not in known:
+        _refuse_name(name, known, place)
+
+
+def _refuse_name(name: str, known: Iterable[str], place: str) -> NoReturn:
+    raise UserError(f"{place}: unknown name {name!r}{_hint(name, known)}")
+
+
+def _check_names(pipeline: Pipeline) -> None:
+    check_name(pipeline.default_mode, pipeline.modes, "default_mode")
+    for name, series in pipeline.series.items():
+        check_name(series.tree, pipeline.trees, f"series.{name}.tree")
+    for name, mode in pipeline.modes.items():
+        for field in ("series", "trees", "variants", "suites"):
+            for k, item in enumerate(getattr(mode, field)):
+                check_name(item, getattr(pipeline, field), f"modes.{name}.{field}[{k}]")
+        if not mode.series and not mode.trees:
+            raise UserError(f"modes.{name}: names neither series nor trees, so nothing would run")
+    for name, suite in pipeline.suites.items():
+        if suite.kind == "tree" and not suite.programs:
+            raise UserError(f"suites.{name}.programs: a suite from the tree under test names its programs")
+
+
+def _resolve_paths(pipeline: Pipeline, folder: Path) -> Pipeline:
+    """Return the pipeline with absolute paths; whatever it names must exist."""
+
+    def resolved(path: Path, place: str) -> Path:
+        full = folder / path.expanduser()
+        if not full.exists():
+            raise UserError(f"{place}: no such file or folder: {path}")
+        return full
+
+    def tree(name: str, value: config.TreeConfig) -> config.TreeConfig:
+        source = value.source
+        if isinstance(source, config.PathSource):
+            full = resolved(source.path, f"trees.{name}.source.path")
+            return value.model_copy(update={"source": source.model_copy(update={"path": full})})
+        return value
+
+    def variant(name: str, value: config.Variant) -> config.Variant:
+        place = f"variants.{name}.fragments"
+        fragments = tuple(resolved(f, f"{place}[{k}]") for k, f in enumerate(value.fragments))
+        base = value.base
+        if base not in ("tinyconfig", "defconfig"):
+            base = str(resolved(Path(base), f"variants.{name}.base"))
+        return value.model_copy(update={"fragments": fragments, "base": base})
+
+    def suite(name: str, value: config.Suite) -> config.Suite:
+        expected = value.expected and resolved(value.expected, f"suites.{name}.expected")
+        own = value.kind == "own"
+        directory = resolved(value.directory, f"suites.{name}.directory") if own else value.directory
+        return value.model_copy(update={"expected": expected, "directory": directory})
+
+    return pipeline.model_copy(
+        update={
+            "trees": {n: tree(n, v) for n, v in pipeline.trees.items()},
+            "series": {
+                n: v.model_copy(update={"path": resolved(v.path, f"series.{n}.path")})
+                for n, v in pipeline.series.items()
+            },
+            "variants": {n: variant(n, v) for n, v in pipeline.variants.items()},
+            "suites": {n: suite(n, v) for n, v in pipeline.suites.items()},
+            "splat_rules": pipeline.splat_rules and resolved(pipeline.splat_rules, "splat_rules"),
+        }
+    )
