@@ -1,0 +1,138 @@
+"""What a person sees: progress while a run works, and the table at its end."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+from rich.table import Table
+
+from orchestrator.model import JobResult, RunResult, SeriesResult, Status, Transition, Verdict
+
+_COLOURS = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.SKIP: "yellow", Verdict.INFRA: "magenta"}
+_QUIET_STEP = 30.0
+"""Seconds between two lines of one figure where the output is not a terminal."""
+
+
+class Terminal:
+    """Progress on a terminal as bars; elsewhere as lines, at most one each half minute for one figure."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._bars = Bars(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._tasks: dict[str, TaskID] = {}
+        self._said: dict[str, float] = {}
+
+    def __enter__(self) -> Terminal:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+
+    def note(self, text: str) -> None:
+        """Print one line that stays, with the time of day."""
+        self.console.print(f"[dim]{time.strftime('%H:%M:%S')}[/dim]", text, highlight=False, soft_wrap=True)
+
+    def advance(self, what: str, done: float, total: float | None) -> None:
+        """Move the bar of ``what``; its end removes it."""
+        if not self.console.is_terminal:
+            self._say(what, done, total)
+            return
+        if what not in self._tasks:
+            self._tasks[what] = self._bars.add_task(what, total=total)
+        self._bars.update(self._tasks[what], completed=done, total=total)
+        if total is not None and done >= total:
+            self._bars.remove_task(self._tasks.pop(what))
+
+    def _say(self, what: str, done: float, total: float | None) -> None:
+        now = time.monotonic()
+        if now - self._said.get(what, now - _QUIET_STEP / 2) >= _QUIET_STEP:
+            self.note(f"{what}: {done:.0f}" + (f" of {total:.0f}" if total else ""))
+            self._said[what] = now
+        self._said.setdefault(what, now)
+
+
+def show(run: RunResult, console: Console, *, every_test: bool) -> None:
+    """Print the outcome of a run: one table a series, a line a job, the verdict last.
+
+    Without ``every_test``, transitions that are as expected and unchanged are counted, not listed.
+    """
+    for series in run.series:
+        _show_series(series, console, every_test)
+    paired = {job.job for series in run.series for job in (series.base, series.patched)}
+    for job in run.jobs:
+        if job.job not in paired:
+            _show_job(job, console)
+    console.print()
+    for note in run.notes:
+        console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"results   {run.directory}", highlight=False, soft_wrap=True)
+    console.print(f"junit     {run.directory / 'junit.xml'}", highlight=False, soft_wrap=True)
+    console.print(f"summary   {run.directory / 'summary.md'}", highlight=False, soft_wrap=True)
+    console.print(
+        f"verdict   {_coloured(run.verdict)}   (exit code {run.exit_code}, {run.seconds:.0f} s)", highlight=False
+    )
+
+
+def _coloured(verdict: Verdict) -> str:
+    return f"[bold {_COLOURS[verdict]}]{verdict.name}[/]"
+
+
+def _show_series(series: SeriesResult, console: Console, every_test: bool) -> None:
+    shown = [t for t in series.transitions if every_test or _worth_a_row(t)]
+    table = Table(
+        title=f"{series.series} on {series.tree}, variant {series.variant}", title_justify="left", header_style="bold"
+    )
+    for name in ("test", "base", "patched", "transition", "verdict", "note"):
+        table.add_column(name, overflow="fold")
+    for item in sorted(shown, key=lambda t: (t.verdict is Verdict.PASS, t.test)):
+        verdict = _coloured(item.verdict)
+        table.add_row(item.test, item.base.value, item.patched.value, item.words, verdict, item.note)
+    if shown:
+        console.print(table)
+    hidden = len(series.transitions) - len(shown)
+    if hidden:
+        console.print(f"{hidden} tests unchanged and as expected", highlight=False)
+    for side in (series.base, series.patched):
+        _show_job(side, console)
+    for splat in series.new_splats:
+        console.print(f"[red]new splat[/red] {splat.title} (during {splat.test or 'no test'})", highlight=False)
+    for warning in series.new_warnings:
+        console.print(f"new warning {warning.where}: {warning.text}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"series    {_coloured(series.verdict)}   {series.reason}", highlight=False, soft_wrap=True)
+
+
+def _worth_a_row(item: Transition) -> bool:
+    return item.verdict is not Verdict.PASS or item.base.word != item.patched.word or item.patched is not Status.PASS
+
+
+def _show_job(job: JobResult, console: Console) -> None:
+    accel = job.identity.accel if job.identity else "no guest"
+    tests = [t for suite in job.suites for t in suite.tests]
+    counts = ", ".join(f"{n} {s.value}" for s in Status if (n := sum(t.status is s for t in tests)))
+    line = (
+        f"{job.side.value:8}  {_coloured(job.verdict)}   {job.reason or counts}  ({accel}; {counts or 'no test ran'})"
+    )
+    console.print(line, highlight=False, soft_wrap=True)
+    for stage in job.stages:
+        if stage.verdict is not Verdict.PASS:
+            console.print(
+                f"          {stage.stage.value}: {stage.message}", markup=False, highlight=False, soft_wrap=True
+            )
+            if stage.log:
+                console.print(f"          log: {stage.log}", markup=False, highlight=False, soft_wrap=True)
