@@ -24,6 +24,9 @@ from orchestrator.errors import InfraError
 GRACE = 5.0
 """Seconds between SIGTERM and SIGKILL."""
 
+PIPE = subprocess.PIPE
+"""For ``spawn``: connect this end to us."""
+
 
 @dataclass(frozen=True)
 class Deadline:

@@ -1,0 +1,189 @@
+"""The ``debian`` provider: a ``linux-source-*`` package, fetched by apt with a state of its own.
+
+apt finds the package, checks the signatures and fetches it, from the mirror that the host's own configuration
+names. Nothing of the host's apt is written, and no root is needed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import platform
+import re
+import tarfile
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from orchestrator import process
+from orchestrator.cache import Cache, digest, new_directory, write_atomic
+from orchestrator.config import DebianSource
+from orchestrator.errors import InfraError, UserError
+from orchestrator.model import Tree
+from orchestrator.process import Deadline
+from orchestrator.progress import Progress
+from orchestrator.source import archive, mirror, network, repository
+
+HOST_CONFIGURATION = Path("/etc/apt")
+_SETTINGS = """\
+Dir::Etc::Main "/dev/null";
+Dir::Etc::Parts "/dev/null";
+Dir::Etc::Preferences "/dev/null";
+Dir::Etc::PreferencesParts "/dev/null";
+Dir::Etc::SourceList "{root}/mirror.sources";
+Dir::Etc::SourceParts "/dev/null";
+Dir::State "{root}/state";
+Dir::State::Lists "{root}/lists";
+Dir::State::Status "{root}/status";
+Dir::Cache "{root}/cache";
+Acquire::Languages "none";
+Acquire::AllowInsecureRepositories "false";
+Acquire::AllowWeakRepositories "false";
+Acquire::AllowDowngradeToInsecureRepositories "false";
+APT::Get::AllowUnauthenticated "false";
+APT::Sandbox::User "root";
+"""
+"""What our apt is told. The host's hooks are not taken over: they would act on the host."""
+
+
+@dataclass(frozen=True)
+class _Apt:
+    """An apt whose whole state lies in ``root``."""
+
+    root: Path
+    deadline: Deadline
+
+    def run(self, *argv: str, cwd: Path | None = None) -> str:
+        env = process.minimal_environment({"APT_CONFIG": str(self.root / "apt.conf"), **network.environment()})
+        return process.run(list(argv), cwd=cwd, env=env, deadline=self.deadline).stdout
+
+
+def fetch(
+    source: DebianSource,
+    name: str,
+    cache: Cache,
+    progress: Progress,
+    deadline: Deadline,
+    *,
+    etc: Path = HOST_CONFIGURATION,
+) -> Tree:
+    """Return the package's tree as one commit, whose id is the same on every machine.
+
+    A pinned version that is in the cache costs no network. Raises UserError where the version is gone (it names
+    those that are there) or the host names no mirror, InfraError where apt fails or a signature is bad.
+    """
+    with cache.lock(f"source-{source.package}", progress):
+        if source.version and (found := _imported(source, source.version, cache)):
+            return _tree(source, source.version, found)
+        with _apt(source, cache, etc, deadline) as apt:
+            version = _version(apt, source)
+            found = _imported(source, version, cache) or _import(apt, source, version, cache, progress)
+        return _tree(source, version, found)
+
+
+def _place(source: DebianSource, version: str, cache: Cache) -> Path:
+    key = digest("debian", source.package, source.suite, version)[:16]
+    return cache.path("sources", f"{source.package}-{key}", "git")
+
+
+def _imported(source: DebianSource, version: str, cache: Cache) -> Path | None:
+    place = _place(source, version, cache)
+    return place if place.is_dir() else None
+
+
+def _tree(source: DebianSource, version: str, place: Path) -> Tree:
+    commit = repository.git(place, "rev-parse", "--verify", archive.BRANCH)
+    return repository.tree_at(place, commit, f"{source.package} {version}")
+
+
+@contextlib.contextmanager
+def _apt(source: DebianSource, cache: Cache, etc: Path, deadline: Deadline) -> Iterator[_Apt]:
+    """Give an apt that knows the one suite, and has fetched its lists."""
+    entry = mirror.choose(mirror.read(etc), source.suite, _codename())
+    root = cache.path("apt", digest(mirror.stanza(entry))[:16], "apt.conf").parent
+    for folder in ("state", "lists/partial", "cache/archives/partial", "download"):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+    write_atomic(root / "status", "")
+    write_atomic(root / "mirror.sources", mirror.stanza(entry))
+    apt = _Apt(root, deadline)
+    write_atomic(root / "apt.conf", _transport(deadline) + _SETTINGS.format(root=root))
+    try:
+        apt.run("apt-get", "update", "-q", "-o", "APT::Update::Error-Mode=any")
+    except process.CommandFailed as error:
+        raise InfraError(f"apt cannot read suite {source.suite}: {_reason(error.output)}") from error
+    yield apt
+
+
+def _transport(deadline: Deadline) -> str:
+    """Return how the host reaches its mirror (proxies, retries, date checks), as apt.conf text."""
+    dump = process.run(["apt-config", "dump"], deadline=deadline).stdout
+    lines = [line for line in dump.splitlines() if re.match(r"Acquire::(?!IndexTargets|Languages)\S+ ", line)]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _codename() -> str:
+    try:
+        return platform.freedesktop_os_release().get("VERSION_CODENAME", "stable")
+    except OSError:
+        return "stable"
+
+
+def _version(apt: _Apt, source: DebianSource) -> str:
+    """Return the pinned version, or the newest; madison sorts the newest first."""
+    listed = apt.run("apt-cache", "madison", source.package).splitlines()
+    versions = [fields[1].strip() for line in listed if len(fields := line.split("|")) == 3]
+    if not versions:
+        raise UserError(f"suite {source.suite} has no package {source.package}")
+    if source.version and source.version not in versions:
+        there = ", ".join(dict.fromkeys(versions))
+        raise UserError(f"{source.package} {source.version} is gone from suite {source.suite}; there are: {there}")
+    return source.version or versions[0]
+
+
+def _import(apt: _Apt, source: DebianSource, version: str, cache: Cache, progress: Progress) -> Path:
+    package = _download(apt, source, version, progress)
+    place = _place(source, version, cache)
+    repository.remove_scratch(place)
+    with new_directory(place) as scratch, _inner_tar(package, source.package) as stream:
+        archive.import_tar(stream, scratch, f"{source.package} {version}", progress=progress, deadline=apt.deadline)
+    package.unlink()
+    return place
+
+
+def _download(apt: _Apt, source: DebianSource, version: str, progress: Progress) -> Path:
+    """Fetch the package; apt goes on with what an earlier run left, and checks the sum that the suite signed."""
+    folder = apt.root / "download"
+    progress.note(f"downloading {source.package} {version}")
+    try:
+        apt.run("apt-get", "download", "-q", f"{source.package}={version}", cwd=folder)
+    except process.CommandFailed as error:
+        raise InfraError(f"apt cannot fetch {source.package} {version}: {_reason(error.output)}") from error
+    found = sorted(folder.glob(f"{source.package}_*.deb"))
+    if len(found) != 1:
+        raise InfraError(f"apt left {len(found)} files for {source.package} {version} in {folder}")
+    return found[0]
+
+
+def _reason(output: str) -> str:
+    lines = [line.strip() for line in output.splitlines() if re.match(r"\s*(E|W|Err):", line)]
+    return _first(lines) or "no message"
+
+
+def _first(lines: Sequence[str]) -> str:
+    return next((line for line in lines if line.startswith("W: GPG error")), lines[0] if lines else "")
+
+
+@contextlib.contextmanager
+def _inner_tar(package: Path, name: str) -> Iterator[IO[bytes]]:
+    """Give the packed source tarball inside the package as a stream."""
+    argv: list[str | Path] = ["dpkg-deb", "--fsys-tarfile", package]
+    with tempfile.TemporaryFile() as said, process.spawn(argv, stdout=process.PIPE, stderr=said) as child:
+        assert child.stdout is not None
+        with tarfile.open(fileobj=child.stdout, mode="r|") as outer:
+            wanted = re.compile(rf"(\./)?usr/src/{re.escape(name)}\.tar(\.\w+)?")
+            for member in outer:
+                if wanted.fullmatch(member.name) and (stream := outer.extractfile(member)):
+                    yield stream
+                    return
+    raise InfraError(f"{package.name} holds no /usr/src/{name}.tar")
