@@ -1,0 +1,34 @@
+"""Why git refused a patch, from its own words (pure): the file, the hunk, and the reason."""
+
+from __future__ import annotations
+
+import io
+import re
+
+from unidiff.patch import PatchSet
+
+_HUNK = re.compile(r"^error: patch failed: (?P<file>.+):(?P<line>\d+)$", re.M)
+_CONFLICT = re.compile(r"^CONFLICT .*$", re.M)
+_ERROR = re.compile(r"^(?:error|fatal): (?P<text>.+)$", re.M)
+
+
+def reason(said: str, diff: str) -> str:
+    """Return one line: ``mm/a.c, hunk 2 (line 40): patch does not apply``, or git's last complaint."""
+    if conflicts := _CONFLICT.findall(said):
+        return "; ".join(conflicts)
+    if found := _HUNK.search(said):
+        number, count = hunk_number(diff, found["file"], int(found["line"]))
+        more = len(_HUNK.findall(said)) - 1
+        others = f" ({more} more files are refused too)" if more else ""
+        return f"{found['file']}, hunk {number}/{count} (line {found['line']}) finds other text there{others}"
+    errors = [found["text"] for found in _ERROR.finditer(said)]
+    return errors[0] if errors else (said.strip().splitlines() or ["git gave no reason"])[-1]
+
+
+def hunk_number(diff: str, name: str, line: int) -> tuple[int, int]:
+    """Return which hunk of a file begins at that line of the old file, and how many it has; 0 where unknown."""
+    for file in PatchSet(io.StringIO(diff)):
+        if file.path == name:
+            starts = [hunk.source_start for hunk in file]
+            return (starts.index(line) + 1 if line in starts else 0), len(starts)
+    return 0, 0
