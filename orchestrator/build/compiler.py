@@ -1,0 +1,170 @@
+"""What make printed: objects built, warnings by object, and the first error. Pure.
+
+The log is that of a quiet kernel build (``  CC      mm/shmem.o``) under ``make --output-sync=target``, so that
+what a tool says of a target stands right below the target's line.
+"""
+
+from __future__ import annotations
+
+import os.path
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.model import CompilerWarning
+
+_QUIET = re.compile(r"  (?P<what>[A-Z][A-Z0-9_+-]*)(?: \[M\])? +(?P<target>\S+)")
+_COMPILED = re.compile(r"  (?:CC|AS|HOSTCC|LD|AR|VDSO|CPP|RUSTC)(?: \[M\])? +\S")
+_WARNINGS = (
+    re.compile(r"(?P<where>[^\s:]+:\d+)(?::\d+)?: ?warning: (?P<text>.+)"),
+    re.compile(r"(?P<where>[^\s:]+\.o): warning: (?P<text>objtool: .+)"),
+    re.compile(r"(?P<where>)(?:\S*/)?ld(?:\.\w+)?: warning: (?P<text>.+)"),
+    re.compile(r"(?P<where>)WARNING: (?P<text>modpost: .+)"),
+)
+_ERRORS = (
+    re.compile(r"(?:In file included from )?[^\s:]+:\d+:(?:\d+:)? (?:fatal |internal compiler )?error: .+"),
+    re.compile(r".*: (?:undefined reference to|multiple definition of|relocation truncated to fit).*"),
+    re.compile(r"ERROR: modpost: .+"),
+    re.compile(r"error: .+"),
+    re.compile(r"[^\s:]+\.o: error: objtool: .+"),
+    re.compile(r"(?:\S*/)?(?:ld|as)(?:\.\w+)?: (?!.*warning).*(?:cannot find|error|failed|will not fit|overlaps).*"),
+    re.compile(r"[^\s:]+: Assembler messages:"),
+    re.compile(r"[^\s:]+:\d+: Error: .+"),
+    re.compile(r"make(?:\[\d+\])?: \*\*\* No rule to make target .+"),
+    re.compile(r"[^\s:]+:\d+: \*\*\* .+"),
+)
+_MAKE_GAVE_UP = re.compile(r"make(?:\[\d+\])?: \*\*\* \[.+")
+_NO_SPACE = "No space left on device"
+_KILLED = re.compile(r".*(?:Killed signal terminated program|internal compiler error: Killed).*")
+_NOT_FOUND = re.compile(r"(?:.*: )?(?:line \d+: |\d+: )?(?P<tool>[\w.+-]+): (?:command )?not found")
+_NO_HEADER = re.compile(r".*fatal error: (?P<header>[\w./-]+): No such file or directory")
+
+PACKAGES: Mapping[str, str] = {
+    "bc": "bc",
+    "bison": "bison",
+    "cpio": "cpio",
+    "flex": "flex",
+    "gcc": "gcc",
+    "ld": "binutils",
+    "lz4": "lz4",
+    "make": "make",
+    "pahole": "dwarves",
+    "perl": "perl",
+    "python3": "python3",
+    "rsync": "rsync",
+    "xz": "xz-utils",
+    "zstd": "zstd",
+    "gelf.h": "libelf-dev",
+    "libelf.h": "libelf-dev",
+    "openssl/bio.h": "libssl-dev",
+    "openssl/evp.h": "libssl-dev",
+    "openssl/opensslv.h": "libssl-dev",
+}
+"""What a kernel build needs of the host, and the Debian package that has it."""
+
+
+@dataclass(frozen=True)
+class Folders:
+    """The two folders that paths in a log are relative to: make ran in ``out``, the tree is ``source``."""
+
+    source: Path
+    out: Path
+
+    def relative(self, path: str) -> str:
+        """Return a path as seen from the top of the tree, or of the output folder for a generated file."""
+        full = os.path.normpath(self.out / path)
+        for top in (self.out, self.source):
+            if full.startswith(f"{top}/"):
+                return full[len(str(top)) + 1 :]
+        return path
+
+
+Warnings = dict[str, list[CompilerWarning]]
+"""Warnings by the target they were printed for, as ``CC mm/shmem.o``; a target built without any is there, empty."""
+
+
+def compiled(line: str) -> bool:
+    """Whether a line of the log says that one more object was built."""
+    return _COMPILED.match(line) is not None
+
+
+def warnings(log: str, folders: Folders) -> Warnings:
+    """Return the warnings of a log. Several groups of one target count as one."""
+    found: Warnings = {}
+    target = ""
+    for line in log.splitlines():
+        if quiet := _QUIET.match(line):
+            target = f"{quiet['what']} {folders.relative(quiet['target'])}"
+            found.setdefault(target, [])
+        elif warning := _warning(line, folders):
+            found.setdefault(target, []).append(warning)
+    return found
+
+
+def _warning(line: str, folders: Folders) -> CompilerWarning | None:
+    for pattern in _WARNINGS:
+        if found := pattern.fullmatch(line.rstrip()):
+            path, _, number = found["where"].partition(":")
+            where = folders.relative(path) + (f":{number}" if number else "") if path else "link"
+            return CompilerWarning(where, found["text"])
+    return None
+
+
+def listed(kept: Mapping[str, list[CompilerWarning]]) -> tuple[CompilerWarning, ...]:
+    """Return every warning once, sorted by file and line: a header's warning is printed by each of its users."""
+    return tuple(sorted({w for group in kept.values() for w in group}, key=_order))
+
+
+def _order(warning: CompilerWarning) -> tuple[str, int, str]:
+    path, _, number = warning.where.partition(":")
+    return path, int(number) if number.isdigit() else 0, warning.text
+
+
+def new_warnings(base: Iterable[CompilerWarning], patched: Iterable[CompilerWarning]) -> tuple[CompilerWarning, ...]:
+    """Return the warnings that only the patched kernel has. Lines move, so only file and text are compared.
+
+    Where one file has the same text more often than before, the last ones are the new ones.
+    """
+    known = Counter(_same(w) for w in base)
+    new = []
+    for warning in sorted(patched, key=_order):
+        known[_same(warning)] -= 1
+        if known[_same(warning)] < 0:
+            new.append(warning)
+    return tuple(new)
+
+
+def _same(warning: CompilerWarning) -> tuple[str, str]:
+    return warning.where.partition(":")[0], warning.text
+
+
+def first_error(log: str, folders: Folders) -> str:
+    """Return the line that says why a build failed: the first error of a tool, not the last words of make."""
+    lines = [line.strip() for line in log.splitlines() if line.strip() and not line.startswith("$ ")]
+    for patterns in (_ERRORS, (_MAKE_GAVE_UP,)):
+        for number, line in enumerate(lines):
+            if any(pattern.fullmatch(line) for pattern in patterns):
+                follows = line.endswith("Assembler messages:") and number + 1 < len(lines)
+                return _shown(lines[number + 1] if follows else line, folders)
+    return _shown(lines[-1], folders) if lines else "make said nothing"
+
+
+def _shown(line: str, folders: Folders) -> str:
+    path, colon, rest = line.partition(":")
+    return folders.relative(path) + colon + rest if colon and "/" in path and " " not in path else line
+
+
+def host_fault(log: str) -> str | None:
+    """Return what this host lacks when that, and not the tree, made the build fail; else None."""
+    for line in reversed(log.splitlines()):
+        if _NO_SPACE in line:
+            return "no space left on device"
+        if _KILLED.fullmatch(line):
+            return "the compiler was killed: out of memory"
+        for pattern, kind in ((_NOT_FOUND, "tool"), (_NO_HEADER, "header")):
+            found = pattern.fullmatch(line.strip())
+            if found and found[kind] in PACKAGES:
+                return f"{found[kind]} is not installed (Debian package {PACKAGES[found[kind]]})"
+    return None
