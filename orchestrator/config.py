@@ -59,10 +59,14 @@ class GitSource(_Strict):
 
 
 class PathSource(_Strict):
-    """A directory with a kernel tree. It is read, never written; ``dirty`` takes uncommitted changes along."""
+    """A directory with a kernel tree. It is read, never written; ``dirty`` takes uncommitted changes along.
+
+    ``ref`` takes that commit instead of what is checked out.
+    """
 
     provider: Literal["path"]
     path: Path
+    ref: str | None = None
     dirty: bool = False
 
 

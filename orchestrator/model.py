@@ -119,11 +119,15 @@ class Programs:
 
 @dataclass(frozen=True)
 class Rootfs:
-    """An initramfs and the key that opens an SSH session in it."""
+    """An initramfs and the key that opens an SSH session in it.
+
+    ``sha256`` covers all but the keys, which are new in each run; ``host_key`` is the guest's public SSH key.
+    """
 
     image: Path
     sha256: str
     identity: Path
+    host_key: str = ""
 
 
 @dataclass(frozen=True)
@@ -211,6 +215,16 @@ class Identity:
 
 
 @dataclass(frozen=True)
+class Products:
+    """What the stages of a job made, as far as it came: enough to boot the same guest again."""
+
+    tree: Tree | None = None
+    kernel: Kernel | None = None
+    rootfs: Rootfs | None = None
+    accel: AccelFact | None = None
+
+
+@dataclass(frozen=True)
 class JobResult:
     """One kernel built, booted and tested, and the judgement of it alone."""
 
@@ -228,6 +242,7 @@ class JobResult:
     identity: Identity | None = None
     notes: tuple[str, ...] = ()
     warnings: tuple[CompilerWarning, ...] = ()
+    products: Products = Products()
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ class Job:
     tests: tuple[str, ...]
     expect: str | None
     at: int | None = None
+    repeat: int = 1
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class Choice:
     variants: tuple[str, ...] = ()
     suites: tuple[str, ...] = ()
     tests: tuple[str, ...] = ()
+    repeat: int = 1
 
 
 def expand(pipeline: Pipeline, mode_name: str, choice: Choice | None = None) -> Plan:
@@ -74,7 +76,9 @@ def expand(pipeline: Pipeline, mode_name: str, choice: Choice | None = None) -> 
         configfile.check_name(name, pipeline.variants, "variant")
     for name in choice.suites:
         configfile.check_name(name, pipeline.suites, "suite")
-    chosen = Choice(choice.variants or mode.variants, choice.suites or mode.suites, choice.tests or mode.tests)
+    chosen = Choice(
+        choice.variants or mode.variants, choice.suites or mode.suites, choice.tests or mode.tests, choice.repeat
+    )
     pairs = tuple(
         Pair(_job(pipeline, tree, None, variant, chosen), _job(pipeline, tree, series, variant, chosen))
         for series, tree in ((name, pipeline.series[name].tree) for name in mode.series)
@@ -100,4 +104,5 @@ def _job(pipeline: Pipeline, tree: str, series: str | None, variant: str, choice
         suites=tuple((name, pipeline.suites[name]) for name in choice.suites),
         tests=choice.tests,
         expect=series_config.expect if series_config else tree_config.expect,
+        repeat=choice.repeat,
     )

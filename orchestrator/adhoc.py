@@ -1,0 +1,94 @@
+"""A run on one's own tree and series, without touching YAML: the options become entries of the pipeline. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator import configfile
+from orchestrator.config import Mode, PathSource, Pipeline, SeriesConfig, TreeConfig
+from orchestrator.errors import UserError
+
+MODE = "adhoc"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line said. ``tree`` and ``series`` name a configured entry or a path.
+
+    ``ref`` is the commit of ``tree`` to start from (the base of a range); None takes what is checked out.
+    """
+
+    tree: str | None = None
+    series: str | None = None
+    ref: str | None = None
+    dirty: bool = False
+    three_way: bool = False
+
+
+def overlay(pipeline: Pipeline, mode_name: str, options: Options) -> tuple[Pipeline, str]:
+    """Return the pipeline with the user's own tree and series in it, and the mode to run.
+
+    Variants, suites and tests stay those of ``mode_name``. A configured series keeps its own tree unless
+    ``tree`` says otherwise; expectations hold only for what pipeline.yaml itself names.
+    Raises UserError where a path does not exist.
+    """
+    if options.tree is None and options.series is None:
+        return pipeline, mode_name
+    configfile.check_name(mode_name, pipeline.modes, "mode")
+    mode = pipeline.modes[mode_name]
+    tree_name, trees = _tree(pipeline, mode, options)
+    series_name, series = _series(pipeline, tree_name, options)
+    chosen = Mode(
+        trees=() if series_name else (tree_name,),
+        series=(series_name,) if series_name else (),
+        variants=mode.variants,
+        suites=mode.suites,
+        tests=mode.tests,
+    )
+    update = {"trees": trees, "series": series, "modes": {**pipeline.modes, MODE: chosen}}
+    return pipeline.model_copy(update=update), MODE
+
+
+def _tree(pipeline: Pipeline, mode: Mode, options: Options) -> tuple[str, dict[str, TreeConfig]]:
+    named = options.tree
+    if named is None:
+        configured = pipeline.series.get(options.series or "")
+        fallback = (
+            [configured.tree] if configured else [pipeline.series[s].tree for s in mode.series] + list(mode.trees)
+        )
+        return fallback[0], pipeline.trees
+    if named in pipeline.trees:
+        return named, pipeline.trees
+    path = _existing(named, "--tree")
+    name = _label(path)
+    entry = TreeConfig(source=PathSource(provider="path", path=path, ref=options.ref, dirty=options.dirty))
+    return name, {**pipeline.trees, name: entry}
+
+
+def _series(pipeline: Pipeline, tree: str, options: Options) -> tuple[str | None, dict[str, SeriesConfig]]:
+    named = options.series
+    if named is None:
+        return None, pipeline.series
+    if named in pipeline.series:
+        known = pipeline.series[named]
+        expect = known.expect if known.tree == tree else None
+        changed = known.model_copy(update={"tree": tree, "expect": expect, "three_way": options.three_way})
+        return named, {**pipeline.series, named: changed}
+    path = _existing(named, "--series")
+    name = _label(path)
+    entry = SeriesConfig(path=path, tree=tree, three_way=options.three_way)
+    return name, {**pipeline.series, name: entry}
+
+
+def _existing(text: str, option: str) -> Path:
+    path = Path(text).expanduser().absolute()
+    if not path.exists():
+        raise UserError(f"{option}: no such name in pipeline.yaml, and no such file or folder: {text}")
+    return path
+
+
+def _label(path: Path) -> str:
+    """Return a name for an entry that the user gave by path: what a folder or a file name allows."""
+    text = "".join(c if c.isalnum() or c in "._-" else "-" for c in (path.stem if path.is_file() else path.name))
+    return text.strip("._-") or "own"

@@ -1,0 +1,64 @@
+"""The house holds: who may import whom, and who alone may touch what."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[2] / "orchestrator"
+ROOMS = ("source", "build", "guest", "results")
+OUTER = {"cli", "terminal", "job", "suite", "plan", "adhoc", "modes", "checks", "workspace", "doctor"}
+
+
+def modules() -> Iterator[tuple[Path, set[str]]]:
+    """Yield each module of the package with the full names that it imports."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        names: set[str] = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+        yield path, names
+
+
+def room(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def test_the_stage_packages_do_not_import_one_another() -> None:
+    found = [
+        (str(path), name)
+        for path, names in modules()
+        if room(path) in ROOMS
+        for name in names
+        for other in ROOMS
+        if other != room(path) and name.startswith(f"orchestrator.{other}")
+    ]
+    assert found == []
+
+
+def test_no_room_imports_what_stands_above_it() -> None:
+    found = [
+        (str(path), name)
+        for path, names in modules()
+        if room(path) not in OUTER
+        for name in names
+        if name.startswith("orchestrator.") and name.split(".")[1] in OUTER
+    ]
+    assert found == []
+
+
+def test_only_process_uses_subprocess_and_only_remote_uses_fabric() -> None:
+    owners = {"subprocess": {"process.py"}, "fabric": {"remote.py"}, "paramiko": {"remote.py"}, "requests": None}
+    found = [
+        (str(path), name)
+        for path, names in modules()
+        for name in names
+        if (owner := owners.get(name.split(".")[0])) and path.name not in owner
+    ]
+    assert found == []
+
+
+def test_the_four_rooms_are_there() -> None:
+    seen = {room(path) for path, _ in modules()}
+    assert set(ROOMS) <= seen

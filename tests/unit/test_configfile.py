@@ -1,0 +1,95 @@
+"""pipeline.yaml: every kind of fault is one line that names the file, the place and the way out."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from orchestrator import configfile
+from orchestrator.errors import UserError
+
+GOOD = """
+trees:
+  here: {source: {provider: path, path: tree}}
+series:
+  mine: {path: series, tree: here}
+variants:
+  small: {fragments: [a.config], machine: {memory: 512M}}
+suites:
+  own: {directory: tests, test_timeout: 1m}
+modes:
+  smoke: {series: [mine], variants: [small], suites: [own]}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("tree", "series", "tests"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "a.config").write_text("CONFIG_A=y\n")
+    return tmp_path
+
+
+def load(folder: Path, text: str) -> configfile.Pipeline:
+    path = folder / "pipeline.yaml"
+    path.write_text(text)
+    return configfile.load(path)
+
+
+def test_a_good_file_gives_values_with_units_and_absolute_paths(folder: Path) -> None:
+    pipeline = load(folder, GOOD)
+    assert pipeline.variants["small"].machine.memory == 512 * 2**20
+    assert pipeline.suites["own"].test_timeout == 60
+    assert pipeline.variants["small"].fragments == (folder / "a.config",)
+    assert pipeline.series["mine"].path == folder / "series"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("memory: 512M", "memry: 512M", ["variants.small.machine.memry", "unknown key", "'memory'"]),
+        ("tree: here", "tree: her", ["series.mine.tree", "'her'", "did you mean 'here'"]),
+        ("[small]", "[smal]", ["modes.smoke.variants[0]", "did you mean 'small'"]),
+        ("a.config", "b.config", ["variants.small.fragments[0]", "b.config"]),
+        ("memory: 512M", "memory: lots", ["variants.small.machine.memory", "'lots'"]),
+        ("provider: path, path: tree", "provider: svn, path: tree", ["trees.here.source", "svn"]),
+        ("provider: path, path: tree", "provider: path", ["trees.here.source.path", "missing"]),
+        ("provider: path, path: tree", "provider: path, pth: tree", ["trees.here.source.pth", "did you mean 'path'"]),
+        ("test_timeout: 1m", "test_timeout: 0", ["suites.own.test_timeout"]),
+        ("modes:", "mods:", ["mods: unknown key", "'modes'"]),
+        ("series: [mine], ", "", ["modes.smoke", "nothing would run"]),
+        ("suites:\n", "suites: [\n", ["not YAML"]),
+        ("  small: {", "  small: {base: other.config, ", ["variants.small.base", "other.config"]),
+        ("series:\n  mine:", "series:\n  mine: {path: series, tree: here}\n  mine:", ["stands twice"]),
+    ],
+)  # fmt: skip
+def test_each_kind_of_fault_is_one_line_with_its_place(folder: Path, old: str, new: str, words: list[str]) -> None:
+    assert old in GOOD
+    with pytest.raises(UserError) as caught:
+        load(folder, GOOD.replace(old, new, 1))
+    line = str(caught.value)
+    assert "\n" not in line
+    assert str(folder / "pipeline.yaml") in line
+    for word in words:
+        assert word in line
+
+
+@pytest.mark.parametrize("text", ["", "[]", "just text"])
+def test_a_file_that_is_no_mapping_is_refused(folder: Path, text: str) -> None:
+    with pytest.raises(UserError, match="not a mapping"):
+        load(folder, text)
+
+
+def test_a_missing_file_is_told_by_name(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"absent\.yaml: No such file"):
+        configfile.load(tmp_path / "absent.yaml")
+
+
+def test_the_schema_describes_every_top_level_key() -> None:
+    schema = json.loads(configfile.schema())
+    assert set(schema["properties"]) == set(configfile.Pipeline.model_fields)
+
+
+def test_the_shipped_pipeline_loads() -> None:
+    pipeline = configfile.load(Path(__file__).parents[2] / "pipeline.yaml")
+    assert pipeline.default_mode in pipeline.modes

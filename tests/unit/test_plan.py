@@ -1,0 +1,94 @@
+"""The plan of a run: what is multiplied with what, and what the command line may replace."""
+
+import pytest
+
+from orchestrator import adhoc, plan
+from orchestrator.config import Pipeline
+from orchestrator.errors import UserError
+from orchestrator.model import Side
+
+PIPELINE = Pipeline.model_validate(
+    {
+        "trees": {
+            "old": {"source": {"provider": "path", "path": "/old"}, "expect": "stock"},
+            "new": {"source": {"provider": "path", "path": "/new"}},
+        },
+        "series": {
+            "one": {"path": "/one", "tree": "old", "expect": "patched"},
+            "two": {"path": "/two", "tree": "old"},
+        },
+        "variants": {"small": {}, "debug": {}},
+        "suites": {"uffd": {"directory": "/tests"}},
+        "modes": {
+            "smoke": {"series": ["one"], "variants": ["small"], "suites": ["uffd"], "tests": ["A*"]},
+            "full": {
+                "series": ["one", "two"],
+                "trees": ["new", "old"],
+                "variants": ["small", "debug"],
+                "suites": ["uffd"],
+            },
+        },
+    }
+)
+
+
+def test_a_pair_is_the_same_job_without_and_with_the_series() -> None:
+    (pair,) = plan.expand(PIPELINE, "smoke").pairs
+    assert (pair.base.name, pair.base.side, pair.base.expect) == ("old.small", Side.BASE, "stock")
+    assert (pair.patched.name, pair.patched.side, pair.patched.expect) == ("old.one.small", Side.PATCHED, "patched")
+    assert pair.base.tests == pair.patched.tests == ("A*",)
+
+
+def test_a_base_that_two_series_share_is_run_once() -> None:
+    names = [job.name for job in plan.expand(PIPELINE, "full").jobs]
+    assert sorted(names) == sorted(set(names))
+    assert names.index("old.small") < names.index("old.one.small")
+    assert {"new.small", "new.debug"} <= set(names)
+    assert len(names) == 8
+
+
+def test_the_command_line_replaces_variants_and_tests() -> None:
+    choice = plan.Choice(variants=("debug",), tests=("B01",))
+    (pair,) = plan.expand(PIPELINE, "smoke", choice).pairs
+    assert pair.patched.variant == "debug"
+    assert pair.patched.tests == ("B01",)
+
+
+@pytest.mark.parametrize(
+    ("mode", "choice", "hint"),
+    [
+        ("smok", plan.Choice(), "smoke"),
+        ("smoke", plan.Choice(variants=("smal",)), "small"),
+        ("smoke", plan.Choice(suites=("ufd",)), "uffd"),
+    ],
+)
+def test_an_unknown_name_is_refused_with_its_near_match(mode: str, choice: plan.Choice, hint: str) -> None:
+    with pytest.raises(UserError, match=f"did you mean '{hint}'"):
+        plan.expand(PIPELINE, mode, choice)
+
+
+def test_ones_own_series_runs_on_the_tree_of_the_mode(tmp_path_factory: pytest.TempPathFactory) -> None:
+    mine = tmp_path_factory.mktemp("my series")
+    pipeline, mode = adhoc.overlay(PIPELINE, "smoke", adhoc.Options(series=str(mine)))
+    (pair,) = plan.expand(pipeline, mode).pairs
+    assert pair.patched.tree == "old"
+    assert pair.patched.expect is None
+    assert pair.patched.series_config and pair.patched.series_config.path == mine
+
+
+def test_ones_own_tree_without_a_series_is_one_job(tmp_path_factory: pytest.TempPathFactory) -> None:
+    tree = tmp_path_factory.mktemp("linux")
+    pipeline, mode = adhoc.overlay(PIPELINE, "smoke", adhoc.Options(tree=str(tree), dirty=True))
+    (job,) = plan.expand(pipeline, mode).jobs
+    assert job.side is Side.BASE and job.source.provider == "path" and job.source.dirty
+
+
+def test_a_configured_series_on_another_tree_has_no_expectations() -> None:
+    pipeline, mode = adhoc.overlay(PIPELINE, "smoke", adhoc.Options(tree="new", series="one"))
+    (pair,) = plan.expand(pipeline, mode).pairs
+    assert (pair.patched.tree, pair.patched.expect) == ("new", None)
+
+
+def test_a_path_that_is_not_there_is_refused() -> None:
+    with pytest.raises(UserError, match=r"--series: .*no such file"):
+        adhoc.overlay(PIPELINE, "smoke", adhoc.Options(series="/nowhere"))
