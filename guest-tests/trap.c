@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Accesses made by a thread of their own, and the oracle that says whether one trapped. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ktap.h"
+#include "uffd.h"
+
+static __thread sigjmp_buf *escape;
+
+/* A failed access of a touch ends that touch; any other one is a crash of the test. */
+static void on_fault(int sig)
+{
+	if (escape)
+		siglongjmp(*escape, sig);
+	signal(sig, SIG_DFL);
+	raise(sig);
+}
+
+static void catch_faults(void)
+{
+	struct sigaction action = { .sa_handler = on_fault, .sa_flags = SA_NODEFER };
+
+	sigaction(SIGBUS, &action, NULL);
+	sigaction(SIGSEGV, &action, NULL);
+}
+
+static void signal_fd(int fd)
+{
+	uint64_t one = 1;
+
+	SETUP(write(fd, &one, sizeof(one)) == sizeof(one));
+}
+
+static enum ending access_once(struct touch *t)
+{
+	sigjmp_buf here;
+	int sig = sigsetjmp(here, 1);
+
+	if (!sig) {
+		escape = &here;
+		if (t->access == WRITES)
+			*t->addr = t->value;
+		else
+			t->value = *t->addr;
+	}
+	escape = NULL;
+	return !sig ? COMPLETED : sig == SIGBUS ? GOT_SIGBUS : GOT_SIGSEGV;
+}
+
+static void *touch_main(void *arg)
+{
+	struct touch *t = arg;
+
+	t->tid = (pid_t)syscall(SYS_gettid);
+	signal_fd(t->tid_ready);
+	__atomic_store_n(&t->ending, access_once(t), __ATOMIC_RELEASE);
+	signal_fd(t->done);
+	return NULL;
+}
+
+void touch_start(struct touch *t, enum access access, void *addr, uint64_t value)
+{
+	uint64_t count;
+
+	catch_faults();
+	*t = (struct touch){ .access = access, .addr = addr, .value = value };
+	t->tid_ready = eventfd(0, EFD_CLOEXEC);
+	t->done = eventfd(0, EFD_CLOEXEC);
+	SETUP(t->tid_ready >= 0 && t->done >= 0);
+	SETUP(!pthread_create(&t->thread, NULL, touch_main, t));
+	SETUP(read(t->tid_ready, &count, sizeof(count)) == sizeof(count));
+}
+
+bool touch_ended(const struct touch *t)
+{
+	return __atomic_load_n(&t->ending, __ATOMIC_ACQUIRE) != RUNNING;
+}
+
+enum ending touch_end(struct touch *t)
+{
+	pthread_join(t->thread, NULL);
+	close(t->tid_ready);
+	close(t->done);
+	return t->ending;
+}
+
+uint64_t touch_cpu(const struct touch *t)
+{
+	struct timespec used;
+	clockid_t clock;
+
+	SETUP(!pthread_getcpuclockid(t->thread, &clock));
+	SETUP(!clock_gettime(clock, &used));
+	return used.tv_sec * 1000000000ULL + used.tv_nsec;
+}
+
+static void breathe(void)
+{
+	nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
+}
+
+/*
+ * A sleeping task's CPU clock stands still, exactly. A fault may be retried a few times before
+ * the thread settles, so look again; a spinning one never shows two windows alike.
+ */
+bool touch_asleep(const struct touch *t)
+{
+	for (int window = 0; window < 500 && !touch_ended(t); window++) {
+		uint64_t before = touch_cpu(t);
+		bool slept = task_state(t->tid) == 'S';
+
+		breathe();
+		breathe();
+		if (slept && task_state(t->tid) == 'S' && touch_cpu(t) == before && !touch_ended(t))
+			return true;
+	}
+	return false;
+}
+
+enum ending touch_once(enum access access, void *addr, uint64_t value)
+{
+	struct touch t = { .access = access, .addr = addr, .value = value };
+
+	catch_faults();
+	return access_once(&t);
+}
+
+uint64_t fresh_value(void)
+{
+	static uint64_t last;
+
+	return 0xFEED000000000000ULL + __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
+}
+
+/* Wait until the uffd has a message (true) or the access has ended (false). */
+static bool wait_message(const struct area *a, const struct touch *t, struct uffd_msg *msg)
+{
+	struct pollfd fds[] = { { .fd = a->uffd, .events = POLLIN }, { .fd = t->done, .events = POLLIN } };
+
+	for (;;) {
+		if (a->uffd >= 0 && uffd_next(a->uffd, msg))	/* -1 once a test has closed it */
+			return true;
+		if (fds[1].revents & POLLIN)
+			return false;
+		poll(fds, 2, -1);
+	}
+}
+
+static uintptr_t page_of(const volatile void *addr)
+{
+	return (uintptr_t)addr & ~(PAGE - 1);
+}
+
+static const char *ending_text(enum ending ending)
+{
+	return ending == GOT_SIGBUS ? "ended in SIGBUS" : ending == GOT_SIGSEGV ? "ended in SIGSEGV" : "completed";
+}
+
+static bool fail(const char *file, int line, const struct area *a, const volatile void *addr, const char *what)
+{
+	ktap_check(false);
+	ktap_failed(file, line, "page %zd of %s: %s; pagemap %#llx",
+		    ((const char *)addr - a->map) / (ssize_t)PAGE, a->backing->name, what,
+		    (unsigned long long)pm((const void *)addr));
+	return false;
+}
+
+static bool is_wp_of(const struct uffd_msg *msg, const volatile void *addr)
+{
+	const __u64 flags = UFFD_PAGEFAULT_FLAG_WP | UFFD_PAGEFAULT_FLAG_WRITE;
+
+	return msg->event == UFFD_EVENT_PAGEFAULT && (msg->arg.pagefault.flags & flags) == flags &&
+	       msg->arg.pagefault.address == page_of(addr);
+}
+
+static bool judge_message(const struct area *a, const struct trap *t)
+{
+	char text[160];
+
+	if (is_wp_of(&t->msg, t->touch.addr))
+		return true;
+	snprintf(text, sizeof(text), "not a WP message for it: event %#x, flags %#llx, address %#llx, wanted %#lx",
+		 t->msg.event, (unsigned long long)t->msg.arg.pagefault.flags,
+		 (unsigned long long)t->msg.arg.pagefault.address, page_of(t->touch.addr));
+	return fail(t->file, t->line, a, t->touch.addr, text);
+}
+
+/* Where the kernel can print stacks, the sleeper's must show that it waits for a fault handler. */
+static bool waits_for_handler(const struct touch *t)
+{
+	char path[48], stack[4096];
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stack", t->tid);
+	return !file_read(path, stack, sizeof(stack)) || strstr(stack, "handle_userfault");
+}
+
+bool trap_begin_at(const struct area *a, void *addr, struct trap *t, const char *file, int line)
+{
+	t->file = file;
+	t->line = line;
+	touch_start(&t->touch, WRITES, addr, fresh_value());
+	if (!wait_message(a, &t->touch, &t->msg)) {
+		char text[80];
+
+		snprintf(text, sizeof(text), "the write did not trap: it %s", ending_text(touch_end(&t->touch)));
+		return fail(file, line, a, addr, text);
+	}
+	if (!judge_message(a, t))
+		ktap_stop();
+	if (!touch_asleep(&t->touch))
+		fail(file, line, a, addr, touch_ended(&t->touch) ? "the writer did not stay blocked"
+								 : "the blocked writer burns CPU");
+	else if (!waits_for_handler(&t->touch))
+		fail(file, line, a, addr, "the writer sleeps, but not in handle_userfault");
+	else if (a->alias && alias_get(a, addr) == t->touch.value)
+		fail(file, line, a, addr, "the value is visible before un-WP");
+	else if (touch_ended(&t->touch))
+		fail(file, line, a, addr, "the writer ended before un-WP");
+	else
+		return true;
+	ktap_stop();
+}
+
+/* The write has landed: in this mapping, and in the file if it is shared. */
+static bool judge_landing(const struct area *a, const struct trap *t)
+{
+	void *addr = (void *)t->touch.addr;
+
+	if (t->touch.ending != COMPLETED)
+		return fail(t->file, t->line, a, addr, ending_text(t->touch.ending));
+	if (touch_read(addr) != t->touch.value)
+		return fail(t->file, t->line, a, addr, "the written value is not in the mapping");
+	if (a->alias && a->backing->shared && alias_get(a, addr) != t->touch.value)
+		return fail(t->file, t->line, a, addr, "the written value is not in the file");
+	if (a->alias && !a->backing->shared && alias_get(a, addr) == t->touch.value)
+		return fail(t->file, t->line, a, addr, "a private write reached the file");
+	ktap_held();
+	return true;
+}
+
+static int unwp_page(const struct area *a, const volatile void *addr)
+{
+	return uffd_writeprotect(a->uffd, (void *)page_of(addr), PAGE, 0);
+}
+
+/* A fault may be announced twice; a later message of the same page is answered the same way. */
+bool trap_end_at(const struct area *a, struct trap *t, bool unwp)
+{
+	struct uffd_msg msg;
+
+	if (unwp && unwp_page(a, t->touch.addr))
+		return fail(t->file, t->line, a, t->touch.addr, "un-WP is refused");
+	while (wait_message(a, &t->touch, &msg)) {
+		if (!is_wp_of(&msg, t->touch.addr)) {
+			fail(t->file, t->line, a, t->touch.addr, "a message that is not about it, after un-WP");
+			ktap_stop();
+		}
+		unwp_page(a, t->touch.addr);
+	}
+	touch_end(&t->touch);
+	return judge_landing(a, t);
+}
+
+bool traps_at(const struct area *a, void *addr, const char *file, int line)
+{
+	struct trap t;
+
+	return trap_begin_at(a, addr, &t, file, line) && trap_end_at(a, &t, true);
+}
+
+bool no_trap_at(const struct area *a, void *addr, enum access access, const char *file, int line)
+{
+	struct trap t = { .file = file, .line = line };
+
+	touch_start(&t.touch, access, addr, fresh_value());
+	if (wait_message(a, &t.touch, &t.msg)) {
+		fail(file, line, a, addr, access == WRITES ? "a write trapped that must not" : "a read trapped");
+		unwp_page(a, addr);
+		ktap_stop();
+	}
+	touch_end(&t.touch);
+	if (access == WRITES)
+		return judge_landing(a, &t);
+	if (t.touch.ending != COMPLETED)
+		return fail(file, line, a, addr, ending_text(t.touch.ending));
+	ktap_held();
+	return true;
+}
