@@ -1,0 +1,99 @@
+"""QEMU's monitor (QMP), from ordinary threads: one loop thread, in here only."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import logging
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from orchestrator.errors import InfraError
+from orchestrator.process import Deadline
+
+T = TypeVar("T")
+_TICK = 0.02
+_QUICK = 5.0
+
+OnEvent = Callable[[str, dict[str, Any]], None]
+"""Called in the loop thread with the name and the data of each event."""
+
+
+class Monitor:
+    """One QMP session. QEMU connects to us, so that no event is missed."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, client: Any, on_event: OnEvent) -> None:
+        self._loop = loop
+        self._client = client
+        self._on_event = on_event
+
+    def accept(self, gone: Callable[[], bool], deadline: Deadline) -> bool:
+        """Wait for QEMU to connect; return False where it was gone, or the time was up, before."""
+        future = self._submit(self._accept())
+        while not (gone() or deadline.expired):
+            with contextlib.suppress(concurrent.futures.TimeoutError):
+                future.result(_TICK)
+                return True
+        future.cancel()
+        return False
+
+    async def _accept(self) -> None:
+        await self._client.accept()
+        self._listener = asyncio.create_task(self._listen())
+
+    async def _listen(self) -> None:
+        async for event in self._client.events:
+            self._on_event(str(event["event"]), dict(event.get("data", {})))
+
+    def execute(self, command: str, arguments: dict[str, Any] | None = None, seconds: float = _QUICK) -> Any:
+        """Run one QMP command and return its answer. Raises InfraError where QEMU refuses, or does not answer."""
+        future = self._submit(self._client.execute(command, arguments))
+        try:
+            return future.result(seconds)
+        except concurrent.futures.TimeoutError as error:
+            future.cancel()
+            raise InfraError(f"QEMU does not answer {command} within {seconds:g} s") from error
+        except Exception as error:  # qemu.qmp has a tree of its own; all of it means the same here
+            raise InfraError(f"QEMU does not do {command}: {error}") from error
+
+    def _submit(self, work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    async def close(self) -> None:
+        """Leave, whatever state the session is in. Runs in the loop thread."""
+        if listener := getattr(self, "_listener", None):
+            listener.cancel()
+        with contextlib.suppress(Exception):
+            await self._client.disconnect()
+
+
+@contextlib.contextmanager
+def listen(socket: Path, on_event: OnEvent) -> Iterator[Monitor]:
+    """Listen on a socket for the monitor of a QEMU that is yet to be started."""
+    from qemu.qmp import QMPClient  # slow to import
+
+    logging.getLogger("qemu.qmp").addHandler(logging.NullHandler())  # a QEMU that dies is no news for stderr
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="qmp", daemon=True)
+    thread.start()
+
+    async def start() -> Monitor:
+        client = QMPClient("guest")
+        await client.start_server(str(socket))
+        return Monitor(loop, client, on_event)
+
+    try:
+        monitor = asyncio.run_coroutine_threadsafe(start(), loop).result(_QUICK)
+        try:
+            yield monitor
+        finally:
+            with contextlib.suppress(concurrent.futures.TimeoutError):
+                asyncio.run_coroutine_threadsafe(monitor.close(), loop).result(_QUICK)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(_QUICK)
+        if not thread.is_alive():
+            loop.close()

@@ -1,0 +1,151 @@
+"""The command line of QEMU, from small pure functions, and what its monitor answers.
+
+Each choice here was measured: ``q35`` with an uncompressed kernel entered through PVH boots fastest under TCG, and
+``-action panic=none`` leaves a panic to ``panic=-1`` and ``-no-reboot``, since QEMU's default ends the guest inside
+the panic notifier, before the console is flushed.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.config import Machine
+from orchestrator.model import Accel, AccelFact
+
+BINARY = "qemu-system-x86_64"
+SWAP_SERIAL = "swap"
+"""The serial number by which init finds the swap disk."""
+
+CMDLINE = (
+    "console=ttyS0",
+    "earlycon=uart8250,io,0x3f8,115200",  # a kernel that dies before its console is up can still say so
+    "loglevel=7",
+    "panic=-1",  # reset at once; -no-reboot makes that an exit
+    "oops=panic",  # what an oops leaves behind, held locks above all, makes later tests hang
+    "printk.devkmsg=on",  # no rate limit on the markers
+    "random.trust_cpu=on",  # SSH needs random numbers, and a new guest has no other source
+)
+
+
+@dataclass(frozen=True)
+class Files:
+    """The files of one guest. ``monitor`` is a socket that we listen on: mind the 108 bytes of sun_path."""
+
+    kernel: Path
+    initrd: Path
+    console: Path
+    monitor: Path
+    swap: Path | None
+
+
+@dataclass(frozen=True)
+class Debugger:
+    """Wait for a gdb on this loopback port before the first instruction."""
+
+    port: int = 1234
+
+
+def argv(
+    files: Files, machine: Machine, accel: AccelFact, *, binary: str = BINARY, debugger: Debugger | None = None
+) -> list[str]:
+    """Return the whole command line."""
+    return [
+        binary,
+        "-nodefaults",
+        *("-display", "none", "-no-reboot", "-action", "panic=none"),
+        *accel_args(accel),
+        *machine_args(machine),
+        *kernel_args(files, machine),
+        *console_args(files.console),
+        *monitor_args(files.monitor),
+        *("-device", "pvpanic"),
+        *network_args(),
+        *(swap_args(files.swap) if files.swap else ()),
+        *(debugger_args(debugger) if debugger else ()),
+    ]
+
+
+def accel_args(accel: AccelFact) -> list[str]:
+    """Return accelerator and CPU model. No list of accelerators: falling back in silence is what we never do."""
+    name = "kvm" if accel.accel is Accel.KVM else "tcg,thread=multi"
+    return ["-accel", name, "-cpu", accel.cpu]
+
+
+def machine_args(machine: Machine) -> list[str]:
+    """Return board, CPUs and memory."""
+    mebibytes = machine.memory // 2**20
+    return ["-machine", "q35", "-smp", str(machine.cpus), "-m", f"{mebibytes}M", *numa_args(machine)]
+
+
+def numa_args(machine: Machine) -> list[str]:
+    """Return the NUMA nodes: memory and CPUs dealt out evenly, what is left over to the first ones."""
+    nodes = machine.numa_nodes
+    if nodes == 1:
+        return []
+    args: list[str] = []
+    for node, size in enumerate(shares(machine.memory // 2**20, nodes)):
+        args += ["-object", f"memory-backend-ram,id=mem{node},size={size}M"]
+        cpus = "".join(f",cpus={cpu}" for cpu in range(machine.cpus) if cpu % nodes == node)
+        args += ["-numa", f"node,nodeid={node},memdev=mem{node}{cpus}"]
+    return args
+
+
+def shares(total: int, parts: int) -> list[int]:
+    """Return ``total`` in whole parts that differ by one at most."""
+    each, over = divmod(total, parts)
+    return [each + (number < over) for number in range(parts)]
+
+
+def kernel_args(files: Files, machine: Machine) -> list[str]:
+    """Return the kernel, its initramfs and its command line."""
+    line = " ".join([*CMDLINE, *machine.cmdline])
+    return ["-kernel", str(files.kernel), "-initrd", str(files.initrd), "-append", line]
+
+
+def console_args(console: Path) -> list[str]:
+    """Return the serial port, written by QEMU straight to a file."""
+    return ["-chardev", f"file,id=console,path={_escaped(console)}", "-serial", "chardev:console"]
+
+
+def monitor_args(socket: Path) -> list[str]:
+    """Return the QMP monitor. QEMU calls us, so that no event before our first command is lost."""
+    return ["-chardev", f"socket,id=monitor,path={_escaped(socket)}", "-mon", "chardev=monitor,mode=control"]
+
+
+def network_args() -> list[str]:
+    """Return a network that reaches nothing, but for SSH from a loopback port that the host's kernel picks."""
+    return [
+        *("-netdev", "user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:0-:22"),
+        *("-device", "virtio-net-pci,netdev=net,romfile="),
+    ]
+
+
+def swap_args(disk: Path) -> list[str]:
+    """Return the swap disk. Its content need not outlive the guest: no flush reaches the host's disk."""
+    return [
+        *("-drive", f"file={_escaped(disk)},if=none,id=swap,format=raw,cache=unsafe,discard=unmap"),
+        *("-device", f"virtio-blk-pci,drive=swap,serial={SWAP_SERIAL}"),
+    ]
+
+
+def debugger_args(debugger: Debugger) -> list[str]:
+    """Return the gdb stub, with the guest stopped before its first instruction."""
+    return ["-gdb", f"tcp:127.0.0.1:{debugger.port}", "-S"]
+
+
+def _escaped(path: Path) -> str:
+    return str(path).replace(",", ",,")
+
+
+def ssh_port(usernet: str) -> int | None:
+    """Return the host's port of the SSH forward in the answer to ``info usernet``."""
+    found = re.search(r"TCP\[HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)\s+\S+\s+22\b", usernet)
+    return int(found[1]) if found else None
+
+
+def version(text: str) -> str | None:
+    """Return the version in the answer to ``--version``: ``7.2.22 (Debian 1:7.2+dfsg-7)``."""
+    found = re.search(r"^QEMU emulator version (.+)$", text, re.MULTILINE)
+    return found[1].strip() if found else None
