@@ -1,16 +1,31 @@
-"""Where trees come from, and how a series is loaded and applied."""
+"""Where trees come from, and how a series is loaded and applied.
+
+Whatever a source is, it ends as a commit in a git repository of the cache, so that apply, diff and bisect work alike.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from orchestrator.cache import Cache
-from orchestrator.config import DebianSource, Source
+from orchestrator.config import DebianSource, GitSource, PathSource, Source, TarballSource
 from orchestrator.model import Tree
 from orchestrator.process import Deadline
 from orchestrator.progress import Progress
-from orchestrator.source import debian
+from orchestrator.source import debian, git, path, tarball
+
+_PROVIDERS: dict[type[Any], Callable[[Any, str, Cache, Progress, Deadline], Tree]] = {
+    DebianSource: debian.fetch,
+    TarballSource: tarball.fetch,
+    GitSource: git.fetch,
+    PathSource: path.fetch,
+}
 
 
 def fetch(source: Source, name: str, cache: Cache, progress: Progress, deadline: Deadline) -> Tree:
-    """Return a tree as a commit in a repository of the cache."""
-    assert isinstance(source, DebianSource)
-    return debian.fetch(source, name, cache, progress, deadline)
+    """Return a source as a tree; ``name`` is the tree's in the configuration. No network when it is in the cache.
+
+    Raises UserError (no such version, ref or folder), InfraError (network, tool, disk), KernelError (bad archive).
+    """
+    return _PROVIDERS[type(source)](source, name, cache, progress, deadline)

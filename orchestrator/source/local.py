@@ -1,0 +1,104 @@
+"""Git trees on this host, read and never written: a repository of ours borrows their objects.
+
+Nothing is copied (a kernel's history is gigabytes), and the whole of it is there for ranges and bisection. What we
+make goes into our repository. Should the owner prune a commit, a later fetch says that it is not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.cache import Cache, digest, new_directory, write_atomic
+from orchestrator.errors import UserError
+from orchestrator.source import repository
+
+READ_ONLY = ("-c", "core.fsmonitor=false", "-c", "core.untrackedCache=false")
+"""Options that keep git from starting a daemon, or refreshing a cache, in someone else's repository."""
+
+
+def key_of(where: Path) -> str:
+    """Return the name in the cache of a directory of this host."""
+    return f"local-{where.name}-{digest(str(where.resolve()))[:12]}"
+
+
+def make(place: Path) -> None:
+    """Make ``place`` a bare repository if it is none yet. Hold its lock."""
+    repository.remove_scratch(place)
+    if not place.is_dir():
+        with new_directory(place) as scratch:
+            repository.create(scratch)
+
+
+def borrow(where: Path, cache: Cache) -> Path:
+    """Return the repository of ours that sees all objects of the git tree at ``where``. Hold its lock."""
+    place = cache.path("sources", key_of(where), "git")
+    make(place)
+    objects = repository.git(where, "rev-parse", "--path-format=absolute", "--git-path", "objects")
+    write_atomic(place / "objects" / "info" / "alternates", f"{objects}\n")
+    shallow = Path(repository.git(where, "rev-parse", "--path-format=absolute", "--git-path", "shallow"))
+    if shallow.is_file():
+        write_atomic(place / "shallow", shallow.read_bytes())
+    else:
+        (place / "shallow").unlink(missing_ok=True)
+    return place
+
+
+def resolve(where: Path, revision: str) -> str:
+    """Return the commit that a revision means in the tree at ``where``. Raises UserError."""
+    if commit := repository.commit_of(where, revision):
+        return commit
+    raise UserError(f"{where} has no commit {revision}")
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What the work tree at a path has beyond its HEAD. ``untracked`` names new files that git does not ignore."""
+
+    tracked: tuple[str, ...]
+    untracked: tuple[str, ...]
+
+
+def changes(where: Path) -> Changes:
+    """Return the uncommitted changes of a git work tree. Raises UserError in the middle of a merge."""
+    options = ("--porcelain=v1", "-z", "--no-renames", "--untracked-files=all", "--ignore-submodules=all")
+    listed = repository.git(where, *READ_ONLY, "status", *options)
+    entries = [(entry[:2], entry[3:]) for entry in listed.split("\0") if entry]
+    if unmerged := [name for code, name in entries if "U" in code or code in {"AA", "DD"}]:
+        raise UserError(f"{where} is in the middle of a merge: {names(unmerged)}")
+    return Changes(
+        tuple(name for code, name in entries if code != "??"), tuple(name for code, name in entries if code == "??")
+    )
+
+
+def names(files: list[str] | tuple[str, ...], most: int = 5) -> str:
+    """Return file names for a line of text."""
+    more = f" and {len(files) - most} more" if len(files) > most else ""
+    return ", ".join(files[:most]) + more
+
+
+def commit_with(place: Path, where: Path, head: str, files: tuple[str, ...], message: str) -> str:
+    """Return a commit on ``head`` that has these files as they lie in the work tree. Only ``place`` is written."""
+    index = place.parent / "index"
+    env = _outside(place, where, index)
+    repository.git(where, "read-tree", head, env=env)
+    repository.git(where, "update-index", "-z", "--add", "--remove", "--stdin", env=env, input_text="\0".join(files))
+    content = repository.git(where, "write-tree", env=env)
+    index.unlink()
+    return repository.git(where, "commit-tree", content, "-p", head, "-m", message, env=env)
+
+
+def snapshot(place: Path, where: Path, message: str) -> str:
+    """Return a commit without a parent that has everything under a directory. The index stays, to be quick again."""
+    index = place.parent / "snapshot-index"
+    env = _outside(place, where, index)
+    repository.git(where, "add", "--force", "--all", env=env)
+    content = repository.git(where, "write-tree", env=env)
+    return repository.git(where, "commit-tree", content, "-m", message, env=env)
+
+
+def _outside(place: Path, where: Path, index: Path) -> Mapping[str, str]:
+    """Return the environment in which git reads ``where`` and writes elsewhere. A killed run's lock is removed."""
+    index.with_name(f"{index.name}.lock").unlink(missing_ok=True)
+    return {"GIT_DIR": str(place), "GIT_WORK_TREE": str(where), "GIT_INDEX_FILE": str(index)}

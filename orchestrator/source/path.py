@@ -1,0 +1,61 @@
+"""The ``path`` provider: a kernel tree in a directory of this host. It is read, never written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from orchestrator.cache import Cache
+from orchestrator.config import PathSource
+from orchestrator.errors import UserError
+from orchestrator.model import Tree
+from orchestrator.process import Deadline
+from orchestrator.progress import Progress
+from orchestrator.source import local, repository
+
+_TAKEN = "refs/heads/taken"
+
+
+def fetch(source: PathSource, name: str, cache: Cache, progress: Progress, deadline: Deadline) -> Tree:
+    """Return the HEAD of a git work tree, with its uncommitted changes where asked, or a plain directory as it is.
+
+    Raises UserError where there are uncommitted changes and ``dirty`` is not set.
+    """
+    where = source.path.expanduser().absolute()
+    if not where.is_dir():
+        raise UserError(f"{where}: no such directory")
+    with cache.lock(f"source-{local.key_of(where)}", progress):
+        if (where / ".git").exists():
+            return _head(source, where, name, cache)
+        return _plain(where, name, cache, progress)
+
+
+def _head(source: PathSource, where: Path, name: str, cache: Cache) -> Tree:
+    head = local.resolve(where, "HEAD")
+    changes = local.changes(where)
+    if changes.tracked and not source.dirty:
+        raise UserError(
+            f"{where} has uncommitted changes ({local.names(changes.tracked)}): commit them, or take them with --dirty"
+        )
+    place = local.borrow(where, cache)
+    label, notes = f"{name} {head[:12]}", []
+    taken = (*changes.tracked, *changes.untracked) if source.dirty else ()
+    if taken:
+        head = local.commit_with(place, where, head, taken, f"uncommitted changes on {head}")
+        label += " with uncommitted changes"
+        notes.append(f"uncommitted changes of {where} are taken along: {local.names(taken)}")
+    elif changes.untracked:
+        notes.append(f"files of {where} that git does not track are left out: {local.names(changes.untracked)}")
+    repository.git(place, "update-ref", _TAKEN, head)
+    return repository.tree_at(place, head, label, tuple(notes))
+
+
+def _plain(where: Path, name: str, cache: Cache, progress: Progress) -> Tree:
+    if not any(where.iterdir()):
+        raise UserError(f"{where} is empty")
+    place = cache.path("sources", local.key_of(where), "git")
+    local.make(place)
+    progress.advance(f"import {where}", 0, None)
+    commit = local.snapshot(place, where, f"snapshot of {where.name}")
+    progress.advance(f"import {where}", 1, 1)
+    repository.git(place, "update-ref", _TAKEN, commit)
+    return repository.tree_at(place, commit, f"{name} {commit[:12]}", (f"{where} is no git tree: taken as it is",))
