@@ -19,6 +19,7 @@
 
 #define MAX_RUNS 4096
 #define MAX_PATTERNS 512
+#define MAX_UNDOS 32
 
 /* From good to bad: the worst of several runs of a case is its result. */
 enum outcome { PASSED, SKIPPED, ERRED, FAILED, TIMED_OUT };
@@ -30,6 +31,12 @@ struct run {
 	char id[120];
 };
 
+/* A file that a case changed, and what to write back. */
+struct undo {
+	char path[128];
+	char text[128];
+};
+
 /* What a case tells the runner, in memory that both share. */
 struct verdict {
 	pid_t pid;
@@ -38,6 +45,8 @@ struct verdict {
 	enum outcome outcome;
 	bool finished;
 	char reason[256];
+	int nr_undos;
+	struct undo undos[MAX_UNDOS];
 };
 
 extern const struct ktap_case *const __start_ktap_cases[];
@@ -167,6 +176,16 @@ void ktap_skip(const char *fmt, ...)
 	va_end(args);
 	worsen(SKIPPED);
 	ktap_stop();
+}
+
+void ktap_restore(const char *path, const char *text)
+{
+	struct undo *undo = &verdict->undos[verdict->nr_undos];
+
+	SETUP_MSG(verdict->nr_undos < MAX_UNDOS, "too many files to restore");
+	snprintf(undo->path, sizeof(undo->path), "%s", path);
+	snprintf(undo->text, sizeof(undo->text), "%s", text);
+	verdict->nr_undos++;
 }
 
 /* The runner. */
@@ -312,6 +331,20 @@ static void judge(int status)
 	}
 }
 
+/* Put back what the case changed, the last change first. */
+static void undo_all(void)
+{
+	while (verdict->nr_undos) {
+		const struct undo *undo = &verdict->undos[--verdict->nr_undos];
+		int fd = open(undo->path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+
+		if (fd < 0 || write(fd, undo->text, strlen(undo->text)) < 0)
+			ktap_diag("cannot restore %s: %s", undo->path, strerror(errno));
+		if (fd >= 0)
+			close(fd);
+	}
+}
+
 static void run_once(const struct run *run)
 {
 	double limit = timeout_seconds + (run->kase->kind == KTAP_BUDGET ? budget_seconds : 0);
@@ -339,8 +372,9 @@ static void run_once(const struct run *run)
 	if (!reap(0, &status, ktap_now() + timeout_seconds)) {
 		ktap_diag("tasks of the case do not die:");
 		dump_group(pid);
-		worsen(verdict->outcome < FAILED ? FAILED : verdict->outcome);
+		worsen(FAILED);
 	}
+	undo_all();
 }
 
 static void print_result(int number, const char *id, enum outcome outcome, const char *reason)

@@ -29,7 +29,8 @@
  * Each case runs in its own child, in a process group of its own, under a watchdog;
  * cases run in the order of their ids. A case must make at least one check.
  * What it maps, opens and forks goes away with the child; what outlives a process
- * (swap, cgroups, sysctls) it puts back through the functions of force.h.
+ * (a sysctl, a file of sysfs, swap, a cgroup) it changes with the functions of force.h,
+ * which see to it that it is put back.
  *
  * WHAT TO SAY WHEN
  *
@@ -110,6 +111,8 @@ double ktap_budget(void);
 uint64_t ktap_seed(void);
 /* Seconds of CLOCK_MONOTONIC. */
 double ktap_now(void);
+/* Have @text written to the file @path when the case has ended, however it ends. */
+void ktap_restore(const char *path, const char *text);
 
 /* What the macros below call; @errnum is printed when it is not 0. */
 bool ktap_check(bool good);

@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Force reclaim, migration and collapse, and confirm each. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/swap.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "force.h"
+#include "ktap.h"
+
+#define THP "/sys/kernel/mm/transparent_hugepage/"
+#define ROUNDS 50	/* tries before giving up on a path that does not happen */
+
+/* The choice in "always [madvise] never", or the text as it is without its newline. */
+static void current_choice(char *text)
+{
+	char *open = strchr(text, '['), *close = strchr(text, ']');
+
+	if (open && close > open) {
+		*close = 0;
+		memmove(text, open + 1, close - open);
+	}
+	text[strcspn(text, "\n")] = 0;
+}
+
+void set_file(const char *path, const char *text)
+{
+	char old[128];
+
+	SETUP_MSG(file_read(path, old, sizeof(old)), "%s: %s", path, strerror(errno));
+	current_choice(old);
+	if (!strcmp(old, text))
+		return;
+	ktap_restore(path, old);
+	SETUP_MSG(file_write(path, text), "%s to %s: %s", text, path, strerror(errno));
+}
+
+/* ---- swap ---- */
+
+/* The first device of /proc/swaps. */
+static bool active_swap(char *device, size_t size)
+{
+	char text[4096], *line;
+
+	if (!file_read("/proc/swaps", text, sizeof(text)))
+		SKIP("CONFIG_SWAP: /proc/swaps is not there");
+	line = strchr(text, '\n');
+	if (!line || line[1] != '/')
+		return false;
+	snprintf(device, size, "%.*s", (int)strcspn(line + 1, " \t"), line + 1);
+	return true;
+}
+
+static bool has_swap_signature(const char *device)
+{
+	char magic[10] = "";
+	int fd = open(device, O_RDONLY | O_CLOEXEC);
+	bool found;
+
+	if (fd < 0)
+		return false;
+	found = pread(fd, magic, sizeof(magic), PAGE - sizeof(magic)) == sizeof(magic) &&
+		!memcmp(magic, "SWAPSPACE2", sizeof(magic));
+	close(fd);
+	return found;
+}
+
+/* A case may have died between swapoff and swapon: turn on whatever device is made for swap. */
+static void turn_on_any(void)
+{
+	struct dirent *entry;
+	DIR *dir = opendir("/sys/block");
+	char device[300];
+
+	while (dir && (entry = readdir(dir))) {
+		snprintf(device, sizeof(device), "/dev/%s", entry->d_name);
+		if (entry->d_name[0] != '.' && has_swap_signature(device))
+			swapon(device, 0);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+void need_swap(void)
+{
+	char device[128];
+
+	if (active_swap(device, sizeof(device)))
+		return;
+	turn_on_any();
+	SETUP_MSG(active_swap(device, sizeof(device)), "no swap device");
+}
+
+long swapped_kb(const struct area *a)
+{
+	return smaps_kb(a->backing->shared ? a->alias : a->map, "Swap");
+}
+
+/* Pages wait for the LRU lists in a queue of the CPU that touched them; only that CPU's own MADV_PAGEOUT sees them. */
+static void pageout_on_each_cpu(char *addr, size_t size)
+{
+	int cpus = (int)sysconf(_SC_NPROCESSORS_CONF);
+	cpu_set_t old, one;
+
+	SETUP(!sched_getaffinity(0, sizeof(old), &old));
+	for (int cpu = 0; cpu < cpus; cpu++) {
+		CPU_ZERO(&one);
+		CPU_SET(cpu, &one);
+		if (!CPU_ISSET(cpu, &old) || sched_setaffinity(0, sizeof(one), &one))
+			continue;
+		SETUP(!madvise(addr, size, MADV_PAGEOUT));
+	}
+	sched_setaffinity(0, sizeof(old), &old);
+}
+
+static void breathe(void)
+{
+	nanosleep(&(struct timespec){ 0, 2000000 }, NULL);
+}
+
+void swap_out(const struct area *a, size_t first, size_t pages)
+{
+	char *addr = area_page(a, first);
+	long before, now;
+	size_t present;
+
+	need_swap();
+	before = swapped_kb(a);
+	for (int round = 0; round < ROUNDS; round++) {
+		pageout_on_each_cpu(addr, pages * PAGE);
+		present = pm_count(addr, pages, PM_PRESENT, 0);
+		now = swapped_kb(a);
+		if (!present && now > 0 && now >= (long)(pages * PAGE / 1024))
+			return;
+		breathe();
+	}
+	ktap_error(__FILE__, __LINE__, 0, "MADV_PAGEOUT left %zu of %zu pages present, Swap went from %ld to %ld kB",
+		   present, pages, before, now);
+}
+
+void swap_off_and_on(void)
+{
+	char device[128];
+
+	need_swap();
+	while (active_swap(device, sizeof(device))) {
+		SETUP(!swapoff(device));
+		if (!active_swap((char[128]){ 0 }, 128)) {
+			SETUP(!swapon(device, 0));
+			return;
+		}
+	}
+}
+
+/* ---- memory pressure ---- */
+
+static int cgroup_dir = -1;
+
+/* The cgroup v2 root, mounted nowhere. */
+static int cgroup_root(void)
+{
+	int fs = (int)syscall(SYS_fsopen, "cgroup2", 1), root;
+
+	if (fs < 0)
+		SKIP("CONFIG_CGROUPS: fsopen(cgroup2): %s", strerror(errno));
+	SETUP(!syscall(SYS_fsconfig, fs, 6 /* FSCONFIG_CMD_CREATE */, NULL, NULL, 0));
+	root = (int)syscall(SYS_fsmount, fs, 1, 0);
+	SETUP(root >= 0);
+	close(fs);
+	return root;
+}
+
+static bool write_at(int dir, const char *file, const char *text)
+{
+	int fd = openat(dir, file, O_WRONLY | O_CLOEXEC);
+	bool good = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+
+	if (fd >= 0)
+		close(fd);
+	return good;
+}
+
+/* Cgroups of cases that have ended are empty: remove them. */
+static void remove_old_cgroups(int root)
+{
+	char name[40];
+
+	for (int pid = getpid() - 1; pid > 0 && pid > getpid() - 64; pid--) {
+		snprintf(name, sizeof(name), "wpci-%d", pid);
+		unlinkat(root, name, AT_REMOVEDIR);
+	}
+}
+
+void cgroup_enter(void)
+{
+	int root = cgroup_root();
+	char name[40];
+
+	remove_old_cgroups(root);
+	if (!write_at(root, "cgroup.subtree_control", "+memory"))
+		SKIP("CONFIG_MEMCG: the memory controller: %s", strerror(errno));
+	snprintf(name, sizeof(name), "wpci-%d", getpid());
+	SETUP(!mkdirat(root, name, 0755));
+	cgroup_dir = openat(root, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	SETUP(cgroup_dir >= 0);
+	SETUP(write_at(cgroup_dir, "cgroup.procs", "0"));
+	close(root);
+}
+
+void cgroup_set(const char *file, const char *text)
+{
+	SETUP_MSG(write_at(cgroup_dir, file, text), "%s to %s: %s", text, file, strerror(errno));
+}
+
+void squeeze_out(const struct area *a, size_t first, size_t pages)
+{
+	size_t present = 0;
+
+	need_swap();
+	for (int round = 0; round < ROUNDS; round++) {
+		cgroup_set("memory.high", "0");
+		present = pm_count(area_page(a, first), pages, PM_PRESENT, 0);
+		cgroup_set("memory.high", "max");
+		if (!present)
+			return;
+		breathe();
+	}
+	ktap_error(__FILE__, __LINE__, 0, "memory.high left %zu of %zu pages present", present, pages);
+}
+
+/* ---- migration ---- */
+
+static long move_pages_call(size_t count, void **addrs, const int *nodes, int *status, int flags)
+{
+	long err = syscall(SYS_move_pages, 0, count, addrs, nodes, status, flags);
+
+	if (err < 0 && errno == ENOSYS)
+		SKIP("CONFIG_NUMA and CONFIG_MIGRATION: move_pages(2): %s", strerror(ENOSYS));
+	return err;
+}
+
+int node_of(const void *addr)
+{
+	int node = -1;
+
+	SETUP(!move_pages_call(1, &(void *){ (void *)addr }, NULL, &node, 0));
+	return node;
+}
+
+static void need_two_nodes(void)
+{
+	SETUP_MSG(!access("/sys/devices/system/node/node1", F_OK), "the machine has one NUMA node");
+}
+
+void migrate(const struct area *a, size_t first, size_t pages, int flags)
+{
+	need_two_nodes();
+	for (size_t i = first; i < first + pages; i++) {
+		void *addr = area_page(a, i);
+		int target = !node_of(addr), status = -1, round = 0;
+
+		do {	/* a page may be busy for a moment */
+			SETUP(move_pages_call(1, &addr, &target, &status, flags) >= 0);
+			if (status == target)
+				break;
+			breathe();
+		} while (++round < ROUNDS);
+		SETUP_MSG(status == target && node_of(addr) == target,
+			  "page %zu did not move to node %d: status %d", i, target, status);
+	}
+}
+
+/* ---- huge pages ---- */
+
+long huge_mapped_kb(const struct area *a)
+{
+	long kb = smaps_kb(a->map, a->backing->file ? "ShmemPmdMapped" : "AnonHugePages");
+
+	SETUP_MSG(kb >= 0, "smaps does not tell about huge mappings");
+	return kb;
+}
+
+void khugepaged_eager(void)
+{
+	if (access(THP "khugepaged", F_OK))
+		SKIP("CONFIG_TRANSPARENT_HUGEPAGE: " THP "khugepaged is not there");
+	set_file(THP "khugepaged/max_ptes_none", "511");
+	set_file(THP "khugepaged/max_ptes_swap", "64");
+	set_file(THP "khugepaged/pages_to_scan", "16384");
+	set_file(THP "khugepaged/alloc_sleep_millisecs", "0");
+	set_file(THP "khugepaged/scan_sleep_millisecs", "0");
+}
+
+static long number_in(const char *path)
+{
+	char text[64];
+
+	SETUP_MSG(file_read(path, text, sizeof(text)), "%s: %s", path, strerror(errno));
+	return atol(text);
+}
+
+/* One scan that began before the call does not count: wait for one more. */
+void khugepaged_scans(int rounds)
+{
+	long end = number_in(THP "khugepaged/full_scans") + rounds + 1;
+
+	while (number_in(THP "khugepaged/full_scans") < end)
+		breathe();
+}
+
+long khugepaged_collapsed(void)
+{
+	return number_in(THP "khugepaged/pages_collapsed");
+}

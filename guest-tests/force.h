@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * force.h: ways to make the kernel take pages away or move them, and to be sure that it did.
+ * Each of them ends the case as ERROR when what it is asked for did not happen.
+ */
+#ifndef FORCE_H
+#define FORCE_H
+
+#include "uffd.h"
+
+/* Write @text to a file of /proc or /sys for the rest of the case; the runner puts the old text back. */
+void set_file(const char *path, const char *text);
+
+/* ---- swap ---- */
+
+/* Make sure that swap is on: ERROR if there is no device for it, SKIP without CONFIG_SWAP. */
+void need_swap(void);
+/* kB of the area's pages that lie in swap, by smaps: of the file if shared, else of this mapping. */
+long swapped_kb(const struct area *a);
+/*
+ * MADV_PAGEOUT the pages until none is present and they are in swap. Only for pages that nobody
+ * else maps: the area's alias never does. Loses nothing of the data.
+ */
+void swap_out(const struct area *a, size_t first, size_t pages);
+/* Take every page out of swap (swapoff), and turn it on again. */
+void swap_off_and_on(void);
+
+/* ---- memory pressure on pages that others map, too ---- */
+
+/* Put this process into a new cgroup; what it touches from now on is charged there. SKIP without CONFIG_MEMCG. */
+void cgroup_enter(void);
+/* Write a file of that cgroup, such as memory.high. */
+void cgroup_set(const char *file, const char *text);
+/* Lower memory.high until none of the pages is present in this mm, then lift it again. */
+void squeeze_out(const struct area *a, size_t first, size_t pages);
+
+/* ---- migration ---- */
+
+/* The NUMA node of a present page. */
+int node_of(const void *addr);
+/* Move present pages to the other node with move_pages(2); @flags: MPOL_MF_MOVE or _ALL. */
+void migrate(const struct area *a, size_t first, size_t pages, int flags);
+
+/* ---- huge pages ---- */
+
+/* kB of the area that are mapped by huge page table entries in this mm. */
+long huge_mapped_kb(const struct area *a);
+/* Make khugepaged eager for the rest of the case. SKIP without CONFIG_TRANSPARENT_HUGEPAGE. */
+void khugepaged_eager(void);
+/* Wait until khugepaged has been through all memory @rounds times more. */
+void khugepaged_scans(int rounds);
+/* Huge pages that khugepaged has made since boot. */
+long khugepaged_collapsed(void);
+
+#endif
