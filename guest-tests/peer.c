@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A second process under orders, and userfaultfd events. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ktap.h"
+#include "peer.h"
+
+struct order {
+	peer_fn fn;
+	void *addr;
+	uint64_t value;
+};
+
+static void __attribute__((noreturn)) serve(int orders, int answers)
+{
+	struct order order;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	while (read(orders, &order, sizeof(order)) == sizeof(order)) {
+		uint64_t result = order.fn(order.addr, order.value);
+
+		if (write(answers, &result, sizeof(result)) != sizeof(result))
+			_exit(1);
+	}
+	_exit(0);
+}
+
+void peer_start(struct peer *p)
+{
+	int orders[2], answers[2];
+
+	SETUP(!pipe2(orders, O_CLOEXEC));
+	SETUP(!pipe2(answers, O_CLOEXEC));
+	p->pid = fork();
+	SETUP(p->pid >= 0);
+	if (!p->pid) {
+		close(orders[1]);
+		close(answers[0]);
+		serve(orders[0], answers[1]);
+	}
+	close(orders[0]);
+	close(answers[1]);
+	p->orders = orders[1];
+	p->answers = answers[0];
+}
+
+void peer_post(struct peer *p, peer_fn fn, void *addr, uint64_t value)
+{
+	struct order order = { fn, addr, value };
+
+	SETUP(write(p->orders, &order, sizeof(order)) == sizeof(order));
+}
+
+bool peer_answered(const struct peer *p)
+{
+	struct pollfd pfd = { .fd = p->answers, .events = POLLIN };
+
+	return poll(&pfd, 1, 0) > 0;
+}
+
+uint64_t peer_result(struct peer *p)
+{
+	uint64_t result;
+	ssize_t n;
+
+	do
+		n = read(p->answers, &result, sizeof(result));
+	while (n < 0 && errno == EINTR);
+	REQUIRE_MSG(n == sizeof(result), "process %d died instead of answering", p->pid);
+	return result;
+}
+
+uint64_t peer_call(struct peer *p, peer_fn fn, void *addr, uint64_t value)
+{
+	peer_post(p, fn, addr, value);
+	return peer_result(p);
+}
+
+static int reap(struct peer *p)
+{
+	int status;
+
+	close(p->orders);
+	close(p->answers);
+	SETUP(waitpid(p->pid, &status, 0) == p->pid);
+	return status;
+}
+
+int peer_end(struct peer *p)
+{
+	return reap(p);
+}
+
+void peer_kill(struct peer *p)
+{
+	kill(p->pid, SIGKILL);
+	reap(p);
+}
+
+static char state_of(pid_t pid)
+{
+	char path[40], text[300], *end;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	if (!file_read(path, text, sizeof(text)))
+		return 0;
+	end = strrchr(text, ')');
+	return end && end[1] ? end[2] : 0;
+}
+
+static uint64_t cpu_of(pid_t pid)
+{
+	struct timespec used;
+	clockid_t clock;
+
+	SETUP_MSG(!clock_getcpuclockid(pid, &clock), "no CPU clock of process %d", pid);
+	SETUP(!clock_gettime(clock, &used));
+	return used.tv_sec * 1000000000ULL + used.tv_nsec;
+}
+
+bool peer_asleep(const struct peer *p)
+{
+	for (int window = 0; window < 500 && !peer_answered(p); window++) {
+		uint64_t before = cpu_of(p->pid);
+		bool slept = state_of(p->pid) == 'S';
+
+		nanosleep(&(struct timespec){ 0, 2000000 }, NULL);
+		if (slept && state_of(p->pid) == 'S' && cpu_of(p->pid) == before && !peer_answered(p))
+			return true;
+	}
+	return false;
+}
+
+uint64_t peer_read(void *addr, uint64_t unused)
+{
+	return touch_once(READS, addr, unused);
+}
+
+uint64_t peer_write(void *addr, uint64_t value)
+{
+	return touch_once(WRITES, addr, value);
+}
+
+uint64_t peer_get(void *addr, uint64_t unused)
+{
+	(void)unused;
+	return touch_read(addr);
+}
+
+uint64_t peer_pm(void *addr, uint64_t unused)
+{
+	(void)unused;
+	return pm(addr);
+}
+
+uint64_t peer_status_kb(void *name, uint64_t unused)
+{
+	(void)unused;
+	return status_kb(name);
+}
+
+uint64_t peer_dontneed(void *addr, uint64_t bytes)
+{
+	return madvise(addr, bytes, MADV_DONTNEED) ? errno : 0;
+}
+
+static bool fail(const char *file, int line, const struct peer *p, void *addr, const char *what)
+{
+	ktap_check(false);
+	ktap_failed(file, line, "write of process %d to %p: %s; its pagemap %#llx", p->pid, addr, what,
+		    (unsigned long long)pm_of(p->pid, addr));
+	return false;
+}
+
+/* Wait until the uffd has a message (true) or the peer has answered (false). */
+static bool wait_message(const struct peer *p, int uffd, struct uffd_msg *msg)
+{
+	struct pollfd fds[] = { { .fd = uffd, .events = POLLIN }, { .fd = p->answers, .events = POLLIN } };
+
+	for (;;) {
+		if (uffd >= 0 && uffd_next(uffd, msg))
+			return true;
+		if (fds[1].revents)
+			return false;
+		poll(fds, 2, -1);
+	}
+}
+
+static bool is_wp_of(const struct uffd_msg *msg, const void *addr)
+{
+	const __u64 flags = UFFD_PAGEFAULT_FLAG_WP | UFFD_PAGEFAULT_FLAG_WRITE;
+
+	return msg->event == UFFD_EVENT_PAGEFAULT && (msg->arg.pagefault.flags & flags) == flags &&
+	       msg->arg.pagefault.address == ((uintptr_t)addr & ~(PAGE - 1));
+}
+
+static void *page_start(void *addr)
+{
+	return (void *)((uintptr_t)addr & ~(PAGE - 1));
+}
+
+static bool judge_landing(struct peer *p, const struct area *a, void *addr, uint64_t value,
+			  const char *file, int line)
+{
+	if (peer_call(p, peer_get, addr, 0) != value)
+		return fail(file, line, p, addr, "the value is not in its mapping");
+	if (a->alias && a->backing->shared && alias_get(a, addr) != value)
+		return fail(file, line, p, addr, "the value is not in the file");
+	if (a->alias && !a->backing->shared && alias_get(a, addr) == value)
+		return fail(file, line, p, addr, "a private write reached the file");
+	ktap_held();
+	return true;
+}
+
+/* What must hold while the peer is blocked. */
+static void judge_blocked(struct peer *p, const struct area *a, void *addr, uint64_t value,
+			  const char *file, int line)
+{
+	if (!peer_asleep(p))
+		fail(file, line, p, addr, "it did not stay blocked, or burns CPU");
+	else if (a->alias && alias_get(a, addr) == value)
+		fail(file, line, p, addr, "the value is visible before un-WP");
+	else
+		return;
+	ktap_stop();
+}
+
+bool peer_traps_at(struct peer *p, const struct area *a, void *addr, const char *file, int line)
+{
+	uint64_t value = fresh_value();
+	struct uffd_msg msg;
+
+	peer_post(p, peer_write, addr, value);
+	if (!wait_message(p, a->uffd, &msg)) {
+		peer_result(p);
+		return fail(file, line, p, addr, "it did not trap");
+	}
+	if (!is_wp_of(&msg, addr)) {
+		fail(file, line, p, addr, "the message is not a WP message for it");
+		ktap_stop();
+	}
+	judge_blocked(p, a, addr, value, file, line);
+	do
+		if (!is_wp_of(&msg, addr) || uffd_writeprotect(a->uffd, page_start(addr), PAGE, 0)) {
+			fail(file, line, p, addr, "un-WP is refused, or a message is not about it");
+			ktap_stop();
+		}
+	while (wait_message(p, a->uffd, &msg));
+	if (peer_result(p) != COMPLETED)
+		return fail(file, line, p, addr, "it ended in a signal");
+	return judge_landing(p, a, addr, value, file, line);
+}
+
+bool peer_writes_at(struct peer *p, const struct area *a, void *addr, const char *file, int line)
+{
+	uint64_t value = fresh_value();
+
+	peer_post(p, peer_write, addr, value);
+	if (peer_result(p) != COMPLETED)
+		return fail(file, line, p, addr, "it ended in a signal");
+	return judge_landing(p, a, addr, value, file, line);
+}
+
+static void *read_event(void *arg)
+{
+	struct event *e = arg;
+
+	uffd_wait(e->uffd, &e->msg);
+	return NULL;
+}
+
+void event_begin(struct event *e, int uffd)
+{
+	e->uffd = uffd;
+	SETUP(!pthread_create(&e->thread, NULL, read_event, e));
+}
+
+const struct uffd_msg *event_end(struct event *e, int kind)
+{
+	pthread_join(e->thread, NULL);
+	REQUIRE_EQ(e->msg.event, kind);
+	return &e->msg;
+}
+
+void peer_start_event(struct peer *p, const struct area *a, struct area *seen)
+{
+	struct event event;
+
+	event_begin(&event, a->uffd);
+	peer_start(p);
+	*seen = *a;
+	seen->uffd = (int)event_end(&event, UFFD_EVENT_FORK)->arg.fork.ufd;
+}
