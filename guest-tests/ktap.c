@@ -216,11 +216,14 @@ static void dump_file(const char *dir, const char *tid, const char *name)
 	if (n <= 0)
 		return;
 	text[n] = 0;
+	if (!strcmp(name, "stat") && strrchr(text, ')'))	/* up to the state */
+		strrchr(text, ')')[3] = 0;
 	while ((line = strsep(&rest, "\n")))
 		if (*line)
 			ktap_diag("  %s %s: %s", tid, name, line);
 }
 
+/* Print where every task of a process sleeps. */
 static void dump_tasks(int pid)
 {
 	char dir[64];
@@ -241,36 +244,42 @@ static void dump_tasks(int pid)
 		closedir(tasks);
 }
 
-static int group_of(const char *pid)
+/* Parent and process group of a process. */
+static bool family(const char *pid, int *parent, int *group)
 {
 	char path[64], text[512], *end;
-	int fd, group = -1;
+	int fd;
 	ssize_t n;
 
 	snprintf(path, sizeof(path), "/proc/%.20s/stat", pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return -1;
+		return false;
 	n = read(fd, text, sizeof(text) - 1);
 	close(fd);
 	text[n > 0 ? n : 0] = 0;
 	end = strrchr(text, ')');
-	if (end && sscanf(end + 1, " %*c %*d %d", &group) != 1)
-		group = -1;
-	return group;
+	return end && sscanf(end + 1, " %*c %d %d", parent, group) == 2;
 }
 
-/* Print where every task of a process group sleeps. */
-static void dump_group(int group)
+/* Call @fn for every process of @group, and for every child of this process: orphans come here. */
+static void for_each_left(int group, void (*fn)(int pid))
 {
-	struct dirent *entry;
 	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+	int parent, of;
 
 	while (proc && (entry = readdir(proc)))
-		if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' && group_of(entry->d_name) == group)
-			dump_tasks(atoi(entry->d_name));
+		if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' && family(entry->d_name, &parent, &of) &&
+		    (of == group || parent == getpid()))
+			fn(atoi(entry->d_name));
 	if (proc)
 		closedir(proc);
+}
+
+static void kill_task(int pid)
+{
+	kill(pid, SIGKILL);
 }
 
 /* Wait for @pid, or for all children if 0, until the deadline. Return whether it came. */
@@ -295,6 +304,21 @@ static bool reap(int pid, int *status, double deadline)
 			return false;
 		sigtimedwait(&chld, NULL, &(struct timespec){ left / 1000, left % 1000 * 1000000L });
 	}
+}
+
+/* Kill what a case left behind, with the children that those leave. Return whether all are gone. */
+static bool end_all(int group)
+{
+	double deadline = ktap_now() + timeout_seconds;
+	int status;
+
+	do {
+		kill(-group, SIGKILL);
+		for_each_left(group, kill_task);
+		if (reap(0, &status, ktap_now() + 0.2))
+			return true;
+	} while (ktap_now() < deadline);
+	return false;
 }
 
 static void run_child(const struct run *run)
@@ -366,12 +390,11 @@ static void run_once(const struct run *run)
 	} else {
 		worsen(TIMED_OUT);
 		ktap_diag("no end after %g seconds; the tasks of the case:", limit);
-		dump_group(pid);
+		for_each_left(pid, dump_tasks);
 	}
-	kill(-pid, SIGKILL);
-	if (!reap(0, &status, ktap_now() + timeout_seconds)) {
+	if (!end_all(pid)) {
 		ktap_diag("tasks of the case do not die:");
-		dump_group(pid);
+		for_each_left(pid, dump_tasks);
 		worsen(FAILED);
 	}
 	undo_all();
