@@ -20,6 +20,13 @@ def message(line: str) -> str:
     return _STAMP.sub("", line, count=1)
 
 
+def marker(text: str) -> str | None:
+    """Return which of init's markers a message is. Suites have markers of their own that begin like these."""
+    if text in {READY, END}:
+        return text
+    return FAILED if text.startswith(FAILED) else None
+
+
 class Lines:
     """Put lines together from bytes that come in pieces cut anywhere."""
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator import process
+from orchestrator.errors import KernelError
 from orchestrator.guest import console
 
 _TICK = 0.02
@@ -24,6 +25,10 @@ _QUIET = 0.6
 """Seconds without a new line after which a panicked guest that does not exit has said all."""
 _LONGEST = 3.0
 """Seconds that the last words may take."""
+
+
+class Hung(KernelError):
+    """A guest did not come up in time, and did not say why."""
 
 
 class Kind(enum.Enum):
@@ -135,9 +140,9 @@ class Watch:
                 self._changed.wait(min(deadline.remaining, 1.0))
             return until()
 
-    def marker(self, prefix: str) -> str | None:
-        """Return the first console message that begins with one of init's markers."""
-        return self._markers.get(prefix)
+    def marker(self, name: str) -> str | None:
+        """Return the first console message that is the marker of init of that name."""
+        return self._markers.get(name)
 
     def at_end(self, action: Callable[[], None]) -> None:
         """Have something done when the guest dies; at once where it is dead."""
@@ -150,6 +155,7 @@ class Watch:
     def _note(self, **signs: Any) -> None:
         with self._changed:
             self._signs = dataclasses.replace(self._signs, **signs)
+            self._changed.notify_all()
 
     def _run(self, qemu: subprocess.Popen[bytes]) -> None:
         while not self._leave.is_set():
@@ -173,11 +179,15 @@ class Watch:
     def _take(self, line: str) -> None:
         text = console.message(line).strip()
         self.last_line = text or self.last_line
-        for prefix in (console.READY, console.END, console.FAILED):
-            if text.startswith(prefix):
-                self._markers.setdefault(prefix, text)
+        if marker := console.marker(text):
+            self._markers.setdefault(marker, text)
         if self._signs.fatal is None and self._is_fatal(line):
             self._signs = dataclasses.replace(self._signs, fatal=text)
+
+    def _await_reason(self, deadline: process.Deadline) -> None:
+        with self._changed:
+            while self._signs.shutdown is None and not deadline.expired:
+                self._changed.wait(deadline.remaining)
 
     def _bury(self, qemu: subprocess.Popen[bytes]) -> None:
         end = process.Deadline.after(_LONGEST)
@@ -186,6 +196,8 @@ class Watch:
             self._look(qemu, self._follower.read())
             self._leave.wait(_TICK)
         process.kill_group(qemu, _QUIET)
+        if qemu.returncode == 0:  # QEMU said why before it went, perhaps in an event that is still on its way
+            self._await_reason(process.Deadline.after(_QUIET))
         self._look(qemu, self._follower.drain())
         with self._changed:
             self.death = Death(*judge(self._signs), time.monotonic() - self.started)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import shlex
 import subprocess
 import tempfile
@@ -349,8 +348,7 @@ def _introduced(request: BootRequest, watch: death.Watch, qmp: monitor.Monitor) 
         facts = _facts(qmp)
         port = qemu.ssh_port(str(qmp.execute("human-monitor-command", {"command-line": "info usernet"})))
     except InfraError as error:
-        watch.wait(lambda: False, Deadline.after(_LAST_WORDS))
-        raise _not_started(request, watch) if watch.death else error from error
+        raise _not_started(request, watch) from error
     if facts.accel is not request.accel.accel:
         raise InfraError(f"QEMU runs with {facts.accel.value}, not {request.accel.accel.value}", log=request.log)
     if port is None:
@@ -366,8 +364,9 @@ def _facts(qmp: monitor.Monitor) -> QemuFacts:
 
 
 def _not_started(request: BootRequest, watch: death.Watch) -> PipelineError:
+    watch.wait(lambda: False, Deadline.after(_LAST_WORDS))
     lines = request.log.read_text(errors="replace").splitlines()[1:]
-    said = next((line for line in reversed(lines) if line.strip()), "")
+    said = next((line for line in lines if line.strip() and "warning:" not in line), "")
     how = watch.death.line if watch.death else f"its monitor is silent for {_START:g} s"
     return InfraError(f"QEMU does not start: {said or how}", log=request.log)
 
@@ -400,8 +399,8 @@ def _boot_fault(request: BootRequest, watch: death.Watch) -> PipelineError:
     if watch.last_line:
         silent = time.monotonic() - watch.grew
         text = f"not up after {seconds:.0f} s, silent for {silent:.0f} s; the last line is: {watch.last_line}"
-        return KernelError(re.sub(r"\s+", " ", text), log=request.console)
+        return death.Hung(text, log=request.console)
     text = f"the kernel printed nothing in {seconds:.0f} s"
     if request.accel.accel is Accel.KVM:  # under TCG it is the kernel that is silent; KVM may not run it at all
         return InfraError(f"{text} under KVM", log=request.log)
-    return KernelError(text, log=request.console)
+    return death.Hung(text, log=request.console)

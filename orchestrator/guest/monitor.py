@@ -34,9 +34,9 @@ class Monitor:
         """Wait for QEMU to connect; return False where it was gone, or the time was up, before."""
         future = self._submit(self._accept())
         while not (gone() or deadline.expired):
-            with contextlib.suppress(concurrent.futures.TimeoutError):
-                future.result(_TICK)
-                return True
+            done, _ = concurrent.futures.wait([future], _TICK)
+            if done:
+                return future.exception() is None  # a QEMU that dies early resets the connection
         future.cancel()
         return False
 

@@ -6,6 +6,7 @@ dead guest it waits for an hour. ``cut`` ends whatever is under way, from any th
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import logging
 import shlex
@@ -60,7 +61,7 @@ def wrapped(command: str, cap: int) -> str:
     What is over the cap is read and dropped, so that the program goes on. Facts about the run go to stderr.
     """
     script = (
-        f'echo "{_SESSION}$$" >&2; set -o pipefail; ( eval {shlex.quote(command)} ) 2>&1 </dev/null | '
+        f'echo "{_SESSION}$$" >&2; set -o pipefail; ( set +o pipefail; eval {shlex.quote(command)} ) 2>&1 </dev/null | '
         f"{{ dd bs=64k iflag=count_bytes count={cap} 2>/dev/null; "
         f'[ "$(wc -c)" -eq 0 ] || echo "{_TRUNCATED}" >&2; }}'
     )
@@ -204,18 +205,12 @@ def _opened(address: Address, raw: socket.socket, deadline: Deadline) -> Remote:
         },
     )
     kind, text = address.host_key.split()[:2]
-    key = paramiko.Ed25519Key(data=paramiko.util.b(_base64(text)))
+    key = paramiko.Ed25519Key(data=base64.b64decode(text))
     connection.client.get_host_keys().add(f"[127.0.0.1]:{address.port}", kind, key)
     connection.client.set_missing_host_key_policy(paramiko.RejectPolicy())
     connection.open()
     connection.transport.set_keepalive(_KEEPALIVE)
     return Remote(connection, raw)
-
-
-def _base64(text: str) -> bytes:
-    import base64
-
-    return base64.b64decode(text)
 
 
 def _receive(channel: Any) -> bytes | None:

@@ -1,0 +1,146 @@
+"""Choose the accelerator: KVM only where a real guest came up under it on this host.
+
+A ``/dev/kvm`` that exists, opens and answers proves nothing: a nested or paravirtual KVM may burn a core and never
+reach the kernel, or abort QEMU.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from orchestrator import cache as caches
+from orchestrator import process
+from orchestrator.cache import Cache
+from orchestrator.config import Machine
+from orchestrator.errors import InfraError, KernelError, PipelineError
+from orchestrator.guest import qemu
+from orchestrator.guest.death import Hung
+from orchestrator.model import Accel, AccelFact
+from orchestrator.progress import Progress
+
+PROBE_BOOT = 60.0
+"""Seconds in which a guest must come up to prove KVM."""
+PROBE_SILENCE = 20.0
+"""Seconds without a console line after which it has failed: where KVM works, the first one comes in under a second."""
+LESSER_CPU = "qemu64"
+"""The CPU model to try where KVM cannot run the asked-for one."""
+
+Choice = Literal["auto", "kvm", "tcg"]
+Probe = Callable[[AccelFact], None]
+"""Boots a real guest with what it is given; raises PipelineError where that does not come up."""
+
+
+@dataclass(frozen=True)
+class Host:
+    """Where this host's facts are read; a test points it elsewhere."""
+
+    device: Path = Path("/dev/kvm")
+    boot_id: Path = Path("/proc/sys/kernel/random/boot_id")
+    modules: Path = Path("/sys/module")
+    binary: str = qemu.BINARY
+
+
+@dataclass(frozen=True)
+class _Proof:
+    """What the probes found: ``cpu`` is the model that came up, None where none did and ``reason`` says why."""
+
+    cpu: str | None
+    reason: str
+    lasting: bool = True
+
+
+def choose(
+    choice: Choice, machine: Machine, probe: Probe, cache: Cache, progress: Progress, host: Host | None = None
+) -> AccelFact:
+    """Return the accelerator to use. Raises InfraError where KVM was asked for and cannot bring up a guest."""
+    host = host or Host()
+    version = qemu_version(host.binary)
+    tcg = AccelFact(Accel.TCG, machine.cpu_tcg, version, "asked for")
+    if choice == "tcg":
+        return tcg
+    obstacle = _obstacle(host.device)
+    proof = _Proof(None, obstacle) if obstacle else _proven(machine, version, probe, cache, progress, host)
+    if proof.cpu is not None:
+        return AccelFact(Accel.KVM, proof.cpu, version, proof.reason)
+    if choice == "kvm":
+        raise InfraError(f"KVM was asked for and cannot bring up a guest here: {proof.reason}")
+    progress.note(f"accel: tcg, for KVM is no use here: {proof.reason}")
+    return AccelFact(tcg.accel, tcg.cpu, version, proof.reason)
+
+
+def qemu_version(binary: str = qemu.BINARY) -> str:
+    """Return the version of QEMU on this host. Raises InfraError where it is not installed."""
+    try:
+        answer = process.run([binary, "--version"], deadline=process.Deadline.after(30))
+    except process.CommandFailed as error:
+        raise InfraError(f"{binary} does not run: {error}") from error
+    found = qemu.version(answer.stdout)
+    if found is None:
+        raise InfraError(f"{binary} does not tell its version: {answer.stdout}")
+    return found
+
+
+def _obstacle(device: Path) -> str:
+    """Return what rules KVM out without a boot, or nothing."""
+    if not device.exists():
+        return f"there is no {device}"
+    return "" if os.access(device, os.R_OK | os.W_OK) else f"no permission to use {device}"
+
+
+def _proven(machine: Machine, version: str, probe: Probe, cache: Cache, progress: Progress, host: Host) -> _Proof:
+    """Return what the probes found, now or earlier since this host booted."""
+    models = tuple(dict.fromkeys([machine.cpu_kvm, LESSER_CPU]))
+    key = caches.digest(host.boot_id.read_text(), " ".join(kvm_modules(host.modules)), version, " ".join(models))
+    path = cache.path("accel", f"{key}.json")
+    with cache.lock(f"accel-{key}", progress):
+        if known := _recorded(path):
+            return known
+        proof = _probed(models, version, probe, progress)
+        if proof.lasting:
+            caches.write_atomic(path, json.dumps({"cpu": proof.cpu, "reason": proof.reason}))
+        return proof
+
+
+def kvm_modules(folder: Path) -> list[str]:
+    """Return the names, and the source versions where told, of the KVM modules of this host."""
+    found = [path for path in folder.iterdir() if path.name.startswith("kvm")] if folder.is_dir() else []
+    return sorted(" ".join([path.name, *_text(path / "srcversion")]) for path in found)
+
+
+def _text(path: Path) -> list[str]:
+    try:
+        return [path.read_text().strip()]
+    except OSError:
+        return []
+
+
+def _recorded(path: Path) -> _Proof | None:
+    try:
+        raw = json.loads(path.read_text())
+        return _Proof(raw["cpu"], raw["reason"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _probed(models: tuple[str, ...], version: str, probe: Probe, progress: Progress) -> _Proof:
+    """Boot a guest with each CPU model until one comes up.
+
+    A failure is not remembered where the kernel panicked: that one may be at fault, and not KVM.
+    """
+    failures: list[str] = []
+    lasting = True
+    for model in models:
+        progress.note(f"accel: trying KVM with -cpu {model} ({PROBE_BOOT:.0f} s at most)")
+        try:
+            probe(AccelFact(Accel.KVM, model, version, "probe"))
+        except PipelineError as error:
+            lasting = lasting and (isinstance(error, Hung) or not isinstance(error, KernelError))
+            failures.append(f"-cpu {model}: {error}")
+        else:
+            return _Proof(model, "; ".join(["a guest came up under it", *failures]))
+    return _Proof(None, "; ".join(failures), lasting)
