@@ -155,6 +155,8 @@ class _Scratch:
         """Commit one patch on HEAD; return whether that took a merge. Raises KernelError."""
         file = self.place / ".git" / "patch"
         file.write_bytes(patch.raw)
+        if three_way:
+            self._bring_in(patch)
         before = self.git("rev-parse", "HEAD").stdout
         done = self._am(file, three_way) if patch.kind == "mail" else self._diff(file, patch, three_way)
         said = done.stdout + done.stderr
@@ -162,6 +164,12 @@ class _Scratch:
         if not done.ok or self.git("rev-parse", "HEAD").stdout == before:
             raise KernelError(self._why(file, patch, place, said), log=self.log)
         return "3-way merge" in said
+
+    def _bring_in(self, patch: Patch) -> None:
+        """Write the files that a patch touches into the work tree: a merge takes a missing one for a deleted one."""
+        there = self.git("--literal-pathspecs", "ls-files", "-z", "--", *patch.files).stdout.split("\0")[:-1]
+        if there:
+            self.git("checkout-index", "--force", "--index", "--", *there)
 
     def _am(self, file: Path, three_way: bool) -> Completed:
         merge = "--3way" if three_way else "--no-3way"

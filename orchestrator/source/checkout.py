@@ -48,10 +48,10 @@ def _move(tree: Tree, where: Path, progress: Progress) -> None:
 
 
 def _is_at(tree: Tree, where: Path) -> bool:
-    if repository.commit_of(where, "HEAD") != tree.commit:
-        return False
+    """Whether the work tree is clean at the commit. git's notes on times are renewed: content counts."""
     changed = ["status", "--porcelain", "--untracked-files=no"]
-    return repository.git(where, *changed, env={"GIT_OPTIONAL_LOCKS": "1"}) == ""
+    clean = repository.git(where, *changed, env={"GIT_OPTIONAL_LOCKS": "1"}) == ""
+    return clean and repository.commit_of(where, "HEAD") == tree.commit
 
 
 def _rebuild(tree: Tree, where: Path, progress: Progress) -> None:

@@ -149,7 +149,7 @@ def files_of(diff: str) -> tuple[str, ...]:
 
 def _check(name: str) -> None:
     parts = name.strip('"').split("/")
-    if name.startswith("/") or ".." in parts or ".git" in (part.lower() for part in parts):
+    if _stripped(name.strip('"')).startswith("/") or ".." in parts or ".git" in (part.lower() for part in parts):
         raise ValueError(f"names a path outside the tree: {name}")
 
 
