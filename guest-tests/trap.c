@@ -48,8 +48,11 @@ static enum ending access_once(struct touch *t)
 		escape = &here;
 		if (t->access == WRITES)
 			*t->addr = t->value;
-		else
+		else if (t->access == READS)
 			t->value = *t->addr;
+		else
+			t->result = t->call(t->arg);
+		t->error = errno;
 	}
 	escape = NULL;
 	return !sig ? COMPLETED : sig == SIGBUS ? GOT_SIGBUS : GOT_SIGSEGV;
@@ -66,17 +69,29 @@ static void *touch_main(void *arg)
 	return NULL;
 }
 
-void touch_start(struct touch *t, enum access access, void *addr, uint64_t value)
+/* Start what @t describes, and wait until its thread is there. */
+static void start(struct touch *t)
 {
 	uint64_t count;
 
 	catch_faults();
-	*t = (struct touch){ .access = access, .addr = addr, .value = value };
 	t->tid_ready = eventfd(0, EFD_CLOEXEC);
 	t->done = eventfd(0, EFD_CLOEXEC);
 	SETUP(t->tid_ready >= 0 && t->done >= 0);
 	SETUP(!pthread_create(&t->thread, NULL, touch_main, t));
 	SETUP(read(t->tid_ready, &count, sizeof(count)) == sizeof(count));
+}
+
+void touch_start(struct touch *t, enum access access, void *addr, uint64_t value)
+{
+	*t = (struct touch){ .access = access, .addr = addr, .value = value };
+	start(t);
+}
+
+void touch_call(struct touch *t, long (*call)(void *arg), void *arg)
+{
+	*t = (struct touch){ .access = CALLS, .call = call, .arg = arg };
+	start(t);
 }
 
 bool touch_ended(const struct touch *t)
@@ -173,7 +188,7 @@ static bool fail(const char *file, int line, const struct area *a, const volatil
 	return false;
 }
 
-static bool is_wp_of(const struct uffd_msg *msg, const volatile void *addr)
+bool is_wp_message(const struct uffd_msg *msg, const volatile void *addr)
 {
 	const __u64 flags = UFFD_PAGEFAULT_FLAG_WP | UFFD_PAGEFAULT_FLAG_WRITE;
 
@@ -185,7 +200,7 @@ static bool judge_message(const struct area *a, const struct trap *t)
 {
 	char text[160];
 
-	if (is_wp_of(&t->msg, t->touch.addr))
+	if (is_wp_message(&t->msg, t->touch.addr))
 		return true;
 	snprintf(text, sizeof(text), "not a WP message for it: event %#x, flags %#llx, address %#llx, wanted %#lx",
 		 t->msg.event, (unsigned long long)t->msg.arg.pagefault.flags,
@@ -259,7 +274,7 @@ bool trap_end_at(const struct area *a, struct trap *t, bool unwp)
 	if (unwp && unwp_page(a, t->touch.addr))
 		return fail(t->file, t->line, a, t->touch.addr, "un-WP is refused");
 	while (wait_message(a, &t->touch, &msg)) {
-		if (!is_wp_of(&msg, t->touch.addr)) {
+		if (!is_wp_message(&msg, t->touch.addr)) {
 			fail(t->file, t->line, a, t->touch.addr, "a message that is not about it, after un-WP");
 			ktap_stop();
 		}

@@ -147,20 +147,26 @@ enum ending {
 	GOT_SIGSEGV,
 };
 
-enum access { READS, WRITES };
+enum access { READS, WRITES, CALLS };
 
-/* A thread that makes one access of 8 bytes. Valid until touch_end(). */
+/* A thread that makes one access of 8 bytes, or one call. Valid until touch_end(). */
 struct touch {
 	pthread_t thread;
 	enum access access;
 	volatile uint64_t *addr;
 	uint64_t value;		/* to write, or read */
+	long (*call)(void *arg);
+	void *arg;
+	long result;
+	int error;		/* errno after the call */
 	pid_t tid;
 	int tid_ready, done;	/* eventfds; done is readable when the access has ended */
 	enum ending ending;
 };
 
 void touch_start(struct touch *t, enum access access, void *addr, uint64_t value);
+/* The same for a function that makes the kernel access memory: read(2), process_vm_writev(2). */
+void touch_call(struct touch *t, long (*call)(void *arg), void *arg);
 bool touch_ended(const struct touch *t);
 /* Wait for the end of the access. */
 enum ending touch_end(struct touch *t);
@@ -170,6 +176,9 @@ uint64_t touch_cpu(const struct touch *t);
 bool touch_asleep(const struct touch *t);
 /* One access and how it ended, without looking at any uffd: for SIGBUS and for what must not trap. */
 enum ending touch_once(enum access access, void *addr, uint64_t value);
+
+/* Whether a message is about a write to the protected page of @addr. */
+bool is_wp_message(const struct uffd_msg *msg, const volatile void *addr);
 
 /* A value no other write of the run has used. */
 uint64_t fresh_value(void);
