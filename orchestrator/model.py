@@ -6,6 +6,8 @@ import enum
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from orchestrator.config import Machine
+
 
 class Status(enum.Enum):
     """The outcome of one test on one kernel."""
@@ -243,6 +245,7 @@ class JobResult:
     notes: tuple[str, ...] = ()
     warnings: tuple[CompilerWarning, ...] = ()
     products: Products = Products()
+    machine: Machine | None = None
 
 
 @dataclass(frozen=True)
@@ -259,6 +262,7 @@ class Transition:
     expected_patched: Status | None
     verdict: Verdict
     note: str = ""
+    suite: str = ""
 
     @property
     def words(self) -> str:

@@ -226,3 +226,11 @@ def run(
             log=log,
         )
     return Completed(tuple(str(a) for a in argv), child.returncode, stdout, stderr, time.monotonic() - started)
+
+
+def interact(argv: Sequence[str | Path]) -> int:
+    """Run a command that takes the terminal over, with this process's own environment; return its exit code."""
+    try:
+        return subprocess.run([str(a) for a in argv], check=False).returncode
+    except OSError as error:
+        raise InfraError(f"cannot start {argv[0]}: {error.strerror or error}") from error

@@ -39,6 +39,12 @@ class CommandResult(Protocol):
     @property
     def seconds(self) -> float: ...
 
+    @property
+    def why(self) -> str: ...
+
+    @property
+    def hung(self) -> bool: ...
+
 
 class Guest(Protocol):
     """What a suite asks of a running guest."""
@@ -56,7 +62,10 @@ class Guest(Protocol):
 
 @dataclass(frozen=True)
 class Request:
-    """One suite to run. ``scale`` stretches its limits (TCG); ``directory`` takes the raw outputs."""
+    """One suite to run. ``scale`` stretches its limits (TCG); ``directory`` takes the raw outputs.
+
+    ``alone`` says that the job has no other suite in which a test could be that matches nothing here.
+    """
 
     name: str
     suite: Suite
@@ -64,6 +73,7 @@ class Request:
     directory: Path
     scale: float = 1.0
     repeat: int = 1
+    alone: bool = True
 
     @property
     def test_seconds(self) -> float:
@@ -117,30 +127,32 @@ def matches(test: str, glob: str) -> bool:
 
 def _run_own(request: Request, boot: Boot, ledger: _Ledger, deadline: Deadline, progress: Progress) -> None:
     pending: dict[str, list[str]] | None = None
-    total = 0
-    for attempt in range(1, MAX_CRASHES + 1):
+    total, lost = 0, 0
+    while (pending is None or pending) and lost < MAX_CRASHES and not deadline.expired:
+        if lost:
+            progress.note(f"{request.name}: the guest is gone; {_count(pending)} tests go on in a new one")
         with boot() as guest:
             if pending is None:
                 pending = _listed(request, guest, deadline)
-                total = sum(len(tests) for tests in pending.values())
-            for program in list(pending):
-                left = _run_program(request, guest, program, pending[program], attempt, ledger, deadline)
+                total = _count(pending)
+            usable = True
+            while pending and usable and not deadline.expired:
+                program, tests = next(iter(pending.items()))
+                left, usable = _run_program(request, guest, program, tests, ledger, deadline)
+                pending.pop(program)
+                pending = {program: left, **pending} if left else pending
                 progress.advance(f"tests of {request.name}", len(ledger.results), total)
-                if left:
-                    pending[program] = left
-                else:
-                    del pending[program]
-                if guest.death or left:
-                    break
-        if not pending or deadline.expired:
-            break
-        progress.note(f"{request.name}: the guest is gone; {sum(map(len, pending.values()))} tests go on in a new one")
-    reason = "the suite was out of time" if deadline.expired else f"{MAX_CRASHES} guests were lost before"
+            lost += not usable
+    reason = "the suite was out of time" if deadline.expired else f"{lost} guests were lost before"
     ledger.results += [
         TestResult(test, Status.MISSING, f"did not run: {reason}")
         for tests in (pending or {}).values()
         for test in tests
     ]
+
+
+def _count(pending: dict[str, list[str]] | None) -> int:
+    return sum(len(tests) for tests in (pending or {}).values())
 
 
 def _listed(request: Request, guest: Guest, deadline: Deadline) -> dict[str, list[str]]:
@@ -154,18 +166,26 @@ def _listed(request: Request, guest: Guest, deadline: Deadline) -> dict[str, lis
         elif line.strip() and available:
             next(reversed(available.values())).append(line.strip())
     every = [test for tests in available.values() for test in tests]
-    for glob in request.tests:
-        if not any(matches(test, glob) for test in every):
-            raise UserError(f"suite {request.name}: no test matches {glob!r} ({len(every)} tests there)")
+    _check_globs(request, every)
     picked = {program: pick(tests, request.tests) for program, tests in available.items()}
     return {program: tests for program, tests in picked.items() if tests}
 
 
+def _check_globs(request: Request, available: Sequence[str]) -> None:
+    """Refuse a glob that names nothing: a test that was asked for and does not exist must not look green."""
+    for glob in request.tests if request.alone else ():
+        if not any(matches(test, glob) for test in available):
+            raise UserError(f"suite {request.name}: no test matches {glob!r} ({len(available)} tests there)")
+
+
 def _run_program(
-    request: Request, guest: Guest, program: str, tests: list[str], attempt: int, ledger: _Ledger, deadline: Deadline
-) -> list[str]:
-    """Run the named tests of one program, record what they said; return those that are still to be run."""
-    output = request.directory / f"{program}.{attempt}.ktap"
+    request: Request, guest: Guest, program: str, tests: list[str], ledger: _Ledger, deadline: Deadline
+) -> tuple[list[str], bool]:
+    """Run the named tests of one program and record what they said.
+
+    Returns the tests that are still to be run, and whether the guest is fit to run them.
+    """
+    output = request.directory / f"{program}.{len(ledger.outputs) + 1}.ktap"
     picks = " ".join(f"-r {shlex.quote(test)}" for test in tests)
     command = f"cd /tests/{request.name} && ./{program} -t {request.test_seconds:.0f} {picks}"
     if request.repeat > 1:
@@ -174,22 +194,21 @@ def _run_program(
     result = guest.run(command, deadline=limit, output=output, cap=request.suite.output_cap)
     ledger.outputs.append(output)
     ledger.seconds += result.seconds
-    report = ktap.parse(output.read_text(errors="replace"), planned=tests)
-    ledger.problems += [f"{program}: {problem}" for problem in report.problems]
+    report = ktap.parse(output.read_bytes().decode(errors="replace"), planned=tests)
     if result.truncated:
         ledger.problems.append(f"{program}: output was cut at {request.suite.output_cap} bytes")
     if result.exit_code is not None:
+        ledger.problems += [f"{program}: {problem}" for problem in report.problems]
         ledger.results += report.tests
-        return []
-    return _after_a_loss(report.tests, guest, ledger)
+        return [], True
+    return _after_a_loss(report.tests, guest, result.why, ledger), not (guest.death or result.hung)
 
 
-def _after_a_loss(tests: Sequence[TestResult], guest: Guest, ledger: _Ledger) -> list[str]:
+def _after_a_loss(tests: Sequence[TestResult], guest: Guest, why: str, ledger: _Ledger) -> list[str]:
     """Record a program that did not end: what it had finished, and the test that was running; return the rest.
 
     Where no test was running, the first one that had not begun is charged: each guest must bring the suite on.
     """
-    why = f"the guest died: {guest.death}" if guest.death else "no answer within the time limit"
     status = Status.CRASHED if guest.death else Status.TIMEOUT
     finished = [t for t in tests if t.status not in {Status.CRASHED, Status.MISSING}]
     running = [t.name for t in tests if t.status is Status.CRASHED]
@@ -203,22 +222,23 @@ def _after_a_loss(tests: Sequence[TestResult], guest: Guest, ledger: _Ledger) ->
 def _run_foreign(request: Request, boot: Boot, ledger: _Ledger, deadline: Deadline, progress: Progress) -> None:
     names = [p.name for p in request.suite.programs]
     programs = [p for p in request.suite.programs if p.name in pick(names, request.tests)]
-    if not programs:
-        raise UserError(f"suite {request.name}: no program matches {', '.join(request.tests)}")
+    _check_globs(request, names)
     queue = list(programs)
     while queue and not deadline.expired:
         with boot() as guest:
             for command in request.suite.setup:
                 guest.run(command, deadline=deadline.capped(60 * request.scale), cap=2**16)
-            while queue and not guest.death and not deadline.expired:
-                _run_foreign_program(request, guest, queue.pop(0), ledger, deadline)
+            usable = True
+            while queue and usable and not deadline.expired:
+                usable = _run_foreign_program(request, guest, queue.pop(0), ledger, deadline)
                 progress.advance(f"programs of {request.name}", len(programs) - len(queue), len(programs))
     ledger.results += [TestResult(p.name, Status.MISSING, "did not run: the suite was out of time") for p in queue]
 
 
 def _run_foreign_program(
     request: Request, guest: Guest, program: ProgramConfig, ledger: _Ledger, deadline: Deadline
-) -> None:
+) -> bool:
+    """Run one foreign program between two markers; return whether the guest is fit for the next one."""
     output = request.directory / f"{program.name}.log"
     guest.log(f"wpci: begin {program.name}")
     command = f"cd /tests/{request.name} && {program.run}"
@@ -228,14 +248,16 @@ def _run_foreign_program(
     ledger.seconds += result.seconds
     if result.exit_code is None:
         status = Status.CRASHED if guest.death else Status.TIMEOUT
-        ledger.results.append(TestResult(program.name, status, str(guest.death or "out of time")))
-        return
+        ledger.results.append(TestResult(program.name, status, result.why))
+        return not (guest.death or result.hung)
     guest.log(f"wpci: end {program.name}")
     if program.format == "exit":
-        ledger.results.append(ktap.from_exit_code(program.name, result.exit_code))
-        return
+        tail = result.stdout.splitlines()
+        ledger.results.append(ktap.from_exit_code(program.name, result.exit_code, diagnostics=tail))
+        return True
     report = ktap.parse(output.read_text(errors="replace"))
     ledger.problems += [f"{program.name}: {problem}" for problem in report.problems]
     ledger.results += [
         TestResult(f"{program.name}.{t.name}", t.status, t.reason, t.diagnostics, t.seconds) for t in report.tests
     ]
+    return True

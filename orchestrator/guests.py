@@ -1,0 +1,41 @@
+"""The guests of a job, one after the other: the boot stage brings up the first, the suites take them as they need."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+
+from orchestrator.guest.machine import Guest
+
+Boot = Callable[[str], AbstractContextManager[Guest]]
+"""Boots a guest, given a name for its folder."""
+
+
+class Guests:
+    """A line of guests. The first is up inside the ``with`` block; what still runs is gone after it."""
+
+    def __init__(self, boot: Boot) -> None:
+        self._boots = (boot(f"boot-{number}") for number in itertools.count(1))
+        self._first = contextlib.ExitStack()
+        self._waiting: list[Guest] = []
+        self.count = 0
+
+    def __enter__(self) -> Guests:
+        self._waiting.append(self._first.enter_context(next(self._boots)))
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._first.close()
+
+    @contextlib.contextmanager
+    def following(self) -> Iterator[Guest]:
+        """Yield the next guest; it ends with the block."""
+        self.count += 1
+        if self._waiting:
+            with self._first:
+                yield self._waiting.pop()
+        else:
+            with next(self._boots) as guest:
+                yield guest

@@ -1,0 +1,191 @@
+"""One job: the order of the stages, and the only place that turns a PipelineError into a StageResult."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from orchestrator import suite
+from orchestrator.build import kernel, programs
+from orchestrator.config import Suite
+from orchestrator.guest import accel, machine, rootfs
+from orchestrator.guests import Guests
+from orchestrator.model import Accel, AccelFact, JobResult, Programs, Stage
+from orchestrator.plan import Job
+from orchestrator.process import Deadline
+from orchestrator.record import Record, Stopped, Told
+from orchestrator.results import splat
+from orchestrator.source import apply, checkout, fetch, series
+from orchestrator.workspace import Workspace
+
+
+def run(job: Job, workspace: Workspace, until: Stage = Stage.SUITE) -> JobResult:
+    """Run the stages of a job up to ``until``, and judge what came of it.
+
+    Faults of the host and of the kernel end the job and are in its result. Raises UserError only: then what was
+    asked for is wrong, and nothing is to be judged.
+    """
+    record = Record(job, workspace)
+    with contextlib.suppress(Stopped), record.open:
+        for stage, perform in _STAGES.items():
+            with record.stage(stage) as told:
+                perform(record, told)
+            if stage is until:
+                break
+    return record.save()
+
+
+def _source(record: Record, told: Told) -> None:
+    job, ws = record.job, record.workspace
+    deadline = Deadline.after(ws.pipeline.limits.fetch)
+    tree = fetch(job.source, job.tree, ws.cache, ws.progress, deadline)
+    record.products = replace(record.products, tree=tree)
+    told.message = f"{tree.label}, commit {tree.commit[:12]}"
+
+
+def _series(record: Record, told: Told) -> None:
+    job, ws, config = record.job, record.workspace, record.job.series_config
+    if config is None:
+        told.message = "none: the base alone"
+        return
+    assert record.products.tree
+    loaded = series.load(config.path, name=job.series)
+    tree = apply.apply(record.products.tree, loaded, ws.cache, ws.progress, three_way=config.three_way, upto=job.at)
+    record.products = replace(record.products, tree=tree)
+    told.message = f"{len(tree.patches)} patches, tip {tree.commit[:12]}"
+
+
+def _build(record: Record, told: Told) -> None:
+    job, ws, tree = record.job, record.workspace, record.products.tree
+    assert tree
+    source = work_tree(job, ws)
+    variant = job.variant_config
+    request = kernel.BuildRequest(
+        source=source,
+        content=tree.content,
+        out=kernel.out_folder(source, job.variant),
+        base=variant.base,
+        fragments=variant.fragments,
+        arch=variant.arch,
+        image=variant.image,
+        log=record.directory / "build.log",
+    )
+    built = kernel.lookup(request, ws.cache)
+    told.reused = built is not None
+    if built is None:
+        with ws.cache.lock(f"work-{job.tree}-{job.side.value}", ws.progress):
+            checkout.checkout(tree, source, ws.progress)
+            built = kernel.build(request, ws.cache, ws.progress, Deadline.after(ws.pipeline.limits.build))
+    record.products = replace(record.products, kernel=built)
+    told.message = f"{built.release}, build-id {built.build_id[:12]}, {len(built.warnings)} warnings"
+
+
+def work_tree(job: Job, workspace: Workspace) -> Path:
+    """Return where the tree of a job is checked out: base and patched each have their own, kept between runs."""
+    return workspace.cache.path("work", job.tree, job.side.value)
+
+
+def _rootfs(record: Record, told: Told) -> None:
+    job, ws, built = record.job, record.workspace, record.products.kernel
+    assert built
+    made = rootfs.build(
+        rootfs.RootfsSpec(
+            directory=record.directory / "rootfs",
+            programs=tuple(_programs(record, name, config) for name, config in job.suites),
+            modules=built.modules,
+            release=built.release,
+        ),
+        ws.cache,
+        ws.progress,
+    )
+    record.products = replace(record.products, rootfs=made)
+    told.message = f"{made.image.stat().st_size / 2**20:.1f} MB, {made.sha256[:12]}"
+
+
+def _programs(record: Record, name: str, config: Suite) -> Programs:
+    ws, tree = record.workspace, record.products.tree
+    assert tree
+    deadline = Deadline.after(ws.pipeline.limits.build)
+    if config.kind == "own":
+        return programs.build_own(name, config.directory, ws.cache, ws.progress, deadline)
+    source = work_tree(record.job, ws)
+    with ws.cache.lock(f"work-{record.job.tree}-{record.job.side.value}", ws.progress):
+        checkout.checkout(tree, source, ws.progress)
+        return programs.build_from_tree(name, config, source, tree.content, ws.cache, ws.progress, deadline)
+
+
+def _boot(record: Record, told: Told) -> None:
+    """Choose the accelerator, and bring up the guest in which the first suite begins."""
+    job, ws = record.job, record.workspace
+
+    def probe(fact: AccelFact) -> None:
+        with _booted(record, fact, f"probe-{fact.cpu}"):
+            pass
+
+    fact = accel.choose(job.variant_config.accel, job.variant_config.machine, probe, ws.cache, ws.progress)
+    record.products = replace(record.products, accel=fact)
+    record.guests = record.open.enter_context(Guests(lambda name: _booted(record, fact, name)))
+    told.message = f"{fact.accel.value}, QEMU {fact.qemu}, -cpu {fact.cpu}" + (
+        f"; {fact.reason}" if fact.reason else ""
+    )
+
+
+def _suite(record: Record, told: Told) -> None:
+    job, fact, guests = record.job, record.products.accel, record.guests
+    assert fact and guests
+    for name, config in job.suites:
+        request = suite.Request(
+            name=name,
+            suite=config,
+            tests=job.tests,
+            directory=record.directory / name,
+            scale=scale(fact, record.workspace),
+            repeat=job.repeat,
+            alone=len(job.suites) == 1,
+        )
+        record.suites.append(suite.run(request, guests.following, record.workspace.progress))
+        record.save()
+    told.message = f"{sum(len(run.tests) for run in record.suites)} tests in {guests.count} guests"
+
+
+@contextlib.contextmanager
+def _booted(record: Record, fact: AccelFact, name: str) -> Iterator[machine.Guest]:
+    """Boot a guest of the job, and check that it runs the kernel that was built."""
+    built, made = record.products.kernel, record.products.rootfs
+    assert built and made
+    ws = record.workspace
+    request = machine.BootRequest(
+        kernel=built,
+        rootfs=made,
+        machine=record.job.variant_config.machine,
+        accel=fact,
+        directory=record.directory / name,
+        limits=guest_limits(fact, ws),
+        is_fatal=splat.fatal_matcher(ws.rules),
+    )
+    with machine.boot(request, ws.progress) as guest:
+        guest.verify(built)
+        yield guest
+
+
+def scale(fact: AccelFact, workspace: Workspace) -> float:
+    """Return what limits are multiplied with: an emulated guest is slower."""
+    return workspace.pipeline.limits.tcg_scale if fact.accel is Accel.TCG else 1.0
+
+
+def guest_limits(fact: AccelFact, workspace: Workspace) -> machine.Limits:
+    """Return the limits of a guest, for the accelerator it runs under."""
+    limits, factor = workspace.pipeline.limits, scale(fact, workspace)
+    return machine.Limits(limits.boot * factor, limits.shutdown * factor, limits.silence * factor)
+
+
+_STAGES: dict[Stage, Callable[[Record, Told], None]] = {
+    Stage.SOURCE: _source,
+    Stage.SERIES: _series,
+    Stage.BUILD: _build,
+    Stage.ROOTFS: _rootfs,
+    Stage.BOOT: _boot,
+    Stage.SUITE: _suite,
+}

@@ -1,0 +1,138 @@
+"""What a job has to tell: its stages as they end, the judgement of what there is, and the file that holds it."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from orchestrator import cache
+from orchestrator.errors import KernelError, PipelineError, UserError
+from orchestrator.guests import Guests
+from orchestrator.model import Identity, JobResult, Products, Splat, Stage, StageResult, SuiteRun, Verdict
+from orchestrator.plan import Job
+from orchestrator.results import expectations, result_json, splat, symbolise, verdict
+from orchestrator.results.expectations import Expectations
+from orchestrator.workspace import Workspace
+
+
+class Stopped(Exception):
+    """A stage failed and is recorded; the rest of the job does not run."""
+
+
+@dataclass
+class Told:
+    """What a stage says of itself."""
+
+    message: str = ""
+    reused: bool = False
+
+
+@dataclass
+class Record:
+    """What a job has to tell so far; written to its folder after each stage, so that a killed run tells its story."""
+
+    job: Job
+    workspace: Workspace
+    stages: list[StageResult] = field(default_factory=list)
+    suites: list[SuiteRun] = field(default_factory=list)
+    products: Products = field(default_factory=Products)
+    guests: Guests | None = None
+    open: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+
+    @property
+    def directory(self) -> Path:
+        return self.workspace.job_directory(self.job.name)
+
+    @contextlib.contextmanager
+    def stage(self, stage: Stage) -> Iterator[Told]:
+        """Time one stage, and record how it went: what the block says of it, or the fault that ended it."""
+        self.workspace.progress.note(f"{self.job.name}: {stage.value}")
+        started = time.monotonic()
+        told = Told()
+        try:
+            yield told
+        except UserError:
+            raise
+        except PipelineError as error:
+            blame = Verdict.FAIL if isinstance(error, KernelError) else Verdict.INFRA
+            self._add(StageResult(stage, blame, time.monotonic() - started, str(error), error.log))
+            raise Stopped from error
+        self._add(StageResult(stage, Verdict.PASS, time.monotonic() - started, told.message, reused=told.reused))
+
+    def _add(self, result: StageResult) -> None:
+        self.stages.append(result)
+        reused = " (from the cache)" if result.reused else ""
+        self.workspace.progress.note(f"{self.job.name}: {result.stage.value}: {result.message}{reused}")
+        self.save()
+
+    def save(self) -> JobResult:
+        """Judge what there is so far, and write it down."""
+        result = self._judged()
+        cache.write_atomic(self.directory / "result.json", result_json.dump(result))
+        return result
+
+    def _judged(self) -> JobResult:
+        job, products = self.job, self.products
+        splats = _splats(self.directory, self.workspace, products)
+        judged, reason = verdict.judge_job(self.stages, self.suites, splats, expected(job), job.expect)
+        return JobResult(
+            job=job.name,
+            tree=job.tree,
+            series=job.series,
+            variant=job.variant,
+            side=job.side,
+            verdict=judged,
+            reason=reason,
+            stages=tuple(self.stages),
+            suites=tuple(self.suites),
+            splats=splats,
+            directory=self.directory,
+            identity=_identity(job, products),
+            notes=products.tree.notes if products.tree else (),
+            warnings=products.kernel.warnings if products.kernel else (),
+            products=products,
+            machine=job.variant_config.machine,
+        )
+
+
+def expected(job: Job) -> Expectations | None:
+    """Return what the suites of a job promise, folded into one."""
+    files = [config.expected for _, config in job.suites if config.expected]
+    return expectations.load(*files) if files else None
+
+
+def _splats(directory: Path, workspace: Workspace, products: Products) -> tuple[Splat, ...]:
+    """Scan the console of every guest that ran tests; a guest that only proved an accelerator is not judged."""
+    found = [
+        s
+        for console in sorted(directory.glob("boot-*/console.log"))
+        for s in splat.scan(
+            console.read_bytes().decode(errors="replace"), workspace.rules, workspace.pipeline.allow, workspace.today
+        )
+    ]
+    if not products.kernel:
+        return tuple(found)
+    return tuple(symbolise.symbolise(s, products.kernel.vmlinux) for s in found)
+
+
+def _identity(job: Job, products: Products) -> Identity | None:
+    """Return what the result depends on, once all of it is known."""
+    tree, built, made, fact = products.tree, products.kernel, products.rootfs, products.accel
+    if not (tree and built and made and fact):
+        return None
+    box = job.variant_config.machine
+    return Identity(
+        tree=tree.content,
+        series=job.series,
+        config=cache.digest(built.config),
+        toolchain=built.toolchain,
+        kernel=built.sha256,
+        accel=fact.accel.value,
+        cpu=fact.cpu,
+        qemu=fact.qemu,
+        machine=f"{box.cpus} vCPU, {box.memory >> 20} MiB, {box.numa_nodes} nodes, {(box.swap or 0) >> 20} MiB swap",
+        rootfs=made.sha256,
+    )

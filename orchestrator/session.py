@@ -1,0 +1,154 @@
+"""What happens around a run: opening one, and going back into the guests of an earlier one."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from orchestrator import adhoc, cache, process, workspace
+from orchestrator.adhoc import Options
+from orchestrator.cache import Cache
+from orchestrator.config import Pipeline
+from orchestrator.errors import InfraError, UserError
+from orchestrator.guest import machine, qemu
+from orchestrator.guest.machine import Guest
+from orchestrator.model import JobResult, RunResult, Side, Verdict
+from orchestrator.process import Deadline
+from orchestrator.progress import SILENT, Progress
+from orchestrator.results import result_json, splat
+from orchestrator.source import series as series_source
+from orchestrator.workspace import Workspace
+
+
+def open_run(
+    pipeline: Pipeline, mode: str | None, options: Options, *, results: Path, progress: Progress
+) -> tuple[Workspace, str]:
+    """Make the folder of a new run, and the workspace that its jobs share; return it and the mode to run.
+
+    Raises UserError for options that do not fit together, InfraError where the folder cannot be made.
+    """
+    rules = splat.load_rules(pipeline.splat_rules)
+    directory = workspace.new_run(results)
+    changed, mode_name = adhoc.overlay(pipeline, mode or pipeline.default_mode, _settled(options, directory))
+    today = datetime.date.today()
+    return Workspace(changed, Cache.default(), directory, progress, rules, today), mode_name
+
+
+def _settled(options: Options, directory: Path) -> Options:
+    """Write a series that is no file yet (standard input, a range of commits) into the folder of the run."""
+    named = options.series
+    if named == "-":
+        path = directory / "stdin.mbox"
+        cache.write_atomic(path, sys.stdin.buffer.read())
+        return dataclasses.replace(options, series=str(path))
+    if named is None or ".." not in named or Path(named).exists():
+        return options
+    if options.tree is None or not Path(options.tree).is_dir():
+        raise UserError(f"--series {named}: a range of commits needs --tree DIR, the repository it is in")
+    loaded = series_source.load_range(Path(options.tree), named)
+    path = directory / "range.mbox"
+    cache.write_atomic(path, b"".join(patch.raw for patch in loaded.patches))
+    return dataclasses.replace(options, series=str(path), ref=loaded.base_commit)
+
+
+def find(results: Path, run: str, side: Side, job: str | None) -> JobResult:
+    """Return a job of an earlier run, by the run's folder or name (``last``) and side. Raises UserError."""
+    folder = Path(run) if Path(run, "jobs").is_dir() else results / run
+    if not folder.is_dir():
+        raise UserError(f"--run {run}: no such run in {results}")
+    found = [result_json.load_job(path.read_text()) for path in sorted(folder.glob("jobs/*/result.json"))]
+    fitting = [j for j in found if j.job == job] if job else [j for j in found if j.side is side]
+    if not fitting:
+        raise UserError(f"run {run}: no such job; there are {', '.join(j.job for j in found) or 'none'}")
+    if len(fitting) > 1:
+        raise UserError(f"run {run}: several jobs; name one with --job: {', '.join(j.job for j in fitting)}")
+    return fitting[0]
+
+
+def first_red(result: RunResult) -> JobResult | None:
+    """Return the job that made a run red and got as far as a guest, if there is one."""
+    red = [j for j in result.jobs if j.verdict is Verdict.FAIL and j.products.rootfs and j.products.accel]
+    return max(red, key=lambda j: j.side is Side.PATCHED, default=None)
+
+
+@contextlib.contextmanager
+def _booted(job: JobResult, progress: Progress, gdb: bool = False) -> Iterator[Guest]:
+    """Boot the guest of an earlier job again, in a folder that goes away with it."""
+    kernel, rootfs, accel = job.products.kernel, job.products.rootfs, job.products.accel
+    if not (kernel and rootfs and accel and job.machine):
+        raise UserError(f"{job.job}: that run did not come as far as a guest")
+    for path in (kernel.image, rootfs.image):
+        if not path.exists():
+            raise UserError(f"{job.job}: {path} is gone; run it again")
+    rules = splat.load_rules(None)
+    patience = 86400.0
+    with tempfile.TemporaryDirectory(prefix="wpci-") as scratch:
+        request = machine.BootRequest(
+            kernel=kernel,
+            rootfs=rootfs,
+            machine=job.machine,
+            accel=accel,
+            directory=Path(scratch) / "guest",
+            limits=machine.Limits(patience if gdb else 300.0, 30.0, patience),
+            is_fatal=splat.fatal_matcher(rules),
+            debugger=qemu.Debugger() if gdb else None,
+        )
+        if gdb:
+            progress.note(f"waiting for: gdb {kernel.vmlinux} -ex 'target remote :{qemu.Debugger().port}'")
+        with machine.boot(request, progress) as guest:
+            yield guest
+
+
+def boot(job: JobResult, tests: tuple[str, ...], progress: Progress, *, gdb: bool = False) -> int:
+    """Boot a kernel of an earlier run, print its console, run tests in it; return an exit code."""
+    code = 0
+    with _booted(job, progress, gdb) as guest:
+        for run in job.suites if tests else ():
+            output = guest.run(_command(run.suite, tests), deadline=Deadline.after(3600), cap=2**24)
+            print(output.stdout)
+            code = max(code, output.exit_code if output.exit_code is not None else 1)
+        console = guest.console.read_bytes().decode(errors="replace")
+    print(console)
+    return code
+
+
+def _command(name: str, tests: tuple[str, ...]) -> str:
+    """Return the shell text that runs the tests that the globs name, in every program of a suite."""
+    globs = " ".join(f"-r '{test}'" for test in tests)
+    return f'cd /tests/{name} && for p in *; do "./$p" {globs} -l >/dev/null 2>&1 && "./$p" {globs}; done'
+
+
+def shell(job: JobResult, progress: Progress) -> int:
+    """Boot a kernel of an earlier run and open an SSH session in it; return the exit code of ssh."""
+    rootfs = job.products.rootfs
+    with _booted(job, progress) as guest:
+        assert rootfs
+        progress.note(f"{job.job}: the tests are under /tests; the guest ends with this session")
+        return process.interact(
+            [
+                "ssh", "-q", "-t", "-p", str(guest.port), "-i", str(rootfs.identity), "-o", "IdentitiesOnly=yes",
+                "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "root@127.0.0.1",
+            ]
+        )  # fmt: skip
+
+
+def clean(store: Cache, *, everything: bool) -> str:
+    """Remove what can be built again from the cache, or the whole of it; return a line that says what went."""
+    if not store.root.exists():
+        return f"{store.root}: nothing there"
+    doomed = [store.root] if everything else [store.root / name for name in ("work", "kernels", "programs", "rootfs")]
+    freed = 0
+    with store.lock("clean", SILENT):
+        for path in doomed:
+            freed += sum(f.lstat().st_size for f in path.rglob("*") if f.is_file()) if path.exists() else 0
+            shutil.rmtree(path, ignore_errors=True)
+    left = [path for path in doomed if path.exists()]
+    if left:
+        raise InfraError(f"cannot remove {left[0]}")
+    return f"removed {', '.join(path.name for path in doomed)} from {store.root}: {freed / 2**30:.1f} GiB"
