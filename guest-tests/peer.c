@@ -25,7 +25,7 @@ static void __attribute__((noreturn)) serve(int orders, int answers)
 	struct order order;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	while (read(orders, &order, sizeof(order)) == sizeof(order)) {
+	while (read(orders, &order, sizeof(order)) == sizeof(order) && order.fn) {
 		uint64_t result = order.fn(order.addr, order.value);
 
 		if (write(answers, &result, sizeof(result)) != sizeof(result))
@@ -95,8 +95,10 @@ static int reap(struct peer *p)
 	return status;
 }
 
+/* By an order, not by closing the pipe: peers forked later have it open, too. */
 int peer_end(struct peer *p)
 {
+	peer_post(p, NULL, NULL, 0);
 	return reap(p);
 }
 

@@ -9,6 +9,7 @@
  */
 #include <poll.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,59 +18,112 @@
 
 #define PAGES 8
 
-struct forker {
-	pthread_t thread;
-	struct peer child;
-};
-
-static void *fork_in_thread(void *arg)
-{
-	peer_start(&((struct forker *)arg)->child);
-	return NULL;
-}
-
 /* The event is there, and nobody reads it. */
-static void wait_event(const struct area *a)
+static void wait_event(int uffd)
 {
-	struct pollfd pfd = { .fd = a->uffd, .events = POLLIN };
+	struct pollfd pfd = { .fd = uffd, .events = POLLIN };
 
 	while (poll(&pfd, 1, -1) != 1)
 		;
 	SETUP_MSG(pfd.revents & POLLIN, "poll of the userfaultfd says %#x", pfd.revents);
 }
 
-static void prepare(struct area *a, const struct backing *b)
+static void protect(struct area *a)
 {
-	area_arm(a, b, PAGES, UFFD_FEATURE_EVENT_FORK);
+	area_register(a, UFFD_FEATURE_EVENT_FORK, UFFDIO_REGISTER_MODE_WP);
 	area_fill_file(a, 0, PAGES);
 	touch_read_all(a, 0, PAGES / 2);
 	REQUIRE_EQ(area_wp(a, 0, PAGES), 0);
 }
 
-static void closed(const struct backing *b)
+static void judge_free(const struct area *a)
 {
-	struct forker f;
-	struct area a;
-
-	prepare(&a, b);
-	SETUP(!pthread_create(&f.thread, NULL, fork_in_thread, &f));
-	wait_event(&a);
-	close(a.uffd);
-	a.uffd = -1;
-	pthread_join(f.thread, NULL);
 	for (int i = 0; i < PAGES; i++) {
 		if (i % 2)
-			EXPECT_EQ(peer_call(&f.child, peer_get, area_page(&a, i), 0), file_value(i));
-		PEER_WRITES(&f.child, &a, area_page(&a, i));
+			EXPECT_EQ(touch_read(area_page(a, i)), file_value(i));
+		EXPECT_NO_TRAP(a, area_page(a, i));
 	}
-	EXPECT_EQ(peer_end(&f.child), 0);
-	EXPECT_EQ(pm_count(a.map, PAGES, PM_UFFD_WP, 0), 0);
-	for (int i = 0; i < PAGES; i++)
-		EXPECT_NO_TRAP(&a, area_page(&a, i));
+	EXPECT_EQ(pm_count(a->map, PAGES, PM_UFFD_WP, 0), 0);
+}
+
+/*
+ * The orders of the process that forks. A half-made child has a copy of its descriptors already:
+ * only a userfaultfd that it does not hold itself can be closed while it forks.
+ */
+static struct area area;
+
+static uint64_t order_protect(void *unused, uint64_t unused2)
+{
+	(void)unused, (void)unused2;
+	protect(&area);
+	return area.uffd;
+}
+
+static uint64_t order_close(void *unused, uint64_t unused2)
+{
+	(void)unused, (void)unused2;
+	close(area.uffd);
+	area.uffd = -1;
+	return 0;
+}
+
+static uint64_t order_fork(void *unused, uint64_t unused2)
+{
+	int status;
+	pid_t pid = fork();
+
+	(void)unused, (void)unused2;
+	SETUP(pid >= 0);
+	if (!pid) {
+		judge_free(&area);
+		_exit(0);
+	}
+	SETUP(waitpid(pid, &status, 0) == pid);
+	judge_free(&area);
+	return status;
+}
+
+/* The userfaultfd of the peer, in this process only. */
+static int take_uffd(struct peer *p, int fd)
+{
+	int pidfd = (int)syscall(SYS_pidfd_open, p->pid, 0), mine;
+
+	SETUP(pidfd >= 0);
+	mine = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+	SETUP(mine >= 0);
+	close(pidfd);
+	peer_call(p, order_close, NULL, 0);
+	return mine;
+}
+
+static void closed(const struct backing *b)
+{
+	struct peer forker;
+	int uffd;
+
+	need_shmem_wp();
+	need_features(UFFD_FEATURE_EVENT_FORK);
+	area_open(&area, b, PAGES);
+	peer_start(&forker);
+	uffd = take_uffd(&forker, (int)peer_call(&forker, order_protect, NULL, 0));
+	peer_post(&forker, order_fork, NULL, 0);
+	wait_event(uffd);
+	EXPECT(!peer_answered(&forker));
+	close(uffd);
+	EXPECT_EQ(peer_result(&forker), 0);
+	EXPECT_EQ(peer_end(&forker), 0);
 }
 CASE_ON(BACKINGS_SMALL, "F08_event-aborted-close", closed);
 
-/* A process that forks with nobody to read the event, until it is killed. Its uffd came from its parent's file table. */
+static void *fork_in_thread(void *unused)
+{
+	(void)unused;
+	if (!fork())
+		_exit(0);
+	return NULL;
+}
+
+/* A process that forks with nobody to read the event, until it is killed. */
 static void killed(const struct backing *b)
 {
 	int ready[2], status;
@@ -84,13 +138,11 @@ static void killed(const struct backing *b)
 	pid = fork();
 	SETUP(pid >= 0);
 	if (!pid) {
-		struct forker f;
+		pthread_t thread;
 
-		area_register(&a, UFFD_FEATURE_EVENT_FORK, UFFDIO_REGISTER_MODE_WP);
-		touch_read_all(&a, 0, PAGES / 2);
-		REQUIRE_EQ(area_wp(&a, 0, PAGES), 0);
-		SETUP(!pthread_create(&f.thread, NULL, fork_in_thread, &f));
-		wait_event(&a);
+		protect(&a);
+		SETUP(!pthread_create(&thread, NULL, fork_in_thread, NULL));
+		wait_event(a.uffd);
 		SETUP(write(ready[1], "x", 1) == 1);
 		for (;;)
 			pause();

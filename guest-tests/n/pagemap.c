@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * /proc/PID/pagemap tells what is protected: bit 57 on mapped pages, markers and swapped pages, and
+ * not on others. A marker shows as swapped (bit 62), not present, with no frame.
+ * Needs: REGISTER(WP) on shmem; a swap device.
+ * Fails on a kernel without PM_UFFD_WP, or that leaks a marker's encoding as a page frame (N02).
+ */
+#include "force.h"
+#include "ktap.h"
+#include "uffd.h"
+
+#define PAGES 4
+
+static void entries(const struct backing *b)
+{
+	struct area a;
+
+	area_arm(&a, b, PAGES, 0);
+	touch_write_all(&a, 0, 2);
+	EXPECT_PM(area_page(&a, 3), 0, PM_UFFD_WP | PM_SWAP | PM_PRESENT);
+	REQUIRE_EQ(area_wp(&a, 0, 1), 0);
+	REQUIRE_EQ(area_wp(&a, 2, 1), 0);
+	EXPECT_PM(a.map, PM_UFFD_WP | PM_PRESENT, PM_SWAP);
+	EXPECT_PM(area_page(&a, 1), PM_PRESENT, PM_SWAP | PM_UFFD_WP);
+	EXPECT_PM(area_page(&a, 2), PM_UFFD_WP | PM_SWAP, PM_PRESENT);
+	EXPECT_PM(area_page(&a, 3), 0, PM_UFFD_WP | PM_SWAP | PM_PRESENT);
+	REQUIRE_EQ(area_unwp(&a, 0, PAGES), 0);
+	EXPECT_EQ(pm_count(a.map, PAGES, PM_UFFD_WP, 0), 0);
+	EXPECT_PM(area_page(&a, 2), 0, PM_UFFD_WP | PM_SWAP | PM_PRESENT);
+}
+CASE_ON(BACKINGS_SMALL, "N01_pagemap", entries);
+
+static void swapped(const struct backing *b)
+{
+	struct area a;
+
+	area_arm(&a, b, PAGES, 0);
+	touch_write_all(&a, 0, PAGES);
+	REQUIRE_EQ(area_wp(&a, 0, PAGES / 2), 0);
+	swap_out(&a, 0, PAGES);
+	EXPECT_EQ(pm_count(a.map, PAGES / 2, PM_UFFD_WP | PM_SWAP, PM_PRESENT), PAGES / 2);
+	EXPECT_EQ(pm_count(area_page(&a, PAGES / 2), PAGES / 2, 0, PM_UFFD_WP | PM_PRESENT), PAGES / 2);
+	touch_read_all(&a, 0, PAGES);
+	EXPECT_EQ(pm_count(a.map, PAGES / 2, PM_UFFD_WP | PM_PRESENT, PM_SWAP), PAGES / 2);
+	EXPECT_EQ(pm_count(area_page(&a, PAGES / 2), PAGES / 2, PM_PRESENT, PM_UFFD_WP | PM_SWAP), PAGES / 2);
+}
+CASE_ON(BACKINGS_SMALL, "N01_pagemap-swapped", swapped);
+
+/* As root: to others every frame is 0. */
+static void frame(const struct backing *b)
+{
+	struct area a;
+
+	area_arm(&a, b, PAGES, 0);
+	touch_write_all(&a, 0, 2);
+	SETUP_MSG(pm(a.map) & PM_FRAME, "page frames are hidden: not root");
+	REQUIRE_EQ(area_wp(&a, 0, PAGES), 0);
+	SETUP(!madvise(a.map, PAGE, MADV_DONTNEED));
+	EXPECT_EQ(pm(a.map) & PM_FRAME, 0);
+	EXPECT(pm(area_page(&a, 1)) & PM_FRAME);
+	EXPECT_EQ(pm(area_page(&a, 2)) & PM_FRAME, 0);
+}
+CASE_ON(BACKINGS_SMALL, "N02_pagemap-frame", frame);

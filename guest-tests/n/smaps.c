@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * smaps, numa_maps and the resident set sizes are told right where markers are.
+ * Needs: REGISTER(WP) on shmem; N04 a swap device.
+ * Fails on a kernel whose readers crash on a marker, count it as a page, or take it for proof that
+ * nothing lies in swap behind it (N04: mainline).
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "force.h"
+#include "ktap.h"
+#include "uffd.h"
+
+#define PAGES 16
+
+/* Swap: of a shared mapping counts what the file has in swap: the same for both mappings of it. */
+static void swap_kb(const struct backing *b)
+{
+	struct area a;
+	char *twin;
+
+	area_arm(&a, b, PAGES, 0);
+	twin = area_map_again(&a);
+	touch_write_all(&a, 0, PAGES);
+	REQUIRE_EQ(area_wp(&a, 0, PAGES / 2), 0);
+	swap_out(&a, 0, PAGES);
+	REQUIRE_EQ(pm_count(a.map, PAGES / 2, PM_UFFD_WP, PM_PRESENT), PAGES / 2);
+	SETUP(smaps_kb(twin, "Swap") == PAGES * (long)PAGE / 1024);
+	EXPECT_EQ(smaps_kb(a.map, "Swap"), PAGES * PAGE / 1024);
+}
+CASE_ON(BACKINGS_SHARED_SMALL, "N04_smaps-swap", swap_kb);
+
+/* The text of the line that begins with @name in the smaps entry of @addr. */
+static bool smaps_line(const char *addr, const char *name, char *text, size_t size)
+{
+	FILE *file = fopen("/proc/self/smaps", "re");
+	bool inside = false, found = false;
+	unsigned long start, end;
+
+	while (file && !found && fgets(text, (int)size, file)) {
+		if (sscanf(text, "%lx-%lx ", &start, &end) == 2)
+			inside = start <= (uintptr_t)addr && (uintptr_t)addr < end;
+		else
+			found = inside && !strncmp(text, name, strlen(name));
+	}
+	if (file)
+		fclose(file);
+	return found;
+}
+
+/* Read a file of /proc to its end. */
+static long readable(const char *path)
+{
+	char text[4096];
+	long bytes = 0;
+	size_t n;
+	FILE *file = fopen(path, "re");
+
+	if (!file)
+		return -1;
+	while ((n = fread(text, 1, sizeof(text), file)) > 0)
+		bytes += (long)n;
+	if (ferror(file))
+		bytes = -1;
+	fclose(file);
+	return bytes;
+}
+
+static void vm_flags(const struct backing *b)
+{
+	static const char *const files[] = { "smaps", "smaps_rollup", "maps", "numa_maps", NULL };
+	char line[512], path[64];
+	struct area a;
+
+	area_arm(&a, b, PAGES, 0);
+	touch_write_all(&a, 0, PAGES / 2);
+	REQUIRE_EQ(area_wp(&a, 0, PAGES), 0);
+	REQUIRE(smaps_line(a.map, "VmFlags:", line, sizeof(line)));
+	EXPECT_MSG(strstr(line, " uw"), "no uw in %s", line);
+	for (int i = 0; files[i]; i++) {
+		snprintf(path, sizeof(path), "/proc/self/%s", files[i]);
+		EXPECT_MSG(readable(path) > 0 || !strcmp(files[i], "numa_maps"), "%s cannot be read", path);
+	}
+	REQUIRE_EQ(uffd_unregister(a.uffd, a.map, a.size), 0);
+	REQUIRE(smaps_line(a.map, "VmFlags:", line, sizeof(line)));
+	EXPECT_MSG(!strstr(line, " uw"), "uw after UNREGISTER in %s", line);
+}
+CASE_ON(BACKINGS_SMALL, "N05_vmflags", vm_flags);
+
+#define MANY 512
+
+/* The kernel counts in batches for each task: what it is off by is far below this. */
+static void expect_kb(const char *name, long wanted)
+{
+	long kb = status_kb(name);
+
+	EXPECT_MSG(kb > wanted - 300 && kb < wanted + 300, "%s is %ld kB, not about %ld kB", name, kb, wanted);
+}
+
+static void resident(const struct backing *b)
+{
+	long shmem, anonymous, swap, mapped = MANY * (long)PAGE / 1024;
+	struct area a;
+
+	area_arm(&a, b, MANY, 0);
+	shmem = status_kb("RssShmem");
+	anonymous = status_kb("RssAnon");
+	swap = status_kb("VmSwap");
+	REQUIRE_EQ(area_wp(&a, 0, MANY), 0);
+	expect_kb("RssShmem", shmem);
+	EXPECT_EQ(smaps_kb(a.map, "Rss"), 0);
+	touch_read_all(&a, 0, MANY);
+	EXPECT_EQ(smaps_kb(a.map, "Rss"), mapped);
+	expect_kb("RssShmem", shmem + mapped);
+	SETUP(!madvise(a.map, a.size, MADV_DONTNEED));
+	REQUIRE_EQ(pm_count(a.map, MANY, PM_UFFD_WP, PM_PRESENT), MANY);
+	EXPECT_EQ(smaps_kb(a.map, "Rss"), 0);
+	expect_kb("RssShmem", shmem);
+	REQUIRE_EQ(area_unwp(&a, 0, MANY), 0);
+	expect_kb("RssShmem", shmem);
+	expect_kb("RssAnon", anonymous);
+	EXPECT_EQ(status_kb("VmSwap"), swap);
+}
+CASE_ON(BACKINGS_SMALL, "N06_rss", resident);

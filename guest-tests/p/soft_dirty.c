@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Soft-dirty tracking and write protection do not disturb one another, and /proc/PID/clear_refs
+ * keeps protection and markers.
+ * Needs: REGISTER(WP) on shmem; P03, P04 MEM_SOFT_DIRTY.
+ * P03 fails on a kernel where mprotect makes dirty pages writable at once (dirty accounting) and W
+ * ones with them; P04 on one whose un-WP makes the page writable behind the back of soft-dirty.
+ */
+#include "ktap.h"
+#include "uffd.h"
+
+#define PAGES 4
+#define CLEAR_REFS "/proc/self/clear_refs"
+
+static void need_soft_dirty(void)
+{
+	char *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	SETUP(page != MAP_FAILED);
+	touch_write(page, 1);
+	if (!(pm(page) & PM_SOFT_DIRTY))
+		SKIP("CONFIG_MEM_SOFT_DIRTY: a written page is not soft-dirty");
+	munmap(page, PAGE);
+}
+
+/* Dirty as the hardware sees it, and soft-dirty: both ways by which mprotect may spare itself a fault. */
+static void dirty_accountable(const struct backing *b)
+{
+	struct area a;
+
+	area_arm(&a, b, PAGES, 0);
+	need_soft_dirty();
+	touch_write_all(&a, 0, PAGES);
+	SETUP(file_write(CLEAR_REFS, "4"));
+	touch_write_all(&a, 0, PAGES / 2);
+	EXPECT_PM(a.map, PM_SOFT_DIRTY, 0);
+	EXPECT_PM(area_page(&a, PAGES / 2), 0, PM_SOFT_DIRTY);
+	REQUIRE_EQ(area_wp(&a, 0, PAGES), 0);
+	SETUP(!mprotect(a.map, a.size, PROT_READ));
+	SETUP(!mprotect(a.map, a.size, PROT_READ | PROT_WRITE));
+	EXPECT_EQ(pm_count(a.map, PAGES, PM_UFFD_WP, 0), PAGES);
+	for (int i = 0; i < PAGES; i++)
+		EXPECT_TRAPS(&a, area_page(&a, i));
+}
+CASE_ON(BACKINGS_SMALL, "P03_dirty-accountable", dirty_accountable);
+
+static void after_unwp(const struct backing *b)
+{
+	struct area a;
+
+	area_arm(&a, b, PAGES, 0);
+	need_soft_dirty();
+	touch_write_all(&a, 0, PAGES);
+	SETUP(file_write(CLEAR_REFS, "4"));
+	REQUIRE_EQ(area_wp(&a, 0, PAGES), 0);
+	REQUIRE_EQ(area_unwp(&a, 0, PAGES), 0);
+	for (int i = 0; i < PAGES; i++) {
+		EXPECT_PM(area_page(&a, i), PM_PRESENT, PM_SOFT_DIRTY | PM_UFFD_WP);
+		EXPECT_NO_TRAP(&a, area_page(&a, i));
+		EXPECT_PM(area_page(&a, i), PM_SOFT_DIRTY, PM_UFFD_WP);
+	}
+	/* The same when the write was waiting for the un-WP. */
+	SETUP(file_write(CLEAR_REFS, "4"));
+	REQUIRE_EQ(area_wp(&a, 0, PAGES), 0);
+	EXPECT_TRAPS(&a, a.map);
+	EXPECT_PM(a.map, PM_SOFT_DIRTY, PM_UFFD_WP);
+}
+CASE_ON(BACKINGS_SMALL, "P04_softdirty-after-unwp", after_unwp);
+
+static void clear_refs(const struct backing *b)
+{
+	struct area a;
+	char what[] = "1";
+
+	area_arm(&a, b, PAGES, 0);
+	area_fill_file(&a, 0, PAGES);
+	touch_write_all(&a, 0, PAGES / 2);
+	REQUIRE_EQ(area_wp(&a, 0, PAGES), 0);
+	for (; what[0] <= '5'; what[0]++) {
+		SETUP_MSG(file_write(CLEAR_REFS, what) || what[0] == '4', "cannot write %s to " CLEAR_REFS, what);
+		EXPECT_EQ(pm_count(a.map, PAGES, PM_UFFD_WP, 0), PAGES);
+	}
+	for (int i = 0; i < PAGES; i++)
+		EXPECT_TRAPS(&a, area_page(&a, i));
+}
+CASE_ON(BACKINGS_FILE, "P05_clear-refs-markers", clear_refs);
