@@ -23,14 +23,16 @@ def fetch(source: GitSource, name: str, cache: Cache, progress: Progress, deadli
         raise UserError(f"{source.url} {source.ref}: neither a git address nor a ref begins with '-'")
     where = Path(source.url).expanduser()
     if where.is_dir():
-        return _borrowed(where.absolute(), source.ref, name, cache, progress)
+        return _taken(where.absolute(), source.ref, name, cache, progress, deadline)
     return _fetched(source, name, cache, progress, deadline)
 
 
-def _borrowed(where: Path, ref: str, name: str, cache: Cache, progress: Progress) -> Tree:
+def _taken(where: Path, ref: str, name: str, cache: Cache, progress: Progress, deadline: Deadline) -> Tree:
     with cache.lock(f"source-{local.key_of(where)}", progress):
         commit = local.resolve(where, ref)
-        return repository.tree_at(local.borrow(where, cache), commit, f"{name} {ref} ({commit[:12]})")
+        return repository.tree_at(
+            local.take(where, commit, cache, progress, deadline), commit, f"{name} {ref} ({commit[:12]})"
+        )
 
 
 def _fetched(source: GitSource, name: str, cache: Cache, progress: Progress, deadline: Deadline) -> Tree:

@@ -1,7 +1,7 @@
-"""Git trees on this host, read and never written: a repository of ours borrows their objects.
+"""Git trees on this host, read and never written: a repository of ours takes their objects over, once.
 
-Nothing is copied (a kernel's history is gigabytes), and the whole of it is there for ranges and bisection. What we
-make goes into our repository. Should the owner prune a commit, a later fetch says that it is not there.
+It is a copy. To borrow the objects (git's alternates) would be free, but git renews the times of borrowed files when
+it writes an object that is there already, and what the owner prunes would be gone from under us.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.cache import Cache, digest, new_directory, write_atomic
+from orchestrator.cache import Cache, digest, new_directory
 from orchestrator.errors import UserError
+from orchestrator.process import Deadline
+from orchestrator.progress import Progress
 from orchestrator.source import repository
 
 READ_ONLY = ("-c", "core.fsmonitor=false", "-c", "core.untrackedCache=false")
@@ -19,8 +21,17 @@ READ_ONLY = ("-c", "core.fsmonitor=false", "-c", "core.untrackedCache=false")
 
 
 def key_of(where: Path) -> str:
-    """Return the name in the cache of a directory of this host."""
-    return f"local-{where.name}-{digest(str(where.resolve()))[:12]}"
+    """Return the name in the cache of a directory of this host; work trees of one repository share it."""
+    common = (
+        repository.asks(where, "rev-parse", "--path-format=absolute", "--git-common-dir") if is_git(where) else None
+    )
+    shared = Path(common) if common else where
+    return f"local-{(shared.parent if shared.name == '.git' else shared).name}-{digest(str(shared.resolve()))[:12]}"
+
+
+def is_git(where: Path) -> bool:
+    """Whether a directory is a git work tree or a bare repository, and not merely inside one."""
+    return (where / ".git").exists() or ((where / "HEAD").is_file() and (where / "objects").is_dir())
 
 
 def make(place: Path) -> None:
@@ -31,17 +42,18 @@ def make(place: Path) -> None:
             repository.create(scratch)
 
 
-def borrow(where: Path, cache: Cache) -> Path:
-    """Return the repository of ours that sees all objects of the git tree at ``where``. Hold its lock."""
+def take(where: Path, commit: str, cache: Cache, progress: Progress, deadline: Deadline) -> Path:
+    """Return the repository of ours with a commit of the git tree at ``where``, and its history. Hold its lock."""
     place = cache.path("sources", key_of(where), "git")
-    make(place)
-    objects = repository.git(where, "rev-parse", "--path-format=absolute", "--git-path", "objects")
-    write_atomic(place / "objects" / "info" / "alternates", f"{objects}\n")
-    shallow = Path(repository.git(where, "rev-parse", "--path-format=absolute", "--git-path", "shallow"))
-    if shallow.is_file():
-        write_atomic(place / "shallow", shallow.read_bytes())
-    else:
-        (place / "shallow").unlink(missing_ok=True)
+    repository.remove_scratch(place)
+    if not place.is_dir():
+        progress.note(f"copying the history of {where}, once")
+        with new_directory(place) as scratch:
+            clone = ("clone", "--quiet", "--bare", "--no-hardlinks", "--no-tags", "--template=", "--")
+            repository.git(where, *clone, where, scratch, deadline=deadline)
+    if repository.commit_of(place, commit) is None:
+        fetch = ("fetch", "--quiet", "--no-tags", "--force", "--update-shallow", "--")
+        repository.git(place, *fetch, where, f"{commit}:refs/fetched/{commit}", deadline=deadline)
     return place
 
 

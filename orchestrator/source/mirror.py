@@ -35,7 +35,9 @@ class Entry:
 
 def parse_one_line(text: str) -> tuple[Entry, ...]:
     """Parse a ``sources.list``; lines that are not ``deb`` lines are passed over."""
-    pattern = re.compile(r"^\s*deb\s+(?:\[(?P<options>[^]]*)\]\s+)?(?P<uri>\S+)\s+(?P<suite>\S+)(?P<rest>[^#]*)", re.M)
+    pattern = re.compile(
+        r"^[ \t]*deb[ \t]+(?:\[(?P<options>[^]]*)\][ \t]+)?(?P<uri>\S+)[ \t]+(?P<suite>\S+)(?P<rest>[^#\n]*)", re.M
+    )
     return tuple(
         Entry(m["uri"], m["suite"], tuple(m["rest"].split()), _option(m["options"] or "", "signed-by"))
         for m in pattern.finditer(text)
@@ -107,8 +109,8 @@ def choose(entries: Iterable[Entry], suite: str, codename: str) -> Entry:
     return Entry(best.uri, suite, ("main",), best.signed_by or _default_keyring())
 
 
-def _fitness(entry: Entry, suite: str) -> tuple[bool, bool]:
-    return entry.suite == suite, "debian" in urlsplit(entry.uri).path
+def _fitness(entry: Entry, suite: str) -> tuple[bool, bool, bool]:
+    return entry.suite == suite, "debian" in urlsplit(entry.uri).path, "debian" in entry.signed_by
 
 
 def _default_keyring() -> str:

@@ -25,18 +25,18 @@ def fetch(source: PathSource, name: str, cache: Cache, progress: Progress, deadl
         raise UserError(f"{where}: no such directory")
     with cache.lock(f"source-{local.key_of(where)}", progress):
         if (where / ".git").exists():
-            return _head(source, where, name, cache)
+            return _head(source, where, name, cache, progress, deadline)
         return _plain(where, name, cache, progress)
 
 
-def _head(source: PathSource, where: Path, name: str, cache: Cache) -> Tree:
+def _head(source: PathSource, where: Path, name: str, cache: Cache, progress: Progress, deadline: Deadline) -> Tree:
     head = local.resolve(where, "HEAD")
     changes = local.changes(where)
     if changes.tracked and not source.dirty:
         raise UserError(
             f"{where} has uncommitted changes ({local.names(changes.tracked)}): commit them, or take them with --dirty"
         )
-    place = local.borrow(where, cache)
+    place = local.take(where, head, cache, progress, deadline)
     label, notes = f"{name} {head[:12]}", []
     taken = (*changes.tracked, *changes.untracked) if source.dirty else ()
     if taken:
