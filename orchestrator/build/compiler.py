@@ -18,7 +18,7 @@ from orchestrator.model import CompilerWarning
 _QUIET = re.compile(r"  (?P<what>[A-Z][A-Z0-9_+-]*)(?: \[M\])? +(?P<target>\S+)")
 _COMPILED = re.compile(r"  (?:CC|AS|HOSTCC|LD|AR|VDSO|CPP|RUSTC)(?: \[M\])? +\S")
 _WARNINGS = (
-    re.compile(r"(?P<where>[^\s:]+:\d+)(?::\d+)?: ?warning: (?P<text>.+)"),
+    re.compile(r"(?P<where>(?!\.config:)[^\s:]+:\d+)(?::\d+)?: ?warning: (?P<text>.+)"),
     re.compile(r"(?P<where>[^\s:]+\.o): warning: (?P<text>objtool: .+)"),
     re.compile(r"(?P<where>)(?:\S*/)?ld(?:\.\w+)?: warning: (?P<text>.+)"),
     re.compile(r"(?P<where>)WARNING: (?P<text>modpost: .+)"),
@@ -36,6 +36,7 @@ _ERRORS = (
     re.compile(r"[^\s:]+:\d+: \*\*\* .+"),
 )
 _MAKE_GAVE_UP = re.compile(r"make(?:\[\d+\])?: \*\*\* \[.+")
+KCONFIG = "Kconfig"
 _NO_SPACE = "No space left on device"
 _KILLED = re.compile(r".*(?:Killed signal terminated program|internal compiler error: Killed).*")
 _NOT_FOUND = re.compile(r"(?:.*: )?(?:line \d+: |\d+: )?(?P<tool>[\w.+-]+): (?:command )?not found")
@@ -91,15 +92,23 @@ def compiled(line: str) -> bool:
 
 
 def warnings(log: str, folders: Folders) -> Warnings:
-    """Return the warnings of a log. Several groups of one target count as one."""
+    """Return the warnings of a log. Several groups of one target count as one.
+
+    What Kconfig says of the tree's files counts as one target, built anew by each ``olddefconfig``. What it says of
+    .config is of no account: a fragment that moves a choice is reported so, and ``kconfig.compare`` has the last word.
+    """
     found: Warnings = {}
     target = ""
     for line in log.splitlines():
         if quiet := _QUIET.match(line):
             target = f"{quiet['what']} {folders.relative(quiet['target'])}"
             found.setdefault(target, [])
+        elif line.startswith("$ "):
+            target = KCONFIG if line.endswith(" olddefconfig") else ""
+            found.setdefault(target, [])
         elif warning := _warning(line, folders):
-            found.setdefault(target, []).append(warning)
+            of_kconfig = "Kconfig" in Path(warning.where).name
+            found.setdefault(KCONFIG if of_kconfig else target, []).append(warning)
     return found
 
 
