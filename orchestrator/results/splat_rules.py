@@ -72,19 +72,17 @@ class Rule:
 
 @dataclass(frozen=True)
 class Rules:
-    """A rule set: the first rule that fits a line counts. ``any_start`` finds, in one search, whether one may fit."""
+    """A rule set: the first rule that fits a line counts."""
 
     rules: tuple[Rule, ...]
     skip_frames: re.Pattern[str]
     body: re.Pattern[str]
-    any_start: re.Pattern[str]
 
     def match(self, message: str) -> tuple[Rule, re.Match[str]] | None:
         """Return the rule that the line starts a splat of, and its match."""
-        if self.any_start.search(message):
-            for rule in self.rules:
-                if found := rule.start.search(message):
-                    return rule, found
+        for rule in self.rules:
+            if found := rule.start.search(message):
+                return rule, found
         return None
 
 
@@ -123,12 +121,10 @@ def _compile(texts: _RulesText) -> Rules:
         if names.count(name) > 1:
             raise _Broken(f"the rule {name} is there twice")
     rules = tuple(_rule(text, names) for text in texts.rules)
-    unnamed = (re.sub(r"\(\?P<\w+>", "(?:", text.start) for text in texts.rules)
     return Rules(
         rules=rules,
         skip_frames=_pattern("|".join(f"(?:{part})" for part in texts.skip_frames) or r"(?!)", "skip_frames"),
         body=_pattern("|".join(f"(?:{part})" for part in texts.body) or r"(?!)", "body"),
-        any_start=_pattern("|".join(f"(?:{part})" for part in unnamed), "start"),
     )
 
 

@@ -1,0 +1,105 @@
+"""expected.yaml: which entry holds, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator.errors import UserError
+from orchestrator.model import Status
+from orchestrator.results import expectations
+
+TEXT = """
+columns: [stock, patched, mainline]
+defaults:
+  B: {stock: skip, patched: pass, mainline: pass}
+  G: {stock: pass, patched: pass}
+tests:
+  "B*": {mainline: fail}
+  "B01*": {stock: error}
+  B01_present.memfd-shared: {stock: fail, why: "the bug that patch 1 fixes"}
+  "*.hugetlb-*": {stock: any, patched: flaky}
+  "B0[12]_present.hugetlb-shared": {patched: timeout}
+"""
+EXPECTED = expectations.parse(TEXT, "expected.yaml")
+
+
+@pytest.mark.parametrize(
+    ("test", "column", "status"),
+    [
+        ("B02_read-free", "stock", Status.SKIP),
+        ("B02_read-free", "patched", Status.PASS),
+        ("B02_read-free", "mainline", Status.FAIL),
+        ("B01_other", "stock", Status.ERROR),
+        ("B01_present.memfd-shared", "stock", Status.FAIL),
+        ("B01_present.memfd-shared", "mainline", Status.FAIL),
+        ("B01_present.memfd-shared", "patched", Status.PASS),
+        ("B02_present.hugetlb-shared", "patched", Status.TIMEOUT),
+        ("B02_present.hugetlb-shared", "stock", None),
+        ("B03_none.hugetlb-shared", "patched", None),
+        ("G01_anon", "mainline", None),
+        ("GUP_anon", "stock", None),
+        ("X01_enomem", "patched", None),
+        ("B02_read-free", None, None),
+    ],
+)
+def test_the_most_specific_entry_wins(test: str, column: str | None, status: Status | None) -> None:
+    assert EXPECTED.of(test, column) is status
+
+
+def test_any_is_told_apart_from_nothing_said() -> None:
+    assert not EXPECTED.judged("B03_none.hugetlb-shared", "patched")
+    assert not EXPECTED.judged("B03_none.hugetlb-shared", "stock")
+    assert EXPECTED.judged("X01_enomem", "patched")
+    assert EXPECTED.judged("B02_read-free", "stock")
+    assert expectations.NONE.judged("B02_read-free", "stock")
+
+
+def test_why() -> None:
+    assert EXPECTED.why("B01_present.memfd-shared") == "the bug that patch 1 fixes"
+    assert EXPECTED.why("B02_read-free") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "columns: a list of names is needed"),
+        ("columns: stock", "columns: a list"),
+        ("columns: [a]\ndefault: {}", "default: not known here (did you mean defaults?)"),
+        ("columns: [stock]\ntests: {a: {stok: pass}}", "tests.a.stok: not known here (did you mean stock?)"),
+        ("columns: [stock]\ntests: {a: {stock: passs}}", "tests.a.stock: 'passs' is no status (did you mean pass?)"),
+        ("columns: [stock]\ntests: {a: {stock: yes}}", "tests.a.stock: True is no status"),
+        ("columns: [stock]\ntests: {a: pass}", "tests.a: a mapping is needed, not str"),
+        ("columns: [stock]\ntests: {a: {why: 1}}", "tests.a.why: a text is needed"),
+        ("columns: [stock]\ntests: [a]", "tests: a mapping is needed, not list"),
+        ("columns: [stock]\ntests: {a: {stock: pass}, a: {stock: fail}}", "a is there twice"),
+        ("columns: [", "not YAML"),
+        ("- a", "a mapping is needed, not list"),
+    ],
+)
+def test_refused(text: str, message: str) -> None:
+    with pytest.raises(UserError) as error:
+        expectations.parse(text, "e.yaml")
+    assert message in str(error.value)
+    assert str(error.value).startswith("e.yaml: ") or "e.yaml" in str(error.value)
+
+
+def test_entries_that_are_about_no_test_are_refused() -> None:
+    expected = expectations.parse("columns: [a]\ndefaults: {B: {a: pass}}\ntests: {B01_x: {a: pass}}", "e")
+    expectations.check(expected, ["B01_x", "B02"], "e")
+    with pytest.raises(UserError, match=r"tests\.B01_x: no test has this id \(did you mean B01_y\?\)"):
+        expectations.check(expected, ["B01_y"], "e")
+    with pytest.raises(UserError, match=r"defaults\.B: no test is in this group"):
+        expectations.check(expectations.parse("columns: [a]\ndefaults: {B: {a: pass}}", "e"), ["A01"], "e")
+
+
+def test_files(tmp_path: Path) -> None:
+    path = tmp_path / "expected.yaml"
+    path.write_text(TEXT)
+    assert expectations.load(path) == EXPECTED
+    with pytest.raises(UserError, match="No such file"):
+        expectations.load(tmp_path / "none.yaml")
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UserError):
+        expectations.load(path)
