@@ -176,9 +176,10 @@ static char *alias_of(const struct area *a, const void *addr)
 	return a->alias + ((const char *)addr - a->map);
 }
 
-static void alias_drop(char *at)
+/* The whole alias: a fault maps what is around it, too. */
+static void alias_drop(const struct area *a)
 {
-	madvise((void *)((uintptr_t)at & ~(PAGE - 1)), PAGE, MADV_DONTNEED);
+	SETUP(!madvise(a->alias, a->size, MADV_DONTNEED));
 }
 
 uint64_t alias_get(const struct area *a, const void *addr)
@@ -186,7 +187,7 @@ uint64_t alias_get(const struct area *a, const void *addr)
 	char *at = alias_of(a, addr);
 	uint64_t value = touch_read(at);
 
-	alias_drop(at);
+	alias_drop(a);
 	return value;
 }
 
@@ -195,7 +196,7 @@ void alias_set(const struct area *a, const void *addr, uint64_t value)
 	char *at = alias_of(a, addr);
 
 	touch_write(at, value);
-	alias_drop(at);
+	alias_drop(a);
 }
 
 uint64_t file_value(size_t page)

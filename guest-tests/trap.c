@@ -122,6 +122,14 @@ static void breathe(void)
 	nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
 }
 
+/* S in a fault of user space; D where the kernel faults for another reason, as process_vm_writev does. */
+static bool sleeps(const struct touch *t)
+{
+	char state = task_state(t->tid);
+
+	return state == 'S' || state == 'D';
+}
+
 /*
  * A sleeping task's CPU clock stands still, exactly. A fault may be retried a few times before
  * the thread settles, so look again; a spinning one never shows two windows alike.
@@ -130,11 +138,11 @@ bool touch_asleep(const struct touch *t)
 {
 	for (int window = 0; window < 500 && !touch_ended(t); window++) {
 		uint64_t before = touch_cpu(t);
-		bool slept = task_state(t->tid) == 'S';
+		bool slept = sleeps(t);
 
 		breathe();
 		breathe();
-		if (slept && task_state(t->tid) == 'S' && touch_cpu(t) == before && !touch_ended(t))
+		if (slept && sleeps(t) && touch_cpu(t) == before && !touch_ended(t))
 			return true;
 	}
 	return false;
@@ -233,6 +241,8 @@ bool trap_begin_at(const struct area *a, void *addr, struct trap *t, const char 
 	if (!touch_asleep(&t->touch))
 		fail(file, line, a, addr, touch_ended(&t->touch) ? "the writer did not stay blocked"
 								 : "the blocked writer burns CPU");
+	else if (task_state(t->touch.tid) != 'S')
+		fail(file, line, a, addr, "the blocked writer cannot be interrupted");
 	else if (!waits_for_handler(&t->touch))
 		fail(file, line, a, addr, "the writer sleeps, but not in handle_userfault");
 	else if (a->alias && alias_get(a, addr) == t->touch.value)

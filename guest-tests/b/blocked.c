@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The writer that waits: what it costs, what its message says, and how it is released.
+ * Needs: REGISTER(WP) on shmem; THREAD_ID for B13, SIGBUS for B15.
+ * A failure means: a blocked thread spins (and on one CPU starves its handler), cannot be
+ * killed, or wakes when it should not.
+ */
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ktap.h"
+#include "uffd.h"
+
+/*
+ * Drop the page that the writer waits for, again and again, for @seconds. With a pause between,
+ * so that a writer that has been woken finds the time to map the page and wait once more.
+ */
+static void zap(const struct area *a, double seconds, long pause_ns)
+{
+	double end = ktap_now() + seconds;
+
+	do {
+		SETUP(!madvise(a->map, PAGE, MADV_DONTNEED));
+		if (pause_ns)
+			nanosleep(&(struct timespec){ 0, pause_ns }, NULL);
+	} while (ktap_now() < end);
+}
+
+/*
+ * A marker is neither none nor a present read-only page. A kernel that takes it for "no
+ * reason to wait" sends the writer round and round.
+ */
+static void no_spin(const struct backing *b)
+{
+	struct trap t;
+	struct area a;
+	uint64_t cpu;
+	double begin;
+
+	area_arm(&a, b, 4, 0);
+	REQUIRE_EQ(area_wp(&a, 0, 4), 0);
+	REQUIRE(trap_begin(&a, a.map, &t));
+	cpu = touch_cpu(&t.touch);
+	begin = ktap_now();
+	zap(&a, 0.5, 0);
+	EXPECT_EQ(touch_cpu(&t.touch), cpu);	/* nobody has woken it */
+	for (int i = 0; i < 30; i++) {
+		REQUIRE_EQ(uffd_wake(a.uffd, a.map, PAGE), 0);
+		zap(&a, 0.05, 2000000);
+	}
+	cpu = touch_cpu(&t.touch) - cpu;
+	EXPECT_MSG(cpu / 1e9 < 0.05 * (ktap_now() - begin), "the blocked writer used %.3f s of CPU in %.3f s",
+		   cpu / 1e9, ktap_now() - begin);
+	EXPECT(!touch_ended(&t.touch));
+	EXPECT(touch_asleep(&t.touch));
+	EXPECT_PM(a.map, PM_UFFD_WP, 0);
+	trap_end(&a, &t);
+}
+CASE_ON(BACKINGS_SHARED, "B12_no-spin", no_spin);
+
+/* The same while the writer waits for the page itself: MISSING mode, a marker over a hole. */
+static void no_spin_missing(const struct backing *b)
+{
+	static char content[PAGE];
+	struct uffd_msg msg;
+	struct touch t;
+	struct area a;
+
+	area_open(&a, b, 4);
+	area_register(&a, 0, UFFDIO_REGISTER_MODE_WP | UFFDIO_REGISTER_MODE_MISSING);
+	REQUIRE_EQ(area_wp(&a, 0, 4), 0);
+	touch_start(&t, WRITES, a.map, 1);
+	uffd_wait(a.uffd, &msg);
+	EXPECT(touch_asleep(&t));
+	EXPECT_EQ(uffd_copy(a.uffd, a.map, content, PAGE, 0, NULL), 0);
+	EXPECT_EQ(touch_end(&t), COMPLETED);
+}
+CASE_ON(BACKINGS_SMALL, "B12_no-spin-missing", no_spin_missing);
+
+static void msg_fields(const struct backing *b)
+{
+	struct trap t;
+	struct area a;
+
+	area_arm(&a, b, 4, UFFD_FEATURE_THREAD_ID);
+	touch_write_all(&a, 0, 2);
+	REQUIRE_EQ(area_wp(&a, 0, 4), 0);
+	for (size_t i = 0; i < 4; i++) {
+		REQUIRE(trap_begin(&a, area_page(&a, i) + 1000, &t));
+		EXPECT_EQ(t.msg.arg.pagefault.flags, UFFD_PAGEFAULT_FLAG_WP | UFFD_PAGEFAULT_FLAG_WRITE);
+		EXPECT_EQ(t.msg.arg.pagefault.address, (uintptr_t)area_page(&a, i));
+		EXPECT_EQ(t.msg.arg.pagefault.feat.ptid, t.touch.tid);
+		trap_end(&a, &t);
+	}
+}
+CASE_ON(BACKINGS_FILE, "B13_msg-fields", msg_fields);
+
+/* DONTWAKE takes the protection away and leaves the writer for UFFDIO_WAKE. */
+static void dontwake(const struct backing *b)
+{
+	struct trap t;
+	struct area a;
+
+	area_arm(&a, b, 4, 0);
+	touch_write_all(&a, 0, 2);
+	REQUIRE_EQ(area_wp(&a, 0, 4), 0);
+	for (size_t i = 1; i < 4; i += 2) {
+		REQUIRE(trap_begin(&a, area_page(&a, i), &t));
+		REQUIRE_EQ(uffd_writeprotect(a.uffd, area_page(&a, i), PAGE, UFFDIO_WRITEPROTECT_MODE_DONTWAKE), 0);
+		EXPECT_PM(area_page(&a, i), 0, PM_UFFD_WP);
+		EXPECT(touch_asleep(&t.touch));
+		REQUIRE_EQ(uffd_wake(a.uffd, area_page(&a, i), PAGE), 0);
+		trap_released(&a, &t);
+	}
+}
+CASE_ON(BACKINGS_FILE, "B14_dontwake", dontwake);
+
+/* With FEATURE_SIGBUS nobody waits: the write fails, and has not happened. */
+static void sigbus(const struct backing *b)
+{
+	struct uffd_msg msg;
+	struct area a;
+
+	area_arm(&a, b, 4, UFFD_FEATURE_SIGBUS);
+	touch_write_all(&a, 0, 2);
+	REQUIRE_EQ(area_wp(&a, 0, 4), 0);
+	for (size_t i = 0; i < 4; i++) {
+		EXPECT_EQ(touch_once(WRITES, area_page(&a, i), 7), GOT_SIGBUS);
+		EXPECT_EQ(touch_once(READS, area_page(&a, i), 0), COMPLETED);
+		EXPECT_EQ(touch_read(area_page(&a, i)), i < 2 ? file_value(i) : 0);
+		EXPECT_EQ(touch_once(WRITES, area_page(&a, i), 7), GOT_SIGBUS);
+	}
+	EXPECT(!uffd_next(a.uffd, &msg));
+	REQUIRE_EQ(area_unwp(&a, 0, 4), 0);
+	EXPECT_EQ(touch_once(WRITES, area_page(&a, 3), 7), COMPLETED);
+	EXPECT_EQ(touch_read(area_page(&a, 3)), 7);
+}
+CASE_ON(BACKINGS_FILE, "B15_sigbus", sigbus);
+
+/* A process whose only writer has trapped says so, and can then do nothing but be killed. */
+static void block_in_child(const struct backing *b, size_t page, int out)
+{
+	struct trap t;
+	struct area a;
+
+	area_arm(&a, b, 4, 0);
+	touch_write_all(&a, 0, 2);
+	REQUIRE_EQ(area_wp(&a, 0, 4), 0);
+	REQUIRE(trap_begin(&a, area_page(&a, page), &t));
+	SETUP(write(out, "", 1) == 1);
+	touch_end(&t.touch);
+}
+
+/* SIGKILL does not wait for a handler. */
+static void kill_blocked(const struct backing *b)
+{
+	for (size_t page = 0; page < 4; page += 3) {	/* a mapped one, and a marker */
+		int ends[2], status;
+		char byte;
+		pid_t pid;
+
+		SETUP(!pipe(ends));
+		pid = fork();
+		SETUP(pid >= 0);
+		if (!pid) {
+			block_in_child(b, page, ends[1]);
+			_exit(0);
+		}
+		close(ends[1]);
+		REQUIRE(read(ends[0], &byte, 1) == 1);
+		SETUP(!kill(pid, SIGKILL));
+		REQUIRE_EQ(waitpid(pid, &status, 0), pid);
+		EXPECT(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+		close(ends[0]);
+	}
+}
+CASE_ON(BACKINGS_FILE, "B21_kill-blocked", kill_blocked);
