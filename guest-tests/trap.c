@@ -160,7 +160,9 @@ uint64_t fresh_value(void)
 {
 	static uint64_t last;
 
-	return 0xFEED000000000000ULL + __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
+	/* A forked process counts on from its parent's value. */
+	return 0xFEED000000000000ULL | (uint64_t)(getpid() & 0xffff) << 32 |
+	       __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
 }
 
 /* Wait until the uffd has a message (true) or the access has ended (false). */
