@@ -1,0 +1,45 @@
+"""What a boot is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.config import Machine
+from orchestrator.guest import qemu
+from orchestrator.model import AccelFact, Kernel, Rootfs
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Seconds, scaled for the accelerator already. ``silence``: neither a console line nor output of the command."""
+
+    boot: float
+    shutdown: float
+    silence: float
+
+
+@dataclass(frozen=True)
+class BootRequest:
+    """All that a boot needs. ``directory`` gets console.log and qemu.log, and is for one boot only."""
+
+    kernel: Kernel
+    rootfs: Rootfs
+    machine: Machine
+    accel: AccelFact
+    directory: Path
+    limits: Limits
+    is_fatal: Callable[[str], bool]
+    debugger: qemu.Debugger | None = None
+    binary: str = qemu.BINARY
+
+    @property
+    def console(self) -> Path:
+        """The file of the console."""
+        return self.directory / "console.log"
+
+    @property
+    def log(self) -> Path:
+        """The file with the command line of QEMU and what QEMU itself says."""
+        return self.directory / "qemu.log"
