@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A debugger's write (FOLL_FORCE, here by /proc/self/mem) into a read-only private mapping whose
+ * protected page is in swap: it is refused, and never slips through.
+ * Needs: REGISTER(WP) on shmem, CONFIG_SWAP and a swap device, writable /proc/self/mem.
+ * Fails on a kernel whose can_follow_write_pte() takes a dirty page brought back from swap for one
+ * that the write has already been allowed to. A kernel with DEBUG_VM prints
+ * 'FAULT_FLAG_ALLOW_RETRY missing': that is how it refuses.
+ */
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "force.h"
+#include "ktap.h"
+#include "uffd.h"
+
+#define PAGES 16
+#define PLAIN (PAGES - 1)	/* the page that is not protected: the control */
+
+static bool poke(void *addr, uint64_t value)
+{
+	int mem = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+	bool wrote;
+
+	SETUP(mem >= 0);
+	wrote = pwrite(mem, &value, sizeof(value), (uintptr_t)addr) == sizeof(value);
+	close(mem);
+	return wrote;
+}
+
+static void force_write(void)
+{
+	uint64_t value = fresh_value();
+	struct area a;
+
+	area_arm(&a, &memfd_private, PAGES, 0);
+	touch_write_all(&a, 0, PAGES);
+	REQUIRE_EQ(area_wp(&a, 0, PLAIN), 0);
+	SETUP(!mprotect(a.map, a.size, PROT_READ));
+	swap_out(&a, 0, PAGES);
+	REQUIRE_EQ(pm_count(a.map, PLAIN, PM_UFFD_WP | PM_SWAP, PM_PRESENT), PLAIN);
+	SETUP_MSG(poke(area_page(&a, PLAIN), value) && touch_read(area_page(&a, PLAIN)) == value,
+		  "/proc/self/mem does not write to a page that is not protected");
+	for (size_t i = 0; i < PLAIN; i++) {
+		EXPECT(!poke(area_page(&a, i), fresh_value()));
+		EXPECT_EQ(touch_read(area_page(&a, i)), file_value(i));
+		EXPECT_PM(area_page(&a, i), PM_UFFD_WP, 0);
+	}
+	SETUP(!mprotect(a.map, a.size, PROT_READ | PROT_WRITE));
+	for (size_t i = 0; i < PLAIN; i++)
+		EXPECT_TRAPS(&a, area_page(&a, i));
+}
+CASE("V08_force-write", force_write);
