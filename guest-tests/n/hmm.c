@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A device that mirrors the address space (HMM) reads through a marker: the page is faulted in, and
+ * stays protected.
+ * Needs: REGISTER(WP) on shmem, TEST_HMM (/dev/hmm_dmirror0).
+ * Fails on a kernel whose hmm_vma_handle_pte answers a marker with EFAULT.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ktap.h"
+#include "uffd.h"
+
+/* From lib/test_hmm_uapi.h. */
+struct hmm_dmirror_cmd {
+	__u64 addr;
+	__u64 ptr;
+	__u64 npages;
+	__u64 cpages;
+	__u64 faults;
+};
+#define HMM_DMIRROR_READ _IOWR('H', 0x00, struct hmm_dmirror_cmd)
+
+#define PAGES 4
+
+static void mirror(const struct backing *b)
+{
+	static char copy[PAGES * PAGE];
+	struct hmm_dmirror_cmd cmd = { .ptr = (uintptr_t)copy, .npages = PAGES };
+	struct area a;
+	int device;
+
+	area_arm(&a, b, PAGES, 0);
+	device = open("/dev/hmm_dmirror0", O_RDWR);
+	if (device < 0)
+		SKIP("CONFIG_TEST_HMM: /dev/hmm_dmirror0: %s", strerror(errno));
+	area_fill_file(&a, 0, PAGES);
+	touch_read_all(&a, 0, PAGES / 2);
+	REQUIRE_EQ(area_wp(&a, 0, PAGES), 0);
+	SETUP(!madvise(a.map, a.size, MADV_DONTNEED));
+	REQUIRE_EQ(pm_count(a.map, PAGES, PM_UFFD_WP, PM_PRESENT), PAGES);
+	cmd.addr = (uintptr_t)a.map;
+	EXPECT_EQ(ioctl(device, HMM_DMIRROR_READ, &cmd), 0);
+	EXPECT_EQ(cmd.cpages, PAGES);
+	for (size_t i = 0; i < PAGES; i++)
+		EXPECT_EQ(touch_read(copy + i * PAGE), file_value(i));
+	EXPECT_EQ(pm_count(a.map, PAGES, PM_UFFD_WP | PM_PRESENT, 0), PAGES);
+	for (size_t i = 0; i < PAGES; i++)
+		EXPECT_TRAPS(&a, area_page(&a, i));
+	close(device);
+}
+CASE_ON(BACKINGS_SMALL, "N07_hmm", mirror);
