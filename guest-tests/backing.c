@@ -231,3 +231,21 @@ void touch_write_all(const struct area *a, size_t first, size_t pages)
 	for (size_t i = first; i < first + pages; i++)
 		touch_write(area_page(a, i), file_value(i));
 }
+
+/* Whether the file has huge pages: map one through the alias, which no userfaultfd keeps from it. */
+static bool file_is_huge(const struct area *a, size_t page)
+{
+	bool huge;
+
+	touch_read(alias_of(a, area_page(a, page)));
+	huge = smaps_kb(a->alias, "ShmemPmdMapped") > 0;
+	alias_drop(a);
+	return huge;
+}
+
+void populate(const struct area *a, size_t first, size_t pages)
+{
+	touch_write_all(a, first, pages);
+	SETUP_MSG(pm_count(area_page(a, first), pages, PM_PRESENT, 0) == pages, "pages are not present after a write");
+	SETUP_MSG(!a->backing->huge || file_is_huge(a, first), "the kernel made no huge page for %s", a->backing->name);
+}

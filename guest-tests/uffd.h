@@ -117,6 +117,8 @@ void touch_write(void *addr, uint64_t value);
 /* Read or write every page of a range: page i gets file_value(i). */
 void touch_read_all(const struct area *a, size_t first, size_t pages);
 void touch_write_all(const struct area *a, size_t first, size_t pages);
+/* touch_write_all(), and be sure that the pages are present, and the file's huge if the backing is to be: or ERROR. */
+void populate(const struct area *a, size_t first, size_t pages);
 
 /* ---- proc.c: what /proc says ---- */
 

@@ -86,7 +86,7 @@ static void msg_fields(const struct backing *b)
 	struct area a;
 
 	area_arm(&a, b, 4, UFFD_FEATURE_THREAD_ID);
-	touch_write_all(&a, 0, 2);
+	populate(&a, 0, 2);
 	REQUIRE_EQ(area_wp(&a, 0, 4), 0);
 	for (size_t i = 0; i < 4; i++) {
 		REQUIRE(trap_begin(&a, area_page(&a, i) + 1000, &t));
@@ -105,7 +105,7 @@ static void dontwake(const struct backing *b)
 	struct area a;
 
 	area_arm(&a, b, 4, 0);
-	touch_write_all(&a, 0, 2);
+	populate(&a, 0, 2);
 	REQUIRE_EQ(area_wp(&a, 0, 4), 0);
 	for (size_t i = 1; i < 4; i += 2) {
 		REQUIRE(trap_begin(&a, area_page(&a, i), &t));
@@ -125,7 +125,7 @@ static void sigbus(const struct backing *b)
 	struct area a;
 
 	area_arm(&a, b, 4, UFFD_FEATURE_SIGBUS);
-	touch_write_all(&a, 0, 2);
+	populate(&a, 0, 2);
 	REQUIRE_EQ(area_wp(&a, 0, 4), 0);
 	for (size_t i = 0; i < 4; i++) {
 		EXPECT_EQ(touch_once(WRITES, area_page(&a, i), 7), GOT_SIGBUS);
@@ -147,7 +147,7 @@ static void block_in_child(const struct backing *b, size_t page, int out)
 	struct area a;
 
 	area_arm(&a, b, 4, 0);
-	touch_write_all(&a, 0, 2);
+	populate(&a, 0, 2);
 	REQUIRE_EQ(area_wp(&a, 0, 4), 0);
 	REQUIRE(trap_begin(&a, area_page(&a, page), &t));
 	SETUP(write(out, "", 1) == 1);

@@ -19,7 +19,7 @@ static void fd_write(const struct backing *b)
 	uint64_t value;
 
 	area_arm(&a, b, 4, 0);
-	touch_write_all(&a, 0, 2);
+	populate(&a, 0, 2);
 	REQUIRE_EQ(area_wp(&a, 0, 4), 0);
 	for (size_t i = 0; i < 4; i++) {
 		char *addr = area_page(&a, i);
@@ -47,7 +47,7 @@ static void dirty_kept(const struct backing *b)
 	struct area a;
 
 	area_arm(&a, b, 16, 0);
-	touch_write_all(&a, 0, 8);
+	populate(&a, 0, 8);
 	REQUIRE_EQ(area_wp(&a, 0, 16), 0);
 	for (size_t i = 0; i < 16; i++)
 		EXPECT_TRAPS(&a, area_page(&a, i));

@@ -67,7 +67,7 @@ static void check_calls(const struct backing *b, long (*call)(void *), int pipe)
 	struct area a;
 
 	area_arm(&a, b, 4, 0);
-	touch_write_all(&a, 0, 2);
+	populate(&a, 0, 2);
 	REQUIRE_EQ(area_wp(&a, 0, 4), 0);
 	check_call(&a, 0, call, &job);	/* a mapped page */
 	check_call(&a, 3, call, &job);	/* one that is not */
@@ -103,7 +103,7 @@ static void kernel_write_user_mode_only(const struct backing *b)
 		SKIP("UFFD_USER_MODE_ONLY: userfaultfd(2): %s", strerror(EINVAL));
 	SETUP(a.uffd >= 0 && !uffd_api(a.uffd, 0, NULL));
 	REQUIRE_EQ(uffd_register(a.uffd, a.map, a.size, UFFDIO_REGISTER_MODE_WP, NULL), 0);
-	touch_write_all(&a, 0, 2);
+	populate(&a, 0, 2);
 	REQUIRE_EQ(area_wp(&a, 0, 4), 0);
 	SETUP(write(job.pipe + 1, "01234567", 8) == 8);
 	for (size_t page = 0; page < 4; page += 3) {
@@ -132,7 +132,7 @@ static void be_poked(const struct backing *b, void **target)
 	struct area a;
 
 	area_arm(&a, b, 4, 0);
-	touch_write_all(&a, 0, 2);
+	populate(&a, 0, 2);
 	REQUIRE_EQ(area_wp(&a, 0, 4), 0);
 	target[0] = area_page(&a, 0);
 	target[1] = area_page(&a, 3);

@@ -14,7 +14,7 @@ static void present(const struct backing *b)
 	struct area a;
 
 	area_arm(&a, b, 4, 0);
-	touch_write_all(&a, 0, 4);
+	populate(&a, 0, 4);
 	REQUIRE_EQ(area_wp(&a, 0, 4), 0);
 	/* A huge mapping is split: its small pages fault in again. */
 	EXPECT_PM(a.map, PM_UFFD_WP | (b->huge ? 0 : PM_PRESENT), 0);
@@ -31,7 +31,7 @@ static void read_free(const struct backing *b)
 	struct area a;
 
 	area_arm(&a, b, 4, 0);
-	touch_write_all(&a, 0, 4);
+	populate(&a, 0, 4);
 	REQUIRE_EQ(area_wp(&a, 0, 4), 0);
 	for (size_t i = 0; i < 4; i++) {
 		EXPECT_READS(&a, area_page(&a, i));

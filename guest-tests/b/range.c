@@ -16,7 +16,7 @@ static void neighbours(const struct backing *b)
 	struct area a;
 
 	area_arm(&a, b, 16, 0);
-	touch_write_all(&a, 0, 16);
+	populate(&a, 0, 16);
 	REQUIRE_EQ(area_wp(&a, 8, 1), 0);
 	EXPECT_READS(&a, area_page(&a, 7));
 	EXPECT_NO_TRAP(&a, area_page(&a, 7));
@@ -75,7 +75,7 @@ static void rewp(const struct backing *b)
 	struct area a;
 
 	area_arm(&a, b, 4, 0);
-	touch_write_all(&a, 0, 2);
+	populate(&a, 0, 2);
 	REQUIRE_EQ(area_wp(&a, 0, 4), 0);
 	REQUIRE_EQ(area_wp(&a, 0, 4), 0);
 	REQUIRE_EQ(area_unwp(&a, 0, 4), 0);
