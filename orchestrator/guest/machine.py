@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import subprocess
 import tempfile
 import time
@@ -40,6 +41,7 @@ def boot(request: BootRequest, progress: Progress) -> Iterator[Guest]:
         child = stack.enter_context(_started(request, folder / "qmp"))
         stack.enter_context(watch.running(child))
         guest = _introduced(request, watch, qmp)
+        _unlink_early(request, folder)
         _wait_for_ready(request, watch, deadline, progress)
         stack.callback(guest.close)
         guest.connect(deadline)
@@ -47,11 +49,19 @@ def boot(request: BootRequest, progress: Progress) -> Iterator[Guest]:
         guest.shutdown()
 
 
+def _unlink_early(request: BootRequest, folder: Path) -> None:
+    """Remove the names of what QEMU holds open by now: then nothing is left where we are killed."""
+    shutil.rmtree(folder, ignore_errors=True)
+    request.swap.unlink(missing_ok=True)
+
+
 def _socket_folder(stack: contextlib.ExitStack) -> Path:
     """Return a folder with a short name: the address of a socket has 108 bytes."""
     usual = tempfile.gettempdir()
     parent = usual if len(usual) < 60 else "/tmp"
-    return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wpci-", dir=parent)))
+    return Path(
+        stack.enter_context(tempfile.TemporaryDirectory(prefix="wpci-", dir=parent, ignore_cleanup_errors=True))
+    )
 
 
 def _events(watch: death.Watch, request: BootRequest) -> monitor.OnEvent:
@@ -64,7 +74,8 @@ def _events(watch: death.Watch, request: BootRequest) -> monitor.OnEvent:
 
 @contextlib.contextmanager
 def _started(request: BootRequest, socket: Path) -> Iterator[subprocess.Popen[bytes]]:
-    swap = _prepared(request)
+    _prepare(request)
+    swap = request.swap if request.machine.swap else None
     files = qemu.Files(request.kernel.image, request.rootfs.image, request.console, socket, swap)
     argv = qemu.argv(files, request.machine, request.accel, binary=request.binary, debugger=request.debugger)
     try:
@@ -73,24 +84,20 @@ def _started(request: BootRequest, socket: Path) -> Iterator[subprocess.Popen[by
             with process.spawn(argv, stdout=log, stderr=subprocess.STDOUT) as child:
                 yield child
     finally:
-        if swap:
-            swap.unlink(missing_ok=True)
+        request.swap.unlink(missing_ok=True)
 
 
-def _prepared(request: BootRequest) -> Path | None:
+def _prepare(request: BootRequest) -> None:
     """Make the folder of the boot, and the swap disk if there is to be one. Raises InfraError."""
     if request.console.exists():
         raise InfraError(f"{request.console} is from another boot")
-    path = request.directory / "swap.img"
     try:
         request.directory.mkdir(parents=True, exist_ok=True)
-        if request.machine.swap is None:
-            return None
-        with path.open("wb") as file:
-            file.truncate(request.machine.swap)  # a hole: it takes the room that is used
+        if request.machine.swap:
+            with request.swap.open("wb") as file:
+                file.truncate(request.machine.swap)  # a hole: it takes the room that is used
     except OSError as error:
-        raise InfraError(f"cannot write {error.filename or path}: {error.strerror}") from error
-    return path
+        raise InfraError(f"cannot write {error.filename or request.swap}: {error.strerror}") from error
 
 
 def _introduced(request: BootRequest, watch: death.Watch, qmp: monitor.Monitor) -> Guest:

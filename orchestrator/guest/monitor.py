@@ -41,8 +41,8 @@ class Monitor:
         return False
 
     async def _accept(self) -> None:
+        self._listener = asyncio.create_task(self._listen())  # first: what comes with the greeting counts too
         await self._client.accept()
-        self._listener = asyncio.create_task(self._listen())
 
     async def _listen(self) -> None:
         async for event in self._client.events:

@@ -43,3 +43,8 @@ class BootRequest:
     def log(self) -> Path:
         """The file with the command line of QEMU and what QEMU itself says."""
         return self.directory / "qemu.log"
+
+    @property
+    def swap(self) -> Path:
+        """The file behind the swap disk, where there is one."""
+        return self.directory / "swap.img"

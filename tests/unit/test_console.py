@@ -1,0 +1,77 @@
+"""Lines from a console that comes in pieces."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.guest import console
+
+TEXT = "Linux version 5.10\r\n[    1.5] Kernel panic - not syncing: naïve →\r\n\r\nend without newline".encode()
+LINES = ["Linux version 5.10", "[    1.5] Kernel panic - not syncing: naïve →", "", "end without newline"]
+
+
+@given(st.lists(st.integers(0, len(TEXT)), max_size=8))
+def test_wherever_the_bytes_are_cut_the_lines_are_the_same(cuts: list[int]) -> None:
+    at = [0, *sorted(cuts), len(TEXT)]
+    lines = console.Lines()
+    found = [line for start, end in itertools.pairwise(at) for line in lines.feed(TEXT[start:end])]
+    assert found + lines.close() == LINES
+
+
+def test_a_line_is_not_given_out_before_it_ends() -> None:
+    lines = console.Lines()
+    assert lines.feed(b"wpci: rea") == []
+    assert lines.feed(b"dy\n") == ["wpci: ready"]
+    assert lines.close() == []
+
+
+@given(st.binary(max_size=100))
+def test_no_byte_stops_it(data: bytes) -> None:
+    lines = console.Lines()
+    assert len(lines.feed(data)) == data.count(b"\n")
+
+
+def test_a_file_is_followed_from_before_it_exists_to_its_last_unended_line(tmp_path: Path) -> None:
+    path = tmp_path / "console.log"
+    follower = console.Follower(path)
+    assert follower.read() == []
+    with path.open("wb", buffering=0) as file:
+        file.write(b"one\ntw")
+        assert follower.read() == ["one"]
+        file.write(b"o\nthree")
+        assert follower.read() == ["two"]
+    assert follower.drain() == ["three"]
+    assert follower.size == len(b"one\ntwo\nthree")
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("[    3.141592] wpci: ready", "wpci: ready"),
+        ("[    3.141592][  T123] wpci: ready", "wpci: ready"),
+        ("[    3.141592][   C1] wpci: ready", "wpci: ready"),
+        ("wpci: ready", "wpci: ready"),
+        ("[drm] wpci: ready", "[drm] wpci: ready"),
+    ],
+)
+def test_the_stamp_of_printk_is_no_part_of_the_message(line: str, expected: str) -> None:
+    assert console.message(line) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("wpci: end", console.END),
+        ("wpci: ready", console.READY),
+        ("wpci: failed: no devtmpfs", console.FAILED),
+        ("wpci: end of test B01", None),
+        ("xwpci: end", None),
+    ],
+)
+def test_only_inits_own_markers_count(text: str, expected: str | None) -> None:
+    assert console.marker(text) == expected
