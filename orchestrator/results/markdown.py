@@ -1,0 +1,149 @@
+"""Results → a summary in Markdown that a reviewer reads in ten seconds: the verdict, what changed, what is wrong."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from orchestrator.model import JobResult, RunResult, SeriesResult, Splat, Status, Transition, Verdict
+from orchestrator.results import plain
+
+MOST_ROWS = 60
+"""Rows of a table; the rest is counted."""
+
+_MARKS = {Verdict.PASS: "✅", Verdict.FAIL: "❌", Verdict.SKIP: "➖", Verdict.INFRA: "⚠️"}
+_ORDER = (Verdict.FAIL, Verdict.INFRA, Verdict.PASS, Verdict.SKIP)
+
+
+def render(run: RunResult) -> str:
+    """Return the summary of a run."""
+    paired = {job.job for series in run.series for job in (series.base, series.patched)}
+    lines = [f"# {_MARKS[run.verdict]} {run.verdict.name}: run {run.run}", ""]
+    lines.append(f"Mode `{run.mode}`, {run.seconds:.0f} s, exit code {run.exit_code}, started {run.started}.")
+    lines += [f"- {_cell(note)}" for note in run.notes]
+    for series in run.series:
+        lines += ["", *_series(series)]
+    for job in run.jobs:
+        if job.job not in paired:
+            lines += ["", *_alone(job)]
+    return "\n".join(lines) + "\n"
+
+
+def _series(series: SeriesResult) -> Iterator[str]:
+    yield f"## {_MARKS[series.verdict]} {series.series} on {series.tree}, variant {series.variant}"
+    yield ""
+    yield f"**{series.verdict.name}**: {_cell(series.reason)}"
+    yield ""
+    yield _counts(series.transitions)
+    yield ""
+    yield from _kernels((series.base, series.patched))
+    yield from _changes(series.transitions)
+    yield from _splats("New splats", series.new_splats)
+    if series.new_warnings:
+        yield from ("", "### New compiler warnings", "")
+        yield from (f"- {_code(w.where)} {_cell(w.text)}" for w in series.new_warnings[:MOST_ROWS])
+    yield from _failed((series.base, series.patched))
+    yield from _reproduce(series)
+
+
+def _alone(job: JobResult) -> Iterator[str]:
+    yield f"## {_MARKS[job.verdict]} {job.job}"
+    yield ""
+    yield f"**{job.verdict.name}**: {_cell(job.reason)}"
+    yield ""
+    yield from _kernels((job,))
+    broken = [(run.suite, test) for run in job.suites for test in run.tests if test.status.broken]
+    if broken:
+        yield from ("", "| test | status | reason |", "|---|---|---|")
+        yield from (f"| {_code(t.name)} | {t.status.value} | {_cell(t.reason)} |" for _, t in broken[:MOST_ROWS])
+        yield from _more(broken)
+    yield from _splats("Splats", [splat for splat in job.splats if splat.allowed_by is None])
+    yield from _failed((job,))
+
+
+def _counts(changes: Sequence[Transition]) -> str:
+    words = Counter(change.words for change in changes)
+    return f"{len(changes)} tests: " + (", ".join(f"{n} {word}" for word, n in sorted(words.items())) or "none ran")
+
+
+def _kernels(jobs: Sequence[JobResult]) -> Iterator[str]:
+    for job in jobs:
+        tests = Counter(test.status for run in job.suites for test in run.tests)
+        counts = ", ".join(f"{tests[status]} {status.value}" for status in Status if tests[status]) or "no test ran"
+        where = f" ({job.identity.accel}, `-cpu {job.identity.cpu}`)" if job.identity else ""
+        yield f"- {job.side.value}: {counts}{where}"
+
+
+def _changes(changes: Sequence[Transition]) -> Iterator[str]:
+    """Show what a reviewer looks for: charged first, then what changed, then the rest that does not simply work."""
+    shown = sorted((c for c in changes if _interesting(c)), key=_rank)
+    if shown:
+        yield from ("", "| | test | base → patched | transition | note |", "|---|---|---|---|---|")
+        yield from (_row(change) for change in shown[:MOST_ROWS])
+        yield from _more(shown)
+    if quiet := len(changes) - len(shown):
+        yield from ("", f"{quiet} more tests are the same on both, and fine.")
+
+
+def _interesting(change: Transition) -> bool:
+    return change.verdict is not Verdict.PASS or change.words != "works→works" or bool(change.note)
+
+
+def _rank(change: Transition) -> tuple[int, bool, str, str]:
+    return _ORDER.index(change.verdict), change.base.word == change.patched.word, change.suite, change.test
+
+
+def _row(change: Transition) -> str:
+    statuses = f"{change.base.value} → {change.patched.value}"
+    mark = _MARKS[change.verdict]
+    return f"| {mark} | {_code(change.test)} | {statuses} | {change.words} | {_cell(change.note)} |"
+
+
+def _splats(heading: str, splats: Sequence[Splat]) -> Iterator[str]:
+    titles = Counter(splat.title for splat in splats)
+    if titles:
+        yield from ("", f"### {heading}", "")
+    for title, count in list(titles.items())[:MOST_ROWS]:
+        first = next(splat for splat in splats if splat.title == title)
+        times = f", {count} times" if count > 1 else ""
+        yield f"- **{_cell(title)}** during {_code(first.test) if first.test else 'no test'}{times}"
+        yield ""
+        yield from (f"      {line}" for line in plain.printable(first.text).splitlines()[:25])
+        yield ""
+
+
+def _failed(jobs: Sequence[JobResult]) -> Iterator[str]:
+    failed = [(job, stage) for job in jobs for stage in job.stages if stage.verdict is not Verdict.PASS]
+    if failed:
+        yield from ("", "### Stages that failed", "")
+    for job, stage in failed:
+        log = f" (log: `{stage.log}`)" if stage.log else ""
+        yield f"- {job.side.value} {stage.stage.value}: {_cell(stage.message)}{log}"
+
+
+def _reproduce(series: SeriesResult) -> Iterator[str]:
+    red = next((c.test for c in sorted(series.transitions, key=_rank) if c.verdict is Verdict.FAIL), None)
+    if series.patched.identity and red:
+        script = shlex.quote(str(series.patched.directory / "reproduce.sh"))
+        yield from ("", "### Reproduce", "", f"    {script} {shlex.quote(red)}")
+
+
+def _more(rows: Sequence[object]) -> Iterator[str]:
+    if len(rows) > MOST_ROWS:
+        yield from ("", f"… and {len(rows) - MOST_ROWS} more.")
+
+
+def _flat(text: str) -> str:
+    return " ".join(plain.printable(text).split())
+
+
+def _cell(text: str) -> str:
+    """Return text that stays on one line, in one cell, and is no markup."""
+    return re.sub(r"([\\`|*<>\[\]])", r"\\\1", _flat(text))
+
+
+def _code(text: str) -> str:
+    """Return a name as code; a bar would end the cell even there."""
+    return "`" + _flat(text).replace("`", "'").replace("|", "\\|") + "`"
