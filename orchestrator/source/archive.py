@@ -6,13 +6,16 @@ The stream goes through ``git fast-import``, which takes every member as it is: 
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import io
 import lzma
 import tarfile
 import tempfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, cast
 
 from orchestrator import process
 from orchestrator.errors import InfraError, KernelError
@@ -24,11 +27,18 @@ BRANCH = "refs/heads/base"
 _SECONDS_1999 = 946684800
 """``repository.EPOCH`` in the raw format that fast-import reads."""
 
-_BROKEN = (tarfile.TarError, lzma.LZMAError, zlib.error, EOFError)
+_CHUNK = 1 << 20
+_BROKEN = (tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, OSError)
 
 
 def import_tar(
-    stream: IO[bytes], into: Path, message: str, *, progress: Progress, deadline: Deadline, total: int | None = None
+    stream: io.BufferedReader,
+    into: Path,
+    message: str,
+    *,
+    progress: Progress,
+    deadline: Deadline,
+    total: int | None = None,
 ) -> str:
     """Make ``into`` a bare repository whose branch ``base`` is one commit with the members of a tar stream.
 
@@ -47,7 +57,7 @@ def import_tar(
             except BrokenPipeError:
                 code = child.wait()
             except _BROKEN as error:
-                raise InfraError(f"{message}: the archive is damaged: {error}") from error
+                raise InfraError(f"{message}: the archive cannot be read: {error}") from error
         if code != 0:
             said.seek(0)
             words = said.read(2000).decode(errors="replace").strip().splitlines()
@@ -56,14 +66,15 @@ def import_tar(
 
 
 def _feed(
-    sink: IO[bytes], stream: IO[bytes], message: str, progress: Progress, deadline: Deadline, total: int | None
+    sink: IO[bytes], stream: io.BufferedReader, message: str, progress: Progress, deadline: Deadline, total: int | None
 ) -> None:
     text = f"{message}\n".encode()
     who = f"{repository.IDENTITY} {_SECONDS_1999} +0000".encode()
     sink.write(b"feature done\ncommit %s\nauthor %s\ncommitter %s\n" % (BRANCH.encode(), who, who))
     sink.write(b"data %d\n%s" % (len(text), text))
     done = 0
-    with tarfile.open(fileobj=stream, mode="r|*", errors="surrogateescape") as archive:
+    unpacked = _unpacked(stream)
+    with tarfile.open(fileobj=unpacked, mode="r|", errors="surrogateescape") as archive:
         for number, member in enumerate(archive):
             sink.writelines(_commands(archive, member))
             done += member.size
@@ -71,8 +82,24 @@ def _feed(
                 progress.advance(f"import {message}", done, total)
                 if deadline.expired:
                     raise InfraError(f"out of time while importing {message}")
+    while unpacked.read(_CHUNK):
+        pass  # to the end: only there the packer's own check sum is compared
+    if not done:
+        raise InfraError(f"{message}: the archive holds no files")
     progress.advance(f"import {message}", done, done)
     sink.write(b"\ndone\n")
+
+
+def _unpacked(stream: io.BufferedReader) -> IO[bytes]:
+    """Return the stream without its packing. tarfile could do that too, but takes a cut stream for a whole one."""
+    magic = stream.peek(6)[:6]
+    if magic.startswith(b"\xfd7zXZ\x00"):
+        return cast(IO[bytes], lzma.open(stream))
+    if magic.startswith(b"\x1f\x8b"):
+        return cast(IO[bytes], gzip.open(stream))
+    if magic.startswith(b"BZh"):
+        return cast(IO[bytes], bz2.open(stream))
+    return cast(IO[bytes], stream)
 
 
 def _commands(archive: tarfile.TarFile, member: tarfile.TarInfo) -> Iterator[bytes]:

@@ -7,6 +7,7 @@ names. Nothing of the host's apt is written, and no root is needed.
 from __future__ import annotations
 
 import contextlib
+import io
 import platform
 import re
 import tarfile
@@ -14,7 +15,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import cast
 
 from orchestrator import process
 from orchestrator.cache import Cache, digest, new_directory, write_atomic
@@ -175,7 +176,7 @@ def _first(lines: Sequence[str]) -> str:
 
 
 @contextlib.contextmanager
-def _inner_tar(package: Path, name: str) -> Iterator[IO[bytes]]:
+def _inner_tar(package: Path, name: str) -> Iterator[io.BufferedReader]:
     """Give the packed source tarball inside the package as a stream."""
     argv: list[str | Path] = ["dpkg-deb", "--fsys-tarfile", package]
     with tempfile.TemporaryFile() as said, process.spawn(argv, stdout=process.PIPE, stderr=said) as child:
@@ -184,6 +185,6 @@ def _inner_tar(package: Path, name: str) -> Iterator[IO[bytes]]:
             wanted = re.compile(rf"(\./)?usr/src/{re.escape(name)}\.tar(\.\w+)?")
             for member in outer:
                 if wanted.fullmatch(member.name) and (stream := outer.extractfile(member)):
-                    yield stream
+                    yield cast(io.BufferedReader, stream)
                     return
     raise InfraError(f"{package.name} holds no /usr/src/{name}.tar")
