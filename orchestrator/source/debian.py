@@ -103,7 +103,7 @@ def _apt(source: DebianSource, cache: Cache, etc: Path, deadline: Deadline) -> I
     """Give an apt that knows the one suite, and has fetched its lists."""
     entry = mirror.choose(mirror.read(etc), source.suite, _codename())
     root = cache.path("apt", digest(mirror.stanza(entry))[:16], "apt.conf").parent
-    for folder in ("state", "lists/partial", "cache/archives/partial", "download"):
+    for folder in ("state", "lists/partial", "cache/archives/partial"):
         (root / folder).mkdir(parents=True, exist_ok=True)
     write_atomic(root / "status", "")
     write_atomic(root / "mirror.sources", mirror.stanza(entry))
@@ -154,7 +154,8 @@ def _import(apt: _Apt, source: DebianSource, version: str, cache: Cache, progres
 
 def _download(apt: _Apt, source: DebianSource, version: str, progress: Progress) -> Path:
     """Fetch the package; apt goes on with what an earlier run left, and checks the sum that the suite signed."""
-    folder = apt.root / "download"
+    folder = apt.root / "download" / version
+    folder.mkdir(parents=True, exist_ok=True)
     progress.note(f"downloading {source.package} {version}")
     try:
         apt.run("apt-get", "download", "-q", f"{source.package}={version}", cwd=folder)

@@ -120,3 +120,14 @@ def test_nothing_of_the_host_is_written_and_no_package_stays(mirror: Mirror, cac
     assert sorted(etc.rglob("*")) == before
     assert list(cache.root.rglob("*.deb")) == []
     assert mirror.package("1.0.1-1").is_file()
+
+
+def test_what_a_killed_download_left_is_not_believed(mirror: Mirror, cache: Cache, tmp_path: Path) -> None:
+    etc = mirror.host(tmp_path / "etc")
+    fetch(etc, cache, "1.0.1-1")
+    (downloads,) = (cache.root / "apt").glob("*/download")
+    (downloads / "1.0.2-1").mkdir()
+    half = mirror.package("1.0.2-1").read_bytes()[:500]
+    (downloads / "1.0.2-1" / mirror.package("1.0.2-1").name).write_bytes(half)
+    tree = fetch(etc, cache, "1.0.2-1")
+    assert trees.git(tree.repository, "show", f"{tree.commit}:VERSION") == "1.0.2-1"
