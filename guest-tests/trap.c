@@ -112,8 +112,8 @@ uint64_t touch_cpu(const struct touch *t)
 	struct timespec used;
 	clockid_t clock;
 
-	SETUP(!pthread_getcpuclockid(t->thread, &clock));
-	SETUP(!clock_gettime(clock, &used));
+	if (pthread_getcpuclockid(t->thread, &clock) || clock_gettime(clock, &used))
+		return UINT64_MAX;
 	return used.tv_sec * 1000000000ULL + used.tv_nsec;
 }
 
@@ -132,11 +132,14 @@ static bool sleeps(const struct touch *t)
 
 /*
  * A sleeping task's CPU clock stands still, exactly. A fault may be retried a few times before
- * the thread settles, so look again; a spinning one never shows two windows alike.
+ * the thread settles, so look again, until it has used a second of CPU: a machine that is slow
+ * to run it does not make it a spinner.
  */
 bool touch_asleep(const struct touch *t)
 {
-	for (int window = 0; window < 500 && !touch_ended(t); window++) {
+	const uint64_t enough = touch_ended(t) ? 0 : touch_cpu(t) + 1000000000ULL;
+
+	while (!touch_ended(t) && touch_cpu(t) < enough) {
 		uint64_t before = touch_cpu(t);
 		bool slept = sleeps(t);
 

@@ -172,7 +172,7 @@ void touch_call(struct touch *t, long (*call)(void *arg), void *arg);
 bool touch_ended(const struct touch *t);
 /* Wait for the end of the access. */
 enum ending touch_end(struct touch *t);
-/* CPU time used by the thread, in nanoseconds. */
+/* CPU time used by the thread, in nanoseconds; UINT64_MAX once it has ended. */
 uint64_t touch_cpu(const struct touch *t);
 /* Wait until the thread sleeps and has stopped using CPU time: false if it ends or goes on burning CPU. */
 bool touch_asleep(const struct touch *t);
