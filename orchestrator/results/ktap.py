@@ -119,7 +119,9 @@ class _Reader:
         if not self.in_yaml:
             self.in_yaml = content == "---" and bool(tests)
             return self.in_yaml
-        if _RESULT.match(content) or _PLAN.match(content):  # a block that was never closed must not hide a result
+        if (
+            not tests or _RESULT.match(content) or _PLAN.match(content)
+        ):  # a block that was never closed must not hide a result
             self.in_yaml = False
             return False
         self.in_yaml = content != "..."

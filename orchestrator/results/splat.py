@@ -36,7 +36,9 @@ _MARKER = re.compile(r"wpci: (begin|end) (\S.*?)\s*$")
 _END = re.compile(r"---\[ end (?:trace|Kernel panic)")
 _FRAME = re.compile(r"^\s*(?:\[<[0-9a-f]+>\]\s*)?([A-Za-z_][\w.]*)\+0x[0-9a-f]+/0x[0-9a-f]+")
 _SUFFIX = re.compile(r"\.(?:isra|constprop|part|cold|llvm)(?:\.\d+)*")
+_ROOTS = "arch|block|crypto|drivers|fs|include|init|io_uring|ipc|kernel|lib|mm|net|security|sound|virt"
 _VOLATILE = (
+    (re.compile(rf"(?<!\S)\.{{0,2}}/\S*?(?=(?:{_ROOTS})/)"), ""),  # where the tree lay when it was built
     (re.compile(r"\+0x[0-9a-f]+/0x[0-9a-f]+"), ""),
     (_SUFFIX, ""),
     (re.compile(r"\b0x[0-9a-fA-F]+\b|\b(?=[0-9a-f]*[0-9])[0-9a-f]{8,16}\b"), "ADDR"),

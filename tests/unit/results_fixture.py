@@ -63,13 +63,13 @@ def job(side: Side, tests: tuple[TestResult, ...], **changes: Any) -> JobResult:
     return JobResult(**{**fields, **changes})
 
 
-def pair() -> tuple[JobResult, JobResult]:
+def pair(hostile: str = HOSTILE) -> tuple[JobResult, JobResult]:
     """Return a base and a patched job that differ in every way that a reader must see."""
     base = job(
         Side.BASE,
         (
             TestResult("promised", Status.SKIP, "EINVAL"),
-            TestResult("known", Status.FAIL, HOSTILE),
+            TestResult("known", Status.FAIL, hostile),
             TestResult("loose", Status.TIMEOUT),
             TestResult("same", Status.PASS, seconds=0.5),
             TestResult("worse", Status.PASS),
@@ -82,7 +82,7 @@ def pair() -> tuple[JobResult, JobResult]:
         Side.PATCHED,
         (
             TestResult("promised", Status.PASS, "", (), 1.5),
-            TestResult("known", Status.FAIL, HOSTILE, (HOSTILE,)),
+            TestResult("known", Status.FAIL, hostile, (hostile,)),
             TestResult("loose", Status.PASS),
             TestResult("same", Status.PASS, seconds=0.5),
             TestResult("worse", Status.TIMEOUT, "", ("line | one", "line two")),
@@ -91,8 +91,8 @@ def pair() -> tuple[JobResult, JobResult]:
         ),
         splats=(
             Splat("warning", "WARNING in old", 3, 9, "old", False, "same"),
-            Splat("mm", "BUG: Bad page map in <zap>", 20, 40, HOSTILE, False, "worse"),
-            Splat("mm", "BUG: Bad page map in <zap>", 50, 60, HOSTILE, False, "worse"),
+            Splat("mm", "BUG: Bad page map in <zap>", 20, 40, hostile, False, "worse"),
+            Splat("mm", "BUG: Bad page map in <zap>", 50, 60, hostile, False, "worse"),
             Splat("oom", "Out of memory", 70, 71, "oom", False, "same", "expected (https://example.org)"),
         ),
         warnings=(CompilerWarning("mm/memory.c:10", "unused variable 'x'"),),

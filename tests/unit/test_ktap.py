@@ -284,6 +284,11 @@ def test_yaml_block_left_open_hides_nothing() -> None:
     assert statuses("1..2\nok 1 a\n---\nmessage: x\nnot ok 2 b\n") == {"a": Status.PASS, "b": Status.FAIL}
 
 
+def test_yaml_block_left_open_at_a_change_of_level() -> None:
+    text = "1..2\nok 1 a\n  ---\n    # TAP version 13\nmessage: x\nnot ok 2 b\n"
+    assert statuses(text)["b"] is Status.FAIL
+
+
 def test_diagnostics_are_bounded() -> None:
     test = ktap.parse("1..1\n" + "# noise\n" * 5000 + "# last\nnot ok 1 a\n").tests[0]
     assert len(test.diagnostics) == ktap.MOST_DIAGNOSTICS

@@ -185,6 +185,8 @@ def test_a_second_banner_is_fatal_for_one_matcher_only() -> None:
             "WARNING: CPU: 1 PID: 130 at mm/migrate.c:231 remove_migration_pte.isra.0+0x1f1/0x3d0",
             "WARNING: CPU: 0 PID: 7 at mm/migrate.c:244 remove_migration_pte.constprop.2+0x1c1/0x390",
         ),
+        ("UBSAN: shift-out-of-bounds in ../../base/mm/shmem.c:1:2", "UBSAN: shift-out-of-bounds in mm/shmem.c:3:4"),
+        ("kernel BUG at /a/base/drivers/net/a.c:12!", "kernel BUG at ../drivers/net/a.c:13!"),
         ("BUG: strange 0x1234 at CPU#1 in 12.5 seconds", "BUG: strange 0xabcd at CPU#0 in 3 seconds"),
         (
             "Kernel panic - not syncing: stack-protector: Kernel stack is corrupted in: do_exit+0x12/0x34",
