@@ -37,9 +37,10 @@ for disk in /sys/block/*; do
 	must swapon "/dev/${disk##*/}"
 done
 
-# It returns once it listens. Out of memory, the kernel is to end a test and not this.
+# It returns once it listens. Out of memory, the kernel is to end a test and not this: children inherit the value,
+# and each command of the host sets its own back.
+echo -1000 >/proc/1/oom_score_adj
 must dropbear -s -j -k -r /etc/dropbear/host_key -P /run/dropbear.pid
-echo -1000 >/proc/$(cat /run/dropbear.pid)/oom_score_adj
 
 trap 'asked=1' USR2 # what `poweroff` sends
 say ready

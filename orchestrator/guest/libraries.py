@@ -30,6 +30,8 @@ def needed_by(programs: Iterable[Path]) -> dict[str, Path]:
 
 
 def _direct(program: Path) -> list[str]:
+    if not program.is_file():
+        return []
     data = program.read_bytes()
     if not elf.is_elf(data):
         return []
