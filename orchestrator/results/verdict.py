@@ -1,4 +1,4 @@
-"""Results → verdicts. Pure; docs/verdict.md tells the same in prose.
+"""Results → verdicts. Pure.
 
 One principle: guilty until proven innocent. What did not run did not pass, a retry never hides a failure, and an
 expectation that does not hold is red in either direction.
