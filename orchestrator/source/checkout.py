@@ -19,12 +19,16 @@ from orchestrator.source import repository
 
 _STALE = ("index.lock", "HEAD.lock")
 
+KEPT = "/.out-*"
+"""What survives in a work tree beside git's own files: the output folders of builds, direct children of it."""
+
 
 def checkout(tree: Tree, where: Path, progress: Progress) -> None:
     """Make ``where`` a clean work tree at the tree's commit; a no-op when it is one.
 
-    The caller holds the lock of ``where``. What git does not know there is removed, ignored or not. Raises
-    InfraError where ``where`` holds something else than a work tree of ours.
+    The caller holds the lock of ``where``. What git does not know there is removed, ignored or
+    not, but for the output folders of builds. Raises InfraError where ``where`` holds something else than a work
+    tree of ours.
     """
     if not _is_linked(where, tree.repository):
         _rebuild(tree, where, progress)
@@ -44,7 +48,7 @@ def _move(tree: Tree, where: Path, progress: Progress) -> None:
         progress.advance(what, 0, None)
         repository.git(where, "checkout", "--quiet", "--force", "--detach", tree.commit)
         progress.advance(what, 1, 1)
-    repository.git(where, "clean", "-ffdxq")
+    repository.git(where, "clean", "-ffdxq", f"--exclude={KEPT}")
 
 
 def _is_at(tree: Tree, where: Path) -> bool:
