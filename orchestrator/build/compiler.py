@@ -30,6 +30,7 @@ _ERRORS = (
     re.compile(r"error: .+"),
     re.compile(r"[^\s:]+\.o: error: objtool: .+"),
     re.compile(r"(?:\S*/)?(?:ld|as)(?:\.\w+)?: (?!.*warning).*(?:cannot find|error|failed|will not fit|overlaps).*"),
+    re.compile(r"[^\s:]*Kconfig[^\s:/]*:\d+: ?(?!warning).+"),
     re.compile(r"[^\s:]+: Assembler messages:"),
     re.compile(r"[^\s:]+:\d+: Error: .+"),
     re.compile(r"make(?:\[\d+\])?: \*\*\* No rule to make target .+"),

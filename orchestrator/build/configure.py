@@ -85,8 +85,8 @@ def prove(merged: Merged, config: str, source: Path, arch: str, progress: Progre
     index = kconfig_index.scan(lambda path: _file_in(source, path), SRCARCH[arch])
     unknown = [d for d in doubtful if not index.knows(d.request.symbol)]
     dropped = [d for d in kconfig.compare(merged, config) if d not in unknown]
-    for item in (d for d in (*unknown, *dropped) if d.request.optional):
-        progress.note(f"{item.request}, optional, is not in this kernel: {_why(index, item, values)}")
+    for item in (d for d in (*unknown, *dropped) if d.request.optional and (d.request.value, d.actual) != ("n", None)):
+        progress.note(f"{item}; it is optional: {_why(index, item, values)}")
     if missing := [str(d.request) for d in unknown if not d.request.optional]:
         raise UserError(f"this tree's Kconfig does not know {', '.join(missing)}")
     if refused := [f"{d}: {_why(index, d, values)}" for d in dropped if not d.request.optional]:

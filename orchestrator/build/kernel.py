@@ -99,6 +99,17 @@ def build(request: BuildRequest, cache: Cache, progress: Progress, deadline: Dea
             return _build(_Work(request, cache, progress, deadline, log))
 
 
+def check(request: BuildRequest, cache: Cache, progress: Progress, deadline: Deadline) -> str:
+    """Make and prove the .config that a request asks for, without building; return its text. Raises as ``build``."""
+    merged = configure.requested(request.fragments)
+    with (
+        cache.lock(f"out-{digest(str(request.out.absolute()))[:16]}", progress),
+        outfolder.opened_log(request.out, progress) as log,
+        _log_copied(request),
+    ):
+        return _configured(_Work(request, cache, progress, deadline, log), merged, "", outfolder.State())
+
+
 @contextlib.contextmanager
 def _log_copied(request: BuildRequest) -> Iterator[None]:
     """Copy the log to where the request wants it, however the build ends, and let a fault name that copy."""

@@ -177,10 +177,10 @@ def _built(final: Path, cache: Cache, progress: Progress, build: Callable[[Path]
 
 
 def _contents(folder: Path) -> str:
-    """Return a digest of names, modes and contents. Raises InfraError where there is nothing."""
+    """Return a digest of names, modes and contents. Raises UserError where there is nothing."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     if not files:
-        raise InfraError(f"make left no program in {folder}")
+        raise UserError("make left no program behind")
     total = hashlib.sha256()
     for path in files:
         runnable = os.access(path, os.X_OK)

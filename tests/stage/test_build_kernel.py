@@ -237,7 +237,7 @@ def test_what_is_optional_is_told_and_builds(bench: Bench) -> None:
     bench.fragment.write_text(FRAGMENT + "CONFIG_FRONTSWAP=y # optional\nCONFIG_MIGRATION=y # optional\n")
     said = Said()
     bench.build(said)
-    assert "CONFIG_FRONTSWAP=y" in said.notes[0] and "does not know it" in said.notes[0]
+    assert "CONFIG_FRONTSWAP=y" in said.notes[0] and "optional" in said.notes[0] and "does not know it" in said.notes[0]
     assert "CONFIG_MIGRATION=y" in said.notes[1] and "only selected by THP" in said.notes[1]
 
 
