@@ -76,7 +76,13 @@ def accel_args(accel: AccelFact) -> list[str]:
 def machine_args(machine: Machine) -> list[str]:
     """Return board, CPUs and memory."""
     mebibytes = machine.memory // 2**20
-    return ["-machine", "q35", "-smp", str(machine.cpus), "-m", f"{mebibytes}M", *numa_args(machine)]
+    return ["-machine", "q35", "-smp", smp(machine), "-m", f"{mebibytes}M", *numa_args(machine)]
+
+
+def smp(machine: Machine) -> str:
+    """Return the CPUs; where they divide evenly each node is a socket, for a socket across nodes draws a WARNING."""
+    nodes = machine.numa_nodes
+    return f"{machine.cpus},sockets={nodes}" if nodes > 1 and machine.cpus % nodes == 0 else str(machine.cpus)
 
 
 def numa_args(machine: Machine) -> list[str]:

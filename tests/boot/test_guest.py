@@ -23,6 +23,7 @@ from orchestrator.process import Deadline
 from orchestrator.progress import SILENT
 
 TCG = AccelFact(Accel.TCG, "max", "", "test")
+Make = Callable[..., machine.BootRequest]
 LIMITS = machine.Limits(boot=300.0, shutdown=60.0, silence=300.0)
 DYNAMIC = '#include <stdio.h>\n#include <math.h>\nint main(int c, char **v){printf("%.0f\\n", sqrt(c * 49.0));}\n'
 
@@ -59,9 +60,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Rootfs:
 
 
 @pytest.fixture(scope="module")
-def request_for(
-    kernel: Kernel, made: Rootfs, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[..., machine.BootRequest]:
+def request_for(kernel: Kernel, made: Rootfs, tmp_path_factory: pytest.TempPathFactory) -> Make:
     def make(**changes: object) -> machine.BootRequest:
         plain = machine.BootRequest(
             kernel,
