@@ -16,7 +16,6 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from orchestrator import configfile, doctor, plan
 from orchestrator.cache import Cache
@@ -117,21 +116,20 @@ def list_(
     if as_json:
         _print_json([dataclasses.asdict(job) for job in planned.jobs])
         return
-    table = Table(title=f"mode {planned.mode}: {len(planned.jobs)} jobs", title_justify="left")
-    for name in ("job", "tree", "series", "variant", "machine", "suites", "tests"):
-        table.add_column(name, overflow="fold")
+    console = Console()
+    console.print(f"mode {planned.mode}: {len(planned.jobs)} jobs", highlight=False)
     for job in planned.jobs:
         box = job.variant_config.machine
-        table.add_row(
-            job.name,
-            job.tree,
-            job.series or "-",
-            job.variant,
-            f"{box.cpus} vCPU, {box.memory >> 20} MiB, {job.variant_config.accel}",
-            ", ".join(name for name, _ in job.suites),
-            ", ".join(job.tests),
-        )
-    Console().print(table)
+        console.print(f"\n[bold]{job.name}[/bold]", highlight=False)
+        for what, value in (
+            ("tree", f"{job.tree} ({job.source.provider})"),
+            ("series", job.series or "none: the base alone"),
+            ("variant", f"{job.variant}: {', '.join(f.name for f in job.variant_config.fragments)}"),
+            ("machine", f"{box.cpus} vCPU, {box.memory >> 20} MiB, {box.numa_nodes} nodes, {job.variant_config.accel}"),
+            ("suites", ", ".join(name for name, _ in job.suites)),
+            ("tests", ", ".join(job.tests)),
+        ):
+            console.print(f"  {what:8} {value}", markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command("doctor")

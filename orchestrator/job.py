@@ -113,7 +113,9 @@ def _programs(record: Record, name: str, config: Suite) -> Programs:
     source = work_tree(record.job, ws)
     with ws.cache.lock(f"work-{record.job.tree}-{record.job.side.value}", ws.progress):
         checkout.checkout(tree, source, ws.progress)
-        return programs.build_from_tree(name, config, source, tree.content, ws.cache, ws.progress, deadline)
+        out = ws.cache.path("work", record.job.tree, f"{record.job.side.value}-{name}")
+        wanted = programs.TreeSuite(name, config, source, tree.content, out)
+        return programs.build_from_tree(wanted, ws.cache, ws.progress, deadline)
 
 
 def _boot(record: Record, told: Told) -> None:

@@ -186,6 +186,7 @@ class Splat:
     fatal: bool
     test: str | None = None
     allowed_by: str | None = None
+    console: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,9 @@ from typing import IO
 
 from orchestrator.errors import InfraError
 
+Child = subprocess.Popen[bytes]
+"""A running child, as ``spawn`` yields it."""
+
 GRACE = 5.0
 """Seconds between SIGTERM and SIGKILL."""
 

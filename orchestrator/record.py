@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from orchestrator import cache
@@ -98,24 +98,21 @@ class Record:
         )
 
 
-def expected(job: Job) -> Expectations | None:
-    """Return what the suites of a job promise, folded into one."""
-    files = [config.expected for _, config in job.suites if config.expected]
-    return expectations.load(*files) if files else None
+def expected(job: Job) -> dict[str, Expectations]:
+    """Return what the suites of a job promise, by suite."""
+    return {name: expectations.load(config.expected) for name, config in job.suites if config.expected}
 
 
 def _splats(directory: Path, workspace: Workspace, products: Products) -> tuple[Splat, ...]:
     """Scan the console of every guest that ran tests; a guest that only proved an accelerator is not judged."""
+    allow, today = workspace.pipeline.allow, workspace.today
     found = [
-        s
+        replace(complaint, console=console)
         for console in sorted(directory.glob("boot-*/console.log"))
-        for s in splat.scan(
-            console.read_bytes().decode(errors="replace"), workspace.rules, workspace.pipeline.allow, workspace.today
-        )
+        for complaint in splat.scan(console.read_bytes().decode(errors="replace"), workspace.rules, allow, today)
     ]
-    if not products.kernel:
-        return tuple(found)
-    return tuple(symbolise.symbolise(s, products.kernel.vmlinux) for s in found)
+    vmlinux = products.kernel and products.kernel.vmlinux
+    return tuple(symbolise.symbolise(s, vmlinux) if vmlinux else s for s in found)
 
 
 def _identity(job: Job, products: Products) -> Identity | None:

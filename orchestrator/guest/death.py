@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import enum
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -112,7 +111,7 @@ class Watch:
         self.death: Death | None = None
 
     @contextlib.contextmanager
-    def running(self, qemu: subprocess.Popen[bytes]) -> Iterator[Watch]:
+    def running(self, qemu: process.Child) -> Iterator[Watch]:
         """Watch while the block runs."""
         thread = threading.Thread(target=self._run, args=(qemu,), name="guest-watch", daemon=True)
         thread.start()
@@ -157,7 +156,7 @@ class Watch:
             self._signs = dataclasses.replace(self._signs, **signs)
             self._changed.notify_all()
 
-    def _run(self, qemu: subprocess.Popen[bytes]) -> None:
+    def _run(self, qemu: process.Child) -> None:
         while not self._leave.is_set():
             self._look(qemu, self._follower.read())
             if self._signs.any:
@@ -165,7 +164,7 @@ class Watch:
                 return
             self._leave.wait(_TICK)
 
-    def _look(self, qemu: subprocess.Popen[bytes], lines: list[str]) -> None:
+    def _look(self, qemu: process.Child, lines: list[str]) -> None:
         code = qemu.poll()
         if code is not None:
             self._note(exit_code=code)
@@ -189,7 +188,7 @@ class Watch:
             while self._signs.shutdown is None and not deadline.expired:
                 self._changed.wait(deadline.remaining)
 
-    def _bury(self, qemu: subprocess.Popen[bytes]) -> None:
+    def _bury(self, qemu: process.Child) -> None:
         end = process.Deadline.after(_LONGEST)
         self.grew = time.monotonic()
         while qemu.poll() is None and not end.expired and time.monotonic() - self.grew < _QUIET:

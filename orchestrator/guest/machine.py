@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -73,7 +72,7 @@ def _events(watch: death.Watch, request: BootRequest) -> monitor.OnEvent:
 
 
 @contextlib.contextmanager
-def _started(request: BootRequest, socket: Path) -> Iterator[subprocess.Popen[bytes]]:
+def _started(request: BootRequest, socket: Path) -> Iterator[process.Child]:
     _prepare(request)
     swap = request.swap if request.machine.swap else None
     files = qemu.Files(request.kernel.image, request.rootfs.image, request.console, socket, swap)
@@ -81,7 +80,7 @@ def _started(request: BootRequest, socket: Path) -> Iterator[subprocess.Popen[by
     try:
         with request.log.open("wb", buffering=0) as log:
             log.write(f"$ {process.pasteable(argv)}\n".encode())
-            with process.spawn(argv, stdout=log, stderr=subprocess.STDOUT) as child:
+            with process.spawn(argv, stdout=log) as child:
                 yield child
     finally:
         request.swap.unlink(missing_ok=True)

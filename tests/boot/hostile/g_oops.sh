@@ -1,0 +1,18 @@
+#!/bin/sh
+# Crashes the kernel in its second test; the third goes on in a new guest.
+[ "$1" = -l ] && { printf 'oops_before\noops_now\noops_after\n'; exit 0; }
+echo 'KTAP version 1'
+k=0
+set -- "$@"
+for id in oops_before oops_now oops_after; do
+	case " $* " in *" $id "*) ;; *) continue ;; esac
+	k=$((k + 1))
+	echo "# begin: $id"
+	echo "wpci: begin $id" > /dev/kmsg
+	if [ $id = oops_now ]; then
+		echo c > /proc/sysrq-trigger
+	fi
+	echo "ok $k $id"
+	echo "wpci: end $id" > /dev/kmsg
+done
+echo "1..$k"
