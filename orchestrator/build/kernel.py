@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import itertools
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -47,7 +46,7 @@ class BuildRequest:
     fragments: tuple[Path, ...] = ()
     arch: str = "x86_64"
     image: str = "vmlinux"
-    jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
+    jobs: int = field(default_factory=make.processors)
     log: Path | None = None
 
     @property

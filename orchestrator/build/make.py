@@ -32,6 +32,11 @@ SRCARCH = {"x86_64": "x86"}
 """The folder under arch/ of each architecture."""
 
 
+def processors() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
 @functools.cache
 def toolchain() -> str:
     """Return what compiles and links on this host, as its tools name themselves. Raises InfraError without them."""

@@ -40,7 +40,7 @@ class TreeSuite:
     content: str
     out: Path
     arch: str = "x86_64"
-    jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
+    jobs: int = field(default_factory=make.processors)
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -67,7 +67,7 @@ def build_own(
     def build(scratch: Path) -> None:
         with outfolder.opened_log(cache.path("programs-logs", name), progress) as log:
             log.truncate(0)
-            argv = ["make", f"-C{directory}", f"O={scratch}", f"CC={cc.command}", f"-j{jobs or os.cpu_count() or 1}"]
+            argv = ["make", f"-C{directory}", f"O={scratch}", f"CC={cc.command}", f"-j{jobs or make.processors()}"]
             code = make.run(argv, env, log, lambda line: None, deadline)
             _judge(code, Path(log.name), Folders(directory, scratch), UserError(f"suite {name} does not build"))
 
