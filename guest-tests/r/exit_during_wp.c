@@ -29,12 +29,17 @@ static uint64_t order_arm(void *backing, uint64_t unused)
 	return area.uffd;
 }
 
+/* By faults, not by mmap: its lock is what the other process is always on. */
 static uint64_t order_eat(void *unused, uint64_t unused2)
 {
+	size_t size = 64 << 20;
+	char *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
 	(void)unused, (void)unused2;
+	SETUP(map != MAP_FAILED);
 	SETUP(file_write("/proc/self/oom_score_adj", "1000"));
-	for (;;)
-		SETUP(mmap(NULL, HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0) != MAP_FAILED);
+	for (size_t at = 0; at < size; at += PAGE)
+		touch_write(map + at, 1);
 	return 0;
 }
 
