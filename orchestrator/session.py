@@ -52,8 +52,9 @@ def _settled(options: Options, directory: Path) -> Options:
     if options.tree is None or not Path(options.tree).is_dir():
         raise UserError(f"--series {named}: a range of commits needs --tree DIR, the repository it is in")
     loaded = series_source.load_range(Path(options.tree), named)
-    path = directory / "range.mbox"
-    cache.write_atomic(path, b"".join(patch.raw for patch in loaded.patches))
+    path = directory / "range"
+    for number, patch in enumerate(loaded.patches, 1):
+        cache.write_atomic(path / f"{number:04}.patch", patch.raw)
     return dataclasses.replace(options, series=str(path), ref=loaded.base_commit)
 
 

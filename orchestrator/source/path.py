@@ -16,7 +16,7 @@ _TAKEN = "refs/heads/taken"
 
 
 def fetch(source: PathSource, name: str, cache: Cache, progress: Progress, deadline: Deadline) -> Tree:
-    """Return the HEAD of a git work tree, with its uncommitted changes where asked, or a plain directory as it is.
+    """Return a git work tree at ``ref``, or at its HEAD with the uncommitted changes where asked, or a plain directory.
 
     Raises UserError where there are uncommitted changes and ``dirty`` is not set.
     """
@@ -24,9 +24,18 @@ def fetch(source: PathSource, name: str, cache: Cache, progress: Progress, deadl
     if not where.is_dir():
         raise UserError(f"{where}: no such directory")
     with cache.lock(f"source-{local.key_of(where)}", progress):
+        if (where / ".git").exists() and source.ref:
+            return _named(source.ref, where, name, cache, progress, deadline)
         if (where / ".git").exists():
             return _head(source, where, name, cache, progress, deadline)
         return _plain(where, name, cache, progress)
+
+
+def _named(ref: str, where: Path, name: str, cache: Cache, progress: Progress, deadline: Deadline) -> Tree:
+    """Return a commit of the tree, whatever is checked out there or changed."""
+    commit = local.resolve(where, ref)
+    place = local.take(where, commit, cache, progress, deadline)
+    return repository.tree_at(place, commit, f"{name} {commit[:12]}")
 
 
 def _head(source: PathSource, where: Path, name: str, cache: Cache, progress: Progress, deadline: Deadline) -> Tree:

@@ -1,0 +1,292 @@
+"""The command as a user runs it, on a fake kernel tree and a fake QEMU: verdict, exit code, one line, nothing left."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.stage import source_trees as trees
+
+HERE = Path(__file__).parent
+
+PIPELINE = """
+default_mode: smoke
+trees:
+  toy:
+    source: {{provider: path, path: tree}}
+series:
+  three: {{path: series, tree: toy}}
+variants:
+  small:
+    fragments: [small.config]
+    machine: {{cpus: 1, memory: 64M, cmdline: ["fake={fake}"]}}
+    accel: tcg
+suites:
+  own: {{directory: programs}}
+modes:
+  smoke: {{series: [three], variants: [small], suites: [own]}}
+  base: {{trees: [toy], variants: [small], suites: [own]}}
+"""
+PANIC = "line:Kernel+panic+-+not+syncing:+no+init,event:GUEST_PANICKED,event:SHUTDOWN/guest-reset,exit:0"
+
+
+@dataclass
+class Bench:
+    """A pipeline with everything in it, in a folder of its own."""
+
+    folder: Path
+
+    def __post_init__(self) -> None:
+        shutil.copytree(HERE / "fakelinux", self.folder / "tree")
+        self.git("init", "-q", "-b", "main")
+        self.git("add", "-fA")
+        self.commit("base")
+        (self.folder / "small.config").write_text("CONFIG_64BIT=y\nCONFIG_SWAP=y\nCONFIG_SHMEM=y\n")
+        (self.folder / "series").mkdir()
+        programs = self.folder / "programs"
+        programs.mkdir()
+        (programs / "Makefile").write_text("all:\n\tmkdir -p $(O)\n\tcp t.sh $(O)/t.sh\n\tchmod +x $(O)/t.sh\n")
+        (programs / "t.sh").write_text("#!/bin/sh\necho T01\n")
+        (self.folder / "bin").mkdir()
+        fake = self.folder / "bin" / "qemu-system-x86_64"
+        fake.write_text(f'#!/bin/sh\nexec {sys.executable} {HERE / "fakeqemu.py"} "$@"\n')
+        fake.chmod(0o755)
+        self.configure(PANIC)
+
+    def configure(self, fake: str) -> None:
+        (self.folder / "pipeline.yaml").write_text(PIPELINE.format(fake=fake))
+
+    def git(self, *arguments: str) -> str:
+        return trees.git(self.folder / "tree", *arguments)
+
+    def commit(self, subject: str) -> None:
+        self.git("commit", "-q", "-m", subject)
+
+    def series(self, *edits: tuple[str, str, str]) -> None:
+        """Make ``series`` of edits (file, old, new), one patch each; the tree goes back to its base."""
+        for number, (name, old, new) in enumerate(edits, 1):
+            path = self.folder / "tree" / name
+            assert old in path.read_text()
+            path.write_text(path.read_text().replace(old, new, 1))
+            self.git("add", "-fu")
+            self.commit(f"toy: edit {number}")
+        self.git("format-patch", "-q", "-o", str(self.folder / "series"), f"HEAD~{len(edits)}")
+        self.git("reset", "-q", "--hard", f"HEAD~{len(edits)}")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        path = f"{self.folder / 'bin'}:{os.environ['PATH']}:/usr/sbin"
+        return {
+            **os.environ,
+            "WPCI_CACHE": str(self.folder / "cache"),
+            "PATH": path,
+            "PYTHONPATH": str(HERE.parents[1]),
+        }
+
+    def argv(self, *options: str) -> list[str]:
+        return [sys.executable, "-m", "orchestrator.cli", *options]
+
+    def start(self, *options: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            self.argv("run", *options), cwd=self.folder, env=self.environment, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+
+    def run(self, *options: str) -> tuple[int, str]:
+        with self.start(*options) as child:
+            output, _ = child.communicate()
+        return child.returncode, output
+
+    def result(self) -> dict[str, Any]:
+        return json.loads((self.folder / "results" / "last" / "result.json").read_text())["result"]
+
+    def reason(self) -> str:
+        result = self.result()
+        return str(result["series"][0]["reason"] if result["series"] else result["jobs"][0]["reason"])
+
+    def left_running(self) -> list[str]:
+        mine = str(self.folder)
+        found = []
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                text = path.read_bytes().decode(errors="replace").replace("\0", " ")
+            except OSError:
+                continue
+            if mine in text and path.parent.name != str(os.getpid()):
+                found.append(text)
+        return found
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+GOOD = (("mm/memory.c", "return", "/* one */ return"), ("mm/swap.c", "return", "/* two */ return"))
+
+
+def test_a_panic_before_init_on_the_base_gives_no_verdict_on_the_series(bench: Bench) -> None:
+    bench.series(*GOOD)
+    code, output = bench.run()
+    assert code == 3, output
+    assert "no verdict, for the base failed" in bench.reason() and "Kernel panic" in bench.reason()
+    assert bench.left_running() == []
+
+
+def test_a_panic_of_the_only_kernel_is_its_fault(bench: Bench) -> None:
+    code, output = bench.run("--mode", "base")
+    assert code == 1, output
+    assert "Kernel panic" in bench.reason()
+
+
+def test_a_qemu_that_does_not_start_is_the_hosts_fault(bench: Bench) -> None:
+    bench.configure("refuse:cannot+set+up+guest+memory")
+    code, output = bench.run("--mode", "base")
+    assert code == 3, output
+    assert "cannot set up guest memory" in bench.reason()
+
+
+def test_a_qemu_that_is_killed_is_the_hosts_fault(bench: Bench) -> None:
+    bench.configure("line:Linux+version+5.10,die:SIGKILL")
+    code, output = bench.run("--mode", "base")
+    assert code == 3, output
+    assert "killed by signal 9" in bench.reason()
+
+
+def test_a_series_that_stops_applying_at_patch_2_is_named_so(bench: Bench) -> None:
+    bench.series(*GOOD)
+    second = next((bench.folder / "series").glob("0002*"))
+    second.write_text(second.read_text().replace(" int ", " long ").replace("-\treturn", "-\treturn 17 *"))
+    code, output = bench.run()
+    assert code == 1, output
+    assert "2/2" in bench.reason() and "mm/swap.c" in bench.reason()
+
+
+def test_a_build_that_breaks_names_the_first_compiler_error(bench: Bench) -> None:
+    bench.series(("mm/memory.c", "return", "return no_such_thing +"))
+    code, output = bench.run()
+    assert code in {1, 3}
+    job = next(j for j in bench.result()["jobs"] if j["side"] == "patched")
+    (stage,) = [s for s in job["stages"] if s["verdict"] != "pass"]
+    assert stage["stage"] == "build" and "no_such_thing" in stage["message"] and "mm/memory.c" in stage["message"]
+    assert Path(stage["log"]).exists(), output
+
+
+def test_a_symbol_that_the_tree_does_not_know_is_the_users_fault(bench: Bench) -> None:
+    (bench.folder / "small.config").write_text("CONFIG_NO_SUCH_SYMBOL=y\n")
+    code, output = bench.run("--mode", "base")
+    assert code == 2, output
+    assert [line for line in output.splitlines() if line.startswith("wpci: ") and "NO_SUCH_SYMBOL" in line]
+
+
+def test_a_bad_pipeline_is_one_line_and_starts_nothing(bench: Bench) -> None:
+    (bench.folder / "pipeline.yaml").write_text("trees: {}\nvariant: {}\n")
+    code, output = bench.run()
+    assert code == 2
+    assert output.strip().splitlines() == [f"wpci: {'pipeline.yaml'}: variant: unknown key; did you mean 'variants'?"]
+    assert not (bench.folder / "results").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_boot_leaves_nothing_running_and_the_next_run_goes_on(
+    bench: Bench, number: signal.Signals
+) -> None:
+    bench.configure("line:Linux+version+5.10,hang:")
+    with bench.start("--mode", "base") as child:
+        console = wait_for(bench.folder, "results/*/jobs/*/boot-1/console.log")
+        child.send_signal(number)
+        output, _ = child.communicate()
+    assert child.returncode == 130, output
+    assert "interrupted" in output.strip().splitlines()[-1]
+    assert console.exists() and bench.left_running() == []
+    bench.configure(PANIC)
+    code, output = bench.run("--mode", "base")
+    assert code == 1, output
+
+
+def test_an_interrupted_build_is_gone_on_with(bench: Bench) -> None:
+    slow = bench.folder / "tree" / "mm" / "Makefile"
+    slow.write_text(slow.read_text() + f"\n$(shell touch {bench.folder}/building; sleep 3)\n")
+    bench.git("add", "-fu")
+    bench.commit("toy: a slow directory")
+    with bench.start("--mode", "base") as child:
+        wait_for(bench.folder, "building")
+        child.send_signal(signal.SIGINT)
+        output, _ = child.communicate()
+    assert child.returncode == 130, output
+    assert bench.left_running() == []
+    assert not list((bench.folder / "cache" / "kernels").glob("*/kernel.json"))
+    code, output = bench.run("--mode", "base")
+    assert code == 1 and "Kernel panic" in bench.reason(), output
+
+
+def test_two_runs_at_once_on_one_cache_both_end_well(bench: Bench) -> None:
+    with bench.start("--mode", "base") as first, bench.start("--mode", "base") as second:
+        outputs = [first.communicate()[0], second.communicate()[0]]
+    assert [first.returncode, second.returncode] == [1, 1], outputs
+    assert len(list((bench.folder / "cache" / "kernels").glob("*/kernel.json"))) == 1
+
+
+def test_a_cached_kernel_is_not_built_again(bench: Bench) -> None:
+    bench.run("--mode", "base")
+    bench.run("--mode", "base")
+    (job,) = bench.result()["jobs"]
+    assert [s["reused"] for s in job["stages"] if s["stage"] == "build"] == [True]
+
+
+def test_a_full_disk_is_the_hosts_fault_and_said_in_one_line(bench: Bench) -> None:
+    full = bench.folder / "results"
+    full.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(full)], check=False)
+    if mounted.returncode:
+        pytest.skip("only root can mount a small file system to fill")
+    try:
+        code, output = bench.run("--mode", "base")
+    finally:
+        subprocess.run(["umount", str(full)], check=True)
+    assert code == 3, output
+    assert "No space left" in output and "Traceback" not in output
+
+
+def test_ones_own_range_needs_no_yaml_and_leaves_the_tree_alone(bench: Bench) -> None:
+    for number, (name, old, new) in enumerate(GOOD, 1):
+        path = bench.folder / "tree" / name
+        path.write_text(path.read_text().replace(old, new, 1))
+        bench.git("add", "-fu")
+        bench.commit(f"toy: edit {number}")
+    before = bench.git("rev-parse", "HEAD"), bench.git("status", "--porcelain")
+    code, output = bench.run("--tree", "tree", "--series", "HEAD~2..HEAD")
+    assert code == 3, output
+    patched = next(j for j in bench.result()["jobs"] if j["side"] == "patched")
+    assert patched["products"]["tree"]["patches"] == ["toy: edit 1", "toy: edit 2"]
+    assert (bench.git("rev-parse", "HEAD"), bench.git("status", "--porcelain")) == before
+
+
+def test_uncommitted_changes_are_refused_unless_asked_for(bench: Bench) -> None:
+    path = bench.folder / "tree" / "mm" / "memory.c"
+    path.write_text(path.read_text() + "/* mine */\n")
+    code, output = bench.run("--tree", "tree")
+    assert code == 2 and "mm/memory.c" in output
+    code, output = bench.run("--tree", "tree", "--dirty")
+    assert code == 1, output
+    assert any("uncommitted" in note for note in bench.result()["jobs"][0]["notes"])
+
+
+def wait_for(folder: Path, pattern: str) -> Path:
+    """Wait until a file is there; two minutes are for a machine that is busy with other things."""
+    end = time.monotonic() + 120
+    while time.monotonic() < end:
+        if found := list(folder.glob(pattern)):
+            return found[0]
+        time.sleep(0.05)
+    raise AssertionError(f"no {pattern} in {folder}")
