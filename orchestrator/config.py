@@ -133,12 +133,14 @@ class Suite(_Strict):
     """A set of test programs.
 
     ``kind: own`` is a directory with a Makefile whose programs speak the protocol of ``ktap.h`` (``-l`` lists,
-    ``-r`` picks); ``kind: tree`` builds ``directory`` of the tree under test with ``make``, and runs ``programs``.
+    ``-r`` picks); ``kind: tree`` builds ``directory`` of a kernel tree with ``make``, and runs ``programs``. That
+    tree is the one under test, or the one that ``tree`` names.
     ``test_timeout`` and ``timeout`` are for KVM and are multiplied by ``limits.tcg_scale`` under TCG.
     """
 
     kind: Literal["own", "tree"] = "own"
     directory: Path
+    tree: Name | None = None
     make: tuple[str, ...] = ()
     setup: tuple[str, ...] = ()
     programs: tuple[ProgramConfig, ...] = ()

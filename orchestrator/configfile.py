@@ -139,7 +139,9 @@ def _check_names(pipeline: Pipeline) -> None:
             raise UserError(f"modes.{name}: names neither series nor trees, so nothing would run")
     for name, suite in pipeline.suites.items():
         if suite.kind == "tree" and not suite.programs:
-            raise UserError(f"suites.{name}.programs: a suite from the tree under test names its programs")
+            raise UserError(f"suites.{name}.programs: a suite from a kernel tree names its programs")
+        if suite.tree is not None:
+            check_name(suite.tree, pipeline.trees, f"suites.{name}.tree")
 
 
 def _resolve_paths(pipeline: Pipeline, folder: Path) -> Pipeline:

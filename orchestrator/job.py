@@ -12,7 +12,7 @@ from orchestrator.build import kernel, programs
 from orchestrator.config import Suite
 from orchestrator.guest import accel, machine, rootfs
 from orchestrator.guests import Guests
-from orchestrator.model import Accel, AccelFact, JobResult, Programs, Stage
+from orchestrator.model import Accel, AccelFact, JobResult, Programs, Side, Stage, Tree
 from orchestrator.plan import Job
 from orchestrator.process import Deadline
 from orchestrator.record import Record, Stopped, Told
@@ -105,17 +105,30 @@ def _rootfs(record: Record, told: Told) -> None:
 
 
 def _programs(record: Record, name: str, config: Suite) -> Programs:
-    ws, tree = record.workspace, record.products.tree
-    assert tree
+    ws = record.workspace
     deadline = Deadline.after(ws.pipeline.limits.build)
     if config.kind == "own":
         return programs.build_own(name, config.directory, ws.cache, ws.progress, deadline)
-    source = work_tree(record.job, ws)
-    with ws.cache.lock(f"work-{record.job.tree}-{record.job.side.value}", ws.progress):
+    tree, place = _suite_tree(record, config)
+    source = ws.cache.path("work", *place)
+    with ws.cache.lock(f"work-{'-'.join(place)}", ws.progress):
         checkout.checkout(tree, source, ws.progress)
-        out = ws.cache.path("work", record.job.tree, f"{record.job.side.value}-{name}")
+        out = ws.cache.path("work", place[0], f"{place[1]}-{name}")
         wanted = programs.TreeSuite(name, config, source, tree.content, out)
         return programs.build_from_tree(wanted, ws.cache, ws.progress, deadline)
+
+
+def _suite_tree(record: Record, config: Suite) -> tuple[Tree, tuple[str, str]]:
+    """Return the tree that a suite is built from, and the names of its work tree's folder."""
+    ws, under_test = record.workspace, record.products.tree
+    assert under_test
+    if config.tree is None:
+        return under_test, (record.job.tree, record.job.side.value)
+    deadline = Deadline.after(ws.pipeline.limits.fetch)
+    return fetch(ws.pipeline.trees[config.tree].source, config.tree, ws.cache, ws.progress, deadline), (
+        config.tree,
+        Side.BASE.value,
+    )
 
 
 def _boot(record: Record, told: Told) -> None:
