@@ -129,9 +129,12 @@ static uint64_t cpu_of(pid_t pid)
 	return used.tv_sec * 1000000000ULL + used.tv_nsec;
 }
 
+/* As in touch_asleep(): look until it has used a second of CPU. */
 bool peer_asleep(const struct peer *p)
 {
-	for (int window = 0; window < 500 && !peer_answered(p); window++) {
+	const uint64_t enough = cpu_of(p->pid) + 1000000000ULL;
+
+	while (!peer_answered(p) && cpu_of(p->pid) < enough) {
 		uint64_t before = cpu_of(p->pid);
 		bool slept = state_of(p->pid) == 'S';
 

@@ -17,7 +17,6 @@
 
 #define PAGES 8
 #define WRITERS 2
-#define LOOKS 400
 
 struct race {
 	struct area a;
@@ -81,9 +80,7 @@ static void judge_rest(struct race *r, pid_t tid)
 	while (i < WRITERS && __atomic_load_n(&r->tid[i], __ATOMIC_ACQUIRE) != tid)
 		i++;
 	REQUIRE_MSG(i < WRITERS, "the message names thread %d, which does not write", tid);
-	for (int look = 0; look < LOOKS; look++) {
-		uint64_t before = cpu_of(r->writer[i]);
-
+	for (uint64_t before, enough = cpu_of(r->writer[i]) + 1000000000ULL; (before = cpu_of(r->writer[i])) < enough;) {
 		nanosleep(&(struct timespec){ 0, 2000000 }, NULL);
 		if (cpu_of(r->writer[i]) == before) {
 			ktap_held();
