@@ -76,7 +76,14 @@ def _started(request: BootRequest, socket: Path) -> Iterator[process.Child]:
     _prepare(request)
     swap = request.swap if request.machine.swap else None
     files = qemu.Files(request.kernel.image, request.rootfs.image, request.console, socket, swap)
-    argv = qemu.argv(files, request.machine, request.accel, binary=request.binary, debugger=request.debugger)
+    argv = qemu.argv(
+        files,
+        request.machine,
+        request.accel,
+        binary=request.binary,
+        debugger=request.debugger,
+        extra=request.extra,
+    )
     try:
         with request.log.open("wb", buffering=0) as log:
             log.write(f"$ {process.pasteable(argv)}\n".encode())

@@ -8,6 +8,7 @@ the panic notifier, before the console is flushed.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,9 +49,15 @@ class Debugger:
 
 
 def argv(
-    files: Files, machine: Machine, accel: AccelFact, *, binary: str = BINARY, debugger: Debugger | None = None
+    files: Files,
+    machine: Machine,
+    accel: AccelFact,
+    *,
+    binary: str = BINARY,
+    debugger: Debugger | None = None,
+    extra: Sequence[str] = (),
 ) -> list[str]:
-    """Return the whole command line."""
+    """Return the whole command line; ``extra`` is put behind it as it is."""
     return [
         binary,
         "-nodefaults",
@@ -64,6 +71,7 @@ def argv(
         *network_args(),
         *(swap_args(files.swap) if files.swap else ()),
         *(debugger_args(debugger) if debugger else ()),
+        *extra,
     ]
 
 

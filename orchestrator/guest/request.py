@@ -22,7 +22,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class BootRequest:
-    """All that a boot needs. ``directory`` gets console.log and qemu.log, and is for one boot only."""
+    """All that a boot needs. ``directory`` gets console.log and qemu.log, and is for one boot only.
+
+    ``extra`` are more arguments for QEMU, such as a device that no variant has.
+    """
 
     kernel: Kernel
     rootfs: Rootfs
@@ -33,6 +36,7 @@ class BootRequest:
     is_fatal: Callable[[str], bool]
     debugger: qemu.Debugger | None = None
     binary: str = qemu.BINARY
+    extra: tuple[str, ...] = ()
 
     @property
     def console(self) -> Path:

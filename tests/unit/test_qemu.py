@@ -100,3 +100,8 @@ def test_the_version_is_read_with_its_packaging() -> None:
     text = "QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7)\nCopyright (c) 2003-2022\n"
     assert qemu.version(text) == "7.2.22 (Debian 1:7.2+dfsg-7)"
     assert qemu.version("no such thing") is None
+
+
+def test_extra_arguments_stand_at_the_end() -> None:
+    plain = qemu.argv(FILES, Machine(), TCG)
+    assert qemu.argv(FILES, Machine(), TCG, extra=("-device", "edu")) == [*plain, "-device", "edu"]
