@@ -137,6 +137,7 @@ class _Reader:
                 return
         if found := _BEGIN.match(content):
             self.begun.append(found[1].rstrip())
+            self.diagnostics.clear()  # what was said before is not about this test
         elif found := _SUBTEST.match(content):
             self._descend(indent)
             self.levels[-2 if indent and len(self.levels) > 1 else -1].subtest = found[1].rstrip()

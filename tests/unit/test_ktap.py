@@ -364,3 +364,9 @@ def test_cutting_a_real_output_at_every_byte() -> None:
         assert {t.name for t in report.tests} >= set(names)
         for test in report.tests:
             assert test.status in (whole.get(test.name), Status.MISSING, Status.CRASHED)
+
+
+def test_what_a_program_says_before_its_first_test_is_no_reason() -> None:
+    text = "KTAP version 1\n1..1\n# seed: 1\n# begin: a\n# file.c:3: it did not trap\nnot ok 1 a\n"
+    (result,) = ktap.parse(text).tests
+    assert (result.reason, result.diagnostics) == ("file.c:3: it did not trap", ("file.c:3: it did not trap",))
