@@ -1,7 +1,4 @@
-"""A real kernel in a real QEMU: what a guest does when all is well, and how it is told when it is not.
-
-``WPCI_TEST_KERNEL`` names the vmlinux; without it these tests fail, for a boot that did not happen is no pass.
-"""
+"""A real kernel in a real QEMU: what a guest does when all is well, and how it is told when it is not."""
 
 from __future__ import annotations
 
@@ -17,7 +14,7 @@ import pytest
 from orchestrator.cache import Cache
 from orchestrator.config import Machine
 from orchestrator.errors import InfraError
-from orchestrator.guest import accel, death, elf, machine, rootfs
+from orchestrator.guest import accel, death, machine, rootfs
 from orchestrator.model import Accel, AccelFact, Kernel, Programs, Rootfs
 from orchestrator.process import Deadline
 from orchestrator.progress import SILENT
@@ -30,21 +27,6 @@ DYNAMIC = '#include <stdio.h>\n#include <math.h>\nint main(int c, char **v){prin
 
 def soon(seconds: float = 120.0) -> Deadline:
     return Deadline.after(seconds)
-
-
-@pytest.fixture(scope="module")
-def kernel() -> Kernel:
-    named = os.environ.get("WPCI_TEST_KERNEL")
-    assert named, "WPCI_TEST_KERNEL must name the vmlinux to boot"
-    path = Path(named)
-    notes = subprocess.run(
-        ["objcopy", "-O", "binary", "--only-section=.notes", path, "/dev/stdout"], capture_output=True, check=True
-    ).stdout
-    release = subprocess.run(["strings", path], capture_output=True, text=True, check=True).stdout
-    version = next(line for line in release.splitlines() if line.startswith("Linux version ")).split()[2]
-    build_id = elf.build_id(notes)
-    assert build_id
-    return Kernel("test", path, path, path, None, version, build_id, "", "", (), path)
 
 
 @pytest.fixture(scope="module")

@@ -2,39 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.boot.conftest import MainRun
 
 
-@pytest.fixture(scope="session")
-def main_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, Path]:
-    """Run pipeline.yaml as it stands; return the exit code and the folder of the run."""
-    results = tmp_path_factory.mktemp("results")
-    command = [sys.executable, "-m", "orchestrator.cli", "run", "--results", str(results)]
-    done = subprocess.run(command, cwd=ROOT, check=False)
-    return done.returncode, results / "last"
+def transitions(run: MainRun) -> dict[str, tuple[str, str]]:
+    (series,) = run.result.series
+    return {t.test: (t.base.value, t.patched.value) for t in series.transitions}
 
 
-@pytest.fixture(scope="session")
-def told(main_run: tuple[int, Path]) -> dict[str, Any]:
-    return json.loads((main_run[1] / "result.json").read_text())["result"]
-
-
-def transitions(told: dict[str, Any]) -> dict[str, tuple[str, str]]:
-    (series,) = told["series"]
-    return {t["test"]: (t["base"], t["patched"]) for t in series["transitions"]}
-
-
-def test_the_main_job_ends_green(main_run: tuple[int, Path]) -> None:
-    assert main_run[0] == 0
+def test_the_main_job_ends_green(main_run: MainRun) -> None:
+    assert main_run.code == 0
 
 
 @pytest.mark.parametrize(
@@ -46,28 +28,27 @@ def test_the_main_job_ends_green(main_run: tuple[int, Path]) -> None:
         ("G01_anon-none", "pass", "pass"),
     ],
 )
-def test_the_series_changes_what_it_promises(told: dict[str, Any], test: str, base: str, patched: str) -> None:
-    seen = {name: pair for name, pair in transitions(told).items() if name == test or name.startswith(f"{test}.")}
+def test_the_series_changes_what_it_promises(main_run: MainRun, test: str, base: str, patched: str) -> None:
+    seen = {name: pair for name, pair in transitions(main_run).items() if name == test or name.startswith(f"{test}.")}
     assert seen, f"{test} did not run"
     assert set(seen.values()) == {(base, patched)}
 
 
-def test_junit_says_the_same_as_the_result(main_run: tuple[int, Path], told: dict[str, Any]) -> None:
-    tree = ET.parse(main_run[1] / "junit.xml")
+def test_junit_says_the_same_as_the_result(main_run: MainRun) -> None:
+    tree = ET.parse(main_run.directory / "junit.xml")
     cases = {case.get("name") for case in tree.iter("testcase")}
-    assert set(transitions(told)) <= {str(name) for name in cases}
+    assert set(transitions(main_run)) <= {str(name) for name in cases}
     assert not list(tree.iter("failure")) and not list(tree.iter("error"))
 
 
-def test_both_guests_ran_the_kernel_that_was_built_for_them(told: dict[str, Any]) -> None:
-    kernels = [job["identity"]["kernel"] for job in told["jobs"]]
-    assert len(set(kernels)) == 2
-    assert {job["identity"]["accel"] for job in told["jobs"]} <= {"kvm", "tcg"}
-    assert len({job["identity"]["accel"] for job in told["jobs"]}) == 1
+def test_both_guests_ran_the_kernel_that_was_built_for_them(main_run: MainRun) -> None:
+    found = [job.identity for job in main_run.result.jobs]
+    assert len({i.kernel for i in found if i}) == len(found) == 2
+    assert len({i.accel for i in found if i}) == 1 and {i.accel for i in found if i} <= {"kvm", "tcg"}
 
 
-def test_no_guest_outlives_the_run(main_run: tuple[int, Path]) -> None:
-    mine = str(main_run[1].resolve())
+def test_no_guest_outlives_the_run(main_run: MainRun) -> None:
+    mine = str(main_run.directory.resolve())
     alive = [p for p in Path("/proc").glob("[0-9]*/cmdline") if mine in _text(p) and "qemu" in _text(p)]
     assert alive == []
 
