@@ -171,7 +171,10 @@ class Mode(_Strict):
 
 
 class Limits(_Strict):
-    """Deadlines, for KVM; those in a guest are multiplied by ``tcg_scale`` under TCG."""
+    """Deadlines, for KVM; those in a guest are multiplied by ``tcg_scale`` under TCG.
+
+    ``probe`` is the time in which a guest must come up under KVM to prove it.
+    """
 
     fetch: Seconds = 1800.0
     build: Seconds = 7200.0
@@ -179,6 +182,7 @@ class Limits(_Strict):
     shutdown: Seconds = 10.0
     silence: Seconds = 120.0
     tcg_scale: Annotated[float, Field(ge=1)] = 5.0
+    probe: Seconds = 60.0
 
 
 class Pipeline(_Strict):

@@ -136,12 +136,13 @@ def _boot(record: Record, told: Told) -> None:
     job, ws = record.job, record.workspace
 
     def probe(fact: AccelFact) -> None:
-        with _booted(record, fact, f"probe-{fact.cpu}"):
+        with _booted(record, fact, f"probe-{fact.cpu}", accel.probe_limits(ws.pipeline.limits)):
             pass
 
     fact = accel.choose(job.variant_config.accel, job.variant_config.machine, probe, ws.cache, ws.progress)
     record.products = replace(record.products, accel=fact)
-    record.guests = record.open.enter_context(Guests(lambda name: _booted(record, fact, name)))
+    limits = guest_limits(fact, ws)
+    record.guests = record.open.enter_context(Guests(lambda name: _booted(record, fact, name, limits)))
     told.message = f"{fact.accel.value}, QEMU {fact.qemu}, -cpu {fact.cpu}" + (
         f"; {fact.reason}" if fact.reason else ""
     )
@@ -166,7 +167,7 @@ def _suite(record: Record, told: Told) -> None:
 
 
 @contextlib.contextmanager
-def _booted(record: Record, fact: AccelFact, name: str) -> Iterator[machine.Guest]:
+def _booted(record: Record, fact: AccelFact, name: str, limits: machine.Limits) -> Iterator[machine.Guest]:
     """Boot a guest of the job, and check that it runs the kernel that was built."""
     built, made = record.products.kernel, record.products.rootfs
     assert built and made
@@ -177,7 +178,7 @@ def _booted(record: Record, fact: AccelFact, name: str) -> Iterator[machine.Gues
         machine=record.job.variant_config.machine,
         accel=fact,
         directory=record.directory / name,
-        limits=guest_limits(fact, ws),
+        limits=limits,
         is_fatal=splat.fatal_matcher(ws.rules),
     )
     with machine.boot(request, ws.progress) as guest:

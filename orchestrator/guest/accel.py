@@ -14,19 +14,16 @@ from pathlib import Path
 from typing import Literal
 
 from orchestrator import cache as caches
-from orchestrator import process
+from orchestrator import config, process
 from orchestrator.cache import Cache
 from orchestrator.config import Machine
 from orchestrator.errors import InfraError, KernelError, PipelineError
 from orchestrator.guest import qemu
 from orchestrator.guest.death import Hung
+from orchestrator.guest.request import Limits
 from orchestrator.model import Accel, AccelFact
 from orchestrator.progress import Progress
 
-PROBE_BOOT = 60.0
-"""Seconds in which a guest must come up to prove KVM."""
-PROBE_SILENCE = 20.0
-"""Seconds without a console line after which it has failed: where KVM works, the first one comes in under a second."""
 LESSER_CPU = "qemu64"
 """The CPU model to try where KVM cannot run the asked-for one."""
 
@@ -71,6 +68,14 @@ def choose(
         raise InfraError(f"KVM was asked for and cannot bring up a guest here: {proof.reason}")
     progress.note(f"accel: tcg, for KVM is no use here: {proof.reason}")
     return AccelFact(tcg.accel, tcg.cpu, version, proof.reason)
+
+
+def probe_limits(limits: config.Limits) -> Limits:
+    """Return the limits of a guest that is to prove KVM.
+
+    Where KVM works, the first line of the console comes in under a second: it may be silent for a third of the time.
+    """
+    return Limits(limits.probe, limits.shutdown, limits.probe / 3)
 
 
 def qemu_version(binary: str = qemu.BINARY) -> str:
@@ -135,7 +140,7 @@ def _probed(models: tuple[str, ...], version: str, probe: Probe, progress: Progr
     failures: list[str] = []
     lasting = True
     for model in models:
-        progress.note(f"accel: trying KVM with -cpu {model} ({PROBE_BOOT:.0f} s at most)")
+        progress.note(f"accel: trying KVM with -cpu {model}")
         try:
             probe(AccelFact(Accel.KVM, model, version, "probe"))
         except PipelineError as error:

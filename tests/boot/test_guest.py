@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator import config
 from orchestrator.cache import Cache
 from orchestrator.config import Machine
 from orchestrator.errors import InfraError
@@ -205,7 +206,7 @@ def test_another_hosts_key_is_refused(request_for: Make, made: Rootfs) -> None:
 
 
 def test_auto_ends_with_a_guest_that_runs_whatever_this_hosts_kvm_is(request_for: Make, tmp_path: Path) -> None:
-    limits = machine.Limits(accel.PROBE_BOOT, 10.0, accel.PROBE_SILENCE)
+    limits = accel.probe_limits(config.Limits())
 
     def probe(fact: AccelFact) -> None:
         with machine.boot(request_for(accel=fact, limits=limits), SILENT):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.cache import Cache
-from orchestrator.config import Machine
+from orchestrator.config import Limits, Machine
 from orchestrator.errors import InfraError, KernelError, PipelineError
 from orchestrator.guest import accel, death
 from orchestrator.model import Accel, AccelFact
@@ -136,3 +136,8 @@ def test_a_qemu_that_does_not_run_is_an_infra_error(cache: Cache, host: accel.Ho
     (tmp_path / "qemu").write_text("#!/bin/sh\nexit 1\n")
     with pytest.raises(InfraError, match="does not run"):
         choose("tcg", Prober(), cache, host)
+
+
+def test_the_time_of_a_probe_is_its_own_and_silence_takes_a_third_of_it() -> None:
+    limits = accel.probe_limits(Limits(probe=90.0, boot=1000.0, shutdown=5.0, silence=1000.0))
+    assert (limits.boot, limits.shutdown, limits.silence) == (90.0, 5.0, 30.0)
