@@ -220,20 +220,72 @@ void cgroup_set(const char *file, const char *text)
 	SETUP_MSG(write_at(cgroup_dir, file, text), "%s to %s: %s", text, file, strerror(errno));
 }
 
+static long cgroup_number(const char *file)
+{
+	int fd = openat(cgroup_dir, file, O_RDONLY | O_CLOEXEC);
+	char text[32] = "";
+
+	SETUP(fd >= 0);
+	SETUP(read(fd, text, sizeof(text) - 1) > 0);
+	close(fd);
+	return atol(text);
+}
+
+/*
+ * Writing memory.high reclaims until there is no more than that; asking for what cannot be had takes
+ * seconds, so ask for more only from round to round. Each CPU holds a stock of 64 charged pages that
+ * are in no use: they go first. While the limit is low, the process is slowed down at each
+ * allocation: lift it at once.
+ */
+static void cgroup_reclaim(size_t pages, int round)
+{
+	size_t stock = 64 * sysconf(_SC_NPROCESSORS_CONF), want = (pages + stock) << (round < 8 ? round : 8);
+	long left = cgroup_number("memory.current") - (long)(want * PAGE);
+	char text[24];
+
+	snprintf(text, sizeof(text), "%ld", left > 0 ? left : 0);
+	cgroup_set("memory.high", text);
+	cgroup_set("memory.high", "max");
+}
+
 void squeeze_out(const struct area *a, size_t first, size_t pages)
 {
-	size_t present = 0;
+	size_t present = pages;
 
 	need_swap();
-	for (int round = 0; round < ROUNDS; round++) {
-		cgroup_set("memory.high", "0");
+	for (int round = 0; round < ROUNDS && present; round++) {
+		cgroup_reclaim(present, round);
 		present = pm_count(area_page(a, first), pages, PM_PRESENT, 0);
-		cgroup_set("memory.high", "max");
-		if (!present)
-			return;
-		breathe();
 	}
-	ktap_error(__FILE__, __LINE__, 0, "memory.high left %zu of %zu pages present", present, pages);
+	SETUP_MSG(!present, "memory.high left %zu of %zu pages present", present, pages);
+}
+
+/* How many pages are in memory: mapped, in the page cache or in the swap cache. */
+static size_t pages_in_core(const struct area *a, size_t first, size_t pages)
+{
+	char *map = a->backing->shared ? a->alias : a->map;
+	size_t count = 0;
+
+	for (size_t i = first; i < first + pages; i++) {
+		unsigned char in_core;
+
+		SETUP(!mincore(map + i * PAGE, PAGE, &in_core));
+		count += in_core & 1;
+	}
+	return count;
+}
+
+void evict(const struct area *a, size_t first, size_t pages)
+{
+	size_t left = pages;
+
+	swap_out(a, first, pages);
+	for (int round = 0; round < ROUNDS && (left = pages_in_core(a, first, pages)); round++) {
+		/* takes them out of the queues of each CPU, which hold a reference */
+		pageout_on_each_cpu(area_page(a, first), pages * PAGE);
+		cgroup_reclaim(left, round);
+	}
+	SETUP_MSG(!left, "%zu of %zu pages are still in the swap cache", left, pages);
 }
 
 /* ---- migration ---- */

@@ -33,6 +33,11 @@ void cgroup_enter(void);
 void cgroup_set(const char *file, const char *text);
 /* Lower memory.high until none of the pages is present in this mm, then lift it again. */
 void squeeze_out(const struct area *a, size_t first, size_t pages);
+/*
+ * swap_out(), and out of the swap cache, too: the next access reads from the device. The pages must
+ * have been touched first after cgroup_enter().
+ */
+void evict(const struct area *a, size_t first, size_t pages);
 
 /* ---- migration ---- */
 
