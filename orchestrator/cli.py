@@ -15,13 +15,12 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-from rich.console import Console
 
 from orchestrator import configfile, doctor, plan
 from orchestrator.cache import Cache
 from orchestrator.errors import PipelineError, UserError
 from orchestrator.model import Side
-from orchestrator.terminal import Terminal, show
+from orchestrator.terminal import Terminal, console, show
 
 INTERRUPTED = 130
 
@@ -93,7 +92,7 @@ def run(
 
         typer.echo(result_json.dump(result))
     else:
-        show(result, Console(), every_test=every_test)
+        show(result, console(), every_test=every_test)
     if keep_on_failure and (red := session.first_red(result)):
         session.shell(red, _Plain())
     raise typer.Exit(result.exit_code)
@@ -116,11 +115,11 @@ def list_(
     if as_json:
         _print_json([dataclasses.asdict(job) for job in planned.jobs])
         return
-    console = Console()
-    console.print(f"mode {planned.mode}: {len(planned.jobs)} jobs", highlight=False)
+    out = console()
+    out.print(f"mode {planned.mode}: {len(planned.jobs)} jobs", highlight=False)
     for job in planned.jobs:
         box = job.variant_config.machine
-        console.print(f"\n[bold]{job.name}[/bold]", highlight=False)
+        out.print(f"\n[bold]{job.name}[/bold]", highlight=False)
         for what, value in (
             ("tree", f"{job.tree} ({job.source.provider})"),
             ("series", job.series or "none: the base alone"),
@@ -129,7 +128,7 @@ def list_(
             ("suites", ", ".join(name for name, _ in job.suites)),
             ("tests", ", ".join(job.tests)),
         ):
-            console.print(f"  {what:8} {value}", markup=False, highlight=False, soft_wrap=True)
+            out.print(f"  {what:8} {value}", markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command("doctor")
@@ -139,10 +138,10 @@ def doctor_(as_json: JsonOption = False) -> None:
     if as_json:
         _print_json([dataclasses.asdict(f) for f in findings])
     else:
-        console = Console()
+        out = console()
         for finding in findings:
             mark = "[green]ok[/]  " if finding.ok else "[red]no[/]  " if finding.needed else "[yellow]note[/]"
-            console.print(f"{mark} {finding.what:22} {finding.detail}", highlight=False, soft_wrap=True)
+            out.print(f"{mark} {finding.what:22} {finding.detail}", highlight=False, soft_wrap=True)
     raise typer.Exit(0 if all(f.ok or not f.needed for f in findings) else 3)
 
 
@@ -246,7 +245,7 @@ class _Plain:
 
 
 def _terminal(*, quiet: bool) -> Terminal:
-    return Terminal(Console(stderr=True, quiet=False) if quiet else Console())
+    return Terminal(console(stderr=quiet))
 
 
 def _read(path: Path) -> str:

@@ -143,9 +143,7 @@ def _boot(record: Record, told: Told) -> None:
     record.products = replace(record.products, accel=fact)
     limits = guest_limits(fact, ws)
     record.guests = record.open.enter_context(Guests(lambda name: _booted(record, fact, name, limits)))
-    told.message = f"{fact.accel.value}, QEMU {fact.qemu}, -cpu {fact.cpu}" + (
-        f"; {fact.reason}" if fact.reason else ""
-    )
+    told.message = f"{fact.accel.value}, -cpu {fact.cpu}, QEMU {fact.qemu}"
 
 
 def _suite(record: Record, told: Told) -> None:

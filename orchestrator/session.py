@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
+import shlex
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from orchestrator import adhoc, cache, process, workspace
+from orchestrator import adhoc, cache, process, suite, workspace
 from orchestrator.adhoc import Options
 from orchestrator.cache import Cache
 from orchestrator.config import Pipeline
@@ -24,6 +25,9 @@ from orchestrator.progress import SILENT, Progress
 from orchestrator.results import result_json, splat
 from orchestrator.source import series as series_source
 from orchestrator.workspace import Workspace
+
+_PATIENCE = 86400.0
+"""Seconds that a guest may take while a person looks at it."""
 
 
 def open_run(
@@ -88,7 +92,6 @@ def _booted(job: JobResult, progress: Progress, gdb: bool = False) -> Iterator[G
         if not path.exists():
             raise UserError(f"{job.job}: {path} is gone; run it again")
     rules = splat.load_rules(None)
-    patience = 86400.0
     with tempfile.TemporaryDirectory(prefix="wpci-") as scratch:
         request = machine.BootRequest(
             kernel=kernel,
@@ -96,7 +99,7 @@ def _booted(job: JobResult, progress: Progress, gdb: bool = False) -> Iterator[G
             machine=job.machine,
             accel=accel,
             directory=Path(scratch) / "guest",
-            limits=machine.Limits(patience if gdb else 300.0, 30.0, patience),
+            limits=machine.Limits(_PATIENCE if gdb else 300.0, 30.0, _PATIENCE),
             is_fatal=splat.fatal_matcher(rules),
             debugger=qemu.Debugger() if gdb else None,
         )
@@ -107,22 +110,24 @@ def _booted(job: JobResult, progress: Progress, gdb: bool = False) -> Iterator[G
 
 
 def boot(job: JobResult, tests: tuple[str, ...], progress: Progress, *, gdb: bool = False) -> int:
-    """Boot a kernel of an earlier run, print its console, run tests in it; return an exit code."""
-    code = 0
+    """Boot a kernel of an earlier run, print its console, then what the named tests say; return an exit code."""
+    code, said = 0, []
     with _booted(job, progress, gdb) as guest:
         for run in job.suites if tests else ():
-            output = guest.run(_command(run.suite, tests), deadline=Deadline.after(3600), cap=2**24)
-            print(output.stdout)
-            code = max(code, output.exit_code if output.exit_code is not None else 1)
+            for program, available in suite.listed(run.suite, guest, Deadline.after(_PATIENCE)).items():
+                if picked := suite.pick(available, tests):
+                    result = guest.run(_command(run.suite, program, picked), deadline=Deadline.after(_PATIENCE))
+                    said.append(result.stdout)
+                    code = max(code, 1 if result.exit_code is None else result.exit_code)
         console = guest.console.read_bytes().decode(errors="replace")
-    print(console)
+    print(console, *said, sep="\n")
+    if tests and not said:
+        raise UserError(f"no test of {job.job} matches {', '.join(tests)}")
     return code
 
 
-def _command(name: str, tests: tuple[str, ...]) -> str:
-    """Return the shell text that runs the tests that the globs name, in every program of a suite."""
-    globs = " ".join(f"-r '{test}'" for test in tests)
-    return f'cd /tests/{name} && for p in *; do "./$p" {globs} -l >/dev/null 2>&1 && "./$p" {globs}; done'
+def _command(name: str, program: str, tests: list[str]) -> str:
+    return f"cd /tests/{name} && ./{program} -t 3600 " + " ".join(f"-r {shlex.quote(test)}" for test in tests)
 
 
 def shell(job: JobResult, progress: Progress) -> int:

@@ -156,19 +156,23 @@ def _count(pending: dict[str, list[str]] | None) -> int:
 
 
 def _listed(request: Request, guest: Guest, deadline: Deadline) -> dict[str, list[str]]:
-    """Ask every program for its tests; return program → the tests that were asked for."""
-    script = f'cd /tests/{request.name} && for p in *; do [ -x "$p" ] && [ -f "$p" ] && echo "== $p" && "./$p" -l; done'
-    output = guest.run(script, deadline=deadline.capped(60 * request.scale), cap=2**20).stdout
+    """Return program → the tests that were asked for."""
+    available = listed(request.name, guest, deadline.capped(60 * request.scale))
+    _check_globs(request, [test for tests in available.values() for test in tests])
+    picked = {program: pick(tests, request.tests) for program, tests in available.items()}
+    return {program: tests for program, tests in picked.items() if tests}
+
+
+def listed(suite: str, guest: Guest, deadline: Deadline) -> dict[str, list[str]]:
+    """Ask every program of a suite for its tests; return program → test ids."""
+    script = f'cd /tests/{suite} && for p in *; do [ -x "$p" ] && [ -f "$p" ] && echo "== $p" && "./$p" -l; done'
     available: dict[str, list[str]] = {}
-    for line in output.splitlines():
+    for line in guest.run(script, deadline=deadline, cap=2**20).stdout.splitlines():
         if line.startswith("== "):
             available[line[3:]] = []
         elif line.strip() and available:
             next(reversed(available.values())).append(line.strip())
-    every = [test for tests in available.values() for test in tests]
-    _check_globs(request, every)
-    picked = {program: pick(tests, request.tests) for program, tests in available.items()}
-    return {program: tests for program, tests in picked.items() if tests}
+    return available
 
 
 def _check_globs(request: Request, available: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ import time
 from types import TracebackType
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
@@ -15,6 +16,16 @@ from orchestrator.model import JobResult, RunResult, SeriesResult, Status, Trans
 _COLOURS = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.SKIP: "yellow", Verdict.INFRA: "magenta"}
 _QUIET_STEP = 30.0
 """Seconds between two lines of one figure where the output is not a terminal."""
+
+
+WIDTH = 120
+"""Columns of what is printed where nobody tells the width: in a log file."""
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return a console as wide as the terminal, and of a fixed width elsewhere."""
+    plain = Console(stderr=stderr)
+    return plain if plain.is_terminal else Console(stderr=stderr, width=WIDTH)
 
 
 class Terminal:
@@ -98,11 +109,12 @@ def _show_series(series: SeriesResult, console: Console, every_test: bool) -> No
     table = Table(
         title=f"{series.series} on {series.tree}, variant {series.variant}", title_justify="left", header_style="bold"
     )
-    for name in ("test", "base", "patched", "transition", "verdict", "note"):
-        table.add_column(name, overflow="fold")
+    for name in ("test", "base", "patched", "transition", "verdict"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("note", overflow="fold")
     for item in sorted(shown, key=lambda t: (t.verdict is Verdict.PASS, t.test)):
         verdict = _coloured(item.verdict)
-        table.add_row(item.test, item.base.value, item.patched.value, item.words, verdict, item.note)
+        table.add_row(item.test, item.base.value, item.patched.value, item.words, verdict, escape(item.note))
     if shown:
         console.print(table)
     hidden = len(series.transitions) - len(shown)
@@ -111,10 +123,10 @@ def _show_series(series: SeriesResult, console: Console, every_test: bool) -> No
     for side in (series.base, series.patched):
         _show_job(side, console)
     for splat in series.new_splats:
-        console.print(f"[red]new splat[/red] {splat.title} (during {splat.test or 'no test'})", highlight=False)
+        console.print(f"[red]new splat[/red] {escape(splat.title)} (during {splat.test or 'no test'})", highlight=False)
     for warning in series.new_warnings:
         console.print(f"new warning {warning.where}: {warning.text}", markup=False, highlight=False, soft_wrap=True)
-    console.print(f"series    {_coloured(series.verdict)}   {series.reason}", highlight=False, soft_wrap=True)
+    console.print(f"series    {_coloured(series.verdict)}   {escape(series.reason)}", highlight=False, soft_wrap=True)
 
 
 def _worth_a_row(item: Transition) -> bool:
@@ -122,12 +134,11 @@ def _worth_a_row(item: Transition) -> bool:
 
 
 def _show_job(job: JobResult, console: Console) -> None:
-    accel = job.identity.accel if job.identity else "no guest"
+    accel = job.identity.accel if job.identity else "no accelerator"
     tests = [t for suite in job.suites for t in suite.tests]
     counts = ", ".join(f"{n} {s.value}" for s in Status if (n := sum(t.status is s for t in tests)))
-    line = (
-        f"{job.side.value:8}  {_coloured(job.verdict)}   {job.reason or counts}  ({accel}; {counts or 'no test ran'})"
-    )
+    why = "" if job.verdict is Verdict.PASS else f": {escape(job.reason)}"
+    line = f"{job.side.value:8}  {_coloured(job.verdict)}   {counts or 'no test ran'}, under {accel}{why}"
     console.print(line, highlight=False, soft_wrap=True)
     for stage in job.stages:
         if stage.verdict is not Verdict.PASS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import sys
 import time
 
 from orchestrator import cache, job, process, record
@@ -46,7 +47,9 @@ def _write(result: RunResult, plan: Plan) -> None:
 
 
 def _reproduce(result: RunResult, done: JobResult) -> str:
-    boot = process.pasteable(["wpci", "boot", "--run", result.directory, "--job", done.job])
+    boot = process.pasteable(
+        [sys.executable, "-m", "orchestrator.cli", "boot", "--run", result.directory, "--job", done.job]
+    )
     return (
         "#!/bin/sh\n"
         f"# Boot the kernel of {done.job} again and run one test in it: reproduce.sh TEST\n"
