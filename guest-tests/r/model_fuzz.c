@@ -6,6 +6,7 @@
  * A sequence that differs is cut down to a short one, each trial in a new process, and printed
  * twice: as text for the replay, and as C to keep in known[] below.
  *	R15_OPS="WP 0 3 4; DONTNEED 0 3 4" ./uffd-r -r R15_model-replay
+ *	R15_SEED=7000036 ./uffd-r -r R15_model-replay	(a whole sequence; with R15_HUGE=1 one of -huge)
  *
  * Needs: REGISTER(WP) on shmem, a swap device, MEMCG, two NUMA nodes; R15_model-fuzz-huge
  * TRANSPARENT_HUGEPAGE.
@@ -28,7 +29,7 @@
 #define MAX_OPS 400
 #define OPS_PER_RUN 120
 #define RUN_LIMIT 10	/* seconds for one sequence: an access that hangs is a difference */
-#define SHRINK_LIMIT 9	/* seconds for all of the shrinking */
+#define SHRINK_LIMIT 6	/* seconds for all of the shrinking, and the last trial */
 
 /* How often each operation is drawn, of about a thousand. */
 static const int weights[NR_OPS] = {
@@ -74,6 +75,12 @@ static struct op draw(uint64_t *state, int collapse_weight)
 	return model_legal(op);
 }
 
+static void draw_sequence(struct op *ops, uint64_t seed, int collapse_weight)
+{
+	for (size_t i = 0; i < OPS_PER_RUN; i++)
+		ops[i] = draw(&seed, collapse_weight);
+}
+
 /* Run a sequence in a process of its own. Returns whether it agreed with the model to its end. */
 static bool agrees(const struct op *ops, size_t n)
 {
@@ -117,9 +124,8 @@ static bool take_if_fails(struct op *ops, size_t *n, const struct op *trial, siz
 	return true;
 }
 
-static void shrink(struct op *ops, size_t *n)
+static void shrink(struct op *ops, size_t *n, double end)
 {
-	double end = ktap_now() + SHRINK_LIMIT;
 	struct op trial[MAX_OPS];
 
 	for (size_t count = *n / 2; count; count /= 2)
@@ -152,6 +158,7 @@ static void print_ops(const struct op *ops, size_t n)
 /* It must fail once more to be shrunk: what happened only once is printed as it was. */
 static void report(struct op *ops, size_t n, uint64_t seed)
 {
+	double end = ktap_now() + SHRINK_LIMIT;
 	char first[sizeof(progress->text)];
 	size_t at = progress->done;
 
@@ -160,8 +167,10 @@ static void report(struct op *ops, size_t n, uint64_t seed)
 	EXPECT_MSG(false, "operation %zu (%s %d %d %d): %s", at, op_names[ops[n - 1].kind], ops[n - 1].map,
 		   ops[n - 1].first, ops[n - 1].pages, first);
 	ktap_diag("seed of the sequence: %llu, %zu operations", (unsigned long long)seed, n);
-	shrink(ops, &n);
-	if (agrees(ops, n))
+	shrink(ops, &n, end);
+	if (ktap_now() >= end)
+		ktap_diag("there was no time to shrink it further");
+	else if (agrees(ops, n))
 		ktap_diag("the sequence that is left does not fail every time");
 	else
 		ktap_diag("the short sequence: %s", progress->text);
@@ -198,14 +207,14 @@ static void prepare(void)
 static void fuzz(int collapse_weight)
 {
 	long swapped = vmstat("pswpout"), sequences = 0, operations = 0;
-	double end = ktap_now() + ktap_budget();
+	/* What is left of the time is for a sequence that hangs, and for shrinking it. */
+	double end = ktap_now() + (ktap_budget() > 3 * RUN_LIMIT ? ktap_budget() - RUN_LIMIT : ktap_budget());
 	struct op ops[MAX_OPS];
 
 	for (; ktap_now() < end; sequences++) {
-		uint64_t seed = ktap_seed() * 1000003 + sequences, state = seed;
+		uint64_t seed = ktap_seed() * 1000003 + sequences;
 
-		for (size_t i = 0; i < OPS_PER_RUN; i++)
-			ops[i] = draw(&state, collapse_weight);
+		draw_sequence(ops, seed, collapse_weight);
 		if (!agrees(ops, OPS_PER_RUN)) {
 			report(ops, OPS_PER_RUN, seed);
 			return;
@@ -227,13 +236,20 @@ static void fuzz_small(void)
 }
 CASE_BUDGET("R15_model-fuzz", fuzz_small);
 
-static void fuzz_huge(void)
+#define COLLAPSE_WEIGHT 12
+
+static void prepare_huge(void)
 {
-	prepare();
 	khugepaged_eager();
 	set_file("/sys/kernel/mm/transparent_hugepage/enabled", "madvise");
 	set_file("/sys/kernel/mm/transparent_hugepage/shmem_enabled", "advise");
-	fuzz(12);
+}
+
+static void fuzz_huge(void)
+{
+	prepare();
+	prepare_huge();
+	fuzz(COLLAPSE_WEIGHT);
 }
 CASE_BUDGET("R15_model-fuzz-huge", fuzz_huge);
 
@@ -301,10 +317,17 @@ static void replay_one(const char *name, const struct op *ops, size_t n)
 
 static void replay(void)
 {
-	char *text = getenv("R15_OPS");
+	char *text = getenv("R15_OPS"), *seed = getenv("R15_SEED"), *huge = getenv("R15_HUGE");
 	struct op ops[MAX_OPS];
 
 	prepare();
+	if (huge)
+		prepare_huge();
+	if (seed) {
+		draw_sequence(ops, strtoull(seed, NULL, 0), huge ? COLLAPSE_WEIGHT : 0);
+		replay_one("R15_SEED", ops, OPS_PER_RUN);
+		return;
+	}
 	if (text) {
 		replay_one("R15_OPS", ops, parse_ops(strdup(text), ops));
 		return;

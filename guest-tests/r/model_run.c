@@ -19,6 +19,7 @@
 
 #define MAP_SIZE (MODEL_WHOLE * PAGE)
 #define SLOTS 2			/* places that a mapping moves between */
+#define COLLAPSE_WAIT 0.3	/* seconds */
 #define LOOK_AGAIN 50		/* times, for what may be on its way (a migration) */
 
 /* One of the mappings. Its process is a peer; this process has its userfaultfd, too. */
@@ -380,12 +381,15 @@ static bool run_mremap(struct op op)
 	return true;
 }
 
+/* khugepaged does not scan at all where no mapping is whole enough: it need not make a huge page. */
 static void run_collapse(struct op op)
 {
+	double end = ktap_now() + COLLAPSE_WAIT;
 	long before = khugepaged_collapsed();
 
 	ask_fine(op, do_advise, maps[op.map].addr, advice(MODEL_WHOLE, MADV_HUGEPAGE));
-	khugepaged_scans(1);
+	while (ktap_now() < end && khugepaged_collapsed() == before)
+		usleep(2000);
 	if (op.pages % 2)
 		ask_fine(op, do_advise, maps[op.map].addr, advice(MODEL_WHOLE, MADV_NOHUGEPAGE));
 	progress->collapsed += khugepaged_collapsed() - before;
@@ -482,8 +486,8 @@ static bool entry_agrees(const struct mpage *p, uint64_t entry)
 {
 	if (!!(entry & PM_UFFD_WP) != p->wp)
 		return false;
-	if (p->at == PRESENT)
-		return entry & PM_PRESENT;
+	if (p->at == PRESENT)	/* khugepaged may take it away again at once */
+		return (entry & PM_PRESENT) || model->huge;
 	if (p->at == ABSENT && (!model->huge || p->wp))
 		return !(entry & PM_PRESENT) && !!(entry & PM_SWAP) == p->wp;
 	return true;
