@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os.path
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,24 +129,6 @@ def listed(kept: Mapping[str, list[CompilerWarning]]) -> tuple[CompilerWarning, 
 def _order(warning: CompilerWarning) -> tuple[str, int, str]:
     path, _, number = warning.where.partition(":")
     return path, int(number) if number.isdigit() else 0, warning.text
-
-
-def new_warnings(base: Iterable[CompilerWarning], patched: Iterable[CompilerWarning]) -> tuple[CompilerWarning, ...]:
-    """Return the warnings that only the patched kernel has. Lines move, so only file and text are compared.
-
-    Where one file has the same text more often than before, the last ones are the new ones.
-    """
-    known = Counter(_same(w) for w in base)
-    new = []
-    for warning in sorted(patched, key=_order):
-        known[_same(warning)] -= 1
-        if known[_same(warning)] < 0:
-            new.append(warning)
-    return tuple(new)
-
-
-def _same(warning: CompilerWarning) -> tuple[str, str]:
-    return warning.where.partition(":")[0], warning.text
 
 
 def first_error(log: str, folders: Folders) -> str:

@@ -6,6 +6,7 @@ expectation that does not hold is red in either direction.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -352,6 +353,14 @@ def _sum(changes: Sequence[Transition]) -> Judgement:
 
 
 def _new_warnings(base: JobResult, patched: JobResult) -> tuple[CompilerWarning, ...]:
-    """Compare by file and text: a patch moves lines."""
-    known = {(warning.where.partition(":")[0], warning.text) for warning in base.warnings}
-    return tuple(w for w in patched.warnings if (w.where.partition(":")[0], w.text) not in known)
+    """Return the warnings that only patched has, by file and text: a patch moves lines.
+
+    Where one file has the same text more often than before, the last ones are the new ones.
+    """
+    known = Counter((w.where.partition(":")[0], w.text) for w in base.warnings)
+    new = []
+    for warning in patched.warnings:
+        known[warning.where.partition(":")[0], warning.text] -= 1
+        if known[warning.where.partition(":")[0], warning.text] < 0:
+            new.append(warning)
+    return tuple(new)

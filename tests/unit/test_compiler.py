@@ -66,23 +66,6 @@ def test_each_warning_is_listed_once_in_order() -> None:
     assert compiler.listed({"CC b.o": [header, UNUSED], "CC a.o": [header, early]}) == (early, header, UNUSED)
 
 
-def test_new_warnings_do_not_mind_that_lines_moved() -> None:
-    moved = CompilerWarning("mm/swap.c:400", UNUSED.text)
-    assert compiler.new_warnings([UNUSED], [moved]) == ()
-    assert compiler.new_warnings([], [moved]) == (moved,)
-    assert compiler.new_warnings([moved], []) == ()
-
-
-def test_the_same_warning_twice_is_one_new_one() -> None:
-    moved = CompilerWarning("mm/swap.c:400", UNUSED.text)
-    assert compiler.new_warnings([UNUSED], [moved, UNUSED]) == (moved,)
-
-
-def test_the_same_text_in_another_file_is_new() -> None:
-    other = CompilerWarning("mm/shmem.c:4", UNUSED.text)
-    assert compiler.new_warnings([UNUSED], [UNUSED, other]) == (other,)
-
-
 @pytest.mark.parametrize(
     ("log", "error"),
     [

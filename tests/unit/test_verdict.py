@@ -317,6 +317,11 @@ def test_new_warnings_are_listed_by_file_and_text() -> None:
     assert found.verdict is PASS
 
 
+def test_the_same_warning_once_more_in_one_file_is_a_new_one() -> None:
+    old, again = CompilerWarning("mm/a.c:10", "unused x"), CompilerWarning("mm/a.c:30", "unused x")
+    assert verdict.judge_series(job(Side.BASE, warnings=(old,)), job(warnings=(old, again))).new_warnings == (again,)
+
+
 def test_expectations_reach_the_series() -> None:
     wants = {"uffd": expect("  a: {stock: skip, patched: pass}\n")}
     rest = {"expected": wants, "base_column": "stock", "patched_column": "patched"}
