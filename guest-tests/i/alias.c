@@ -28,6 +28,8 @@ static void protect(struct area *a, const struct backing *b)
 	area_open(a, b, PAGES);
 	area_register(a, 0, UFFDIO_REGISTER_MODE_WP);
 	area_fill_file(a, 0, PAGES);
+	if (b->huge)
+		populate(a, 0, PAGES);	/* sees that it is huge */
 	touch_read_all(a, 0, PAGES - MARKERS);
 	REQUIRE_EQ(area_wp(a, 0, PAGES), 0);
 	touch_read_all(a, 0, PAGES - MARKERS);

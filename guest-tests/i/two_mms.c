@@ -60,6 +60,8 @@ static void share(struct area *a, const struct backing *b, struct peer *peers, i
 {
 	area_open(a, b, PAGES);
 	area_fill_file(a, 0, PAGES);
+	if (b->huge)
+		populate(a, 0, PAGES);	/* sees that it is huge */
 	need_shmem_wp();
 	for (int i = 0; i < count; i++)
 		peer_start(&peers[i]);

@@ -19,6 +19,8 @@ static void arm_mapped(struct area *a, const struct backing *b, size_t pages)
 {
 	area_arm(a, b, pages, 0);
 	area_fill_file(a, 0, pages);
+	if (b->huge)
+		populate(a, 0, pages);	/* sees that it is huge */
 	touch_read_all(a, 0, pages);
 	REQUIRE_EQ(area_wp(a, 0, pages), 0);
 	touch_read_all(a, 0, pages);

@@ -19,6 +19,8 @@ static void arm_mapped(struct area *a, const struct backing *b, __u64 features)
 {
 	area_arm(a, b, PAGES, features);
 	area_fill_file(a, 0, PAGES);
+	if (b->huge)
+		populate(a, 0, PAGES);	/* sees that it is huge */
 	touch_read_all(a, 0, PAGES);
 	REQUIRE_EQ(area_wp(a, 0, PAGES), 0);
 	touch_read_all(a, 0, PAGES);

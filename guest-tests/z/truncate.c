@@ -18,6 +18,8 @@ static void arm_mapped(struct area *a, const struct backing *b)
 {
 	area_arm(a, b, PAGES, 0);
 	area_fill_file(a, 0, PAGES);
+	if (b->huge)
+		populate(a, 0, PAGES);	/* sees that it is huge */
 	touch_read_all(a, 0, PAGES);
 	REQUIRE_EQ(area_wp(a, 0, PAGES), 0);
 	touch_read_all(a, 0, PAGES);

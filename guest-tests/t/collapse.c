@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * khugepaged makes one huge page of the small ones in the file: who has them protected keeps their
+ * page table, and with it each protection; others get a huge mapping.
+ * Needs: REGISTER(WP) on shmem, CONFIG_TRANSPARENT_HUGEPAGE.
+ * Fails on a kernel whose retract_page_tables() frees the table of a protected range (T06, T07), or
+ * whose collapse_pte_mapped_thp() does so later, when mmap_lock was taken at first (T08).
+ */
+#include <time.h>
+
+#include "peer.h"
+#include "thp.h"
+
+static void breathe(void)
+{
+	nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
+}
+
+/* Mapped by a peer before anything is protected here. */
+static void arm_shared(struct area *a, struct peer *other)
+{
+	arm_small(a);
+	peer_start(other);
+	area_register(a, 0, UFFDIO_REGISTER_MODE_WP);
+	REQUIRE_EQ(area_wp(a, 0, TABLE), 0);
+	REQUIRE_EQ(pm_count(a->map, TABLE, PM_UFFD_WP | PM_PRESENT, 0), TABLE);
+}
+
+static void judge_collapsed(const struct area *a)
+{
+	SETUP_MSG(fresh_mapping_kb(a) == HUGE_KB, "the file has no huge page");
+	EXPECT_EQ(huge_mapped_kb(a), 0);
+	EXPECT_EQ(pm_count(a->map, TABLE, PM_UFFD_WP, 0), TABLE);
+	judge_data(a, 0, TABLE / 2);
+	EXPECT_EQ(pm_count(a->map, TABLE, PM_UFFD_WP, 0), TABLE);
+	EXPECT_ALL_TRAP(a, 0, TABLE);
+}
+
+static void own_collapse(void)
+{
+	struct area a;
+	long before;
+
+	arm_small(&a);
+	area_register(&a, 0, UFFDIO_REGISTER_MODE_WP);
+	REQUIRE_EQ(area_wp(&a, 0, TABLE), 0);
+	REQUIRE_EQ(pm_count(a.map, TABLE, PM_UFFD_WP | PM_PRESENT, 0), TABLE);
+	before = khugepaged_collapsed();
+	SETUP(!madvise(a.map, a.size, MADV_HUGEPAGE));
+	while (khugepaged_collapsed() == before)
+		breathe();
+	judge_collapsed(&a);
+}
+CASE("T06_khugepaged", own_collapse);
+
+/* An order: offer the inherited mapping to khugepaged, and wait until it has taken the offer. */
+static uint64_t collapse_here(void *area, uint64_t unused)
+{
+	const struct area *a = area;
+	long before = khugepaged_collapsed();
+
+	(void)unused;
+	SETUP(!madvise(a->map, a->size, MADV_HUGEPAGE));
+	while (khugepaged_collapsed() == before)
+		breathe();
+	return 0;
+}
+
+static uint64_t huge_kb_here(void *area, uint64_t unused)
+{
+	const struct area *a = area;
+
+	(void)unused;
+	touch_read(a->map);
+	return huge_mapped_kb(a);
+}
+
+static void others_collapse(void)
+{
+	struct peer other;
+	struct area a;
+
+	arm_shared(&a, &other);
+	for (size_t i = 0; i < TABLE; i += 64)
+		peer_call(&other, peer_get, area_page(&a, i), 0);
+	peer_call(&other, collapse_here, &a, 0);
+	EXPECT_EQ(peer_call(&other, huge_kb_here, &a, 0), HUGE_KB);
+	judge_collapsed(&a);
+	EXPECT_EQ(peer_call(&other, huge_kb_here, &a, 0), HUGE_KB);
+	EXPECT_EQ(peer_end(&other), 0);
+}
+CASE("T07_khugepaged-other-mm", others_collapse);
+
+/*
+ * Holds mmap_lock for reading for as long as it takes to populate a mapping. The number is odd
+ * inside, so that a whole collapse is seen to have happened within one call.
+ */
+struct holder {
+	size_t bytes;
+	unsigned long *number;	/* shared with the peer */
+};
+
+static void hold(void *arg)
+{
+	struct holder *h = arg;
+	char *map;
+
+	__atomic_fetch_add(h->number, 1, __ATOMIC_SEQ_CST);
+	map = mmap(NULL, h->bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE | MAP_NORESERVE, -1, 0);
+	__atomic_fetch_add(h->number, 1, __ATOMIC_SEQ_CST);
+	SETUP(map != MAP_FAILED);
+	SETUP(!munmap(map, h->bytes));
+}
+
+static unsigned long number_of(const unsigned long *number)
+{
+	return __atomic_load_n(number, __ATOMIC_SEQ_CST);
+}
+
+struct deferred {
+	struct area area;
+	unsigned long *number;
+};
+
+/* An order: let a whole collapse happen; 1 if one call of hold() lasted from before it until after it. */
+static uint64_t collapse_within_hold(void *arg, uint64_t unused)
+{
+	const struct deferred *d = arg;
+	unsigned long first = number_of(d->number), within;
+
+	while ((within = number_of(d->number)) % 2 == 0 || within == first)
+		breathe();
+	breathe();		/* past the mmap part of it */
+	collapse_here((void *)&d->area, unused);
+	return number_of(d->number) == within;
+}
+
+/* A process that khugepaged looks at, so that it puts off what it could not do. */
+static void let_scan_this_process(void)
+{
+	char *map = mmap(NULL, 2 * HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	SETUP(map != MAP_FAILED);
+	touch_write(map, 1);
+	SETUP(!madvise(map, 2 * HUGE, MADV_HUGEPAGE));
+}
+
+static bool collapse_while_locked(struct deferred *d, size_t bytes)
+{
+	struct holder holder = { bytes, d->number };
+	struct looper looper;
+	struct peer other;
+	bool within;
+
+	arm_shared(&d->area, &other);
+	let_scan_this_process();
+	loop_start(&looper, hold, &holder);
+	within = peer_call(&other, collapse_within_hold, d, 0);
+	loop_end(&looper);
+	EXPECT_EQ(peer_end(&other), 0);
+	return within;
+}
+
+static void deferred_collapse(void)
+{
+	struct deferred d = { .number = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0) };
+	size_t bytes = 512UL << 20;
+	bool within;
+
+	SETUP(d.number != MAP_FAILED);
+	while (!(within = collapse_while_locked(&d, bytes)) && bytes < 4UL << 30) {
+		area_close(&d.area);
+		bytes *= 2;
+	}
+	SETUP_MSG(within, "no collapse happened while mmap_lock was held");
+	khugepaged_scans(2);
+	judge_collapsed(&d.area);
+}
+CASE("T08_deferred-collapse", deferred_collapse);

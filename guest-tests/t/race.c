@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * One thread drops and reads the huge page over and over, so that its entry comes and goes, while
+ * another one protects it: when the ioctl returns, every small page is protected.
+ * Needs: REGISTER(WP) on shmem, CONFIG_TRANSPARENT_HUGEPAGE. Works for its time budget.
+ * Fails on a kernel whose WP ioctl takes an entry that changes under it for one that needs nothing
+ * done (pmd_trans_unstable()).
+ */
+#include "thp.h"
+
+#define ROUNDS 10000
+#define ENOUGH 20	/* rounds with a huge mapping that came back before the ioctl */
+
+static void drop_and_read(void *area)
+{
+	const struct area *a = area;
+
+	SETUP(!madvise(a->map, a->size, MADV_DONTNEED));
+	touch_read(area_page(a, 17));
+}
+
+/* A new mapping each round: a page table that WP has made stays. */
+static void map_anew(struct area *a)
+{
+	SETUP(mmap(a->map, a->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, a->fd, 0) == a->map);
+	touch_read(a->map);
+	NEED_HUGE(a, HUGE_KB);
+	REQUIRE_EQ(uffd_register(a->uffd, a->map, a->size, UFFDIO_REGISTER_MODE_WP, NULL), 0);
+}
+
+static bool round_holds(struct area *a)
+{
+	struct looper dropper;
+	size_t lost;
+
+	map_anew(a);
+	loop_start(&dropper, drop_and_read, a);
+	REQUIRE_EQ(area_wp(a, 0, TABLE), 0);
+	lost = TABLE - pm_count(a->map, TABLE, PM_UFFD_WP, 0);
+	loop_end(&dropper);
+	lost += TABLE - pm_count(a->map, TABLE, PM_UFFD_WP, 0);
+	return EXPECT_EQ(lost, 0);
+}
+
+static void split_race(void)
+{
+	double end = ktap_now() + ktap_budget();
+	struct area a;
+	int rounds = 0;
+
+	need_shmem_wp();
+	area_open(&a, &thp_shmem, TABLE);
+	populate(&a, 0, TABLE);
+	a.uffd = uffd_open(0);
+	while (rounds < ROUNDS && (ktap_now() < end || rounds < ENOUGH)) {
+		rounds++;
+		if (!round_holds(&a))
+			break;
+	}
+	ktap_diag("%d rounds", rounds);
+	EXPECT_ALL_TRAP(&a, 0, TABLE);
+}
+CASE_BUDGET("T10_split-race", split_race);
