@@ -3,9 +3,11 @@
 A process is killed while it holds still: its progress blocks at the wanted place and says so through a pipe.
 """
 
+import contextlib
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -63,6 +65,17 @@ def killed_at(stop: str, url: str, sha256: str, cache: Cache) -> None:
         assert child.stdout is not None
         assert child.stdout.read(4) == b"here"
         os.kill(child.pid, signal.SIGKILL)
+    while working_in(cache.root):
+        time.sleep(0.02)
+
+
+def working_in(folder: Path) -> bool:
+    """Whether a child of the killed run is still there: the kernel ends it a moment later."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if path.parent.name != str(os.getpid()) and str(folder).encode() in path.read_bytes():
+                return True
+    return False
 
 
 def whole(url: str, sha256: str, cache: Cache) -> Tree:
