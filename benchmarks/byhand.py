@@ -1,0 +1,51 @@
+"""The same guest as a job's, started by a shell script: what the benchmarks compare with."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+from orchestrator.model import JobResult
+from orchestrator.results import result_json
+
+PORT = 22222
+
+
+def jobs(results: Path) -> list[JobResult]:
+    """Return the jobs of the last run."""
+    return [result_json.load_job(p.read_text()) for p in sorted((results / "last").glob("jobs/*/result.json"))]
+
+
+def start(job: JobResult, folder: Path) -> str:
+    """Return shell text that starts QEMU in the background, with its files in ``folder``, and waits for SSH."""
+    line = (job.directory / "boot-1" / "qemu.log").read_text().splitlines()[0].removeprefix("$ ")
+    line = shlex.join(shlex.split(line))
+    line = re.sub(r"path=\S*console\.log", f"path={folder}/console.log", line)
+    line = re.sub(r"-chardev \S*id=monitor\S* -mon \S+", "", line)
+    line = line.replace("hostfwd=tcp:127.0.0.1:0-:22", f"hostfwd=tcp:127.0.0.1:{PORT}-:22")
+    line = re.sub(r"file=\S*swap\.img", f"file={folder}/swap.img", line)
+    return f"""rm -f {folder}/console.log; truncate -s 256M {folder}/swap.img
+{line} & qemu=$!
+until {ssh(job)} true; do sleep 0.1; done
+"""
+
+
+def ssh(job: JobResult) -> str:
+    """Return the command that reaches the guest of ``start``."""
+    assert job.products.rootfs
+    return (
+        f"ssh -q -p {PORT} -i {job.products.rootfs.identity} -o IdentitiesOnly=yes -o StrictHostKeyChecking=no "
+        "-o UserKnownHostsFile=/dev/null -o ConnectTimeout=2 root@127.0.0.1"
+    )
+
+
+def suite(job: JobResult) -> str:
+    """Return shell text that runs the job's tests in the guest."""
+    picks = " ".join(f"-r '{test.name}'" for run in job.suites for test in run.tests)
+    return f"{ssh(job)} 'cd /tests/uffd; for p in *; do ./$p -l {picks} >/dev/null 2>&1 && ./$p {picks}; done; true'\n"
+
+
+def end(job: JobResult) -> str:
+    """Return shell text that powers the guest off and waits for QEMU."""
+    return f"{ssh(job)} poweroff || true\nwait $qemu\n"
