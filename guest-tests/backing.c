@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "force.h"
 #include "ktap.h"
 #include "uffd.h"
 
@@ -50,6 +51,7 @@ static int open_tmpfs_small(size_t size)
 
 static int open_tmpfs_huge(size_t size)
 {
+	khugepaged_quiet();
 	return open_tmpfs(size, "always");
 }
 

@@ -340,8 +340,18 @@ long huge_mapped_kb(const struct area *a)
 	return kb;
 }
 
+static bool eager;
+
+/* A range with a hole is not collapsed then; one without is huge already, or never was to be. */
+void khugepaged_quiet(void)
+{
+	if (!eager && !access(THP "khugepaged", F_OK))
+		set_file(THP "khugepaged/max_ptes_none", "0");
+}
+
 void khugepaged_eager(void)
 {
+	eager = true;
 	if (access(THP "khugepaged", F_OK))
 		SKIP("CONFIG_TRANSPARENT_HUGEPAGE: " THP "khugepaged is not there");
 	set_file(THP "khugepaged/max_ptes_none", "511");

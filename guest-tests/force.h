@@ -52,6 +52,11 @@ void migrate(const struct area *a, size_t first, size_t pages, int flags);
 long huge_mapped_kb(const struct area *a);
 /* Make khugepaged eager for the rest of the case. SKIP without CONFIG_TRANSPARENT_HUGEPAGE. */
 void khugepaged_eager(void);
+/*
+ * Keep it from filling holes for the rest of the case, unless khugepaged_eager() asks for that. Every
+ * area on a huge backing does so: a hole that khugepaged fills makes UFFDIO_COPY say EEXIST.
+ */
+void khugepaged_quiet(void);
 /* Wait until khugepaged has been through all memory @rounds times more. */
 void khugepaged_scans(int rounds);
 /* Huge pages that khugepaged has made since boot. */
