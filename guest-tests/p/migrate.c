@@ -6,6 +6,9 @@
  * Fails on a kernel whose remove_migration_pte takes write permission from vm_page_prot
  * (mainline before 6.2), or loses the bit in the migration entry.
  */
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include "force.h"
 #include "ktap.h"
 #include "peer.h"
@@ -58,20 +61,43 @@ struct mover {
 	pthread_t thread;
 	const struct area *area;
 	bool stop;
-	long moves;
+	long moves, rounds;
 };
+
+/* A page that is always on its way lets nobody touch it: the mover keeps step with the other thread. */
+static bool ahead(struct mover *m)
+{
+	return m->moves > __atomic_load_n(&m->rounds, __ATOMIC_RELAXED) + 1;
+}
+
+/* To the other node. A page that is busy stays: only those that moved are counted. */
+static bool move_one(const struct area *a, size_t page)
+{
+	void *addr = area_page(a, page);
+	int now = -1, target, status = -1;
+
+	SETUP(!syscall(SYS_move_pages, 0, 1, &addr, NULL, &now, 0));
+	if (now < 0)
+		return false;
+	target = !now;
+	return syscall(SYS_move_pages, 0, 1, &addr, &target, &status, MPOL_MF_MOVE) >= 0 && status == target;
+}
 
 static void *move_all_the_time(void *arg)
 {
 	struct mover *m = arg;
 
-	for (; !__atomic_load_n(&m->stop, __ATOMIC_ACQUIRE); m->moves++)
-		migrate(m->area, m->moves % PAGES, 1, MPOL_MF_MOVE);
+	for (size_t i = 0; !__atomic_load_n(&m->stop, __ATOMIC_ACQUIRE); i++) {
+		if (ahead(m))
+			usleep(500);
+		else if (move_one(m->area, i % PAGES))
+			__atomic_add_fetch(&m->moves, 1, __ATOMIC_RELAXED);
+	}
 	return NULL;
 }
 
 /* A move may wait for every CPU to pass by: on a loaded machine that takes its time. */
-#define ROUNDS 200
+#define ROUNDS 60
 #define MOVES 16
 
 static void while_migrating(const struct backing *b)
@@ -89,6 +115,7 @@ static void while_migrating(const struct backing *b)
 		EXPECT_EQ(touch_once(WRITES, area_page(&a, i % PAGES), i), COMPLETED);
 		REQUIRE_EQ(area_wp(&a, i % PAGES, 1), 0);
 		EXPECT_PM(area_page(&a, i % PAGES), PM_UFFD_WP, 0);
+		__atomic_add_fetch(&m.rounds, 1, __ATOMIC_RELAXED);
 	}
 	__atomic_store_n(&m.stop, true, __ATOMIC_RELEASE);
 	pthread_join(m.thread, NULL);

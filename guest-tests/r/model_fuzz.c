@@ -28,7 +28,7 @@
 
 #define MAX_OPS 400
 #define OPS_PER_RUN 120
-#define RUN_LIMIT 10	/* seconds for one sequence: an access that hangs is a difference */
+#define RESERVE 10	/* seconds kept back for an operation that hangs */
 #define SHRINK_LIMIT 6	/* seconds for all of the shrinking, and the last trial */
 
 /* How often each operation is drawn, of about a thousand. */
@@ -94,7 +94,6 @@ static bool agrees(const struct op *ops, size_t n)
 	SETUP(pid >= 0);
 	if (!pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		alarm(RUN_LIMIT);
 		model_run(ops, n, drop_keeps, progress);
 		_exit(0);
 	}
@@ -208,7 +207,7 @@ static void fuzz(int collapse_weight)
 {
 	long swapped = vmstat("pswpout"), sequences = 0, operations = 0;
 	/* What is left of the time is for a sequence that hangs, and for shrinking it. */
-	double end = ktap_now() + (ktap_budget() > 3 * RUN_LIMIT ? ktap_budget() - RUN_LIMIT : ktap_budget());
+	double end = ktap_now() + (ktap_budget() > 3 * RESERVE ? ktap_budget() - RESERVE : ktap_budget());
 	struct op ops[MAX_OPS];
 
 	for (; ktap_now() < end; sequences++) {

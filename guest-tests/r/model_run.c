@@ -19,6 +19,7 @@
 
 #define MAP_SIZE (MODEL_WHOLE * PAGE)
 #define SLOTS 2			/* places that a mapping moves between */
+#define OP_LIMIT 8		/* seconds: one operation that takes longer hangs */
 #define COLLAPSE_WAIT 0.3	/* seconds */
 #define LOOK_AGAIN 50		/* times, for what may be on its way (a migration) */
 
@@ -628,8 +629,10 @@ void model_run(const struct op *ops, size_t n, bool drop_keeps, struct progress 
 {
 	progress = p;
 	set_up(drop_keeps);
-	for (p->done = 0; p->done < n; p->done++)
+	for (p->done = 0; p->done < n; p->done++) {
+		alarm(OP_LIMIT);
 		run_op(ops[p->done]);
+	}
 	peer_kill(&peers[0]);
 	peer_kill(&peers[1]);
 }

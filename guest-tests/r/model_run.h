@@ -15,7 +15,7 @@ struct progress {
 
 /*
  * Run the operations in this process, which ends with status 1 at the first that differs from the model.
- * A blocked access without a message blocks it: set an alarm.
+ * An operation that hangs ends it by SIGALRM.
  */
 void model_run(const struct op *ops, size_t n, bool drop_keeps, struct progress *p);
 

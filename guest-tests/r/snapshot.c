@@ -4,6 +4,7 @@
  * Needs: REGISTER(WP) on shmem.
  * Fails on a kernel where a write after WRITEPROTECT can go through without a message.
  */
+#include <errno.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -61,6 +62,21 @@ static void *make_trouble(void *arg)
 	return NULL;
 }
 
+/* A range that lies in more than one vma for the moment may have to be done in pieces (before 6.4). */
+static int change(struct snapshot *s, size_t first, size_t count, bool wp)
+{
+	int err = wp ? area_wp(&s->a, first, count) : area_unwp(&s->a, first, count);
+
+	if (err != -ENOENT || count == 1)
+		return err;
+	for (size_t i = 0; i < count; i++) {
+		err = change(s, first + i, 1, wp);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
 /* Save the pages that nobody has saved, and let writes to them go on, before another snapshot can begin. */
 static void save(struct snapshot *s, size_t first, size_t count)
 {
@@ -72,7 +88,7 @@ static void save(struct snapshot *s, size_t first, size_t count)
 			s->pages[i].saved = touch_read(area_page(&s->a, i));
 		s->pages[i].is_saved = true;
 	}
-	err = area_unwp(&s->a, first, count);
+	err = change(s, first, count, false);
 	pthread_mutex_unlock(&s->lock);
 	REQUIRE_EQ(err, 0);
 }
@@ -109,7 +125,7 @@ static void take(struct snapshot *s)
 		s->pages[i].is_saved = false;
 		s->pages[i].before = __atomic_load_n(&s->pages[i].finished, __ATOMIC_SEQ_CST);
 	}
-	err = area_wp(&s->a, 0, SNAP_PAGES);
+	err = change(s, 0, SNAP_PAGES, true);
 	for (size_t i = 0; i < SNAP_PAGES; i++)
 		s->pages[i].after = __atomic_load_n(&s->pages[i].started, __ATOMIC_SEQ_CST);
 	pthread_mutex_unlock(&s->lock);

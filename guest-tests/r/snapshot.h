@@ -45,6 +45,7 @@ struct snapshot {
 	char *second;			/* another mapping of the same file, for chaos */
 	size_t size;			/* of the area, in pages: at least SNAP_PAGES */
 	long counter;			/* for chaos to count what it did */
+	double next_squeeze;
 	bool stop, handler_stop;
 	pthread_mutex_t lock;		/* of the saved image */
 	struct snap_page pages[SNAP_PAGES];
