@@ -46,7 +46,7 @@ static void own_collapse(void)
 	REQUIRE_EQ(area_wp(&a, 0, TABLE), 0);
 	REQUIRE_EQ(pm_count(a.map, TABLE, PM_UFFD_WP | PM_PRESENT, 0), TABLE);
 	before = khugepaged_collapsed();
-	SETUP(!madvise(a.map, a.size, MADV_HUGEPAGE));
+	offer_to_khugepaged(a.map, a.size);
 	while (khugepaged_collapsed() == before)
 		breathe();
 	judge_collapsed(&a);
@@ -60,7 +60,7 @@ static uint64_t collapse_here(void *area, uint64_t unused)
 	long before = khugepaged_collapsed();
 
 	(void)unused;
-	SETUP(!madvise(a->map, a->size, MADV_HUGEPAGE));
+	offer_to_khugepaged(a->map, a->size);
 	while (khugepaged_collapsed() == before)
 		breathe();
 	return 0;
@@ -135,14 +135,18 @@ static uint64_t collapse_within_hold(void *arg, uint64_t unused)
 	return number_of(d->number) == within;
 }
 
-/* A process that khugepaged looks at, so that it puts off what it could not do. */
+/*
+ * Make khugepaged look at this process, so that it puts off what it could not do; but leave it
+ * nothing here to collapse.
+ */
 static void let_scan_this_process(void)
 {
 	char *map = mmap(NULL, 2 * HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	SETUP(map != MAP_FAILED);
 	touch_write(map, 1);
-	SETUP(!madvise(map, 2 * HUGE, MADV_HUGEPAGE));
+	offer_to_khugepaged(map, 2 * HUGE);
+	SETUP(!madvise(map, 2 * HUGE, MADV_NOHUGEPAGE));
 }
 
 static bool collapse_while_locked(struct deferred *d, size_t bytes)
@@ -164,7 +168,7 @@ static bool collapse_while_locked(struct deferred *d, size_t bytes)
 static void deferred_collapse(void)
 {
 	struct deferred d = { .number = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0) };
-	size_t bytes = 512UL << 20;
+	size_t bytes = 128UL << 20;
 	bool within;
 
 	SETUP(d.number != MAP_FAILED);

@@ -5,11 +5,14 @@
  * Needs: REGISTER(WP) on shmem, CONFIG_TRANSPARENT_HUGEPAGE. Works for its time budget.
  * Fails on a kernel whose WP ioctl takes an entry that changes under it for one that needs nothing
  * done (pmd_trans_unstable()).
+ * Mainline has such a window, between change_pmd_prepare() and the pmd_none() test behind it in
+ * change_pmd_range(), and passes by the whole table: there the rate is printed. Such a kernel is
+ * known by WP_UNPOPULATED. A part of a table must not be lost there either.
  */
 #include "thp.h"
 
 #define ROUNDS 10000
-#define ENOUGH 20	/* rounds with a huge mapping that came back before the ioctl */
+#define ENOUGH 20	/* at least, however slow the machine */
 
 static void drop_and_read(void *area)
 {
@@ -28,7 +31,8 @@ static void map_anew(struct area *a)
 	REQUIRE_EQ(uffd_register(a->uffd, a->map, a->size, UFFDIO_REGISTER_MODE_WP, NULL), 0);
 }
 
-static bool round_holds(struct area *a)
+/* How many of the pages the ioctl left without protection. */
+static size_t lost_in_round(struct area *a)
 {
 	struct looper dropper;
 	size_t lost;
@@ -38,26 +42,30 @@ static bool round_holds(struct area *a)
 	REQUIRE_EQ(area_wp(a, 0, TABLE), 0);
 	lost = TABLE - pm_count(a->map, TABLE, PM_UFFD_WP, 0);
 	loop_end(&dropper);
-	lost += TABLE - pm_count(a->map, TABLE, PM_UFFD_WP, 0);
-	return EXPECT_EQ(lost, 0);
+	EXPECT_EQ(TABLE - pm_count(a->map, TABLE, PM_UFFD_WP, 0), lost);
+	return lost;
 }
 
 static void split_race(void)
 {
-	double end = ktap_now() + ktap_budget();
+	bool has_window = uffd_offered() & UFFD_FEATURE_WP_UNPOPULATED;
+	double end = ktap_now() + ktap_budget() / 2;
+	int rounds = 0, missed = 0;
 	struct area a;
-	int rounds = 0;
 
 	need_shmem_wp();
 	area_open(&a, &thp_shmem, TABLE);
 	populate(&a, 0, TABLE);
 	a.uffd = uffd_open(0);
-	while (rounds < ROUNDS && (ktap_now() < end || rounds < ENOUGH)) {
-		rounds++;
-		if (!round_holds(&a))
+	for (; rounds < ROUNDS && (ktap_now() < end || rounds < ENOUGH); rounds++) {
+		size_t lost = lost_in_round(&a);
+
+		missed += lost != 0;
+		if (!EXPECT(!lost || (has_window && lost == TABLE)))
 			break;
 	}
-	ktap_diag("%d rounds", rounds);
+	ktap_diag("%d rounds, %d without protection", rounds, missed);
+	REQUIRE_EQ(area_wp(&a, 0, TABLE), 0);
 	EXPECT_ALL_TRAP(&a, 0, TABLE);
 }
 CASE_BUDGET("T10_split-race", split_race);

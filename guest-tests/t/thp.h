@@ -34,6 +34,13 @@ static inline void arm_small(struct area *a)
 	NEED_HUGE(a, 0);
 }
 
+/* Offer a mapping to khugepaged. 5.10 looks at it only when it has the flag already: say it twice. */
+static inline void offer_to_khugepaged(char *map, size_t size)
+{
+	SETUP(!madvise(map, size, MADV_HUGEPAGE));
+	SETUP(!madvise(map, size, MADV_HUGEPAGE));
+}
+
 /* How much of a fresh aligned mapping of the area's file is mapped huge by one read, in kB. */
 static inline long fresh_mapping_kb(const struct area *a)
 {
