@@ -6,7 +6,21 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[2] / "orchestrator"
 ROOMS = ("source", "build", "guest", "results")
-OUTER = {"cli", "terminal", "job", "suite", "plan", "adhoc", "modes", "checks", "workspace", "doctor", "record", "session", "guests"}
+OUTER = {
+    "cli",
+    "terminal",
+    "job",
+    "suite",
+    "plan",
+    "adhoc",
+    "modes",
+    "checks",
+    "workspace",
+    "doctor",
+    "record",
+    "session",
+    "guests",
+}
 
 
 def modules() -> Iterator[tuple[Path, set[str]]]:
