@@ -93,7 +93,7 @@ CASE("T07_khugepaged-other-mm", others_collapse);
 
 /*
  * Holds mmap_lock for reading for as long as it takes to populate a mapping. The number is odd
- * inside, so that a whole collapse is seen to have happened within one call.
+ * inside, so that a whole collapse is seen to have happened within the call.
  */
 struct holder {
 	size_t bytes;
@@ -122,17 +122,16 @@ struct deferred {
 	unsigned long *number;
 };
 
-/* An order: let a whole collapse happen; 1 if one call of hold() lasted from before it until after it. */
+/* An order: let a whole collapse happen; 1 if hold() began before it and lasted until after it. */
 static uint64_t collapse_within_hold(void *arg, uint64_t unused)
 {
 	const struct deferred *d = arg;
-	unsigned long first = number_of(d->number), within;
 
-	while ((within = number_of(d->number)) % 2 == 0 || within == first)
+	while (number_of(d->number) % 2 == 0)
 		breathe();
 	breathe();		/* past the mmap part of it */
 	collapse_here((void *)&d->area, unused);
-	return number_of(d->number) == within;
+	return number_of(d->number) % 2;
 }
 
 /*
@@ -152,15 +151,16 @@ static void let_scan_this_process(void)
 static bool collapse_while_locked(struct deferred *d, size_t bytes)
 {
 	struct holder holder = { bytes, d->number };
-	struct looper looper;
+	struct once holding;
 	struct peer other;
 	bool within;
 
 	arm_shared(&d->area, &other);
 	let_scan_this_process();
-	loop_start(&looper, hold, &holder);
-	within = peer_call(&other, collapse_within_hold, d, 0);
-	loop_end(&looper);
+	peer_post(&other, collapse_within_hold, d, 0);
+	once_start(&holding, hold, &holder);
+	within = peer_result(&other);
+	once_end(&holding);
 	EXPECT_EQ(peer_end(&other), 0);
 	return within;
 }
