@@ -24,6 +24,8 @@ from orchestrator.guest.request import Limits
 from orchestrator.model import Accel, AccelFact
 from orchestrator.progress import Progress
 
+_VERSION = 300.0
+"""Seconds that QEMU has to tell its version: reading 50 MB of it and its libraries can be slow, the first time."""
 LESSER_CPU = "qemu64"
 """The CPU model to try where KVM cannot run the asked-for one."""
 
@@ -81,7 +83,7 @@ def probe_limits(limits: config.Limits) -> Limits:
 def qemu_version(binary: str = qemu.BINARY) -> str:
     """Return the version of QEMU on this host. Raises InfraError where it is not installed."""
     try:
-        answer = process.run([binary, "--version"], deadline=process.Deadline.after(30))
+        answer = process.run([binary, "--version"], deadline=process.Deadline.after(_VERSION))
     except process.CommandFailed as error:
         raise InfraError(f"{binary} does not run: {error}") from error
     found = qemu.version(answer.stdout)

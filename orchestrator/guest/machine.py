@@ -21,9 +21,6 @@ from orchestrator.progress import Progress
 
 __all__ = ["BootRequest", "CommandResult", "Guest", "Limits", "boot"]
 
-_START = 20.0
-"""Seconds that QEMU has to open its monitor."""
-
 
 @contextlib.contextmanager
 def boot(request: BootRequest, progress: Progress) -> Iterator[Guest]:
@@ -108,7 +105,7 @@ def _prepare(request: BootRequest) -> None:
 
 def _introduced(request: BootRequest, watch: death.Watch, qmp: monitor.Monitor) -> Guest:
     """Let QEMU call, and ask it what it is. Raises InfraError with QEMU's own words where it does not start."""
-    if not qmp.accept(lambda: watch.death is not None, Deadline.after(_START)):
+    if not qmp.accept(lambda: watch.death is not None, Deadline.after(request.limits.start)):
         raise _early_fault(request, watch)
     try:
         facts = _facts(qmp)
@@ -138,7 +135,7 @@ def _early_fault(request: BootRequest, watch: death.Watch) -> PipelineError:
 def _not_started(request: BootRequest, watch: death.Watch) -> PipelineError:
     lines = request.log.read_text(errors="replace").splitlines()[1:]
     said = next((line for line in lines if line.strip() and "warning:" not in line), "")
-    how = watch.death.line if watch.death else f"its monitor is silent for {_START:g} s"
+    how = watch.death.line if watch.death else f"its monitor is silent for {request.limits.start:g} s"
     return InfraError(f"QEMU does not start: {said or how}", log=request.log)
 
 

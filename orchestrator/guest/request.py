@@ -19,6 +19,11 @@ class Limits:
     shutdown: float
     silence: float
 
+    @property
+    def start(self) -> float:
+        """Seconds that QEMU has to open its monitor; what stretches a boot, such as a slow host, stretches this."""
+        return max(20.0, self.boot / 3)
+
 
 @dataclass(frozen=True)
 class BootRequest:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from orchestrator.config import Machine
 from orchestrator.guest import qemu
+from orchestrator.guest.request import Limits
 from orchestrator.model import Accel, AccelFact
 
 FILES = qemu.Files(Path("/k/vmlinux"), Path("/r/initramfs"), Path("/run/console.log"), Path("/tmp/w/qmp"), None)
@@ -105,3 +106,8 @@ def test_the_version_is_read_with_its_packaging() -> None:
 def test_extra_arguments_stand_at_the_end() -> None:
     plain = qemu.argv(FILES, Machine(), TCG)
     assert qemu.argv(FILES, Machine(), TCG, extra=("-device", "edu")) == [*plain, "-device", "edu"]
+
+
+@pytest.mark.parametrize(("boot", "start"), [(2.0, 20.0), (60.0, 20.0), (600.0, 200.0)])
+def test_qemu_has_longer_to_start_where_a_boot_has(boot: float, start: float) -> None:
+    assert Limits(boot=boot, shutdown=1.0, silence=1.0).start == start
