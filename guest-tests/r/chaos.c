@@ -53,9 +53,9 @@ CASE_BUDGET("R02_snapshot-dontneed", dontneed);
 
 static void enter_cgroup(struct snapshot *s)
 {
-	(void)s;
 	need_swap();
 	cgroup_enter();
+	s->next_squeeze = ktap_now() + 3;
 }
 
 static void step_reclaim(struct snapshot *s, uint64_t random)
@@ -66,7 +66,7 @@ static void step_reclaim(struct snapshot *s, uint64_t random)
 	madvise(addr, size, MADV_PAGEOUT);
 	/* Seldom: who needs a page meanwhile is made to sleep for two seconds. */
 	if (ktap_now() > s->next_squeeze) {
-		s->next_squeeze = ktap_now() + 1.5;
+		s->next_squeeze = ktap_now() + 6;
 		cgroup_set("memory.high", "0");
 		cgroup_set("memory.high", "max");
 	}
