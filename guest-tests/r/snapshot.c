@@ -45,7 +45,9 @@ static void *write_pages(void *arg)
 		__atomic_store_n(&s->pages[i].started, number, __ATOMIC_SEQ_CST);
 		touch_write(area_page(&s->a, i), number);
 		__atomic_store_n(&s->pages[i].finished, number, __ATOMIC_SEQ_CST);
-		if (number % 4 == 0)	/* on few CPUs the snapshotter must have its turn */
+		if (s->calm)
+			usleep(2000);
+		else if (number % 4 == 0)	/* on few CPUs the snapshotter must have its turn */
 			sched_yield();
 	}
 	return NULL;
@@ -160,6 +162,8 @@ static long take_snapshots(struct snapshot *s)
 			save(s, (start + i) % SNAP_PAGES / piece * piece, piece);
 		judge(s);
 		count++;
+		if (s->calm)
+			usleep(5000);
 	}
 	if (s->chaos && s->chaos->happened) {
 		SETUP_MSG(s->chaos->happened(s) > before, "the trouble never happened");

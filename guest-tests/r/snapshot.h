@@ -46,6 +46,7 @@ struct snapshot {
 	size_t size;			/* of the area, in pages: at least SNAP_PAGES */
 	long counter;			/* for chaos to count what it did */
 	double next_squeeze;
+	bool calm;			/* leave CPU time to the kernel's own threads */
 	bool stop, handler_stop;
 	pthread_mutex_t lock;		/* of the saved image */
 	struct snap_page pages[SNAP_PAGES];
