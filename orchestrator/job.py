@@ -159,7 +159,7 @@ def _suite(record: Record, told: Told) -> None:
             repeat=job.repeat,
             alone=len(job.suites) == 1,
         )
-        record.suites.append(suite.run(request, guests.following, record.workspace.progress))
+        suite.run(request, guests.following, record.workspace.progress, record.suites.append)
         record.save()
     told.message = f"{sum(len(run.tests) for run in record.suites)} tests in {guests.count} guests"
 

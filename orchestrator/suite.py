@@ -94,25 +94,28 @@ class _Ledger:
 Boot = Callable[[], AbstractContextManager[Guest]]
 
 
-def run(request: Request, boot: Boot, progress: Progress) -> SuiteRun:
-    """Run a suite to its end, in as many guests as its crashes need.
+def run(request: Request, boot: Boot, progress: Progress, done: Callable[[SuiteRun], None]) -> None:
+    """Run a suite to its end, in as many guests as its crashes need, and hand what it said to ``done``.
 
-    Raises UserError where a test glob matches nothing, and whatever ``boot`` raises.
+    That happens also where a fault ends it: what ran before is not lost. Raises UserError where a test glob matches
+    nothing, and whatever ``boot`` and its guests raise.
     """
     request.directory.mkdir(parents=True, exist_ok=True)
     ledger = _Ledger()
     deadline = Deadline.after(request.suite.timeout * request.scale)
-    if request.suite.kind == "own":
-        _run_own(request, boot, ledger, deadline, progress)
-    else:
-        _run_foreign(request, boot, ledger, deadline, progress)
-    return SuiteRun(
-        suite=request.name,
-        tests=tuple(ledger.results),
-        outputs=tuple(ledger.outputs),
-        seconds=ledger.seconds,
-        problems=tuple(ledger.problems),
-    )
+    perform = _run_own if request.suite.kind == "own" else _run_foreign
+    try:
+        perform(request, boot, ledger, deadline, progress)
+    finally:
+        done(
+            SuiteRun(
+                suite=request.name,
+                tests=tuple(ledger.results),
+                outputs=tuple(ledger.outputs),
+                seconds=ledger.seconds,
+                problems=tuple(ledger.problems),
+            )
+        )
 
 
 def pick(available: Iterable[str], globs: Sequence[str]) -> list[str]:

@@ -282,7 +282,8 @@ def judge_series(
     patched_column: str | None = None,
 ) -> SeriesResult:
     """Judge what a series changed. The base only informs: what it shows too is said, and not charged."""
-    changes = transitions(base, patched, expected, base_column, patched_column)
+    both_ran = bool(base.suites and patched.suites)  # else there is one reason, and no test to blame
+    changes = transitions(base, patched, expected, base_column, patched_column) if both_ran else ()
     known = {splat.title for splat in base.splats}
     new = tuple(s for s in patched.splats if s.title not in known and (s.fatal or s.allowed_by is None))
     verdict, reason = _series(base, patched, changes, new)

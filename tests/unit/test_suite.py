@@ -12,8 +12,8 @@ import pytest
 
 from orchestrator import suite
 from orchestrator.config import ProgramConfig, Suite
-from orchestrator.errors import UserError
-from orchestrator.model import Status
+from orchestrator.errors import InfraError, UserError
+from orchestrator.model import Status, SuiteRun
 from orchestrator.process import Deadline
 from orchestrator.progress import SILENT
 
@@ -90,8 +90,15 @@ def request(folder: Path, tests: tuple[str, ...] = ("*",), **changes: object) ->
     return suite.Request("own", Suite.model_validate(settings), tests, folder / "out")
 
 
+def performed(asked: suite.Request, boot: suite.Boot) -> SuiteRun:
+    said: list[SuiteRun] = []
+    suite.run(asked, boot, SILENT, said.append)
+    (run,) = said
+    return run
+
+
 def outcome(lab: Lab, asked: suite.Request) -> dict[str, Status]:
-    run = suite.run(asked, lab.boot, SILENT)
+    run = performed(asked, lab.boot)
     assert len({t.name for t in run.tests}) == len(run.tests)
     return {t.name: t.status for t in run.tests}
 
@@ -140,7 +147,7 @@ def test_a_kernel_that_always_crashes_ends_the_suite(tmp_path: Path) -> None:
 def test_a_suite_out_of_time_counts_what_did_not_run(tmp_path: Path) -> None:
     lab = Lab({"a": {"A01": "ok"}})
     asked = request(tmp_path, timeout=0.000001)
-    run = suite.run(asked, lab.boot, SILENT)
+    run = performed(asked, lab.boot)
     assert run.tests == ()  # and a job in which no test ran is never green
 
 
@@ -155,7 +162,7 @@ def test_a_glob_names_by_pattern_or_by_the_start_of_the_name(glob: str, names: l
 def test_a_glob_that_names_nothing_is_refused(tmp_path: Path) -> None:
     lab = Lab({"a": {"A01": "ok"}})
     with pytest.raises(UserError, match=r"no test matches 'Q\*'"):
-        suite.run(request(tmp_path, ("A01", "Q*")), lab.boot, SILENT)
+        performed(request(tmp_path, ("A01", "Q*")), lab.boot)
 
 
 def test_foreign_programs_are_bracketed_with_markers(tmp_path: Path) -> None:
@@ -173,6 +180,23 @@ def test_foreign_programs_are_bracketed_with_markers(tmp_path: Path) -> None:
 
     programs = tuple(ProgramConfig(name=n, run=f"./{n}") for n in ("good", "skips", "bad"))
     asked = suite.Request("tree", Suite(kind="tree", directory=tmp_path, programs=programs), ("*",), tmp_path / "out")
-    run = suite.run(asked, boot, SILENT)
+    run = performed(asked, boot)
     assert {t.name: t.status for t in run.tests} == {"good": Status.PASS, "skips": Status.SKIP, "bad": Status.FAIL}
     assert guests[0].logged[:2] == ["wpci: begin good", "wpci: end good"]
+
+
+def test_what_ran_before_the_connection_was_lost_is_kept(tmp_path: Path) -> None:
+    class Losing(FakeGuest):
+        def perform(self, program: str, words: list[str], output: Path) -> Result:
+            if program == "b":
+                raise InfraError("the connection to the guest was lost")
+            return super().perform(program, words, output)
+
+    @contextlib.contextmanager
+    def boot() -> Iterator[Losing]:
+        yield Losing({"a": {"A01": "ok"}, "b": {"B01": "ok"}})
+
+    said: list[SuiteRun] = []
+    with pytest.raises(InfraError):
+        suite.run(request(tmp_path), boot, SILENT, said.append)
+    assert [(t.name, t.status) for t in said[0].tests] == [("A01", Status.PASS)]

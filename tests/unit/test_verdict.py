@@ -355,3 +355,10 @@ def test_exit_codes() -> None:
     for found in Verdict:
         assert verdict.exit_code(found, user_error=True) == 2
         assert verdict.exit_code(found, interrupted=True) == 130
+
+
+def test_a_patched_kernel_that_does_not_build_is_one_reason_and_not_a_list_of_missing_tests() -> None:
+    broken = StageResult(Stage.BUILD, Verdict.FAIL, 1.0, "the build broke: mm/a.c:1: error: x")
+    found = verdict.judge_series(job(Side.BASE), job(stages=(broken,), suites=()))
+    assert found.transitions == ()
+    assert (found.verdict, found.reason) == (FAIL, "build: the build broke: mm/a.c:1: error: x")
