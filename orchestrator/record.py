@@ -91,7 +91,10 @@ class Record:
             splats=splats,
             directory=self.directory,
             identity=_identity(job, products),
-            notes=products.tree.notes if products.tree else (),
+            notes=(
+                *(products.tree.notes if products.tree else ()),
+                *splat.expired(splats, self.workspace.pipeline.allow, self.workspace.today),
+            ),
             warnings=products.kernel.warnings if products.kernel else (),
             products=products,
             machine=job.variant_config.machine,
