@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import time
+from collections.abc import Iterable, Iterator
 from types import TracebackType
 
 from rich.console import Console
@@ -112,9 +114,11 @@ def _show_series(series: SeriesResult, console: Console, every_test: bool) -> No
     for name in ("test", "base", "patched", "transition", "verdict"):
         table.add_column(name, no_wrap=True)
     table.add_column("note", overflow="fold")
-    for item in sorted(shown, key=lambda t: (t.verdict is Verdict.PASS, t.test)):
+    for items in _alike(sorted(shown, key=lambda t: (t.verdict is Verdict.PASS, t.test))):
+        item = items[0]
+        title = item.test if len(items) == 1 else f"{_row(item)} ×{len(items)}"
         verdict = _coloured(item.verdict)
-        table.add_row(item.test, item.base.value, item.patched.value, item.words, verdict, escape(item.note))
+        table.add_row(title, item.base.value, item.patched.value, item.words, verdict, escape(item.note))
     if shown:
         console.print(table)
     hidden = len(series.transitions) - len(shown)
@@ -127,6 +131,16 @@ def _show_series(series: SeriesResult, console: Console, every_test: bool) -> No
     for warning in series.new_warnings:
         console.print(f"new warning {warning.where}: {warning.text}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"series    {_coloured(series.verdict)}   {escape(series.reason)}", highlight=False, soft_wrap=True)
+
+
+def _alike(items: Iterable[Transition]) -> Iterator[list[Transition]]:
+    """Gather what one row of the catalogue shows alike on several backings: ``Z07_x.memfd``, ``Z07_x.tmpfs``, …"""
+    for _, group in itertools.groupby(items, lambda t: (_row(t), t.base, t.patched, t.verdict, t.note)):
+        yield list(group)
+
+
+def _row(item: Transition) -> str:
+    return item.test.partition(".")[0]
 
 
 def _worth_a_row(item: Transition) -> bool:
