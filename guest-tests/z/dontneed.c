@@ -9,23 +9,9 @@
 #include <fcntl.h>
 #include <sched.h>
 
-#include "ktap.h"
-#include "sweep.h"
+#include "mapped.h"
 
 #define PAGES 8
-
-/* Protected pages of the file, mapped read-only: what a private mapping has not copied yet, too. */
-static void arm_mapped(struct area *a, const struct backing *b, size_t pages)
-{
-	area_arm(a, b, pages, 0);
-	area_fill_file(a, 0, pages);
-	if (b->huge)
-		populate(a, 0, pages);	/* sees that it is huge */
-	touch_read_all(a, 0, pages);
-	REQUIRE_EQ(area_wp(a, 0, pages), 0);
-	touch_read_all(a, 0, pages);
-	REQUIRE_EQ(pm_count(a->map, pages, PM_UFFD_WP | PM_PRESENT, 0), pages);
-}
 
 static void drop(const struct area *a, size_t first, size_t pages)
 {
@@ -36,7 +22,7 @@ static void dontneed(const struct backing *b)
 {
 	struct area a;
 
-	arm_mapped(&a, b, PAGES);
+	arm_mapped(&a, b, PAGES, 0);
 	drop(&a, 0, PAGES);
 	EXPECT_EQ(pm_count(a.map, PAGES, PM_UFFD_WP, PM_PRESENT), PAGES);
 	for (size_t i = 0; i < PAGES / 2; i++) {
@@ -54,7 +40,7 @@ static void dontneed_twice(const struct backing *b)
 {
 	struct area a;
 
-	arm_mapped(&a, b, PAGES);
+	arm_mapped(&a, b, PAGES, 0);
 	for (int i = 0; i < 3; i++) {
 		drop(&a, 0, PAGES);
 		EXPECT_EQ(pm_count(a.map, PAGES, PM_UFFD_WP, PM_PRESENT), PAGES);

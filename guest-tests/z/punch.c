@@ -7,25 +7,12 @@
  */
 #include <fcntl.h>
 
-#include "ktap.h"
+#include "mapped.h"
 #include "peer.h"
-#include "sweep.h"
 
 #define PAGES 8
 
 static const struct backing *const PUNCHED[] = { &memfd_shared, &memfd_private, &tmpfs_file, &thp_shmem, NULL };
-
-static void arm_mapped(struct area *a, const struct backing *b, __u64 features)
-{
-	area_arm(a, b, PAGES, features);
-	area_fill_file(a, 0, PAGES);
-	if (b->huge)
-		populate(a, 0, PAGES);	/* sees that it is huge */
-	touch_read_all(a, 0, PAGES);
-	REQUIRE_EQ(area_wp(a, 0, PAGES), 0);
-	touch_read_all(a, 0, PAGES);
-	REQUIRE_EQ(pm_count(a->map, PAGES, PM_UFFD_WP | PM_PRESENT, 0), PAGES);
-}
 
 /* Everything is a hole, and protected. */
 static void judge_holes(const struct area *a)
@@ -51,7 +38,7 @@ static void punched(const struct backing *b)
 {
 	struct area a;
 
-	arm_mapped(&a, b, 0);
+	arm_mapped(&a, b, PAGES, 0);
 	SETUP(!punch(&a, 0));
 	judge_holes(&a);
 }
@@ -62,7 +49,7 @@ static void punched_by_other(const struct backing *b)
 	struct area a;
 	struct peer other;
 
-	arm_mapped(&a, b, 0);
+	arm_mapped(&a, b, PAGES, 0);
 	peer_start(&other);
 	SETUP(!peer_call(&other, punch, &a, 0));
 	EXPECT_EQ(peer_end(&other), 0);
@@ -84,7 +71,7 @@ static void removed_with_event(const struct backing *b)
 	struct once remover;
 	struct area a;
 
-	arm_mapped(&a, b, UFFD_FEATURE_EVENT_REMOVE);
+	arm_mapped(&a, b, PAGES, UFFD_FEATURE_EVENT_REMOVE);
 	once_start(&remover, remove_all, &a);
 	uffd_wait(a.uffd, &msg);
 	EXPECT_EQ(msg.event, UFFD_EVENT_REMOVE);
@@ -99,7 +86,7 @@ static void removed(const struct backing *b)
 {
 	struct area a;
 
-	arm_mapped(&a, b, 0);
+	arm_mapped(&a, b, PAGES, 0);
 	remove_all(&a);
 	judge_holes(&a);
 	area_close(&a);

@@ -7,30 +7,17 @@
  */
 #include <unistd.h>
 
-#include "ktap.h"
-#include "sweep.h"
+#include "mapped.h"
 
 #define PAGES 8
 
 static const struct backing *const TRUNCATED[] = { &memfd_shared, &memfd_private, &tmpfs_file, &thp_shmem, NULL };
 
-static void arm_mapped(struct area *a, const struct backing *b)
-{
-	area_arm(a, b, PAGES, 0);
-	area_fill_file(a, 0, PAGES);
-	if (b->huge)
-		populate(a, 0, PAGES);	/* sees that it is huge */
-	touch_read_all(a, 0, PAGES);
-	REQUIRE_EQ(area_wp(a, 0, PAGES), 0);
-	touch_read_all(a, 0, PAGES);
-	REQUIRE_EQ(pm_count(a->map, PAGES, PM_UFFD_WP | PM_PRESENT, 0), PAGES);
-}
-
 static void truncate_extend(const struct backing *b)
 {
 	struct area a;
 
-	arm_mapped(&a, b);
+	arm_mapped(&a, b, PAGES, 0);
 	SETUP(!ftruncate(a.fd, 0));
 	EXPECT_EQ(pm_count(a.map, PAGES, PM_UFFD_WP, PM_PRESENT), PAGES);
 	SETUP(!ftruncate(a.fd, a.size));
@@ -50,7 +37,7 @@ static void truncate_partial(const struct backing *b)
 {
 	struct area a;
 
-	arm_mapped(&a, b);
+	arm_mapped(&a, b, PAGES, 0);
 	alias_set(&a, area_page(&a, CUT) + PAGE - 8, 1);
 	SETUP(!ftruncate(a.fd, CUT * PAGE + 512));
 	SETUP(!ftruncate(a.fd, a.size));
