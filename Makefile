@@ -14,7 +14,7 @@ PACKAGES := python3-venv libc6-dev \
 ARGS     ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages run list doctor check lint types unit test clean
+.PHONY: help setup packages run list doctor check lint types unit test test-kvm clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ doctor: setup ## say what this machine has and lacks
 
 test: setup lint types ## every test ring: lint, types, unit, stage, and boot (real kernels under QEMU)
 	$(PYTHON) -m pytest tests
+
+test-kvm: setup ## the path through KVM, on a KVM that QEMU emulates: for machines that have none
+	$(PYTHON) -m pytest -s tests/kvm
 
 check: $(VENV)/.ready lint types unit ## the fast gate before each commit: seconds, no guest
 

@@ -1,0 +1,15 @@
+#!/bin/sh
+# Run in the outer guest: `wpci run` on the root folder of the host, which is read through virtio-9p and written to memory.
+# usage: inner.sh REPOSITORY CACHE PATH
+set -e
+mkdir -p /lower /layer /host
+mount -t 9p -o trans=virtio,version=9p2000.L,cache=loose,msize=262144,ro host /lower
+mount -t tmpfs -o size=1g layer /layer
+mkdir /layer/upper /layer/work
+mount -t overlay -o lowerdir=/lower,upperdir=/layer/upper,workdir=/layer/work host /host
+for folder in proc sys dev dev/pts dev/shm; do
+	mount -o bind "/$folder" "/host/$folder"
+done
+exec env -i HOME=/root LC_ALL=C.UTF-8 PATH="$3" PYTHONDONTWRITEBYTECODE=1 WPCI_CACHE="$2" \
+	/bin/chroot /host \
+	"$1/.venv/bin/python" -m orchestrator.cli run --config "$1/tests/kvm/pipeline.yaml" --results /results --all
