@@ -1,0 +1,51 @@
+"""What is promised is promised of tests that exist: guest-tests/expected.yaml against the programs' own lists."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator import configfile, process, suite
+from orchestrator.build import programs
+from orchestrator.cache import Cache
+from orchestrator.process import Deadline
+from orchestrator.progress import SILENT
+from orchestrator.results import expectations
+
+ROOT = Path(__file__).parents[2]
+PIPELINE = configfile.load(ROOT / "pipeline.yaml")
+
+
+@pytest.fixture(scope="module")
+def ids() -> list[str]:
+    """The tests that our own programs list; they are static, so they list on this host too."""
+    own = PIPELINE.suites["uffd"]
+    built = programs.build_own("uffd", own.directory, Cache.default(), SILENT, Deadline.after(600))
+    found = [process.run([program, "-l"]).stdout.split() for program in sorted(built.directory.iterdir())]
+    return [test for tests in found for test in tests]
+
+
+def test_every_line_is_about_a_test_that_exists(ids: list[str]) -> None:
+    path = ROOT / "guest-tests" / "expected.yaml"
+    expectations.check(expectations.load(path), ids, str(path))
+
+
+def test_every_test_has_an_expectation_on_every_kernel(ids: list[str]) -> None:
+    expected = expectations.load(ROOT / "guest-tests" / "expected.yaml")
+    silent = [
+        (test, column)
+        for test in ids
+        for column in ("stock", "patched", "mainline")
+        if expected.of(test, column) is None and expected.judged(test, column)
+    ]
+    assert silent == []
+
+
+def test_every_glob_of_every_mode_names_a_test(ids: list[str]) -> None:
+    globs = [glob for mode in PIPELINE.modes.values() for glob in mode.tests]
+    assert [glob for glob in globs if not suite.pick(ids, [glob])] == []
+
+
+def test_names_are_unique(ids: list[str]) -> None:
+    assert len(set(ids)) == len(ids) > 500
