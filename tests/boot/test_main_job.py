@@ -58,3 +58,12 @@ def _text(path: Path) -> str:
         return path.read_bytes().decode(errors="replace")
     except OSError:
         return ""
+
+
+def test_every_test_left_its_markers_on_the_console(main_run: MainRun) -> None:
+    """Without them no splat could be charged to the test that ran."""
+    for job in main_run.result.jobs:
+        console = "".join(p.read_bytes().decode(errors="replace") for p in job.directory.glob("boot-*/console.log"))
+        names = [test.name for suite in job.suites for test in suite.tests]
+        assert names
+        assert [n for n in names if f"wpci: begin {n}" not in console or f"wpci: end {n}" not in console] == []
