@@ -1,7 +1,7 @@
 """Faults, sorted by whose they are at the moment they are raised.
 
 ``PipelineError`` is the root; ``str()`` of it is one line, and ``log`` is the file with the detail.
-A caller catches the root in one place only, ``job.run``, and turns it into a ``StageResult``.
+A caller catches the root in one place only, ``record.Record.stage``, and turns it into a ``StageResult``.
 
 - ``UserError``: the configuration, an option or a name is wrong. Say what to change. Exit code 2.
 - ``InfraError``: the host, the network or a tool failed. Nothing is known about the kernel. Exit code 3.

@@ -1,4 +1,4 @@
-"""One job: the order of the stages, and the only place that turns a PipelineError into a StageResult."""
+"""One job: the order of its stages, and what each one asks of its room. ``record`` holds what came of it."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _series(record: Record, told: Told) -> None:
 def _build(record: Record, told: Told) -> None:
     job, ws, tree = record.job, record.workspace, record.products.tree
     assert tree
-    source = work_tree(job, ws)
+    source = work_tree(job.tree, job.side, ws)
     variant = job.variant_config
     request = kernel.BuildRequest(
         source=source,
@@ -75,16 +75,24 @@ def _build(record: Record, told: Told) -> None:
     built = kernel.lookup(request, ws.cache)
     told.reused = built is not None
     if built is None:
-        with ws.cache.lock(f"work-{job.tree}-{job.side.value}", ws.progress):
-            checkout.checkout(tree, source, ws.progress)
+        with _checked_out(tree, job.tree, job.side, ws):
             built = kernel.build(request, ws.cache, ws.progress, Deadline.after(ws.pipeline.limits.build))
     record.products = replace(record.products, kernel=built)
     told.message = f"{built.release}, build-id {built.build_id[:12]}, {len(built.warnings)} warnings"
 
 
-def work_tree(job: Job, workspace: Workspace) -> Path:
-    """Return where the tree of a job is checked out: base and patched each have their own, kept between runs."""
-    return workspace.cache.path("work", job.tree, job.side.value)
+def work_tree(name: str, side: Side, workspace: Workspace) -> Path:
+    """Return where a tree is checked out: base and patched each have their own place, kept between runs."""
+    return workspace.cache.path("work", name, side.value)
+
+
+@contextlib.contextmanager
+def _checked_out(tree: Tree, name: str, side: Side, workspace: Workspace) -> Iterator[Path]:
+    """Check a tree out in its place, and hold it still against other runs inside the block."""
+    where = work_tree(name, side, workspace)
+    with workspace.cache.lock(f"work-{name}-{side.value}", workspace.progress):
+        checkout.checkout(tree, where, workspace.progress)
+        yield where
 
 
 def _rootfs(record: Record, told: Told) -> None:
@@ -109,26 +117,22 @@ def _programs(record: Record, name: str, config: Suite) -> Programs:
     deadline = Deadline.after(ws.pipeline.limits.build)
     if config.kind == "own":
         return programs.build_own(name, config.directory, ws.cache, ws.progress, deadline)
-    tree, place = _suite_tree(record, config)
-    source = ws.cache.path("work", *place)
-    with ws.cache.lock(f"work-{'-'.join(place)}", ws.progress):
-        checkout.checkout(tree, source, ws.progress)
-        out = ws.cache.path("work", place[0], f"{place[1]}-{name}")
+    tree, tree_name, side = _suite_tree(record, config)
+    with _checked_out(tree, tree_name, side, ws) as source:
+        out = ws.cache.path("work", tree_name, f"{side.value}-{name}")
         wanted = programs.TreeSuite(name, config, source, tree.content, out)
         return programs.build_from_tree(wanted, ws.cache, ws.progress, deadline)
 
 
-def _suite_tree(record: Record, config: Suite) -> tuple[Tree, tuple[str, str]]:
-    """Return the tree that a suite is built from, and the names of its work tree's folder."""
-    ws, under_test = record.workspace, record.products.tree
-    assert under_test
+def _suite_tree(record: Record, config: Suite) -> tuple[Tree, str, Side]:
+    """Return the tree that a suite is built from, and the name and side that say where it is checked out."""
+    job, ws = record.job, record.workspace
     if config.tree is None:
-        return under_test, (record.job.tree, record.job.side.value)
+        assert record.products.tree
+        return record.products.tree, job.tree, job.side
     deadline = Deadline.after(ws.pipeline.limits.fetch)
-    return fetch(ws.pipeline.trees[config.tree].source, config.tree, ws.cache, ws.progress, deadline), (
-        config.tree,
-        Side.BASE.value,
-    )
+    tree = fetch(ws.pipeline.trees[config.tree].source, config.tree, ws.cache, ws.progress, deadline)
+    return tree, config.tree, Side.BASE
 
 
 def _boot(record: Record, told: Told) -> None:
@@ -150,6 +154,8 @@ def _suite(record: Record, told: Told) -> None:
     job, fact, guests = record.job, record.products.accel, record.guests
     assert fact and guests
     for name, config in job.suites:
+        if record.suites:
+            record.save()  # the end of the stage does it for the last one
         request = suite.Request(
             name=name,
             suite=config,
@@ -160,7 +166,6 @@ def _suite(record: Record, told: Told) -> None:
             alone=len(job.suites) == 1,
         )
         suite.run(request, guests.following, record.workspace.progress, record.suites.append)
-        record.save()
     told.message = f"{sum(len(run.tests) for run in record.suites)} tests in {guests.count} guests"
 
 

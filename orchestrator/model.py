@@ -273,7 +273,7 @@ class Transition:
 
 @dataclass(frozen=True)
 class SeriesResult:
-    """What a series changed on one tree and variant. ``base`` is None where the series was run without a base."""
+    """What a series changed on one tree and variant."""
 
     tree: str
     series: str
