@@ -250,6 +250,23 @@ class JobResult:
 
 
 @dataclass(frozen=True)
+class CheckResult:
+    """What a check said that needs no guest: checkpatch, sparse, a compile of each patch.
+
+    ``subject`` is what was looked at: a patch, a variant. ``details`` are the lines a reader acts on, a finding each;
+    the rest is in ``log``. A check that did not run is SKIP and says in ``message`` why.
+    """
+
+    name: str
+    subject: str
+    verdict: Verdict
+    message: str
+    seconds: float
+    details: tuple[str, ...] = ()
+    log: Path | None = None
+
+
+@dataclass(frozen=True)
 class Transition:
     """One test from base to patched. ``verdict`` charges it to the series or not; ``note`` says why.
 
@@ -301,3 +318,4 @@ class RunResult:
     verdict: Verdict
     exit_code: int
     notes: tuple[str, ...] = field(default=())
+    checks: tuple[CheckResult, ...] = ()

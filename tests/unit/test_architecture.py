@@ -8,6 +8,7 @@ PACKAGE = Path(__file__).parents[2] / "orchestrator"
 ROOMS = ("source", "build", "guest", "results")
 OUTER = {
     "cli",
+    "commands",
     "terminal",
     "job",
     "suite",

@@ -1,0 +1,115 @@
+"""A cold build: the pipeline's build stage, against plain `make` with the same .config, side by side in one run.
+
+    python benchmarks/cold.py [--jobs 1]
+
+Each has a copy of the same tree, processors of its own (``--jobs`` of them) and nothing built before, and both run at
+the same time, so that a noisy machine disturbs both. The pipeline builds as it always does, behind ccache with an
+empty cache; the hand calls make with plain gcc. Needs a `wpci run` before it. Prints wall and CPU seconds and ratios.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import byhand
+from overhead import ROOT
+
+from orchestrator import configfile
+from orchestrator.build import kernel
+from orchestrator.cache import Cache
+from orchestrator.model import JobResult, Side
+from orchestrator.process import Deadline
+from orchestrator.terminal import Terminal, console
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds of one build: by the clock, and of all its processes."""
+
+    wall: float
+    cpu: float
+
+
+def measured(build: Callable[[], None], processors: set[int]) -> Cost:
+    """Return the cost of a build in a process of its own, on these processors."""
+    reader, writer = os.pipe()
+    started = time.monotonic()
+    if (child := os.fork()) == 0:
+        os.sched_setaffinity(0, processors)
+        try:
+            build()
+            used = resource.getrusage(resource.RUSAGE_CHILDREN), resource.getrusage(resource.RUSAGE_SELF)
+            os.write(writer, str(sum(u.ru_utime + u.ru_stime for u in used)).encode())
+            os._exit(0)
+        finally:
+            os._exit(1)
+    os.close(writer)
+    if os.waitpid(child, 0)[1] != 0:
+        sys.exit("a build failed")
+    return Cost(time.monotonic() - started, float(os.read(reader, 64)))
+
+
+def pipeline(tree: Path, base: JobResult, folder: Path) -> None:
+    """Build with an empty cache in ``folder``, ccache's included."""
+    variant = configfile.load(ROOT / "pipeline.yaml").variants[base.variant]
+    request = kernel.BuildRequest(
+        source=tree,
+        content="cold",
+        out=kernel.out_folder(tree, base.variant),
+        base=variant.base,
+        fragments=variant.fragments,
+    )
+    kernel.build(request, Cache(folder / "cache"), Terminal(console(stderr=True)), Deadline.after(7200))
+
+
+def hand(tree: Path, base: JobResult, jobs: int) -> None:
+    """Build with make and plain gcc, from the .config of the last run."""
+    assert base.products.kernel
+    out = tree / ".out-by-hand"
+    out.mkdir()
+    shutil.copyfile(base.products.kernel.config, out / ".config")
+    make = ["make", f"-j{jobs}", f"-C{tree}", f"O={out}", "ARCH=x86_64", "LOCALVERSION="]
+    with (out / "log").open("wb") as log:
+        subprocess.run([*make, "olddefconfig", "vmlinux"], check=True, stdout=log, stderr=log)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--results", type=Path, default=ROOT / "results")
+    options = parser.parse_args()
+    base = next(j for j in byhand.jobs(options.results) if j.side is Side.BASE)
+    cache, processors = Cache.default(), sorted(os.sched_getaffinity(0))
+    if len(processors) < 2 * options.jobs:
+        sys.exit(f"{2 * options.jobs} processors are needed, here are {len(processors)}")
+    ours, theirs = set(processors[: options.jobs]), set(processors[options.jobs : 2 * options.jobs])
+    with tempfile.TemporaryDirectory(dir=cache.root) as scratch, ThreadPoolExecutor() as pool:
+        folder = Path(scratch)
+        for name in ("ours", "theirs"):
+            shutil.copytree(
+                cache.path("work", base.tree, "base"),
+                folder / name,
+                symlinks=True,
+                ignore=shutil.ignore_patterns(".out-*"),
+            )
+        first = pool.submit(measured, lambda: pipeline(folder / "ours", base, folder), ours)
+        second = pool.submit(measured, lambda: hand(folder / "theirs", base, options.jobs), theirs)
+        a, b = first.result(), second.result()
+    print(f"pipeline  {a.wall:7.1f} s, {a.cpu:7.1f} CPU s")
+    print(f"by hand   {b.wall:7.1f} s, {b.cpu:7.1f} CPU s")
+    print(f"ratio     {a.wall / b.wall:7.3f}    {a.cpu / b.cpu:7.3f}")
+
+
+if __name__ == "__main__":
+    main()

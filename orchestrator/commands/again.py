@@ -1,0 +1,54 @@
+"""Commands that go back to an earlier run: boot its kernels again, open a shell in them, remove what it left."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from orchestrator.cache import Cache
+from orchestrator.commands import say
+from orchestrator.commands.options import (
+    RESULTS,
+    JobOption,
+    ResultsOption,
+    RunOption,
+    SideOption,
+    TestOption,
+)
+from orchestrator.model import Side
+
+
+def boot(
+    run: RunOption = "last",
+    side: SideOption = Side.PATCHED,
+    job: JobOption = None,
+    gdb: Annotated[
+        bool, typer.Option("--gdb", help="Wait for gdb on a loopback port before the first instruction.")
+    ] = False,
+    test: TestOption = [],  # noqa: B006
+    results: ResultsOption = RESULTS,
+) -> None:
+    """Boot a kernel of an earlier run, show its console, and run the named tests in it."""
+    from orchestrator import session
+
+    found = session.find(results, run, side, job)
+    raise typer.Exit(session.boot(found, tuple(test), say.Plain(), gdb=gdb))
+
+
+def shell_(
+    run: RunOption = "last", side: SideOption = Side.PATCHED, job: JobOption = None, results: ResultsOption = RESULTS
+) -> None:
+    """Boot a kernel of an earlier run and open an SSH session in it."""
+    from orchestrator import session
+
+    raise typer.Exit(session.shell(session.find(results, run, side, job), say.Plain()))
+
+
+def clean(
+    everything: Annotated[bool, typer.Option("--all", help="The whole cache, with sources and ccache.")] = False,
+) -> None:
+    """Remove work trees and built products from the cache; sources and ccache stay unless --all."""
+    from orchestrator import session
+
+    typer.echo(session.clean(Cache.default(), everything=everything))
