@@ -9,7 +9,7 @@ import time
 from orchestrator import cache, job, process, record
 from orchestrator.model import JobResult, RunResult, SeriesResult, Verdict
 from orchestrator.plan import Pair, Plan
-from orchestrator.results import junit, markdown, result_json, verdict
+from orchestrator.results import junit, markdown, result_json, series_verdict, verdict
 from orchestrator.workspace import Workspace
 
 
@@ -28,7 +28,7 @@ def run(plan: Plan, workspace: Workspace) -> RunResult:
 
 
 def _judged(base: JobResult, patched: JobResult, pair: Pair) -> SeriesResult:
-    return verdict.judge_series(base, patched, record.expected(pair.patched), pair.base.expect, pair.patched.expect)
+    return series_verdict.judge(base, patched, record.expected(pair.patched), pair.base.expect, pair.patched.expect)
 
 
 def _write(result: RunResult, plan: Plan) -> None:

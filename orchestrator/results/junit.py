@@ -29,7 +29,8 @@ from orchestrator.model import (
 )
 from orchestrator.results import plain
 from orchestrator.results.expectations import NONE
-from orchestrator.results.verdict import Expected, meets
+from orchestrator.results.outcome import meets
+from orchestrator.results.verdict import Expected
 
 MOST_TEXT = 20_000
 """Characters of one output in the document; the files of the run have all of it."""

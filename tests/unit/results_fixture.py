@@ -21,7 +21,7 @@ from orchestrator.model import (
     TestResult,
     Verdict,
 )
-from orchestrator.results import expectations, verdict
+from orchestrator.results import expectations, series_verdict, verdict
 
 HOSTILE = "bell \x07 escape \x1b[31mred\x1b[0m nul \x00 tags <a> & ]]> \ud800 \ufffe end"
 
@@ -102,7 +102,7 @@ def pair(hostile: str = HOSTILE) -> tuple[JobResult, JobResult]:
 
 def series(base: JobResult, patched: JobResult) -> SeriesResult:
     """Judge a pair by ``EXPECTED``."""
-    return verdict.judge_series(base, patched, EXPECTED, "stock", "patched")
+    return series_verdict.judge(base, patched, EXPECTED, "stock", "patched")
 
 
 def run(*pairs: SeriesResult, alone: tuple[JobResult, ...] = (), **changes: Any) -> RunResult:

@@ -20,8 +20,8 @@ from orchestrator.model import (
     TestResult,
     Verdict,
 )
-from orchestrator.results import expectations, verdict
-from orchestrator.results.verdict import outcome
+from orchestrator.results import expectations, series_verdict, transitions, verdict
+from orchestrator.results.outcome import meets, outcome
 
 PASS, FAIL, SKIP, INFRA = Verdict.PASS, Verdict.FAIL, Verdict.SKIP, Verdict.INFRA
 BROKEN = [s for s in Status if s.broken]
@@ -159,7 +159,7 @@ BY_WORDS = {
 
 @pytest.mark.parametrize(("base", "patched"), list(itertools.product(Status, Status)))
 def test_transitions_without_expectations(base: Status, patched: Status) -> None:
-    found = verdict.transition("a", outcome(base), outcome(patched))
+    found = transitions.judge("a", outcome(base), outcome(patched))
     if (base, patched) == (Status.SKIP, Status.XFAIL):
         assert found.verdict is SKIP
     else:
@@ -171,9 +171,9 @@ def test_transitions_without_expectations(base: Status, patched: Status) -> None
 def test_transitions_with_expectations(want_base: Status, want_patched: Status) -> None:
     wants = expect(f"  a: {{stock: {want_base.value}, patched: {want_patched.value}}}\n")
     for base, patched in itertools.product(Status, Status):
-        found = verdict.transition("a", outcome(base), outcome(patched), wants, "stock", "patched")
+        found = transitions.judge("a", outcome(base), outcome(patched), wants, "stock", "patched")
         assert (found.expected_base, found.expected_patched) == (want_base, want_patched)
-        if not verdict.meets(base, want_base) or not verdict.meets(patched, want_patched):
+        if not meets(base, want_base) or not meets(patched, want_patched):
             assert found.verdict is FAIL
         else:
             assert found.verdict is (PASS if patched is Status.PASS else SKIP)
@@ -181,22 +181,22 @@ def test_transitions_with_expectations(want_base: Status, want_patched: Status) 
 
 def test_a_promised_feature_that_is_refused_says_so() -> None:
     wants = expect("  a: {stock: skip, patched: pass}\n")
-    found = verdict.transition("a", outcome(Status.SKIP), outcome(Status.SKIP), wants, "stock", "patched")
+    found = transitions.judge("a", outcome(Status.SKIP), outcome(Status.SKIP), wants, "stock", "patched")
     assert (found.verdict, found.note) == (FAIL, "a promised feature is refused, got skip")
 
 
 @pytest.mark.parametrize(("base", "patched"), list(itertools.product(Status, Status)))
 def test_any_on_the_patched_kernel_is_not_judged(base: Status, patched: Status) -> None:
     wants = expect("  a: {stock: pass, patched: flaky}\n")
-    found = verdict.transition("a", outcome(base), outcome(patched), wants, "stock", "patched")
+    found = transitions.judge("a", outcome(base), outcome(patched), wants, "stock", "patched")
     assert (found.verdict, found.note) == (SKIP, "recorded, not judged")
 
 
 def test_any_on_the_base_leaves_the_patched_kernel_judged() -> None:
     wants = expect("  a: {stock: any, patched: pass}\n")
     for base in Status:
-        assert verdict.transition("a", outcome(base), outcome(Status.PASS), wants, "stock", "patched").verdict is PASS
-        assert verdict.transition("a", outcome(base), outcome(Status.FAIL), wants, "stock", "patched").verdict is FAIL
+        assert transitions.judge("a", outcome(base), outcome(Status.PASS), wants, "stock", "patched").verdict is PASS
+        assert transitions.judge("a", outcome(base), outcome(Status.FAIL), wants, "stock", "patched").verdict is FAIL
 
 
 FLAKY = outcome(Status.PASS, (Status.FAIL, Status.PASS))
@@ -206,12 +206,12 @@ def test_flaky() -> None:
     steady = outcome(Status.PASS, (Status.PASS,))
     assert FLAKY.flaky and not steady.flaky
     assert FLAKY.status is Status.FAIL
-    assert verdict.transition("a", steady, FLAKY).verdict is FAIL
-    assert verdict.transition("a", FLAKY, FLAKY).verdict is SKIP
-    assert verdict.transition("a", FLAKY, steady).verdict is PASS
+    assert transitions.judge("a", steady, FLAKY).verdict is FAIL
+    assert transitions.judge("a", FLAKY, FLAKY).verdict is SKIP
+    assert transitions.judge("a", FLAKY, steady).verdict is PASS
     wants = expect("  a: {stock: pass, patched: pass}\n")
-    assert verdict.transition("a", steady, FLAKY, wants, "stock", "patched").verdict is FAIL
-    assert verdict.transition("a", FLAKY, steady, wants, "stock", "patched").verdict is PASS
+    assert transitions.judge("a", steady, FLAKY, wants, "stock", "patched").verdict is FAIL
+    assert transitions.judge("a", FLAKY, steady, wants, "stock", "patched").verdict is PASS
 
 
 @pytest.mark.parametrize("tries", list(itertools.product([Status.PASS, Status.FAIL, Status.TIMEOUT], repeat=3)))
@@ -224,7 +224,7 @@ def test_no_order_of_tries_makes_a_failure_pass(tries: tuple[Status, ...]) -> No
 
 
 def series(base: JobResult, patched: JobResult, **rest: Any) -> tuple[Verdict, str]:
-    found = verdict.judge_series(base, patched, **rest)
+    found = series_verdict.judge(base, patched, **rest)
     return found.verdict, found.reason
 
 
@@ -298,7 +298,7 @@ def test_splats() -> None:
     assert series(job(Side.BASE, splats=(warn,)), job(splats=(warn,)))[0] is PASS
     assert series(job(Side.BASE, splats=(warn,)), job())[0] is PASS
     assert series(job(Side.BASE), job(splats=(splat("WARNING in f", allowed="known"),)))[0] is PASS
-    found = verdict.judge_series(job(Side.BASE, splats=(warn,)), job(splats=(warn, other)))
+    found = series_verdict.judge(job(Side.BASE, splats=(warn,)), job(splats=(warn, other)))
     assert found.new_splats == (other,)
     assert found.verdict is FAIL
 
@@ -312,14 +312,14 @@ def test_problems_count_where_they_are_new() -> None:
 def test_new_warnings_are_listed_by_file_and_text() -> None:
     old = CompilerWarning("mm/a.c:10", "unused x")
     moved, new = CompilerWarning("mm/a.c:17", "unused x"), CompilerWarning("mm/a.c:20", "unused y")
-    found = verdict.judge_series(job(Side.BASE, warnings=(old,)), job(warnings=(moved, new)))
+    found = series_verdict.judge(job(Side.BASE, warnings=(old,)), job(warnings=(moved, new)))
     assert found.new_warnings == (new,)
     assert found.verdict is PASS
 
 
 def test_the_same_warning_once_more_in_one_file_is_a_new_one() -> None:
     old, again = CompilerWarning("mm/a.c:10", "unused x"), CompilerWarning("mm/a.c:30", "unused x")
-    assert verdict.judge_series(job(Side.BASE, warnings=(old,)), job(warnings=(old, again))).new_warnings == (again,)
+    assert series_verdict.judge(job(Side.BASE, warnings=(old,)), job(warnings=(old, again))).new_warnings == (again,)
 
 
 def test_expectations_reach_the_series() -> None:
@@ -332,7 +332,7 @@ def test_expectations_reach_the_series() -> None:
 
 
 def test_a_test_of_one_kernel_only_is_missing_on_the_other() -> None:
-    both = verdict.transitions(job(Side.BASE, suites=(suite(a=Status.PASS),)), job(suites=(suite(b=Status.PASS),)))
+    both = transitions.between(job(Side.BASE, suites=(suite(a=Status.PASS),)), job(suites=(suite(b=Status.PASS),)))
     assert [(t.test, t.base, t.patched, t.suite) for t in both] == [
         ("a", Status.PASS, Status.MISSING, "uffd"),
         ("b", Status.MISSING, Status.PASS, "uffd"),
@@ -359,6 +359,6 @@ def test_exit_codes() -> None:
 
 def test_a_patched_kernel_that_does_not_build_is_one_reason_and_not_a_list_of_missing_tests() -> None:
     broken = StageResult(Stage.BUILD, Verdict.FAIL, 1.0, "the build broke: mm/a.c:1: error: x")
-    found = verdict.judge_series(job(Side.BASE), job(stages=(broken,), suites=()))
+    found = series_verdict.judge(job(Side.BASE), job(stages=(broken,), suites=()))
     assert found.transitions == ()
     assert (found.verdict, found.reason) == (FAIL, "build: the build broke: mm/a.c:1: error: x")

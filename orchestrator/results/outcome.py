@@ -1,0 +1,47 @@
+"""What one test showed on one kernel: its tries, and whether that is what was wanted. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from orchestrator.model import Status, SuiteRun
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one test showed on one kernel, over all of its tries. ``status`` is the worst: retries do not launder."""
+
+    status: Status
+    tries: tuple[Status, ...]
+
+    @property
+    def flaky(self) -> bool:
+        """Whether the tries differ in being broken."""
+        return len({status.broken for status in self.tries}) > 1
+
+    @property
+    def story(self) -> str:
+        """The tries in words: ``2 of 3 broken``."""
+        return f"{sum(status.broken for status in self.tries)} of {len(self.tries)} tries broken"
+
+
+def outcome(status: Status, earlier: Sequence[Status] = ()) -> Outcome:
+    """Return the outcome of a test whose last try had this status."""
+    tries = (*earlier, status)
+    return Outcome(next((s for s in tries if s.broken), status), tries)
+
+
+ABSENT = outcome(Status.MISSING)
+"""The outcome of a test that the other kernel has and this one has not."""
+
+
+def outcomes(run: SuiteRun) -> dict[str, Outcome]:
+    """Return each test's outcome, retries counted in."""
+    earlier = dict(run.retried)
+    return {test.name: outcome(test.status, earlier.get(test.name, ())) for test in run.tests}
+
+
+def meets(status: Status, wanted: Status) -> bool:
+    """Whether a status is the expected one. XFAIL is a failure that the test itself expected."""
+    return status is wanted or {status, wanted} == {Status.FAIL, Status.XFAIL}
