@@ -77,8 +77,11 @@ def argv(
 
 
 def accel_args(accel: AccelFact) -> list[str]:
-    """Return accelerator and CPU model. No list of accelerators: falling back in silence is what we never do."""
-    name = "kvm" if accel.accel is Accel.KVM else "tcg,thread=multi"
+    """Return accelerator and CPU model. No list of accelerators: falling back in silence is what we never do.
+
+    TCG takes a thread for each vCPU of its own accord, except under -icount, which refuses to be asked for it.
+    """
+    name = "kvm" if accel.accel is Accel.KVM else "tcg"
     return ["-accel", name, "-cpu", accel.cpu]
 
 
