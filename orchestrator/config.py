@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _SIZES = {"K": 2**10, "M": 2**20, "G": 2**30}
@@ -118,15 +118,41 @@ class Variant(_Strict):
     image: Literal["vmlinux", "bzImage"] = "vmlinux"
 
 
+class LineFormat(_Strict):
+    """How a program that speaks no KTAP says what its cases did: one line each, and a count at its end.
+
+    ``case`` is a regular expression with the groups ``name`` and ``outcome``, and ``reason`` where there is one; a
+    line that it matches without an outcome is a case that did not end. ``outcomes`` says what the words mean. ``total``
+    has a group of that name: a program that did not print it did not come to its end.
+    """
+
+    case: str
+    outcomes: dict[str, Literal["pass", "skip", "fail"]]
+    total: str
+
+    @field_validator("case", "total")
+    @classmethod
+    def _groups(cls, value: str, info: ValidationInfo) -> str:
+        needed = {"case": {"name", "outcome"}, "total": {"total"}}[str(info.field_name)]
+        try:
+            missing = needed - set(re.compile(value).groupindex)
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from error
+        if missing:
+            raise ValueError(f"the group {', '.join(sorted(missing))} is missing")
+        return value
+
+
 class ProgramConfig(_Strict):
     """One program of a foreign suite: how it is run in the guest, and how its output is read.
 
-    ``format`` is ``ktap`` (case lines are the truth) or ``exit`` (one test, the exit code; 4 is a skip).
+    ``format`` is ``ktap`` (case lines are the truth), ``exit`` (one test, the exit code; 4 is a skip), or how to read
+    the lines that the program prints.
     """
 
     name: Name
     run: str
-    format: Literal["ktap", "exit"] = "exit"
+    format: Literal["ktap", "exit"] | LineFormat = "exit"
 
 
 class Suite(_Strict):

@@ -18,7 +18,7 @@ from orchestrator.errors import UserError
 from orchestrator.model import Status, SuiteRun, TestResult
 from orchestrator.process import Deadline
 from orchestrator.progress import Progress
-from orchestrator.results import ktap
+from orchestrator.results import case_lines, ktap
 
 MAX_CRASHES = 12
 """Guests that one suite may lose before the rest of its tests is given up as missing."""
@@ -262,7 +262,8 @@ def _run_foreign_program(
         tail = result.stdout.splitlines()
         ledger.results.append(ktap.from_exit_code(program.name, result.exit_code, diagnostics=tail))
         return True
-    report = ktap.parse(output.read_text(errors="replace"))
+    text = output.read_bytes().decode(errors="replace")
+    report = ktap.parse(text) if program.format == "ktap" else case_lines.parse(text, program.format)
     ledger.problems += [f"{program.name}: {problem}" for problem in report.problems]
     ledger.results += [
         TestResult(f"{program.name}.{t.name}", t.status, t.reason, t.diagnostics, t.seconds) for t in report.tests
