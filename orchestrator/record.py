@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from orchestrator import cache
+from orchestrator.build import kconfig
 from orchestrator.errors import KernelError, PipelineError, UserError
 from orchestrator.guests import Guests
-from orchestrator.model import Identity, JobResult, Products, Splat, Stage, StageResult, SuiteRun, Verdict
+from orchestrator.model import Identity, JobResult, Kernel, Products, Splat, Stage, StageResult, SuiteRun, Verdict
 from orchestrator.plan import Job
 from orchestrator.results import expectations, result_json, splat, symbolise, verdict
 from orchestrator.results.expectations import Expectations
@@ -77,7 +78,7 @@ class Record:
     def _judged(self) -> JobResult:
         job, products = self.job, self.products
         splats = _splats(self.directory, self.workspace, products)
-        judged, reason = verdict.judge_job(self.stages, self.suites, splats, expected(job), job.expect)
+        judged, reason = verdict.judge_job(self.stages, self.suites, splats, expected(job, products.kernel), job.expect)
         return JobResult(
             job=job.name,
             tree=job.tree,
@@ -101,9 +102,14 @@ class Record:
         )
 
 
-def expected(job: Job) -> dict[str, Expectations]:
-    """Return what the suites of a job promise, by suite."""
-    return {name: expectations.load(config.expected) for name, config in job.suites if config.expected}
+def expected(job: Job, kernel: Kernel | None = None) -> dict[str, Expectations]:
+    """Return what the suites of a job promise, by suite: all of it, or what ``kernel`` has the symbols for."""
+    found = {name: expectations.load(config.expected) for name, config in job.suites if config.expected}
+    if kernel is None:
+        return found
+    values = kconfig.read(kernel.config.read_text())
+    symbols = [symbol for symbol, value in values.items() if value != "n"]
+    return {name: promised.on(symbols) for name, promised in found.items()}
 
 
 def _splats(directory: Path, workspace: Workspace, products: Products) -> tuple[Splat, ...]:

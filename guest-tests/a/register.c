@@ -185,12 +185,17 @@ static void second_uffd(const struct backing *b)
 }
 CASE_ON(BACKINGS_ALL_SMALL, "A15_second-uffd", second_uffd);
 
-/* Where write protection of shmem is compiled out, that is said, and anonymous memory keeps its own. */
+/*
+ * Where write protection of shmem is compiled out, that is said, and anonymous memory keeps its own.
+ * A kernel that does not know UFFD_USER_MODE_ONLY is older than what could be compiled out.
+ */
 static void compiled_out(void)
 {
 	struct area file, mem;
-	int fd = uffd_open(0), err;
+	int fd = uffd_open(0), user_mode_only = uffd_create(UFFD_USER_MODE_ONLY), err;
 
+	if (user_mode_only == -EINVAL)
+		SKIP("UFFD_USER_MODE_ONLY: userfaultfd(2): %s", strerror(EINVAL));
 	area_open(&file, &memfd_shared, 4);
 	err = uffd_register(fd, file.map, file.size, UFFDIO_REGISTER_MODE_WP, NULL);
 	if (!err)

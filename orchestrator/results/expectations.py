@@ -7,12 +7,19 @@ defaults:                                # letters that a test id starts with â†
 tests:                                   # id, or glob over ids; the most specific one that has the column wins
   A01_feature-bit: {patched: pass, why: "the hugetlb stage is not merged"}
   "T*.hugetlb-*": {patched: skip}
+needs:                                   # symbol, or symbol=n â†’ globs over ids; `!` takes out what others took in
+  SWAP: ["S*", "!S10_*"]
+  SWAP=n: [Z15_noswap-kernel]
 ```
 
 An expectation is a status (``pass``, ``fail``, ``skip``, ``xfail``, ``error``, ``timeout``, ``crashed``, ``missing``),
-or ``any`` (also written ``flaky``): recorded, not judged. A full id is the most specific, then the glob with the most
+or ``any`` (also written ``flaky``): recorded, not judged; or ``optional``: it must pass, or be skipped where the
+machine does not offer it. A full id is the most specific, then the glob with the most
 characters that are not wildcards, then the one that stands first; a default stands behind all of them, the longest
 group first. A column that is left out of an entry is taken from the next entry that fits.
+
+What a test needs stands before all of them: on a kernel whose .config lacks the symbol (``=n``: has it) the test must
+be skipped, in every column. So a variant needs no entry of its own.
 """
 
 from __future__ import annotations
@@ -21,7 +28,7 @@ import difflib
 import fnmatch
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,16 +37,24 @@ import yaml
 from orchestrator.errors import UserError
 from orchestrator.model import Status
 
-_WORDS: Mapping[str, Status | None] = {**{status.value: status for status in Status}, "any": None, "flaky": None}
+Wanted = tuple[Status | None, bool]
+"""The status that a test must show, None for pass or skip; and whether the outcome counts at all."""
+
+_WORDS: Mapping[str, Wanted] = {
+    **{status.value: (status, True) for status in Status},
+    "optional": (None, True),
+    "any": (None, False),
+    "flaky": (None, False),
+}
 _WILD = re.compile(r"[*?\[]")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What one id, glob or group must show: ``(column, status)``, None for not judged. ``why`` is for people."""
+    """What one id, glob or group must show, by column. ``why`` is for people."""
 
     pattern: str
-    statuses: tuple[tuple[str, Status | None], ...]
+    statuses: tuple[tuple[str, Wanted], ...]
     why: str = ""
 
     def fits(self, test: str) -> bool:
@@ -53,37 +68,83 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class Need:
+    """Tests that run only where a symbol is in the .config, or only where it is not."""
+
+    symbol: str
+    present: bool
+    globs: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"CONFIG_{self.symbol}" + ("" if self.present else "=n")
+
+    def fits(self, test: str) -> bool:
+        """Whether the test has this need."""
+        taken = (g for g in self.globs if not g.startswith("!"))
+        left = (g[1:] for g in self.globs if g.startswith("!"))
+        return any(fnmatch.fnmatchcase(test, g) for g in taken) and not any(fnmatch.fnmatchcase(test, g) for g in left)
+
+    def met(self, symbols: frozenset[str]) -> bool:
+        """Whether a kernel with these symbols has what is needed."""
+        return (self.symbol in symbols) is self.present
+
+
+@dataclass(frozen=True)
 class Expectations:
-    """The expectations of one suite. ``defaults`` and ``tests`` are in the order in which they are asked."""
+    """The expectations of one suite. ``defaults`` and ``tests`` are in the order in which they are asked.
+
+    ``symbols`` are those of the kernel that is judged; None where it is not known, and then no need counts.
+    """
 
     columns: tuple[str, ...] = ()
     defaults: tuple[Entry, ...] = ()
     tests: tuple[Entry, ...] = ()
+    needs: tuple[Need, ...] = ()
+    symbols: frozenset[str] | None = None
+
+    def on(self, symbols: Iterable[str]) -> Expectations:
+        """Return what holds on a kernel with these symbols, built in or modules."""
+        return replace(self, symbols=frozenset(symbols))
+
+    def lacking(self, test: str) -> Need | None:
+        """Return what the test needs and this kernel has not."""
+        if self.symbols is None:
+            return None
+        return next((need for need in self.needs if need.fits(test) and not need.met(self.symbols)), None)
 
     def of(self, test: str, column: str | None) -> Status | None:
         """Return the status that the test must show in this column; None where nothing is expected."""
-        return self._find(test, column)[0]
+        return (self._find(test, column) or _NOTHING)[0]
 
     def judged(self, test: str, column: str | None) -> bool:
         """Whether the outcome counts at all: False for ``any``."""
-        return self._find(test, column)[1]
+        return (self._find(test, column) or _NOTHING)[1]
+
+    def mentions(self, test: str, column: str | None) -> bool:
+        """Whether anything is said of this test in this column."""
+        return self._find(test, column) is not None
 
     def why(self, test: str) -> str:
-        """Return the reason of the most specific entry that has one."""
+        """Return what the test lacks here, else the reason of the most specific entry that has one."""
+        if need := self.lacking(test):
+            return f"needs {need}"
         return next((entry.why for entry in self._entries(test) if entry.why), "")
 
     def _entries(self, test: str) -> Iterator[Entry]:
         yield from (entry for entry in self.tests if entry.fits(test))
         yield from (entry for entry in self.defaults if _in_group(test, entry.pattern))
 
-    def _find(self, test: str, column: str | None) -> tuple[Status | None, bool]:
+    def _find(self, test: str, column: str | None) -> Wanted | None:
+        if column in self.columns and self.lacking(test):
+            return Status.SKIP, True
         for entry in self._entries(test):
-            for name, status in entry.statuses:
+            for name, wanted in entry.statuses:
                 if name == column:
-                    return status, status is not None
-        return None, True
+                    return wanted
+        return None
 
 
+_NOTHING: Wanted = (None, True)
 NONE = Expectations()
 """Nothing is expected: a test is judged by its own words alone."""
 
@@ -110,7 +171,7 @@ def parse(text: str, name: str) -> Expectations:
     except yaml.YAMLError as error:
         raise UserError(f"{name}: not YAML: {error}") from error
     top = _mapping(raw, name)
-    _only(top, ("columns", "defaults", "tests"), name)
+    _only(top, ("columns", "defaults", "tests", "needs"), name)
     columns = top.get("columns")
     if not isinstance(columns, list) or not columns or not all(isinstance(c, str) for c in columns):
         raise UserError(f"{name}: columns: a list of names is needed, like [stock, patched]")
@@ -120,6 +181,7 @@ def parse(text: str, name: str) -> Expectations:
         columns=tuple(columns),
         defaults=tuple(sorted(defaults, key=lambda entry: len(entry.pattern), reverse=True)),
         tests=tuple(sorted(tests, key=lambda entry: entry.weight, reverse=True)),
+        needs=tuple(_need(key, value, f"{name}: needs") for key, value in _mapping(top.get("needs"), name).items()),
     )
 
 
@@ -135,6 +197,10 @@ def check(expected: Expectations, ids: Iterable[str], name: str) -> None:
     for entry in expected.defaults:
         if not any(_in_group(test, entry.pattern) for test in known):
             raise UserError(f"{name}: defaults.{entry.pattern}: no test is in this group")
+    for need in expected.needs:
+        for glob in need.globs:
+            if not fnmatch.filter(known, glob.removeprefix("!")):
+                raise UserError(f"{name}: needs.{need.symbol}: no test matches {glob}{_hint(glob, known)}")
 
 
 class _Loader(yaml.SafeLoader):
@@ -163,7 +229,20 @@ def _entry(pattern: str, raw: Any, columns: list[str], place: str) -> Entry:
     return Entry(pattern, tuple((column, _status(v, f"{place}.{column}")) for column, v in fields.items()), why)
 
 
-def _status(raw: Any, place: str) -> Status | None:
+_SYMBOL = re.compile(r"(?P<symbol>[A-Z0-9_]+)(?P<absent>=n)?")
+
+
+def _need(key: Any, raw: Any, place: str) -> Need:
+    place = f"{place}.{key}"
+    found = _SYMBOL.fullmatch(str(key))
+    if not found or found["symbol"].startswith("CONFIG_"):
+        raise UserError(f"{place}: not a symbol without CONFIG_, like SWAP or SWAP=n")
+    if not isinstance(raw, list) or not raw or not all(isinstance(glob, str) for glob in raw):
+        raise UserError(f"{place}: a list of globs over test ids is needed")
+    return Need(found["symbol"], not found["absent"], tuple(raw))
+
+
+def _status(raw: Any, place: str) -> Wanted:
     if not isinstance(raw, str) or raw not in _WORDS:
         raise UserError(f"{place}: {raw!r} is no status{_hint(str(raw), _WORDS)}; known are {', '.join(_WORDS)}")
     return _WORDS[raw]

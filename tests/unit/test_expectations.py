@@ -56,6 +56,12 @@ def test_any_is_told_apart_from_nothing_said() -> None:
     assert expectations.NONE.judged("B02_read-free", "stock")
 
 
+def test_optional_must_pass_or_be_skipped() -> None:
+    expected = expectations.parse("columns: [a, b]\ntests: {P12: {a: optional}}", "e")
+    assert expected.of("P12", "a") is None and expected.judged("P12", "a")
+    assert [expected.mentions("P12", column) for column in ("a", "b", None)] == [True, False, False]
+
+
 def test_why() -> None:
     assert EXPECTED.why("B01_present.memfd-shared") == "the bug that patch 1 fixes"
     assert EXPECTED.why("B02_read-free") == ""
@@ -74,6 +80,11 @@ def test_why() -> None:
         ("columns: [stock]\ntests: {a: {why: 1}}", "tests.a.why: a text is needed"),
         ("columns: [stock]\ntests: [a]", "tests: a mapping is needed, not list"),
         ("columns: [stock]\ntests: {a: {stock: pass}, a: {stock: fail}}", "a is there twice"),
+        ("columns: [stock]\nneeds: {CONFIG_SWAP: [a]}", "needs.CONFIG_SWAP: not a symbol without CONFIG_"),
+        ("columns: [stock]\nneeds: {swap: [a]}", "needs.swap: not a symbol"),
+        ("columns: [stock]\nneeds: {SWAP=y: [a]}", "needs.SWAP=y: not a symbol"),
+        ("columns: [stock]\nneeds: {SWAP: a}", "needs.SWAP: a list of globs"),
+        ("columns: [stock]\nneeds: {SWAP: []}", "needs.SWAP: a list of globs"),
         ("columns: [", "not YAML"),
         ("- a", "a mapping is needed, not list"),
     ],
@@ -92,6 +103,63 @@ def test_entries_that_are_about_no_test_are_refused() -> None:
         expectations.check(expected, ["B01_y"], "e")
     with pytest.raises(UserError, match=r"defaults\.B: no test is in this group"):
         expectations.check(expectations.parse("columns: [a]\ndefaults: {B: {a: pass}}", "e"), ["A01"], "e")
+
+
+NEEDS = expectations.parse(
+    """
+columns: [stock, patched]
+defaults: {S: {stock: skip, patched: pass}, G: {stock: fail, patched: any}}
+tests: {S02_b: {patched: fail, why: a bug}}
+needs:
+  SWAP: ["S*", "!S03*"]
+  MIGRATION: ["S*", "G*"]
+  ZRAM=n: [G02_x]
+""",
+    "e",
+)
+
+
+@pytest.mark.parametrize(
+    ("symbols", "test", "column", "status"),
+    [
+        ("SWAP MIGRATION", "S01_a", "patched", Status.PASS),
+        ("MIGRATION", "S01_a", "patched", Status.SKIP),
+        ("MIGRATION", "S01_a", "stock", Status.SKIP),
+        ("MIGRATION", "S02_b", "patched", Status.SKIP),
+        ("MIGRATION", "S03_c", "patched", Status.PASS),
+        ("SWAP", "S03_c", "patched", Status.SKIP),
+        ("MIGRATION", "G01_x", "stock", Status.FAIL),
+        ("SWAP", "G01_x", "stock", Status.SKIP),
+        ("SWAP", "G01_x", "patched", Status.SKIP),
+        ("MIGRATION", "G02_x", "stock", Status.FAIL),
+        ("MIGRATION ZRAM", "G02_x", "stock", Status.SKIP),
+        ("", "S01_a", None, None),
+        ("", "S01_a", "mainline", None),
+    ],
+)
+def test_a_kernel_without_a_symbol_must_skip(
+    symbols: str, test: str, column: str | None, status: Status | None
+) -> None:
+    assert NEEDS.on(symbols.split()).of(test, column) is status
+
+
+def test_needs_do_not_count_where_the_symbols_are_not_known() -> None:
+    assert NEEDS.of("S01_a", "patched") is Status.PASS
+    assert not NEEDS.judged("G01_x", "patched")
+    assert NEEDS.on([]).judged("G01_x", "patched")
+
+
+def test_why_names_what_is_lacking() -> None:
+    assert NEEDS.on(["MIGRATION"]).why("S02_b") == "needs CONFIG_SWAP"
+    assert NEEDS.on(["MIGRATION", "ZRAM"]).why("G02_x") == "needs CONFIG_ZRAM=n"
+    assert NEEDS.on(["SWAP", "MIGRATION"]).why("S02_b") == "a bug"
+
+
+def test_needs_of_no_test_are_refused() -> None:
+    with pytest.raises(UserError, match=r"e: needs\.SWAP: no test matches S\*"):
+        expectations.check(expectations.parse("columns: [a]\nneeds: {SWAP: ['S*']}", "e"), ["A01"], "e")
+    with pytest.raises(UserError, match=r"e: needs\.SWAP: no test matches !S03"):
+        expectations.check(expectations.parse("columns: [a]\nneeds: {SWAP: ['S*', '!S03']}", "e"), ["S01"], "e")
 
 
 def test_files(tmp_path: Path) -> None:
