@@ -29,7 +29,8 @@ class Options:
 def overlay(pipeline: Pipeline, mode_name: str, options: Options) -> tuple[Pipeline, str]:
     """Return the pipeline with the user's own tree and series in it, and the mode to run.
 
-    Variants, suites and tests stay those of ``mode_name``. A configured series keeps its own tree unless
+    Variants, suites and tests stay those of ``mode_name``: where it has products for a series and others for trees
+    alone (an oracle), those of the first one's kind. A configured series keeps its own tree unless
     ``tree`` says otherwise; expectations hold only for what pipeline.yaml itself names.
     Raises UserError where a path does not exist.
     """
@@ -39,13 +40,9 @@ def overlay(pipeline: Pipeline, mode_name: str, options: Options) -> tuple[Pipel
     mode = pipeline.modes[mode_name]
     tree_name, trees = _tree(pipeline, mode, options)
     series_name, series = _series(pipeline, tree_name, options)
-    chosen = Mode(
-        trees=() if series_name else (tree_name,),
-        series=(series_name,) if series_name else (),
-        variants=mode.variants,
-        suites=mode.suites,
-        tests=mode.tests,
-    )
+    own = {"trees": () if series_name else (tree_name,), "series": (series_name,) if series_name else ()}
+    also = tuple(part.model_copy(update=own) for part in mode.also if bool(part.series) is bool(mode.series))
+    chosen = mode.model_copy(update={**own, "also": also})
     update = {"trees": trees, "series": series, "modes": {**pipeline.modes, MODE: chosen}}
     return pipeline.model_copy(update=update), MODE
 

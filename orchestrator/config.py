@@ -186,14 +186,25 @@ class AllowedSplat(_Strict):
     tests: tuple[str, ...] = ("*",)
 
 
-class Mode(_Strict):
-    """What a run does: the product of its lists. ``tests`` are globs over test ids."""
+class Product(_Strict):
+    """What is multiplied: each series and each tree with each variant. ``tests`` are globs over test ids."""
 
     series: tuple[Name, ...] = ()
     trees: tuple[Name, ...] = ()
     variants: tuple[Name, ...]
     suites: tuple[Name, ...]
     tests: tuple[str, ...] = ("*",)
+
+
+class Mode(Product):
+    """What a run does: the product of its lists, and ``also`` others, for what does not fit each variant."""
+
+    also: tuple[Product, ...] = ()
+
+    @property
+    def parts(self) -> tuple[Product, ...]:
+        """All of its products."""
+        return self, *self.also
 
 
 class Limits(_Strict):

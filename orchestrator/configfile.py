@@ -103,6 +103,7 @@ _PLACES: dict[tuple[type[BaseModel], str | int | None], type[BaseModel]] = {
     (Pipeline, "modes"): config.Mode,
     (Pipeline, "allow"): config.AllowedSplat,
     (Pipeline, "limits"): config.Limits,
+    (config.Mode, "also"): config.Product,
     (config.Variant, "machine"): config.Machine,
     (config.Suite, "programs"): config.ProgramConfig,
     (config.TreeConfig, "debian"): config.DebianSource,
@@ -132,16 +133,21 @@ def _check_names(pipeline: Pipeline) -> None:
     for name, series in pipeline.series.items():
         check_name(series.tree, pipeline.trees, f"series.{name}.tree")
     for name, mode in pipeline.modes.items():
-        for field in ("series", "trees", "variants", "suites"):
-            for k, item in enumerate(getattr(mode, field)):
-                check_name(item, getattr(pipeline, field), f"modes.{name}.{field}[{k}]")
-        if not mode.series and not mode.trees:
-            raise UserError(f"modes.{name}: names neither series nor trees, so nothing would run")
+        for k, part in enumerate(mode.parts):
+            _check_product(pipeline, part, f"modes.{name}.also[{k - 1}]" if k else f"modes.{name}")
     for name, suite in pipeline.suites.items():
         if suite.kind == "tree" and not suite.programs:
             raise UserError(f"suites.{name}.programs: a suite from a kernel tree names its programs")
         if suite.tree is not None:
             check_name(suite.tree, pipeline.trees, f"suites.{name}.tree")
+
+
+def _check_product(pipeline: Pipeline, product: config.Product, place: str) -> None:
+    for field in ("series", "trees", "variants", "suites"):
+        for k, item in enumerate(getattr(product, field)):
+            check_name(item, getattr(pipeline, field), f"{place}.{field}[{k}]")
+    if not product.series and not product.trees:
+        raise UserError(f"{place}: names neither series nor trees, so nothing would run")
 
 
 def _resolve_paths(pipeline: Pipeline, folder: Path) -> Pipeline:

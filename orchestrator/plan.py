@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from orchestrator import config, configfile
-from orchestrator.config import Pipeline
+from orchestrator.config import Mode, Pipeline, Product
+from orchestrator.errors import UserError
 from orchestrator.model import Side
 
 
@@ -59,7 +61,10 @@ class Plan:
 
 @dataclass(frozen=True)
 class Choice:
-    """What the command line asks for instead of what the mode names; empty means: as the mode says."""
+    """What the command line asks for instead of what the mode names; empty means: as the mode says.
+
+    In a mode of several products each keeps what it names itself, and is left out where it names none of it.
+    """
 
     variants: tuple[str, ...] = ()
     suites: tuple[str, ...] = ()
@@ -68,28 +73,70 @@ class Choice:
 
 
 def expand(pipeline: Pipeline, mode_name: str, choice: Choice | None = None) -> Plan:
-    """Return the jobs of a mode. Raises UserError for a name that pipeline.yaml does not define."""
+    """Return the jobs of a mode.
+
+    Raises UserError for a name that pipeline.yaml does not define, where nothing is left to run, and for a job that the
+    mode asks for twice, with different suites or tests.
+    """
     configfile.check_name(mode_name, pipeline.modes, "mode")
-    mode = pipeline.modes[mode_name]
     choice = choice or Choice()
     for name in choice.variants:
         configfile.check_name(name, pipeline.variants, "variant")
     for name in choice.suites:
         configfile.check_name(name, pipeline.suites, "suite")
-    chosen = Choice(
-        choice.variants or mode.variants, choice.suites or mode.suites, choice.tests or mode.tests, choice.repeat
+    parts = _narrowed(pipeline.modes[mode_name], choice)
+    pairs = tuple(pair for part in parts for pair in _pairs(pipeline, part, choice.repeat))
+    alone = tuple(
+        _job(pipeline, tree, None, variant, part, choice.repeat)
+        for part in parts
+        for tree in part.trees
+        for variant in part.variants
     )
-    pairs = tuple(
-        Pair(_job(pipeline, tree, None, variant, chosen), _job(pipeline, tree, series, variant, chosen))
-        for series, tree in ((name, pipeline.series[name].tree) for name in mode.series)
-        for variant in chosen.variants
-    )
+    if not pairs and not alone:
+        raise UserError(f"mode {mode_name}: nothing would run: none of its products has both the variant and the suite")
+    _refuse_twins(mode_name, [job for pair in pairs for job in (pair.base, pair.patched)] + list(alone))
     bases = {pair.base.name for pair in pairs}
-    alone = (_job(pipeline, tree, None, variant, chosen) for tree in mode.trees for variant in chosen.variants)
     return Plan(mode_name, pairs, tuple(job for job in alone if job.name not in bases))
 
 
-def _job(pipeline: Pipeline, tree: str, series: str | None, variant: str, choice: Choice) -> Job:
+def _narrowed(mode: Mode, choice: Choice) -> tuple[Product, ...]:
+    """Return the products of a mode, each with what was chosen of its own; the first takes what none of them names."""
+    variants = _dealt(choice.variants, [part.variants for part in mode.parts])
+    suites = _dealt(choice.suites, [part.suites for part in mode.parts])
+    return tuple(
+        part.model_copy(update={"variants": variants[k], "suites": suites[k], "tests": choice.tests or part.tests})
+        for k, part in enumerate(mode.parts)
+        if suites[k]
+    )
+
+
+def _dealt(chosen: tuple[str, ...], named: Sequence[tuple[str, ...]]) -> Sequence[tuple[str, ...]]:
+    if not chosen:
+        return named
+    others = {name for part in named[1:] for name in part} - set(named[0])
+    return [
+        tuple(name for name in chosen if name not in others),
+        *(tuple(name for name in chosen if name in part) for part in named[1:]),
+    ]
+
+
+def _pairs(pipeline: Pipeline, part: Product, repeat: int) -> Iterator[Pair]:
+    for series in part.series:
+        tree = pipeline.series[series].tree
+        for variant in part.variants:
+            base = _job(pipeline, tree, None, variant, part, repeat)
+            yield Pair(base, _job(pipeline, tree, series, variant, part, repeat))
+
+
+def _refuse_twins(mode: str, jobs: Iterable[Job]) -> None:
+    """Refuse jobs of one name that differ: only the first would run, and what the others ask for never would."""
+    known: dict[str, Job] = {}
+    for job in jobs:
+        if known.setdefault(job.name, job) != job:
+            raise UserError(f"mode {mode}: asks twice for {job.name}, with different suites or tests")
+
+
+def _job(pipeline: Pipeline, tree: str, series: str | None, variant: str, part: Product, repeat: int) -> Job:
     tree_config = pipeline.trees[tree]
     series_config = pipeline.series[series] if series else None
     return Job(
@@ -101,8 +148,8 @@ def _job(pipeline: Pipeline, tree: str, series: str | None, variant: str, choice
         series_config=series_config,
         variant=variant,
         variant_config=pipeline.variants[variant],
-        suites=tuple((name, pipeline.suites[name]) for name in choice.suites),
-        tests=choice.tests,
+        suites=tuple((name, pipeline.suites[name]) for name in part.suites),
+        tests=part.tests,
         expect=series_config.expect if series_config else tree_config.expect,
-        repeat=choice.repeat,
+        repeat=repeat,
     )

@@ -18,7 +18,7 @@ PIPELINE = Pipeline.model_validate(
             "two": {"path": "/two", "tree": "old"},
         },
         "variants": {"small": {}, "debug": {}},
-        "suites": {"uffd": {"directory": "/tests"}},
+        "suites": {"uffd": {"directory": "/tests"}, "selftest": {"directory": "/tests"}},
         "modes": {
             "smoke": {"series": ["one"], "variants": ["small"], "suites": ["uffd"], "tests": ["A*"]},
             "full": {
@@ -26,6 +26,15 @@ PIPELINE = Pipeline.model_validate(
                 "trees": ["new", "old"],
                 "variants": ["small", "debug"],
                 "suites": ["uffd"],
+            },
+            "night": {
+                "series": ["one"],
+                "variants": ["small"],
+                "suites": ["uffd", "selftest"],
+                "also": [
+                    {"series": ["one"], "variants": ["debug"], "suites": ["uffd"]},
+                    {"trees": ["new"], "variants": ["small"], "suites": ["uffd"], "tests": ["A*"]},
+                ],
             },
         },
     }
@@ -52,6 +61,58 @@ def test_the_command_line_replaces_variants_and_tests() -> None:
     (pair,) = plan.expand(PIPELINE, "smoke", choice).pairs
     assert pair.patched.variant == "debug"
     assert pair.patched.tests == ("B01",)
+
+
+def _night(choice: plan.Choice | None = None) -> dict[str, str]:
+    return {job.name: " ".join(name for name, _ in job.suites) for job in plan.expand(PIPELINE, "night", choice).jobs}
+
+
+def test_a_mode_of_several_products_runs_all_of_them() -> None:
+    assert _night() == {
+        "old.small": "uffd selftest",
+        "old.one.small": "uffd selftest",
+        "old.debug": "uffd",
+        "old.one.debug": "uffd",
+        "new.small": "uffd",
+    }
+    tests = {job.name: job.tests for job in plan.expand(PIPELINE, "night").jobs}
+    assert (tests["old.small"], tests["new.small"]) == (("*",), ("A*",))
+
+
+def test_what_is_chosen_of_several_products_stays_where_it_is_named() -> None:
+    assert _night(plan.Choice(variants=("debug",))) == {"old.debug": "uffd", "old.one.debug": "uffd"}
+    assert list(_night(plan.Choice(variants=("small",)))) == ["old.small", "old.one.small", "new.small"]
+    assert _night(plan.Choice(suites=("selftest",))) == {"old.small": "selftest", "old.one.small": "selftest"}
+    with pytest.raises(UserError, match="nothing would run"):
+        _night(plan.Choice(variants=("debug",), suites=("selftest",)))
+
+
+def test_what_no_product_names_goes_to_the_first() -> None:
+    more = PIPELINE.model_copy(update={"variants": {**PIPELINE.variants, "big": PIPELINE.variants["small"]}})
+    jobs = plan.expand(more, "night", plan.Choice(variants=("debug", "big"))).jobs
+    assert [job.name for job in jobs] == ["old.big", "old.one.big", "old.debug", "old.one.debug"]
+    assert [len(job.suites) for job in jobs] == [2, 2, 1, 1]
+
+
+def test_a_job_that_is_asked_for_twice_must_be_the_same() -> None:
+    def expanded(**also: object) -> plan.Plan:
+        night = PIPELINE.modes["smoke"].model_dump() | {"also": [{"variants": ["small"], "suites": ["uffd"], **also}]}
+        modes = {"twice": night, "smoke": night}
+        return plan.expand(Pipeline.model_validate(PIPELINE.model_dump() | {"modes": modes}), "twice")
+
+    with pytest.raises(UserError, match=r"asks twice for old\.small, with different"):
+        expanded(trees=["old"])
+    with pytest.raises(UserError, match=r"asks twice for old\.one\.small|asks twice for old\.small"):
+        expanded(series=["one"])
+    assert len(expanded(trees=["old"], tests=["A*"]).jobs) == 2
+
+
+def test_ones_own_series_takes_the_products_for_a_series(tmp_path_factory: pytest.TempPathFactory) -> None:
+    mine = tmp_path_factory.mktemp("my series")
+    pipeline, mode = adhoc.overlay(PIPELINE, "night", adhoc.Options(series=str(mine)))
+    patched = [pair.patched.name for pair in plan.expand(pipeline, mode).pairs]
+    assert [name.rpartition(".")[2] for name in patched] == ["small", "debug"]
+    assert len(plan.expand(pipeline, mode).jobs) == 4
 
 
 @pytest.mark.parametrize(
