@@ -223,7 +223,11 @@ class Limits(_Strict):
 
 
 class Pipeline(_Strict):
-    """The whole of pipeline.yaml."""
+    """The whole of pipeline.yaml.
+
+    ``history`` is the URL of the database of runs; None is the file ``history.db`` in the folder of results. A password
+    does not belong into it: libpq reads ``~/.pgpass``.
+    """
 
     version: Literal[1] = 1
     default_mode: Name = "smoke"
@@ -235,3 +239,4 @@ class Pipeline(_Strict):
     splat_rules: Path | None = None
     allow: tuple[AllowedSplat, ...] = ()
     limits: Limits = Limits()
+    history: str | None = None

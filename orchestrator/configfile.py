@@ -190,5 +190,12 @@ def _resolve_paths(pipeline: Pipeline, folder: Path) -> Pipeline:
             "variants": {n: variant(n, v) for n, v in pipeline.variants.items()},
             "suites": {n: suite(n, v) for n, v in pipeline.suites.items()},
             "splat_rules": pipeline.splat_rules and resolved(pipeline.splat_rules, "splat_rules"),
+            "history": pipeline.history and _beside(pipeline.history, folder),
         }
     )
+
+
+def _beside(url: str, folder: Path) -> str:
+    """Return the URL of a database; the file of a relative one lies where its pipeline file does."""
+    kind, _, path = url.partition(":///")
+    return f"{kind}:///{folder / Path(path).expanduser()}" if kind == "sqlite" and path else url

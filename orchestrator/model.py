@@ -306,7 +306,10 @@ class SeriesResult:
 
 @dataclass(frozen=True)
 class RunResult:
-    """One invocation. ``jobs`` without a series stand alone; pairs are in ``series``."""
+    """One invocation. ``jobs`` without a series stand alone; pairs are in ``series``.
+
+    ``missing`` names the jobs that were planned and have not run: with any, the run is incomplete.
+    """
 
     run: str
     mode: str
@@ -319,3 +322,4 @@ class RunResult:
     exit_code: int
     notes: tuple[str, ...] = field(default=())
     checks: tuple[CheckResult, ...] = ()
+    missing: tuple[str, ...] = ()

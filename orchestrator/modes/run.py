@@ -81,4 +81,5 @@ def _folded(
         verdict=total,
         exit_code=verdict.exit_code(total),
         notes=tuple(f"did not run: {name}" for name in missing),
+        missing=tuple(missing),
     )

@@ -21,6 +21,7 @@ OUTER = {
     "record",
     "session",
     "guests",
+    "history",
 }
 
 
@@ -63,8 +64,27 @@ def test_no_room_imports_what_stands_above_it() -> None:
     assert found == []
 
 
-def test_only_process_uses_subprocess_and_only_remote_uses_fabric() -> None:
-    owners = {"subprocess": {"process.py"}, "fabric": {"remote.py"}, "paramiko": {"remote.py"}, "requests": None}
+def test_the_history_knows_values_and_results_only() -> None:
+    allowed = {"history", "model", "errors", "cache", "results"}
+    found = [
+        (str(path), name)
+        for path, names in modules()
+        if room(path) == "history"
+        for name in names
+        if name.startswith("orchestrator.") and name.split(".")[1] not in allowed
+    ]
+    assert found == []
+
+
+def test_each_of_these_has_one_owner() -> None:
+    history = {path.name for path, _ in modules() if room(path) == "history"}
+    owners: dict[str, set[str]] = {
+        "subprocess": {"process.py"},
+        "fabric": {"remote.py"},
+        "paramiko": {"remote.py"},
+        "sqlalchemy": history,
+        "alembic": history,
+    }
     found = [
         (str(path), name)
         for path, names in modules()

@@ -99,3 +99,15 @@ def test_the_schema_describes_every_top_level_key() -> None:
 def test_the_shipped_pipeline_loads() -> None:
     pipeline = configfile.load(Path(__file__).parents[2] / "pipeline.yaml")
     assert pipeline.default_mode in pipeline.modes
+
+
+@pytest.mark.parametrize(
+    ("url", "resolved"),
+    [
+        ("sqlite:///nights.db", "sqlite:///{folder}/nights.db"),
+        ("sqlite:////var/lib/nights.db", "sqlite:////var/lib/nights.db"),
+        ("postgresql://ci@host/nights", "postgresql://ci@host/nights"),
+    ],
+)
+def test_a_relative_history_lies_beside_the_file(folder: Path, url: str, resolved: str) -> None:
+    assert load(folder, f"{GOOD}history: {url}\n").history == resolved.format(folder=folder)

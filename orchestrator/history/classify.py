@@ -1,0 +1,172 @@
+"""Tonight against the nights before: what is new, fixed, regressed, flaky, persistent or missing. Pure.
+
+Two results compare only in the same *setting*: toolchain, accelerator, CPU model, QEMU and machine. The *content*, the
+kernel and the programs that ran, is what is allowed to change; where it did not change and the outcome did, the test
+is flaky. A crash never is.
+"""
+
+from __future__ import annotations
+
+import enum
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from orchestrator.model import Identity, Status
+
+_Z = 1.96
+"""Standard deviations of a 95 % interval."""
+_CHANCE = 0.05
+"""A streak less likely than this is no chance any more."""
+_FLIPS = 3
+"""So many changes between broken and not, and a test is flaky even where each night had another kernel."""
+
+
+class Change(enum.Enum):
+    """What one test did since the last comparable night."""
+
+    STEADY = "steady"
+    NEW = "new"
+    FIXED = "fixed"
+    REGRESSED = "regressed"
+    FLAKY = "flaky"
+    PERSISTENT = "persistent"
+    MISSING = "missing"
+
+
+class Sighting(enum.Enum):
+    """What a title of a splat is to the nights before."""
+
+    NEW = "new"
+    KNOWN = "known"
+    GONE = "gone"
+
+
+@dataclass(frozen=True)
+class Rate:
+    """How often a test was broken, in tries; ``low`` and ``high`` are the Wilson interval of 95 %."""
+
+    broken: int
+    tries: int
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Night:
+    """What one test showed in one run: ``tries`` oldest first, on a ``content`` (equal text, equal content)."""
+
+    tries: tuple[Status, ...]
+    content: str
+
+    @property
+    def status(self) -> Status:
+        """The worst of the tries: the first that is broken, else the last."""
+        return next((s for s in self.tries if s.broken), self.tries[-1])
+
+    @property
+    def split(self) -> bool:
+        """Whether the tries contradict one another."""
+        return len({s.broken for s in self.tries}) > 1
+
+
+def setting(identity: Identity) -> tuple[str, ...]:
+    """Return what must agree for two results to compare."""
+    return identity.toolchain, identity.accel, identity.cpu, identity.qemu, identity.machine
+
+
+def content(identity: Identity) -> str:
+    """Return what was tested: the kernel, and the programs that tested it."""
+    return f"{identity.kernel} {identity.rootfs}"
+
+
+def differing(one: Identity, other: Identity) -> tuple[str, ...]:
+    """Return the names of what two identities do not share, in words."""
+    words = {"rootfs": "test programs", "qemu": "QEMU", "accel": "accelerator", "cpu": "CPU model"}
+    names = ("tree", "config", "toolchain", "accel", "cpu", "qemu", "machine", "rootfs")
+    return tuple(words.get(name, name) for name in names if getattr(one, name) != getattr(other, name))
+
+
+def rate(nights: Sequence[Night]) -> Rate:
+    """Return how often a test was broken over some nights."""
+    tries = [status for night in nights for status in night.tries]
+    broken = sum(status.broken for status in tries)
+    return Rate(broken, len(tries), *wilson(broken, len(tries)))
+
+
+def wilson(hits: int, total: int) -> tuple[float, float]:
+    """Return the Wilson score interval of 95 % for a share; that of nothing is everything.
+
+    It holds for few tries and for shares near 0 and 1, where the plain normal interval does not (Wilson, 1927).
+    """
+    if not total:
+        return 0.0, 1.0
+    share, weight = hits / total, _Z * _Z / total
+    centre = (share + weight / 2) / (1 + weight)
+    half = _Z / (1 + weight) * math.sqrt(share * (1 - share) / total + weight / (4 * total))
+    return max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))
+
+
+def change(now: Night | None, before: Sequence[Night]) -> Change:
+    """Return what a test did. ``before`` are the comparable nights in which it was seen, newest first.
+
+    ``now`` is None where it was expected tonight, for the last night had it, and is not there.
+    """
+    if now is None or now.status is Status.MISSING:
+        return Change.MISSING
+    if flaky(now, before):
+        return Change.FLAKY
+    return _STEPS[before[0].status.word, now.status.word] if before else Change.NEW
+
+
+def flaky(now: Night, before: Sequence[Night]) -> bool:
+    """Whether chance is the best explanation: tonight's tries differ, or the nights do and the content does not, or
+    they changed to and fro too often; and the last streak is not too long for that. Nothing that crashed is flaky."""
+    nights = (now, *before)
+    if any(status is Status.CRASHED for night in nights for status in night.tries):
+        return False
+    if now.split:
+        return True
+    return (_contradicted(nights) or _flips(nights) >= _FLIPS) and not _settled(nights)
+
+
+def _contradicted(nights: Sequence[Night]) -> bool:
+    """Whether one content was seen broken and not broken."""
+    broken = {night.content for night in nights for status in night.tries if status.broken}
+    return any(night.content in broken for night in nights for status in night.tries if not status.broken)
+
+
+def _flips(nights: Sequence[Night]) -> int:
+    return sum(one.status.broken != other.status.broken for one, other in itertools.pairwise(nights))
+
+
+def _settled(nights: Sequence[Night]) -> bool:
+    """Whether the newest streak is longer than the rate of the nights before it explains."""
+    state = nights[0].status.broken
+    streak = len(list(itertools.takewhile(lambda n: n.status.broken is state and not n.split, nights)))
+    rest = rate(nights[streak:])
+    return (rest.high if state else 1 - rest.low) ** streak < _CHANCE
+
+
+_STEPS: Mapping[tuple[str, str], Change] = {
+    ("works", "works"): Change.STEADY,
+    ("refused", "refused"): Change.STEADY,
+    ("broken", "broken"): Change.PERSISTENT,
+    ("works", "broken"): Change.REGRESSED,
+    ("refused", "broken"): Change.REGRESSED,
+    ("works", "refused"): Change.REGRESSED,
+    ("refused", "works"): Change.FIXED,
+    ("broken", "works"): Change.FIXED,
+    ("broken", "refused"): Change.MISSING,  # it does not run any more: nothing says that it is fixed
+}
+
+
+def sightings(now: Sequence[str], before: Sequence[Sequence[str]]) -> dict[str, Sighting]:
+    """Return what each title is. ``before`` are those of the comparable nights, newest first.
+
+    Gone is what the last night had; what was gone longer is not told every night.
+    """
+    known = {title for night in before for title in night}
+    found = {title: Sighting.KNOWN if title in known else Sighting.NEW for title in now}
+    return {**{title: Sighting.GONE for title in (before[0] if before else ()) if title not in found}, **found}

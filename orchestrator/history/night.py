@@ -1,0 +1,177 @@
+"""A whole run against the history: each job with the nights that it compares with. Pure but for ``compare``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from orchestrator.history import classify, read
+from orchestrator.history.classify import Change, Night, Rate, Sighting
+from orchestrator.history.database import Database
+from orchestrator.history.values import Job, Run, Seen, StageTime
+from orchestrator.model import Stage, Status, Verdict
+
+WINDOW = 30
+"""How many runs back a test is looked at."""
+STAGES = "stage"
+"""Stands where the suite stands, for a stage that is judged as a test is: does it apply, build, boot?"""
+_JUDGED = (Stage.SERIES, Stage.BUILD, Stage.BOOT)
+_CUT_OFF = (Status.MISSING, Status.CRASHED)
+
+Key = tuple[str, str]
+"""Suite and test."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One test of one job against its history. ``before`` is its status the last time, ``now`` tonight's."""
+
+    job: str
+    suite: str
+    test: str
+    change: Change
+    before: Status | None
+    now: Status | None
+    rate: Rate
+
+    @property
+    def id(self) -> str:
+        """The test in one word: its suite and its name."""
+        return f"{self.suite}/{self.test}"
+
+
+@dataclass(frozen=True)
+class SplatFinding:
+    """One title of a splat against its history."""
+
+    job: str
+    title: str
+    sighting: Sighting
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A run against the runs before it. ``notes`` say what was not compared, and what differs besides the result."""
+
+    run: Run
+    findings: tuple[Finding, ...]
+    splats: tuple[SplatFinding, ...]
+    notes: tuple[str, ...]
+
+    def of(self, *changes: Change) -> tuple[Finding, ...]:
+        """Return the findings of these kinds."""
+        return tuple(finding for finding in self.findings if finding.change in changes)
+
+
+def compare(database: Database, run_id: str, *, window: int = WINDOW) -> Comparison:
+    """Return how a run differs from the ``window`` runs of its mode before it. Raises UserError for an unknown run."""
+    run = read.run(database, run_id)
+    judged = [judge(seen, read.before(database, seen.job, limit=window)) for seen in read.seen(database, run_id)]
+    return Comparison(
+        run=run,
+        findings=tuple(finding for one in judged for finding in one.findings),
+        splats=tuple(splat for one in judged for splat in one.splats),
+        notes=tuple(note for one in judged for note in one.notes)
+        + tuple(f"{name}: did not run" for name in run.missing),
+    )
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What is said of one job."""
+
+    findings: tuple[Finding, ...]
+    splats: tuple[SplatFinding, ...]
+    notes: tuple[str, ...]
+
+
+def judge(now: Seen, earlier: Sequence[Seen]) -> Judged:
+    """Judge one job against the same job on the nights before, newest first."""
+    before = [seen for seen in earlier if comparable(now.job, seen.job)]
+    tonight, nights = _nights(now), [_nights(seen) for seen in before]
+    last = next((night for night in nights if night), {})
+    expected = [] if _stopped(now) else [key for key in last if key not in tonight]
+    findings = tuple(_finding(now.job.name, key, tonight.get(key), nights) for key in (*tonight, *expected))
+    return Judged(findings, tuple(_splats(now, before)), tuple(_notes(now, earlier, before)))
+
+
+def comparable(one: Job, other: Job) -> bool:
+    """Whether two jobs of one name were done in one setting; a job that came to no guest had none."""
+    if one.identity is None or other.identity is None:
+        return True
+    return classify.setting(one.identity) == classify.setting(other.identity)
+
+
+def _finding(job: str, key: Key, now: Night | None, nights: Sequence[dict[Key, Night]]) -> Finding:
+    before = [night[key] for night in nights if key in night]
+    return Finding(
+        job,
+        *key,
+        change=classify.change(now, before),
+        before=before[0].status if before else None,
+        now=now.status if now else None,
+        rate=classify.rate([*([now] if now else []), *before]),
+    )
+
+
+def _nights(seen: Seen) -> dict[Key, Night]:
+    """Return what there is to judge of a job. What the host's fault cut off is no finding about the kernel."""
+    identity, infra = seen.job.identity, _infra(seen)
+    content = classify.content(identity) if identity else f"unknown, of {seen.job.run}"
+    stages = {(STAGES, s.stage.value): Night((_as_status(s),), content) for s in seen.stages if _is_judged(s)}
+    tests = {
+        (test.suite, test.name): Night(test.tries, content)
+        for test in seen.tests
+        if not (infra and test.status in _CUT_OFF)
+    }
+    return {**stages, **tests}
+
+
+def _is_judged(stage: StageTime) -> bool:
+    return stage.stage in _JUDGED and stage.verdict is not Verdict.INFRA
+
+
+def _as_status(stage: StageTime) -> Status:
+    return Status.FAIL if stage.verdict is Verdict.FAIL else Status.PASS
+
+
+def _infra(seen: Seen) -> StageTime | None:
+    return next((stage for stage in seen.stages if stage.verdict is Verdict.INFRA), None)
+
+
+def _stopped(seen: Seen) -> StageTime | None:
+    """Return the stage that kept a job from its tests: then that is the finding, not each test that is not there."""
+    return next((stage for stage in seen.stages if stage.verdict in {Verdict.FAIL, Verdict.INFRA}), None)
+
+
+def _splats(now: Seen, before: Sequence[Seen]) -> Iterator[SplatFinding]:
+    titles = [
+        dict.fromkeys(splat.title for splat in seen.splats) for seen in (now, *before) if seen.tests or seen.splats
+    ]
+    if not (now.tests or now.splats):
+        return
+    for title, sighting in classify.sightings(list(titles[0]), [list(night) for night in titles[1:]]).items():
+        if not (sighting is Sighting.GONE and _stopped(now)):
+            yield SplatFinding(now.job.name, title, sighting)
+
+
+def _came_to_a_guest(seen: Seen) -> bool:
+    return bool(seen.tests or seen.splats)
+
+
+def _titles(seen: Seen) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(splat.title for splat in seen.splats))
+
+
+def _notes(now: Seen, earlier: Sequence[Seen], before: Sequence[Seen]) -> Iterator[str]:
+    name = now.job.name
+    if stopped := _stopped(now):
+        yield f"{name}: not all of its tests ran: {stopped.stage.value}: {stopped.message}"
+    if earlier and earlier[0] not in before and now.job.identity and earlier[0].job.identity:
+        what = ", ".join(classify.differing(now.job.identity, earlier[0].job.identity))
+        yield f"{name}: not compared with run {earlier[0].job.run}, for these differ: {what}"
+    elif not earlier:
+        yield f"{name}: no earlier run to compare with"
+    last = before[0].job.identity if before else None
+    if now.job.identity and last and (changed := classify.differing(now.job.identity, last)):
+        yield f"{name}: changed since run {before[0].job.run}: {', '.join(changed)}"

@@ -1,0 +1,166 @@
+"""Runs → database: a run as it ends, and the folders of runs that were there before the database was."""
+
+from __future__ import annotations
+
+from dataclasses import astuple, dataclass
+from pathlib import Path
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from orchestrator import cache
+from orchestrator.errors import PipelineError
+from orchestrator.history import classify
+from orchestrator.history.database import Database
+from orchestrator.history.schema import (
+    IdentityRow,
+    JobRow,
+    OutcomeRow,
+    RunRow,
+    SeriesRow,
+    SplatRow,
+    StageRow,
+    SuiteRow,
+)
+from orchestrator.model import Identity, JobResult, RunResult, SuiteRun
+from orchestrator.results import result_json
+
+
+def add(database: Database, run: RunResult) -> None:
+    """Write a run down, in place of what was known of it before: a run may be told of as often as it grows."""
+    with database.writing() as session:
+        session.execute(delete(RunRow).where(RunRow.id == run.run))
+        session.add(_run(session, run))
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What an import did. ``problems`` are the folders that could not be read, a line each."""
+
+    runs: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+def import_folders(database: Database, results: Path) -> Imported:
+    """Add the runs of a folder that the history does not know yet, from their result.json. Raises InfraError."""
+    with database.reading() as session:
+        known = set(session.scalars(select(RunRow.id)))
+    added, problems = [], []
+    for path in sorted(results.glob("*/result.json")):
+        if path.parent.is_symlink() or path.parent.name in known:
+            continue
+        try:
+            run = result_json.load_run(path.read_text())
+            add(database, run)
+        except (OSError, UnicodeDecodeError, PipelineError) as error:
+            problems.append(f"{path}: {error}")
+        else:
+            added.append(run.run)
+    return Imported(tuple(added), tuple(problems))
+
+
+def _run(session: Session, run: RunResult) -> RunRow:
+    return RunRow(
+        id=run.run,
+        mode=run.mode,
+        started=run.started,
+        seconds=run.seconds,
+        verdict=run.verdict,
+        exit_code=run.exit_code,
+        directory=str(run.directory),
+        missing=list(run.missing),
+        notes=list(run.notes),
+        jobs=[_job(session, run, job, number) for number, job in enumerate(run.jobs)],
+        series=[
+            SeriesRow(
+                ordinal=number, tree=s.tree, series=s.series, variant=s.variant, verdict=s.verdict, reason=s.reason
+            )
+            for number, s in enumerate(run.series)
+        ],
+    )
+
+
+def _job(session: Session, run: RunResult, job: JobResult, number: int) -> JobRow:
+    kernel = job.products.kernel
+    return JobRow(
+        ordinal=number,
+        name=job.job,
+        tree=job.tree,
+        series=job.series,
+        variant=job.variant,
+        side=job.side,
+        verdict=job.verdict,
+        reason=job.reason,
+        directory=_relative(job.directory, run.directory),
+        identity=_identity(session, job.identity) if job.identity else None,
+        release=kernel.release if kernel else None,
+        config=_relative(kernel.config, run.directory) if kernel else None,
+        stages=[
+            StageRow(
+                ordinal=order,
+                stage=s.stage,
+                verdict=s.verdict,
+                seconds=s.seconds,
+                message=s.message,
+                log=_relative(s.log, run.directory) if s.log else None,
+                reused=s.reused,
+            )
+            for order, s in enumerate(job.stages)
+        ],
+        suites=[
+            SuiteRow(ordinal=order, name=s.suite, seconds=s.seconds, problems=list(s.problems))
+            for order, s in enumerate(job.suites)
+        ],
+        outcomes=[row for suite in job.suites for row in _outcomes(suite)],
+        splats=_splats(job, run),
+    )
+
+
+def _outcomes(run: SuiteRun) -> list[OutcomeRow]:
+    earlier = dict(run.retried)
+    return [
+        OutcomeRow(
+            suite=run.suite,
+            test=test.name,
+            status=test.status,
+            earlier=[status.value for status in earlier.get(test.name, ())],
+            reason=test.reason,
+            seconds=test.seconds,
+        )
+        for test in run.tests
+    ]
+
+
+def _splats(job: JobResult, run: RunResult) -> list[SplatRow]:
+    return [
+        SplatRow(
+            kind=s.kind,
+            title=s.title,
+            first_line=s.first_line,
+            last_line=s.last_line,
+            text=s.text,
+            fatal=s.fatal,
+            test=s.test,
+            allowed_by=s.allowed_by,
+            console=_relative(s.console, run.directory) if s.console else None,
+        )
+        for s in job.splats
+    ]
+
+
+def _identity(session: Session, identity: Identity) -> IdentityRow:
+    """Return the row of an identity; most nights have the same ones."""
+    digest = cache.digest(*(str(part) for part in astuple(identity)))
+    found = session.scalar(select(IdentityRow).where(IdentityRow.digest == digest))
+    if found:
+        return found
+    fields = {name: getattr(identity, name) for name in identity.__dataclass_fields__}
+    row = IdentityRow(digest=digest, setting=cache.digest(*classify.setting(identity)), **fields)
+    session.add(row)
+    session.flush()  # the next job of this run may have the same one
+    return row
+
+
+def _relative(path: Path, folder: Path) -> str:
+    """Return a path as it is stored: relative to the folder of the run where it lies below that."""
+    return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)

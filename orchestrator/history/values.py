@@ -1,0 +1,152 @@
+"""What the history tells: frozen, and free of the database it came from."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.model import Identity, Side, Stage, Status, Verdict
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run. ``missing`` names the jobs that were planned and did not run: then the run is incomplete."""
+
+    id: str
+    mode: str
+    started: datetime.datetime
+    seconds: float
+    verdict: Verdict
+    exit_code: int
+    directory: Path
+    missing: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every job that was planned ran to its end."""
+        return not self.missing
+
+
+@dataclass(frozen=True)
+class Series:
+    """What was said of a series on one tree and variant."""
+
+    tree: str
+    series: str
+    variant: str
+    verdict: Verdict
+    reason: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """One kernel of a run. ``id`` is its number in the database; paths may name what has been pruned since."""
+
+    id: int
+    run: str
+    name: str
+    tree: str
+    series: str | None
+    variant: str
+    side: Side
+    verdict: Verdict
+    reason: str
+    directory: Path
+    identity: Identity | None
+    release: str | None
+    config: Path | None
+
+    @property
+    def consoles(self) -> tuple[Path, ...]:
+        """The consoles of its guests that are still on disk, in the order of booting."""
+        found = self.directory.glob("boot-*/console.log")
+        return tuple(sorted(found, key=lambda path: int(path.parent.name.removeprefix("boot-"))))
+
+    @property
+    def reproduce(self) -> Path:
+        """The script that boots this kernel again and runs one test in it."""
+        return self.directory / "reproduce.sh"
+
+
+@dataclass(frozen=True)
+class StageTime:
+    """How a stage of a job went."""
+
+    stage: Stage
+    verdict: Verdict
+    seconds: float
+    message: str
+    log: Path | None
+    reused: bool
+
+
+@dataclass(frozen=True)
+class Test:
+    """One test of a job. ``tries`` holds the outcome of every try, oldest first; ``status`` the worst of them."""
+
+    __test__ = False
+
+    suite: str
+    name: str
+    status: Status
+    tries: tuple[Status, ...]
+    reason: str
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class Point:
+    """One test in one job of one run: a point of its history."""
+
+    run: Run
+    job: Job
+    test: Test
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """One splat of a job. ``console`` is the file, ``first_line`` to ``last_line`` its lines there, from 1."""
+
+    kind: str
+    title: str
+    fatal: bool
+    test: str | None
+    allowed_by: str | None
+    first_line: int
+    last_line: int
+    text: str
+    console: Path | None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """All that one job showed."""
+
+    job: Job
+    stages: tuple[StageTime, ...]
+    tests: tuple[Test, ...]
+    splats: tuple[Complaint, ...]
+
+
+@dataclass(frozen=True)
+class Occurrence:
+    """One splat where it was seen."""
+
+    run: Run
+    job: Job
+    splat: Complaint
+
+
+@dataclass(frozen=True)
+class Title:
+    """All splats of one title: how often, in how many runs, and when first and last."""
+
+    title: str
+    kind: str
+    fatal: bool
+    count: int
+    runs: int
+    first: datetime.datetime
+    last: datetime.datetime
