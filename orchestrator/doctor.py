@@ -46,7 +46,7 @@ class Finding:
 
 
 def examine(cache: Cache) -> tuple[Finding, ...]:
-    """Look at tools, headers, disk, memory, the network cut and KVM. Changes nothing, boots nothing."""
+    """Look at tools, headers, disk, memory, what builds are kept from, and KVM. Changes nothing, boots nothing."""
     return (
         *(_tool(name, package) for name, package in _TOOLS.items()),
         _header("libelf.h", "libelf-dev"),
@@ -55,6 +55,7 @@ def examine(cache: Cache) -> tuple[Finding, ...]:
         _memory(),
         _ccache(),
         _network_cut(),
+        _enclosed(),
         _kvm(),
         *(_module(name) for name in ("fabric", "qemu.qmp", "junit_xml")),
     )
@@ -95,6 +96,12 @@ def _network_cut() -> Finding:
     return Finding(
         "offline builds", ok, False, "builds run without a network" if ok else "unshare --net is not allowed here"
     )
+
+
+def _enclosed() -> Finding:
+    ok = process.can_enclose()
+    told = "a killed run takes its whole build along" if ok else "unshare --pid is not allowed here"
+    return Finding("enclosed builds", ok, False, told)
 
 
 def _kvm() -> Finding:

@@ -1,7 +1,8 @@
 """The only user of subprocess: argv lists, a deadline, a log file, and one pasteable line a command.
 
 Every child leads a process group of its own and dies with this process: the kernel sends it SIGKILL if
-we vanish (``setpriv --pdeathsig``), and a deadline or an exception kills its whole group.
+we vanish (``setpriv --pdeathsig``), and a deadline or an exception kills its whole group. An enclosed child takes
+all that it started along, whoever killed it.
 """
 
 from __future__ import annotations
@@ -102,26 +103,38 @@ def minimal_environment(extra: Mapping[str, str] | None = None) -> dict[str, str
     return {**kept, "LC_ALL": "C.UTF-8", **(extra or {})}
 
 
+_OFFLINE = ("--net",)
+_ENCLOSED = ("--net", "--pid", "--kill-child")
+_FIRST = ("timeout", "--foreground", "0")
+"""The first process of a namespace: it waits for the command and hands signals on. make must not be the first: the
+kernel keeps a first process from ending itself by a signal, which is how make ends when it is interrupted."""
+
+
 @functools.cache
-def _no_network_prefix() -> tuple[str, ...]:
-    """Return the argv prefix that takes the network away, or nothing where this host does not allow it."""
-    for prefix in (("unshare", "--net"), ("unshare", "--map-current-user", "--net")):
-        if (
-            shutil.which("unshare")
-            and subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode == 0
-        ):
-            return prefix
+def _unshared(namespaces: tuple[str, ...], *first: str) -> tuple[str, ...]:
+    """Return the argv prefix that gives a child namespaces of its own, or nothing where this host does not allow it."""
+    for options in ((), ("--map-current-user",)):
+        prefix = ("unshare", *options, *namespaces, *first)
+        with contextlib.suppress(OSError):
+            if subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode == 0:
+                return prefix
     return ()
 
 
 def network_can_be_cut() -> bool:
     """Whether this host lets us start a child without a network."""
-    return bool(_no_network_prefix())
+    return bool(_unshared(_OFFLINE))
 
 
-def _full_argv(argv: Sequence[str | Path], offline: bool) -> list[str]:
+def can_enclose() -> bool:
+    """Whether this host lets us start a child whose processes all end with it."""
+    return bool(_unshared(_ENCLOSED, *_FIRST))
+
+
+def _full_argv(argv: Sequence[str | Path], offline: bool, enclosed: bool) -> list[str]:
     guard = ["setpriv", "--pdeathsig", "KILL", "--"] if shutil.which("setpriv") else []
-    return [*guard, *(_no_network_prefix() if offline else ()), *(str(a) for a in argv)]
+    fence = _unshared(_ENCLOSED, *_FIRST) if enclosed else ()
+    return [*guard, *(fence or (_unshared(_OFFLINE) if offline or enclosed else ())), *(str(a) for a in argv)]
 
 
 @contextlib.contextmanager
@@ -134,9 +147,12 @@ def spawn(
     stdout: int | IO[bytes] = subprocess.DEVNULL,
     stderr: int | IO[bytes] = subprocess.STDOUT,
     offline: bool = False,
-) -> Iterator[subprocess.Popen[bytes]]:
+    enclosed: bool = False,
+) -> Iterator[Child]:
     """Start a command in a process group of its own; on leaving, whatever still runs of that group is killed.
 
+    An ``offline`` child has no network. An ``enclosed`` one has a process namespace of its own besides, as far as
+    this host allows it: with it end all processes that it started, whoever killed it, and however they hide.
     The parent-death signal follows the *thread* that calls this: keep that thread alive inside the block.
     Raises InfraError where the program cannot be started.
     """
@@ -144,7 +160,7 @@ def spawn(
         raise InfraError(f"{argv[0]} is not installed, or not executable")
     try:
         child = subprocess.Popen(
-            _full_argv(argv, offline),
+            _full_argv(argv, offline, enclosed),
             cwd=cwd,
             env=minimal_environment() if env is None else dict(env),
             stdin=stdin,
@@ -160,7 +176,7 @@ def spawn(
         kill_group(child)
 
 
-def kill_group(child: subprocess.Popen[bytes], grace: float = GRACE) -> None:
+def kill_group(child: Child, grace: float = GRACE) -> None:
     """End a child and its group: SIGTERM, then after ``grace`` seconds SIGKILL. Harmless when it is gone."""
     if child.poll() is None:
         _signal_group(child.pid, signal.SIGTERM)
@@ -192,43 +208,49 @@ def run(
     result is empty. Raises CommandFailed (an InfraError; a caller that knows better turns it into a KernelError)
     when the deadline passes, or when ``check`` is set and the exit code is not 0.
     """
-    started = time.monotonic()
-    line = pasteable(argv, cwd)
-    with contextlib.ExitStack() as stack:
-        sink: int | IO[bytes] = subprocess.PIPE
-        if log is not None:
-            log.parent.mkdir(parents=True, exist_ok=True)
-            sink = stack.enter_context(log.open("ab"))
-            sink.write(f"$ {line}\n".encode())
-            sink.flush()
-        child = stack.enter_context(
-            spawn(
-                argv,
-                cwd=cwd,
-                env=env,
-                offline=offline,
-                stdout=sink,
-                stderr=subprocess.STDOUT if log is not None else subprocess.PIPE,
-                stdin=subprocess.PIPE if input_text is not None else subprocess.DEVNULL,
-            )
-        )
+    started, line = time.monotonic(), pasteable(argv, cwd)
+    stdin = PIPE if input_text is not None else subprocess.DEVNULL
+    with (
+        _opened(log, line) as (stdout, stderr),
+        spawn(argv, cwd=cwd, env=env, stdin=stdin, stdout=stdout, stderr=stderr, offline=offline) as child,
+    ):
         try:
-            out, err = child.communicate(
-                input_text.encode() if input_text is not None else None,
-                timeout=None if deadline.at == float("inf") else deadline.remaining,
-            )
+            out, err = _talk(child, input_text, deadline)
         except subprocess.TimeoutExpired as error:
             raise CommandFailed(f"out of time: {line}", log=log) from error
-    stdout, stderr = (out or b"").decode(errors="replace"), (err or b"").decode(errors="replace")
-    if check and child.returncode != 0:
-        last = next((s for s in reversed((stdout + "\n" + stderr).splitlines()) if s.strip()), "")
-        raise CommandFailed(
-            f"exit code {child.returncode}: {line}" + (f": {last.strip()}" if last else ""),
-            output=stdout + stderr,
-            returncode=child.returncode,
-            log=log,
-        )
-    return Completed(tuple(str(a) for a in argv), child.returncode, stdout, stderr, time.monotonic() - started)
+    done = Completed(tuple(str(a) for a in argv), child.returncode, out, err, time.monotonic() - started)
+    if check and not done.ok:
+        raise _failure(done, line, log)
+    return done
+
+
+@contextlib.contextmanager
+def _opened(log: Path | None, line: str) -> Iterator[tuple[int | IO[bytes], int]]:
+    """Yield where standard output and error of a command go: a pipe each, or both behind its line in the log."""
+    if log is None:
+        yield PIPE, PIPE
+        return
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as file:
+        file.write(f"$ {line}\n".encode())
+        file.flush()
+        yield file, subprocess.STDOUT
+
+
+def _talk(child: Child, text: str | None, deadline: Deadline) -> tuple[str, str]:
+    """Give a child its input and take its output, to its end. Raises subprocess.TimeoutExpired."""
+    limit = None if deadline == FOREVER else deadline.remaining
+    said = child.communicate(text.encode() if text is not None else None, timeout=limit)
+    out, err = ((part or b"").decode(errors="replace") for part in said)
+    return out, err
+
+
+def _failure(done: Completed, line: str, log: Path | None) -> CommandFailed:
+    """Return the fault of a command that ended badly, its last line being the reason."""
+    output = f"{done.stdout}\n{done.stderr}".rstrip()
+    last = output.rpartition("\n")[2].strip()
+    why = f"exit code {done.returncode}: {line}" + (f": {last}" if last else "")
+    return CommandFailed(why, output=done.stdout + done.stderr, returncode=done.returncode, log=log)
 
 
 def interact(argv: Sequence[str | Path]) -> int:

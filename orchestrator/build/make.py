@@ -110,7 +110,7 @@ def run(
     """
     log.write(f"$ {process.pasteable(argv)}\n".encode())
     log.flush()
-    with process.spawn(argv, env=env, stdout=log, offline=True) as child, Path(log.name).open("rb") as reader:
+    with process.spawn(argv, env=env, stdout=log, enclosed=True) as child, Path(log.name).open("rb") as reader:
         reader.seek(0, os.SEEK_END)
         ended = os.pidfd_open(child.pid)
         try:
