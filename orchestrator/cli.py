@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import typer
 
-from orchestrator.commands import again, inspect, run
+from orchestrator.commands import again, bisect, inspect, run
 from orchestrator.errors import PipelineError
 
 INTERRUPTED = 130
@@ -29,6 +29,7 @@ app = typer.Typer(
 COMMANDS: dict[str, Callable[..., None]] = {
     "run": run.run,
     "list": run.list_,
+    "bisect": bisect.bisect,
     "doctor": inspect.doctor_,
     "parse": inspect.parse,
     "scan": inspect.scan,

@@ -60,7 +60,7 @@ def _series(record: Record, told: Told) -> None:
 def _build(record: Record, told: Told) -> None:
     job, ws, tree = record.job, record.workspace, record.products.tree
     assert tree
-    source = work_tree(job.tree, job.side, ws)
+    source = work_tree(job.tree, job.worktree, ws)
     variant = job.variant_config
     request = kernel.BuildRequest(
         source=source,
@@ -75,22 +75,22 @@ def _build(record: Record, told: Told) -> None:
     built = kernel.lookup(request, ws.cache)
     told.reused = built is not None
     if built is None:
-        with _checked_out(tree, job.tree, job.side, ws):
+        with _checked_out(tree, job.tree, job.worktree, ws):
             built = kernel.build(request, ws.cache, ws.progress, Deadline.after(ws.pipeline.limits.build))
     record.products = replace(record.products, kernel=built)
     told.message = f"{built.release}, build-id {built.build_id[:12]}, {len(built.warnings)} warnings"
 
 
-def work_tree(name: str, side: Side, workspace: Workspace) -> Path:
+def work_tree(name: str, place: str, workspace: Workspace) -> Path:
     """Return where a tree is checked out: base and patched each have their own place, kept between runs."""
-    return workspace.cache.path("work", name, side.value)
+    return workspace.cache.path("work", name, place)
 
 
 @contextlib.contextmanager
-def _checked_out(tree: Tree, name: str, side: Side, workspace: Workspace) -> Iterator[Path]:
+def _checked_out(tree: Tree, name: str, place: str, workspace: Workspace) -> Iterator[Path]:
     """Check a tree out in its place, and hold it still against other runs inside the block."""
-    where = work_tree(name, side, workspace)
-    with workspace.cache.lock(f"work-{name}-{side.value}", workspace.progress):
+    where = work_tree(name, place, workspace)
+    with workspace.cache.lock(f"work-{name}-{place}", workspace.progress):
         checkout.checkout(tree, where, workspace.progress)
         yield where
 
@@ -117,22 +117,22 @@ def _programs(record: Record, name: str, config: Suite) -> Programs:
     deadline = Deadline.after(ws.pipeline.limits.build)
     if config.kind == "own":
         return programs.build_own(name, config.directory, ws.cache, ws.progress, deadline)
-    tree, tree_name, side = _suite_tree(record, config)
-    with _checked_out(tree, tree_name, side, ws) as source:
-        out = ws.cache.path("work", tree_name, f"{side.value}-{name}")
+    tree, tree_name, place = _suite_tree(record, config)
+    with _checked_out(tree, tree_name, place, ws) as source:
+        out = ws.cache.path("work", tree_name, f"{place}-{name}")
         wanted = programs.TreeSuite(name, config, source, tree.content, out)
         return programs.build_from_tree(wanted, ws.cache, ws.progress, deadline)
 
 
-def _suite_tree(record: Record, config: Suite) -> tuple[Tree, str, Side]:
-    """Return the tree that a suite is built from, and the name and side that say where it is checked out."""
+def _suite_tree(record: Record, config: Suite) -> tuple[Tree, str, str]:
+    """Return the tree that a suite is built from, and the name and place that say where it is checked out."""
     job, ws = record.job, record.workspace
     if config.tree is None:
         assert record.products.tree
-        return record.products.tree, job.tree, job.side
+        return record.products.tree, job.tree, job.worktree
     deadline = Deadline.after(ws.pipeline.limits.fetch)
     tree = fetch(ws.pipeline.trees[config.tree].source, config.tree, ws.cache, ws.progress, deadline)
-    return tree, config.tree, Side.BASE
+    return tree, config.tree, Side.BASE.value
 
 
 def _boot(record: Record, told: Told) -> None:

@@ -68,6 +68,34 @@ class Accel(enum.Enum):
     TCG = "tcg"
 
 
+class SymptomKind(enum.Enum):
+    """What sort of thing a bisect chases."""
+
+    TEST = "test"
+    SPLAT = "splat"
+    BOOT = "boot"
+    BUILD = "build"
+
+
+@dataclass(frozen=True)
+class Symptom:
+    """What a bisect chases. ``name`` is the id of the test, or the title of the splat (a glob); else empty."""
+
+    kind: SymptomKind
+    name: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind.value}:{self.name}" if self.name else self.kind.value
+
+
+class Term(enum.Enum):
+    """What one step of a bisect is, in the words of git bisect."""
+
+    GOOD = "good"
+    BAD = "bad"
+    SKIP = "skip"
+
+
 @dataclass(frozen=True)
 class Tree:
     """A kernel source commit in a git repository of the cache.

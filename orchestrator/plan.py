@@ -17,6 +17,7 @@ class Job:
 
     ``name`` is unique in a plan and fit for a folder. ``expect`` names the column of the expectations.
     ``tests`` are globs over test ids. ``at`` stops the series after that many patches; None applies all.
+    ``place`` names the work tree, where that is not the one of its side.
     """
 
     name: str
@@ -32,6 +33,12 @@ class Job:
     expect: str | None
     at: int | None = None
     repeat: int = 1
+    place: str = ""
+
+    @property
+    def worktree(self) -> str:
+        """The name of the work tree that the job builds in: those of one name follow each other there."""
+        return self.place or self.side.value
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,12 @@ def open_run(
     return Workspace(changed, Cache.default(), directory, progress, rules, today), mode_name
 
 
+def workspace_in(pipeline: Pipeline, directory: Path, progress: Progress) -> Workspace:
+    """Return the workspace of a run whose folder is there."""
+    rules = splat.load_rules(pipeline.splat_rules)
+    return Workspace(pipeline, Cache.default(), directory, progress, rules, datetime.date.today())
+
+
 def _settled(options: Options, directory: Path) -> Options:
     """Write a series that is no file yet (standard input, a range of commits) into the folder of the run."""
     named = options.series

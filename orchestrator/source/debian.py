@@ -67,7 +67,7 @@ def fetch(
     progress: Progress,
     deadline: Deadline,
     *,
-    etc: Path = HOST_CONFIGURATION,
+    etc: Path | None = None,
 ) -> Tree:
     """Return the package's tree as one commit, whose id is the same on every machine.
 
@@ -77,10 +77,21 @@ def fetch(
     with cache.lock(f"source-{source.package}", progress):
         if source.version and (found := _imported(source, source.version, cache)):
             return _tree(source, source.version, found)
-        with _apt(source, cache, etc, deadline) as apt:
+        with _apt(source, cache, etc or HOST_CONFIGURATION, deadline) as apt:
             version = _version(apt, source)
             found = _imported(source, version, cache) or _import(apt, source, version, cache, progress)
         return _tree(source, version, found)
+
+
+def versions(
+    source: DebianSource, cache: Cache, progress: Progress, deadline: Deadline, *, etc: Path | None = None
+) -> tuple[str, ...]:
+    """Return the versions of the package that its suite holds, oldest first. Raises as ``fetch``."""
+    with (
+        cache.lock(f"source-{source.package}", progress),
+        _apt(source, cache, etc or HOST_CONFIGURATION, deadline) as apt,
+    ):
+        return tuple(reversed(_listed(apt, source)))
 
 
 def _place(source: DebianSource, version: str, cache: Cache) -> Path:
@@ -131,15 +142,22 @@ def _codename() -> str:
 
 
 def _version(apt: _Apt, source: DebianSource) -> str:
-    """Return the pinned version, or the newest; madison sorts the newest first."""
+    """Return the pinned version, or the newest."""
+    there = _listed(apt, source)
+    if source.version and source.version not in there:
+        raise UserError(
+            f"{source.package} {source.version} is gone from suite {source.suite}; there are: {', '.join(there)}"
+        )
+    return source.version or there[0]
+
+
+def _listed(apt: _Apt, source: DebianSource) -> tuple[str, ...]:
+    """Return the versions in the suite; madison sorts the newest first."""
     listed = apt.run("apt-cache", "madison", source.package).splitlines()
-    versions = [fields[1].strip() for line in listed if len(fields := line.split("|")) == 3]
-    if not versions:
+    found = tuple(dict.fromkeys(fields[1].strip() for line in listed if len(fields := line.split("|")) == 3))
+    if not found:
         raise UserError(f"suite {source.suite} has no package {source.package}")
-    if source.version and source.version not in versions:
-        there = ", ".join(dict.fromkeys(versions))
-        raise UserError(f"{source.package} {source.version} is gone from suite {source.suite}; there are: {there}")
-    return source.version or versions[0]
+    return found
 
 
 def _import(apt: _Apt, source: DebianSource, version: str, cache: Cache, progress: Progress) -> Path:

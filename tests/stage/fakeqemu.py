@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """A QEMU for tests: takes the real command line, speaks real QMP on the socket, writes the console file.
 
-What it plays is in the kernel command line, as ``fake=STEP:ARGUMENT,STEP:ARGUMENT``; '+' stands for a space.
+What it plays is in the kernel command line, as ``fake=STEP:ARGUMENT,STEP:ARGUMENT``; '+' stands for a space. The step
+``guest:`` plays a guest that comes up, see fakeguest.py; ``lose:FILE`` ends QEMU as often as the file has lines.
 """
 
 from __future__ import annotations
@@ -94,10 +95,18 @@ def main() -> None:
     session = Session(option(r"id=monitor,path=(.+)"), server.getsockname()[1])
     session.negotiated.wait()
     with Path(option(r"id=console,path=(.+)")).open("ab", buffering=0) as console:
-        play(steps, session, console)
+        play(steps, session, console, server)
 
 
-def play(steps: list[tuple[str, str]], session: Session, console: IO[bytes]) -> None:
+def lose(counter: Path) -> None:
+    """Take a line from a file and die; without one go on."""
+    lines = counter.read_text().splitlines() if counter.exists() else []
+    if lines:
+        counter.write_text("".join(f"{line}\n" for line in lines[1:]))
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def play(steps: list[tuple[str, str]], session: Session, console: IO[bytes], server: socket.socket) -> None:
     for name, argument in steps:
         text = argument.replace("+", " ")
         if name == "line":
@@ -109,6 +118,12 @@ def play(steps: list[tuple[str, str]], session: Session, console: IO[bytes]) -> 
             os._exit(int(text))
         elif name == "die":
             os.kill(os.getpid(), signal.Signals[text])
+        elif name == "lose":
+            lose(Path(text))
+        elif name == "guest":
+            import fakeguest  # slow to import, and not every guest comes up
+
+            fakeguest.live(server, session, console)
         elif name == "hang":
             signal.pause()
 

@@ -15,6 +15,7 @@ OUTER = {
     "plan",
     "adhoc",
     "modes",
+    "bisection",
     "checks",
     "workspace",
     "doctor",

@@ -1,0 +1,244 @@
+"""What is chased, and what one job showed of it. Pure.
+
+Guilty until proven innocent holds in both directions: another failure than the symptom does not make a step bad, and a
+kernel on which the symptom could not have shown itself is not good.
+"""
+
+from __future__ import annotations
+
+import enum
+import fnmatch
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from orchestrator.errors import UserError
+from orchestrator.model import JobResult, Stage, StageResult, Status, Symptom, SymptomKind, TestResult, Verdict
+
+REFUSED = "refused"
+"""How a test that the kernel does not offer looks, where that is what the bad end shows."""
+
+
+class Sight(enum.Enum):
+    """What one try at a kernel showed of the symptom."""
+
+    SHOWN = "shown"
+    ABSENT = "absent"
+    REFUSED = "refused"
+    UNCLEAR = "unclear"
+    INFRA = "infra"
+
+
+class Why(enum.Enum):
+    """Why a step is skipped."""
+
+    NO_SOURCE = "no source"
+    NOT_APPLIED = "does not apply"
+    NOT_BUILT = "does not build"
+    NOT_BOOTED = "does not boot"
+    OTHER = "another failure"
+    REFUSED = "the test is not offered"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """One try. ``how`` tells symptoms of one kind apart where it was shown, and is the reason where it is not clear."""
+
+    sight: Sight
+    how: str = ""
+    why: Why | None = None
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What the ends of the bisect showed: ``shown`` are the looks of the symptom on the bad one.
+
+    ``refusing`` says that the good end does not offer the test; then a refusal is no worse than that.
+    """
+
+    shown: tuple[str, ...]
+    refusing: bool = False
+
+
+def parse(text: str) -> Symptom:
+    """Read ``boot``, ``build``, ``test:ID``, ``splat:TITLE``, or an id or a title as it is. Raises UserError."""
+    kind, colon, name = text.partition(":")
+    if text in {"boot", "build"}:
+        return Symptom(SymptomKind(text))
+    if colon and kind in {"test", "splat"}:
+        found = Symptom(SymptomKind(kind), name.strip())
+    else:
+        found = Symptom(SymptomKind.TEST if re.fullmatch(r"[\w.+/-]+", text) else SymptomKind.SPLAT, text)
+    if not found.name:
+        raise UserError(f"--symptom {text}: nothing is named")
+    if found.kind is SymptomKind.TEST and re.search(r"[*?\[]", found.name):
+        raise UserError(f"--symptom {text}: a symptom is one test, not a glob")
+    return found
+
+
+def sightings(symptom: Symptom, result: JobResult, repeat: int = 1) -> tuple[Sighting, ...]:
+    """Return what a job showed: one sighting, or one for each of the runs that one guest made of a test."""
+    if fault := _before_the_symptom(symptom, result):
+        return (fault,)
+    if symptom.kind is SymptomKind.TEST:
+        return _test(symptom.name, result, repeat)
+    return (
+        {SymptomKind.BUILD: _build, SymptomKind.BOOT: _boot, SymptomKind.SPLAT: _splat}[symptom.kind](symptom, result),
+    )
+
+
+_REACHED = {
+    SymptomKind.BUILD: Stage.BUILD,
+    SymptomKind.BOOT: Stage.BOOT,
+    SymptomKind.SPLAT: Stage.SUITE,
+    SymptomKind.TEST: Stage.SUITE,
+}
+"""The stage in which a symptom can be seen."""
+_WHY = {
+    Stage.SOURCE: Why.NO_SOURCE,
+    Stage.SERIES: Why.NOT_APPLIED,
+    Stage.BUILD: Why.NOT_BUILT,
+    Stage.BOOT: Why.NOT_BOOTED,
+}
+
+
+def until(symptom: Symptom) -> Stage:
+    """Return the last stage that is needed to see a symptom."""
+    return _REACHED[symptom.kind]
+
+
+def _before_the_symptom(symptom: Symptom, result: JobResult) -> Sighting | None:
+    """Return the fault that kept a job from the stage in which the symptom can be seen."""
+    failed = _failed(result)
+    if failed is None or failed.stage is until(symptom):
+        return None
+    if symptom.kind is SymptomKind.SPLAT and failed.stage is Stage.BOOT:
+        return None  # it may be on the console of a guest that never came up
+    if failed.verdict is Verdict.INFRA:
+        return Sighting(Sight.INFRA, failed.message)
+    return Sighting(Sight.UNCLEAR, failed.message, _WHY.get(failed.stage, Why.OTHER))
+
+
+def _failed(result: JobResult) -> StageResult | None:
+    return next((s for s in result.stages if s.verdict is not Verdict.PASS), None)
+
+
+def _build(symptom: Symptom, result: JobResult) -> Sighting:
+    failed = _failed(result)
+    if failed is None:
+        return Sighting(Sight.ABSENT, "builds")
+    if failed.verdict is Verdict.INFRA:
+        return Sighting(Sight.INFRA, failed.message)
+    return Sighting(Sight.SHOWN, _numberless(failed.message))
+
+
+def _boot(symptom: Symptom, result: JobResult) -> Sighting:
+    failed, fatal = _failed(result), _fatal(result)
+    if failed is None:
+        return Sighting(Sight.ABSENT, "boots")
+    if fatal:
+        return Sighting(Sight.SHOWN, fatal[0])
+    if failed.verdict is Verdict.INFRA:
+        return Sighting(Sight.INFRA, failed.message)
+    return Sighting(Sight.SHOWN, _numberless(failed.message))
+
+
+def _splat(symptom: Symptom, result: JobResult) -> Sighting:
+    titles = [splat.title for splat in result.splats]
+    if any(title == symptom.name or fnmatch.fnmatchcase(title, symptom.name) for title in titles):
+        return Sighting(Sight.SHOWN, symptom.name)
+    if fatal := _fatal(result):
+        return Sighting(Sight.UNCLEAR, fatal[0], Why.OTHER)
+    if failed := _failed(result):
+        return _fault(failed)
+    return _quiet(result)
+
+
+def _quiet(result: JobResult) -> Sighting:
+    """Return what a clean console means: nothing, unless every test came to its end."""
+    tests = [test for suite in result.suites for test in suite.tests]
+    unfinished = {Status.CRASHED, Status.TIMEOUT, Status.MISSING, Status.ERROR}
+    if bad := next((t for t in tests if t.status in unfinished), None):
+        return Sighting(Sight.UNCLEAR, f"{bad.name}: {bad.status.value}", Why.OTHER)
+    if not tests:
+        return Sighting(Sight.UNCLEAR, "no test ran", Why.OTHER)
+    return Sighting(Sight.ABSENT, f"{len(tests)} tests, no such splat")
+
+
+def _fault(failed: StageResult) -> Sighting:
+    if failed.verdict is Verdict.INFRA:
+        return Sighting(Sight.INFRA, failed.message)
+    return Sighting(Sight.UNCLEAR, failed.message, _WHY.get(failed.stage, Why.OTHER))
+
+
+def _test(name: str, result: JobResult, repeat: int) -> tuple[Sighting, ...]:
+    found = [test for suite in result.suites for test in suite.tests if test.name == name]
+    fatal = _fatal(result)
+    failed = _failed(result)
+    if failed and failed.verdict is Verdict.INFRA and not fatal:
+        return (Sighting(Sight.INFRA, failed.message),)
+    if not found:
+        return (Sighting(Sight.UNCLEAR, failed.message if failed else f"{name} did not run", Why.OTHER),)
+    return tuple(one for test in found for one in _tries(test, fatal, repeat))
+
+
+_RUNS = re.compile(r"(\d+) of (\d+) runs (skipped|in error|failed|timed out)$")
+_WORDS = {"skipped": Status.SKIP, "in error": Status.ERROR, "failed": Status.FAIL, "timed out": Status.TIMEOUT}
+
+
+def _tries(test: TestResult, fatal: tuple[str, ...], repeat: int) -> list[Sighting]:
+    """Return each run of a test: ``ktap.h`` says of repeated runs how many did not pass, and in which way."""
+    said = [found for line in test.diagnostics if (found := _RUNS.match(line))]
+    counts = [(_WORDS[found[3]], int(found[1])) for found in said]
+    if not said:
+        times = repeat if test.status in {Status.PASS, Status.SKIP} else 1
+        return [_sight(test.status, test.reason, fatal)] * times
+    passed = int(said[0][2]) - sum(number for _, number in counts)
+    return [_sight(s, test.reason, fatal) for s, number in [*counts, (Status.PASS, passed)] for _ in range(number)]
+
+
+def _sight(status: Status, reason: str, fatal: tuple[str, ...]) -> Sighting:
+    if status is Status.PASS:
+        return Sighting(Sight.ABSENT, "works")
+    if status is Status.SKIP:
+        return Sighting(Sight.REFUSED, reason)
+    if status in {Status.ERROR, Status.MISSING}:
+        return Sighting(Sight.UNCLEAR, f"{status.value}: {reason}", Why.OTHER)
+    if status is Status.CRASHED:
+        return Sighting(Sight.SHOWN, f"crashed: {fatal[0]}" if fatal else "crashed")
+    return Sighting(Sight.SHOWN, "fail" if status is Status.XFAIL else status.value)
+
+
+def _fatal(result: JobResult) -> tuple[str, ...]:
+    return tuple(splat.title for splat in result.splats if splat.fatal)
+
+
+def _numberless(text: str) -> str:
+    """Return a message without what differs from commit to commit: numbers, and the console's last line."""
+    return re.sub(r"\d+(\.\d+)?", "N", text.partition("; the last line is: ")[0])
+
+
+def learn(bad: Iterable[Sighting], good: Iterable[Sighting] = ()) -> Reference:
+    """Return what the ends teach: how the symptom looks, and whether a refusal is worse than the good end.
+
+    A bad end that only refuses the test makes the refusal the symptom.
+    """
+    seen = list(bad)
+    shown = tuple(dict.fromkeys(s.how for s in seen if s.sight is Sight.SHOWN))
+    if not shown and any(s.sight is Sight.REFUSED for s in seen):
+        shown = (REFUSED,)
+    return Reference(shown, any(s.sight is Sight.REFUSED for s in good) and REFUSED not in shown)
+
+
+def read(sighting: Sighting, reference: Reference) -> Sighting:
+    """Return a sighting in the light of the ends: shown, absent, unclear or infra, nothing else."""
+    if sighting.sight is Sight.REFUSED:
+        if REFUSED in reference.shown:
+            return Sighting(Sight.SHOWN, REFUSED)
+        if reference.refusing:
+            return Sighting(Sight.ABSENT, "refused, as on the good end")
+        return Sighting(Sight.UNCLEAR, sighting.how, Why.REFUSED)
+    if sighting.sight is Sight.SHOWN and sighting.how not in reference.shown:
+        return Sighting(Sight.UNCLEAR, sighting.how, Why.OTHER)
+    return sighting

@@ -1,0 +1,164 @@
+"""The guest inside the fake QEMU: it comes up, answers SSH as our rootfs does, and does what its kernel tells it to.
+
+A fake kernel tells it in strings that end up in its image, so that a patch changes what the guest does:
+
+    play: panic TEXT          panic before login       play: panics 0110 TEXT   boot by boot: 1 panics
+    play: not-ok T01          that test fails          play: flaky T01 0110     run by run: 1 fails
+    play: skip T01            the test is not offered  play: splat T01 TEXT     a line on the console during the test
+    play: dies T01 TEXT       the guest panics in it
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import IO, Any
+
+import paramiko
+
+TESTS = ("T01", "T02")
+_NOTE = re.compile(rb"\x04\0\0\0\x14\0\0\0\x03\0\0\0GNU\0.{20}", re.DOTALL)
+
+
+class Guest:
+    """A guest that runs the image of the command line."""
+
+    def __init__(self, session: Any, console: IO[bytes]) -> None:
+        self.image = Path(sys.argv[sys.argv.index("-kernel") + 1])
+        self.keys = Path(sys.argv[sys.argv.index("-initrd") + 1]).parent / "keys"
+        self.session = session
+        self.console = console
+        self.plays = [m.decode().split() for m in re.findall(rb"play: ([^\0]+)\0", self.image.read_bytes())]
+
+    def say(self, text: str) -> None:
+        self.console.write(f"[    1.000000] {text}\r\n".encode())
+
+    def asked(self, what: str, *begin: str) -> list[str] | None:
+        """Return the words behind a play, if the kernel has it."""
+        wanted = [what, *begin]
+        return next((words[len(wanted) :] for words in self.plays if words[: len(wanted)] == wanted), None)
+
+    def turn(self, name: str, sequence: str) -> bool:
+        """Whether this time is a bad one, of a sequence that each kernel goes through by itself."""
+        counter = self.image.with_name(f"{self.image.name}.{name}")
+        times = int(counter.read_text()) if counter.exists() else 0
+        counter.write_text(str(times + 1))
+        return sequence[times % len(sequence)] == "1"
+
+    def panic(self, words: list[str]) -> None:
+        self.say("Kernel panic - not syncing: " + " ".join(words))
+        self.session.event("GUEST_PANICKED", action="run")
+        self.session.event("SHUTDOWN", guest=True, reason="guest-reset")
+        os._exit(0)
+
+    def boot(self) -> None:
+        self.say("Linux version 5.10.0-fake")
+        if words := self.asked("panic"):
+            self.panic(words)
+        if (words := self.asked("panics")) and self.turn("panics", words[0]):
+            self.panic(words[1:])
+        self.say("wpci: ready")
+
+    def answer(self, command: str) -> tuple[str, int]:
+        """Return what a command prints, and its exit code."""
+        if command == "poweroff":
+            self.say("wpci: end")
+            self.session.event("SHUTDOWN", guest=True, reason="guest-shutdown")
+            os._exit(0)
+        if "hexdump" in command:
+            release = json.loads((self.image.parent / "kernel.json").read_text())["release"]
+            note = _NOTE.search(self.image.read_bytes())
+            assert note
+            return f"{release}\n{note[0].hex()}\n", 0
+        if "-l; done" in command:
+            return "== t.sh\n" + "".join(f"{test}\n" for test in TESTS), 0
+        if found := re.search(r"\./t\.sh -t \d+((?: -r [\w.-]+)+)(?: -n (\d+))?", command):
+            return self.test(re.findall(r"-r ([\w.-]+)", found[1]), int(found[2] or 1)), 0
+        if found := re.match(r"echo (.+) >/dev/kmsg", command):
+            self.say(found[1].strip("'"))
+        return "", 0
+
+    def test(self, names: list[str], repeat: int) -> str:
+        """Return what ktap.h prints."""
+        lines = ["KTAP version 1", f"1..{len(names)}"]
+        for number, name in enumerate(names, 1):
+            lines.append(f"# begin: {name}")
+            self.say(f"wpci: begin {name}")
+            if words := self.asked("dies", name):
+                self.panic(words)
+            if words := self.asked("splat", name):
+                self.say(" ".join(words))
+            self.say(f"wpci: end {name}")
+            lines += self.case(number, name, repeat)
+        return "".join(f"{line}\n" for line in lines)
+
+    def case(self, number: int, name: str, repeat: int) -> list[str]:
+        if self.asked("skip", name) is not None:
+            return [f"ok {number} {name} # SKIP not offered"]
+        words = self.asked("flaky", name)
+        failed = repeat if self.asked("not-ok", name) is not None else 0
+        if words:
+            failed = sum(self.turn(name, words[0]) for _ in range(repeat))
+        counts = [f"# {failed} of {repeat} runs failed"] if failed and repeat > 1 else []
+        return [*counts, f"not ok {number} {name}" if failed else f"ok {number} {name}"]
+
+
+class Link(paramiko.Transport):
+    """A connection that begins a command once the client knows that it was accepted, and not before."""
+
+    def __init__(self, peer: socket.socket, guest: Guest) -> None:
+        super().__init__(peer)
+        self.guest = guest
+        self.accepted: list[tuple[paramiko.Channel, str]] = []
+
+    def _send_user_message(self, data: paramiko.Message) -> None:
+        super()._send_user_message(data)
+        while threading.current_thread() is self and self.accepted:
+            threading.Thread(target=self.perform, args=self.accepted.pop(0), daemon=True).start()
+
+    def perform(self, channel: paramiko.Channel, command: str) -> None:
+        text, code = self.guest.answer(command)
+        channel.sendall_stderr(b"wpci: session 99\n")
+        channel.sendall(text.encode())
+        channel.send_exit_status(code)
+        channel.close()
+
+
+class Login(paramiko.ServerInterface):
+    """Lets our key in, and runs commands."""
+
+    def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
+        return paramiko.AUTH_SUCCESSFUL
+
+    def get_allowed_auths(self, username: str) -> str:
+        return "publickey"
+
+    def check_channel_request(self, kind: str, chanid: int) -> int:
+        return paramiko.OPEN_SUCCEEDED
+
+    def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
+        channel.transport.accepted.append((channel, command.decode()))
+        return True
+
+
+def live(server: socket.socket, session: Any, console: IO[bytes]) -> None:
+    """Come up, and serve until asked to end."""
+    guest = Guest(session, console)
+    guest.boot()
+    with tempfile.TemporaryDirectory() as folder:
+        key = Path(folder) / "key"
+        convert = ["dropbearconvert", "dropbear", "openssh", guest.keys / "host", key]
+        subprocess.run(convert, check=True, capture_output=True)
+        host_key = paramiko.Ed25519Key.from_private_key_file(str(key))
+    while True:
+        peer, _ = server.accept()
+        link = Link(peer, guest)
+        link.add_server_key(host_key)
+        link.start_server(server=Login())
