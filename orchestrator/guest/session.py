@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shlex
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -62,7 +61,10 @@ class _Output:
         self.data += data
         self.grew = time.monotonic()
         if self.file:
-            self.file.write(data)
+            try:
+                self.file.write(data)
+            except OSError as error:
+                raise InfraError(f"cannot write {self.file.name}: {error.strerror}") from error
 
 
 class Guest:
@@ -73,6 +75,7 @@ class Guest:
         self._watch = watch
         self._qmp = qmp
         self._remote: Remote | None = None
+        self._deaf = False
         self.facts = facts
         self.port = port
         """The loopback port on which the guest's SSH answers."""
@@ -102,8 +105,9 @@ class Guest:
     def run(self, command: str, *, deadline: Deadline, output: Path | None = None, cap: int = CAP) -> CommandResult:
         """Run a shell command; standard output and error together, ``cap`` bytes at most, also into ``output``.
 
-        Returns also where the guest dies or the time is up: see ``CommandResult``, and ``death``. A command that
-        is out of time is killed with all its children. Raises InfraError where SSH is lost and the kernel lives.
+        Returns also where the guest dies of its kernel or the time is up: see ``CommandResult``, and ``death``. A
+        command that is out of time is killed with all its children. Raises InfraError where SSH is lost and the kernel
+        lives, and where the host ended the guest.
         """
         from orchestrator.guest import remote
 
@@ -124,7 +128,10 @@ class Guest:
                 if self.death is None:
                     raise fault from error
                 ended, why = remote.Ended(None, False, None), [f"the guest died: {self.death.line}"]
+        if ended.exit_code is None and self.death is not None and not self.death.kind.blames_kernel:
+            raise self.fault()
         hung = ended.exit_code is None and self.death is None and not self._end(ended)
+        self._deaf = self._deaf or hung
         text = sink.data.decode(errors="replace")
         seconds = time.monotonic() - started
         return CommandResult(ended.exit_code, text, ended.truncated, seconds, "".join(why), hung)
@@ -173,12 +180,6 @@ class Guest:
         except remote.Lost as error:
             raise self._lost(str(error)) from error
 
-    def log(self, text: str) -> None:
-        """Write a line into the kernel's log: a marker between what came before and what comes after."""
-        deadline = Deadline.after(self._request.limits.shutdown)
-        if not self._answers(f"echo {shlex.quote(text)} >/dev/kmsg", deadline):
-            raise self._lost("the guest does not take a marker")
-
     def verify(self, kernel: Kernel) -> None:
         """Check that what runs is the kernel that was built. Raises InfraError where it is another one."""
         answer = self.run(
@@ -197,9 +198,12 @@ class Guest:
             )
 
     def shutdown(self) -> bool:
-        """End the guest: it is asked first, then QEMU is. Return whether it ended by itself, with its end marker."""
+        """End the guest: it is asked first, then QEMU is. Return whether it ended by itself, with its end marker.
+
+        A guest that stopped to answer is not asked.
+        """
         deadline = Deadline.after(self._request.limits.shutdown)
-        if self.death is None:
+        if self.death is None and not self._deaf:
             self._answers("poweroff", deadline)
             self._watch.wait(lambda: False, deadline)
         if self.death is None:
@@ -227,6 +231,7 @@ class Guest:
         self._watch.wait(lambda: False, Deadline.after(LAST_WORDS))
         if self.death is not None:
             return self.fault()
+        self._deaf = True
         return InfraError(f"{text}; the kernel says nothing of it", log=self.console)
 
     def fault(self) -> PipelineError:

@@ -9,8 +9,8 @@ from orchestrator.model import Splat, StageResult, Status, SuiteRun, TestResult,
 Judgement = tuple[Verdict, str]
 """A verdict, and the reason in one line."""
 
-CUT_OFF = (Status.MISSING, Status.CRASHED)
-"""What tests look like when our own end of the connection was lost: then they are no finding about the kernel."""
+CUT_OFF = (Status.MISSING, Status.CRASHED, Status.ERROR)
+"""What tests look like when the host failed while they ran: then they are no finding about the kernel."""
 
 
 def fatal(splats: Sequence[Splat]) -> Judgement | None:

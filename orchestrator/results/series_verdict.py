@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from orchestrator.model import (
     CompilerWarning,
@@ -31,7 +32,8 @@ def judge(
 ) -> SeriesResult:
     """Judge what a series changed. The base only informs: what it shows too is said, and not charged."""
     both_ran = bool(base.suites and patched.suites)  # else there is one reason, and no test to blame
-    changes = transitions.between(base, patched, expected, base_column, patched_column) if both_ran else ()
+    found = transitions.between(base, patched, expected, base_column, patched_column) if both_ran else ()
+    changes = tuple(_spared(change, base, patched) for change in found)
     known = {splat.title for splat in base.splats}
     new = tuple(s for s in patched.splats if s.title not in known and (s.fatal or s.allowed_by is None))
     judged, reason = _series(base, patched, changes, new)
@@ -50,15 +52,14 @@ def judge(
 
 
 def _series(base: JobResult, patched: JobResult, changes: Sequence[Transition], new: Sequence[Splat]) -> Judgement:
-    infra = _infra(patched)
     checks = (
         findings.stage([s for s in patched.stages if s.stage is Stage.SERIES], Verdict.FAIL),
         _base(base),
         findings.fatal(new),
         findings.stage(patched.stages, Verdict.FAIL),
         findings.unallowed(new),
-        _charged(changes, cut_off=infra is not None),
-        infra,
+        _charged(changes),
+        _infra(patched),
         _problems(base, patched),
         findings.idle(patched.suites),
     )
@@ -82,8 +83,18 @@ def _base(base: JobResult) -> Judgement | None:
     return None
 
 
-def _charged(changes: Sequence[Transition], cut_off: bool) -> Judgement | None:
-    red = [c for c in changes if c.verdict is Verdict.FAIL and not (cut_off and c.patched in findings.CUT_OFF)]
+def _spared(change: Transition, base: JobResult, patched: JobResult) -> Transition:
+    """Return a transition that charges nobody where the host failed while one of its tests ran."""
+    cut_off = (_infra(base) and change.base in findings.CUT_OFF) or (
+        _infra(patched) and change.patched in findings.CUT_OFF
+    )
+    if not cut_off:
+        return change
+    return replace(change, verdict=Verdict.INFRA, note="cut off: the host failed")
+
+
+def _charged(changes: Sequence[Transition]) -> Judgement | None:
+    red = [c for c in changes if c.verdict is Verdict.FAIL]
     more = f" (and {len(red) - 1} more)" if len(red) > 1 else ""
     return (Verdict.FAIL, f"{red[0].test}: {red[0].words}, {red[0].note}{more}") if red else None
 

@@ -17,7 +17,7 @@ from datetime import date
 from orchestrator.config import AllowedSplat
 from orchestrator.errors import UserError
 from orchestrator.model import Splat
-from orchestrator.results import plain
+from orchestrator.results import markers, plain
 from orchestrator.results.splat_rules import Rule, Rules, load_rules
 
 __all__ = ["Rules", "expired", "fatal_matcher", "load_rules", "scan", "titles"]
@@ -32,7 +32,6 @@ MOST_ALIKE = 200
 """Splats of one title that are kept: a broken page table can print one a page."""
 
 _PREFIX = re.compile(r"(?:<\d+>)?\[ *\d+\.\d+\](?:\[ *[TC]\d+\])? ?|^\[ *[TC]\d+\] ?")
-_MARKER = re.compile(r"wpci: (begin|end) (\S.*?)\s*$")
 _END = re.compile(r"---\[ end (?:trace|Kernel panic)")
 _FRAME = re.compile(r"^\s*(?:\[<[0-9a-f]+>\]\s*)?([A-Za-z_][\w.]*)\+0x[0-9a-f]+/0x[0-9a-f]+")
 _SUFFIX = re.compile(r"\.(?:isra|constprop|part|cold|llvm)(?:\.\d+)*")
@@ -71,21 +70,15 @@ class _Scanner:
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
         self.found: list[_Found] = []
-        self.running: list[str] = []
+        self.running = markers.Running()
         self.seen: Counter[str] = Counter()
 
     def line(self, number: int, message: str, whole: bool) -> None:
         """Take one line. The unfinished last line may start a splat; nobody knows whether it belongs to one."""
-        if marker := _MARKER.search(message):
-            self._mark(marker[1], marker[2])
-        elif not self._closes(number, message) and not self._starts(number, message) and whole:
+        if self.running.take(message):
+            return
+        if not self._closes(number, message) and not self._starts(number, message) and whole:
             self._extends(number, message)
-
-    def _mark(self, word: str, test: str) -> None:
-        if word == "begin":
-            self.running.append(test)
-        elif test in self.running:
-            del self.running[self.running.index(test) :]
 
     @property
     def _open(self) -> _Found | None:
@@ -112,10 +105,9 @@ class _Scanner:
         if last and rule.may_join(last.rule, number - last.last, last.closed or number - last.last > last.reach):
             last.last, last.closed, last.fatal = number, False, last.fatal or rule.fatal
             return True
-        test = self.running[-1] if self.running else None
-        self.found.append(_Found(rule, match, number, number, test, rule.fatal))
+        self.found.append(_Found(rule, match, number, number, self.running.last, rule.fatal))
         if rule.nth > 1:  # a new boot: whatever ran is gone
-            self.running.clear()
+            self.running.names.clear()
         return True
 
     def _extends(self, number: int, message: str) -> None:
@@ -161,7 +153,7 @@ def fatal_matcher(rules: Rules) -> Callable[[str], bool]:
 
     def is_fatal(line: str) -> bool:
         message = _message(plain.clean(line))
-        hit = None if _MARKER.search(message) else rules.match(message)
+        hit = None if markers.MARKER.search(message) else rules.match(message)
         if not hit:
             return False
         seen[hit[0].id] += 1

@@ -79,7 +79,8 @@ def test_the_run_is_red(told: dict[str, Any]) -> None:
 def test_a_lost_ssh_server_without_a_kernel_complaint_is_the_hosts_fault(tmp_path: Path) -> None:
     told = run(tmp_path, "--mode", "lost-ssh")
     assert (told["verdict"], told["code"]) == ("infra", 3)
-    assert "the kernel says nothing of it" in told["jobs"][0]["reason"]
+    assert "the kernel says nothing of it (during sshdies_now)" in told["jobs"][0]["reason"]
+    assert statuses(told) == {"sshdies_before": "pass", "sshdies_now": "error", "sshdies_after": "pass"}
 
 
 def test_a_panic_before_init_is_the_kernels_fault_and_named(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ from orchestrator.errors import InfraError, UserError
 from orchestrator.model import Status, SuiteRun
 from orchestrator.process import Deadline
 from orchestrator.progress import SILENT
+from orchestrator.results import ktap
+from orchestrator.suite.ledger import Ledger, Loss
 
 
 @dataclass
@@ -33,11 +36,9 @@ class FakeGuest:
     """Runs programs that exist as tables: test id → what happens when it runs."""
 
     programs: dict[str, dict[str, str]]
-    logged: list[str] = field(default_factory=list)
+    console: Path = Path("/dev/null")
+    commands: list[str] = field(default_factory=list)
     death: str | None = None
-
-    def log(self, text: str) -> None:
-        self.logged.append(text)
 
     def run(self, command: str, *, deadline: Deadline, output: Path | None = None, cap: int) -> Result:
         if command.endswith("-l; done"):
@@ -46,6 +47,7 @@ class FakeGuest:
         _, _, call = command.partition(" && ")
         words = shlex.split(call)
         assert output is not None
+        self.commands.append(command)
         return self.perform(words[0].removeprefix("./"), words[1:], output)
 
     def perform(self, program: str, words: list[str], output: Path) -> Result:
@@ -169,7 +171,7 @@ def test_foreign_programs_are_bracketed_with_markers(tmp_path: Path) -> None:
     class Foreign(FakeGuest):
         def perform(self, program: str, words: list[str], output: Path) -> Result:
             output.write_text("whatever\n")
-            return Result({"good": 0, "skips": 4, "bad": 1}[program])
+            return Result({"good": 0, "skips": 4, "bad": 1}[words[0].removeprefix("./")])
 
     guests: list[Foreign] = []
 
@@ -182,21 +184,77 @@ def test_foreign_programs_are_bracketed_with_markers(tmp_path: Path) -> None:
     asked = suite.Request("tree", Suite(kind="tree", directory=tmp_path, programs=programs), ("*",), tmp_path / "out")
     run = performed(asked, boot)
     assert {t.name: t.status for t in run.tests} == {"good": Status.PASS, "skips": Status.SKIP, "bad": Status.FAIL}
-    assert guests[0].logged[:2] == ["wpci: begin good", "wpci: end good"]
+    assert re.findall(r"wpci: (?:begin|end) \w+|\./\w+", guests[0].commands[0]) == [
+        "wpci: begin good", "./good", "wpci: end good",
+    ]  # fmt: skip
 
 
-def test_what_ran_before_the_connection_was_lost_is_kept(tmp_path: Path) -> None:
-    class Losing(FakeGuest):
-        def perform(self, program: str, words: list[str], output: Path) -> Result:
-            if program == "b":
-                raise InfraError("the connection to the guest was lost")
-            return super().perform(program, words, output)
+class Losing(FakeGuest):
+    """A guest whose SSH is lost where a test says so; what the program printed last does not arrive."""
+
+    def perform(self, program: str, words: list[str], output: Path) -> Result:
+        result = super().perform(program, words, output)
+        picked = [words[k + 1] for k, word in enumerate(words) if word == "-r"]
+        if lost := next((t for t in picked if self.programs[program][t].startswith("lose")), None):
+            kept = output.read_text().split(f"# begin: {lost}")[0]
+            output.write_text("" if self.programs[program][lost] == "lose-all" else kept + f"# begin: {lost}\n")
+            before = picked[: picked.index(lost)]
+            marks = [f"wpci: {word} {test}\n" for test in before for word in ("begin", "end")]
+            self.console.write_text("".join(marks) + f"wpci: begin {lost}\n")
+            raise InfraError("the connection to the guest was lost; the kernel says nothing of it")
+        return result
+
+
+def lossy(tmp_path: Path, programs: dict[str, dict[str, str]]) -> tuple[dict[str, Status], list[Losing], str]:
+    """Run programs in guests that lose their connection; return the statuses, the guests, and the fault."""
+    guests: list[Losing] = []
 
     @contextlib.contextmanager
     def boot() -> Iterator[Losing]:
-        yield Losing({"a": {"A01": "ok"}, "b": {"B01": "ok"}})
+        console = tmp_path / f"console-{len(guests)}"
+        console.write_text("")
+        guests.append(Losing(programs, console))
+        yield guests[-1]
 
     said: list[SuiteRun] = []
-    with pytest.raises(InfraError):
+    with pytest.raises(InfraError) as fault:
         suite.run(request(tmp_path), boot, SILENT, said.append)
-    assert [(t.name, t.status) for t in said[0].tests] == [("A01", Status.PASS)]
+    return {t.name: t.status for t in said[0].tests}, guests, str(fault.value)
+
+
+def test_a_lost_connection_costs_the_test_that_ran_and_names_it(tmp_path: Path) -> None:
+    programs = {"a": {"A01": "ok", "A02": "lose", "A03": "ok"}, "b": {"B01": "not ok"}}
+    seen, guests, fault = lossy(tmp_path, programs)
+    assert seen == {"A01": Status.PASS, "A02": Status.ERROR, "A03": Status.PASS, "B01": Status.FAIL}
+    assert len(guests) == 2
+    assert fault == "the connection to the guest was lost; the kernel says nothing of it (during A02)"
+
+
+def test_the_console_tells_who_ran_where_the_output_did_not_arrive(tmp_path: Path) -> None:
+    """A01 had ended, and its result is lost on the way: it runs again, and A02 is charged."""
+    seen, guests, fault = lossy(tmp_path, {"a": {"A01": "ok", "A02": "lose-all", "A03": "ok"}})
+    assert seen == {"A01": Status.PASS, "A02": Status.ERROR, "A03": Status.PASS}
+    assert "during A02" in fault
+    assert len(guests) == 2
+
+
+def test_a_host_that_loses_guest_after_guest_is_given_up(tmp_path: Path) -> None:
+    tests = {f"A{k:02}": "lose" for k in range(9)}
+    seen, guests, fault = lossy(tmp_path, {"a": tests})
+    assert len(guests) == suite.MAX_FAULTS
+    assert set(seen) == set(tests)
+    assert list(seen.values()).count(Status.MISSING) == 9 - suite.MAX_FAULTS
+    assert "during A00" in fault
+
+
+def test_a_crash_is_charged_by_the_console_not_by_the_last_line_that_arrived(tmp_path: Path) -> None:
+    """Each cut of what a guest said: the same test is charged, and none is lost."""
+    whole = "KTAP version 1\n1..3\n# begin: A01\nok 1 A01\n# begin: A02\n"
+    console = "wpci: begin A01\nwpci: end A01\nwpci: begin A02\nKernel panic\n"
+    for cut in range(len(whole) + 1):
+        report = ktap.parse(whole[:cut], planned=["A01", "A02", "A03"])
+        ledger = Ledger()
+        left = ledger.settle(report.tests, ["A01", "A02", "A03"], console, Loss(Status.CRASHED, "panic"))
+        crashed = [t.name for t in ledger.results if t.status is Status.CRASHED]
+        assert crashed == ["A02"]
+        assert sorted([*left, *(t.name for t in ledger.results)]) == ["A01", "A02", "A03"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -283,6 +284,17 @@ def test_lost_connection_on_the_patched_kernel() -> None:
     assert series(base, failed)[0] is FAIL
     oops = job(suites=lost.suites, stages=lost.stages, splats=(splat("oops", fatal=True),))
     assert series(base, oops) == (FAIL, "oops during a (console line 7)")
+
+
+def test_a_test_cut_off_by_the_host_is_charged_to_nobody() -> None:
+    """Its transition says so too: a table, or JUnit, that shows a regression there would be wrong."""
+    lost = job(stages=(stage(how=INFRA, message="connection lost"),), suites=(suite(a=Status.ERROR, b=Status.PASS),))
+    fine = job(Side.BASE, suites=(suite(a=Status.PASS, b=Status.PASS),))
+    found = series_verdict.judge(fine, lost)
+    assert (found.verdict, found.reason) == (INFRA, "suite: connection lost")
+    assert [(c.test, c.verdict) for c in found.transitions] == [("a", INFRA), ("b", PASS)]
+    assert series_verdict.judge(replace(lost, side=Side.BASE), fine).transitions[0].verdict is INFRA
+    assert series_verdict.judge(fine, replace(lost, stages=(stage(),))).verdict is FAIL
 
 
 def test_an_oops_on_both_is_known_and_explains_the_lost_connections() -> None:

@@ -1,0 +1,56 @@
+"""Run the programs of a suite in guests, and read what they said once each guest is gone.
+
+A crash, or a lost connection, loses only the test that ran: what had not run yet goes on in a new guest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from orchestrator.model import SuiteRun
+from orchestrator.process import Deadline
+from orchestrator.progress import Progress
+from orchestrator.suite import foreign, own
+from orchestrator.suite.ledger import MAX_CRASHES, MAX_FAULTS, Ledger
+from orchestrator.suite.own import listed
+from orchestrator.suite.request import Boot, CommandResult, Guest, Request, matches, pick
+
+__all__ = [
+    "MAX_CRASHES",
+    "MAX_FAULTS",
+    "Boot",
+    "CommandResult",
+    "Guest",
+    "Request",
+    "listed",
+    "matches",
+    "pick",
+    "run",
+]
+
+
+def run(request: Request, boot: Boot, progress: Progress, done: Callable[[SuiteRun], None]) -> None:
+    """Run a suite to its end, in as many guests as its crashes need, and hand what it said to ``done``.
+
+    That happens also where a fault ends it: what ran before is not lost. Raises UserError where a test glob matches
+    nothing, the first InfraError of a guest that was lost without the kernel's doing once the other tests have run,
+    and whatever ``boot`` raises.
+    """
+    request.directory.mkdir(parents=True, exist_ok=True)
+    ledger = Ledger()
+    deadline = Deadline.after(request.suite.timeout * request.scale)
+    perform = own.run if request.suite.kind == "own" else foreign.run
+    try:
+        perform(request, boot, ledger, deadline, progress)
+    finally:
+        done(
+            SuiteRun(
+                suite=request.name,
+                tests=tuple(ledger.results),
+                outputs=tuple(ledger.outputs),
+                seconds=ledger.seconds,
+                problems=tuple(ledger.problems),
+            )
+        )
+    if ledger.faults:
+        raise ledger.faults[0]

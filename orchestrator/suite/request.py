@@ -1,0 +1,94 @@
+"""What is asked of a suite, and what a suite asks of a guest."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from orchestrator.config import Suite
+from orchestrator.errors import UserError
+from orchestrator.process import Deadline
+
+
+class CommandResult(Protocol):
+    """How a command in the guest ended; ``exit_code`` is None where it did not end."""
+
+    @property
+    def exit_code(self) -> int | None: ...
+
+    @property
+    def stdout(self) -> str: ...
+
+    @property
+    def truncated(self) -> bool: ...
+
+    @property
+    def seconds(self) -> float: ...
+
+    @property
+    def why(self) -> str: ...
+
+    @property
+    def hung(self) -> bool: ...
+
+
+class Guest(Protocol):
+    """What a suite asks of a running guest."""
+
+    @property
+    def death(self) -> object | None:
+        """Why the guest is gone, or None while it lives."""
+
+    @property
+    def console(self) -> Path:
+        """The file of the console."""
+
+    def run(self, command: str, *, deadline: Deadline, output: Path | None = None, cap: int) -> CommandResult:
+        """Run a shell command; its output streams into ``output``, no more than ``cap`` bytes of it.
+
+        Raises InfraError where the guest, or the way to it, is lost and the kernel has no part in it.
+        """
+
+
+Boot = Callable[[], AbstractContextManager[Guest]]
+
+
+@dataclass(frozen=True)
+class Request:
+    """One suite to run. ``scale`` stretches its limits (TCG); ``directory`` takes the raw outputs.
+
+    ``alone`` says that the job has no other suite in which a test could be that matches nothing here.
+    """
+
+    name: str
+    suite: Suite
+    tests: tuple[str, ...]
+    directory: Path
+    scale: float = 1.0
+    repeat: int = 1
+    alone: bool = True
+
+    @property
+    def test_seconds(self) -> float:
+        """The limit of one test."""
+        return self.suite.test_timeout * self.scale
+
+    def check_globs(self, available: Sequence[str]) -> None:
+        """Refuse a glob that names nothing: a test that was asked for and does not exist must not look green."""
+        for glob in self.tests if self.alone else ():
+            if not any(matches(test, glob) for test in available):
+                raise UserError(f"suite {self.name}: no test matches {glob!r} ({len(available)} tests there)")
+
+
+def pick(available: Iterable[str], globs: Sequence[str]) -> list[str]:
+    """Return the test ids that a glob names, in their order; ``B01`` stands for ``B01_*``."""
+    return [t for t in available if any(matches(t, g) for g in globs)]
+
+
+def matches(test: str, glob: str) -> bool:
+    """Whether a glob names this test: as a pattern, or as the start of its name up to ``_`` or ``.``."""
+    return fnmatch.fnmatchcase(test, glob) or test.startswith((f"{glob}_", f"{glob}."))
