@@ -14,10 +14,13 @@ Boot = Callable[[str], AbstractContextManager[Guest]]
 
 
 class Guests:
-    """A line of guests. The first is up inside the ``with`` block; what still runs is gone after it."""
+    """A line of guests. The first is up inside the ``with`` block; what still runs is gone after it.
 
-    def __init__(self, boot: Boot) -> None:
-        self._boots = (boot(f"boot-{number}") for number in itertools.count(1))
+    ``number`` is that of the first: a job that goes on later has others before.
+    """
+
+    def __init__(self, boot: Boot, number: int = 1) -> None:
+        self._boots = (boot(f"boot-{k}") for k in itertools.count(number))
         self._first = contextlib.ExitStack()
         self._waiting: list[Guest] = []
         self.count = 0

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+import glob
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from orchestrator import suite
 from orchestrator.build import kernel, programs
 from orchestrator.config import Suite
+from orchestrator.errors import PipelineError
 from orchestrator.guest import accel, machine, rootfs
 from orchestrator.guests import Guests
-from orchestrator.model import Accel, AccelFact, JobResult, Programs, Side, Stage, Tree
+from orchestrator.model import Accel, AccelFact, JobResult, Programs, Side, Stage, SuiteRun, Tree
 from orchestrator.plan import Job
 from orchestrator.process import Deadline
 from orchestrator.record import Record, Stopped, Told
-from orchestrator.results import splat
+from orchestrator.results import outcome, splat
 from orchestrator.source import apply, checkout, fetch, series
 from orchestrator.workspace import Workspace
 
@@ -27,14 +29,49 @@ def run(job: Job, workspace: Workspace, until: Stage = Stage.SUITE) -> JobResult
     Faults of the host and of the kernel end the job and are in its result. Raises UserError only: then what was
     asked for is wrong, and nothing is to be judged.
     """
-    record = Record(job, workspace)
+    return go_on(Record(job, workspace), until)
+
+
+def go_on(record: Record, until: Stage = Stage.SUITE) -> JobResult:
+    """Run the stages of a job that have not run yet, up to ``until``; none, where one has failed. Raises as ``run``."""
     with contextlib.suppress(Stopped), record.open:
-        for stage, perform in _STAGES.items():
+        for stage in record.left(until):
             with record.stage(stage) as told:
-                perform(record, told)
-            if stage is until:
-                break
+                _STAGES[stage](record, told)
     return record.save()
+
+
+def again(record: Record, tests: Mapping[str, Sequence[str]]) -> JobResult:
+    """Run tests of a job once more, by suite, in a new guest; every outcome is kept, and the job judged by all.
+
+    A fault of the host changes nothing: it is a note, and the first outcomes stand.
+    """
+    fact = record.products.accel
+    assert fact
+    limits = guest_limits(fact, record.workspace)
+    first = len(list(record.directory.glob("boot-*"))) + 1
+    try:
+        with Guests(lambda name: _booted(record, fact, name, limits), first) as guests:
+            for name, config in record.job.suites:
+                if name in tests:
+                    _repeat(
+                        record,
+                        _request(record, name, config, f"{name}-{first}", _patterns(config, tests[name])),
+                        guests,
+                    )
+    except PipelineError as error:
+        record.notes.append(f"tests were not run again: {error}")
+    return record.save()
+
+
+def _repeat(record: Record, request: suite.Request, guests: Guests) -> None:
+    """Run one suite once more, and put what it says beside what it said before."""
+
+    def done(repeated: SuiteRun) -> None:
+        number = next(k for k, run in enumerate(record.suites) if run.suite == request.name)
+        record.suites[number] = outcome.merged(record.suites[number], repeated)
+
+    suite.run(request, guests.following, record.workspace.progress, done)
 
 
 def _source(record: Record, told: Told) -> None:
@@ -156,17 +193,30 @@ def _suite(record: Record, told: Told) -> None:
     for name, config in job.suites:
         if record.suites:
             record.save()  # the end of the stage does it for the last one
-        request = suite.Request(
-            name=name,
-            suite=config,
-            tests=job.tests,
-            directory=record.directory / name,
-            scale=scale(fact, record.workspace),
-            repeat=job.repeat,
-            alone=len(job.suites) == 1,
-        )
+        request = _request(record, name, config, name, job.tests)
         suite.run(request, guests.following, record.workspace.progress, record.suites.append)
     told.message = f"{sum(len(run.tests) for run in record.suites)} tests in {guests.count} guests"
+
+
+def _patterns(config: Suite, tests: Iterable[str]) -> tuple[str, ...]:
+    """Return globs that name these tests; a case of a foreign program stands for the program."""
+    programs = [program.name for program in config.programs]
+    named = (next((name for name in programs if suite.matches(test, name)), test) for test in tests)
+    return tuple(dict.fromkeys(glob.escape(name) for name in named))
+
+
+def _request(record: Record, name: str, config: Suite, folder: str, tests: tuple[str, ...]) -> suite.Request:
+    fact = record.products.accel
+    assert fact
+    return suite.Request(
+        name=name,
+        suite=config,
+        tests=tests,
+        directory=record.directory / folder,
+        scale=scale(fact, record.workspace),
+        repeat=record.job.repeat,
+        alone=len(record.job.suites) == 1,
+    )
 
 
 @contextlib.contextmanager

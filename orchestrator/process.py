@@ -8,15 +8,17 @@ all that it started along, whoever killed it.
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import functools
 import os
 import shlex
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -137,6 +139,43 @@ def _full_argv(argv: Sequence[str | Path], offline: bool, enclosed: bool) -> lis
     return [*guard, *(fence or (_unshared(_OFFLINE) if offline or enclosed else ())), *(str(a) for a in argv)]
 
 
+@dataclass
+class Leash:
+    """Holds the children of one thread, so that another thread can end them: what they are waited for ends, too."""
+
+    _children: set[Child] = field(default_factory=set)
+    _guard: threading.Lock = field(default_factory=threading.Lock)
+    _is_cut: bool = False
+
+    def cut(self) -> None:
+        """End every child and its group with SIGTERM; from now on there will be no other."""
+        with self._guard:
+            self._is_cut = True
+            for child in self._children:
+                if child.returncode is None:
+                    _signal_group(child.pid, signal.SIGTERM)
+
+    def add(self, child: Child) -> None:
+        """Take a child on; one that comes too late is ended at once."""
+        with self._guard:
+            self._children.add(child)
+            if self._is_cut:
+                _signal_group(child.pid, signal.SIGTERM)
+
+    def remove(self, child: Child) -> None:
+        """Let a child go that has ended."""
+        with self._guard:
+            self._children.discard(child)
+
+
+_leash: contextvars.ContextVar[Leash | None] = contextvars.ContextVar("leash", default=None)
+
+
+def put_on(leash: Leash) -> None:
+    """Let ``leash`` hold every child that this thread starts from now on."""
+    _leash.set(leash)
+
+
 @contextlib.contextmanager
 def spawn(
     argv: Sequence[str | Path],
@@ -170,10 +209,15 @@ def spawn(
         )
     except OSError as error:
         raise InfraError(f"cannot start {argv[0]}: {error.strerror or error}") from error
+    leash = _leash.get()
     try:
+        if leash:
+            leash.add(child)
         yield child
     finally:
         kill_group(child)
+        if leash:
+            leash.remove(child)
 
 
 def kill_group(child: Child, grace: float = GRACE) -> None:

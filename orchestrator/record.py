@@ -41,11 +41,17 @@ class Record:
     suites: list[SuiteRun] = field(default_factory=list)
     products: Products = field(default_factory=Products)
     guests: Guests | None = None
+    notes: list[str] = field(default_factory=list)
     open: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
     @property
     def directory(self) -> Path:
         return self.workspace.job_directory(self.job.name)
+
+    def left(self, until: Stage) -> Iterator[Stage]:
+        """Yield the stages that have not run, up to ``until``; none where one has failed."""
+        if all(result.verdict is Verdict.PASS for result in self.stages):
+            yield from list(Stage)[len(self.stages) : list(Stage).index(until) + 1]
 
     @contextlib.contextmanager
     def stage(self, stage: Stage) -> Iterator[Told]:
@@ -93,6 +99,7 @@ class Record:
             directory=self.directory,
             identity=_identity(job, products),
             notes=(
+                *self.notes,
                 *(products.tree.notes if products.tree else ()),
                 *splat.expired(splats, self.workspace.pipeline.allow, self.workspace.today),
             ),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from orchestrator.model import Status, SuiteRun
+from orchestrator.model import Status, SuiteRun, TestResult
 
 
 @dataclass(frozen=True)
@@ -45,3 +45,31 @@ def outcomes(run: SuiteRun) -> dict[str, Outcome]:
 def meets(status: Status, wanted: Status) -> bool:
     """Whether a status is the expected one. XFAIL is a failure that the test itself expected."""
     return status is wanted or {status, wanted} == {Status.FAIL, Status.XFAIL}
+
+
+def merged(first: SuiteRun, again: SuiteRun) -> SuiteRun:
+    """Return a suite of which some tests ran once more: each has its last status, and all earlier ones are kept."""
+    repeated = {test.name: test for test in again.tests}
+    known = {test.name: test for test in first.tests}
+    earlier, newer = dict(first.retried), dict(again.retried)
+    for name in repeated.keys() & known.keys():
+        earlier[name] = (*earlier.get(name, ()), known[name].status, *newer.get(name, ()))
+    return SuiteRun(
+        suite=first.suite,
+        tests=tuple(_later(test, repeated.get(test.name)) for test in first.tests)
+        + tuple(test for name, test in repeated.items() if name not in known),
+        outputs=(*first.outputs, *again.outputs),
+        seconds=first.seconds + again.seconds,
+        problems=(*first.problems, *again.problems),
+        retried=tuple(sorted(earlier.items())),
+    )
+
+
+def _later(first: TestResult, again: TestResult | None) -> TestResult:
+    """Return the later result of a test; what a broken one said before is not lost."""
+    if again is None:
+        return first
+    if not first.status.broken:
+        return again
+    reason = f"{again.reason or again.status.value}; before, {first.reason or first.status.value}"
+    return replace(again, reason=reason, diagnostics=(*first.diagnostics, *again.diagnostics))

@@ -22,6 +22,8 @@ OUTER = {
     "record",
     "session",
     "guests",
+    "tally",
+    "lanes",
     "history",
 }
 

@@ -1,0 +1,92 @@
+"""Jobs → a run: what is done so far, judged over each pair, and written for all readers."""
+
+from __future__ import annotations
+
+import datetime
+import sys
+import time
+from dataclasses import dataclass, field
+
+from orchestrator import cache, process, record
+from orchestrator.model import JobResult, RunResult, SeriesResult, Verdict
+from orchestrator.plan import Pair, Plan
+from orchestrator.results import junit, markdown, result_json, series_verdict, verdict
+from orchestrator.workspace import Workspace
+
+
+@dataclass
+class Tally:
+    """The jobs of a plan as they end. ``notes`` are told with the result."""
+
+    plan: Plan
+    workspace: Workspace
+    notes: list[str] = field(default_factory=list)
+    _done: dict[str, JobResult] = field(default_factory=dict)
+    _started: datetime.datetime = field(default_factory=lambda: datetime.datetime.now(datetime.UTC))
+    _clock: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        for planned in self.plan.jobs:
+            record.expected(planned)  # a mistake there must not show after an hour
+
+    def add(self, job: JobResult) -> RunResult:
+        """Take the result of a job, and write down what the run comes to so far: a killed run tells its story."""
+        self._done[job.job] = job
+        return self.write()
+
+    def write(self) -> RunResult:
+        """Write what people and CI servers read; a job's files have names that ``**/junit*.xml`` does not catch."""
+        result = self.result()
+        cache.write_atomic(result.directory / "result.json", result_json.dump(result))
+        cache.write_atomic(result.directory / "junit.xml", junit.render(result))
+        cache.write_atomic(result.directory / "summary.md", markdown.render(result))
+        for planned in self.plan.jobs:
+            if done := self._done.get(planned.name):
+                text = junit.render_job(done, record.expected(planned, done.products.kernel), planned.expect)
+                cache.write_atomic(done.directory / "job-junit.xml", text)
+                script = done.directory / "reproduce.sh"
+                cache.write_atomic(script, _reproduce(result, done))
+                script.chmod(0o755)
+        return result
+
+    def result(self) -> RunResult:
+        """Return what the run comes to: jobs that are not done are missing, and nothing is green without them."""
+        done = self._done
+        series = tuple(
+            _judged(done[pair.base.name], done[pair.patched.name], pair)
+            for pair in self.plan.pairs
+            if pair.base.name in done and pair.patched.name in done
+        )
+        alone = [done[single.name].verdict for single in self.plan.singles if single.name in done]
+        missing = tuple(planned.name for planned in self.plan.jobs if planned.name not in done)
+        total = verdict.fold([s.verdict for s in series] + alone + [Verdict.INFRA for _ in missing])
+        return RunResult(
+            run=self.workspace.directory.name,
+            mode=self.plan.mode,
+            directory=self.workspace.directory,
+            started=self._started.isoformat(timespec="seconds"),
+            seconds=time.monotonic() - self._clock,
+            jobs=tuple(done[planned.name] for planned in self.plan.jobs if planned.name in done),
+            series=series,
+            verdict=total,
+            exit_code=verdict.exit_code(total),
+            notes=(*self.notes, *(f"did not run: {name}" for name in missing)),
+            missing=missing,
+        )
+
+
+def _judged(base: JobResult, patched: JobResult, pair: Pair) -> SeriesResult:
+    """Judge a pair by what the base's kernel has the symbols for: no series excuses itself by switching one off."""
+    promised = record.expected(pair.patched, base.products.kernel)
+    return series_verdict.judge(base, patched, promised, pair.base.expect, pair.patched.expect)
+
+
+def _reproduce(result: RunResult, done: JobResult) -> str:
+    boot = process.pasteable(
+        [sys.executable, "-m", "orchestrator.cli", "boot", "--run", result.directory, "--job", done.job]
+    )
+    return (
+        "#!/bin/sh\n"
+        f"# Boot the kernel of {done.job} again and run one test in it: reproduce.sh TEST\n"
+        f'exec {boot} ${{1:+--test "$1"}}\n'
+    )
