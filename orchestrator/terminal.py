@@ -9,7 +9,7 @@ from types import TracebackType
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
 
@@ -30,6 +30,19 @@ def console(*, stderr: bool = False) -> Console:
     return plain if plain.is_terminal else Console(stderr=stderr, width=WIDTH)
 
 
+_COUNTED = 100_000
+"""From here on a figure is one of bytes, which nobody counts."""
+
+
+def figure(done: float, total: float | None) -> str:
+    """Return how far something is, in words: ``12 of 147``, ``45 %``, ``310 MB``."""
+    if total is None:
+        return f"{done:.0f}" if done < _COUNTED else f"{done / 1e6:.0f} MB"
+    if total == 100 or total >= _COUNTED:
+        return f"{100 * done / total:.0f} %"
+    return f"{done:.0f} of {total:.0f}"
+
+
 class Terminal:
     """Progress on a terminal as bars; elsewhere as lines, at most one each half minute for one figure."""
 
@@ -39,7 +52,7 @@ class Terminal:
             SpinnerColumn(),
             TextColumn("{task.description}"),
             BarColumn(),
-            MofNCompleteColumn(),
+            TextColumn("{task.fields[figure]}"),
             TimeElapsedColumn(),
             console=console,
             transient=True,
@@ -67,15 +80,15 @@ class Terminal:
             self._say(what, done, total)
             return
         if what not in self._tasks:
-            self._tasks[what] = self._bars.add_task(what, total=total)
-        self._bars.update(self._tasks[what], completed=done, total=total)
+            self._tasks[what] = self._bars.add_task(what, total=total, figure="")
+        self._bars.update(self._tasks[what], completed=done, total=total, figure=figure(done, total))
         if total is not None and done >= total:
             self._bars.remove_task(self._tasks.pop(what))
 
     def _say(self, what: str, done: float, total: float | None) -> None:
         now = time.monotonic()
         if now - self._said.get(what, now - _QUIET_STEP / 2) >= _QUIET_STEP:
-            self.note(f"{what}: {done:.0f}" + (f" of {total:.0f}" if total else ""))
+            self.note(f"{what}: {figure(done, total)}")
             self._said[what] = now
         self._said.setdefault(what, now)
 

@@ -24,7 +24,7 @@ from orchestrator.errors import InfraError, UserError
 from orchestrator.model import Tree
 from orchestrator.process import Deadline
 from orchestrator.progress import Progress
-from orchestrator.source import archive, mirror, network, repository
+from orchestrator.source import archive, mirror, network, repository, told
 
 HOST_CONFIGURATION = Path("/etc/apt")
 _SETTINGS = """\
@@ -55,9 +55,18 @@ class _Apt:
     root: Path
     deadline: Deadline
 
-    def run(self, *argv: str, cwd: Path | None = None) -> str:
-        env = process.minimal_environment({"APT_CONFIG": str(self.root / "apt.conf"), **network.environment()})
-        return process.run(list(argv), cwd=cwd, env=env, deadline=self.deadline).stdout
+    @property
+    def _environment(self) -> dict[str, str]:
+        return process.minimal_environment({"APT_CONFIG": str(self.root / "apt.conf"), **network.environment()})
+
+    def ask(self, *argv: str) -> str:
+        """Run a command that takes no time, and return what it printed."""
+        return process.run(list(argv), env=self._environment, deadline=self.deadline).stdout
+
+    def get(self, *argv: str, tell: told.Teller, cwd: Path | None = None) -> None:
+        """Run apt-get, and hand on what it tells of its progress. Raises CommandFailed."""
+        command = ["apt-get", "-q", "-o", "APT::Status-Fd=1", *argv]
+        told.run(command, tell, env=self._environment, deadline=self.deadline, cwd=cwd)
 
 
 def fetch(
@@ -77,7 +86,7 @@ def fetch(
     with cache.lock(f"source-{source.package}", progress):
         if source.version and (found := _imported(source, source.version, cache)):
             return _tree(source, source.version, found)
-        with _apt(source, cache, etc or HOST_CONFIGURATION, deadline) as apt:
+        with _apt(source, cache, etc or HOST_CONFIGURATION, deadline, progress) as apt:
             version = _version(apt, source)
             found = _imported(source, version, cache) or _import(apt, source, version, cache, progress)
         return _tree(source, version, found)
@@ -89,7 +98,7 @@ def versions(
     """Return the versions of the package that its suite holds, oldest first. Raises as ``fetch``."""
     with (
         cache.lock(f"source-{source.package}", progress),
-        _apt(source, cache, etc or HOST_CONFIGURATION, deadline) as apt,
+        _apt(source, cache, etc or HOST_CONFIGURATION, deadline, progress) as apt,
     ):
         return tuple(reversed(_listed(apt, source)))
 
@@ -110,7 +119,7 @@ def _tree(source: DebianSource, version: str, place: Path) -> Tree:
 
 
 @contextlib.contextmanager
-def _apt(source: DebianSource, cache: Cache, etc: Path, deadline: Deadline) -> Iterator[_Apt]:
+def _apt(source: DebianSource, cache: Cache, etc: Path, deadline: Deadline, progress: Progress) -> Iterator[_Apt]:
     """Give an apt that knows the one suite, and has fetched its lists."""
     entry = mirror.choose(mirror.read(etc), source.suite, _codename())
     root = cache.path("apt", digest(mirror.stanza(entry))[:16], "apt.conf").parent
@@ -121,7 +130,7 @@ def _apt(source: DebianSource, cache: Cache, etc: Path, deadline: Deadline) -> I
     apt = _Apt(root, deadline)
     write_atomic(root / "apt.conf", _transport(deadline) + _SETTINGS.format(root=root))
     try:
-        apt.run("apt-get", "update", "-q", "-o", "APT::Update::Error-Mode=any")
+        apt.get("-o", "APT::Update::Error-Mode=any", "update", tell=told.apt(progress, f"lists of {source.suite}"))
     except process.CommandFailed as error:
         raise InfraError(f"apt cannot read suite {source.suite}: {_reason(error.output)}") from error
     yield apt
@@ -153,7 +162,7 @@ def _version(apt: _Apt, source: DebianSource) -> str:
 
 def _listed(apt: _Apt, source: DebianSource) -> tuple[str, ...]:
     """Return the versions in the suite; madison sorts the newest first."""
-    listed = apt.run("apt-cache", "madison", source.package).splitlines()
+    listed = apt.ask("apt-cache", "madison", source.package).splitlines()
     found = tuple(dict.fromkeys(fields[1].strip() for line in listed if len(fields := line.split("|")) == 3))
     if not found:
         raise UserError(f"suite {source.suite} has no package {source.package}")
@@ -174,9 +183,10 @@ def _download(apt: _Apt, source: DebianSource, version: str, progress: Progress)
     """Fetch the package; apt goes on with what an earlier run left, and checks the sum that the suite signed."""
     folder = apt.root / "download" / version
     folder.mkdir(parents=True, exist_ok=True)
-    progress.note(f"downloading {source.package} {version}")
+    what = f"download {source.package} {version}"
+    progress.note(what)
     try:
-        apt.run("apt-get", "download", "-q", f"{source.package}={version}", cwd=folder)
+        apt.get("download", f"{source.package}={version}", tell=told.apt(progress, what), cwd=folder)
     except process.CommandFailed as error:
         raise InfraError(f"apt cannot fetch {source.package} {version}: {_reason(error.output)}") from error
     found = sorted(folder.glob(f"{source.package}_*.deb"))

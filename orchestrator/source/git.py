@@ -11,7 +11,7 @@ from orchestrator.errors import InfraError, UserError
 from orchestrator.model import Tree
 from orchestrator.process import CommandFailed, Deadline
 from orchestrator.progress import Progress
-from orchestrator.source import local, network, repository
+from orchestrator.source import local, network, repository, told
 
 
 def fetch(source: GitSource, name: str, cache: Cache, progress: Progress, deadline: Deadline) -> Tree:
@@ -52,9 +52,10 @@ def _fetch(source: GitSource, place: Path, progress: Progress, deadline: Deadlin
     kept = f"refs/fetched/{digest(source.ref)[:16]}"
     progress.note(f"fetching {source.ref} from {source.url}")
     try:
-        repository.git(
+        repository.git_telling(
             place,
-            *("fetch", "--quiet", "--no-tags", "--force", "--end-of-options", source.url, f"{source.ref}:{kept}"),
+            *("fetch", "--progress", "--no-tags", "--force", "--end-of-options", source.url, f"{source.ref}:{kept}"),
+            tell=told.git(progress, source.url),
             env=network.environment(),
             deadline=deadline,
             offline=False,

@@ -14,7 +14,7 @@ from orchestrator.cache import Cache, digest, new_directory
 from orchestrator.errors import UserError
 from orchestrator.process import Deadline
 from orchestrator.progress import Progress
-from orchestrator.source import repository
+from orchestrator.source import repository, told
 
 READ_ONLY = ("-c", "core.fsmonitor=false", "-c", "core.untrackedCache=false")
 """Options that keep git from starting a daemon, or refreshing a cache, in someone else's repository."""
@@ -50,11 +50,17 @@ def take(where: Path, commit: str, cache: Cache, progress: Progress, deadline: D
         progress.note(f"copying the history of {where}, once")
         with new_directory(place) as scratch:
             clone = ("clone", "--quiet", "--bare", "--no-hardlinks", "--no-tags", "--template=", "--")
-            repository.git(where, *clone, where, scratch, deadline=deadline)
+            tell = told.copying(progress, f"copy {where}", _objects(where), scratch / "objects")
+            repository.git_telling(where, *clone, where, scratch, tell=tell, deadline=deadline)
     if repository.commit_of(place, commit) is None:
-        fetch = ("fetch", "--quiet", "--no-tags", "--force", "--update-shallow", "--")
-        repository.git(place, *fetch, where, f"{commit}:refs/fetched/{commit}", deadline=deadline)
+        fetch = ("fetch", "--progress", "--no-tags", "--force", "--update-shallow", "--")
+        tell = told.git(progress, str(where))
+        repository.git_telling(place, *fetch, where, f"{commit}:refs/fetched/{commit}", tell=tell, deadline=deadline)
     return place
+
+
+def _objects(where: Path) -> Path:
+    return Path(repository.git(where, "rev-parse", "--path-format=absolute", "--git-path", "objects"))
 
 
 def resolve(where: Path, revision: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from orchestrator import process
 from orchestrator.model import Tree
 from orchestrator.process import FOREVER, Deadline
+from orchestrator.source import told
 
 CONFIG = Path(__file__).with_name("gitconfig")
 IDENTITY = "wpci <wpci@localhost>"
@@ -53,6 +54,19 @@ def git(
     argv = ["git", "-C", repository, *arguments]
     done = process.run(argv, deadline=deadline, env=environment(env), input_text=input_text, offline=offline)
     return done.stdout.rstrip("\n")
+
+
+def git_telling(
+    repository: Path,
+    *arguments: str | Path,
+    tell: told.Teller,
+    deadline: Deadline,
+    env: Mapping[str, str] | None = None,
+    offline: bool = True,
+) -> None:
+    """Run git in a repository, and hand on the lines of its progress as they come. Raises CommandFailed."""
+    argv = ["git", "-C", repository, *arguments]
+    told.run(argv, tell, env=environment(env), deadline=deadline, offline=offline)
 
 
 def asks(repository: Path, *arguments: str | Path, env: Mapping[str, str] | None = None) -> str | None:

@@ -7,7 +7,7 @@ import io
 from rich.console import Console
 
 from orchestrator.model import Side, Status, Verdict
-from orchestrator.terminal import show
+from orchestrator.terminal import figure, show
 from tests.unit import results_fixture
 
 RUN = results_fixture.run(results_fixture.series(*results_fixture.pair()))
@@ -44,3 +44,11 @@ def test_both_sides_are_told_with_their_accelerator() -> None:
     text = shown()
     assert all(side.value in text for side in Side)
     assert "under tcg" in text or "under kvm" in text
+
+
+def test_a_figure_is_one_that_a_person_can_read() -> None:
+    assert figure(12, 147) == "12 of 147"
+    assert figure(60_000_000, 120_000_000) == "50 %"
+    assert figure(45.4, 100) == "45 %"
+    assert figure(310_000_000, None) == "310 MB"
+    assert figure(42, None) == "42"
