@@ -6,20 +6,15 @@ are fixed, so that the same series on the same base gives the same commit ids ev
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator import process
 from orchestrator.cache import Cache, digest
 from orchestrator.errors import KernelError, UserError
 from orchestrator.model import Tree
-from orchestrator.process import Completed
 from orchestrator.progress import Progress
-from orchestrator.source import refusal, repository
+from orchestrator.source import repository, scratch
 from orchestrator.source.series import Patch, Series
 
 
@@ -70,7 +65,7 @@ class _Kept:
 
     commit: str
     content: str
-    merged: str
+    labels: tuple[str, ...]
 
 
 def _kept(tree: Tree, key: str) -> _Kept | None:
@@ -79,7 +74,7 @@ def _kept(tree: Tree, key: str) -> _Kept | None:
     if not found:
         return None
     commit, content, *rest = found.split("\n")
-    return _Kept(commit, content, " ".join(rest).strip())
+    return _Kept(commit, content, tuple(line for line in rest if line))
 
 
 def _patched(tree: Tree, series: Series, patches: tuple[Patch, ...], kept: _Kept) -> Tree:
@@ -88,8 +83,7 @@ def _patched(tree: Tree, series: Series, patches: tuple[Patch, ...], kept: _Kept
     notes = [*tree.notes, *series.notes]
     if series.base_commit and series.base_commit != tree.commit:
         notes.append(f"series {series.name} was made for commit {series.base_commit[:12]}, not {tree.commit[:12]}")
-    if kept.merged:
-        notes.append(kept.merged)
+    notes += kept.labels
     if series.kind == "diff":
         notes.append(f"series {series.name} is a plain diff: it has no author and no description")
     subjects = tuple(patch.subject for patch in patches)
@@ -107,90 +101,19 @@ def _apply(
     log: Path,
     progress: Progress,
 ) -> _Kept:
-    merged = []
-    with _scratch(tree, log) as scratch:
+    merged, labels = [], []
+    with scratch.made(tree, log) as place:
         for number, patch in enumerate(patches, 1):
             progress.advance(f"apply {series.name}", number - 1, len(patches))
-            place = f'patch {number}/{len(series.patches)} "{patch.subject}"'
-            if scratch.take(patch, three_way, place):
-                merged.append(f"{number}/{len(series.patches)}")
-        commit = scratch.git("rev-parse", "--verify", "HEAD").stdout.strip()
+            taken = place.take(patch, three_way, f'patch {number}/{len(series.patches)} "{patch.subject}"')
+            merged += [f"{number}/{len(series.patches)}"] if taken.merged else []
+            labels += [taken.label] if taken.label else []
+        commit = place.git("rev-parse", "--verify", "HEAD").stdout.strip()
     progress.advance(f"apply {series.name}", len(patches), len(patches))
-    label = f"applied with a three-way merge: patch {', '.join(merged)} of series {series.name}" if merged else ""
-    text = f"{series.name}\n\n{label}\n"
+    if merged:
+        labels.append(f"applied with a three-way merge: patch {', '.join(merged)} of series {series.name}")
+    text = "\n".join([series.name, "", *labels, ""])
     repository.git(tree.repository, "tag", "-a", "-f", "-F", "-", f"series/{key}", commit, input_text=text)
     kept = _kept(tree, key)
     assert kept is not None
     return kept
-
-
-@contextlib.contextmanager
-def _scratch(tree: Tree, log: Path) -> Iterator[_Scratch]:
-    """Give a repository of a moment that writes its objects into the tree's. Hold the lock of the repository."""
-    place = tree.repository.parent / "scratch"
-    shutil.rmtree(place, ignore_errors=True)
-    repository.git(tree.repository.parent, "init", "--quiet", "--template=", place)
-    scratch = _Scratch(place, {"GIT_OBJECT_DIRECTORY": str(tree.repository / "objects")}, log)
-    try:
-        scratch.git("update-ref", "HEAD", tree.commit)
-        scratch.git("read-tree", "HEAD")
-        yield scratch
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
-
-
-@dataclass(frozen=True)
-class _Scratch:
-    """A repository without a work tree's files: a patch brings in those it touches."""
-
-    place: Path
-    env: dict[str, str]
-    log: Path
-
-    def git(self, *arguments: str | Path, check: bool = True) -> Completed:
-        argv = ["git", "-C", self.place, *arguments]
-        return process.run(argv, env=repository.environment(self.env), check=check, offline=True)
-
-    def take(self, patch: Patch, three_way: bool, place: str) -> bool:
-        """Commit one patch on HEAD; return whether that took a merge. Raises KernelError."""
-        file = self.place / ".git" / "patch"
-        file.write_bytes(patch.raw)
-        if three_way:
-            self._bring_in(patch)
-        before = self.git("rev-parse", "HEAD").stdout
-        done = self._am(file, three_way) if patch.kind == "mail" else self._diff(file, patch, three_way)
-        said = done.stdout + done.stderr
-        self._record(place, said)
-        if not done.ok or self.git("rev-parse", "HEAD").stdout == before:
-            raise KernelError(self._why(file, patch, place, said), log=self.log)
-        return "3-way merge" in said
-
-    def _bring_in(self, patch: Patch) -> None:
-        """Write the files that a patch touches into the work tree: a merge takes a missing one for a deleted one."""
-        there = self.git("--literal-pathspecs", "ls-files", "-z", "--", *patch.files).stdout.split("\0")[:-1]
-        if there:
-            self.git("checkout-index", "--force", "--index", "--", *there)
-
-    def _am(self, file: Path, three_way: bool) -> Completed:
-        merge = "--3way" if three_way else "--no-3way"
-        return self.git("am", merge, "--patch-format=mbox", "--no-gpg-sign", file, check=False)
-
-    def _diff(self, file: Path, patch: Patch, three_way: bool) -> Completed:
-        done = self.git(
-            "apply", "--index", "--whitespace=nowarn", *(["--3way"] if three_way else []), file, check=False
-        )
-        if done.ok:
-            self.git("commit", "--quiet", "--no-verify", "--allow-empty", "-m", patch.subject)
-        return done
-
-    def _why(self, file: Path, patch: Patch, place: str, said: str) -> str:
-        """Return the one line about a patch that git refused."""
-        self.git("read-tree", "HEAD")
-        if self.git("apply", "--cached", "--check", "--reverse", file, check=False).ok:
-            return f"{place} is already applied: the tree has its changes"
-        return f"{place} does not apply: {refusal.reason(said, patch.diff)}"
-
-    def _record(self, place: str, said: str) -> None:
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("a") as log:
-            log.write(f"{place}\n{said}\n")

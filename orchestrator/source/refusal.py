@@ -28,7 +28,7 @@ def reason(said: str, diff: str) -> str:
 def hunk_number(diff: str, name: str, line: int) -> tuple[int, int]:
     """Return which hunk of a file begins at that line of the old file, and how many it has; 0 where unknown."""
     for file in PatchSet(io.StringIO(diff)):
-        if file.path == name:
+        if name in (file.path, file.path.partition("/")[2]):
             starts = [hunk.source_start for hunk in file]
             return (starts.index(line) + 1 if line in starts else 0), len(starts)
     return 0, 0

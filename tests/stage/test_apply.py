@@ -1,10 +1,13 @@
 """A series on a tree, with real git: what applies gives the same commits everywhere, what does not is named."""
 
 import itertools
+import re
+import shutil
 from pathlib import Path
 
 import pytest
 
+from orchestrator import process
 from orchestrator.cache import Cache
 from orchestrator.errors import KernelError, UserError
 from orchestrator.model import Tree
@@ -190,6 +193,85 @@ def test_a_plain_diff_is_taken_and_labelled(where: Path, cache: Cache, tmp_path:
     assert trees.git(tree.repository, "diff", "--name-only", *apply.prefixes(patched)) == "mm/shmem.c"
     with pytest.raises(KernelError, match="is already applied"):
         apply.apply(patched, patches, cache, SILENT)
+
+
+def changed(where: Path) -> None:
+    """Change a file and make a new one."""
+    trees.edit(where, "mm/shmem.c", 5, "int a;")
+    (where / "mm" / "fresh.c").write_text("int fresh;\n")
+    trees.git(where, "add", "--force", "--intent-to-add", "mm/fresh.c")
+
+
+def of_two_folders(where: Path, tmp_path: Path, old: str, new: str) -> str:
+    """Return what ``diff -Nur`` says of the tree before and after ``changed``."""
+    shutil.copytree(where, tmp_path / old, symlinks=True)
+    changed(where)
+    shutil.copytree(where, tmp_path / new, symlinks=True)
+    argv = ["diff", "-Nur", "--no-dereference", "--exclude=.git", old, new]
+    return process.run(argv, cwd=tmp_path, check=False).stdout
+
+
+@pytest.mark.parametrize(
+    ("way", "note"),
+    [
+        (
+            "--no-prefix",
+            "names its files without a/ and b/: taken as the tree has them",
+        ),
+        ("--src-prefix=i/ --dst-prefix=w/", "i/ and w/ taken off the names of its files"),
+        ("two folders", "linux-5.10.orig/ and linux-5.10/ taken off the names of its files"),
+        ("quilt -p0", "names its files without a/ and b/"),
+    ],
+)
+def test_a_diff_with_other_prefixes_is_taken_and_says_what_was_taken_off(
+    where: Path, cache: Cache, tmp_path: Path, way: str, note: str
+) -> None:
+    if way == "two folders":
+        text = of_two_folders(where, tmp_path, "linux-5.10.orig", "linux-5.10")
+    else:
+        changed(where)
+        text = trees.git(where, "diff", *(["--no-prefix"] if way == "quilt -p0" else way.split())) + "\n"
+    if way == "quilt -p0":
+        text = re.sub(r"^(diff --git|new file|index) .*\n", "", text, flags=re.M).replace("--- ", "Index: x\n--- ")
+    (tmp_path / "fix.diff").write_text(text)
+    trees.git(where, "reset", "--quiet", "--hard")
+    tree, patches = trees.fetched(where, cache), series.load(tmp_path / "fix.diff")
+    for _ in range(2):  # the second time from what the first one kept
+        patched = apply.apply(tree, patches, cache, SILENT)
+        assert [n for n in patched.notes if note in n], patched.notes
+    names = trees.git(tree.repository, "diff", "--name-only", *apply.prefixes(patched)).split()
+    assert names == ["mm/fresh.c", "mm/shmem.c"]
+
+
+def test_mails_without_prefixes_are_taken_too(where: Path, cache: Cache, tmp_path: Path) -> None:
+    """``format.noPrefix`` is a setting that people have."""
+    trees.edit(where, "mm/shmem.c", 5, "int a;")
+    trees.commit(where, "mm/shmem: change it")
+    trees.git(where, "format-patch", "--quiet", "--no-prefix", "-1", "-o", tmp_path / "out")
+    trees.git(where, "reset", "--quiet", "--hard", "HEAD~1")
+    patched = apply.apply(trees.fetched(where, cache), series.load(tmp_path / "out"), cache, SILENT)
+    assert patched.patches == ("mm/shmem: change it",)
+    assert any("without a/ and b/" in note for note in patched.notes)
+
+
+def test_a_diff_whose_names_could_mean_two_files_is_refused(where: Path, cache: Cache, tmp_path: Path) -> None:
+    (where / "mm" / "mm").mkdir()
+    (where / "mm" / "mm" / "shmem.c").write_text((where / "mm" / "shmem.c").read_text())
+    trees.commit(where, "a folder of the same name")
+    trees.edit(where, "mm/mm/shmem.c", 5, "int a;")
+    (tmp_path / "fix.diff").write_text(trees.git(where, "diff", "--no-prefix") + "\n")
+    trees.git(where, "reset", "--quiet", "--hard")
+    with pytest.raises(UserError, match=r"the tree has mm/mm/shmem.c with and without its first folder"):
+        apply.apply(trees.fetched(where, cache), series.load(tmp_path / "fix.diff"), cache, SILENT)
+
+
+def test_a_diff_without_prefixes_that_does_not_fit_names_its_hunk(where: Path, cache: Cache, tmp_path: Path) -> None:
+    trees.edit(where, "mm/shmem.c", 5, "int a;")
+    text = trees.git(where, "diff", "--no-prefix") + "\n"
+    (tmp_path / "fix.diff").write_text(text.replace(" int value_003;", " int other;"))
+    trees.git(where, "reset", "--quiet", "--hard")
+    with pytest.raises(KernelError, match=r"mm/shmem.c, hunk 1/1 \(line 2\)"):
+        apply.apply(trees.fetched(where, cache), series.load(tmp_path / "fix.diff"), cache, SILENT)
 
 
 def test_another_base_commit_than_the_series_names_is_noted(where: Path, cache: Cache) -> None:

@@ -1,0 +1,80 @@
+"""What stands before the names of a diff: git's ``a/`` and ``b/``, a folder's name, or nothing (pure).
+
+``git diff --no-prefix`` and quilt's ``-p0`` write names as the tree has them, ``diff -u`` of two folders and quilt's
+``-p1`` put the name of a folder before them. Which it is, the tree itself says: the names must be in it.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from unidiff.patch import PatchSet
+
+USUAL = 1
+"""Components that ``git am`` takes off: ``a/`` and ``b/``."""
+
+IsThere = Callable[[str], bool]
+"""Whether the tree has a file, or a folder, of that name."""
+
+
+class Ambiguous(ValueError):
+    """The names are in the tree with and without their first component."""
+
+
+@dataclass(frozen=True)
+class _Names:
+    """The names of one file of a diff; ``is_new`` where the tree is not to have it."""
+
+    old: str
+    new: str
+    is_new: bool
+    is_renamed: bool
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        return tuple(name for name in (self.old, self.new) if name != "/dev/null")
+
+
+def level(diff: str, there: IsThere) -> int:
+    """Return how many components of each name are not the tree's: 1 for git's own, 0 where there are none.
+
+    Names that fit neither way are left to git, which says what is wrong. Raises Ambiguous.
+    """
+    if is_usual(diff):
+        return USUAL
+    files = list(_files(diff))
+    fitting = [count for count in (0, 1) if all(_fits(file, count, there) for file in files)]
+    if len(fitting) == 2:
+        raise Ambiguous(f"the tree has {files[0].all[0]} with and without its first folder: write it with a/ and b/")
+    return fitting[0] if fitting else USUAL
+
+
+def is_usual(diff: str) -> bool:
+    """Whether every name has git's ``a/`` or ``b/`` before it."""
+    return all(name.startswith(("a/", "b/")) for file in _files(diff) for name in file.all)
+
+
+def taken_off(diff: str) -> str:
+    """Return the first components of the names, for people: ``linux-5.10.orig/ and linux-5.10/``."""
+    files = list(_files(diff))
+    names = [*(file.old for file in files), *(file.new for file in files)]
+    return " and ".join(dict.fromkeys(name.partition("/")[0] + "/" for name in names if name != "/dev/null"))
+
+
+def _files(diff: str) -> Iterator[_Names]:
+    for file in PatchSet(io.StringIO(diff)):
+        renamed = any(line.startswith("rename from ") for line in file.patch_info or ())
+        yield _Names(file.source_file, file.target_file, file.is_added_file, renamed)
+
+
+def _fits(file: _Names, count: int, there: IsThere) -> bool:
+    stripped = [name.split("/", count)[count] for name in file.all if name.count("/") >= count]
+    if len(stripped) < len(file.all) or (len(set(stripped)) > 1 and not file.is_renamed):
+        return False
+    name = stripped[0]
+    if not file.is_new:
+        return there(name)
+    folder = name.rpartition("/")[0]
+    return not there(name) and bool(folder) and there(folder)
