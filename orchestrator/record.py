@@ -43,6 +43,7 @@ class Record:
     guests: Guests | None = None
     notes: list[str] = field(default_factory=list)
     open: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    scanned: dict[tuple[Path, int], tuple[Splat, ...]] = field(default_factory=dict)
 
     @property
     def directory(self) -> Path:
@@ -83,7 +84,7 @@ class Record:
 
     def _judged(self) -> JobResult:
         job, products = self.job, self.products
-        splats = _splats(self.directory, self.workspace, products)
+        splats = self._splats()
         judged, reason = verdict.judge_job(self.stages, self.suites, splats, expected(job, products.kernel), job.expect)
         return JobResult(
             job=job.name,
@@ -108,6 +109,26 @@ class Record:
             machine=job.variant_config.machine,
         )
 
+    def _splats(self) -> tuple[Splat, ...]:
+        """Return what every guest that ran tests complained of; one that only proved an accelerator is not judged.
+
+        A console only grows, and not any more once its guest is gone: then it is scanned once.
+        """
+        found: list[Splat] = []
+        for console in sorted(self.directory.glob("boot-*/console.log")):
+            seen = (console, console.stat().st_size)
+            if seen not in self.scanned:
+                self.scanned[seen] = self._scan(console)
+            found += self.scanned[seen]
+        return tuple(found)
+
+    def _scan(self, console: Path) -> tuple[Splat, ...]:
+        workspace, kernel = self.workspace, self.products.kernel
+        text = console.read_bytes().decode(errors="replace")
+        found = splat.scan(text, workspace.rules, workspace.pipeline.allow, workspace.today)
+        placed = (symbolise.symbolise(s, kernel.vmlinux) if kernel else s for s in found)
+        return tuple(replace(s, console=console) for s in placed)
+
 
 def expected(job: Job, kernel: Kernel | None = None) -> dict[str, Expectations]:
     """Return what the suites of a job promise, by suite: all of it, or what ``kernel`` has the symbols for."""
@@ -117,18 +138,6 @@ def expected(job: Job, kernel: Kernel | None = None) -> dict[str, Expectations]:
     values = kconfig.read(kernel.config.read_text())
     symbols = [symbol for symbol, value in values.items() if value != "n"]
     return {name: promised.on(symbols) for name, promised in found.items()}
-
-
-def _splats(directory: Path, workspace: Workspace, products: Products) -> tuple[Splat, ...]:
-    """Scan the console of every guest that ran tests; a guest that only proved an accelerator is not judged."""
-    allow, today = workspace.pipeline.allow, workspace.today
-    found = [
-        replace(complaint, console=console)
-        for console in sorted(directory.glob("boot-*/console.log"))
-        for complaint in splat.scan(console.read_bytes().decode(errors="replace"), workspace.rules, allow, today)
-    ]
-    vmlinux = products.kernel and products.kernel.vmlinux
-    return tuple(symbolise.symbolise(s, vmlinux) if vmlinux else s for s in found)
 
 
 def _identity(job: Job, products: Products) -> Identity | None:
