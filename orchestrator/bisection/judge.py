@@ -66,8 +66,9 @@ def rule(state: State, commits: int) -> Rule:
     seen = count(bad.sightings, reference)
     measured = Odds(seen, count(good.sightings, reference) if good else Count(0, seen.runs), kind is SymptomKind.BUILD)
     if good is None:
-        runs = _runs(request.runs, kind, max(MEASURED[kind], measured.needed(confidence) or MOST))
-        return Rule(runs, runs, confidence)
+        needed = measured.needed(confidence) or MOST
+        runs = _runs(request.runs, kind, max(MEASURED[kind], needed))
+        return Rule(runs, runs, confidence, guests=request.runs or max(MEASURED[SymptomKind.BOOT], needed))
     runs = _runs(request.runs, kind, measured.needed(confidence) or MOST)
     if request.runs is not None:  # as many as were asked for, whatever they are worth: the path says what that is
         return Rule(runs, runs, 0.5, reference, measured, exact=True)
@@ -134,13 +135,21 @@ def ends(state: State, commits: int) -> str:
     following = rule(state, commits)
     assert following.odds
     seen = following.odds
-    alike = seen.good.shown * seen.bad.runs >= seen.bad.shown * seen.good.runs
+    alike = 2 * seen.good.shown * seen.bad.runs > seen.bad.shown * seen.good.runs
     if alike or (state.request.runs is None and seen.needed(following.confidence) is None):
         return (
             f"the good end, {good.label}, shows {chased} too: {seen.good.shown} of {seen.good.runs} runs, "
             f"the bad end {seen.bad.shown} of {seen.bad.runs}"
         )
     return ""
+
+
+def remarks(state: State) -> tuple[str, ...]:
+    """Say what a reader must know of the ends to read the answer right."""
+    bad, good = state.ends
+    if bad and good and symptom.learn(bad.sightings, good.sightings).refusing:
+        return ("the good end does not offer the test: the answer may be what offers it, and the fault older",)
+    return ()
 
 
 def _words(why: Why | None) -> str:

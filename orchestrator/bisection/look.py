@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from orchestrator import job as jobs
 from orchestrator.bisection import judge, symptom
 from orchestrator.bisection.judge import Judged, Rule
-from orchestrator.bisection.symptom import Sight, Sighting
+from orchestrator.bisection.symptom import Sight, Sighting, Why
 from orchestrator.bisection.values import Role, State, Step
-from orchestrator.errors import InfraError
+from orchestrator.errors import InfraError, UserError
 from orchestrator.model import JobResult, Kernel, Stage, Symptom, SymptomKind, Verdict
 from orchestrator.plan import Job
 from orchestrator.workspace import Workspace
@@ -32,31 +32,42 @@ class Target:
 def look(target: Target, state: State, rule: Rule, workspace: Workspace, meanwhile: Callable[[], None]) -> Step:
     """Return the step that a target comes to. ``meanwhile`` is called once its kernel is there, before a guest boots.
 
-    A kernel that an earlier step has run is not run again, but to verify. Raises InfraError where the host
-    failed twice.
+    A kernel that an earlier step has run is not run again, but to verify. Raises InfraError where the host failed
+    twice, and UserError on an end; elsewhere what an end could be asked and this commit cannot makes a skip.
     """
     started = time.monotonic()
-    number = len(state.steps) + 1
-    work = _Work(workspace, state.request.symptom, f"{number:02}-{target.commit[:12]}")
-    built = work.build(target.job)
-    step = _step(number, target, built.products.kernel, state)
-    if step.same_as is None:
-        if _stopped(built) or symptom.until(work.chased) is Stage.BUILD:
-            work.tries += symptom.sightings(work.chased, built)
-        else:
-            meanwhile()
-        step = _judged(step, work.decide(target.job, rule))
+    work = _Work(workspace, state.request.symptom, f"{len(state.steps) + 1:02}-{target.commit[:12]}")
+    step = Step(len(state.steps) + 1, target.role, target.commit, target.label)
+    try:
+        step = _taken(step, target, state, rule, work, meanwhile)
+    except UserError as error:
+        if target.role in {Role.BAD_END, Role.GOOD_END}:
+            raise
+        step = replace(step, reason=str(error), why=Why.UNFIT)
     return replace(step, sightings=tuple(work.tries), jobs=tuple(work.folders), seconds=time.monotonic() - started)
 
 
-def _step(number: int, target: Target, kernel: Kernel | None, state: State) -> Step:
-    """Return the step as it begins, or as it ends where the kernel is one that was run."""
+def _taken(step: Step, target: Target, state: State, rule: Rule, work: _Work, meanwhile: Callable[[], None]) -> Step:
+    built = work.build(target.job)
+    step = _with_kernel(step, target, built.products.kernel, state)
+    if step.same_as is not None:
+        return step
+    if _stopped(built) or symptom.until(work.chased) is Stage.BUILD:
+        work.tries += symptom.sightings(work.chased, built)
+    else:
+        meanwhile()
+    return _judged(step, work.decide(target.job, rule))
+
+
+def _with_kernel(step: Step, target: Target, kernel: Kernel | None, state: State) -> Step:
+    """Return the step with its kernel, and with its answer where that kernel was run before."""
     ran = kernel.sha256 if kernel and kernel.modules is None and _same_programs(target.job) else ""
+    step = replace(step, kernel=ran)
     twin = next((s for s in state.steps if ran and s.kernel == ran and s.same_as is None), None)
     if twin is None or target.role is not Role.SEARCH:
-        return Step(number, target.role, target.commit, target.label, kernel=ran)
-    step = Step(number, target.role, target.commit, target.label, kernel=ran, same_as=twin.number)
-    return replace(step, term=twin.term, reason=f"the same kernel as step {twin.number}", why=twin.why, sure=twin.sure)
+        return step
+    reason = f"the same kernel as step {twin.number}"
+    return replace(step, same_as=twin.number, term=twin.term, reason=reason, why=twin.why, sure=twin.sure)
 
 
 def _same_programs(job: Job) -> bool:

@@ -38,6 +38,7 @@ class Why(enum.Enum):
     NOT_BOOTED = "does not boot"
     OTHER = "another failure"
     REFUSED = "the test is not offered"
+    UNFIT = "cannot be asked"
     UNDECIDED = "undecided"
 
 
@@ -69,7 +70,7 @@ def parse(text: str) -> Symptom:
     if colon and kind in {"test", "splat"}:
         found = Symptom(SymptomKind(kind), name.strip())
     else:
-        found = Symptom(SymptomKind.TEST if re.fullmatch(r"[\w.+/-]+", text) else SymptomKind.SPLAT, text)
+        found = Symptom(SymptomKind.SPLAT if " " in text else SymptomKind.TEST, text)
     if not found.name:
         raise UserError(f"--symptom {text}: nothing is named")
     if found.kind is SymptomKind.TEST and re.search(r"[*?\[]", found.name):

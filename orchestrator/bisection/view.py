@@ -25,7 +25,8 @@ def show(outcome: Outcome, console: Console) -> None:
         _say(console, f"author      {outcome.culprit.author}")
     _say(console, f"log         {outcome.directory / report.LOG}   (git bisect replay)")
     _say(console, f"summary     {outcome.directory / 'summary.md'}")
-    _say(console, f"confidence  {report.percent(outcome.confidence)} that every step is what it was taken for")
+    if outcome.confidence:
+        _say(console, f"confidence  {report.percent(outcome.confidence)} that every step is what it was taken for")
     colour = _VERDICTS[outcome.verdict]
     console.print(f"[bold {colour}]{escape(report.headline(outcome))}[/]", highlight=False, soft_wrap=True)
     seconds = f"{outcome.state.seconds:.0f} s in {len(outcome.state.steps)} steps"

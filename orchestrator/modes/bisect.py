@@ -37,7 +37,9 @@ def run(request: Request, workspace: Workspace) -> Outcome:
         try:
             outcome = walk.to_the_end()
         except InfraError as error:
-            outcome = walk.outcome(Conclusion(Verdict.INFRA, f"the host failed: {error}"), Position(None))
+            again = f"wpci bisect --continue {workspace.directory.name}"
+            reason = f"the host failed: {error}; `{again}` goes on"
+            outcome = walk.outcome(Conclusion(Verdict.INFRA, reason), Position(None))
         finally:
             walk.ahead.stop()
         report.write(outcome, walk.log)
@@ -49,7 +51,7 @@ def _opened(request: Request, walked: History, workspace: Workspace) -> State:
     fingerprint = _fingerprint(walked)
     path = workspace.directory / values.STATE
     if not path.exists():
-        return State(request, fingerprint)
+        cache.write_atomic(path, values.dump(State(request, fingerprint)))
     state = values.load(path.read_text())
     if state.request != request:
         raise UserError(f"{path} is of another bisect")
@@ -68,10 +70,14 @@ def _fingerprint(walked: History) -> str:
 
 
 def _ahead(request: Request, walked: History, workspace: Workspace) -> ahead.Ahead:
+    """Decide whether kernels are built while guests run, and say so."""
     cpus = walked.template.variant_config.machine.cpus
     cores = ahead.cores(cpus, request.ahead)
-    said = f"on {len(cores)} cores" if cores else f"no, the guest needs {cpus} cores"
-    workspace.progress.note(f"kernels are built ahead while guests run: {said if request.ahead is not False else 'no'}")
+    if cores:
+        workspace.progress.note(f"while a guest runs, what may be next is built; cores for that: {len(cores)}")
+    else:
+        why = "as asked" if request.ahead is False else f"the guest's {cpus} vCPUs need every core"
+        workspace.progress.note(f"nothing is built while a guest runs: {why}")
     return ahead.Ahead(workspace, cores)
 
 
@@ -171,5 +177,5 @@ class _Walk:
             culprit=found[0] if len(found) == 1 else None,
             candidates=found if len(found) > 1 else (),
             confidence=judge.path(self.state, self.length) if all(self.state.ends) else 0.0,
-            notes=concluded.notes,
+            notes=(*concluded.notes, *judge.remarks(self.state)),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +18,11 @@ PACKAGE = "linux-source-1.0"
 
 @dataclass(frozen=True)
 class Mirror:
-    """Where it lies, and the key ring that its signatures are checked with."""
+    """Where it lies, and the key ring that its signatures are checked with. ``fill`` writes the tree of a version."""
 
     root: Path
     home: Path
+    fill: Callable[[Path, str], None]
 
     @property
     def keyring(self) -> Path:
@@ -64,7 +65,7 @@ class Mirror:
     def _stanza(self, version: str) -> str:
         deb = self.package(version)
         if not deb.exists():
-            _build(deb, version)
+            _build(deb, version, self.fill)
         return (
             f"Package: {PACKAGE}\nVersion: {version}\nArchitecture: all\nMaintainer: Test <test@example.org>\n"
             f"Filename: {deb.relative_to(self.root)}\nSize: {deb.stat().st_size}\nSHA256: {_sum(deb)}\n"
@@ -72,12 +73,18 @@ class Mirror:
         )
 
 
+def numbered(where: Path, version: str) -> None:
+    """Write a small tree that tells its version."""
+    trees.write_files(where)
+    (where / "VERSION").write_text(f"{version}\n")
+
+
 @contextmanager
-def mirror(root: Path) -> Iterator[Mirror]:
+def mirror(root: Path, fill: Callable[[Path, str], None] = numbered) -> Iterator[Mirror]:
     """Give an empty mirror; its key agent is gone afterwards."""
     home = root / "gpg"
     home.mkdir(parents=True, mode=0o700)
-    made = Mirror(root / "mirror", home)
+    made = Mirror(root / "mirror", home, fill)
     try:
         _gpg(home, "--passphrase", "", "--quick-gen-key", "Test <test@example.org>", "ed25519", "sign", "0")
         _gpg(home, "--export", "-o", made.keyring)
@@ -90,10 +97,9 @@ def _gpg(home: Path, *arguments: str | Path) -> None:
     process.run(["gpg", "--homedir", home, "--batch", "--pinentry-mode", "loopback", "--quiet", *arguments])
 
 
-def _build(deb: Path, version: str) -> None:
+def _build(deb: Path, version: str, fill: Callable[[Path, str], None]) -> None:
     root = deb.with_suffix(".root")
-    trees.write_files(root / "tree")
-    (root / "tree" / "VERSION").write_text(f"{version}\n")
+    fill(root / "tree", version)
     (root / "package" / "DEBIAN").mkdir(parents=True)
     (root / "package" / "DEBIAN" / "control").write_text(
         f"Package: {PACKAGE}\nVersion: {version}\nArchitecture: all\n"
