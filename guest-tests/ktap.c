@@ -57,6 +57,7 @@ static double timeout_seconds = 20;
 static double budget_seconds = 10;
 static uint64_t seed = 1;
 static int repeats = 1;
+static bool stop_early;
 static const char *patterns[MAX_PATTERNS];
 static int nr_patterns;
 
@@ -515,7 +516,7 @@ static int pick(struct run *runs, int n)
 
 static void usage(const char *name)
 {
-	fprintf(stderr, "usage: %s [-l] [-r PATTERN]... [-t SECONDS] [-n N] [-b SECONDS] [-s SEED]\n", name);
+	fprintf(stderr, "usage: %s [-l] [-r PATTERN]... [-t SECONDS] [-n N] [-b SECONDS] [-s SEED] [-x]\n", name);
 	exit(2);
 }
 
@@ -535,7 +536,7 @@ static bool read_options(int argc, char **argv)
 	bool list = false;
 	int option;
 
-	while ((option = getopt(argc, argv, "lr:t:n:b:s:")) != -1) {
+	while ((option = getopt(argc, argv, "lr:t:n:b:s:x")) != -1) {
 		if (option == 'l')
 			list = true;
 		else if (option == 'r' && nr_patterns < MAX_PATTERNS)
@@ -548,6 +549,8 @@ static bool read_options(int argc, char **argv)
 			budget_seconds = positive(argv[0], optarg);
 		else if (option == 's')
 			seed = strtoull(optarg, NULL, 0);
+		else if (option == 'x')
+			stop_early = true;
 		else
 			usage(argv[0]);
 	}
@@ -588,7 +591,7 @@ int main(int argc, char **argv)
 	say("KTAP version 1");
 	say("1..%d", n);
 	ktap_diag("seed: %llu", (unsigned long long)seed);
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < n && !(stop_early && bad); i++)
 		bad += run_case(i + 1, &runs[i]) > SKIPPED;
 	return !!bad;
 }

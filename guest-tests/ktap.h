@@ -53,6 +53,7 @@
  *	-n N		run each case N times; any run that does not pass is the result
  *	-b SECONDS	time budget of cases that take one (10): they get it on top of -t
  *	-s SEED		seed of cases that draw random numbers (1)
+ *	-x		stop after the first case that fails
  *
  * Exit status: 0 nothing failed, 1 something did, 2 wrong usage or no such case.
  */

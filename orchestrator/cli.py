@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import typer
 
-from orchestrator.commands import again, bisect, inspect, run
+from orchestrator.commands import again, bisect, hunks, inspect, run
 from orchestrator.errors import PipelineError
 
 INTERRUPTED = 130
@@ -30,6 +30,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "run": run.run,
     "list": run.list_,
     "bisect": bisect.bisect,
+    "hunks": hunks.hunks,
     "doctor": inspect.doctor_,
     "parse": inspect.parse,
     "scan": inspect.scan,

@@ -14,11 +14,12 @@ from orchestrator.config import Suite
 from orchestrator.errors import PipelineError
 from orchestrator.guest import accel, machine, rootfs
 from orchestrator.guests import Guests
-from orchestrator.model import Accel, AccelFact, JobResult, Programs, Side, Stage, SuiteRun, Tree
+from orchestrator.model import Accel, AccelFact, JobResult, Programs, Side, Stage, SuiteRun, TestResult, Tree
 from orchestrator.plan import Job
 from orchestrator.process import Deadline
 from orchestrator.record import Record, Stopped, Told
-from orchestrator.results import outcome, splat
+from orchestrator.results import outcome, splat, verdict
+from orchestrator.results.expectations import NONE
 from orchestrator.source import apply, checkout, fetch, series
 from orchestrator.workspace import Workspace
 
@@ -90,6 +91,9 @@ def _series(record: Record, told: Told) -> None:
     assert record.products.tree
     loaded = series.load(config.path, name=job.series)
     tree = apply.apply(record.products.tree, loaded, ws.cache, ws.progress, three_way=config.three_way, upto=job.at)
+    if job.carry:
+        carried = series.load(job.carry.path)
+        tree = apply.apply(tree, carried, ws.cache, ws.progress, three_way=job.carry.three_way)
     record.products = replace(record.products, tree=tree)
     told.message = f"{len(tree.patches)} patches, tip {tree.commit[:12]}"
 
@@ -216,7 +220,17 @@ def _request(record: Record, name: str, config: Suite, folder: str, tests: tuple
         scale=scale(fact, record.workspace),
         repeat=record.job.repeat,
         alone=len(record.job.suites) == 1,
+        hunt=record.job.hunt,
+        enough=_enough(record.job, name),
     )
+
+
+def _enough(job: Job, name: str) -> Callable[[TestResult], bool]:
+    """Return what ends a hunt: a test that shows something else than what is expected of it."""
+    if job.hunt is None:
+        return lambda test: False
+    wanted, ignored = job.hunt.expected.get(name, NONE), job.hunt.ignored
+    return lambda test: not suite.pick([test.name], ignored) and bool(verdict.unexpected(test, wanted, job.expect))
 
 
 @contextlib.contextmanager

@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from orchestrator import config, configfile
 from orchestrator.config import Mode, Pipeline, Product
 from orchestrator.errors import UserError
 from orchestrator.model import Side
+from orchestrator.results.expectations import Expectations
+
+
+@dataclass(frozen=True)
+class Hunt:
+    """How tests are run to find one that notices: by rounds, up to the first test that shows something unexpected.
+
+    ``rounds`` are globs over test ids, round by round; a test runs once, in the first round that names it, and those
+    that ``late`` names run behind all others. ``limit`` is the watchdog of one test (scaled under TCG), ``budget``
+    what a test that works for a time gets, in seconds. What ``ignored`` tests (globs) show stops nothing.
+    ``expected`` is what the tests are measured by, by suite.
+    """
+
+    rounds: tuple[tuple[str, ...], ...]
+    limit: float
+    budget: float
+    late: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
+    expected: Mapping[str, Expectations] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -17,7 +36,7 @@ class Job:
 
     ``name`` is unique in a plan and fit for a folder. ``expect`` names the column of the expectations.
     ``tests`` are globs over test ids. ``at`` stops the series after that many patches; None applies all.
-    ``place`` names the work tree, where that is not the one of its side.
+    ``place`` names the work tree, where that is not the one of its side; ``carry`` is applied on top of the series.
     """
 
     name: str
@@ -34,6 +53,8 @@ class Job:
     at: int | None = None
     repeat: int = 1
     place: str = ""
+    carry: config.SeriesConfig | None = None
+    hunt: Hunt | None = None
 
     @property
     def worktree(self) -> str:

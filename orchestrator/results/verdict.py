@@ -12,7 +12,7 @@ from orchestrator.model import Splat, StageResult, Status, SuiteRun, TestResult,
 from orchestrator.results import findings
 from orchestrator.results.expectations import NONE, Expectations
 from orchestrator.results.findings import Judgement
-from orchestrator.results.outcome import Outcome, meets, outcomes
+from orchestrator.results.outcome import Outcome, meets, outcome, outcomes
 
 EXIT_USER = 2
 EXIT_INTERRUPTED = 130
@@ -81,6 +81,11 @@ def _complaint(test: str, found: Outcome, expected: Expectations, column: str | 
     if wanted := expected.of(test, column):
         return None if meets(found.status, wanted) else f"{test}: {found.status.value}, expected {wanted.value}"
     return f"{test}: {found.status.value}" if found.status.broken else None
+
+
+def unexpected(test: TestResult, expected: Expectations, column: str | None) -> str | None:
+    """Say in what one result differs from what is expected of it, or nothing."""
+    return _complaint(test.name, outcome(test.status), expected, column)
 
 
 def _skipped(suites: Sequence[SuiteRun]) -> Judgement | None:

@@ -12,7 +12,7 @@ from orchestrator.process import Deadline
 from orchestrator.progress import Progress
 from orchestrator.suite import foreign, own
 from orchestrator.suite.ledger import MAX_CRASHES, MAX_FAULTS, Ledger
-from orchestrator.suite.own import listed
+from orchestrator.suite.own import by_rounds, listed
 from orchestrator.suite.request import Boot, CommandResult, Guest, Request, matches, pick
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "CommandResult",
     "Guest",
     "Request",
+    "by_rounds",
     "listed",
     "matches",
     "pick",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from orchestrator.model import Status, TestResult
@@ -10,10 +11,10 @@ from orchestrator.process import Deadline
 from orchestrator.progress import Progress
 from orchestrator.results import ktap
 from orchestrator.suite.ledger import Ledger, Loss
-from orchestrator.suite.request import Boot, Guest, Request, pick
+from orchestrator.suite.request import Boot, Guest, Request, matches, pick
 
-Pending = dict[str, list[str]]
-"""Program → the tests of it that are still to be run."""
+Pending = list[tuple[str, list[str]]]
+"""Programs, and the tests that they are still to run, in order: with several rounds a program comes more than once."""
 
 
 def run(request: Request, boot: Boot, ledger: Ledger, deadline: Deadline, progress: Progress) -> None:
@@ -29,35 +30,48 @@ def run(request: Request, boot: Boot, ledger: Ledger, deadline: Deadline, progre
                 total = _count(pending)
             usable = True
             while pending and usable and not deadline.expired:
-                program, tests = next(iter(pending.items()))
+                program, tests = pending.pop(0)
                 left, usable = _program(request, guest, program, tests, ledger, deadline)
-                pending.pop(program)
-                pending = {program: left, **pending} if left else pending
                 progress.advance(f"tests of {request.name}", len(ledger.results), total)
+                if any(map(request.enough, ledger.results)):
+                    return
+                pending = [(program, left), *pending] if left else pending
     reason = "the suite was out of time" if deadline.expired else f"{ledger.lost} guests were lost before"
     ledger.results += [
-        TestResult(test, Status.MISSING, f"did not run: {reason}")
-        for tests in (pending or {}).values()
-        for test in tests
+        TestResult(test, Status.MISSING, f"did not run: {reason}") for _, tests in pending or [] for test in tests
     ]
 
 
 def _count(pending: Pending | None) -> int:
-    return sum(len(tests) for tests in (pending or {}).values())
+    return sum(len(tests) for _, tests in pending or [])
 
 
 def _listed(request: Request, guest: Guest, deadline: Deadline) -> Pending:
-    """Return program → the tests that were asked for."""
+    """Return the tests that were asked for, by round and program."""
     available = listed(request.name, guest, deadline.capped(60 * request.scale))
     request.check_globs([test for tests in available.values() for test in tests])
-    picked = {program: pick(tests, request.tests) for program, tests in available.items()}
-    return {program: tests for program, tests in picked.items() if tests}
+    return by_rounds(available, request.rounds, request.hunt.late if request.hunt else ())
 
 
-def listed(suite: str, guest: Guest, deadline: Deadline) -> Pending:
+def by_rounds(
+    available: Mapping[str, Sequence[str]], rounds: Sequence[Sequence[str]], late: Sequence[str] = ()
+) -> Pending:
+    """Return what to run: in each round program by program, each test once; late ones last. Pure."""
+    pending: Pending = []
+    taken: set[str] = set()
+    for globs, is_late in [(globs, False) for globs in rounds] + [(globs, True) for globs in rounds]:
+        for program, tests in available.items():
+            fitting = (t for t in pick(tests, globs) if t not in taken)
+            picked = [t for t in fitting if any(matches(t, g) for g in late) == is_late]
+            taken.update(picked)
+            pending += [(program, picked)] if picked else []
+    return pending
+
+
+def listed(suite: str, guest: Guest, deadline: Deadline) -> dict[str, list[str]]:
     """Ask every program of a suite for its tests; return program → test ids."""
     script = f'cd /tests/{suite} && for p in *; do [ -x "$p" ] && [ -f "$p" ] && echo "== $p" && "./$p" -l; done'
-    available: Pending = {}
+    available: dict[str, list[str]] = {}
     for line in guest.run(script, deadline=deadline, cap=2**20).stdout.splitlines():
         if line.startswith("== "):
             available[line[3:]] = []
@@ -79,14 +93,23 @@ def _program(
     report = ktap.parse(_text(output), planned=tests)
     if isinstance(result, Loss):
         return ledger.settle(report.tests, tests, _text(guest.console), result), result.usable
-    ledger.problems += [f"{program}: {problem}" for problem in report.problems]
-    ledger.results += report.tests
-    return [], True
+    left = _left_by_a_hunt(report.tests) if request.hunt else []
+    ledger.problems += [f"{program}: {problem}" for problem in report.problems if not left]
+    ledger.results += [t for t in report.tests if t.name not in left]
+    return left, True
+
+
+def _left_by_a_hunt(tests: Sequence[TestResult]) -> list[str]:
+    """Return what a program did not run because it stopped at its first failure."""
+    failed = any(t.status.broken and t.status is not Status.MISSING for t in tests)
+    return [t.name for t in tests if failed and t.status is Status.MISSING]
 
 
 def _command(request: Request, program: str, tests: list[str]) -> str:
     picks = " ".join(f"-r {shlex.quote(test)}" for test in tests)
     command = f"cd /tests/{request.name} && ./{program} -t {request.test_seconds:.0f} {picks}"
+    if request.hunt:
+        command += f" -x -b {request.hunt.budget:g}"
     return f"{command} -n {request.repeat}" if request.repeat > 1 else command
 
 

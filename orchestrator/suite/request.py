@@ -11,6 +11,8 @@ from typing import Protocol
 
 from orchestrator.config import Suite
 from orchestrator.errors import UserError
+from orchestrator.model import TestResult
+from orchestrator.plan import Hunt
 from orchestrator.process import Deadline
 
 
@@ -62,6 +64,7 @@ class Request:
     """One suite to run. ``scale`` stretches its limits (TCG); ``directory`` takes the raw outputs.
 
     ``alone`` says that the job has no other suite in which a test could be that matches nothing here.
+    In a ``hunt`` a test for which ``enough`` says so ends the suite: what has not run by then is not reported.
     """
 
     name: str
@@ -71,15 +74,22 @@ class Request:
     scale: float = 1.0
     repeat: int = 1
     alone: bool = True
+    hunt: Hunt | None = None
+    enough: Callable[[TestResult], bool] = lambda test: False
 
     @property
     def test_seconds(self) -> float:
         """The limit of one test."""
-        return self.suite.test_timeout * self.scale
+        return (self.hunt.limit if self.hunt else self.suite.test_timeout) * self.scale
+
+    @property
+    def rounds(self) -> tuple[tuple[str, ...], ...]:
+        """The globs of each round."""
+        return self.hunt.rounds if self.hunt else (self.tests,)
 
     def check_globs(self, available: Sequence[str]) -> None:
         """Refuse a glob that names nothing: a test that was asked for and does not exist must not look green."""
-        for glob in self.tests if self.alone else ():
+        for glob in self.tests if self.alone and not self.hunt else ():
             if not any(matches(test, glob) for test in available):
                 raise UserError(f"suite {self.name}: no test matches {glob!r} ({len(available)} tests there)")
 

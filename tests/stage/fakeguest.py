@@ -6,6 +6,7 @@ A fake kernel tells it in strings that end up in its image, so that a patch chan
     play: not-ok T01          that test fails          play: flaky T01 0110     run by run: 1 fails
     play: skip T01            the test is not offered  play: splat T01 TEXT     a line on the console during the test
     play: dies T01 TEXT       the guest panics in it
+    play: needs T01 WORD      it fails where the image does not hold that word of capitals a second time
 """
 
 from __future__ import annotations
@@ -80,12 +81,12 @@ class Guest:
         if "-l; done" in command:
             return "== t.sh\n" + "".join(f"{test}\n" for test in TESTS), 0
         if found := re.search(r"\./t\.sh -t \d+((?: -r [\w.-]+)+)(?: -n (\d+))?", command):
-            return self.test(re.findall(r"-r ([\w.-]+)", found[1]), int(found[2] or 1)), 0
+            return self.test(re.findall(r"-r ([\w.-]+)", found[1]), int(found[2] or 1), " -x " in command), 0
         if found := re.match(r"echo (.+) >/dev/kmsg", command):
             self.say(found[1].strip("'"))
         return "", 0
 
-    def test(self, names: list[str], repeat: int) -> str:
+    def test(self, names: list[str], repeat: int, stop: bool) -> str:
         """Return what ktap.h prints."""
         lines = ["KTAP version 1", f"1..{len(names)}"]
         for number, name in enumerate(names, 1):
@@ -97,13 +98,19 @@ class Guest:
                 self.say(" ".join(words))
             self.say(f"wpci: end {name}")
             lines += self.case(number, name, repeat)
+            if stop and lines[-1].startswith("not ok"):
+                break
         return "".join(f"{line}\n" for line in lines)
+
+    def lacks(self, words: list[str] | None) -> bool:
+        return bool(words) and self.image.read_bytes().count(words[0].encode()) < 2
 
     def case(self, number: int, name: str, repeat: int) -> list[str]:
         if self.asked("skip", name) is not None:
             return [f"ok {number} {name} # SKIP not offered"]
         words = self.asked("flaky", name)
-        failed = repeat if self.asked("not-ok", name) is not None else 0
+        bad = self.asked("not-ok", name) is not None or self.lacks(self.asked("needs", name))
+        failed = repeat if bad else 0
         if words:
             failed = sum(self.turn(name, words[0]) for _ in range(repeat))
         counts = [f"# {failed} of {repeat} runs failed"] if failed and repeat > 1 else []

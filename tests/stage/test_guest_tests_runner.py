@@ -101,6 +101,14 @@ def test_a_time_budget_comes_on_top_of_the_watchdog(program: Path) -> None:
     assert _run(program, "-b", "4", "-r", "R01*", watchdog=3).returncode == 0
 
 
+def test_it_stops_after_the_first_case_that_fails_if_told_to(program: Path) -> None:
+    picks = [word for case in ("A01_passes", "A02_expects", "A05_not-offered", "B01_on-backing.good")
+             for word in ("-r", case)]  # fmt: skip
+    ended = _run(program, "-x", *picks)
+    assert re.findall(r"^(?:not )?ok \d+ (\S+)", ended.stdout, re.M) == ["A01_passes", "A02_expects"]
+    assert "1..4" in ended.stdout and ended.returncode == 1
+
+
 def test_one_case_in_trouble_does_not_touch_the_others(program: Path, tmp_path: Path) -> None:
     ended = _run(program, "-b", "0.1", watchdog=3, file=tmp_path / "none")
     ids = process.run([program, "-l"]).stdout.split()

@@ -25,6 +25,8 @@ OUTER = {
     "tally",
     "lanes",
     "history",
+    "hunting",
+    "takeout",
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import re
 import shlex
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from orchestrator import suite
 from orchestrator.config import ProgramConfig, Suite
 from orchestrator.errors import InfraError, UserError
 from orchestrator.model import Status, SuiteRun
+from orchestrator.plan import Hunt
 from orchestrator.process import Deadline
 from orchestrator.progress import SILENT
 from orchestrator.results import ktap
@@ -70,6 +72,8 @@ class FakeGuest:
             if act == "vanish":
                 break
             lines.append(f"{act} {k} {test}")
+            if act == "not ok" and "-x" in words:
+                break
         output.write_text("\n".join(lines) + "\n")
         return end
 
@@ -258,3 +262,41 @@ def test_a_crash_is_charged_by_the_console_not_by_the_last_line_that_arrived(tmp
         crashed = [t.name for t in ledger.results if t.status is Status.CRASHED]
         assert crashed == ["A02"]
         assert sorted([*left, *(t.name for t in ledger.results)]) == ["A01", "A02", "A03"]
+
+
+AVAILABLE = {"a": ["A01_x", "A02_y"], "r": ["R01_z"], "b": ["B01_q.m", "B01_q.n"]}
+
+
+def test_rounds_run_each_test_once_and_the_late_ones_last() -> None:
+    assert suite.by_rounds(AVAILABLE, (("B01_q.n", "R01"), ("A02",), ("*",)), ("R*",)) == [
+        ("b", ["B01_q.n"]), ("a", ["A02_y"]), ("a", ["A01_x"]), ("b", ["B01_q.m"]), ("r", ["R01_z"]),
+    ]  # fmt: skip
+    assert suite.by_rounds(AVAILABLE, (("A01",),)) == [("a", ["A01_x"])]
+
+
+def hunting(folder: Path, **changes: object) -> suite.Request:
+    hunt = Hunt((("B01",), ("*",)), limit=2.0, budget=0.5)
+    asked = dataclasses.replace(request(folder), hunt=hunt, scale=5.0, enough=lambda test: test.status.broken)
+    return dataclasses.replace(asked, **changes)
+
+
+def test_a_hunt_ends_with_the_first_test_that_is_enough(tmp_path: Path) -> None:
+    lab = Lab({"a": {"A01_x": "ok"}, "b": {"B01_q": "ok", "B02_q": "not ok"}, "c": {"C01_q": "ok"}})
+    assert outcome(lab, hunting(tmp_path)) == {
+        "B01_q": Status.PASS, "A01_x": Status.PASS, "B02_q": Status.FAIL,
+    }  # fmt: skip
+    assert hunting(tmp_path).test_seconds == 10.0
+
+
+def test_a_program_that_stops_at_its_first_failure_leaves_nothing_missing(tmp_path: Path) -> None:
+    lab = Lab({"b": {"B01_q": "not ok", "B02_q": "ok"}})
+    hunt = Hunt((("*",),), limit=2.0, budget=0.5)
+    assert outcome(lab, hunting(tmp_path, hunt=hunt)) == {"B01_q": Status.FAIL}
+    never = hunting(tmp_path, hunt=hunt, enough=lambda test: False)
+    assert outcome(lab, never) == {"B01_q": Status.FAIL, "B02_q": Status.PASS}, "it was not enough: the rest runs"
+
+
+def test_a_crash_ends_a_hunt_without_a_second_guest(tmp_path: Path) -> None:
+    lab = Lab({"b": {"B01_q": "crash", "B02_q": "ok"}})
+    assert outcome(lab, hunting(tmp_path)) == {"B01_q": Status.CRASHED}
+    assert len(lab.guests) == 1

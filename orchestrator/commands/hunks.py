@@ -1,0 +1,62 @@
+"""`wpci hunks`: take a series apart, and say which test notices each missing part."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator import configfile, plan
+from orchestrator.commands import say
+from orchestrator.commands.options import PIPELINE, RESULTS, ConfigOption, ModeOption, ResultsOption, VariantOption
+from orchestrator.errors import UserError
+
+REPORT = Path("docs/hunks")
+
+
+def hunks(
+    config: ConfigOption = PIPELINE,
+    mode: ModeOption = None,
+    variant: VariantOption = [],  # noqa: B006
+    only: Annotated[
+        list[str], typer.Option("--only", help="Glob over parts ('0014*', '*mprotect.c*', an id); repeatable.")
+    ] = [],  # noqa: B006
+    late: Annotated[list[str], typer.Option("--late", help="Glob of tests that run last; repeatable.")] = ["R*"],  # noqa: B006
+    budget: Annotated[float, typer.Option("--budget", min=0.1, help="Seconds of tests that work for a time.")] = 3.0,
+    report: Annotated[
+        Path, typer.Option("--report", help="Where progress lives: this path with .json, .md and -why.yaml.")
+    ] = REPORT,
+    results: ResultsOption = RESULTS,
+) -> None:
+    """Take each hunk and each patch out of the whole series, and say which test notices.
+
+    Goes on where an earlier run ended. Exit code 1: a part is noticed by no test, and nobody says why.
+    """
+    from orchestrator import adhoc, session
+    from orchestrator.modes import hunks as mode_hunks
+    from orchestrator.results import hunk_page
+
+    with say.terminal(quiet=False) as terminal:
+        workspace, mode_name = session.open_run(
+            configfile.load(config), mode, adhoc.Options(), results=results, progress=terminal
+        )
+        pairs = plan.expand(workspace.pipeline, mode_name, plan.Choice(tuple(variant), tests=("*",))).pairs
+        if len(pairs) != 1:
+            raise UserError(f"mode {mode_name}: {len(pairs)} series and variants; --mode and --variant must leave one")
+        request = mode_hunks.Request(
+            job=pairs[0].patched,
+            report=report,
+            first=workspace.pipeline.modes[mode_name].tests,
+            late=tuple(late),
+            only=tuple(only),
+            budget=budget,
+        )
+        done = mode_hunks.run(request, workspace)
+    section = done.section(pairs[0].patched.variant)
+    for line in hunk_page.summary(section):
+        typer.echo(line)
+    open_ones = hunk_page.unexplained(section, mode_hunks.reasons(report))
+    for entry in open_ones:
+        typer.echo(f"noticed by no test: {entry.name} ({entry.identity}) {entry.where}")
+    raise typer.Exit(1 if open_ones else 0)

@@ -1,0 +1,126 @@
+"""Take a series apart: one part after the other is left out, and the tests must notice. Progress is in the report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import yaml
+
+from orchestrator import cache, hunting, job, takeout
+from orchestrator.errors import InfraError, UserError
+from orchestrator.model import Stage
+from orchestrator.plan import Job
+from orchestrator.results import hunk_page, hunk_report
+from orchestrator.results.hunk_report import Baseline, Outcome, Report
+from orchestrator.source import hunks
+from orchestrator.source.hunks import Hunk
+from orchestrator.takeout import Part
+from orchestrator.workspace import Workspace
+
+HOST_FAULTS = 3
+"""Parts in a row on which the host may fail before the run ends: nothing is known of them."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to take out, and where it is written: ``report`` is a path without suffix.
+
+    ``first`` are globs of quick tests that go first, ``late`` of slow ones that go last, ``budget`` the seconds of
+    those that work for a time; ``only`` are globs over the names of parts.
+    """
+
+    job: Job
+    report: Path
+    first: tuple[str, ...]
+    late: tuple[str, ...] = ("R*",)
+    only: tuple[str, ...] = ()
+    budget: float = 3.0
+
+
+def run(request: Request, workspace: Workspace) -> Report:
+    """Take out every part that the report does not know yet; the report is on disk after each.
+
+    Raises KernelError where the series itself is broken, InfraError where the host fails again and again.
+    """
+    return _Run(request, workspace).run()
+
+
+def reasons(report: Path) -> dict[str, str]:
+    """Read why no test can see a part, by identity: a YAML file beside the report. Raises UserError."""
+    path = report.with_name(f"{report.name}-why.yaml")
+    if not path.exists():
+        return {}
+    raw = yaml.safe_load(path.read_text())
+    if not isinstance(raw, dict) or not all(isinstance(v, str) for v in raw.values()):
+        raise UserError(f"{path}: a mapping from a part's id to a text is needed")
+    return {str(key): value for key, value in raw.items()}
+
+
+class _Run:
+    """One run of the mode: the report so far, and the baseline it compares with."""
+
+    def __init__(self, request: Request, workspace: Workspace) -> None:
+        self.request = request
+        self.workspace = workspace
+        self.report = _loaded(request)
+        self.section = self.report.section(request.job.variant)
+
+    def run(self) -> Report:
+        """Take out what is still to be taken out."""
+        ws, asked = self.workspace, self.request
+        tree = hunting.succeeded(job.run(asked.job, ws, until=Stage.SERIES)).products.tree
+        assert tree
+        every = hunks.listed(tree)
+        planned = takeout.parts(every, hunks.fingerprint(tree), asked.job.variant)
+        self._renew(every, planned)
+        trial = hunting.trial(asked.job, asked.budget, asked.late, self.section.baseline, ws)
+        self.section = replace(self.section, baseline=trial.baseline)
+        self._save()
+        todo = [part for part in takeout.chosen(planned, asked.only) if self._is_open(part, trial.baseline)]
+        faults = 0
+        for number, part in enumerate(todo):
+            ws.progress.advance("parts taken out", number, len(todo))
+            entry = hunting.entry(part, trial.asking(*self._rounds(part)), ws)
+            faults = 0 if entry else faults + 1
+            if faults >= HOST_FAULTS:
+                raise InfraError(f"the host failed on {faults} parts in a row; the last is {part.name}")
+            if entry:
+                ws.progress.note(f"{part.name}: {entry.outcome.value}: {', '.join(entry.by[:3]) or entry.detail}")
+                self.section = self.section.adding(entry)
+                self._save()
+        return self.report
+
+    def _renew(self, every: Sequence[Hunk], planned: Sequence[Part]) -> None:
+        """Drop what the series no longer holds, and count what is left out."""
+        keys = {part.key: part for part in planned}
+        kinds = [hunk.kind for hunk in every if not hunk.kind.makes_a_kernel]
+        counted = tuple((kind.value, kinds.count(kind)) for kind in dict.fromkeys(kinds))
+        kept = tuple(replace(e, name=keys[e.key].name) for e in self.section.entries if e.key in keys)
+        self.section = replace(self.section, left_out=counted, planned=len(planned), entries=kept)
+
+    def _save(self) -> None:
+        self.report = self.report.updating(self.section)
+        path = self.request.report
+        cache.write_atomic(path.with_name(f"{path.name}.json"), hunk_report.dump(self.report))
+        text = hunk_page.render(self.report, reasons(path))
+        cache.write_atomic(path.with_name(f"{path.name}.md"), text)
+
+    def _is_open(self, part: Part, baseline: Baseline) -> bool:
+        """Whether a part is still to be judged: a survivor is, once the tests are others."""
+        known = next((e for e in self.section.entries if e.key == part.key), None)
+        return known is None or (known.outcome is Outcome.SURVIVED and known.suite != baseline.suite)
+
+    def _rounds(self, part: Part) -> Iterator[tuple[str, ...]]:
+        """Yield the tests that noticed the neighbours of a part, then the quick ones, then all."""
+        if near := hunk_report.likely(self.section.entries, part.name):
+            yield near
+        yield self.request.first
+        yield self.request.job.tests
+
+
+def _loaded(request: Request) -> Report:
+    path, name = request.report.with_name(f"{request.report.name}.json"), request.job.series or ""
+    known = hunk_report.load(path.read_text(), str(path)) if path.exists() else Report(name)
+    return known if known.series == name else Report(name)
