@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from orchestrator import process
+from orchestrator.build import ccache
 from orchestrator.build.compiler import PACKAGES
 from orchestrator.cache import Cache
 from orchestrator.errors import InfraError
@@ -51,9 +52,13 @@ def toolchain() -> str:
 
 @dataclass(frozen=True)
 class Compiler:
-    """gcc, behind ccache where that is installed; ``environment`` is what ccache needs."""
+    """gcc, behind ccache where that is installed; ``environment`` is what ccache needs.
+
+    ``kernel`` compiles the objects of a kernel, ``command`` everything else.
+    """
 
     command: str
+    kernel: str
     environment: Mapping[str, str]
 
 
@@ -64,14 +69,14 @@ def compiler(cache: Cache, *folders: Path) -> Compiler:
     ``folders`` are made relative (CCACHE_BASEDIR), and the folder it runs in does not count (CCACHE_NOHASHDIR).
     """
     if shutil.which("ccache") is None:
-        return Compiler("gcc", {})
+        return Compiler("gcc", "gcc", {})
     settings = {
         "CCACHE_DIR": str(cache.path("ccache")),
         "CCACHE_BASEDIR": os.path.commonpath(folders),
         "CCACHE_NOHASHDIR": "1",
         "CCACHE_MAXSIZE": "20G",
     }
-    return Compiler("ccache gcc", settings)
+    return Compiler("ccache gcc", str(ccache.driver(cache)), settings)
 
 
 def environment(compiler: Compiler) -> dict[str, str]:
@@ -85,8 +90,7 @@ def kernel_argv(source: Path, out: Path, arch: str, jobs: int, compiler: Compile
     ``LOCALVERSION=`` keeps the '+' of a git tree out of the release. Output is kept together by target, because
     a warning belongs to the object whose line stands above it.
     """
-    cc = compiler.command
-    tools = [f"CC={cc}", f"HOSTCC={cc}"] if cc != "gcc" else []
+    tools = [f"CC={compiler.kernel}", f"HOSTCC={compiler.command}"] if compiler.kernel != "gcc" else []
     return (
         "make",
         "--no-print-directory",

@@ -357,6 +357,18 @@ def test_two_work_trees_share_compiled_objects(bench: Bench) -> None:
     stats = dict(line.split("\t") for line in said.splitlines())
     assert int(stats["direct_cache_hit"]) + int(stats["preprocessed_cache_hit"]) == 2
     assert int(stats["cache_miss"]) == 4
+    assert int(stats["preprocessed_cache_miss"]) == 0, "no preprocessor ran before the compiler"
+
+
+def test_bytes_taken_into_an_object_are_never_those_of_another_tree(bench: Bench) -> None:
+    """ccache's depend mode sees no file but headers: a hit for the same source would hold the other tree's bytes."""
+    taking_in = '\nasm(".pushsection .blob\\n.incbin \\"../blob\\"\\n.popsection");\n'
+    bench.edit("mm/memory.c", "\n\n", taking_in)
+    (bench.source / "blob").write_text("of-the-base")
+    assert b"of-the-base" in bench.build().vmlinux.read_bytes()
+    other = replace_name(bench, "patched")
+    (other.source / "blob").write_text("of-the-patched")
+    assert b"of-the-patched" in other.build().vmlinux.read_bytes()
 
 
 def test_two_builds_of_one_folder_at_once_make_one_kernel(bench: Bench) -> None:

@@ -1,0 +1,39 @@
+"""ccache in front of the compiler of a kernel, in its depend mode where that is safe.
+
+In depend mode ccache asks the compiler which headers an object was made of; else it runs the preprocessor first, which
+makes a cold build a third longer. But a file that ``.incbin`` takes in is no header: depend mode does not see it, and
+would hand out an object with the old bytes in it (seen with ccache 4.7.5). So a source that has that word gets the
+other mode, which sees it and keeps nothing. Programs of the host get the other mode, too: kbuild does not list their
+system headers.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from orchestrator.cache import Cache, digest, new_directory
+from orchestrator.progress import SILENT
+
+_DRIVER = """#!/bin/sh
+# What make calls as the compiler of a kernel; kbuild puts the source last.
+for source; do :; done
+if [ ! -f "$source" ] || grep -q incbin "$source"; then
+\texec ccache gcc "$@"
+fi
+CCACHE_DEPEND=1 exec ccache gcc "$@"
+"""
+
+
+def driver(cache: Cache) -> Path:
+    """Return the program that chooses the mode.
+
+    It lies in the cache, since its path is in every command line, and make builds again what has another one.
+    """
+    folder = cache.path("compiler", digest(_DRIVER)[:16])
+    with cache.lock("compiler", SILENT):
+        if not folder.is_dir():
+            with new_directory(folder) as scratch:
+                program = scratch / "gcc"
+                program.write_text(_DRIVER)
+                program.chmod(0o755)
+    return folder / "gcc"
