@@ -16,6 +16,7 @@ from orchestrator.bisection.values import Role, State, Step
 from orchestrator.errors import InfraError, UserError
 from orchestrator.model import JobResult, Kernel, Stage, Symptom, SymptomKind, Verdict
 from orchestrator.plan import Job
+from orchestrator.progress import Progress
 from orchestrator.workspace import Workspace
 
 
@@ -79,6 +80,21 @@ def _judged(step: Step, judged: Judged) -> Step:
     return replace(step, term=judged.term, reason=judged.reason, why=judged.why, count=judged.count, sure=judged.sure)
 
 
+@dataclass(frozen=True)
+class _Quiet:
+    """Progress without what the stages of a job say of themselves: its result has that, and a step is one line."""
+
+    progress: Progress
+    dropped: tuple[str, ...]
+
+    def note(self, text: str) -> None:
+        if not text.startswith(self.dropped):
+            self.progress.note(text)
+
+    def advance(self, what: str, done: float, total: float | None) -> None:
+        self.progress.advance(what, done, total)
+
+
 @dataclass
 class _Work:
     """The jobs of one step. Their folders are ``name``, ``name.2`` and so on; those of a killed look are dropped."""
@@ -140,7 +156,9 @@ class _Work:
             more = f".{len(self.folders) + 1}" if self.folders else ""
             self.folders.append(self.name + more)
         self.unused = False
-        return jobs.run(replace(job, name=self.folders[-1]), self.workspace, until)
+        name = self.folders[-1]
+        quiet = replace(self.workspace, progress=_Quiet(self.workspace.progress, (f"{name}: ", "guest: ", "rootfs: ")))
+        return jobs.run(replace(job, name=name), quiet, until)
 
 
 def _stopped(result: JobResult) -> bool:

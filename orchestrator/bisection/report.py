@@ -12,7 +12,6 @@ from orchestrator import cache
 from orchestrator.bisection.values import Outcome, Role, Step
 from orchestrator.model import Term, Verdict
 from orchestrator.results import plain
-from orchestrator.source.bisection import Position
 
 LOG = "bisect.log"
 
@@ -27,11 +26,6 @@ def write(outcome: Outcome, log: str) -> None:
 def write_log(directory: Path, log: str) -> None:
     """Write the log as ``git bisect replay`` reads it."""
     cache.write_atomic(directory / LOG, log)
-
-
-def estimate(position: Position) -> str:
-    """Say what is to do, in git's estimate."""
-    return f"{position.left} commits left to choose from, about {position.steps} steps"
 
 
 def line(step: Step) -> str:

@@ -23,6 +23,9 @@ from orchestrator.workspace import Workspace
 
 __all__ = ["Outcome", "Request", "run"]
 
+_VERIFICATION = 3
+"""Steps that verify an answer, as a rule."""
+
 
 def run(request: Request, workspace: Workspace) -> Outcome:
     """Bisect in the folder of the workspace, which is this bisect's alone; what an earlier call left there is gone on.
@@ -30,15 +33,16 @@ def run(request: Request, workspace: Workspace) -> Outcome:
     Faults of the host end it with an outcome from which another call goes on. Raises UserError for a request that
     names what is not there, KernelError for a series that does not apply.
     """
-    with workspace.cache.lock(f"bisect-{workspace.directory.name}", workspace.progress):
+    name = workspace.directory.name
+    workspace.progress.note(f"bisect {name}: where it is interrupted, `wpci bisect --continue {name}` goes on")
+    with workspace.cache.lock(f"bisect-{name}", workspace.progress):
         walked = history.open_history(request, workspace)
         state = _opened(request, walked, workspace)
         walk = _Walk(walked, workspace, state, _ahead(request, walked, workspace))
         try:
             outcome = walk.to_the_end()
         except InfraError as error:
-            again = f"wpci bisect --continue {workspace.directory.name}"
-            reason = f"the host failed: {error}; `{again}` goes on"
+            reason = f"the host failed: {error}; `wpci bisect --continue {name}` goes on"
             outcome = walk.outcome(Conclusion(Verdict.INFRA, reason), Position(None))
         finally:
             walk.ahead.stop()
@@ -90,6 +94,8 @@ class _Walk:
     state: State
     ahead: ahead.Ahead
     length: int = 0
+    estimate: float | None = None
+    """How many steps there will be, as far as git can tell."""
 
     @property
     def log(self) -> str:
@@ -111,7 +117,8 @@ class _Walk:
         for step in self.state.searched():
             position = bisection.mark(self.history.place, step.term, step.commit)
         while position.following:
-            self.workspace.progress.note(report.estimate(position))
+            self.estimate = len(self.state.steps) + position.steps + _VERIFICATION
+            self.workspace.progress.note(f"{position.left} commits left, about {position.steps} steps")
             step = self._step(Role.SEARCH, position.following)
             position = bisection.mark(self.history.place, step.term, step.commit)
             report.write_log(self.workspace.directory, self.log)
@@ -152,7 +159,7 @@ class _Walk:
         self.ahead.await_(commit)
         label = label or self.history.label(self._described((commit,))[0])
         target = Target(role, commit, label, job or self.history.job(commit))
-        self.workspace.progress.note(f"step {len(self.state.steps) + 1}, {role.value}: {label}")
+        self.workspace.progress.advance("steps", len(self.state.steps), self.estimate)
         rule = judge.rule(self.state, self.length)
         step = look(target, self.state, rule, self.workspace, lambda: self._build_ahead(role, commit))
         self.state = self.state.followed(step)
