@@ -4,29 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_SIZES = {"K": 2**10, "M": 2**20, "G": 2**30}
-
-
-def _seconds(value: Any) -> Any:
-    if isinstance(value, str) and (found := re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)", value)):
-        return float(found[1]) * _UNITS[found[2]]
-    return value
-
-
-def _bytes(value: Any) -> Any:
-    if isinstance(value, str) and (found := re.fullmatch(r"(\d+)\s*([KMG])", value)):
-        return int(found[1]) * _SIZES[found[2]]
-    return value
-
-
-Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0, description="seconds, or text like 90s, 5m, 1h")]
-Bytes = Annotated[int, BeforeValidator(_bytes), Field(gt=0, description="bytes, or text like 64M, 1G")]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+from orchestrator.units import Bytes, Date, Name, Seconds
 
 
 class _Strict(BaseModel):
@@ -182,7 +164,7 @@ class AllowedSplat(_Strict):
     title: str
     reason: str
     link: str
-    expires: str
+    expires: Date
     tests: tuple[str, ...] = ("*",)
 
 
@@ -191,8 +173,8 @@ class Product(_Strict):
 
     series: tuple[Name, ...] = ()
     trees: tuple[Name, ...] = ()
-    variants: tuple[Name, ...]
-    suites: tuple[Name, ...]
+    variants: Annotated[tuple[Name, ...], Field(min_length=1)]
+    suites: Annotated[tuple[Name, ...], Field(min_length=1)]
     tests: tuple[str, ...] = ("*",)
 
 

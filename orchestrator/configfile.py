@@ -52,7 +52,11 @@ class _NoDuplicates(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue
             key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, str):
+                raise yaml.constructor.ConstructorError(None, None, f"key {key} is no text", key_node.start_mark)
             if key in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", key_node.start_mark)
             seen.add(key)
@@ -159,6 +163,12 @@ def _resolve_paths(pipeline: Pipeline, folder: Path) -> Pipeline:
             raise UserError(f"{place}: no such file or folder: {path}")
         return full
 
+    def a_file(path: Path, place: str) -> Path:
+        full = resolved(path, place)
+        if full.is_dir():
+            raise UserError(f"{place}: {path} is a folder, not a file")
+        return full
+
     def tree(name: str, value: config.TreeConfig) -> config.TreeConfig:
         source = value.source
         if isinstance(source, config.PathSource):
@@ -168,10 +178,10 @@ def _resolve_paths(pipeline: Pipeline, folder: Path) -> Pipeline:
 
     def variant(name: str, value: config.Variant) -> config.Variant:
         place = f"variants.{name}.fragments"
-        fragments = tuple(resolved(f, f"{place}[{k}]") for k, f in enumerate(value.fragments))
+        fragments = tuple(a_file(f, f"{place}[{k}]") for k, f in enumerate(value.fragments))
         base = value.base
         if base not in ("tinyconfig", "defconfig"):
-            base = str(resolved(Path(base), f"variants.{name}.base"))
+            base = str(a_file(Path(base), f"variants.{name}.base"))
         return value.model_copy(update={"fragments": fragments, "base": base})
 
     def suite(name: str, value: config.Suite) -> config.Suite:

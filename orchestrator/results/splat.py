@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from datetime import date
 
 from orchestrator.config import AllowedSplat
-from orchestrator.errors import UserError
 from orchestrator.model import Splat
 from orchestrator.results import markers, plain
 from orchestrator.results.splat_rules import Rule, Rules, load_rules
@@ -120,7 +119,7 @@ def scan(console: str, rules: Rules, allow: Sequence[AllowedSplat], today: date)
     """Return the splats of a console, in their order.
 
     The console may be cut anywhere and may hold control bytes. An entry of ``allow`` holds up to and with the day it
-    expires; it never allows a fatal splat. Raises UserError where such a day is no date.
+    expires; it never allows a fatal splat.
     """
     current = [entry for entry in allow if _expiry(entry) >= today]
     splats = _splats(console, rules)
@@ -217,12 +216,7 @@ def _normal(title: str) -> str:
 
 
 def _expiry(entry: AllowedSplat) -> date:
-    try:
-        return date.fromisoformat(entry.expires)
-    except ValueError as error:
-        raise UserError(
-            f"allow: {entry.title!r} expires on {entry.expires!r}, which is no date (2027-01-31)"
-        ) from error
+    return date.fromisoformat(entry.expires)
 
 
 def _fits(entry: AllowedSplat, splat: Splat) -> bool:

@@ -67,6 +67,15 @@ def test_a_good_file_gives_values_with_units_and_absolute_paths(folder: Path) ->
         ("suites:\n", "suites: [\n", ["not YAML"]),
         ("  small: {", "  small: {base: other.config, ", ["variants.small.base", "other.config"]),
         ("series:\n  mine:", "series:\n  mine: {path: series, tree: here}\n  mine:", ["stands twice"]),
+        ("series:\n", "? [a, b]\n: c\nseries:\n", ["not YAML", "no text"]),
+        ("series:\n", "2020-01-01: c\nseries:\n", ["2020-01-01", "no text"]),
+        ("[a.config]", "[tests]", ["variants.small.fragments[0]", "is a folder"]),
+        ("test_timeout: 1m", "test_timeout: .inf", ["suites.own.test_timeout", "finite"]),
+        ("memory: 512M", "memory: yes", ["variants.small.machine.memory", "True"]),
+        ("variants: [small]", "variants: []", ["modes.smoke.variants", "at least 1"]),
+        ("suites: [own]", "suites: []", ["modes.smoke.suites", "at least 1"]),
+        ("suites:\n", "allow: [{title: x, reason: y, link: z, expires: soon}]\nsuites:\n",
+         ["allow[0].expires", "'soon'", "2027-01-31"]),
     ],
 )  # fmt: skip
 def test_each_kind_of_fault_is_one_line_with_its_place(folder: Path, old: str, new: str, words: list[str]) -> None:
@@ -78,6 +87,17 @@ def test_each_kind_of_fault_is_one_line_with_its_place(folder: Path, old: str, n
     assert str(folder / "pipeline.yaml") in line
     for word in words:
         assert word in line
+
+
+def test_keys_can_be_merged_and_a_date_needs_no_quotes(folder: Path) -> None:
+    """Anchors keep variants short, and YAML makes a date of what looks like one."""
+    text = GOOD.replace("small: {", "small: &small {").replace(
+        "suites:\n", "  big: {<<: *small, accel: tcg}\nsuites:\n", 1
+    )
+    pipeline = load(folder, text + "allow: [{title: x, reason: y, link: z, expires: 2027-01-31}]\n")
+    assert pipeline.variants["big"].fragments == pipeline.variants["small"].fragments
+    assert pipeline.variants["big"].accel == "tcg"
+    assert pipeline.allow[0].expires == "2027-01-31"
 
 
 @pytest.mark.parametrize("text", ["", "[]", "just text"])

@@ -265,11 +265,6 @@ def test_a_fatal_splat_is_never_allowed() -> None:
     assert found.allowed_by is None
 
 
-def test_an_expiry_that_is_no_date() -> None:
-    with pytest.raises(UserError, match="no date"):
-        splat.scan("", RULES, [allowed(expires="soon")], TODAY)
-
-
 RULE = {"id": "a", "kind": "b", "start": "c", "title": "d"}
 
 

@@ -1,0 +1,42 @@
+"""The kinds of scalar that pipeline.yaml has: times, sizes, dates, names."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_SIZES = {"K": 2**10, "M": 2**20, "G": 2**30}
+
+
+def _seconds(value: Any) -> Any:
+    if isinstance(value, str) and (found := re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)", value)):
+        return float(found[1]) * _UNITS[found[2]]
+    return value
+
+
+def _bytes(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("bytes, or text like 64M, 1G is needed")
+    if isinstance(value, str) and (found := re.fullmatch(r"(\d+)\s*([KMG])", value)):
+        return int(found[1]) * _SIZES[found[2]]
+    return value
+
+
+def _date(value: Any) -> Any:
+    """Return the ISO text of a date; YAML makes a date of text that looks like one."""
+    try:
+        return datetime.date.fromisoformat(str(value)).isoformat()
+    except ValueError as error:
+        raise ValueError("a date like 2027-01-31 is needed") from error
+
+
+Date = Annotated[str, BeforeValidator(_date), Field(description="ISO date, like 2027-01-31")]
+Seconds = Annotated[
+    float, BeforeValidator(_seconds), Field(gt=0, allow_inf_nan=False, description="seconds, or text like 90s, 5m, 1h")
+]
+Bytes = Annotated[int, BeforeValidator(_bytes), Field(gt=0, description="bytes, or text like 64M, 1G")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
