@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
 from collections import Counter
@@ -36,8 +37,9 @@ def _series(series: SeriesResult) -> Iterator[str]:
     yield ""
     yield f"**{series.verdict.name}**: {_cell(series.reason)}"
     yield ""
-    yield _counts(series.transitions)
-    yield ""
+    counts = _counts(series.transitions)
+    if not counts.endswith(f": {series.reason}"):
+        yield from (counts, "")
     yield from _kernels((series.base, series.patched))
     yield from _changes(series.transitions)
     yield from _splats("New splats", series.new_splats)
@@ -79,10 +81,11 @@ def _kernels(jobs: Sequence[JobResult]) -> Iterator[str]:
 def _changes(changes: Sequence[Transition]) -> Iterator[str]:
     """Show what a reviewer looks for: charged first, then what changed, then the rest that does not simply work."""
     shown = sorted((c for c in changes if _interesting(c)), key=_rank)
-    if shown:
+    rows = list(_alike(shown))
+    if rows:
         yield from ("", "| | test | base → patched | transition | note |", "|---|---|---|---|---|")
-        yield from (_row(change) for change in shown[:MOST_ROWS])
-        yield from _more(shown)
+        yield from (_row(row) for row in rows[:MOST_ROWS])
+        yield from _more(rows)
     if quiet := len(changes) - len(shown):
         yield from ("", f"{quiet} more tests are the same on both, and fine.")
 
@@ -95,10 +98,22 @@ def _rank(change: Transition) -> tuple[int, bool, str, str]:
     return _ORDER.index(change.verdict), change.base.word == change.patched.word, change.suite, change.test
 
 
-def _row(change: Transition) -> str:
+def _alike(changes: Sequence[Transition]) -> Iterator[list[Transition]]:
+    """Gather what one test shows alike on several backings: ``Z07_x.memfd``, ``Z07_x.tmpfs``."""
+    for _, group in itertools.groupby(changes, lambda c: (c.suite, _stem(c), c.base, c.patched, c.verdict, c.note)):
+        yield list(group)
+
+
+def _stem(change: Transition) -> str:
+    return change.test.partition(".")[0]
+
+
+def _row(alike: Sequence[Transition]) -> str:
+    change = alike[0]
+    name = _code(change.test) if len(alike) == 1 else f"{_code(_stem(change))} ×{len(alike)}"
     statuses = f"{change.base.value} → {change.patched.value}"
     mark = _MARKS[change.verdict]
-    return f"| {mark} | {_code(change.test)} | {statuses} | {change.words} | {_cell(change.note)} |"
+    return f"| {mark} | {name} | {statuses} | {change.words} | {_cell(change.note)} |"
 
 
 def _splats(heading: str, splats: Sequence[Splat]) -> Iterator[str]:

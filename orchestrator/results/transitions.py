@@ -10,6 +10,8 @@ from orchestrator.results.findings import Judgement
 from orchestrator.results.outcome import ABSENT, Outcome, meets, outcomes
 from orchestrator.results.verdict import Expected
 
+_EXPECTED = ", as expected"
+
 
 def judge(
     test: str,
@@ -30,6 +32,8 @@ def judge(
         verdict, note = (
             _flaky(base, patched) or _against(base, patched, want_base, want_patched) or _words(base, patched)
         )
+        if note.endswith(_EXPECTED) and (why := expected.why(test)):
+            note = f"{note}: {why}"
     else:
         verdict, note = Verdict.SKIP, "recorded, not judged"
     return Transition(test, base.status, patched.status, want_base, want_patched, verdict, note, suite)
@@ -56,7 +60,7 @@ def _against(
     if want_patched is None:
         return None
     if patched.status is not Status.PASS:
-        return Verdict.SKIP, f"{patched.status.value}, as expected"
+        return Verdict.SKIP, f"{patched.status.value}{_EXPECTED}"
     return _words(base, patched)
 
 

@@ -52,7 +52,7 @@ ROOT = read(junit.render(fixture.run(fixture.series(*fixture.pair()))))
         ("promised", "passed", ""),
         ("same", "passed", ""),
         ("fixed", "passed", ""),
-        ("known", "skipped", "broken→broken: fail, as expected"),
+        ("known", "skipped", "broken→broken: fail, as expected: patch 5 is not in"),
         ("both", "skipped", "broken→broken: broken on base too"),
         ("loose", "skipped", "broken→works: recorded, not judged"),
         ("worse", "failure", "works→broken: regression"),

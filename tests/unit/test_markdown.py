@@ -47,6 +47,15 @@ def test_a_long_table_is_cut_and_says_so() -> None:
     assert "… and 40 more." in text
 
 
+def test_a_test_that_is_alike_on_several_backings_is_one_row() -> None:
+    names = [f"B01_present.{backing}" for backing in ("anon", "memfd", "tmpfs")]
+    base = fixture.job(Side.BASE, tuple(TestResult(name, Status.SKIP) for name in names))
+    patched = (*(TestResult(name, Status.PASS) for name in names[:2]), TestResult(names[2], Status.FAIL))
+    text = markdown.render(fixture.run(fixture.series(base, fixture.job(Side.PATCHED, patched))))
+    assert "| ✅ | `B01_present` ×2 | skip → pass |" in text
+    assert "| ❌ | `B01_present.tmpfs` | skip → fail |" in text
+
+
 def test_a_job_without_a_series() -> None:
     job = fixture.job(Side.BASE, (TestResult("a|b", Status.CRASHED, "killed by SIGSEGV"), TestResult("c", Status.PASS)))
     text = markdown.render(fixture.run(alone=(job,)))

@@ -186,6 +186,12 @@ def test_a_promised_feature_that_is_refused_says_so() -> None:
     assert (found.verdict, found.note) == (FAIL, "a promised feature is refused, got skip")
 
 
+def test_an_expected_failure_gives_its_reason() -> None:
+    wants = expect('  a: {stock: fail, patched: fail, why: "needs patch 9"}')
+    found = transitions.judge("a", outcome(Status.FAIL), outcome(Status.FAIL), wants, "stock", "patched")
+    assert (found.verdict, found.note) == (SKIP, "fail, as expected: needs patch 9")
+
+
 @pytest.mark.parametrize(("base", "patched"), list(itertools.product(Status, Status)))
 def test_any_on_the_patched_kernel_is_not_judged(base: Status, patched: Status) -> None:
     wants = expect("  a: {stock: pass, patched: flaky}\n")
