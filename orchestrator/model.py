@@ -187,7 +187,8 @@ class TestResult:
 class SuiteRun:
     """What one suite said in one or more guests. ``outputs`` are the raw files the results were read from.
 
-    ``retried`` holds the earlier outcomes of tests that ran more than once, oldest first.
+    ``retried`` holds the earlier outcomes of tests that ran more than once, oldest first. ``cut_off`` are the tests
+    that did not come to their end because the host failed.
     """
 
     suite: str
@@ -196,6 +197,7 @@ class SuiteRun:
     seconds: float
     problems: tuple[str, ...] = ()
     retried: tuple[tuple[str, tuple[Status, ...]], ...] = ()
+    cut_off: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

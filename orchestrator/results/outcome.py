@@ -48,8 +48,11 @@ def meets(status: Status, wanted: Status) -> bool:
 
 
 def merged(first: SuiteRun, again: SuiteRun) -> SuiteRun:
-    """Return a suite of which some tests ran once more: each has its last status, and all earlier ones are kept."""
-    repeated = {test.name: test for test in again.tests}
+    """Return a suite of which some tests ran once more: each has its last status, and all earlier ones are kept.
+
+    What the host cut off the second time is no outcome.
+    """
+    repeated = {test.name: test for test in again.tests if test.name not in again.cut_off}
     known = {test.name: test for test in first.tests}
     earlier, newer = dict(first.retried), dict(again.retried)
     for name in repeated.keys() & known.keys():
@@ -62,6 +65,7 @@ def merged(first: SuiteRun, again: SuiteRun) -> SuiteRun:
         seconds=first.seconds + again.seconds,
         problems=(*first.problems, *again.problems),
         retried=tuple(sorted(earlier.items())),
+        cut_off=first.cut_off,
     )
 
 

@@ -51,6 +51,7 @@ def run(request: Request, boot: Boot, progress: Progress, done: Callable[[SuiteR
                 outputs=tuple(ledger.outputs),
                 seconds=ledger.seconds,
                 problems=tuple(ledger.problems),
+                cut_off=tuple(ledger.cut_off),
             )
         )
     if ledger.faults:

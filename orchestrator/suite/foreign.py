@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.config import ProgramConfig
-from orchestrator.model import Status, TestResult
+from orchestrator.model import TestResult
 from orchestrator.process import Deadline
 from orchestrator.progress import Progress
 from orchestrator.results import case_lines, ktap
@@ -25,8 +25,7 @@ def run(request: Request, boot: Boot, ledger: Ledger, deadline: Deadline, progre
             while queue and usable and not deadline.expired:
                 usable = _program(request, guest, queue.pop(0), ledger, deadline)
                 progress.advance(f"programs of {request.name}", len(programs) - len(queue), len(programs))
-    reason = "the suite was out of time" if deadline.expired else f"{ledger.lost} guests were lost before"
-    ledger.results += [TestResult(p.name, Status.MISSING, f"did not run: {reason}") for p in queue]
+    ledger.give_up((program.name for program in queue), deadline)
 
 
 def _program(request: Request, guest: Guest, program: ProgramConfig, ledger: Ledger, deadline: Deadline) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,6 +43,7 @@ class Ledger:
     seconds: float = 0.0
     lost: int = 0
     faults: list[InfraError] = field(default_factory=list)
+    cut_off: list[str] = field(default_factory=list)
 
     @property
     def given_up(self) -> bool:
@@ -74,6 +75,14 @@ class Ledger:
         if loss.fault:
             during = f" (during {test})" if test else ""
             self.faults.append(InfraError(f"{loss.fault}{during}", log=loss.fault.log))
+            self.cut_off += [test] if test else []
+
+    def give_up(self, tests: Iterable[str], deadline: Deadline) -> None:
+        """Record tests for which no guest or no time was left."""
+        reason = "the suite was out of time" if deadline.expired else f"{self.lost} guests were lost before"
+        names = list(tests)
+        self.results += [TestResult(name, Status.MISSING, f"did not run: {reason}") for name in names]
+        self.cut_off += names if self.faults else []
 
     def settle(self, tests: Sequence[TestResult], planned: Sequence[str], console: str, loss: Loss) -> list[str]:
         """Record a program that did not end: what it had finished, and the test that ran; return the rest, in order.

@@ -36,10 +36,7 @@ def run(request: Request, boot: Boot, ledger: Ledger, deadline: Deadline, progre
                 if any(map(request.enough, ledger.results)):
                     return
                 pending = [(program, left), *pending] if left else pending
-    reason = "the suite was out of time" if deadline.expired else f"{ledger.lost} guests were lost before"
-    ledger.results += [
-        TestResult(test, Status.MISSING, f"did not run: {reason}") for _, tests in pending or [] for test in tests
-    ]
+    ledger.give_up((test for _, tests in pending or [] for test in tests), deadline)
 
 
 def _count(pending: Pending | None) -> int:

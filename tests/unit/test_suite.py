@@ -15,11 +15,12 @@ import pytest
 from orchestrator import suite
 from orchestrator.config import ProgramConfig, Suite
 from orchestrator.errors import InfraError, UserError
-from orchestrator.model import Status, SuiteRun
+from orchestrator.model import Status, SuiteRun, TestResult
 from orchestrator.plan import Hunt
 from orchestrator.process import Deadline
 from orchestrator.progress import SILENT
 from orchestrator.results import ktap
+from orchestrator.results.outcome import merged
 from orchestrator.suite.ledger import Ledger, Loss
 
 
@@ -249,6 +250,22 @@ def test_a_host_that_loses_guest_after_guest_is_given_up(tmp_path: Path) -> None
     assert set(seen) == set(tests)
     assert list(seen.values()).count(Status.MISSING) == 9 - suite.MAX_FAULTS
     assert "during A00" in fault
+
+
+def test_a_repetition_that_the_host_cut_off_is_no_outcome(tmp_path: Path) -> None:
+    first = SuiteRun("own", (TestResult("A01", Status.FAIL), TestResult("A02", Status.FAIL)), (), 1.0)
+    said: list[SuiteRun] = []
+
+    @contextlib.contextmanager
+    def boot() -> Iterator[Losing]:
+        (tmp_path / "console").write_text("")
+        yield Losing({"a": {"A01": "ok", "A02": "lose"}}, tmp_path / "console")
+
+    with pytest.raises(InfraError):
+        suite.run(request(tmp_path), boot, SILENT, said.append)
+    both = merged(first, said[0])
+    assert {t.name: t.status for t in both.tests} == {"A01": Status.PASS, "A02": Status.FAIL}
+    assert dict(both.retried) == {"A01": (Status.FAIL,)}
 
 
 def test_a_crash_is_charged_by_the_console_not_by_the_last_line_that_arrived(tmp_path: Path) -> None:
