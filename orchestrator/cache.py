@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from orchestrator.errors import InfraError
 from orchestrator.progress import Progress
@@ -42,14 +43,87 @@ class Cache:
 
         The kernel drops the lock with its holder, so a killed run leaves none behind.
         """
-        path = self.path("locks", name.replace("/", "_"))
-        with path.open("a") as file:
+        with self.in_use(progress), self._open(name) as file:
+            _wait(file, fcntl.LOCK_EX, f"waiting for another run that uses {name}", progress)
+            yield
+
+    @contextlib.contextmanager
+    def in_use(self, progress: Progress) -> Iterator[None]:
+        """Keep what is in the cache from being removed: for as long as products of it are used, not only made."""
+        with self._open(_IN_USE) as file:
+            _wait(file, fcntl.LOCK_SH, f"waiting for the removal of what is in {self.root}", progress)
+            yield
+
+    @contextlib.contextmanager
+    def unused(self) -> Iterator[None]:
+        """Keep every run from the cache. Raises InfraError where one is using it, or another removal is going on."""
+        with self._open(_IN_USE) as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                progress.note(f"waiting for another run that uses {name}")
-                fcntl.flock(file, fcntl.LOCK_EX)
+            except BlockingIOError as error:
+                raise InfraError(f"{self.root} is in use by a run that is going on: nothing was removed") from error
             yield
+
+    @contextlib.contextmanager
+    def _open(self, name: str) -> Iterator[IO[str]]:
+        path = self.path(LOCKS, name.replace("/", "_"))
+        try:
+            file = path.open("a")
+        except OSError as error:
+            raise InfraError(f"cannot write {path}: {error.strerror}") from error
+        with file:
+            yield file
+
+    def clean(self, *, everything: bool = False) -> str:
+        """Remove what can be built again, or all there is; return a line that says what went.
+
+        Each folder loses its name first: what a killed removal leaves is not believed, and goes with the next one.
+        Raises InfraError where a run is using the cache, or something cannot be removed.
+        """
+        if not self.root.exists():
+            return f"{self.root}: nothing there"
+        with self.unused():
+            keep = {LOCKS} if everything else {LOCKS, *(p.name for p in self.root.iterdir() if not _is_product(p))}
+            doomed = sorted(path for path in self.root.iterdir() if path.name not in keep)
+            freed = sum(f.lstat().st_size for path in doomed for f in (path, *path.rglob("*")) if not f.is_dir())
+            for path in doomed:
+                _remove(path)
+        names = ", ".join(path.name for path in doomed if not path.name.startswith("."))
+        return f"removed {names or 'nothing'} from {self.root}: {freed / 2**30:.1f} GiB"
+
+
+LOCKS = "locks"
+"""The folder of the locks. It is never removed: a lock on a file without a name keeps nobody out."""
+_IN_USE = "in-use"
+_PRODUCTS = ("work", "kernels", "programs", "rootfs")
+_GRAVE = ".removed."
+
+
+def _is_product(path: Path) -> bool:
+    return path.name in _PRODUCTS or path.name.startswith(_GRAVE)
+
+
+def _remove(path: Path) -> None:
+    try:
+        grave = path.with_name(f"{_GRAVE}{path.name.removeprefix(_GRAVE)}")
+        if grave != path:
+            if grave.exists():
+                shutil.rmtree(grave)
+            path.rename(grave)
+        if grave.is_dir() and not grave.is_symlink():
+            shutil.rmtree(grave)
+        else:
+            grave.unlink()
+    except OSError as error:
+        raise InfraError(f"cannot remove {path}: {error.strerror}") from error
+
+
+def _wait(file: IO[str], kind: int, says: str, progress: Progress) -> None:
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        progress.note(says)
+        fcntl.flock(file, kind)
 
 
 def digest(*parts: str | bytes | Path) -> str:

@@ -35,7 +35,8 @@ def run(job: Job, workspace: Workspace, until: Stage = Stage.SUITE) -> JobResult
 
 def go_on(record: Record, until: Stage = Stage.SUITE) -> JobResult:
     """Run the stages of a job that have not run yet, up to ``until``; none, where one has failed. Raises as ``run``."""
-    with contextlib.suppress(Stopped), record.open:
+    ws = record.workspace
+    with ws.cache.in_use(ws.progress), contextlib.suppress(Stopped), record.open:
         for stage in record.left(until):
             with record.stage(stage) as told:
                 _STAGES[stage](record, told)
@@ -52,7 +53,10 @@ def again(record: Record, tests: Mapping[str, Sequence[str]]) -> JobResult:
     limits = guest_limits(fact, record.workspace)
     first = len(list(record.directory.glob("boot-*"))) + 1
     try:
-        with Guests(lambda name: _booted(record, fact, name, limits), first) as guests:
+        with (
+            record.workspace.cache.in_use(record.workspace.progress),
+            Guests(lambda name: _booted(record, fact, name, limits), first) as guests,
+        ):
             for name, config in record.job.suites:
                 if name in tests:
                     _repeat(

@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import datetime
 import shlex
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -16,12 +15,12 @@ from orchestrator import adhoc, cache, process, suite, workspace
 from orchestrator.adhoc import Options
 from orchestrator.cache import Cache
 from orchestrator.config import Pipeline
-from orchestrator.errors import InfraError, UserError
+from orchestrator.errors import UserError
 from orchestrator.guest import machine, qemu
 from orchestrator.guest.machine import Guest
 from orchestrator.model import JobResult, RunResult, Side, Verdict
 from orchestrator.process import Deadline
-from orchestrator.progress import SILENT, Progress
+from orchestrator.progress import Progress
 from orchestrator.results import result_json, splat
 from orchestrator.source import series as series_source
 from orchestrator.workspace import Workspace
@@ -98,7 +97,7 @@ def _booted(job: JobResult, progress: Progress, gdb: bool = False) -> Iterator[G
         if not path.exists():
             raise UserError(f"{job.job}: {path} is gone; run it again")
     rules = splat.load_rules(None)
-    with tempfile.TemporaryDirectory(prefix="wpci-") as scratch:
+    with Cache.default().in_use(progress), tempfile.TemporaryDirectory(prefix="wpci-") as scratch:
         request = machine.BootRequest(
             kernel=kernel,
             rootfs=rootfs,
@@ -148,19 +147,3 @@ def shell(job: JobResult, progress: Progress) -> int:
                 "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "root@127.0.0.1",
             ]
         )  # fmt: skip
-
-
-def clean(store: Cache, *, everything: bool) -> str:
-    """Remove what can be built again from the cache, or the whole of it; return a line that says what went."""
-    if not store.root.exists():
-        return f"{store.root}: nothing there"
-    doomed = [store.root] if everything else [store.root / name for name in ("work", "kernels", "programs", "rootfs")]
-    freed = 0
-    with store.lock("clean", SILENT):
-        for path in doomed:
-            freed += sum(f.lstat().st_size for f in path.rglob("*") if f.is_file()) if path.exists() else 0
-            shutil.rmtree(path, ignore_errors=True)
-    left = [path for path in doomed if path.exists()]
-    if left:
-        raise InfraError(f"cannot remove {left[0]}")
-    return f"removed {', '.join(path.name for path in doomed)} from {store.root}: {freed / 2**30:.1f} GiB"

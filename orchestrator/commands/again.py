@@ -49,6 +49,4 @@ def clean(
     everything: Annotated[bool, typer.Option("--all", help="The whole cache, with sources and ccache.")] = False,
 ) -> None:
     """Remove work trees and built products from the cache; sources and ccache stay unless --all."""
-    from orchestrator import session
-
-    typer.echo(session.clean(Cache.default(), everything=everything))
+    typer.echo(Cache.default().clean(everything=everything))
