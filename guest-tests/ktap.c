@@ -66,6 +66,11 @@ double ktap_budget(void)
 	return budget_seconds;
 }
 
+double ktap_limit(void)
+{
+	return timeout_seconds;
+}
+
 uint64_t ktap_seed(void)
 {
 	return seed;
@@ -280,6 +285,12 @@ static void for_each_left(int group, void (*fn)(int pid))
 			fn(atoi(entry->d_name));
 	if (proc)
 		closedir(proc);
+}
+
+/* In a case, which leads its process group. */
+void ktap_dump_tasks(void)
+{
+	for_each_left(getpgrp(), dump_tasks);
 }
 
 static void kill_task(int pid)

@@ -110,6 +110,10 @@ void ktap_diag(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Seconds that a KTAP_BUDGET case should work; its seed, another one for each run of -n. */
 double ktap_budget(void);
 uint64_t ktap_seed(void);
+/* Seconds that a case has, its budget apart (-t): limits inside a case are parts of it. */
+double ktap_limit(void);
+/* Print where every task of the case sleeps. */
+void ktap_dump_tasks(void);
 /* Seconds of CLOCK_MONOTONIC. */
 double ktap_now(void);
 /* Have @text written to the file @path when the case has ended, however it ends. */

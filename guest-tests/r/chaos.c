@@ -132,19 +132,33 @@ static void ask_for_huge(struct snapshot *s)
 	SETUP(!madvise(s->a.map, HUGE, MADV_HUGEPAGE));
 }
 
+/*
+ * khugepaged gives up on a page that somebody holds, as every fault on it does: on a slow machine
+ * the others must stand still before it gets anywhere. They do so in the midst of a snapshot, and
+ * every other time they go on at a moment of their own.
+ */
+static void await_collapse(struct snapshot *s, uint64_t random)
+{
+	long before = khugepaged_collapsed();
+	int begin = 50, end = begin + 1 + (random & 1 ? (int)(random / 2 % 50) : 500);
+
+	for (int tries = 0; tries < end && khugepaged_collapsed() == before; tries++) {
+		if (__atomic_load_n(&s->stop, __ATOMIC_ACQUIRE))
+			break;
+		__atomic_store_n(&s->pause, tries >= begin, __ATOMIC_RELEASE);
+		usleep(2000);
+	}
+	__atomic_store_n(&s->pause, false, __ATOMIC_RELEASE);
+}
+
 /* Break the huge page at a page that no snapshot is about, and give khugepaged time to make it anew. */
 static void step_collapse(struct snapshot *s, uint64_t random)
 {
 	size_t spare = SNAP_PAGES + random % (s->size - SNAP_PAGES);
-	long before = khugepaged_collapsed();
 
 	for (size_t i = 0; i < s->size && !__atomic_load_n(&s->stop, __ATOMIC_ACQUIRE); i++)
 		touch_read(s->second + i * PAGE);
-	for (int tries = 0; tries < 100 && khugepaged_collapsed() == before; tries++) {
-		if (__atomic_load_n(&s->stop, __ATOMIC_ACQUIRE))
-			return;
-		usleep(2000);
-	}
+	await_collapse(s, random / s->size);
 	SETUP(!fallocate(s->a.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, spare * PAGE, PAGE));
 }
 

@@ -29,6 +29,7 @@
 #define MAX_OPS 400
 #define OPS_PER_RUN 120
 #define RESERVE 10	/* seconds kept back for an operation that hangs */
+#define HANGS 0.4	/* of the limit of a case: an operation that takes longer hangs */
 #define SHRINK_LIMIT 6	/* seconds for all of the shrinking, and the last trial */
 
 /* How often each operation is drawn, of about a thousand. */
@@ -81,13 +82,48 @@ static void draw_sequence(struct op *ops, uint64_t seed, int collapse_weight)
 		ops[i] = draw(&seed, collapse_weight);
 }
 
+/* Wait for the process of a sequence; end it if an operation hangs, and say where its tasks sleep. */
+static bool await(pid_t pid, int *status)
+{
+	sigset_t chld;
+	pid_t got;
+
+	sigemptyset(&chld);
+	sigaddset(&chld, SIGCHLD);
+	while (!(got = waitpid(pid, status, WNOHANG))) {
+		if (progress->began && ktap_now() - progress->began > HANGS * ktap_limit()) {
+			ktap_diag("an operation takes more than %g seconds; the tasks of the case:", HANGS * ktap_limit());
+			ktap_dump_tasks();
+			SETUP(!kill(pid, SIGKILL));
+			got = waitpid(pid, status, 0);
+			SETUP(got == pid);
+			return false;
+		}
+		sigtimedwait(&chld, NULL, &(struct timespec){ 0, 500000000 });
+	}
+	SETUP(got == pid);
+	return true;
+}
+
+static void block_sigchld(void)
+{
+	sigset_t chld;
+
+	sigemptyset(&chld);
+	sigaddset(&chld, SIGCHLD);
+	SETUP(!sigprocmask(SIG_BLOCK, &chld, NULL));
+}
+
 /* Run a sequence in a process of its own. Returns whether it agreed with the model to its end. */
 static bool agrees(const struct op *ops, size_t n)
 {
+	bool ended;
 	int status;
 	pid_t pid;
 
+	block_sigchld();
 	progress->done = 0;
+	progress->began = 0;
 	progress->differs = false;
 	progress->text[0] = 0;
 	pid = fork();
@@ -97,12 +133,11 @@ static bool agrees(const struct op *ops, size_t n)
 		model_run(ops, n, drop_keeps, progress);
 		_exit(0);
 	}
-	SETUP(waitpid(pid, &status, 0) == pid);
+	ended = await(pid, &status);
 	if (!status)
 		return true;
 	if (!progress->differs)
-		snprintf(progress->text, sizeof(progress->text), "%s",
-			 WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM ? "it hangs" : "the run ended early");
+		snprintf(progress->text, sizeof(progress->text), "%s", ended ? "the run ended early" : "it hangs");
 	return false;
 }
 

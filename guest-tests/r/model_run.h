@@ -8,6 +8,7 @@
 /* How far a run has come; in memory that the process of the run shares with who started it. */
 struct progress {
 	size_t done;		/* operations that have agreed with the model */
+	double began;		/* when the one after them did; 0 before the first */
 	bool differs;
 	char text[400];		/* how */
 	long moved, collapsed;	/* pages migrated, huge pages made */
@@ -15,7 +16,7 @@ struct progress {
 
 /*
  * Run the operations in this process, which ends with status 1 at the first that differs from the model.
- * An operation that hangs ends it by SIGALRM.
+ * Who started it sees to an operation that hangs.
  */
 void model_run(const struct op *ops, size_t n, bool drop_keeps, struct progress *p);
 

@@ -26,6 +26,12 @@ static bool stopped(const bool *flag)
 	return __atomic_load_n(flag, __ATOMIC_ACQUIRE);
 }
 
+static void wait_out_pause(struct snapshot *s)
+{
+	while (stopped(&s->pause) && !stopped(&s->stop))
+		usleep(1000);
+}
+
 struct worker {
 	pthread_t thread;
 	struct snapshot *s;
@@ -42,6 +48,7 @@ static void *write_pages(void *arg)
 		size_t i = next_random(&w->random) % (SNAP_PAGES / SNAP_WRITERS) * SNAP_WRITERS + w->first;
 		uint64_t number = s->pages[i].finished + 1;
 
+		wait_out_pause(s);
 		__atomic_store_n(&s->pages[i].started, number, __ATOMIC_SEQ_CST);
 		touch_write(area_page(&s->a, i), number);
 		__atomic_store_n(&s->pages[i].finished, number, __ATOMIC_SEQ_CST);
@@ -158,8 +165,10 @@ static long take_snapshots(struct snapshot *s)
 		size_t piece = 1UL << next_random(&random) % 5, start = next_random(&random) % SNAP_PAGES;
 
 		take(s);
-		for (size_t i = 0; i < SNAP_PAGES; i += piece)
+		for (size_t i = 0; i < SNAP_PAGES; i += piece) {
+			wait_out_pause(s);
 			save(s, (start + i) % SNAP_PAGES / piece * piece, piece);
+		}
 		judge(s);
 		count++;
 		if (s->calm)

@@ -47,6 +47,7 @@ struct snapshot {
 	long counter;			/* for chaos to count what it did */
 	double next_squeeze;
 	bool calm;			/* leave CPU time to the kernel's own threads */
+	bool pause;			/* set by chaos: writers and snapshotter stand still; blocked ones are let go */
 	bool stop, handler_stop;
 	pthread_mutex_t lock;		/* of the saved image */
 	struct snap_page pages[SNAP_PAGES];
