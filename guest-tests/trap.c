@@ -221,13 +221,22 @@ static bool judge_message(const struct area *a, const struct trap *t)
 	return fail(t->file, t->line, a, t->touch.addr, text);
 }
 
-/* Where the kernel can print stacks, the sleeper's must show that it waits for a fault handler. */
+/*
+ * Where the kernel can print stacks, the sleeper's must show that it waits for a fault handler. A
+ * task that is about to sleep says S before it does, and the stack of one that runs is an old one:
+ * look again, as long as it has not ended.
+ */
 static bool waits_for_handler(const struct touch *t)
 {
 	char path[48], stack[4096];
 
 	snprintf(path, sizeof(path), "/proc/self/task/%d/stack", t->tid);
-	return !file_read(path, stack, sizeof(stack)) || strstr(stack, "handle_userfault");
+	while (file_read(path, stack, sizeof(stack)) && !strstr(stack, "handle_userfault")) {
+		if (touch_ended(t))
+			return false;
+		breathe();
+	}
+	return true;
 }
 
 bool trap_begin_at(const struct area *a, void *addr, struct trap *t, const char *file, int line)
