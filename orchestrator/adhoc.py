@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +39,7 @@ def overlay(pipeline: Pipeline, mode_name: str, options: Options) -> tuple[Pipel
         return pipeline, mode_name
     configfile.check_name(mode_name, pipeline.modes, "mode")
     mode = pipeline.modes[mode_name]
+    options = _by_name(pipeline, options)
     tree_name, trees = _tree(pipeline, mode, options)
     series_name, series = _series(pipeline, tree_name, options)
     own = {"trees": () if series_name else (tree_name,), "series": (series_name,) if series_name else ()}
@@ -45,6 +47,15 @@ def overlay(pipeline: Pipeline, mode_name: str, options: Options) -> tuple[Pipel
     chosen = mode.model_copy(update={**own, "also": also})
     update = {"trees": trees, "series": series, "modes": {**pipeline.modes, MODE: chosen}}
     return pipeline.model_copy(update=update), MODE
+
+
+def _by_name(pipeline: Pipeline, options: Options) -> Options:
+    """Call a configured series by its name where it was given by its path."""
+    given = options.series
+    if given is None or given in pipeline.series or not Path(given).exists():
+        return options
+    names = [name for name, known in pipeline.series.items() if known.path.resolve() == Path(given).resolve()]
+    return dataclasses.replace(options, series=names[0]) if names else options
 
 
 def _tree(pipeline: Pipeline, mode: Mode, options: Options) -> tuple[str, dict[str, TreeConfig]]:

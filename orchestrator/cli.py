@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import typer
 
-from orchestrator.commands import again, bisect, hunks, inspect, run
+from orchestrator.commands import again, bisect, hunks, inspect, run, validate
 from orchestrator.errors import PipelineError
 
 INTERRUPTED = 130
@@ -31,6 +31,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "list": run.list_,
     "bisect": bisect.bisect,
     "hunks": hunks.hunks,
+    "validate": validate.validate,
     "doctor": inspect.doctor_,
     "parse": inspect.parse,
     "scan": inspect.scan,

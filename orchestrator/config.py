@@ -6,16 +6,14 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
+from orchestrator.strict import Strict
 from orchestrator.units import Bytes, Date, Name, Seconds
+from orchestrator.validation import Validation
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class DebianSource(_Strict):
+class DebianSource(Strict):
     """A ``linux-source-*`` package, fetched with apt and private state from the host's own mirror."""
 
     provider: Literal["debian"]
@@ -24,7 +22,7 @@ class DebianSource(_Strict):
     version: str | None = None
 
 
-class TarballSource(_Strict):
+class TarballSource(Strict):
     """A source tarball: a URL or a file, and its sha256."""
 
     provider: Literal["tarball"]
@@ -32,7 +30,7 @@ class TarballSource(_Strict):
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class GitSource(_Strict):
+class GitSource(Strict):
     """A git repository, by URL or path, and what to check out."""
 
     provider: Literal["git"]
@@ -40,7 +38,7 @@ class GitSource(_Strict):
     ref: str
 
 
-class PathSource(_Strict):
+class PathSource(Strict):
     """A directory with a kernel tree. It is read, never written; ``dirty`` takes uncommitted changes along.
 
     ``ref`` takes that commit instead of what is checked out.
@@ -55,14 +53,14 @@ class PathSource(_Strict):
 Source = Annotated[DebianSource | TarballSource | GitSource | PathSource, Field(discriminator="provider")]
 
 
-class TreeConfig(_Strict):
+class TreeConfig(Strict):
     """A kernel tree; ``expect`` names the column of the expectations that holds for it without a series."""
 
     source: Source
     expect: Name | None = None
 
 
-class SeriesConfig(_Strict):
+class SeriesConfig(Strict):
     """A patch series: a directory of format-patch files or one mbox, for the named tree.
 
     ``expect`` names the column of the expectations that holds with it.
@@ -74,7 +72,7 @@ class SeriesConfig(_Strict):
     three_way: bool = False
 
 
-class Machine(_Strict):
+class Machine(Strict):
     """The virtual hardware of a guest."""
 
     cpus: Annotated[int, Field(ge=1, le=64)] = 2
@@ -86,7 +84,7 @@ class Machine(_Strict):
     cpu_tcg: str = "max"
 
 
-class Variant(_Strict):
+class Variant(Strict):
     """How a kernel is configured and on what machine it runs.
 
     ``base`` is ``tinyconfig``, ``defconfig`` or a file; ``fragments`` are merged over it in their order.
@@ -100,7 +98,7 @@ class Variant(_Strict):
     image: Literal["vmlinux", "bzImage"] = "vmlinux"
 
 
-class LineFormat(_Strict):
+class LineFormat(Strict):
     """How a program that speaks no KTAP says what its cases did: one line each, and a count at its end.
 
     ``case`` is a regular expression with the groups ``name`` and ``outcome``, and ``reason`` where there is one; a
@@ -125,7 +123,7 @@ class LineFormat(_Strict):
         return value
 
 
-class ProgramConfig(_Strict):
+class ProgramConfig(Strict):
     """One program of a foreign suite: how it is run in the guest, and how its output is read.
 
     ``format`` is ``ktap`` (case lines are the truth), ``exit`` (one test, the exit code; 4 is a skip), or how to read
@@ -137,7 +135,7 @@ class ProgramConfig(_Strict):
     format: Literal["ktap", "exit"] | LineFormat = "exit"
 
 
-class Suite(_Strict):
+class Suite(Strict):
     """A set of test programs.
 
     ``kind: own`` is a directory with a Makefile whose programs speak the protocol of ``ktap.h`` (``-l`` lists,
@@ -158,7 +156,7 @@ class Suite(_Strict):
     output_cap: Bytes = 4 * 2**20
 
 
-class AllowedSplat(_Strict):
+class AllowedSplat(Strict):
     """A splat that does not fail a job: which, why, where that is discussed, and until when (ISO date)."""
 
     title: str
@@ -168,7 +166,7 @@ class AllowedSplat(_Strict):
     tests: tuple[str, ...] = ("*",)
 
 
-class Product(_Strict):
+class Product(Strict):
     """What is multiplied: each series and each tree with each variant. ``tests`` are globs over test ids."""
 
     series: tuple[Name, ...] = ()
@@ -189,7 +187,7 @@ class Mode(Product):
         return self, *self.also
 
 
-class Limits(_Strict):
+class Limits(Strict):
     """Deadlines, for KVM; those in a guest are multiplied by ``tcg_scale`` under TCG.
 
     ``probe`` is the time in which a guest must come up under KVM to prove it.
@@ -204,20 +202,23 @@ class Limits(_Strict):
     probe: Seconds = 60.0
 
 
-class Pipeline(_Strict):
+class Pipeline(Strict):
     """The whole of pipeline.yaml.
 
     ``history`` is the URL of the database of runs; None is the file ``history.db`` in the folder of results. A password
     does not belong into it: libpq reads ``~/.pgpass``.
     """
 
+    model_config = ConfigDict(serialize_by_alias=True)
+
     version: Literal[1] = 1
     default_mode: Name = "smoke"
     trees: dict[Name, TreeConfig]
-    series: dict[Name, SeriesConfig] = {}
+    series: dict[Name, SeriesConfig] = Field(default_factory=dict)
     variants: dict[Name, Variant]
     suites: dict[Name, Suite]
     modes: dict[Name, Mode]
+    validation: Validation = Field(default=Validation(), alias="validate")
     splat_rules: Path | None = None
     allow: tuple[AllowedSplat, ...] = ()
     limits: Limits = Limits()

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from orchestrator import config
+from orchestrator import config, validation
 from orchestrator.config import Pipeline
 from orchestrator.errors import UserError
 
@@ -84,11 +84,17 @@ def _first_problem(error: ValidationError) -> str:
 
 
 _PROVIDERS = ("debian", "tarball", "git", "path")
+_NOTICES = ("patchwork", "github", "webhook")
 
 
 def _without_tags(place: tuple[str | int, ...]) -> list[str | int]:
-    """Drop the provider that pydantic puts into the place of a fault in a tagged union."""
-    return [part for k, part in enumerate(place) if not (part in _PROVIDERS and k and place[k - 1] == "source")]
+    """Drop what pydantic puts into the place of a fault in a tagged union: the provider, the kind of a notice."""
+    return [
+        part
+        for k, part in enumerate(place)
+        if not (part in _PROVIDERS and k and place[k - 1] == "source")
+        and not (part in _NOTICES and k > 1 and place[k - 2] == "notify")
+    ]
 
 
 def _known_keys(place: tuple[str | int, ...]) -> list[str]:
@@ -96,7 +102,7 @@ def _known_keys(place: tuple[str | int, ...]) -> list[str]:
     model: type[BaseModel] = Pipeline
     for part in place:
         model = _PLACES.get((model, part)) or _PLACES.get((model, None)) or model
-    return list(model.model_fields)
+    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 _PLACES: dict[tuple[type[BaseModel], str | int | None], type[BaseModel]] = {
@@ -106,6 +112,10 @@ _PLACES: dict[tuple[type[BaseModel], str | int | None], type[BaseModel]] = {
     (Pipeline, "suites"): config.Suite,
     (Pipeline, "modes"): config.Mode,
     (Pipeline, "allow"): config.AllowedSplat,
+    (Pipeline, "validate"): validation.Validation,
+    (validation.Validation, "patchwork"): validation.PatchworkNotice,
+    (validation.Validation, "github"): validation.GithubNotice,
+    (validation.Validation, "webhook"): validation.WebhookNotice,
     (Pipeline, "limits"): config.Limits,
     (config.Mode, "also"): config.Product,
     (config.Variant, "machine"): config.Machine,
@@ -139,6 +149,10 @@ def _check_names(pipeline: Pipeline) -> None:
     for name, mode in pipeline.modes.items():
         for k, part in enumerate(mode.parts):
             _check_product(pipeline, part, f"modes.{name}.also[{k - 1}]" if k else f"modes.{name}")
+    for k, item in enumerate(pipeline.validation.builds):
+        check_name(item, pipeline.variants, f"validate.builds[{k}]")
+    if pipeline.validation.mode is not None:
+        check_name(pipeline.validation.mode, pipeline.modes, "validate.mode")
     for name, suite in pipeline.suites.items():
         if suite.kind == "tree" and not suite.programs:
             raise UserError(f"suites.{name}.programs: a suite from a kernel tree names its programs")

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from orchestrator import suite
-from orchestrator.build import kernel, programs
+from orchestrator.build import kernel, objects, programs
 from orchestrator.config import Suite
 from orchestrator.errors import PipelineError
 from orchestrator.guest import accel, machine, rootfs
@@ -105,25 +105,37 @@ def _series(record: Record, told: Told) -> None:
 def _build(record: Record, told: Told) -> None:
     job, ws, tree = record.job, record.workspace, record.products.tree
     assert tree
-    source = work_tree(job.tree, job.worktree, ws)
-    variant = job.variant_config
-    request = kernel.BuildRequest(
+    request = _asked(job, tree, ws, job.variant, record.directory / "build.log")
+    built = kernel.lookup(request, ws.cache)
+    told.reused = built is not None
+    if built is None:
+        with checked_out(tree, job.tree, job.worktree, ws):
+            built = kernel.build(request, ws.cache, ws.progress, Deadline.after(ws.pipeline.limits.build))
+    record.products = replace(record.products, kernel=built)
+    told.message = f"{built.release}, build-id {built.build_id[:12]}, {len(built.warnings)} warnings"
+
+
+def _asked(job: Job, tree: Tree, workspace: Workspace, folder: str, log: Path) -> kernel.BuildRequest:
+    """Return what the build room is asked for: the tree of a job in its variant, in an output folder of that name."""
+    source, variant = work_tree(job.tree, job.worktree, workspace), job.variant_config
+    return kernel.BuildRequest(
         source=source,
         content=tree.content,
-        out=kernel.out_folder(source, job.variant),
+        out=kernel.out_folder(source, folder),
         base=variant.base,
         fragments=variant.fragments,
         arch=variant.arch,
         image=variant.image,
-        log=record.directory / "build.log",
+        log=log,
     )
-    built = kernel.lookup(request, ws.cache)
-    told.reused = built is not None
-    if built is None:
-        with _checked_out(tree, job.tree, job.worktree, ws):
-            built = kernel.build(request, ws.cache, ws.progress, Deadline.after(ws.pipeline.limits.build))
-    record.products = replace(record.products, kernel=built)
-    told.message = f"{built.release}, build-id {built.build_id[:12]}, {len(built.warnings)} warnings"
+
+
+def listen(job: Job, tree: Tree, names: Sequence[str], flag: str, log: Path, workspace: Workspace) -> objects.Heard:
+    """Compile single objects of a job's tree with a flag of make, beside its kernel; return what was said of them."""
+    request = _asked(job, tree, workspace, f"{job.variant}-checks", log)
+    deadline = Deadline.after(workspace.pipeline.limits.build)
+    with checked_out(tree, job.tree, job.worktree, workspace):
+        return objects.listen(request, names, flag, workspace.cache, workspace.progress, deadline)
 
 
 def work_tree(name: str, place: str, workspace: Workspace) -> Path:
@@ -132,7 +144,7 @@ def work_tree(name: str, place: str, workspace: Workspace) -> Path:
 
 
 @contextlib.contextmanager
-def _checked_out(tree: Tree, name: str, place: str, workspace: Workspace) -> Iterator[Path]:
+def checked_out(tree: Tree, name: str, place: str, workspace: Workspace) -> Iterator[Path]:
     """Check a tree out in its place, and hold it still against other runs inside the block."""
     where = work_tree(name, place, workspace)
     with workspace.cache.lock(f"work-{name}-{place}", workspace.progress):
@@ -163,7 +175,7 @@ def _programs(record: Record, name: str, config: Suite) -> Programs:
     if config.kind == "own":
         return programs.build_own(name, config.directory, ws.cache, ws.progress, deadline)
     tree, tree_name, place = _suite_tree(record, config)
-    with _checked_out(tree, tree_name, place, ws) as source:
+    with checked_out(tree, tree_name, place, ws) as source:
         out = ws.cache.path("work", tree_name, f"{place}-{name}")
         wanted = programs.TreeSuite(name, config, source, tree.content, out)
         return programs.build_from_tree(wanted, ws.cache, ws.progress, deadline)

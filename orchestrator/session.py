@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from orchestrator import adhoc, cache, process, suite, workspace
+from orchestrator import adhoc, cache, process, submission, suite, workspace
 from orchestrator.adhoc import Options
 from orchestrator.cache import Cache
 from orchestrator.config import Pipeline
@@ -23,6 +23,7 @@ from orchestrator.process import Deadline
 from orchestrator.progress import Progress
 from orchestrator.results import result_json, splat
 from orchestrator.source import series as series_source
+from orchestrator.submission import Submission
 from orchestrator.workspace import Workspace
 
 _PATIENCE = 86400.0
@@ -36,11 +37,30 @@ def open_run(
 
     Raises UserError for options that do not fit together, InfraError where the folder cannot be made.
     """
+    space = _opened(pipeline, results, progress)
+    changed, mode_name = adhoc.overlay(pipeline, mode or pipeline.default_mode, _settled(options, space.directory))
+    return dataclasses.replace(space, pipeline=changed), mode_name
+
+
+def open_validation(
+    pipeline: Pipeline, mode: str | None, options: Options, said: str | None, *, results: Path, progress: Progress
+) -> tuple[Workspace, Submission]:
+    """Make the folder of a new run, and settle what is validated in it: the series, and the base it belongs on.
+
+    ``said`` is the base that the user named. Raises as ``submission.settle``.
+    """
+    space = _opened(pipeline, results, progress)
+    chosen = mode or pipeline.validation.mode or pipeline.default_mode
+    settled = submission.settle(space, chosen, _settled(options, space.directory), said)
+    progress.note(f"{settled.name}: {len(settled.series.patches)} patches on {settled.base.name}")
+    progress.note(f"base {settled.base.commit[:12]}, found by: {settled.base.how}")
+    return dataclasses.replace(space, pipeline=settled.pipeline), settled
+
+
+def _opened(pipeline: Pipeline, results: Path, progress: Progress) -> Workspace:
     rules = splat.load_rules(pipeline.splat_rules)
     directory = workspace.new_run(results)
-    changed, mode_name = adhoc.overlay(pipeline, mode or pipeline.default_mode, _settled(options, directory))
-    today = datetime.date.today()
-    return Workspace(changed, Cache.default(), directory, progress, rules, today), mode_name
+    return Workspace(pipeline, Cache.default(), directory, progress, rules, datetime.date.today())
 
 
 def workspace_in(pipeline: Pipeline, directory: Path, progress: Progress) -> Workspace:

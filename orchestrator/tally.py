@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 
 from orchestrator import cache, process, record
-from orchestrator.model import JobResult, RunResult, SeriesResult, Verdict
+from orchestrator.model import CheckResult, JobResult, RunResult, SeriesResult, Verdict
 from orchestrator.plan import Pair, Plan
 from orchestrator.results import junit, markdown, result_json, series_verdict, verdict
 from orchestrator.workspace import Workspace
@@ -16,11 +16,18 @@ from orchestrator.workspace import Workspace
 
 @dataclass
 class Tally:
-    """The jobs of a plan as they end. ``notes`` are told with the result."""
+    """The jobs of a plan as they end. ``notes`` are told with the result.
+
+    ``checks`` count as jobs do. ``excused`` names jobs that a check speaks for, and which will not run. ``pending`` are
+    steps that have not come to their end: with any, no run is green.
+    """
 
     plan: Plan
     workspace: Workspace
     notes: list[str] = field(default_factory=list)
+    checks: list[CheckResult] = field(default_factory=list)
+    excused: set[str] = field(default_factory=set)
+    pending: list[str] = field(default_factory=list)
     _done: dict[str, JobResult] = field(default_factory=dict)
     _started: datetime.datetime = field(default_factory=lambda: datetime.datetime.now(datetime.UTC))
     _clock: float = field(default_factory=time.monotonic)
@@ -58,8 +65,10 @@ class Tally:
             if pair.base.name in done and pair.patched.name in done
         )
         alone = [done[single.name].verdict for single in self.plan.singles if single.name in done]
-        missing = tuple(planned.name for planned in self.plan.jobs if planned.name not in done)
-        total = verdict.fold([s.verdict for s in series] + alone + [Verdict.INFRA for _ in missing])
+        planned = [job.name for job in self.plan.jobs if job.name not in self.excused]
+        missing = tuple(name for name in planned if name not in done)
+        judged = [check.verdict for check in self.checks] + [s.verdict for s in series] + alone
+        total = verdict.fold(judged + [Verdict.INFRA for _ in (*missing, *self.pending)])
         return RunResult(
             run=self.workspace.directory.name,
             mode=self.plan.mode,
@@ -70,7 +79,12 @@ class Tally:
             series=series,
             verdict=total,
             exit_code=verdict.exit_code(total),
-            notes=(*self.notes, *(f"did not run: {name}" for name in missing)),
+            notes=(
+                *self.notes,
+                *(f"did not run: {name}" for name in missing),
+                *(f"did not come to its end: {step}" for step in self.pending),
+            ),
+            checks=tuple(self.checks),
             missing=missing,
         )
 

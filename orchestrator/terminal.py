@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 
 from rich.console import Console
@@ -13,7 +13,7 @@ from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeElap
 from rich.progress import Progress as Bars
 from rich.table import Table
 
-from orchestrator.model import JobResult, RunResult, SeriesResult, Status, Transition, Verdict
+from orchestrator.model import CheckResult, JobResult, RunResult, SeriesResult, Status, Transition, Verdict
 
 _COLOURS = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.SKIP: "yellow", Verdict.INFRA: "magenta"}
 _QUIET_STEP = 30.0
@@ -98,6 +98,7 @@ def show(run: RunResult, console: Console, *, every_test: bool) -> None:
 
     Without ``every_test``, transitions that are as expected and unchanged are counted, not listed.
     """
+    _show_checks(run.checks, console)
     for series in run.series:
         _show_series(series, console, every_test)
     paired = {job.job for series in run.series for job in (series.base, series.patched)}
@@ -117,6 +118,21 @@ def show(run: RunResult, console: Console, *, every_test: bool) -> None:
 
 def _coloured(verdict: Verdict) -> str:
     return f"[bold {_COLOURS[verdict]}]{verdict.name}[/]"
+
+
+def _show_checks(checks: Sequence[CheckResult], console: Console) -> None:
+    """Print a line for each check that is not green, and one for all that are alike and green."""
+    for name in dict.fromkeys(check.name for check in checks):
+        alike = [check for check in checks if check.name == name]
+        green = [check for check in alike if check.verdict is Verdict.PASS]
+        if len(green) == len(alike) and len(alike) > 1:
+            console.print(f"{name:10} {_coloured(Verdict.PASS)}   {len(green)} of {len(alike)}", highlight=False)
+            continue
+        for check in alike if len(alike) == 1 else [c for c in alike if c not in green]:
+            line = f"{name:10} {_coloured(check.verdict)}   {escape(check.subject)}: {escape(check.message)}"
+            console.print(line, highlight=False, soft_wrap=True)
+            for detail in check.details if check.verdict is Verdict.FAIL else ():
+                console.print(f"{'':17} {detail}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _show_series(series: SeriesResult, console: Console, every_test: bool) -> None:

@@ -1,7 +1,8 @@
 """Results → JUnit XML, through junit-xml.
 
-``render`` makes the document of a run, which is what a CI server reads: for each series its stages on both kernels, the
-consoles, one case for each transition, and the verdict; for each job without a series the same of that job alone.
+``render`` makes the document of a run, which is what a CI server reads: the checks; for each series its stages on both
+kernels, the consoles, one case for each transition, and the verdict; for each job without a series the same of that
+job alone.
 What is charged is a ``failure``, what the infrastructure did an ``error``, what is said and not charged ``skipped``
 with its reason. The verdict is a case of its own, so the document is never greener than the run.
 
@@ -15,6 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from junit_xml import TestCase, TestSuite, to_xml_report_string
 
 from orchestrator.model import (
+    CheckResult,
     JobResult,
     RunResult,
     SeriesResult,
@@ -39,7 +41,8 @@ MOST_TEXT = 20_000
 def render(run: RunResult) -> str:
     """Return the document of a run."""
     paired = {job.job for series in run.series for job in (series.base, series.patched)}
-    suites = [suite for series in run.series for suite in _series(series)]
+    suites = [_checks(run.checks)] if run.checks else []
+    suites += [suite for series in run.series for suite in _series(series)]
     suites += [suite for job in run.jobs if job.job not in paired for suite in _job(job, None, None)]
     notes = "\n".join(run.notes)
     suites.append(_suite("run", [_verdict("run", run.verdict, notes or f"exit code {run.exit_code}", notes)]))
@@ -54,6 +57,17 @@ def render_job(job: JobResult, expected: Expected | None = None, column: str | N
 def _document(suites: Iterable[TestSuite]) -> str:
     text: str = to_xml_report_string(list(suites))
     return text
+
+
+def _checks(checks: Sequence[CheckResult]) -> TestSuite:
+    """Return a case for each check; the findings of one that is green are in its output."""
+    cases = []
+    for check in checks:
+        log = (f"log: {check.log}",) if check.log else ()
+        out = "\n".join([check.message, *check.details, *log])
+        case = _case(check.subject, f"checks.{check.name}", check.seconds, out)
+        cases.append(_blame(case, check.verdict, check.message, out))
+    return _suite("checks", cases)
 
 
 def _series(series: SeriesResult) -> Iterator[TestSuite]:

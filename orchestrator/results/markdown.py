@@ -8,11 +8,13 @@ import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from orchestrator.model import JobResult, RunResult, SeriesResult, Splat, Status, Transition, Verdict
+from orchestrator.model import CheckResult, JobResult, RunResult, SeriesResult, Splat, Status, Transition, Verdict
 from orchestrator.results import plain
 
 MOST_ROWS = 60
 """Rows of a table; the rest is counted."""
+MOST_FINDINGS = 20
+"""Findings of one check; the rest is in its log."""
 
 _MARKS = {Verdict.PASS: "✅", Verdict.FAIL: "❌", Verdict.SKIP: "➖", Verdict.INFRA: "⚠️"}
 _ORDER = (Verdict.FAIL, Verdict.INFRA, Verdict.PASS, Verdict.SKIP)
@@ -24,12 +26,41 @@ def render(run: RunResult) -> str:
     lines = [f"# {_MARKS[run.verdict]} {run.verdict.name}: run {run.run}", ""]
     lines.append(f"Mode `{run.mode}`, {run.seconds:.0f} s, exit code {run.exit_code}, started {run.started}.")
     lines += [f"- {_cell(note)}" for note in run.notes]
+    lines += _checks(run.checks)
     for series in run.series:
         lines += ["", *_series(series)]
     for job in run.jobs:
         if job.job not in paired:
             lines += ["", *_alone(job)]
     return "\n".join(lines) + "\n"
+
+
+def _checks(checks: Sequence[CheckResult]) -> Iterator[str]:
+    """Show the checks as one table: a row for those of one name that are green, a row for each of the others."""
+    if checks:
+        yield from ("", "| | check | result |", "|---|---|---|")
+    for name in dict.fromkeys(check.name for check in checks):
+        alike = [check for check in checks if check.name == name]
+        rows = alike if len(alike) == 1 else [check for check in alike if check.verdict is not Verdict.PASS]
+        if green := len(alike) - len(rows):
+            yield f"| {_MARKS[Verdict.PASS]} | {_code(name)} | {green} of {len(alike)}{_found(alike)} |"
+        for check in rows[:MOST_ROWS]:
+            yield f"| {_MARKS[check.verdict]} | {_code(name)} | {_cell(check.subject)}: {_cell(check.message)} |"
+    yield from _findings([check for check in checks if check.verdict is Verdict.FAIL and check.details])
+
+
+def _found(alike: Sequence[CheckResult]) -> str:
+    """Say how many green ones have something to tell all the same."""
+    telling = sum(check.verdict is Verdict.PASS and bool(check.details) for check in alike)
+    return f" ({telling} with remarks)" if telling else ""
+
+
+def _findings(failed: Sequence[CheckResult]) -> Iterator[str]:
+    for check in failed:
+        yield from ("", f"### {check.name}: {_cell(check.subject)}", "")
+        yield from (f"    {line}" for line in map(_flat, check.details[:MOST_FINDINGS]))
+        if len(check.details) > MOST_FINDINGS:
+            yield from ("", f"… and {len(check.details) - MOST_FINDINGS} more in `{check.log}`.")
 
 
 def _series(series: SeriesResult) -> Iterator[str]:

@@ -5,12 +5,10 @@ The base only informs: what it shows too is said, and not charged.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
 from orchestrator.model import (
-    CompilerWarning,
     JobResult,
     SeriesResult,
     Splat,
@@ -18,7 +16,7 @@ from orchestrator.model import (
     Transition,
     Verdict,
 )
-from orchestrator.results import findings, transitions, verdict
+from orchestrator.results import complaints, findings, transitions, verdict
 from orchestrator.results.findings import Judgement
 from orchestrator.results.verdict import Expected
 
@@ -45,7 +43,7 @@ def judge(
         patched=patched,
         transitions=changes,
         new_splats=new,
-        new_warnings=_new_warnings(base, patched),
+        new_warnings=complaints.new(base.warnings, patched.warnings),
         verdict=judged,
         reason=reason,
     )
@@ -109,17 +107,3 @@ def _sum(changes: Sequence[Transition]) -> Judgement:
     words = [change.words for change in changes]
     counts = ", ".join(f"{words.count(word)} {word}" for word in sorted(set(words)))
     return verdict.fold(change.verdict for change in changes), counts or "nothing was compared"
-
-
-def _new_warnings(base: JobResult, patched: JobResult) -> tuple[CompilerWarning, ...]:
-    """Return the warnings that only patched has, by file and text: a patch moves lines.
-
-    Where one file has the same text more often than before, the last ones are the new ones.
-    """
-    known = Counter((w.where.partition(":")[0], w.text) for w in base.warnings)
-    new = []
-    for warning in patched.warnings:
-        known[warning.where.partition(":")[0], warning.text] -= 1
-        if known[warning.where.partition(":")[0], warning.text] < 0:
-            new.append(warning)
-    return tuple(new)

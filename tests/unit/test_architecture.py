@@ -27,6 +27,7 @@ OUTER = {
     "history",
     "hunting",
     "takeout",
+    "submission",
 }
 
 

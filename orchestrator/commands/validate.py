@@ -1,0 +1,67 @@
+"""`wpci validate`: is this series fit to be merged?"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from orchestrator import configfile, plan
+from orchestrator.commands import say
+from orchestrator.commands.options import (
+    PIPELINE,
+    RESULTS,
+    ConfigOption,
+    JsonOption,
+    ModeOption,
+    ResultsOption,
+    SuiteOption,
+    TestOption,
+    VariantOption,
+)
+from orchestrator.terminal import console, show
+
+
+def validate(
+    series: Annotated[
+        str, typer.Argument(help="A folder of patches, an mbox, A..B, a name of the pipeline file, or - (stdin).")
+    ],
+    config: ConfigOption = PIPELINE,
+    mode: ModeOption = None,
+    tree: Annotated[
+        str | None, typer.Option("--tree", help="A tree of the pipeline file, or your own directory.")
+    ] = None,
+    base: Annotated[str | None, typer.Option("--base", help="The commit that the series goes on.")] = None,
+    variant: VariantOption = [],  # noqa: B006
+    build: Annotated[
+        list[str], typer.Option("--build", help="Variant that must build, instead of those configured; repeatable.")
+    ] = [],  # noqa: B006
+    suite: SuiteOption = [],  # noqa: B006
+    test: TestOption = [],  # noqa: B006
+    skip: Annotated[list[str], typer.Option("--skip", help="A check not to make; repeatable.")] = [],  # noqa: B006
+    three_way: Annotated[bool, typer.Option("--3way", help="Let git am fall back to a 3-way merge.")] = False,
+    runs: Annotated[int, typer.Option("--runs", "-n", min=1, help="Run each test that often, in new guests.")] = 1,
+    results: ResultsOption = RESULTS,
+    every_test: Annotated[bool, typer.Option("--all", help="List unchanged tests, too.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Check each patch of a series, build, boot and test base and patched, and say whether it may be merged."""
+    from orchestrator import adhoc, session
+    from orchestrator.modes import validate as mode_validate
+    from orchestrator.modes import wanted
+
+    options = adhoc.Options(tree=tree, series=series, three_way=three_way)
+    choice = plan.Choice(tuple(variant), tuple(suite), tuple(test))
+    with say.terminal(quiet=as_json) as terminal:
+        workspace, settled = session.open_validation(
+            configfile.load(config), mode, options, base, results=results, progress=terminal
+        )
+        asked = wanted.Asked(tuple(skip), tuple(build), runs)
+        result = mode_validate.run(wanted.put_together(settled, choice, asked), workspace)
+    if as_json:
+        from orchestrator.results import result_json
+
+        typer.echo(result_json.dump(result), nl=False)
+    else:
+        show(result, console(), every_test=every_test)
+    raise typer.Exit(result.exit_code)

@@ -1,0 +1,84 @@
+"""What is validated and how, as a value: submission, options and pipeline.yaml put together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import get_args
+
+from orchestrator import configfile, plan
+from orchestrator.config import Pipeline
+from orchestrator.plan import Choice, Job, Pair, Plan
+from orchestrator.source.base import Base
+from orchestrator.source.series import Series
+from orchestrator.submission import Submission
+from orchestrator.validation import CheckName, Validation
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is validated and how: the series on its base, the pairs to boot, and what pipeline.yaml says of checks.
+
+    ``builds`` are pairs that must build and are not booted. ``runs`` is how often each test runs at least.
+    """
+
+    series: Series
+    base: Base
+    plan: Plan
+    builds: tuple[Pair, ...]
+    settings: Validation
+    runs: int = 1
+
+    @property
+    def first(self) -> Pair:
+        """The pair in whose variant each patch is compiled."""
+        return self.plan.pairs[0]
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """The patches by number and subject, as checks name them."""
+        count = len(self.series.patches)
+        return tuple(f"{n}/{count} {subject}" for n, subject in enumerate(self.series.subjects, 1))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command line said: ``skip`` besides what pipeline.yaml skips, ``builds`` instead of what it names."""
+
+    skip: tuple[str, ...] = ()
+    builds: tuple[str, ...] = ()
+    runs: int = 1
+
+
+def put_together(settled: Submission, choice: Choice, asked: Asked) -> Wanted:
+    """Return what is validated. Raises UserError for a name that is none."""
+    pipeline, settings = settled.pipeline, settled.pipeline.validation
+    for name in asked.skip:
+        configfile.check_name(name, dict.fromkeys(get_args(CheckName)), "--skip")
+    for name in asked.builds:
+        configfile.check_name(name, pipeline.variants, "--build")
+    planned = replace(plan.expand(pipeline, settled.mode, choice), mode="validate")
+    booted = {pair.base.variant for pair in planned.pairs}
+    only_built = [name for name in asked.builds or settings.builds if name not in booted]
+    return Wanted(
+        series=settled.series,
+        base=settled.base,
+        plan=planned,
+        builds=tuple(_in_variant(planned.pairs[0], name, pipeline) for name in only_built),
+        settings=settings.model_copy(update={"skip": _union(settings.skip, asked.skip)}),
+        runs=asked.runs,
+    )
+
+
+def _union(first: Sequence[str], second: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*first, *second)))
+
+
+def _in_variant(pair: Pair, name: str, pipeline: Pipeline) -> Pair:
+    """Return the pair in another variant."""
+
+    def moved(planned: Job) -> Job:
+        title = ".".join(filter(None, (planned.tree, planned.series, name)))
+        return replace(planned, name=title, variant=name, variant_config=pipeline.variants[name])
+
+    return Pair(moved(pair.base), moved(pair.patched))
