@@ -48,6 +48,16 @@ class Cache:
             yield
 
     @contextlib.contextmanager
+    def alone(self, name: str) -> Iterator[None]:
+        """Hold the named lock as ``lock`` does. Raises InfraError where another one holds it."""
+        with self._open(name) as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise InfraError(f"another {name} is at work; this one does not begin") from error
+            yield
+
+    @contextlib.contextmanager
     def in_use(self, progress: Progress) -> Iterator[None]:
         """Keep what is in the cache from being removed: for as long as products of it are used, not only made."""
         with self._open(_IN_USE) as file:

@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import typer
 
-from orchestrator.commands import again, bisect, hunks, inspect, run, validate
+from orchestrator.commands import again, bisect, hunks, inspect, nightly, run, validate
 from orchestrator.errors import PipelineError
 
 INTERRUPTED = 130
@@ -29,6 +29,7 @@ app = typer.Typer(
 COMMANDS: dict[str, Callable[..., None]] = {
     "run": run.run,
     "list": run.list_,
+    "nightly": nightly.nightly,
     "bisect": bisect.bisect,
     "hunks": hunks.hunks,
     "validate": validate.validate,

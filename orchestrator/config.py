@@ -202,6 +202,28 @@ class Limits(Strict):
     probe: Seconds = 60.0
 
 
+class Keep(Strict):
+    """What of earlier runs stays: consoles, raw output, logs and rootfs, so many days and so many bytes of them.
+
+    What a run came to (result.json, JUnit, summaries, scripts) stays always.
+    """
+
+    days: Annotated[int, Field(ge=1)] = 30
+    size: Bytes = 20 * 2**30
+
+
+class Nightly(Strict):
+    """A night: the mode to run, ``guests`` at a time (None: as cores and memory allow), and what is kept after it.
+
+    With ``bisect``, a test that regressed is bisected where its tree has a history.
+    """
+
+    mode: Name = "full"
+    guests: Annotated[int, Field(ge=1)] | None = None
+    bisect: bool = False
+    keep: Keep = Keep()
+
+
 class Pipeline(Strict):
     """The whole of pipeline.yaml.
 
@@ -223,3 +245,4 @@ class Pipeline(Strict):
     allow: tuple[AllowedSplat, ...] = ()
     limits: Limits = Limits()
     history: str | None = None
+    nightly: Nightly = Nightly()

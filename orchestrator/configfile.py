@@ -117,6 +117,8 @@ _PLACES: dict[tuple[type[BaseModel], str | int | None], type[BaseModel]] = {
     (validation.Validation, "github"): validation.GithubNotice,
     (validation.Validation, "webhook"): validation.WebhookNotice,
     (Pipeline, "limits"): config.Limits,
+    (Pipeline, "nightly"): config.Nightly,
+    (config.Nightly, "keep"): config.Keep,
     (config.Mode, "also"): config.Product,
     (config.Variant, "machine"): config.Machine,
     (config.Suite, "programs"): config.ProgramConfig,
@@ -144,6 +146,8 @@ def _refuse_name(name: str, known: Iterable[str], place: str) -> NoReturn:
 
 def _check_names(pipeline: Pipeline) -> None:
     check_name(pipeline.default_mode, pipeline.modes, "default_mode")
+    if "nightly" in pipeline.model_fields_set:
+        check_name(pipeline.nightly.mode, pipeline.modes, "nightly.mode")
     for name, series in pipeline.series.items():
         check_name(series.tree, pipeline.trees, f"series.{name}.tree")
     for name, mode in pipeline.modes.items():

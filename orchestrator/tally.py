@@ -18,16 +18,19 @@ from orchestrator.workspace import Workspace
 class Tally:
     """The jobs of a plan as they end. ``notes`` are told with the result.
 
-    ``checks`` count as jobs do. ``excused`` names jobs that a check speaks for, and which will not run. ``pending`` are
-    steps that have not come to their end: with any, no run is green.
+    ``checks`` count as jobs do, and ``verdicts`` beside them. ``excused`` names jobs that a check speaks for, and which
+    will not run. ``pending`` are steps that have not come to their end: with any, no run is green. A run that was
+    ``interrupted`` says so by its exit code.
     """
 
     plan: Plan
     workspace: Workspace
     notes: list[str] = field(default_factory=list)
     checks: list[CheckResult] = field(default_factory=list)
+    verdicts: list[Verdict] = field(default_factory=list)
     excused: set[str] = field(default_factory=set)
     pending: list[str] = field(default_factory=list)
+    interrupted: bool = False
     _done: dict[str, JobResult] = field(default_factory=dict)
     _started: datetime.datetime = field(default_factory=lambda: datetime.datetime.now(datetime.UTC))
     _clock: float = field(default_factory=time.monotonic)
@@ -54,6 +57,7 @@ class Tally:
                 script = done.directory / "reproduce.sh"
                 cache.write_atomic(script, _reproduce(result, done))
                 script.chmod(0o755)
+                _keep_config(done)
         return result
 
     def result(self) -> RunResult:
@@ -67,7 +71,7 @@ class Tally:
         alone = [done[single.name].verdict for single in self.plan.singles if single.name in done]
         planned = [job.name for job in self.plan.jobs if job.name not in self.excused]
         missing = tuple(name for name in planned if name not in done)
-        judged = [check.verdict for check in self.checks] + [s.verdict for s in series] + alone
+        judged = [check.verdict for check in self.checks] + [s.verdict for s in series] + alone + self.verdicts
         total = verdict.fold(judged + [Verdict.INFRA for _ in (*missing, *self.pending)])
         return RunResult(
             run=self.workspace.directory.name,
@@ -78,7 +82,7 @@ class Tally:
             jobs=tuple(done[planned.name] for planned in self.plan.jobs if planned.name in done),
             series=series,
             verdict=total,
-            exit_code=verdict.exit_code(total),
+            exit_code=verdict.exit_code(total, interrupted=self.interrupted),
             notes=(
                 *self.notes,
                 *(f"did not run: {name}" for name in missing),
@@ -93,6 +97,13 @@ def _judged(base: JobResult, patched: JobResult, pair: Pair) -> SeriesResult:
     """Judge a pair by what the base's kernel has the symbols for: no series excuses itself by switching one off."""
     promised = record.expected(pair.patched, base.products.kernel)
     return series_verdict.judge(base, patched, promised, pair.base.expect, pair.patched.expect)
+
+
+def _keep_config(done: JobResult) -> None:
+    """Copy the .config of a job's kernel beside its results: the cache may be emptied."""
+    kernel, copy = done.products.kernel, done.directory / "config"
+    if kernel and not copy.exists():
+        cache.write_atomic(copy, kernel.config.read_bytes())
 
 
 def _reproduce(result: RunResult, done: JobResult) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json as jsonlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,15 @@ class Plain:
 def terminal(*, quiet: bool) -> Terminal:
     """Return progress for a terminal; ``quiet`` keeps standard output free for values."""
     return Terminal(console(stderr=quiet))
+
+
+@contextlib.contextmanager
+def extra(name: str) -> Iterator[None]:
+    """Import what only some commands need. Raises UserError where that extra is not installed."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise UserError(f"{error.name} is not installed: pip install 'wpci[{name}]'") from error
 
 
 def read(path: Path) -> str:

@@ -95,6 +95,17 @@ def judge(now: Seen, earlier: Sequence[Seen]) -> Judged:
     return Judged(findings, tuple(_splats(now, before)), tuple(_notes(now, earlier, before)))
 
 
+def differing(now: Seen, earlier: Sequence[Seen]) -> dict[str, list[str]]:
+    """Return the tests, by suite, whose word is not that of the last comparable night that had them."""
+    before = [_nights(seen) for seen in earlier if comparable(now.job, seen.job)]
+    found: dict[str, list[str]] = {}
+    for (suite, test), tonight in _nights(now).items():
+        last = next((night[suite, test] for night in before if (suite, test) in night), None)
+        if suite != STAGES and last and last.status.word != tonight.status.word:
+            found.setdefault(suite, []).append(test)
+    return found
+
+
 def comparable(one: Job, other: Job) -> bool:
     """Whether two jobs of one name were done in one setting; a job that came to no guest had none."""
     if one.identity is None or other.identity is None:

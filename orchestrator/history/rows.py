@@ -8,7 +8,7 @@ from pathlib import Path
 
 from orchestrator.history.schema import IdentityRow, JobRow, OutcomeRow, RunRow, SplatRow, StageRow
 from orchestrator.history.values import Complaint, Job, Run, Seen, StageTime, Test
-from orchestrator.model import Identity, Status
+from orchestrator.model import Identity, JobResult, Status
 from orchestrator.results import outcome
 
 
@@ -60,6 +60,8 @@ def job(row: JobRow) -> Job:
         identity=identity(row.identity) if row.identity else None,
         release=row.release,
         config=folder / row.config if row.config else None,
+        commit=row.commit,
+        base=row.base,
     )
 
 
@@ -92,4 +94,35 @@ def complaint(row: SplatRow, folder: Path) -> Complaint:
         last_line=row.last_line,
         text=row.text,
         console=folder / row.console if row.console else None,
+    )
+
+
+def of_result(result: JobResult, run_id: str) -> Seen:
+    """Return what a job showed that is not in the database yet; its ``id`` is 0."""
+    kernel, tree = result.products.kernel, result.products.tree
+    return Seen(
+        job=Job(
+            id=0,
+            run=run_id,
+            name=result.job,
+            tree=result.tree,
+            series=result.series,
+            variant=result.variant,
+            side=result.side,
+            verdict=result.verdict,
+            reason=result.reason,
+            directory=result.directory,
+            identity=result.identity,
+            release=kernel.release if kernel else None,
+            config=kernel.config if kernel else None,
+            commit=tree.commit if tree else None,
+            base=tree.base if tree else None,
+        ),
+        stages=tuple(StageTime(s.stage, s.verdict, s.seconds, s.message, s.log, s.reused) for s in result.stages),
+        tests=tuple(
+            Test(run.suite, test.name, found.status, found.tries, test.reason, test.seconds)
+            for run in result.suites
+            for test, found in zip(run.tests, outcome.outcomes(run).values(), strict=True)
+        ),
+        splats=(),
     )

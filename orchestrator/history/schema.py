@@ -132,7 +132,10 @@ class IdentityRow(Base):
 
 
 class JobRow(Base):
-    """One kernel of a run. Paths below the folder of the run are relative to it."""
+    """One kernel of a run. Paths below the folder of the run are relative to it.
+
+    ``commit`` is what was built, ``base`` the commit before any series; both since version 2.
+    """
 
     __tablename__ = "jobs"
     __table_args__ = (Index("ix_jobs_name_run_id", "name", "run_id"),)
@@ -150,6 +153,8 @@ class JobRow(Base):
     directory: Mapped[str]
     release: Mapped[str | None]
     config: Mapped[str | None]
+    commit: Mapped[str | None]
+    base: Mapped[str | None]
     run: Mapped[RunRow] = relationship(back_populates="jobs")
     identity: Mapped[IdentityRow | None] = relationship(lazy="joined")
     stages: Mapped[list[StageRow]] = relationship(order_by="StageRow.ordinal")

@@ -22,7 +22,7 @@ from orchestrator.history.schema import (
     StageRow,
     SuiteRow,
 )
-from orchestrator.model import Identity, JobResult, RunResult, SuiteRun
+from orchestrator.model import Identity, JobResult, Kernel, RunResult, SuiteRun
 from orchestrator.results import result_json
 
 
@@ -81,7 +81,7 @@ def _run(session: Session, run: RunResult) -> RunRow:
 
 
 def _job(session: Session, run: RunResult, job: JobResult, number: int) -> JobRow:
-    kernel = job.products.kernel
+    kernel, tree = job.products.kernel, job.products.tree
     return JobRow(
         ordinal=number,
         name=job.job,
@@ -94,7 +94,9 @@ def _job(session: Session, run: RunResult, job: JobResult, number: int) -> JobRo
         directory=_relative(job.directory, run.directory),
         identity=_identity(session, job.identity) if job.identity else None,
         release=kernel.release if kernel else None,
-        config=_relative(kernel.config, run.directory) if kernel else None,
+        config=_relative(_config(job, kernel), run.directory) if kernel else None,
+        commit=tree.commit if tree else None,
+        base=tree.base if tree else None,
         stages=[
             StageRow(
                 ordinal=order,
@@ -114,6 +116,12 @@ def _job(session: Session, run: RunResult, job: JobResult, number: int) -> JobRo
         outcomes=[row for suite in job.suites for row in _outcomes(suite)],
         splats=_splats(job, run),
     )
+
+
+def _config(job: JobResult, kernel: Kernel) -> Path:
+    """Return the .config beside the results, else the one in the cache."""
+    copy = job.directory / "config"
+    return copy if copy.exists() else kernel.config
 
 
 def _outcomes(run: SuiteRun) -> list[OutcomeRow]:

@@ -42,7 +42,10 @@ class Series:
 
 @dataclass(frozen=True)
 class Job:
-    """One kernel of a run. ``id`` is its number in the database; paths may name what has been pruned since."""
+    """One kernel of a run. ``id`` is its number in the database; paths may name what has been pruned since.
+
+    ``commit`` is what was built, ``base`` the commit before any series.
+    """
 
     id: int
     run: str
@@ -57,6 +60,8 @@ class Job:
     identity: Identity | None
     release: str | None
     config: Path | None
+    commit: str | None = None
+    base: str | None = None
 
     @property
     def consoles(self) -> tuple[Path, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import multiprocessing
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,13 +30,15 @@ from orchestrator.model import (
     Status,
     SuiteRun,
     TestResult,
+    Tree,
     Verdict,
 )
 from orchestrator.results import result_json
 from tests.stage import postgres
 from tests.unit import results_fixture as fixture
 
-HEAD = "1"
+HEAD = "2"
+SAMPLES = Path(__file__).parents[1] / "samples" / "history"
 
 
 @pytest.fixture(scope="session")
@@ -183,23 +186,14 @@ def test_paths_below_a_run_follow_its_folder(opened: Database, tmp_path: Path) -
     for name in ("boot-10", "boot-2", "probe-max"):
         (folder / "jobs" / "j" / name).mkdir(parents=True)
         (folder / "jobs" / "j" / name / "console.log").touch()
-    kernel = Kernel(
-        "k",
-        Path("/c/image"),
-        Path("/c/vmlinux"),
-        Path("/c/config"),
-        None,
-        "5.10.1",
-        "b",
-        "s",
-        "gcc",
-        (),
-        Path("/c/log"),
-    )
-    result = alone(1, TestResult("T", Status.PASS), directory=folder / "jobs" / "j", products=Products(kernel=kernel))
+    image, config, log = Path("/c/vmlinux"), Path("/c/config"), Path("/c/log")
+    kernel = Kernel("k", image, image, config, None, "5.10.1", "b", "s", "gcc", (), log)
+    tree = Tree(tmp_path, commit="tip", base="base", content="c", label="l")
+    result = alone(1, TestResult("T", Status.PASS), directory=folder / "jobs" / "j", products=Products(tree, kernel))
     store.add(opened, dataclasses.replace(result, directory=folder))
     (job,) = read.jobs(opened, "run-1")
     assert [path.relative_to(job.directory).parts[0] for path in job.consoles] == ["boot-2", "boot-10"]
+    assert (job.commit, job.base) == ("tip", "base")
     assert (job.release, job.config, job.reproduce) == ("5.10.1", Path("/c/config"), job.directory / "reproduce.sh")
 
 
@@ -232,6 +226,19 @@ def test_the_migrations_make_the_schema(opened: Database) -> None:
         assert context.get_current_revision() == HEAD
         found = [d for d in compare_metadata(context, Base.metadata) if d[0] not in {"modify_type"}]
     assert found == []
+
+
+def test_a_history_of_version_1_is_migrated_and_keeps_its_runs(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "history.db") as old:
+        old.executescript((SAMPLES / "version-1.sql").read_text())
+    opened = database.open_(database.place(None, tmp_path))
+    base, patched = read.jobs(opened, "run-1")
+    assert (base.commit, base.base) == (None, None) and len(read.tests(opened, patched)) == 7
+    store.add(opened, a_run(2))
+    (finding,) = [f for f in night.compare(opened, "run-2").findings if f.job == patched.name and f.test == "worse"]
+    assert finding.change is Change.PERSISTENT
+    with opened.engine.connect() as connection:
+        assert MigrationContext.configure(connection).get_current_revision() == HEAD
 
 
 def test_many_that_open_and_write_at_once_all_end_well(url: str) -> None:

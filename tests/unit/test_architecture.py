@@ -24,6 +24,7 @@ OUTER = {
     "guests",
     "tally",
     "lanes",
+    "prune",
     "history",
     "hunting",
     "takeout",

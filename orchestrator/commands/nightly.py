@@ -1,0 +1,67 @@
+"""`wpci nightly`: the whole matrix, unattended, against the nights before."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Annotated
+
+import typer
+
+from orchestrator import configfile, plan
+from orchestrator.cache import Cache
+from orchestrator.commands import say
+from orchestrator.commands.options import (
+    PIPELINE,
+    RESULTS,
+    ConfigOption,
+    JsonOption,
+    ModeOption,
+    ResultsOption,
+    SuiteOption,
+    TestOption,
+    VariantOption,
+)
+from orchestrator.terminal import console, show
+
+
+def nightly(
+    config: ConfigOption = PIPELINE,
+    mode: ModeOption = None,
+    variant: VariantOption = [],  # noqa: B006
+    suite: SuiteOption = [],  # noqa: B006
+    test: TestOption = [],  # noqa: B006
+    guests: Annotated[
+        int | None, typer.Option("--guests", min=1, help="Guests at a time, instead of what cores and memory allow.")
+    ] = None,
+    bisect: Annotated[
+        bool | None, typer.Option("--bisect/--no-bisect", help="Bisect what regressed; as pipeline.yaml says.")
+    ] = None,
+    results: ResultsOption = RESULTS,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a whole matrix, several guests at a time, and say what is other than the nights before."""
+    with say.extra("history"):
+        from orchestrator.history import database, view
+        from orchestrator.modes import nightly as nightly_mode
+    from orchestrator import adhoc, lanes, prune, session
+
+    pipeline = configfile.load(config)
+    settings = pipeline.nightly
+    planned = plan.expand(pipeline, mode or settings.mode, plan.Choice(tuple(variant), tuple(suite), tuple(test)))
+    with (
+        say.terminal(quiet=as_json) as terminal,
+        Cache.default().alone(nightly_mode.LOCK),
+    ):
+        history = database.open_(database.place(pipeline.history, results))
+        workspace, _ = session.open_run(pipeline, planned.mode, adhoc.Options(), results=results, progress=terminal)
+        chase = settings.bisect if bisect is None else bisect
+        room = lanes.here(guests or settings.guests)
+        night = nightly_mode.run(planned, workspace, history, room, bisect=chase)
+        terminal.note(prune.prune(results, settings.keep, workspace.directory))
+    if as_json:
+        say.json(dataclasses.asdict(night))
+    else:
+        show(night.result, console(), every_test=False)
+        for line in view.lines(night.comparison):
+            typer.echo(line)
+    raise typer.Exit(night.result.exit_code)

@@ -1,0 +1,47 @@
+"""A night in words: what is other than it was, the worst first. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from orchestrator.history.classify import Change, Rate, Sighting
+from orchestrator.history.night import Comparison, Finding
+from orchestrator.model import Status
+
+_TOLD = (Change.REGRESSED, Change.MISSING, Change.FLAKY, Change.FIXED, Change.NEW, Change.PERSISTENT)
+
+
+def lines(comparison: Comparison) -> Iterator[str]:
+    """Yield a line for each test that is not steady, each splat that is new or gone, each note; the sum first.
+
+    Tests that are new and work are counted only.
+    """
+    counts = Counter(finding.change for finding in comparison.findings)
+    sums = ", ".join(f"{counts[change]} {change.value}" for change in Change if counts[change])
+    yield f"against the nights before: {sums or 'nothing to compare'}"
+    for change in _TOLD:
+        told = [finding for finding in comparison.of(change) if _worth_a_line(finding)]
+        yield from (_line(finding) for finding in sorted(told, key=lambda finding: (finding.job, finding.id)))
+    for splat in comparison.splats:
+        if splat.sighting is not Sighting.KNOWN:
+            yield f"{splat.sighting.value:10} splat  {splat.job}  {splat.title}"
+    yield from (f"note: {note}" for note in comparison.notes)
+
+
+def _worth_a_line(finding: Finding) -> bool:
+    return finding.change is not Change.NEW or (finding.now is not None and finding.now.broken)
+
+
+def _line(finding: Finding) -> str:
+    step = f"{_word(finding.before)} → {_word(finding.now)}"
+    rate = f"  ({_rate(finding.rate)})" if finding.change is Change.FLAKY else ""
+    return f"{finding.change.value:10} {finding.job}  {finding.id}  {step}{rate}"
+
+
+def _word(status: Status | None) -> str:
+    return status.value if status else "none"
+
+
+def _rate(rate: Rate) -> str:
+    return f"{rate.broken} of {rate.tries} tries broken, rate {rate.low:.0%} to {rate.high:.0%}"

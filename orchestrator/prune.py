@@ -1,0 +1,85 @@
+"""What of earlier runs is removed: artifacts, by age and by size; what a run came to stays for ever."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.config import Keep
+
+RESULTS = frozenset(
+    {"result.json", "junit.xml", "job-junit.xml", "summary.md", "night.txt", "reproduce.sh", "config"}
+)  # fmt: skip
+"""Names of files that tell what a run came to. Whatever else a run has in its folder ``jobs`` is an artifact."""
+
+
+@dataclass(frozen=True)
+class Artifacts:
+    """What could be removed of one run, and what it takes on disk. ``started`` is in seconds since 1970."""
+
+    run: Path
+    started: float
+    size: int
+
+
+def doomed(runs: Sequence[Artifacts], keep: Keep, now: float) -> list[Artifacts]:
+    """Return what goes, oldest first: what is too old, and of the rest as much as there is too much. Pure."""
+    newest_first = sorted(runs, key=lambda run: run.started, reverse=True)
+    room, found = keep.size, []
+    for run in newest_first:
+        room -= run.size
+        if room < 0 or now - run.started > datetime.timedelta(days=keep.days).total_seconds():
+            found.append(run)
+    return found[::-1]
+
+
+def prune(results: Path, keep: Keep, current: Path) -> str:
+    """Remove old artifacts of the runs in a folder, never those of ``current``; return a line that says what went."""
+    runs = [_measured(path.parent) for path in results.glob("*/jobs") if not _same(path.parent, current)]
+    gone = doomed([run for run in runs if run.size], keep, time.time())
+    for run in gone:
+        for path in _artifacts(run.run):
+            _remove(path)
+    freed = sum(run.size for run in gone) - sum(_measured(run.run).size for run in gone)
+    return f"artifacts of {len(gone)} earlier runs removed: {freed / 2**20:.0f} MiB"
+
+
+def _same(path: Path, current: Path) -> bool:
+    return path.is_symlink() or path.resolve() == current.resolve()
+
+
+def _measured(run: Path) -> Artifacts:
+    files = (file for path in _artifacts(run) for file in (path.rglob("*") if path.is_dir() else [path]))
+    size = sum(_size(file) for file in files)
+    return Artifacts(run, run.stat().st_mtime if not (run / "result.json").exists() else _time(run), size)
+
+
+def _time(run: Path) -> float:
+    return (run / "result.json").stat().st_mtime
+
+
+def _size(file: Path) -> int:
+    with contextlib.suppress(OSError):
+        found = file.lstat()
+        return found.st_blocks * 512
+    return 0
+
+
+def _artifacts(run: Path) -> Iterator[Path]:
+    """Yield what lies in the folders of a run's jobs beside their results."""
+    for path in run.glob("jobs/*/*"):
+        if path.name not in RESULTS:
+            yield path
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink()
