@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import datetime
 import shlex
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from orchestrator import adhoc, cache, process, submission, suite, workspace
 from orchestrator.adhoc import Options
 from orchestrator.cache import Cache
 from orchestrator.config import Pipeline
-from orchestrator.errors import UserError
+from orchestrator.errors import KernelError, UserError
 from orchestrator.guest import machine, qemu
 from orchestrator.guest.machine import Guest
 from orchestrator.model import JobResult, RunResult, Side, Verdict
@@ -37,8 +38,9 @@ def open_run(
 
     Raises UserError for options that do not fit together, InfraError where the folder cannot be made.
     """
-    space = _opened(pipeline, results, progress)
-    changed, mode_name = adhoc.overlay(pipeline, mode or pipeline.default_mode, _settled(options, space.directory))
+    with _opened(pipeline, results, progress) as space:
+        settled = _settled(options, space.directory, pipeline)
+        changed, mode_name = adhoc.overlay(pipeline, mode or pipeline.default_mode, settled)
     return dataclasses.replace(space, pipeline=changed), mode_name
 
 
@@ -49,18 +51,25 @@ def open_validation(
 
     ``said`` is the base that the user named. Raises as ``submission.settle``.
     """
-    space = _opened(pipeline, results, progress)
     chosen = mode or pipeline.validation.mode or pipeline.default_mode
-    settled = submission.settle(space, chosen, _settled(options, space.directory), said)
+    with _opened(pipeline, results, progress) as space:
+        settled = submission.settle(space, chosen, _settled(options, space.directory, pipeline), said)
     progress.note(f"{settled.name}: {len(settled.series.patches)} patches on {settled.base.name}")
     progress.note(f"base {settled.base.commit[:12]}, found by: {settled.base.how}")
     return dataclasses.replace(space, pipeline=settled.pipeline), settled
 
 
-def _opened(pipeline: Pipeline, results: Path, progress: Progress) -> Workspace:
+@contextlib.contextmanager
+def _opened(pipeline: Pipeline, results: Path, progress: Progress) -> Iterator[Workspace]:
+    """Give a new run a folder. Where the block finds that what was asked for is wrong, nothing of it stays."""
     rules = splat.load_rules(pipeline.splat_rules)
     directory = workspace.new_run(results)
-    return Workspace(pipeline, Cache.default(), directory, progress, rules, datetime.date.today())
+    try:
+        yield Workspace(pipeline, Cache.default(), directory, progress, rules, datetime.date.today())
+    except UserError:
+        shutil.rmtree(directory)
+        raise
+    workspace.point_last(directory)
 
 
 def workspace_in(pipeline: Pipeline, directory: Path, progress: Progress) -> Workspace:
@@ -69,14 +78,20 @@ def workspace_in(pipeline: Pipeline, directory: Path, progress: Progress) -> Wor
     return Workspace(pipeline, Cache.default(), directory, progress, rules, datetime.date.today())
 
 
-def _settled(options: Options, directory: Path) -> Options:
+def _settled(options: Options, directory: Path, pipeline: Pipeline) -> Options:
     """Write a series that is no file yet (standard input, a range of commits) into the folder of the run."""
     named = options.series
     if named == "-":
         path = directory / "stdin.mbox"
         cache.write_atomic(path, sys.stdin.buffer.read())
+        _look_over(path, "standard input")
         return dataclasses.replace(options, series=str(path))
-    if named is None or ".." not in named or Path(named).exists():
+    if named is None or named in pipeline.series:
+        return options
+    if Path(named).exists():
+        _look_over(Path(named), Path(named).stem)
+        return options
+    if ".." not in named:
         return options
     if options.tree is None or not Path(options.tree).is_dir():
         raise UserError(f"--series {named}: a range of commits needs --tree DIR, the repository it is in")
@@ -85,6 +100,12 @@ def _settled(options: Options, directory: Path) -> Options:
     for number, patch in enumerate(loaded.patches, 1):
         cache.write_atomic(path / f"{number:04}.patch", patch.raw)
     return dataclasses.replace(options, series=str(path), ref=loaded.base_commit)
+
+
+def _look_over(series: Path, name: str) -> None:
+    """Refuse what is no series now, and not after the job of the base. Raises UserError."""
+    with contextlib.suppress(KernelError):  # a series that is one, and broken, is a finding of its stage
+        series_source.load(series, name=name)
 
 
 def find(results: Path, run: str, side: Side, job: str | None) -> JobResult:

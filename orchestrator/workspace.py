@@ -34,15 +34,22 @@ class Workspace:
 
 
 def new_run(results: Path) -> Path:
-    """Make the folder of a new run, named by the time, and point ``results/last`` at it. Raises InfraError."""
+    """Make the folder of a new run, named by the time. Raises InfraError."""
     stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d-%H%M%S")
     directory = results.absolute() / f"{stamp}-{secrets.token_hex(2)}"
     try:
         directory.mkdir(parents=True)
-        pointer = results / f".last.{os.getpid()}"
-        pointer.unlink(missing_ok=True)
-        pointer.symlink_to(directory.name)
-        pointer.replace(results / "last")
     except OSError as error:
         raise InfraError(f"cannot make the folder of the run, {directory}: {error.strerror}") from error
     return directory
+
+
+def point_last(directory: Path) -> None:
+    """Point ``last`` beside the folder of a run at it. Raises InfraError."""
+    pointer = directory.parent / f".last.{os.getpid()}"
+    try:
+        pointer.unlink(missing_ok=True)
+        pointer.symlink_to(directory.name)
+        pointer.replace(directory.parent / "last")
+    except OSError as error:
+        raise InfraError(f"cannot write {directory.parent / 'last'}: {error.strerror}") from error

@@ -93,6 +93,7 @@ def bisect(
             three_way=three_way,
         )
         directory = workspace.new_run(results)
+        workspace.point_last(directory)
     with say.terminal(quiet=as_json) as terminal:
         outcome = mode.run(request, session.workspace_in(pipeline, directory, terminal))
     if as_json:

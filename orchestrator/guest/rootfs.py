@@ -38,7 +38,7 @@ _SFTP = (
     "/usr/lib/ssh/sftp-server",
     "/usr/lib/sftp-server",
 )
-_SECONDS = 60.0
+_SECONDS = 600.0
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ def fetch(source: PathSource, name: str, cache: Cache, progress: Progress, deadl
     where = source.path.expanduser().absolute()
     if not where.is_dir():
         raise UserError(f"{where}: no such directory")
+    if not source.ref and not (where / "Makefile").is_file():
+        raise UserError(f"{where} holds no Makefile: it is no kernel tree")
     with cache.lock(f"source-{local.key_of(where)}", progress):
         if (where / ".git").exists() and source.ref:
             return _named(source.ref, where, name, cache, progress, deadline)

@@ -282,6 +282,36 @@ def test_uncommitted_changes_are_refused_unless_asked_for(bench: Bench) -> None:
     assert any("uncommitted" in note for note in bench.result()["jobs"][0]["notes"])
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--tree", "nowhere"], "no such file or folder: nowhere"),
+        (["--tree", "programs/empty"], "holds no Makefile: it is no kernel tree"),
+        (["--series", "nothere"], "no such file or folder: nothere"),
+        (["--series", "programs"], "holds no patch"),
+        (["--series", "small.config"], "is empty: no patch in it"),
+        (["--series", "HEAD~1..HEAD"], "needs --tree DIR"),
+        (["--tree", "tree", "--series", "HEAD..HEAD"], "holds no commits"),
+        (["--tree", "tree", "--series", "nope..HEAD"], "has no commit nope"),
+    ],
+)
+def test_options_typed_wrong_are_one_line_at_once_and_leave_the_last_run_alone(
+    bench: Bench, options: list[str], words: str
+) -> None:
+    """Without them the base would be built, booted and tested first, and ``--run last`` would find nothing."""
+    (bench.folder / "programs" / "empty").mkdir()
+    earlier = bench.folder / "results" / "earlier"
+    earlier.mkdir(parents=True)
+    (bench.folder / "results" / "last").symlink_to("earlier")
+    code, output = bench.run(*options)
+    said = [line for line in output.splitlines() if line.startswith("wpci: ")]
+    assert (code, len(said)) == (2, 1) and words in said[0], output
+    assert not list((bench.folder / "cache").glob("kernels/*"))
+    if "programs/empty" not in options:
+        assert (bench.folder / "results" / "last").resolve() == earlier
+        assert sorted(path.name for path in (bench.folder / "results").iterdir()) == ["earlier", "last"]
+
+
 def wait_for(folder: Path, pattern: str) -> Path:
     """Wait until a file is there; two minutes are for a machine that is busy with other things."""
     end = time.monotonic() + 120
