@@ -202,6 +202,10 @@ def _resolve_paths(pipeline: Pipeline, folder: Path) -> Pipeline:
             base = str(a_file(Path(base), f"variants.{name}.base"))
         return value.model_copy(update={"fragments": fragments, "base": base})
 
+    def series(name: str, value: config.SeriesConfig) -> config.SeriesConfig:
+        on_top = value.on_top and resolved(value.on_top, f"series.{name}.on_top")
+        return value.model_copy(update={"path": resolved(value.path, f"series.{name}.path"), "on_top": on_top})
+
     def suite(name: str, value: config.Suite) -> config.Suite:
         expected = value.expected and resolved(value.expected, f"suites.{name}.expected")
         own = value.kind == "own"
@@ -211,10 +215,7 @@ def _resolve_paths(pipeline: Pipeline, folder: Path) -> Pipeline:
     return pipeline.model_copy(
         update={
             "trees": {n: tree(n, v) for n, v in pipeline.trees.items()},
-            "series": {
-                n: v.model_copy(update={"path": resolved(v.path, f"series.{n}.path")})
-                for n, v in pipeline.series.items()
-            },
+            "series": {n: series(n, v) for n, v in pipeline.series.items()},
             "variants": {n: variant(n, v) for n, v in pipeline.variants.items()},
             "suites": {n: suite(n, v) for n, v in pipeline.suites.items()},
             "splat_rules": pipeline.splat_rules and resolved(pipeline.splat_rules, "splat_rules"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from orchestrator import config, configfile
 from orchestrator.config import Mode, Pipeline, Product
@@ -92,12 +92,14 @@ class Choice:
     """What the command line asks for instead of what the mode names; empty means: as the mode says.
 
     In a mode of several products each keeps what it names itself, and is left out where it names none of it.
+    ``at`` is how many patches of each series are applied.
     """
 
     variants: tuple[str, ...] = ()
     suites: tuple[str, ...] = ()
     tests: tuple[str, ...] = ()
     repeat: int = 1
+    at: int | None = None
 
 
 def expand(pipeline: Pipeline, mode_name: str, choice: Choice | None = None) -> Plan:
@@ -113,7 +115,7 @@ def expand(pipeline: Pipeline, mode_name: str, choice: Choice | None = None) -> 
     for name in choice.suites:
         configfile.check_name(name, pipeline.suites, "suite")
     parts = _narrowed(pipeline.modes[mode_name], choice)
-    pairs = tuple(pair for part in parts for pair in _pairs(pipeline, part, choice.repeat))
+    pairs = tuple(pair for part in parts for pair in _pairs(pipeline, part, choice))
     alone = tuple(
         _job(pipeline, tree, None, variant, part, choice.repeat)
         for part in parts
@@ -148,12 +150,18 @@ def _dealt(chosen: tuple[str, ...], named: Sequence[tuple[str, ...]]) -> Sequenc
     ]
 
 
-def _pairs(pipeline: Pipeline, part: Product, repeat: int) -> Iterator[Pair]:
+def _pairs(pipeline: Pipeline, part: Product, choice: Choice) -> Iterator[Pair]:
     for series in part.series:
         tree = pipeline.series[series].tree
         for variant in part.variants:
-            base = _job(pipeline, tree, None, variant, part, repeat)
-            yield Pair(base, _job(pipeline, tree, series, variant, part, repeat))
+            base = _job(pipeline, tree, None, variant, part, choice.repeat)
+            patched = _job(pipeline, tree, series, variant, part, choice.repeat)
+            yield Pair(base, patched if choice.at is None else _cut(patched, choice.at))
+
+
+def _cut(job: Job, at: int) -> Job:
+    """Return the job with a part of its series: nobody has said what its tests must show, but what works must go on."""
+    return replace(job, name=f"{job.name}.at-{at}", at=at, expect=None, carry=None)
 
 
 def _refuse_twins(mode: str, jobs: Iterable[Job]) -> None:
@@ -180,4 +188,9 @@ def _job(pipeline: Pipeline, tree: str, series: str | None, variant: str, part: 
         tests=part.tests,
         expect=series_config.expect if series_config else tree_config.expect,
         repeat=repeat,
+        carry=_on_top(series_config),
     )
+
+
+def _on_top(series: config.SeriesConfig | None) -> config.SeriesConfig | None:
+    return config.SeriesConfig(path=series.on_top, tree=series.tree) if series and series.on_top else None

@@ -38,6 +38,7 @@ def run(
     test: TestOption = [],  # noqa: B006
     dirty: Annotated[bool, typer.Option("--dirty", help="Take uncommitted changes of --tree along.")] = False,
     three_way: Annotated[bool, typer.Option("--3way", help="Let git am fall back to a 3-way merge.")] = False,
+    at: Annotated[int | None, typer.Option("--at", min=0, help="Apply only the first N patches of the series.")] = None,
     repeat: Annotated[int, typer.Option("--repeat", "-n", min=1, help="Run each test that often in one guest.")] = 1,
     results: ResultsOption = RESULTS,
     every_test: Annotated[bool, typer.Option("--all", help="List unchanged tests, too.")] = False,
@@ -58,7 +59,7 @@ def run(
             results=results,
             progress=terminal,
         )
-        choice = plan.Choice(tuple(variant), tuple(suite), tuple(test), repeat)
+        choice = plan.Choice(tuple(variant), tuple(suite), tuple(test), repeat, at)
         result = run_mode.run(plan.expand(workspace.pipeline, mode_name, choice), workspace)
     if as_json:
         from orchestrator.results import result_json

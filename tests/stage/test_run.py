@@ -172,6 +172,32 @@ def test_a_series_that_stops_applying_at_patch_2_is_named_so(bench: Bench) -> No
     assert "2/2" in bench.reason() and "mm/swap.c" in bench.reason()
 
 
+def test_a_series_on_top_of_a_series_is_built_with_it(bench: Bench) -> None:
+    bench.series(*GOOD)
+    bench.git("am", "-q", *map(str, sorted((bench.folder / "series").glob("*.patch"))))
+    text = (bench.folder / "tree" / "mm" / "memory.c").read_text()
+    (bench.folder / "tree" / "mm" / "memory.c").write_text(text.replace("/* one */", "/* one */ no_such_thing +"))
+    bench.git("commit", "-qam", "toy: count")
+    bench.git("format-patch", "-q", "-o", str(bench.folder / "counting"), "HEAD~1")
+    bench.git("reset", "-q", "--hard", "HEAD~3")
+    pipeline = bench.folder / "pipeline.yaml"
+    pipeline.write_text(pipeline.read_text().replace("path: series,", "path: series, on_top: counting,"))
+    bench.run()
+    job = next(j for j in bench.result()["jobs"] if j["side"] == "patched")
+    told = {s["stage"]: s["message"] for s in job["stages"]}
+    assert told["series"].startswith("3 patches") and "no_such_thing" in told["build"]
+
+
+def test_a_part_of_a_series_is_run_as_one(bench: Bench) -> None:
+    bench.series(GOOD[0], ("mm/swap.c", "return", "return no_such_thing +"))
+    bench.run("--at", "1")
+    job = next(j for j in bench.result()["jobs"] if j["side"] == "patched")
+    told = {s["stage"]: (s["verdict"], s["message"]) for s in job["stages"]}
+    assert told["series"][1].startswith("1 patches") and told["build"][0] == "pass"
+    code, output = bench.run("--at", "3")
+    assert code == 2 and "has 2 patches, not 3" in output
+
+
 def test_a_build_that_breaks_names_the_first_compiler_error(bench: Bench) -> None:
     bench.series(("mm/memory.c", "return", "return no_such_thing +"))
     code, output = bench.run()

@@ -1,5 +1,7 @@
 """The plan of a run: what is multiplied with what, and what the command line may replace."""
 
+from pathlib import Path
+
 import pytest
 
 from orchestrator import adhoc, plan
@@ -85,6 +87,20 @@ def test_what_is_chosen_of_several_products_stays_where_it_is_named() -> None:
     assert _night(plan.Choice(suites=("selftest",))) == {"old.small": "selftest", "old.one.small": "selftest"}
     with pytest.raises(UserError, match="nothing would run"):
         _night(plan.Choice(variants=("debug",), suites=("selftest",)))
+
+
+def test_a_part_of_a_series_has_a_job_of_its_own_and_no_expectations() -> None:
+    (pair,) = plan.expand(PIPELINE, "smoke", plan.Choice(at=3)).pairs
+    assert (pair.patched.at, pair.patched.name, pair.patched.expect) == (3, "old.one.small.at-3", None)
+    assert pair.base == plan.expand(PIPELINE, "smoke").pairs[0].base
+
+
+def test_what_is_on_top_of_a_series_goes_with_the_whole_of_it() -> None:
+    series = {"one": PIPELINE.series["one"].model_copy(update={"on_top": Path("/checks")})}
+    counted = PIPELINE.model_copy(update={"series": {**PIPELINE.series, **series}})
+    (pair,) = plan.expand(counted, "smoke").pairs
+    assert pair.patched.carry and pair.patched.carry.path == Path("/checks") and pair.base.carry is None
+    assert plan.expand(counted, "smoke", plan.Choice(at=0)).pairs[0].patched.carry is None
 
 
 def test_what_no_product_names_goes_to_the_first() -> None:
