@@ -5,19 +5,25 @@ Two machines that import the same source, or apply the same series to it, get th
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from orchestrator import process
 from orchestrator.model import Tree
-from orchestrator.process import FOREVER, Deadline
+from orchestrator.process import FOREVER, CommandFailed, Deadline
 from orchestrator.source import told
 
 CONFIG = Path(__file__).with_name("gitconfig")
 IDENTITY = "wpci <wpci@localhost>"
 EPOCH = "2000-01-01T00:00:00+0000"
 """The date of every commit that we make: an id must not depend on when it was made."""
+
+_NEEDED = 2**20
+"""Bytes without which a disk counts as full."""
 
 _NAME, _EMAIL = "wpci", "wpci@localhost"
 
@@ -52,8 +58,21 @@ def git(
 ) -> str:
     """Run git in a repository and return what it printed, without the last newline. Raises CommandFailed."""
     argv = ["git", "-C", repository, *arguments]
-    done = process.run(argv, deadline=deadline, env=environment(env), input_text=input_text, offline=offline)
+    with _full_disk_named(repository):
+        done = process.run(argv, deadline=deadline, env=environment(env), input_text=input_text, offline=offline)
     return done.stdout.rstrip("\n")
+
+
+@contextlib.contextmanager
+def _full_disk_named(where: Path) -> Iterator[None]:
+    """Say of a command that failed on a full disk that the disk is full: git does not."""
+    try:
+        yield
+    except CommandFailed as error:
+        if "No space left" in str(error) or shutil.disk_usage(where).free > _NEEDED:
+            raise
+        text = f"{os.strerror(errno.ENOSPC)}, on the disk of {where}: {error}"
+        raise CommandFailed(text, output=error.output, returncode=error.returncode, log=error.log) from error
 
 
 def git_telling(
@@ -66,7 +85,8 @@ def git_telling(
 ) -> None:
     """Run git in a repository, and hand on the lines of its progress as they come. Raises CommandFailed."""
     argv = ["git", "-C", repository, *arguments]
-    told.run(argv, tell, env=environment(env), deadline=deadline, offline=offline)
+    with _full_disk_named(repository):
+        told.run(argv, tell, env=environment(env), deadline=deadline, offline=offline)
 
 
 def asks(repository: Path, *arguments: str | Path, env: Mapping[str, str] | None = None) -> str | None:

@@ -7,6 +7,9 @@ A fake kernel tells it in strings that end up in its image, so that a patch chan
     play: skip T01            the test is not offered  play: splat T01 TEXT     a line on the console during the test
     play: dies T01 TEXT       the guest panics in it
     play: needs T01 WORD      it fails where the image does not hold that word of capitals a second time
+    play: killed T01          QEMU is killed in it
+    play: deaf T01            SSH is gone in it
+    play: silent T01          it never ends, and says nothing
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -36,6 +40,8 @@ class Guest:
         self.keys = Path(sys.argv[sys.argv.index("-initrd") + 1]).parent / "keys"
         self.session = session
         self.console = console
+        self.server: socket.socket
+        self.links: list[paramiko.Transport] = []
         self.plays = [m.decode().split() for m in re.findall(rb"play: ([^\0]+)\0", self.image.read_bytes())]
 
     def say(self, text: str) -> None:
@@ -94,6 +100,12 @@ class Guest:
             self.say(f"wpci: begin {name}")
             if words := self.asked("dies", name):
                 self.panic(words)
+            if self.asked("killed", name) is not None:
+                os.kill(os.getpid(), signal.SIGKILL)
+            if self.asked("deaf", name) is not None:
+                self.drop()
+            if self.asked("silent", name) is not None:
+                threading.Event().wait()
             if words := self.asked("splat", name):
                 self.say(" ".join(words))
             self.say(f"wpci: end {name}")
@@ -104,6 +116,13 @@ class Guest:
 
     def lacks(self, words: list[str] | None) -> bool:
         return bool(words) and self.image.read_bytes().count(words[0].encode()) < 2
+
+    def drop(self) -> None:
+        """Close every connection, and take no new one."""
+        self.server.close()
+        for link in self.links:
+            link.sock.close()
+        threading.Event().wait()
 
     def case(self, number: int, name: str, repeat: int) -> list[str]:
         if self.asked("skip", name) is not None:
@@ -158,6 +177,7 @@ class Login(paramiko.ServerInterface):
 def live(server: socket.socket, session: Any, console: IO[bytes]) -> None:
     """Come up, and serve until asked to end."""
     guest = Guest(session, console)
+    guest.server = server
     guest.boot()
     with tempfile.TemporaryDirectory() as folder:
         key = Path(folder) / "key"
@@ -165,7 +185,11 @@ def live(server: socket.socket, session: Any, console: IO[bytes]) -> None:
         subprocess.run(convert, check=True, capture_output=True)
         host_key = paramiko.Ed25519Key.from_private_key_file(str(key))
     while True:
-        peer, _ = server.accept()
+        try:
+            peer, _ = server.accept()
+        except OSError:  # the server is gone, the guest is not
+            signal.pause()
         link = Link(peer, guest)
+        guest.links.append(link)
         link.add_server_key(host_key)
         link.start_server(server=Login())

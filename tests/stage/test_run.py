@@ -63,8 +63,8 @@ class Bench:
         fake.chmod(0o755)
         self.configure(PANIC)
 
-    def configure(self, fake: str) -> None:
-        (self.folder / "pipeline.yaml").write_text(PIPELINE.format(fake=fake))
+    def configure(self, fake: str, more: str = "") -> None:
+        (self.folder / "pipeline.yaml").write_text(PIPELINE.format(fake=fake) + more)
 
     def git(self, *arguments: str) -> str:
         return trees.git(self.folder / "tree", *arguments)
