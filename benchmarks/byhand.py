@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 
 from orchestrator.model import JobResult
-from orchestrator.results import result_json
+from orchestrator.results import ktap, result_json
 
 PORT = 22222
 
@@ -41,9 +41,20 @@ def ssh(job: JobResult) -> str:
 
 
 def suite(job: JobResult) -> str:
-    """Return shell text that runs the job's tests in the guest."""
-    picks = " ".join(f"-r '{test.name}'" for run in job.suites for test in run.tests)
-    return f"{ssh(job)} 'cd /tests/uffd; for p in *; do ./$p -l {picks} >/dev/null 2>&1 && ./$p {picks}; done; true'\n"
+    """Return shell text that runs the job's tests, program by program as the job did; it fails where one is missing."""
+    commands, count = [], 0
+    for output in (path for run in job.suites for path in run.outputs):
+        tests = ktap.parse(output.read_text(errors="replace")).tests
+        commands.append(f"./{output.name.split('.')[0]} " + " ".join(f"-r {test.name}" for test in tests))
+        count += len(tests)
+    run = f"{ssh(job)} 'cd /tests/uffd; {'; '.join(commands)}; true'"
+    return f"[ $({run} | grep -cE '^(not )?ok ') -eq {count} ] || exit 9\n"
+
+
+def same_tests(jobs: list[JobResult]) -> list[str]:
+    """Return the options with which `wpci run` runs the tests of these jobs."""
+    names = {test.name for job in jobs for run in job.suites for test in run.tests}
+    return [option for name in sorted(names) for option in ("--test", name)]
 
 
 def end(job: JobResult) -> str:

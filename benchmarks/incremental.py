@@ -58,7 +58,7 @@ def main() -> None:
             + 2
             * (byhand.start(base, folder) + byhand.suite(base) + byhand.end(base))
         )
-        tests = [o for run in base.suites for t in run.tests for o in ("--test", t.name)]
+        tests = byhand.same_tests([base])
         timed(["bash", str(script), "warm up"])
         for number in range(options.rounds + 1):
             word = f"{time.time_ns()}-{number}"
