@@ -220,6 +220,13 @@ void cgroup_set(const char *file, const char *text)
 	SETUP_MSG(write_at(cgroup_dir, file, text), "%s to %s: %s", text, file, strerror(errno));
 }
 
+void cgroup_limit(const char *bytes)
+{
+	cgroup_set("memory.max", bytes);
+	if (!access("/proc/swaps", F_OK))	/* without CONFIG_SWAP there is nothing to limit */
+		cgroup_set("memory.swap.max", "0");
+}
+
 static long cgroup_number(const char *file)
 {
 	int fd = openat(cgroup_dir, file, O_RDONLY | O_CLOEXEC);

@@ -31,6 +31,8 @@ void swap_off_and_on(void);
 void cgroup_enter(void);
 /* Write a file of that cgroup, such as memory.high. */
 void cgroup_set(const char *file, const char *text);
+/* Give it no more memory than that, and no swap. */
+void cgroup_limit(const char *bytes);
 /* Lower memory.high until none of the pages is present in this mm, then lift it again. */
 void squeeze_out(const struct area *a, size_t first, size_t pages);
 /*

@@ -15,8 +15,10 @@
 
 static int open_user_mode_only(void)
 {
-	int fd = uffd_create(UFFD_USER_MODE_ONLY);
+	int fd;
 
+	uffd_offered();		/* SKIP without userfaultfd */
+	fd = uffd_create(UFFD_USER_MODE_ONLY);
 	if (fd == -EINVAL)
 		SKIP("UFFD_USER_MODE_ONLY: userfaultfd(2): %s", strerror(EINVAL));
 	REQUIRE_MSG(fd >= 0, "userfaultfd(UFFD_USER_MODE_ONLY): %s", strerror(-fd));

@@ -98,8 +98,7 @@ static void by_oom(const struct backing *b)
 {
 	need_shmem_wp();
 	cgroup_enter();
-	cgroup_set("memory.max", "16M");
-	cgroup_set("memory.swap.max", "0");
+	cgroup_limit("16M");
 	judge(b, BY_OOM, SIGKILL);
 }
 CASE_ON(both, "L16_exit-exec-oom", by_oom);

@@ -105,8 +105,7 @@ static void deaths(const struct backing *b, bool oom)
 	need_shmem_wp();
 	if (oom) {
 		cgroup_enter();
-		cgroup_set("memory.max", "24M");
-		cgroup_set("memory.swap.max", "0");
+		cgroup_limit("24M");
 	}
 	area_open_aligned(&area, b, PAGES, HUGE);
 	for (rounds = 0; rounds < 2 || ktap_now() < end; rounds++)
