@@ -1,0 +1,72 @@
+"""What the series costs those who do not use it: instructions of fork, fault, unmap and protect, base and patched.
+
+    python benchmarks/cost.py [--run RUN] [--boots 3]
+
+Boots the two kernels of a run, in turn, under QEMU's ``-icount shift=0`` on one vCPU, where a tick of the time stamp
+counter is one instruction: the figures do not know how busy this machine is. (Caches are not seen that way.) Needs a
+`wpci run`, best of a variant without debugging options. Prints medians over all rounds, and their difference.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from boot import ROOT, request
+
+from orchestrator import session
+from orchestrator.build import programs
+from orchestrator.cache import Cache
+from orchestrator.guest import machine, rootfs
+from orchestrator.model import Accel, AccelFact, JobResult, Side
+from orchestrator.process import Deadline
+from orchestrator.progress import SILENT
+
+Rounds = dict[str, list[int]]
+
+
+def rounds(job: JobResult, folder: Path) -> Rounds:
+    """Return the instructions of each round, by workload, of one boot."""
+    cache, deadline = Cache.default(), Deadline.after(600)
+    suite = programs.build_own("cost", ROOT / "benchmarks" / "cost", cache, SILENT, deadline)
+    made = rootfs.build(rootfs.RootfsSpec(folder / "rootfs", (suite,)), cache, SILENT)
+    assert job.machine and job.products.accel
+    box = job.machine.model_copy(update={"cpus": 1, "numa_nodes": 1, "swap": None})
+    usual = request(job, folder)
+    asked = replace(
+        usual,
+        rootfs=made,
+        machine=box,
+        accel=AccelFact(Accel.TCG, "max", job.products.accel.qemu, "instructions are counted"),
+        extra=("-icount", "shift=0"),
+    )
+    with machine.boot(asked, SILENT) as guest:
+        said = guest.run("/tests/cost/cost", deadline=Deadline.after(600))
+    return {name: [int(word) for word in counts] for name, *counts in map(str.split, said.stdout.splitlines())}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run", default="last")
+    parser.add_argument("--boots", type=int, default=3)
+    parser.add_argument("--results", type=Path, default=ROOT / "results")
+    options = parser.parse_args()
+    found: dict[Side, Rounds] = {side: {} for side in Side}
+    with tempfile.TemporaryDirectory() as scratch:
+        for boot in range(options.boots):
+            for side in Side:
+                job = session.find(options.results, options.run, side, None)
+                for name, counts in rounds(job, Path(scratch) / f"{side.value}-{boot}").items():
+                    found[side].setdefault(name, []).extend(counts)
+    print(f"{'workload':20} {'base':>12} {'patched':>12}  difference  spread of base")
+    for name, base in found[Side.BASE].items():
+        before, after = statistics.median(base), statistics.median(found[Side.PATCHED][name])
+        low, _, high = statistics.quantiles(base, n=4)
+        print(f"{name:20} {before:12.0f} {after:12.0f}  {after / before - 1:+10.2%}  {(high - low) / before:10.2%}")
+
+
+if __name__ == "__main__":
+    main()
