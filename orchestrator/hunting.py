@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from orchestrator import job, record, takeout
+from orchestrator import job, takeout
 from orchestrator.errors import InfraError, KernelError, UserError
 from orchestrator.model import JobResult, Stage, Verdict
 from orchestrator.plan import Hunt, Job
+from orchestrator.record import Record
+from orchestrator.record import expected as promised
 from orchestrator.results import hunk_report
 from orchestrator.results.hunk_report import Baseline, Entry, Finding, Outcome
 from orchestrator.source.hunks import Hunk
@@ -20,9 +22,7 @@ from orchestrator.workspace import Workspace
 PLACE = "mutant"
 """The work tree of kernels that lack a part: from one to the next only what differs is built."""
 _SHORTEST, _PATIENCE = 10.0, 3.0
-"""Seconds that a test may take at least, and how many times what the slowest test of the whole series took."""
-_DOUBTS = 3
-"""Tests that may differ once and not again before the kernel is taken as not noticed."""
+"""Seconds that a test may take at least, and how many times what the slowest good test of the whole series took."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,6 @@ class Trial:
         """Return the trial with the tests in this order."""
         return replace(self, hunt=replace(self.hunt, rounds=rounds))
 
-    def distrusting(self, tests: tuple[str, ...]) -> Trial:
-        """Return the trial in which these tests are not heard either."""
-        return replace(self, hunt=replace(self.hunt, ignored=(*self.hunt.ignored, *tests)))
-
 
 def trial(whole: Job, budget: float, late: tuple[str, ...], known: Baseline | None, workspace: Workspace) -> Trial:
     """Run the whole series as its parts will be, unless ``known`` is of this kernel and these tests.
@@ -52,13 +48,13 @@ def trial(whole: Job, budget: float, late: tuple[str, ...], known: Baseline | No
     planned = replace(whole, name=f"{whole.name}.whole", hunt=hunt)
     made = succeeded(job.run(planned, workspace, until=Stage.ROOTFS)).products
     assert made.kernel and made.rootfs
-    expected = record.expected(planned, made.kernel)
+    expected = promised(planned, made.kernel)
     if known and (known.kernel, known.suite) == (made.kernel.sha256, made.rootfs.sha256):
         base = known
     else:
         result = succeeded(job.run(planned, workspace))
         base = _measured(result, hunk_report.judge(result, expected, planned.expect, ()), workspace)
-    limit = max(_SHORTEST, _PATIENCE * base.slowest) / base.scale
+    limit = min(limit, max(_SHORTEST, _PATIENCE * base.slowest) / base.scale)
     return Trial(whole, replace(hunt, limit=limit, ignored=base.ignored, expected=expected), base)
 
 
@@ -72,7 +68,7 @@ def _measured(result: JobResult, finding: Finding | None, workspace: Workspace) 
         kernel=made.kernel.sha256,
         suite=made.rootfs.sha256,
         tests=len(tests),
-        slowest=max(test.seconds or 0.0 for test in tests),
+        slowest=max((test.seconds or 0.0 for test in tests if test.name not in finding.by), default=0.0),
         scale=job.scale(made.accel, workspace),
         ignored=finding.by,
     )
@@ -91,8 +87,7 @@ def entry(part: Part, trial: Trial, workspace: Workspace) -> Entry | None:
     """Take a part out and hunt for a test that notices; None where the host failed, for then nothing is known."""
     started = time.monotonic()
     out = _what_comes_out(part, trial, workspace)
-    job_without = _job_without(part, out, trial, workspace)
-    found, doubtful = _hunted(job_without, trial, workspace)
+    found = _tried(_job_without(part, out, trial, workspace), trial, workspace)
     if found is None:
         return None
     return Entry(
@@ -106,46 +101,21 @@ def entry(part: Part, trial: Trial, workspace: Workspace) -> Entry | None:
         tests=found.tests,
         seconds=round(time.monotonic() - started, 1),
         suite=trial.baseline.suite,
-        doubtful=doubtful,
+        doubtful=found.doubtful,
         kept=tuple(hunk.name for hunk in part.hunks if hunk not in out),
     )
 
 
-def _hunted(planned: Job, trial: Trial, workspace: Workspace) -> tuple[Finding | None, tuple[str, ...]]:
-    """Return what a kernel showed, and the tests that differed once and not again: those count for nothing."""
-    doubtful: tuple[str, ...] = ()
-    while len(doubtful) < _DOUBTS:
-        found = _tried(_numbered(planned, len(doubtful)), trial, workspace)
-        if found is None or found.certain or not found.by:
-            return found, doubtful
-        again = _tried(_alone(planned, found.by[0], len(doubtful)), trial, workspace)
-        if again is None or again.outcome is Outcome.NOTICED:
-            return again and found, doubtful
-        doubtful += found.by[:1]
-        trial = trial.distrusting(doubtful)
-        planned = replace(planned, hunt=trial.hunt)
-    return Finding(Outcome.SURVIVED, (), "tests differed once and not again"), doubtful
-
-
-def _numbered(planned: Job, number: int) -> Job:
-    return replace(planned, name=f"{planned.name}.{number}") if number else planned
-
-
-def _alone(planned: Job, test: str, number: int) -> Job:
-    """Return the job that runs the one test again."""
-    assert planned.hunt
-    return replace(planned, name=f"{planned.name}.again{number}", hunt=replace(planned.hunt, rounds=((test,),)))
-
-
 def _tried(planned: Job, trial: Trial, workspace: Workspace) -> Finding | None:
     """Build a kernel, and test it unless it is the kernel of the whole series; None where the host failed."""
+    record = Record(planned, workspace)
     try:
-        built = job.run(planned, workspace, until=Stage.BUILD)
+        built = job.go_on(record, Stage.BUILD)
     except UserError as error:  # the tree without the part does not know a symbol that the variant asks for
         return Finding(Outcome.NOT_BUILT, (), str(error))
     if built.products.kernel and built.products.kernel.sha256 == trial.baseline.kernel:
         return Finding(Outcome.SAME, (), f"the variant {planned.variant} does not build this code")
-    result = job.run(planned, workspace) if built.stages[-1].verdict is Verdict.PASS else built
+    result = job.go_on(record)
     assert planned.hunt
     found = hunk_report.judge(result, planned.hunt.expected, planned.expect, planned.hunt.ignored)
     if found is None:

@@ -22,6 +22,9 @@ def hunks(
     only: Annotated[
         list[str], typer.Option("--only", help="Glob over parts ('0014*', '*mprotect.c*', an id); repeatable.")
     ] = [],  # noqa: B006
+    first: Annotated[
+        list[str], typer.Option("--first", help="Glob of tests to try before those of the mode; repeatable.")
+    ] = [],  # noqa: B006
     late: Annotated[list[str], typer.Option("--late", help="Glob of tests that run last; repeatable.")] = ["R*"],  # noqa: B006
     budget: Annotated[float, typer.Option("--budget", min=0.1, help="Seconds of tests that work for a time.")] = 3.0,
     report: Annotated[
@@ -47,7 +50,7 @@ def hunks(
         request = mode_hunks.Request(
             job=pairs[0].patched,
             report=report,
-            first=workspace.pipeline.modes[mode_name].tests,
+            first=(tuple(first), workspace.pipeline.modes[mode_name].tests),
             late=tuple(late),
             only=tuple(only),
             budget=budget,

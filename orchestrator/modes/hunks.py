@@ -33,7 +33,7 @@ class Request:
 
     job: Job
     report: Path
-    first: tuple[str, ...]
+    first: tuple[tuple[str, ...], ...]
     late: tuple[str, ...] = ("R*",)
     only: tuple[str, ...] = ()
     budget: float = 3.0
@@ -116,7 +116,7 @@ class _Run:
         """Yield the tests that noticed the neighbours of a part, then the quick ones, then all."""
         if near := hunk_report.likely(self.section.entries, part.name):
             yield near
-        yield self.request.first
+        yield from (globs for globs in self.request.first if globs)
         yield self.request.job.tests
 
 

@@ -129,6 +129,7 @@ class Finding:
     detail: str
     certain: bool = True
     tests: int = 0
+    doubtful: tuple[str, ...] = ()
 
 
 def judge(
@@ -143,13 +144,15 @@ def judge(
         return None
     unexpected = tuple(_unexpected(result, expected, column, ignored))
     ran = [test for run in result.suites for test in run.tests]
+    named = {name for name, _ in unexpected}
+    doubtful = tuple(name for run in result.suites for name, _ in run.retried if name not in named)
     if splats or unexpected:
         by = (*(name for name, _ in unexpected), *splats)
         detail = unexpected[0][1] if unexpected else splats[0]
-        return Finding(Outcome.NOTICED, by, detail, bool(splats), len(ran))
+        return Finding(Outcome.NOTICED, by, detail, bool(splats), len(ran), doubtful)
     if not ran or any(test.status is Status.MISSING for test in ran):
         return None
-    return Finding(Outcome.SURVIVED, (), "", True, len(ran))
+    return Finding(Outcome.SURVIVED, (), "", True, len(ran), doubtful)
 
 
 def _failed(stages: Sequence[StageResult], blame: Verdict) -> StageResult | None:

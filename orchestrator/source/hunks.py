@@ -54,7 +54,7 @@ class Hunk:
     def identity(self) -> str:
         """A short name for the change itself: it stays when lines move and patches are renumbered."""
         changed = [line for line in self.diff.splitlines()[5:] if line[:1] in "+-"]
-        return hashlib.sha256("\n".join([self.file, *changed]).encode()).hexdigest()[:10]
+        return hashlib.sha256("\n".join([self.file, self.function, *changed]).encode()).hexdigest()[:10]
 
 
 def listed(tree: Tree) -> tuple[Hunk, ...]:

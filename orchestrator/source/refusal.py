@@ -9,6 +9,8 @@ from unidiff.patch import PatchSet
 
 _HUNK = re.compile(r"^error: patch failed: (?P<file>.+):(?P<line>\d+)$", re.M)
 _CONFLICT = re.compile(r"^CONFLICT .*$", re.M)
+_UNMERGED = re.compile(r"^U (?P<file>.+)$", re.M)
+"""What git apply says of a merge that it could not finish."""
 _ERROR = re.compile(r"^(?:error|fatal): (?P<text>.+)$", re.M)
 
 
@@ -16,6 +18,8 @@ def reason(said: str, diff: str) -> str:
     """Return one line: ``mm/a.c, hunk 2 (line 40): patch does not apply``, or git's last complaint."""
     if conflicts := _CONFLICT.findall(said):
         return "; ".join(conflicts)
+    if unmerged := _UNMERGED.findall(said):
+        return f"the same lines of {', '.join(unmerged)} have changed in another way"
     if found := _HUNK.search(said):
         number, count = hunk_number(diff, found["file"], int(found["line"]))
         more = len(_HUNK.findall(said)) - 1

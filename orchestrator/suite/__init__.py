@@ -52,6 +52,7 @@ def run(request: Request, boot: Boot, progress: Progress, done: Callable[[SuiteR
                 seconds=ledger.seconds,
                 problems=tuple(ledger.problems),
                 cut_off=tuple(ledger.cut_off),
+                retried=tuple(sorted(ledger.earlier.items())),
             )
         )
     if ledger.faults:

@@ -40,6 +40,7 @@ class Ledger:
     results: list[TestResult] = field(default_factory=list)
     outputs: list[Path] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    earlier: dict[str, tuple[Status, ...]] = field(default_factory=dict)
     seconds: float = 0.0
     lost: int = 0
     faults: list[InfraError] = field(default_factory=list)

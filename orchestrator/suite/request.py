@@ -64,7 +64,7 @@ class Request:
     """One suite to run. ``scale`` stretches its limits (TCG); ``directory`` takes the raw outputs.
 
     ``alone`` says that the job has no other suite in which a test could be that matches nothing here.
-    In a ``hunt`` a test for which ``enough`` says so ends the suite: what has not run by then is not reported.
+    In a ``hunt`` a test for which ``enough`` says so twice ends the suite: what has not run by then is not reported.
     """
 
     name: str

@@ -131,8 +131,7 @@ def test_a_killed_run_is_gone_on_with(bench: Bench) -> None:
     assert len(entries(bench)) == 5
     assert ran(bench) == [
         ("0003-mm-swap.c-1", ["T01", "T02"]),
-        ("0004-mm-swap.c-1", ["T01", "T02"]),
-        ("0004-mm-swap.c-1.again0", ["T02"]),
+        ("0004-mm-swap.c-1", ["T01", "T02", "T02"]),
         ("0005-mm-memory.c-1", ["T01", "T02"]),
     ]
 
