@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import typer
 
-from orchestrator.commands import again, bisect, hunks, inspect, nightly, run, validate
+from orchestrator.commands import again, bisect, history, hunks, inspect, nightly, run, validate
 from orchestrator.errors import PipelineError
 
 INTERRUPTED = 130
@@ -30,6 +30,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "run": run.run,
     "list": run.list_,
     "nightly": nightly.nightly,
+    "history": history.history_,
     "bisect": bisect.bisect,
     "hunks": hunks.hunks,
     "validate": validate.validate,

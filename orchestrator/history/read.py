@@ -87,18 +87,25 @@ def splats(database: Database, job: Job) -> tuple[Complaint, ...]:
 
 
 def points(
-    database: Database, suite: str, test: str, *, job: str | None = None, mode: str | None = None, limit: int = 100
+    database: Database,
+    test: str,
+    *,
+    suite: str | None = None,
+    job: str | None = None,
+    mode: str | None = None,
+    limit: int = 100,
 ) -> tuple[Point, ...]:
-    """Return what one test showed in each job of each run, or in the jobs of one name, or the runs of one mode."""
+    """Return what one test showed in each job of each run, or of one suite, in one job, in the runs of one mode."""
     wanted = (
         select(OutcomeRow)
         .join(OutcomeRow.job)
         .join(JobRow.run)
-        .where(OutcomeRow.suite == suite, OutcomeRow.test == test)
+        .where(OutcomeRow.test == test)
         .order_by(RunRow.started.desc(), RunRow.id.desc(), JobRow.ordinal)
         .limit(limit)
         .options(joinedload(OutcomeRow.job).joinedload(JobRow.run))
     )
+    wanted = wanted if suite is None else wanted.where(OutcomeRow.suite == suite)
     wanted = wanted if job is None else wanted.where(JobRow.name == job)
     wanted = wanted if mode is None else wanted.where(RunRow.mode == mode)
     with database.reading() as session:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from orchestrator.history.classify import Change, Rate, Sighting
 from orchestrator.history.night import Comparison, Finding
+from orchestrator.history.values import Point, Run
 from orchestrator.model import Status
+from orchestrator.results import plain
 
 _TOLD = (Change.REGRESSED, Change.MISSING, Change.FLAKY, Change.FIXED, Change.NEW, Change.PERSISTENT)
 
@@ -27,6 +29,24 @@ def lines(comparison: Comparison) -> Iterator[str]:
         if splat.sighting is not Sighting.KNOWN:
             yield f"{splat.sighting.value:10} splat  {splat.job}  {splat.title}"
     yield from (f"note: {note}" for note in comparison.notes)
+
+
+def runs(found: Iterable[Run]) -> Iterator[str]:
+    """Yield a line for each run."""
+    for run in found:
+        missing = f", incomplete: {len(run.missing)} jobs did not run" if run.missing else ""
+        yield f"{run.id}  {run.mode}  {run.verdict.name}  {run.seconds:.0f} s{missing}"
+
+
+def points(found: Iterable[Point]) -> Iterator[str]:
+    """Yield a line for each time that a test ran: all of its tries, and how long the last one took."""
+    for point in found:
+        tries = " ".join(status.value for status in point.test.tries)
+        seconds = "" if point.test.seconds is None else f"  {point.test.seconds:.2f} s"
+        accel = point.job.identity.accel if point.job.identity else "no guest"
+        reason = f"  {plain.printable(point.test.reason)}" if point.test.reason else ""
+        where = f"{point.run.id}  {point.job.name}  {accel}"
+        yield f"{where}  {point.test.suite}/{point.test.name}  {tries}{seconds}{reason}"
 
 
 def _worth_a_line(finding: Finding) -> bool:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import multiprocessing
+import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -134,7 +137,7 @@ def test_adding_a_run_again_replaces_it(opened: Database) -> None:
 
 def test_every_outcome_of_a_retried_test_is_kept(opened: Database) -> None:
     store.add(opened, alone(1, TestResult("T", Status.PASS), retried=(Status.FAIL, Status.PASS)))
-    (point,) = read.points(opened, "uffd", "T")
+    (point,) = read.points(opened, "T", suite="uffd")
     assert point.test.tries == (Status.FAIL, Status.PASS, Status.PASS)
     assert point.test.status is Status.FAIL
     (finding,) = [f for f in night.compare(opened, "run-1").findings if f.suite == "uffd"]
@@ -213,6 +216,34 @@ def test_folders_of_runs_are_imported_once(opened: Database, tmp_path: Path) -> 
     assert problem.startswith(str(results / "broken" / "result.json"))
     assert store.import_folders(opened, results).runs == ()
     assert len(read.runs(opened)) == 2
+
+
+def test_the_command_lists_runs_and_what_a_test_showed(tmp_path: Path) -> None:
+    for number, status in ((1, Status.PASS), (2, Status.FAIL)):
+        folder = tmp_path / "results" / f"run-{number}"
+        folder.mkdir(parents=True)
+        run = alone(number, TestResult("T", status, "it broke", seconds=1.5), retried=(Status.PASS,))
+        (folder / "result.json").write_text(result_json.dump(run))
+    (tmp_path / "pipeline.yaml").write_text(
+        "trees: {t: {source: {provider: path, path: .}}}\nvariants: {v: {}}\nsuites: {s: {directory: .}}\n"
+        "modes: {smoke: {trees: [t], variants: [v], suites: [s]}}\n"
+    )
+    assert called(tmp_path, "--import") == ["run-2  smoke  PASS  78 s", "run-1  smoke  PASS  78 s"]
+    name = "linux-5.10/smoke.base  tcg  uffd/T  pass"
+    assert called(tmp_path, "uffd/T", "--limit", "1") == [f"run-2  {name} fail  1.50 s  it broke"]
+    assert called(tmp_path, "T") == [
+        f"run-2  {name} fail  1.50 s  it broke",
+        f"run-1  {name} pass  1.50 s  it broke",
+    ]
+    assert called(tmp_path, "other/T") == []
+
+
+def called(folder: Path, *options: str) -> list[str]:
+    """Return the lines that ``wpci history`` prints."""
+    argv = [sys.executable, "-m", "orchestrator.cli", "history", *options]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(argv, cwd=folder, env=environment, capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
 
 
 def test_an_unknown_run_is_named(opened: Database) -> None:

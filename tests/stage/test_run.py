@@ -339,8 +339,8 @@ def test_options_typed_wrong_are_one_line_at_once_and_leave_the_last_run_alone(
 
 
 def wait_for(folder: Path, pattern: str) -> Path:
-    """Wait until a file is there; two minutes are for a machine that is busy with other things."""
-    end = time.monotonic() + 120
+    """Wait until a file is there; ten minutes are for a machine that is busy with other things."""
+    end = time.monotonic() + 600
     while time.monotonic() < end:
         if found := list(folder.glob(pattern)):
             return found[0]
