@@ -5,6 +5,8 @@
  * Needs: REGISTER(WP) on shmem, CONFIG_SWAP and a swap device.
  * Fails on a kernel whose zap drops the uffd-wp flag of a swap entry with the entry, or keeps the slot.
  */
+#include <sched.h>
+
 #include "force.h"
 #include "ktap.h"
 #include "sweep.h"
@@ -25,6 +27,8 @@ static void swapped_dontneed(void)
 	swap_out(&a, 0, PAGES);
 	EXPECT_EQ(pm_count(a.map, PAGES, PM_UFFD_WP | PM_SWAP, PM_PRESENT), PAGES);
 	SETUP(status_kb("VmSwap") >= (long)(PAGES * PAGE / 1024));
+	while (meminfo_kb("Writeback"))	/* a page that is being written keeps its slot */
+		sched_yield();
 	before = meminfo_kb("SwapFree");
 	SETUP(!madvise(a.map, a.size, MADV_DONTNEED));
 	EXPECT_EQ(pm_count(a.map, PAGES, PM_UFFD_WP, PM_PRESENT), PAGES);
