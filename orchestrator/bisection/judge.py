@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orchestrator.bisection import symptom
 from orchestrator.bisection.odds import MOST, Count, Odds, per_step
@@ -68,7 +68,9 @@ def rule(state: State, commits: int) -> Rule:
     if good is None:
         needed = measured.needed(confidence) or MOST
         runs = _runs(request.runs, kind, max(MEASURED[kind], needed))
-        return Rule(runs, runs, confidence, guests=request.runs or max(MEASURED[SymptomKind.BOOT], needed))
+        lenient = replace(reference, refusing=symptom.REFUSED not in reference.shown)
+        guests = request.runs or max(MEASURED[SymptomKind.BOOT], needed)
+        return Rule(runs, runs, confidence, lenient, guests=guests)
     runs = _runs(request.runs, kind, measured.needed(confidence) or MOST)
     if request.runs is not None:  # as many as were asked for, whatever they are worth: the path says what that is
         return Rule(runs, runs, 0.5, reference, measured, exact=True)

@@ -119,6 +119,21 @@ def test_ends_are_what_they_were_said_to_be_or_it_is_said() -> None:
     assert "cannot be judged: does not build" in judge.ends(lost, 16)
 
 
+@pytest.mark.parametrize(
+    ("seen", "term", "why"),
+    [
+        (PASS, Term.GOOD, None),
+        (Sighting(Sight.REFUSED, "no such feature"), Term.GOOD, None),
+        (FAIL, Term.BAD, None),
+        (Sighting(Sight.SHOWN, "timeout"), Term.SKIP, Why.OTHER),
+    ],
+)
+def test_the_good_end_is_read_in_the_light_of_the_bad_one(seen: Sighting, term: Term, why: Why | None) -> None:
+    rule = judge.rule(state(step(Role.BAD_END, Term.BAD, *[FAIL] * 10)), 16)
+    judged = judge.judge([seen] * rule.runs, rule)
+    assert judged and (judged.term, judged.why) == (term, why)
+
+
 def test_the_path_is_no_surer_than_its_steps() -> None:
     ends = measured().steps
     one = state(*ends, step(Role.SEARCH, Term.GOOD, PASS, PASS, commit="s"))
