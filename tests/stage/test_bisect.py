@@ -224,12 +224,26 @@ def test_killed_in_every_step_it_goes_on_and_runs_no_finished_step_again(bench: 
     assert bench.left_running() == []
 
 
+def test_interrupted_it_leaves_nothing_running_and_goes_on(bench: History) -> None:
+    culprit = bench.words("not-ok T01")[0]
+    argv = bench.argv("bisect", "--tree", "tree", "--good", bench.base, "--bad", "main", "-s", "T01", "--runs", "1")
+    with subprocess.Popen(
+        argv, cwd=bench.folder, env=bench.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as child:
+        _until_a_guest_runs(bench, 2, child)
+        child.send_signal(signal.SIGINT)
+        output = child.communicate()[0]
+    assert child.returncode == 130 and "wpci bisect --continue" in output, output
+    assert bench.left_running() == [] and len(bench.steps) == 1
+    code, output = bench.bisect("--continue", bench.last.name)
+    assert code == 0 and f"the first bad commit is {culprit[:12]}" in output, output
+
+
 def _until_a_guest_runs(bench: History, step: int, child: subprocess.Popen[str]) -> None:
-    """Wait until the guest of a step is there, or the bisect has ended."""
-    end = time.monotonic() + 120
-    while time.monotonic() < end and child.poll() is None:
-        if list(bench.folder.glob(f"results/*/jobs/{step:02}-*/boot-1/console.log")):
-            return
+    """Wait until the guest of a step is there, or the bisect has ended; ten minutes are for a very busy machine."""
+    end = time.monotonic() + 600
+    while not list(bench.folder.glob(f"results/*/jobs/{step:02}-*/boot-1/console.log")) and child.poll() is None:
+        assert time.monotonic() < end, f"step {step} has no guest"
         time.sleep(0.02)
 
 
