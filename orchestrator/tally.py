@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from orchestrator import cache, process, record
 from orchestrator.model import CheckResult, JobResult, RunResult, SeriesResult, Verdict
 from orchestrator.plan import Pair, Plan
-from orchestrator.results import junit, markdown, result_json, series_verdict, verdict
+from orchestrator.results import html, junit, markdown, result_json, series_verdict, verdict
 from orchestrator.workspace import Workspace
 
 
@@ -50,6 +50,7 @@ class Tally:
         cache.write_atomic(result.directory / "result.json", result_json.dump(result))
         cache.write_atomic(result.directory / "junit.xml", junit.render(result))
         cache.write_atomic(result.directory / "summary.md", markdown.render(result))
+        cache.write_atomic(result.directory / "report.html", html.render(result))
         for planned in self.plan.jobs:
             if done := self._done.get(planned.name):
                 text = junit.render_job(done, record.expected(planned, done.products.kernel), planned.expect)

@@ -111,6 +111,7 @@ def show(run: RunResult, console: Console, *, every_test: bool) -> None:
     console.print(f"results   {run.directory}", highlight=False, soft_wrap=True)
     console.print(f"junit     {run.directory / 'junit.xml'}", highlight=False, soft_wrap=True)
     console.print(f"summary   {run.directory / 'summary.md'}", highlight=False, soft_wrap=True)
+    console.print(f"page      {run.directory / 'report.html'}", highlight=False, soft_wrap=True)
     console.print(
         f"verdict   {_coloured(run.verdict)}   (exit code {run.exit_code}, {run.seconds:.0f} s)", highlight=False
     )
