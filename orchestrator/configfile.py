@@ -218,6 +218,7 @@ def _resolve_paths(pipeline: Pipeline, folder: Path) -> Pipeline:
             "series": {n: series(n, v) for n, v in pipeline.series.items()},
             "variants": {n: variant(n, v) for n, v in pipeline.variants.items()},
             "suites": {n: suite(n, v) for n, v in pipeline.suites.items()},
+            "validation": _resolved_secrets(pipeline.validation, folder),
             "splat_rules": pipeline.splat_rules and resolved(pipeline.splat_rules, "splat_rules"),
             "history": pipeline.history and _beside(pipeline.history, folder),
         }
@@ -228,3 +229,16 @@ def _beside(url: str, folder: Path) -> str:
     """Return the URL of a database; the file of a relative one lies where its pipeline file does."""
     kind, _, path = url.partition(":///")
     return f"{kind}:///{folder / Path(path).expanduser()}" if kind == "sqlite" and path else url
+
+
+def _resolved_secrets(settings: validation.Validation, folder: Path) -> validation.Validation:
+    """Return the settings with absolute paths of secrets. A missing one is a note of the run, and no fault here."""
+
+    def absolute(value: Any) -> Any:
+        file = value.file if isinstance(value, validation.Secret) else None
+        return value.model_copy(update={"file": folder / file.expanduser()}) if file else value
+
+    def resolved(notice: validation.Notice) -> validation.Notice:
+        return notice.model_copy(update={name: absolute(getattr(notice, name)) for name in type(notice).model_fields})
+
+    return settings.model_copy(update={"notify": tuple(resolved(notice) for notice in settings.notify)})

@@ -41,6 +41,10 @@ def validate(
     skip: Annotated[list[str], typer.Option("--skip", help="A check not to make; repeatable.")] = [],  # noqa: B006
     three_way: Annotated[bool, typer.Option("--3way", help="Let git am fall back to a 3-way merge.")] = False,
     runs: Annotated[int, typer.Option("--runs", "-n", min=1, help="Run each test that often, in new guests.")] = 1,
+    patchwork_id: Annotated[
+        list[int], typer.Option("--patchwork-id", help="Patch at Patchwork to put the check on; repeatable.")
+    ] = [],  # noqa: B006
+    commit: Annotated[str | None, typer.Option("--commit", help="Commit to put the GitHub status on.")] = None,
     results: ResultsOption = RESULTS,
     every_test: Annotated[bool, typer.Option("--all", help="List unchanged tests, too.")] = False,
     as_json: JsonOption = False,
@@ -56,7 +60,7 @@ def validate(
         workspace, settled = session.open_validation(
             configfile.load(config), mode, options, base, results=results, progress=terminal
         )
-        asked = wanted.Asked(tuple(skip), tuple(build), runs)
+        asked = wanted.Asked(tuple(skip), tuple(build), runs, wanted.Addressed(tuple(patchwork_id), commit))
         result = mode_validate.run(wanted.put_together(settled, choice, asked), workspace)
     if as_json:
         from orchestrator.results import result_json

@@ -12,7 +12,9 @@ from orchestrator import job
 from orchestrator.build.objects import Heard, of_files
 from orchestrator.checks import built, checkpatch, touched
 from orchestrator.checks.touched import Touched
+from orchestrator.errors import PipelineError
 from orchestrator.model import CheckResult, JobResult, RunResult, SeriesResult, Side, Stage, Verdict
+from orchestrator.modes import announce
 from orchestrator.modes.ledger import Ledger
 from orchestrator.modes.wanted import Wanted
 from orchestrator.plan import Job, Pair
@@ -25,10 +27,21 @@ SUITES = "suites"
 
 
 def run(wanted: Wanted, workspace: Workspace) -> RunResult:
-    """Make every check, and judge. Raises UserError only, where what was asked for is wrong."""
+    """Make every check, judge, and tell whoever is to be told. Raises UserError, where what was asked for is wrong."""
     tally = Tally(wanted.plan, workspace, notes=_notes(wanted), pending=["applies", *_STEPS])
-    ledger = Ledger(wanted, workspace, tally)
     tally.write()
+    tally.notes += announce.begun(wanted, workspace)
+    try:
+        result = _checked(Ledger(wanted, workspace, tally))
+    except PipelineError as error:
+        announce.failed(wanted, workspace, str(error))
+        raise
+    tally.notes += announce.ended(wanted, result)
+    return tally.write()
+
+
+def _checked(ledger: Ledger) -> RunResult:
+    wanted, tally = ledger.wanted, ledger.tally
     _applies(ledger)
     tally.pending.remove("applies")
     for name, (perform, subject) in _STEPS.items():

@@ -16,6 +16,14 @@ from orchestrator.validation import CheckName, Validation
 
 
 @dataclass(frozen=True)
+class Addressed:
+    """What the outcome is told of: ids of patches at Patchwork, and a commit for a status."""
+
+    patches: tuple[int, ...] = ()
+    commit: str | None = None
+
+
+@dataclass(frozen=True)
 class Wanted:
     """What is validated and how: the series on its base, the pairs to boot, and what pipeline.yaml says of checks.
 
@@ -28,6 +36,7 @@ class Wanted:
     builds: tuple[Pair, ...]
     settings: Validation
     runs: int = 1
+    addressed: Addressed = Addressed()
 
     @property
     def first(self) -> Pair:
@@ -48,6 +57,7 @@ class Asked:
     skip: tuple[str, ...] = ()
     builds: tuple[str, ...] = ()
     runs: int = 1
+    addressed: Addressed = Addressed()
 
 
 def put_together(settled: Submission, choice: Choice, asked: Asked) -> Wanted:
@@ -67,6 +77,7 @@ def put_together(settled: Submission, choice: Choice, asked: Asked) -> Wanted:
         builds=tuple(_in_variant(planned.pairs[0], name, pipeline) for name in only_built),
         settings=settings.model_copy(update={"skip": _union(settings.skip, asked.skip)}),
         runs=asked.runs,
+        addressed=asked.addressed,
     )
 
 

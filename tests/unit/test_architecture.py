@@ -101,6 +101,13 @@ def test_each_of_these_has_one_owner() -> None:
     assert found == []
 
 
+def test_only_those_who_fetch_and_those_who_tell_speak_http_and_telling_knows_no_room() -> None:
+    speaking = {room(path) for path, names in modules() if any(name.split(".")[0] == "requests" for name in names)}
+    assert speaking == {"source", "notify"}
+    known = {name.split(".")[1] for path, names in modules() if room(path) == "notify" for name in names if "." in name}
+    assert not known & {*ROOMS, *OUTER}
+
+
 def test_the_four_rooms_are_there() -> None:
     seen = {room(path) for path, _ in modules()}
     assert set(ROOMS) <= seen

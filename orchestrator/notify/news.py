@@ -1,0 +1,51 @@
+"""What there is to tell, in the words of no server. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.model import RunResult, Verdict
+
+
+@dataclass(frozen=True)
+class News:
+    """The state of a validation. ``verdict`` is None while it runs.
+
+    ``remarks`` says that something is green and still has findings. ``patches`` are ids at Patchwork that the user
+    named, ``messages`` the message-ids of the patches, and ``commit`` what a status belongs on; each may be missing.
+    """
+
+    run: str
+    series: str
+    verdict: Verdict | None
+    text: str
+    remarks: bool = False
+    patches: tuple[int, ...] = ()
+    messages: tuple[str, ...] = ()
+    commit: str | None = None
+    result: RunResult | None = None
+
+
+def summary(result: RunResult) -> str:
+    """Return the outcome in one line: what is red, else what was seen."""
+    red = [c for c in result.checks if c.verdict in {Verdict.FAIL, Verdict.INFRA}]
+    if red:
+        more = f" (and {len(red) - 1} more)" if len(red) > 1 else ""
+        return f"{red[0].name}: {red[0].subject}: {red[0].message}{more}"
+    if charged := [s for s in result.series if s.verdict in {Verdict.FAIL, Verdict.INFRA}]:
+        return f"{charged[0].variant}: {charged[0].reason}"
+    passed = sum(check.verdict is Verdict.PASS for check in result.checks)
+    left_out = sum(check.verdict is Verdict.SKIP for check in result.checks)
+    skipped = f", {left_out} not run" if left_out else ""
+    return "; ".join([f"{passed} checks passed{skipped}", *(series.reason for series in result.series)])
+
+
+def cut(text: str, most: int) -> str:
+    """Return one line of text that a server takes, of that many characters at most."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
+def target(template: str | None, news: News) -> str | None:
+    """Return where the results can be read, if anywhere."""
+    return template.replace("{run}", news.run) if template else None

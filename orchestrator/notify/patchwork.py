@@ -1,0 +1,53 @@
+"""Checks at Patchwork (REST API 1.2): one on every patch of the series, with its verdict."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from urllib.parse import urljoin
+
+from orchestrator.model import Verdict
+from orchestrator.notify import news as newsroom
+from orchestrator.notify import secret
+from orchestrator.notify.http import NotifyError, Sender
+from orchestrator.notify.news import News
+from orchestrator.validation import PatchworkNotice
+
+MOST = 255
+"""Characters of a description (patchwork/models.py takes more, its pages do not)."""
+
+_STATES = {None: "pending", Verdict.PASS: "success", Verdict.FAIL: "fail", Verdict.SKIP: "warning"}
+"""Verdict → state. Where the host failed nothing is known of the patch: that is a warning, too."""
+
+
+def state(news: News) -> str:
+    """Return the state of a check: ``pending``, ``success``, ``warning`` or ``fail``."""
+    if news.verdict is Verdict.PASS and news.remarks:
+        return "warning"
+    return _STATES.get(news.verdict, "warning")
+
+
+def tell(notice: PatchworkNotice, news: News, sender: Sender) -> None:
+    """Post the check. Raises NotifyError, also where the server knows no patch of the series."""
+    token = f"Token {secret.read(notice.token)}"
+    api = urljoin(notice.url.rstrip("/") + "/", "api/1.2/")
+    body = {
+        "state": state(news),
+        "context": notice.context,
+        "description": newsroom.cut(news.text, MOST),
+        "target_url": newsroom.target(notice.target_url, news),
+    }
+    ids = list(news.patches) or list(_known(api, news.messages, token, sender))
+    if not ids:
+        raise NotifyError("it knows no patch of this series (name them with --patchwork-id)")
+    for number in ids:
+        raw = json.dumps({key: value for key, value in body.items() if value is not None}).encode()
+        sender.ask("POST", f"{api}patches/{number}/checks/", body=raw, authorization=token)
+
+
+def _known(api: str, messages: Iterable[str], token: str, sender: Sender) -> Iterable[int]:
+    """Yield the ids of the patches with these message-ids."""
+    for message in messages:
+        found = sender.ask("GET", f"{api}patches/", params={"msgid": message}, authorization=token)
+        for entry in found if isinstance(found, list) else []:
+            yield int(entry["id"])
