@@ -17,7 +17,8 @@ MODE = "adhoc"
 class Options:
     """What the command line said. ``tree`` and ``series`` name a configured entry or a path.
 
-    ``ref`` is the commit of ``tree`` to start from (the base of a range); None takes what is checked out.
+    ``ref`` is the commit of ``tree`` to start from (the base of a range); None takes what is checked out. ``mbox`` is a
+    thread to take a message-id from, instead of the network.
     """
 
     tree: str | None = None
@@ -25,6 +26,7 @@ class Options:
     ref: str | None = None
     dirty: bool = False
     three_way: bool = False
+    mbox: Path | None = None
 
 
 def overlay(pipeline: Pipeline, mode_name: str, options: Options) -> tuple[Pipeline, str]:

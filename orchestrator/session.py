@@ -79,7 +79,7 @@ def workspace_in(pipeline: Pipeline, directory: Path, progress: Progress) -> Wor
 
 
 def _settled(options: Options, directory: Path, pipeline: Pipeline) -> Options:
-    """Write a series that is no file yet (standard input, a range of commits) into the folder of the run."""
+    """Write a series that is no file yet (standard input, lore, a range of commits) into the folder of the run."""
     named = options.series
     if named == "-":
         path = directory / "stdin.mbox"

@@ -23,7 +23,8 @@ OPTIONS = ("--strict", "--no-signoff", "--show-types", "--showfile")
 _KINDS = ("error", "warning", "check")
 _FINDING = re.compile(r"(?:(?P<where>[^\s:]*:\d+): )?(?P<kind>ERROR|WARNING|CHECK):(?P<type>[A-Z0-9_]+): (?P<text>.+)")
 _TOTAL = re.compile(r"total: (\d+) errors, (\d+) warnings, (\d+) checks, \d+ lines checked")
-_SECONDS = 300.0
+_SECONDS = 1800.0
+"""A busy machine took over five minutes for one patch of 250 lines."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,8 @@ def check(patch: Patch, subject: str, tree: Path, log: Path, settings: Validatio
     try:
         process.run(argv, cwd=tree, log=log, check=False, offline=True, deadline=Deadline.after(_SECONDS))
     except CommandFailed as error:
-        return CheckResult(NAME, subject, Verdict.INFRA, str(error), time.monotonic() - started, log=log)
+        why = f"{SCRIPT} did not come to its end: {str(error).partition(':')[0]}"
+        return CheckResult(NAME, subject, Verdict.INFRA, why, time.monotonic() - started, log=log)
     seconds = time.monotonic() - started
     report = read(log.read_bytes().decode(errors="replace"))
     if report is None:

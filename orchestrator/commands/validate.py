@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -24,12 +25,16 @@ from orchestrator.terminal import console, show
 
 def validate(
     series: Annotated[
-        str, typer.Argument(help="A folder of patches, an mbox, A..B, a name of the pipeline file, or - (stdin).")
+        str,
+        typer.Argument(help="A folder, mbox, A..B, message-id or its URL, name of the pipeline file, or - (stdin)."),
     ],
     config: ConfigOption = PIPELINE,
     mode: ModeOption = None,
     tree: Annotated[
         str | None, typer.Option("--tree", help="A tree of the pipeline file, or your own directory.")
+    ] = None,
+    mbox: Annotated[
+        Path | None, typer.Option("--mbox", help="A thread to take a message-id from, instead of the network.")
     ] = None,
     base: Annotated[str | None, typer.Option("--base", help="The commit that the series goes on.")] = None,
     variant: VariantOption = [],  # noqa: B006
@@ -54,7 +59,7 @@ def validate(
     from orchestrator.modes import validate as mode_validate
     from orchestrator.modes import wanted
 
-    options = adhoc.Options(tree=tree, series=series, three_way=three_way)
+    options = adhoc.Options(tree=tree, series=series, three_way=three_way, mbox=mbox)
     choice = plan.Choice(tuple(variant), tuple(suite), tuple(test))
     with say.terminal(quiet=as_json) as terminal:
         workspace, settled = session.open_validation(

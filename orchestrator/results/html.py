@@ -13,7 +13,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from orchestrator.model import CheckResult, JobResult, RunResult, SeriesResult, Status, Transition, Verdict
+from orchestrator.model import CheckResult, JobResult, RunResult, SeriesResult, Splat, Status, Transition, Verdict
 from orchestrator.results import plain, verdict
 
 MOST = 30
@@ -34,6 +34,7 @@ def render(run: RunResult) -> str:
             groups=_groups(run.checks),
             alone=[job for job in run.jobs if job.job not in paired],
             changed=_changed,
+            splats=_splats,
             stem=_stem,
             link=link,
             facts=lambda job: _facts(job, link),
@@ -132,6 +133,12 @@ def _changed(series: SeriesResult) -> list[list[Transition]]:
     shown.sort(key=lambda c: (_ORDER.index(c.verdict), c.base.word == c.patched.word, c.suite, c.test))
     alike = itertools.groupby(shown, lambda c: (c.suite, _stem(c), c.base, c.patched, c.verdict, c.note))
     return [list(rows) for _, rows in alike]
+
+
+def _splats(series: SeriesResult) -> list[list[Splat]]:
+    """Return the new splats, those of one title together."""
+    titles = dict.fromkeys(splat.title for splat in series.new_splats)
+    return [[splat for splat in series.new_splats if splat.title == title] for title in titles]
 
 
 def _stem(change: Transition) -> str:
