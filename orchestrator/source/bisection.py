@@ -110,14 +110,19 @@ def _estimate(place: Path) -> tuple[int, int]:
 
 
 def ahead(place: Path, commit: str) -> tuple[str, ...]:
-    """Return what comes after ``commit`` if that is good, and if it is bad, as far as skips do not change it."""
-    goods = ("--not", f"--glob={_GOODS}")
-    found = (
-        repository.asks(place, "rev-list", "--bisect", "refs/bisect/bad", *goods, commit),
-        repository.asks(place, "rev-list", "--bisect", commit, *goods),
-    )
-    known = {commit, repository.git(place, "rev-parse", "refs/bisect/bad")}
-    return tuple(dict.fromkeys(c for c in found if c and c not in known))
+    """Return what may come after ``commit``: if that is good, and if it is bad.
+
+    That is a guess where histories branch or commits were skipped. (``rev-list --bisect`` cannot be asked: it always
+    adds the marks that are there.)
+    """
+    bad = repository.git(place, "rev-parse", "refs/bisect/bad")
+    found = (_middle(place, bad, f"^{commit}"), _middle(place, commit))
+    return tuple(c for c in found if c not in {commit, bad, ""})
+
+
+def _middle(place: Path, bad: str, *more: str) -> str:
+    listed = repository.git(place, "rev-list", "--topo-order", bad, *more, "--not", f"--glob={_GOODS}").split()
+    return listed[len(listed) // 2] if listed else ""
 
 
 def log(place: Path) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.source import repository
 from tests.stage.test_run import Bench
 
 
@@ -130,6 +131,13 @@ def test_what_does_not_build_and_what_crashes_otherwise_is_skipped_and_said(benc
     assert others[made[3]] == "another failure" or others[made[4]] == "another failure"
 
 
+def test_a_crash_is_bisected_by_its_title(bench: History) -> None:
+    made = bench.words("ok", "dies T01 the bug", "ok")
+    code, output = bench.find("--runs", "1")
+    assert code == 0 and f"the first bad commit is {made[1][:12]}" in output, output
+    assert "crashed: Kernel panic - not syncing: the bug" in output
+
+
 def test_a_commit_that_does_not_build_does_not_hide_the_culprit(bench: History) -> None:
     made = bench.words("ok", "broken", "broken", "mended", "ok", "not-ok T01", "ok")
     code, output = bench.find("--runs", "1")
@@ -181,6 +189,7 @@ def test_a_flaky_boot_of_a_patch_is_found_in_boots(bench: History) -> None:
     assert code == 0, output
     assert "the first bad commit is 2/2 toy: edit 2" in output
     assert [len(step["jobs"]) for step in bench.steps if step["role"] != "search"][:2] == [3, 3]
+    repository.git(bench.last / "bisect.git", "bisect", "replay", bench.last / "bisect.log")
     first = bench.steps[0]
     assert (first["count"]["shown"], first["count"]["clean"]) == (2, 1)
 

@@ -79,3 +79,38 @@ def test_the_culprit_is_found_or_among_those_that_are_left(graph: Graph) -> None
         if not graph.skipped & {graph.culprit, *graph.parents[graph.culprit]}:
             assert found == {graph.culprit}
         assert all(number in graph.skipped or graph.bad(number) for number in found)
+
+
+def test_the_history_may_be_a_shallow_clone(tmp_path: Path) -> None:
+    graph = Graph(((), *(((number,)) for number in range(9))), 7, frozenset())
+    ids = committed(graph, tmp_path / "whole")
+    shallow = (
+        "clone",
+        "--quiet",
+        "--bare",
+        "--branch=main",
+        "--depth=5",
+        f"file://{tmp_path / 'whole'}",
+        tmp_path / "objects",
+    )
+    repository.git(tmp_path, *shallow)
+    position = bisection.begin(tmp_path / "walk", tmp_path / "objects", ids[5], ids[9])
+    while position.following:
+        term = Term.BAD if graph.bad(ids.index(position.following)) else Term.GOOD
+        position = bisection.mark(tmp_path / "walk", term, position.following)
+    assert position.candidates == (ids[7],)
+
+
+def test_the_log_replays_and_what_may_be_next_is_foreseen(tmp_path: Path) -> None:
+    ids = committed(Graph(((), *(((number,)) for number in range(12))), 9, frozenset()), tmp_path / "objects")
+    place = tmp_path / "walk"
+    position = bisection.begin(place, tmp_path / "objects", ids[0], ids[12])
+    while position.following:
+        now = position.following
+        foreseen = bisection.ahead(place, now)
+        position = bisection.mark(place, Term.BAD if ids.index(now) >= 9 else Term.GOOD, now)
+        assert position.following is None or position.following in foreseen
+    log = tmp_path / "bisect.log"
+    log.write_text(bisection.log(place))
+    repository.git(place, "bisect", "replay", log)
+    assert f"first bad commit: [{ids[9]}]" in bisection.log(place)
