@@ -19,9 +19,8 @@ SYMPTOM = "G02_anon-present"
 EDITS = (
     ("mm/mempool.c", "#include <linux/mm.h>", "#include <linux/mm.h>\nint wpci_first;"),
     ("mm/mprotect.c", "ptent = pte_mkuffd_wp(ptent);", ";"),
-    ("mm/mincore.c", "#include <linux/mm.h>", "#include <linux/mm.h>\nint wpci_third;"),
+    ("mm/mincore.c", "#include <linux/pagemap.h>", "#include <linux/pagemap.h>\nint wpci_third;"),
 )
-CULPRIT = 2
 
 
 def patch(job: JobResult, number: int) -> str:
@@ -30,7 +29,7 @@ def patch(job: JobResult, number: int) -> str:
     assert tree
     name, old, new = EDITS[number - 1]
     before = repository.git(tree.repository, "show", f"{tree.commit}:{name}") + "\n"
-    assert before.count(old) == 1 or number != CULPRIT
+    assert before.count(old) == 1, f"{name} has not one {old!r}"
     lines = (text.splitlines(keepends=True) for text in (before, before.replace(old, new, 1)))
     diff = "".join(difflib.unified_diff(*lines, f"a/{name}", f"b/{name}"))
     head = f"From: Dev <dev@example.org>\nSubject: [PATCH {number}/{len(EDITS)}] mm: edit {number}\n\nWhy.\n---\n"
