@@ -61,8 +61,6 @@ def _head(source: PathSource, where: Path, name: str, cache: Cache, progress: Pr
 
 
 def _plain(where: Path, name: str, cache: Cache, progress: Progress) -> Tree:
-    if not any(where.iterdir()):
-        raise UserError(f"{where} is empty")
     place = cache.path("sources", local.key_of(where), "git")
     local.make(place)
     progress.advance(f"import {where}", 0, None)

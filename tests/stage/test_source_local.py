@@ -175,7 +175,12 @@ def test_a_plain_directory_is_taken_as_it_is(tmp_path: Path, cache: Cache) -> No
 def test_directories_that_hold_nothing_are_the_users_fault(tmp_path: Path, cache: Cache) -> None:
     (tmp_path / "empty").mkdir()
     trees.git(tmp_path, "init", "--quiet", "unborn")
-    for name, words in (("nowhere", "no such directory"), ("empty", "is empty"), ("unborn", "has no commit HEAD")):
+    (tmp_path / "unborn" / "Makefile").touch()
+    for name, words in (
+        ("nowhere", "no such directory"),
+        ("empty", "holds no Makefile"),
+        ("unborn", "has no commit HEAD"),
+    ):
         with pytest.raises(UserError, match=words):
             trees.fetched(tmp_path / name, cache)
 
