@@ -29,7 +29,7 @@ doctor: setup ## say what this machine has and lacks
 	@$(VENV)/bin/wpci doctor
 
 test: setup lint types ## every test ring: lint, types, unit, stage, and boot (real kernels under QEMU)
-	$(PYTHON) -m pytest tests
+	$(PYTHON) -m pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder tests
 
 test-kvm: setup ## the path through KVM, on a KVM that QEMU emulates: for machines that have none
 	$(PYTHON) -m pytest -s tests/kvm
