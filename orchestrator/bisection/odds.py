@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 MOST = 200
 """Runs of one step, at most."""
@@ -43,13 +44,15 @@ class Odds:
         """Return the probability that a kernel which showed this is bad.
 
         It never falls with more runs that show it: little-known ends would make of a kernel that shows a rare symptom
-        every time neither the one nor the other.
+        every time neither the one nor the other. Nor does it rise with more clean runs: a bad end that shows a rare
+        symptom is better known to be clean than a good end that was hardly run.
         """
         if self.certain:
             return 1.0 if seen.shown else 0.0
-        return max(self._weighed(Count(shown, seen.runs - shown)) for shown in range(seen.shown + 1))
+        return max(_never_rising(self, shown, seen.runs - shown) for shown in range(seen.shown + 1))
 
-    def _weighed(self, seen: Count) -> float:
+    def weighed(self, seen: Count) -> float:
+        """Return the same by Bayes' rule alone, which can rise or fall with either kind of run."""
         as_bad = _after(seen.shown, seen.clean, self.bad.shown, self.bad.clean)
         as_good = _after(seen.clean, seen.shown, self.good.clean, self.good.shown)
         return as_bad / (as_bad + as_good)
@@ -66,6 +69,13 @@ class Odds:
     def needed_for_bad(self, confidence: float) -> int | None:
         """Return how many runs that all show the symptom make a step bad with that confidence."""
         return next((n for n in range(1, MOST + 1) if self.bad_given(Count(n, 0)) >= confidence), None)
+
+
+@lru_cache(maxsize=MOST * MOST)
+def _never_rising(odds: Odds, shown: int, clean: int) -> float:
+    """Return the least that so many clean runs, or fewer, make of it."""
+    now = odds.weighed(Count(shown, clean))
+    return min(now, _never_rising(odds, shown, clean - 1)) if clean else now
 
 
 def _after(same: int, other: int, known_same: int, known_other: int) -> float:

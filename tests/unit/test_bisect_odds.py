@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from orchestrator.bisection import odds
@@ -26,9 +26,10 @@ def test_more_runs_that_show_it_never_make_good_likelier(weights: Odds, runs: in
     assert 0 <= less <= more <= 1
 
 
-@given(measured, st.integers(0, 40))
-def test_more_clean_runs_never_make_bad_likelier(weights: Odds, runs: int) -> None:
-    assert weights.bad_given(Count(0, runs + 1)) <= weights.bad_given(Count(0, runs)) + 1e-12
+@given(measured, st.integers(0, 5), st.integers(0, 40))
+@example(Odds(Count(1, 16), Count(0, 1)), 0, 0)
+def test_more_clean_runs_never_make_bad_likelier(weights: Odds, shown: int, clean: int) -> None:
+    assert weights.bad_given(Count(shown, clean + 1)) <= weights.bad_given(Count(shown, clean)) + 1e-12
 
 
 @given(measured)
