@@ -131,13 +131,13 @@ def _touched(name: str) -> Callable[[Ledger], None]:
             ledger.skip(name, pair.base.variant, f"the series does not build in variant {pair.base.variant}")
             return
         files = [file for patch in ledger.wanted.series.patches for file in patch.files]
-        wanted, jobs = Touched(of_files(files), pair.base.variant), {Side.BASE: pair.base, Side.PATCHED: pair.patched}
+        jobs = {Side.BASE: pair.base, Side.PATCHED: pair.patched}
+        logs = {side: ledger.log(f"{name}-{side.value}") for side in Side}
 
-        def listen(side: Side, flag: str) -> Heard:
-            log = ledger.log(f"{name}-{side.value}")
-            return job.listen(jobs[side], trees[side], wanted.objects, flag, log, ledger.workspace)
+        def listen(side: Side, flag: str, wanted: Sequence[str]) -> Heard:
+            return job.listen(jobs[side], trees[side], wanted, flag, logs[side], ledger.workspace)
 
-        ledger.add(touched.check(name, wanted, listen, ledger.log(f"{name}-patched")))
+        ledger.add(touched.check(name, Touched(of_files(files), pair.base.variant, logs), listen))
 
     return perform
 

@@ -131,6 +131,82 @@ def test_only_new_complaints_of_sparse_count(desk: Desk) -> None:
     assert "not_declared" in check["details"][0], "fault() was not declared before either"
 
 
+ONLY_WARNINGS = tuple(f"--skip={name}" for name in (*CHECKS[1:], "suites") if name != "warnings")
+ONLY_SPARSE = tuple(f"--skip={name}" for name in (*CHECKS[1:], "suites") if name != "sparse")
+
+
+def with_a_line(desk: Desk, name: str, line: str) -> None:
+    """Put a line into a file of the base."""
+    path = desk.folder / "tree" / name
+    path.write_text(path.read_text() + line)
+    desk.git("add", "-fu")
+    desk.commit("base: a line")
+
+
+def fragile(desk: Desk, tool: str) -> None:
+    """Let a tool die where a file asks for it: sparse, or the compiler at W=1."""
+    if tool == "sparse":
+        real = "for f; do :; done\ngrep -q 'here the tool dies' $f && kill -SEGV $$\nexec /usr/bin/sparse \"$@\"\n"
+        (desk.folder / "bin" / "sparse").write_text(f"#!/bin/sh\n{real}")
+        (desk.folder / "bin" / "sparse").chmod(0o755)
+        return
+    path = desk.folder / "tree" / "Makefile"
+    dies = "$(if $(W),-Wextra; ! grep -q 'here the tool dies' $< || kill -SEGV $$$$)"
+    path.write_text(path.read_text().replace("$(if $(W),-Wextra)", dies))
+    desk.git("add", "-fu")
+    desk.commit("base: a compiler that dies")
+
+
+@pytest.mark.parametrize(("tool", "options"), [("sparse", ONLY_SPARSE), ("warnings", ONLY_WARNINGS)])
+def test_what_a_tool_could_not_say_of_the_base_is_not_charged_to_the_series(
+    desk: Desk, tool: str, options: tuple[str, ...]
+) -> None:
+    fragile(desk, tool)
+    with_a_line(desk, "mm/memory.c", "int spare(int unused)\n{\n\treturn 0;\n}\n// here the tool dies\n")
+    desk.series(("mm/memory.c", "// here the tool dies\n", ""))
+    code, output = desk.validate(*options)
+    assert code == 3, output
+    (check,) = desk.checks(tool)
+    assert check["verdict"] == "infra" and "mm/memory.o" in check["message"] and "base" in check["message"], check
+    assert check["details"] == [] and Path(check["log"]).is_file()
+
+
+def test_what_is_new_elsewhere_is_charged_though_the_base_could_not_be_heard_about_all(desk: Desk) -> None:
+    fragile(desk, "sparse")
+    with_a_line(desk, "mm/memory.c", "// here the tool dies\n")
+    desk.series(
+        ("mm/memory.c", "page + 1", "page + 2"), ("mm/swap.c", "static int never", "int bare;\nstatic int never")
+    )
+    code, output = desk.validate(*ONLY_SPARSE)
+    assert code == 1, output
+    (check,) = desk.checks("sparse")
+    assert check["verdict"] == "fail" and len(check["details"]) == 1 and "bare" in check["details"][0], check
+    assert "mm/memory.o" in check["message"]
+
+
+@pytest.mark.parametrize(("tool", "options"), [("sparse", ONLY_SPARSE), ("warnings", ONLY_WARNINGS)])
+def test_a_tool_that_dies_on_the_patched_file_is_no_pass(desk: Desk, tool: str, options: tuple[str, ...]) -> None:
+    fragile(desk, tool)
+    desk.series(("mm/memory.c", "int fault", "// here the tool dies\nint fault"))
+    code, output = desk.validate(*options)
+    assert code == 3, output
+    (check,) = desk.checks(tool)
+    assert check["verdict"] == "infra" and "mm/memory.o" in check["message"], check
+
+
+def test_an_error_that_the_base_has_at_w1_is_not_new(desk: Desk) -> None:
+    path = desk.folder / "tree" / "Makefile"
+    path.write_text(path.read_text().replace("$(if $(W),-Wextra)", "$(if $(W),-Wextra -Werror)"))
+    with_a_line(desk, "mm/memory.c", "int spare(int unused)\n{\n\treturn 0;\n}\n")
+    desk.series(ONE)
+    assert desk.validate(*ONLY_WARNINGS)[0] == 0
+    desk.series(("mm/memory.c", "int fault", "int more(int idle)\n{\n\treturn 0;\n}\n\nint fault"))
+    code, output = desk.validate(*ONLY_WARNINGS)
+    assert code == 1, output
+    (check,) = desk.checks("warnings")
+    assert len(check["details"]) == 1 and "idle" in check["details"][0], check
+
+
 def test_an_error_of_checkpatch_fails_and_less_is_a_remark(desk: Desk) -> None:
     desk.series(
         ("mm/memory.c", "return page + 1;", "return page + 2; "), ("mm/swap.c", "return 0", "return !!(0 == NULL)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from orchestrator.build import objects
 from orchestrator.build.compiler import Folders
 from orchestrator.build.objects import GCC, SPARSE, Heard
 from orchestrator.checks import built, checkpatch, touched
+from orchestrator.errors import InfraError, KernelError, PipelineError
 from orchestrator.model import CompilerWarning, Products, Side, Stage, StageResult, Verdict
 from orchestrator.results import complaints
 from tests.unit import results_fixture as fixture
@@ -87,6 +89,29 @@ def test_only_the_line_of_sparse_proves_that_it_looked() -> None:
     assert heard.complaints == (CompilerWarning("mm/memory.c:3", "error: bad type"),)
 
 
+ENDS = """  CC      mm/errs.o
+../mm/errs.c:3:5: error: unused parameter 'x' [-Werror=unused-parameter]
+make[2]: *** [../scripts/Makefile.build:279: mm/errs.o] Error 1
+  CC      mm/fatal.o
+../mm/fatal.c:2:10: fatal error: no.h: No such file or directory
+make[2]: *** [../scripts/Makefile.build:279: mm/fatal.o] Error 1
+  CHECK   ../mm/dies.c
+../mm/dies.c:2:10: error: odd
+/bin/sh: line 1: 7 Segmentation fault      sparse ../mm/dies.c
+make[2]: *** [../scripts/Makefile.build:279: mm/dies.o] Error 139
+  CC      mm/mute.o
+make[2]: *** [../scripts/Makefile.build:279: mm/mute.o] Error 1
+make[1]: *** [/t/Makefile:1832: mm] Error 2
+"""
+
+
+def test_errors_that_were_all_told_are_an_end_and_a_tool_that_died_or_stopped_at_once_is_none() -> None:
+    names = ("mm/errs.o", "mm/fatal.o", "mm/dies.o", "mm/mute.o")
+    heard = objects.read(ENDS, names, GCC, FOLDERS)
+    assert heard.looked_at == ("mm/errs.o",) and heard.cut_off == ("mm/dies.o", "mm/fatal.o", "mm/mute.o")
+
+
+TOUCHED = touched.Touched(("mm/a.o",), "small", {side: Path(f"{side.value}.log") for side in Side})
 A, B = CompilerWarning("mm/a.c:1", "odd"), CompilerWarning("mm/a.c:9", "odd")
 
 
@@ -98,12 +123,33 @@ def test_a_complaint_that_moved_is_not_new_and_a_second_one_is() -> None:
 
 def test_objects_that_the_configuration_lacks_are_named_and_are_no_pass() -> None:
     heard = Heard((), (), ("mm/swap.o",))
-    result = touched.judge("sparse", "noswap", heard, heard, 1.0, Path("log"))
+    result = touched.judge("sparse", TOUCHED, heard, heard, 1.0)
     assert result.verdict is Verdict.SKIP and "mm/swap.o" in result.message
     partly = Heard((A,), ("mm/a.o",), ("mm/swap.o",))
-    result = touched.judge("sparse", "noswap", Heard((), ("mm/a.o",), ()), partly, 1.0, Path("log"))
+    result = touched.judge("sparse", TOUCHED, Heard((), ("mm/a.o",), ()), partly, 1.0)
     assert result.verdict is Verdict.FAIL and result.details == ("mm/a.c:1: odd",)
     assert "not in this configuration: mm/swap.o" in result.message
+
+
+@pytest.mark.parametrize("fault", [KernelError("mm/a.o does not compile"), InfraError("make did not look")])
+def test_a_base_that_cannot_be_listened_to_is_not_charged_to_the_series(fault: PipelineError) -> None:
+    def listen(side: Side, flag: str, wanted: Sequence[str]) -> Heard:
+        if side is Side.BASE:
+            raise fault
+        return Heard((A,), ("mm/a.o",), ())
+
+    result = touched.check("warnings", TOUCHED, listen)
+    assert result.verdict is Verdict.INFRA and "base" in result.message and str(fault) in result.message
+
+
+def test_a_series_that_does_not_compile_with_more_warnings_is_charged() -> None:
+    def listen(side: Side, flag: str, wanted: Sequence[str]) -> Heard:
+        if side is Side.PATCHED:
+            raise KernelError("mm/a.o does not compile")
+        return Heard((A,), ("mm/a.o",), ())
+
+    result = touched.check("warnings", TOUCHED, listen)
+    assert result.verdict is Verdict.FAIL
 
 
 def done(*stages: StageResult, warnings: tuple[CompilerWarning, ...] = ()) -> built.JobResult:
