@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from orchestrator.history import classify, read
 from orchestrator.history.classify import Change, Night, Rate, Sighting
 from orchestrator.history.database import Database
-from orchestrator.history.values import Job, Run, Seen, StageTime
+from orchestrator.history.values import Job, Run, Seen, StageTime, Whole
 from orchestrator.model import Stage, Status, Verdict
 
 WINDOW = 30
@@ -67,6 +67,19 @@ def compare(database: Database, run_id: str, *, window: int = WINDOW) -> Compari
     """Return how a run differs from the ``window`` runs of its mode before it. Raises UserError for an unknown run."""
     run = read.run(database, run_id)
     judged = [judge(seen, read.before(database, seen.job, limit=window)) for seen in read.seen(database, run_id)]
+    return _compared(run, judged)
+
+
+def compare_last(runs: Sequence[Whole], *, window: int = WINDOW) -> Comparison:
+    """Return how the first of some runs of one mode, newest first, differs from the ``window`` runs before it."""
+    now, *earlier = runs
+    before: dict[str, list[Seen]] = {}
+    for seen in (seen for whole in earlier for seen in whole.jobs):
+        before.setdefault(seen.job.name, []).append(seen)
+    return _compared(now.run, [judge(seen, before.get(seen.job.name, [])[:window]) for seen in now.jobs])
+
+
+def _compared(run: Run, judged: Sequence[Judged]) -> Comparison:
     return Comparison(
         run=run,
         findings=tuple(finding for one in judged for finding in one.findings),
@@ -129,7 +142,7 @@ def _nights(seen: Seen) -> dict[Key, Night]:
     """Return what there is to judge of a job. What the host's fault cut off is no finding about the kernel."""
     identity, infra = seen.job.identity, _infra(seen)
     content = classify.content(identity) if identity else f"unknown, of {seen.job.run}"
-    stages = {(STAGES, s.stage.value): Night((_as_status(s),), content) for s in seen.stages if _is_judged(s)}
+    stages = {(STAGES, s.stage.value): Night((as_status(s),), content) for s in seen.stages if is_judged(s)}
     tests = {
         (test.suite, test.name): Night(test.tries, content)
         for test in seen.tests
@@ -138,11 +151,11 @@ def _nights(seen: Seen) -> dict[Key, Night]:
     return {**stages, **tests}
 
 
-def _is_judged(stage: StageTime) -> bool:
+def is_judged(stage: StageTime) -> bool:
     return stage.stage in _JUDGED and stage.verdict is not Verdict.INFRA
 
 
-def _as_status(stage: StageTime) -> Status:
+def as_status(stage: StageTime) -> Status:
     return Status.FAIL if stage.verdict is Verdict.FAIL else Status.PASS
 
 

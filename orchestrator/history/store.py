@@ -22,7 +22,7 @@ from orchestrator.history.schema import (
     StageRow,
     SuiteRow,
 )
-from orchestrator.model import Identity, JobResult, Kernel, RunResult, SuiteRun
+from orchestrator.model import Identity, JobResult, Kernel, RunResult, SuiteRun, Verdict
 from orchestrator.results import result_json
 
 
@@ -42,21 +42,32 @@ class Imported:
 
 
 def import_folders(database: Database, results: Path) -> Imported:
-    """Add the runs of a folder that the history does not know yet, from their result.json. Raises InfraError."""
+    """Add the runs of a folder that the history does not know yet, from their result.json; bring up to date those
+    that had not come to their end when they were added. Raises InfraError.
+    """
     with database.reading() as session:
-        known = set(session.scalars(select(RunRow.id)))
+        told = select(RunRow.id, RunRow.seconds, RunRow.verdict, RunRow.missing)
+        rows = session.execute(told).all()
+    unsettled = {row.id: row.seconds for row in rows if row.missing or row.verdict is _OPEN}
+    known = {row.id for row in rows} - unsettled.keys()
     added, problems = [], []
     for path in sorted(results.glob("*/result.json")):
         if path.parent.is_symlink() or path.parent.name in known:
             continue
         try:
             run = result_json.load_run(path.read_text())
+            if run.seconds <= unsettled.get(run.run, -1.0):
+                continue
             add(database, run)
         except (OSError, UnicodeDecodeError, PipelineError) as error:
             problems.append(f"{path}: {error}")
         else:
             added.append(run.run)
     return Imported(tuple(added), tuple(problems))
+
+
+_OPEN = Verdict.INFRA
+"""The verdict of a run that may still have something to do."""
 
 
 def _run(session: Session, run: RunResult) -> RunRow:

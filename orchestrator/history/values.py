@@ -136,6 +136,14 @@ class Seen:
 
 
 @dataclass(frozen=True)
+class Whole:
+    """A run, and all that its jobs showed, in its order."""
+
+    run: Run
+    jobs: tuple[Seen, ...]
+
+
+@dataclass(frozen=True)
 class Occurrence:
     """One splat where it was seen."""
 

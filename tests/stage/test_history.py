@@ -15,10 +15,10 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import inspect, text
+from sqlalchemy import event, inspect, text
 
 from orchestrator.errors import InfraError, UserError
-from orchestrator.history import database, night, read, store
+from orchestrator.history import database, night, read, store, window
 from orchestrator.history.classify import Change, Sighting
 from orchestrator.history.database import Database
 from orchestrator.history.schema import Base
@@ -353,3 +353,49 @@ def test_an_empty_suite_is_kept(opened: Database) -> None:
     empty = dataclasses.replace(run.jobs[0], suites=(SuiteRun("uffd", (), (), 0.0, ("no plan",)),))
     store.add(opened, dataclasses.replace(run, jobs=(empty,)))
     assert read.tests(opened, read.jobs(opened, "run-1")[0]) == ()
+
+
+def test_a_run_that_went_on_since_it_was_imported_is_brought_up_to_date(opened: Database, tmp_path: Path) -> None:
+    whole = a_run()
+    part = dataclasses.replace(
+        whole, jobs=whole.jobs[:1], series=(), missing=(whole.jobs[1].job,), seconds=5.0, verdict=Verdict.INFRA
+    )
+    path = tmp_path / "results" / whole.run / "result.json"
+    path.parent.mkdir(parents=True)
+    for run, added in ((part, (whole.run,)), (part, ()), (whole, (whole.run,)), (whole, ())):
+        path.write_text(result_json.dump(run))
+        assert store.import_folders(opened, tmp_path / "results").runs == added
+    path.write_text(result_json.dump(part))  # read by someone before the run ended, and added after it did
+    store.import_folders(opened, tmp_path / "results")
+    (found,) = read.runs(opened)
+    assert found.complete and len(read.jobs(opened, whole.run)) == 2
+
+
+def statements(opened: Database, runs: int, tests: int) -> int:
+    """Return how many statements the last runs of a mode take."""
+    names = [TestResult(f"T{number}", Status.PASS) for number in range(tests)]
+    for number in range(1, runs + 1):
+        store.add(opened, alone(number, *names))
+    counted: list[str] = []
+    event.listen(opened.engine, "before_cursor_execute", lambda *call: counted.append(call[2]))
+    found = window.last(opened, "smoke", 60)
+    assert len(found) == runs and all(len(whole.jobs[0].tests) == tests for whole in found)
+    return len(counted)
+
+
+def test_the_last_runs_take_the_same_few_statements_however_much_they_hold(tmp_path: Path) -> None:
+    few = statements(database.open_(database.place(None, tmp_path / "few")), 1, 1)
+    assert few == statements(database.open_(database.place(None, tmp_path / "many")), 12, 40) <= 6  # BEGIN is one
+
+
+def test_the_last_runs_hold_what_each_job_showed(opened: Database) -> None:
+    for number in (1, 2, 3):
+        store.add(opened, a_run(number))
+    store.add(opened, dataclasses.replace(a_run(4), mode="full"))
+    found = window.last(opened, "smoke", 2)
+    assert [whole.run.id for whole in found] == ["run-3", "run-2"] and window.modes(opened) == ("full", "smoke")
+    for whole in found:
+        assert whole.jobs == read.seen(opened, whole.run.id)
+    assert night.compare_last(window.last(opened, "smoke", 9)) == night.compare(opened, "run-3")
+    newest = {one.splat.title: one.run.id for one in window.newest(opened)}
+    assert set(newest.values()) == {"run-4"} and len(newest) == len(read.titles(opened))
