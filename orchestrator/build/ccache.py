@@ -11,17 +11,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from orchestrator import process
 from orchestrator.cache import Cache, digest, new_directory
 from orchestrator.progress import SILENT
 
-_DRIVER = """#!/bin/sh
-# What make calls as the compiler of a kernel; kbuild puts the source last.
-for source; do :; done
-if [ ! -f "$source" ] || grep -q incbin "$source"; then
-\texec ccache gcc "$@"
-fi
-CCACHE_DEPEND=1 exec ccache gcc "$@"
-"""
+_DRIVER = Path(__file__).with_name("compiler.c")
 
 
 def driver(cache: Cache) -> Path:
@@ -29,11 +23,9 @@ def driver(cache: Cache) -> Path:
 
     It lies in the cache, since its path is in every command line, and make builds again what has another one.
     """
-    folder = cache.path("compiler", digest(_DRIVER)[:16])
+    folder = cache.path("compiler", digest(_DRIVER.read_text())[:16])
     with cache.lock("compiler", SILENT):
         if not folder.is_dir():
             with new_directory(folder) as scratch:
-                program = scratch / "gcc"
-                program.write_text(_DRIVER)
-                program.chmod(0o755)
+                process.run(["gcc", "-O2", "-o", scratch / "gcc", _DRIVER], env=process.minimal_environment())
     return folder / "gcc"

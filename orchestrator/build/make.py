@@ -74,6 +74,7 @@ def compiler(cache: Cache, *folders: Path) -> Compiler:
         "CCACHE_DIR": str(cache.path("ccache")),
         "CCACHE_BASEDIR": os.path.commonpath(folders),
         "CCACHE_NOHASHDIR": "1",
+        "CCACHE_INODECACHE": "1",  # headers are read once, not once an object
         "CCACHE_MAXSIZE": "20G",
     }
     return Compiler("ccache gcc", str(ccache.driver(cache)), settings)

@@ -1,0 +1,36 @@
+/*
+ * What make calls as the compiler of a kernel: ccache, in its depend mode where the source takes in headers alone. Kbuild
+ * puts the source last. (A script that did this took a hundredth of the build.)
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int all_is_in_headers(const char *source)
+{
+	int file = open(source, O_RDONLY | O_CLOEXEC);
+	struct stat is;
+	char *text;
+
+	if (file < 0 || fstat(file, &is) || !S_ISREG(is.st_mode) || !is.st_size)
+		return 0;
+	text = mmap(NULL, is.st_size, PROT_READ, MAP_PRIVATE, file, 0);
+	return text != MAP_FAILED && !memmem(text, is.st_size, "incbin", 6);
+}
+
+int main(int argc, char **argv)
+{
+	char *call[argc + 2];
+
+	call[0] = "ccache";
+	call[1] = "gcc";
+	memcpy(call + 2, argv + 1, argc * sizeof(*argv));
+	if (argc > 1 && all_is_in_headers(argv[argc - 1]))
+		setenv("CCACHE_DEPEND", "1", 1);
+	execvp(call[0], call);
+	return 127;
+}
