@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,7 +71,7 @@ def _tree(pipeline: Pipeline, mode: Mode, options: Options) -> tuple[str, dict[s
         return fallback[0], pipeline.trees
     if named in pipeline.trees:
         return named, pipeline.trees
-    path = _existing(named, "--tree")
+    path = _existing(named, "--tree", pipeline.trees)
     name = _label(path)
     entry = TreeConfig(source=PathSource(provider="path", path=path, ref=options.ref, dirty=options.dirty))
     return name, {**pipeline.trees, name: entry}
@@ -85,16 +86,17 @@ def _series(pipeline: Pipeline, tree: str, options: Options) -> tuple[str | None
         expect = known.expect if known.tree == tree else None
         changed = known.model_copy(update={"tree": tree, "expect": expect, "three_way": options.three_way})
         return named, {**pipeline.series, named: changed}
-    path = _existing(named, "--series")
+    path = _existing(named, "--series", pipeline.series)
     name = _label(path)
     entry = SeriesConfig(path=path, tree=tree, three_way=options.three_way)
     return name, {**pipeline.series, name: entry}
 
 
-def _existing(text: str, option: str) -> Path:
+def _existing(text: str, option: str, known: Iterable[str]) -> Path:
     path = Path(text).expanduser().absolute()
     if not path.exists():
-        raise UserError(f"{option}: no such name in pipeline.yaml, and no such file or folder: {text}")
+        hint = configfile.nearest(text, known)
+        raise UserError(f"{option}: no such name in pipeline.yaml, and no such file or folder: {text}{hint}")
     return path
 
 

@@ -129,9 +129,14 @@ _PLACES: dict[tuple[type[BaseModel], str | int | None], type[BaseModel]] = {
 }
 
 
-def _hint(name: str, known: Iterable[str]) -> str:
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return a question that holds the known name nearest to one typed wrong, or nothing."""
     near = difflib.get_close_matches(name, sorted(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(sorted(known)) or 'none'}"
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _hint(name: str, known: Iterable[str]) -> str:
+    return nearest(name, known) or f"; known: {', '.join(sorted(known)) or 'none'}"
 
 
 def check_name(name: str, known: Mapping[str, Any], place: str) -> None:

@@ -108,12 +108,8 @@ def expand(pipeline: Pipeline, mode_name: str, choice: Choice | None = None) -> 
     Raises UserError for a name that pipeline.yaml does not define, where nothing is left to run, and for a job that the
     mode asks for twice, with different suites or tests.
     """
-    configfile.check_name(mode_name, pipeline.modes, "mode")
     choice = choice or Choice()
-    for name in choice.variants:
-        configfile.check_name(name, pipeline.variants, "variant")
-    for name in choice.suites:
-        configfile.check_name(name, pipeline.suites, "suite")
+    check(pipeline, mode_name, choice)
     parts = _narrowed(pipeline.modes[mode_name], choice)
     pairs = tuple(pair for part in parts for pair in _pairs(pipeline, part, choice))
     alone = tuple(
@@ -127,6 +123,15 @@ def expand(pipeline: Pipeline, mode_name: str, choice: Choice | None = None) -> 
     _refuse_twins(mode_name, [job for pair in pairs for job in (pair.base, pair.patched)] + list(alone))
     bases = {pair.base.name for pair in pairs}
     return Plan(mode_name, pairs, tuple(job for job in alone if job.name not in bases))
+
+
+def check(pipeline: Pipeline, mode_name: str, choice: Choice) -> None:
+    """Refuse names that pipeline.yaml does not define, before anything else is done for them. Raises UserError."""
+    configfile.check_name(mode_name, pipeline.modes, "mode")
+    for name in choice.variants:
+        configfile.check_name(name, pipeline.variants, "variant")
+    for name in choice.suites:
+        configfile.check_name(name, pipeline.suites, "suite")
 
 
 def _narrowed(mode: Mode, choice: Choice) -> tuple[Product, ...]:

@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import datetime
 import shlex
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -31,45 +30,41 @@ _PATIENCE = 86400.0
 """Seconds that a guest may take while a person looks at it."""
 
 
+@contextlib.contextmanager
 def open_run(
     pipeline: Pipeline, mode: str | None, options: Options, *, results: Path, progress: Progress
-) -> tuple[Workspace, str]:
-    """Make the folder of a new run, and the workspace that its jobs share; return it and the mode to run.
+) -> Iterator[tuple[Workspace, str]]:
+    """Give a new run its folder and the workspace that its jobs share, for the block in which they run; and its mode.
 
-    Raises UserError for options that do not fit together, InfraError where the folder cannot be made.
+    Raises UserError for options that do not fit together, InfraError where the folder cannot be made; and see
+    ``workspace.opened_run`` for what becomes of the folder when the block raises.
     """
     with _opened(pipeline, results, progress) as space:
         settled = _settled(options, space.directory, pipeline)
         changed, mode_name = adhoc.overlay(pipeline, mode or pipeline.default_mode, settled)
-    return dataclasses.replace(space, pipeline=changed), mode_name
+        yield dataclasses.replace(space, pipeline=changed), mode_name
 
 
+@contextlib.contextmanager
 def open_validation(
-    pipeline: Pipeline, mode: str | None, options: Options, said: str | None, *, results: Path, progress: Progress
-) -> tuple[Workspace, Submission]:
-    """Make the folder of a new run, and settle what is validated in it: the series, and the base it belongs on.
+    pipeline: Pipeline, mode: str, options: Options, said: str | None, *, results: Path, progress: Progress
+) -> Iterator[tuple[Workspace, Submission]]:
+    """Give a new run its folder, and settle what is validated in it: the series, and the base it belongs on.
 
-    ``said`` is the base that the user named. Raises as ``submission.settle``.
+    ``said`` is the base that the user named. Raises as ``open_run`` and ``submission.settle``.
     """
-    chosen = mode or pipeline.validation.mode or pipeline.default_mode
     with _opened(pipeline, results, progress) as space:
-        settled = submission.settle(space, chosen, _settled(options, space.directory, pipeline), said)
-    progress.note(f"{settled.name}: {len(settled.series.patches)} patches on {settled.base.name}")
-    progress.note(f"base {settled.base.commit[:12]}, found by: {settled.base.how}")
-    return dataclasses.replace(space, pipeline=settled.pipeline), settled
+        settled = submission.settle(space, mode, _settled(options, space.directory, pipeline), said)
+        progress.note(f"{settled.name}: {len(settled.series.patches)} patches on {settled.base.name}")
+        progress.note(f"base {settled.base.commit[:12]}, found by: {settled.base.how}")
+        yield dataclasses.replace(space, pipeline=settled.pipeline), settled
 
 
 @contextlib.contextmanager
 def _opened(pipeline: Pipeline, results: Path, progress: Progress) -> Iterator[Workspace]:
-    """Give a new run a folder. Where the block finds that what was asked for is wrong, nothing of it stays."""
     rules = splat.load_rules(pipeline.splat_rules)
-    directory = workspace.new_run(results)
-    try:
+    with workspace.opened_run(results) as directory:
         yield Workspace(pipeline, Cache.default(), directory, progress, rules, datetime.date.today())
-    except UserError:
-        shutil.rmtree(directory)
-        raise
-    workspace.point_last(directory)
 
 
 def workspace_in(pipeline: Pipeline, directory: Path, progress: Progress) -> Workspace:

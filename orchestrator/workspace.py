@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import os
 import secrets
+import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.cache import Cache
 from orchestrator.config import Pipeline
-from orchestrator.errors import InfraError
+from orchestrator.errors import InfraError, PipelineError, UserError
 from orchestrator.progress import Progress
 from orchestrator.results.splat import Rules
 
@@ -33,8 +36,29 @@ class Workspace:
         return path
 
 
-def new_run(results: Path) -> Path:
-    """Make the folder of a new run, named by the time. Raises InfraError."""
+@contextlib.contextmanager
+def opened_run(results: Path, told: str = "result.json") -> Iterator[Path]:
+    """Make the folder of a new run, and point ``last`` at it, for the block in which it is run. Raises InfraError.
+
+    Where the block fails before the file ``told`` is there, nothing was judged: ``last`` points again where it did,
+    and after a UserError, when what was asked for is wrong, nothing of the folder stays.
+    """
+    before = _pointed(results)
+    directory = _new_run(results)
+    _point(results, directory.name)
+    try:
+        yield directory
+    except PipelineError as error:
+        if not (directory / told).exists():
+            if _pointed(results) == directory.name:
+                _point(results, before)
+            if isinstance(error, UserError):
+                shutil.rmtree(directory)
+        raise
+
+
+def _new_run(results: Path) -> Path:
+    """Make a folder that is named by the time."""
     stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d-%H%M%S")
     directory = results.absolute() / f"{stamp}-{secrets.token_hex(2)}"
     try:
@@ -44,12 +68,21 @@ def new_run(results: Path) -> Path:
     return directory
 
 
-def point_last(directory: Path) -> None:
-    """Point ``last`` beside the folder of a run at it. Raises InfraError."""
-    pointer = directory.parent / f".last.{os.getpid()}"
+def _pointed(results: Path) -> str | None:
+    """Return where ``last`` points; None where it does not, or what it points at is gone."""
+    last = results / "last"
+    return str(last.readlink()) if last.is_symlink() and last.exists() else None
+
+
+def _point(results: Path, name: str | None) -> None:
+    """Point ``last`` at a run; None takes it away."""
+    last, pointer = results.absolute() / "last", results.absolute() / f".last.{os.getpid()}"
     try:
         pointer.unlink(missing_ok=True)
-        pointer.symlink_to(directory.name)
-        pointer.replace(directory.parent / "last")
+        if name is None:
+            last.unlink(missing_ok=True)
+        else:
+            pointer.symlink_to(name)
+            pointer.replace(last)
     except OSError as error:
-        raise InfraError(f"cannot write {directory.parent / 'last'}: {error.strerror}") from error
+        raise InfraError(f"cannot write {last}: {error.strerror}") from error

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from orchestrator import adhoc, cache, configfile, plan
+from orchestrator import adhoc, cache, catalogue, configfile, plan
 from orchestrator.bisection.values import ALL, Request
 from orchestrator.config import DebianSource, GitSource, Mode, PathSource, Pipeline, SeriesConfig, Source, TarballSource
 from orchestrator.errors import UserError
@@ -88,6 +88,7 @@ class History:
 def open_history(request: Request, workspace: Workspace) -> History:
     """Find both ends and what lies between. Raises UserError for ends that are not there, InfraError."""
     job = _template(request, workspace.pipeline)
+    catalogue.check([job], workspace)
     place = workspace.directory / "bisect.git"
     if request.series:
         return _patches(request, job, place, workspace)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
@@ -92,9 +93,9 @@ def bisect(
             ahead=ahead,
             three_way=three_way,
         )
-        directory = workspace.new_run(results)
-        workspace.point_last(directory)
-    with say.terminal(quiet=as_json) as terminal:
+    with say.terminal(quiet=as_json) as terminal, contextlib.ExitStack() as opened:
+        if not go_on:
+            directory = opened.enter_context(workspace.opened_run(results, told=values.STATE))
         outcome = mode.run(request, session.workspace_in(pipeline, directory, terminal))
     if as_json:
         say.json(dataclasses.asdict(outcome))

@@ -40,10 +40,11 @@ def hunks(
     from orchestrator.modes import hunks as mode_hunks
     from orchestrator.results import hunk_page
 
-    with say.terminal(quiet=False) as terminal:
-        workspace, mode_name = session.open_run(
-            configfile.load(config), mode, adhoc.Options(), results=results, progress=terminal
-        )
+    pipeline = configfile.load(config)
+    with (
+        say.terminal(quiet=False) as terminal,
+        session.open_run(pipeline, mode, adhoc.Options(), results=results, progress=terminal) as (workspace, mode_name),
+    ):
         pairs = plan.expand(workspace.pipeline, mode_name, plan.Choice(tuple(variant), tests=("*",))).pairs
         if len(pairs) != 1:
             raise UserError(f"mode {mode_name}: {len(pairs)} series and variants; --mode and --variant must leave one")

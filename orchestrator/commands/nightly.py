@@ -43,7 +43,7 @@ def nightly(
     with say.extra("history"):
         from orchestrator.history import database, view
         from orchestrator.modes import nightly as nightly_mode
-    from orchestrator import adhoc, lanes, prune, session
+    from orchestrator import adhoc, catalogue, lanes, prune, session
 
     pipeline = configfile.load(config)
     settings = pipeline.nightly
@@ -51,9 +51,10 @@ def nightly(
     with (
         say.terminal(quiet=as_json) as terminal,
         Cache.default().alone(nightly_mode.LOCK),
+        session.open_run(pipeline, planned.mode, adhoc.Options(), results=results, progress=terminal) as (workspace, _),
     ):
+        catalogue.check(planned.jobs, workspace)
         history = database.open_(database.place(pipeline.history, results))
-        workspace, _ = session.open_run(pipeline, planned.mode, adhoc.Options(), results=results, progress=terminal)
         chase = settings.bisect if bisect is None else bisect
         room = lanes.here(guests or settings.guests)
         night = nightly_mode.run(planned, workspace, history, room, bisect=chase)

@@ -48,19 +48,20 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Build, boot and test base and patched, and say test by test what the series changed."""
-    from orchestrator import adhoc, session
+    from orchestrator import adhoc, catalogue, session
     from orchestrator.modes import run as run_mode
 
-    with say.terminal(quiet=as_json) as terminal:
-        workspace, mode_name = session.open_run(
-            configfile.load(config),
-            mode,
-            adhoc.Options(tree=tree, series=series, dirty=dirty, three_way=three_way),
-            results=results,
-            progress=terminal,
-        )
-        choice = plan.Choice(tuple(variant), tuple(suite), tuple(test), repeat, at)
-        result = run_mode.run(plan.expand(workspace.pipeline, mode_name, choice), workspace)
+    pipeline = configfile.load(config)
+    options = adhoc.Options(tree=tree, series=series, dirty=dirty, three_way=three_way)
+    choice = plan.Choice(tuple(variant), tuple(suite), tuple(test), repeat, at)
+    plan.check(pipeline, mode or pipeline.default_mode, choice)
+    with (
+        say.terminal(quiet=as_json) as terminal,
+        session.open_run(pipeline, mode, options, results=results, progress=terminal) as (workspace, mode_name),
+    ):
+        planned = plan.expand(workspace.pipeline, mode_name, choice)
+        catalogue.check(planned.jobs, workspace)
+        result = run_mode.run(planned, workspace)
     if as_json:
         from orchestrator.results import result_json
 

@@ -55,18 +55,25 @@ def validate(
     as_json: JsonOption = False,
 ) -> None:
     """Check each patch of a series, build, boot and test base and patched, and say whether it may be merged."""
-    from orchestrator import adhoc, session
+    from orchestrator import adhoc, catalogue, session
     from orchestrator.modes import validate as mode_validate
     from orchestrator.modes import wanted
 
     options = adhoc.Options(tree=tree, series=series, three_way=three_way, mbox=mbox)
     choice = plan.Choice(tuple(variant), tuple(suite), tuple(test))
-    with say.terminal(quiet=as_json) as terminal:
-        workspace, settled = session.open_validation(
-            configfile.load(config), mode, options, base, results=results, progress=terminal
-        )
-        asked = wanted.Asked(tuple(skip), tuple(build), runs, wanted.Addressed(tuple(patchwork_id), commit))
-        result = mode_validate.run(wanted.put_together(settled, choice, asked), workspace)
+    asked = wanted.Asked(tuple(skip), tuple(build), runs, wanted.Addressed(tuple(patchwork_id), commit))
+    pipeline = configfile.load(config)
+    chosen = mode or pipeline.validation.mode or pipeline.default_mode
+    plan.check(pipeline, chosen, choice)
+    wanted.check(pipeline, asked)
+    with (
+        say.terminal(quiet=as_json) as terminal,
+        session.open_validation(pipeline, chosen, options, base, results=results, progress=terminal) as opened,
+    ):
+        workspace, settled = opened
+        to_do = wanted.put_together(settled, choice, asked)
+        catalogue.check(to_do.plan.jobs, workspace)
+        result = mode_validate.run(to_do, workspace)
     if as_json:
         from orchestrator.results import result_json
 

@@ -60,13 +60,18 @@ class Asked:
     addressed: Addressed = Addressed()
 
 
-def put_together(settled: Submission, choice: Choice, asked: Asked) -> Wanted:
-    """Return what is validated. Raises UserError for a name that is none."""
-    pipeline, settings = settled.pipeline, settled.pipeline.validation
+def check(pipeline: Pipeline, asked: Asked) -> None:
+    """Refuse names that are none of a check or a variant. Raises UserError."""
     for name in asked.skip:
         configfile.check_name(name, dict.fromkeys(get_args(CheckName)), "--skip")
     for name in asked.builds:
         configfile.check_name(name, pipeline.variants, "--build")
+
+
+def put_together(settled: Submission, choice: Choice, asked: Asked) -> Wanted:
+    """Return what is validated. Raises UserError for a name that is none."""
+    pipeline, settings = settled.pipeline, settled.pipeline.validation
+    check(pipeline, asked)
     planned = replace(plan.expand(pipeline, settled.mode, choice), mode="validate")
     booted = {pair.base.variant for pair in planned.pairs}
     only_built = [name for name in asked.builds or settings.builds if name not in booted]

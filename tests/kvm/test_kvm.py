@@ -81,15 +81,11 @@ def progress() -> Iterator[Progress]:
 @pytest.fixture(scope="module")
 def products(tmp_path_factory: pytest.TempPathFactory, progress: Progress) -> Products:
     """Build the one kernel of both roles, and the test program: inside, all of it comes from the cache."""
-    workspace, mode = session.open_run(
-        configfile.load(HERE / "pipeline.yaml"),
-        None,
-        adhoc.Options(),
-        results=tmp_path_factory.mktemp("products"),
-        progress=progress,
-    )
-    (planned,) = plan.expand(workspace.pipeline, mode).jobs
-    made = job.run(planned, workspace, until=Stage.ROOTFS)
+    pipeline = configfile.load(HERE / "pipeline.yaml")
+    results = tmp_path_factory.mktemp("products")
+    with session.open_run(pipeline, None, adhoc.Options(), results=results, progress=progress) as (workspace, mode):
+        (planned,) = plan.expand(workspace.pipeline, mode).jobs
+        made = job.run(planned, workspace, until=Stage.ROOTFS)
     assert {stage.verdict for stage in made.stages} == {Verdict.PASS}, made.reason
     return made.products
 

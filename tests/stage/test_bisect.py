@@ -285,6 +285,8 @@ def test_what_cannot_be_bisected_is_one_line(bench: History, options: tuple[str,
     code, output = bench.bisect(*tree, *options)
     assert code == 2, output
     assert output.splitlines()[-1].startswith("wpci: ") and said in output, output
+    assert not list(bench.folder.glob("results/*")), "what was never looked at is no run, and not the last one"
+    assert not list(bench.folder.glob("cache/kernels/*"))
 
 
 def test_a_test_that_the_good_end_refuses_is_bisected_all_the_same(bench: History) -> None:

@@ -56,7 +56,7 @@ class Bench:
         programs = self.folder / "programs"
         programs.mkdir()
         (programs / "Makefile").write_text("all:\n\tmkdir -p $(O)\n\tcp t.sh $(O)/t.sh\n\tchmod +x $(O)/t.sh\n")
-        (programs / "t.sh").write_text("#!/bin/sh\necho T01\n")
+        (programs / "t.sh").write_text("#!/bin/sh\necho T01\necho T02\n")
         (self.folder / "bin").mkdir()
         fake = self.folder / "bin" / "qemu-system-x86_64"
         fake.write_text(f'#!/bin/sh\nexec {sys.executable} {HERE / "fakeqemu.py"} "$@"\n')
@@ -311,6 +311,12 @@ def test_uncommitted_changes_are_refused_unless_asked_for(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
+        (["--mode", "smok"], "did you mean 'smoke'"),
+        (["--variant", "smal"], "did you mean 'small'"),
+        (["--suite", "onw"], "did you mean 'own'"),
+        (["--test", "T2", "--variant", "small"], "suite own: no test matches 'T2'; did you mean 'T02'?"),
+        (["--tree", "toi"], "no such file or folder: toi; did you mean 'toy'?"),
+        (["--series", "thre"], "no such file or folder: thre; did you mean 'three'?"),
         (["--tree", "nowhere"], "no such file or folder: nowhere"),
         (["--tree", "programs/empty"], "holds no Makefile: it is no kernel tree"),
         (["--series", "nothere"], "no such file or folder: nothere"),
@@ -333,9 +339,26 @@ def test_options_typed_wrong_are_one_line_at_once_and_leave_the_last_run_alone(
     said = [line for line in output.splitlines() if line.startswith("wpci: ")]
     assert (code, len(said)) == (2, 1) and words in said[0], output
     assert not list((bench.folder / "cache").glob("kernels/*"))
-    if "programs/empty" not in options:
-        assert (bench.folder / "results" / "last").resolve() == earlier
-        assert sorted(path.name for path in (bench.folder / "results").iterdir()) == ["earlier", "last"]
+    assert (bench.folder / "results" / "last").resolve() == earlier
+    assert sorted(path.name for path in (bench.folder / "results").iterdir()) == ["earlier", "last"]
+
+
+def test_a_program_that_cannot_be_asked_on_this_host_is_asked_in_the_guest(bench: Bench) -> None:
+    (bench.folder / "programs" / "t.sh").write_text("#!/no/such/shell\n")
+    code, output = bench.run("--mode", "base", "--test", "T99")
+    assert code == 1 and "Kernel panic" in bench.reason(), output
+
+
+def test_a_mistake_that_only_the_tree_shows_leaves_the_last_run_alone(bench: Bench) -> None:
+    bench.run("--mode", "base")
+    last = (bench.folder / "results" / "last").resolve()
+    source = "source: {provider: path, path: tree"
+    pipeline = bench.folder / "pipeline.yaml"
+    pipeline.write_text(pipeline.read_text().replace(source, f"{source}, ref: no-such-commit"))
+    code, output = bench.run("--mode", "base")
+    assert code == 2 and "no-such-commit" in output, output
+    assert (bench.folder / "results" / "last").resolve() == last
+    assert sorted(path.name for path in (bench.folder / "results").iterdir()) == sorted(["last", last.name])
 
 
 def wait_for(folder: Path, pattern: str) -> Path:

@@ -242,6 +242,30 @@ def test_what_was_not_asked_for_is_said_and_is_no_pass(desk: Desk) -> None:
     assert code == 2 and "did you mean 'sparse'" in output
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--variant", "smal"), "did you mean 'small'"),
+        (("--build", "smal"), "did you mean 'small'"),
+        (("--suite", "onw"), "did you mean 'own'"),
+        (("--test", "T2"), "did you mean 'T02'"),
+        (("--skip", "sprase"), "did you mean 'sparse'"),
+        (("--tree", "toi"), "did you mean 'toy'"),
+    ],
+)
+def test_a_name_typed_wrong_is_one_line_and_leaves_the_last_run_alone(
+    desk: Desk, options: tuple[str, ...], said: str
+) -> None:
+    desk.series(ONE)
+    earlier = desk.folder / "results" / "earlier"
+    earlier.mkdir(parents=True)
+    (desk.folder / "results" / "last").symlink_to("earlier")
+    code, output = desk.validate(*options)
+    assert code == 2 and said in output.splitlines()[-1], output
+    assert (desk.folder / "results" / "last").resolve() == earlier
+    assert sorted(path.name for path in (desk.folder / "results").iterdir()) == ["earlier", "last"]
+
+
 def test_a_variant_that_must_build_and_does_not(desk: Desk) -> None:
     (desk.folder / "noswap.config").write_text("CONFIG_64BIT=y\n# CONFIG_SWAP is not set\n")
     path = desk.folder / "pipeline.yaml"

@@ -28,6 +28,7 @@ OUTER = {
     "history",
     "hunting",
     "takeout",
+    "catalogue",
     "submission",
 }
 

@@ -1,0 +1,64 @@
+"""The tests that there are, asked of their programs on this host: a name typed wrong is found before anything runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from orchestrator import configfile, process, suite
+from orchestrator.build import programs
+from orchestrator.config import Suite
+from orchestrator.errors import InfraError, UserError
+from orchestrator.plan import Job
+from orchestrator.process import Deadline
+from orchestrator.workspace import Workspace
+
+_EVERY = "*"
+_PATIENCE = 10.0
+"""Seconds in which a program must have listed its tests."""
+
+
+def check(jobs: Iterable[Job], workspace: Workspace) -> None:
+    """Refuse a glob over tests that fits none of its job's suites.
+
+    Programs of our own are built for that, which is kept. What cannot be asked here is left to the guest.
+    Raises UserError, also where a suite does not build.
+    """
+    asked = [job for job in jobs if any(glob != _EVERY for glob in job.tests)]
+    suites = {name: config for job in asked for name, config in job.suites}
+    known = {name: _tests(name, config, workspace) for name, config in suites.items()}
+    for job in asked:
+        _check(job.tests, {name: known[name] for name, _ in job.suites})
+
+
+def _check(globs: Iterable[str], known: Mapping[str, tuple[str, ...] | None]) -> None:
+    """Refuse a glob that fits none of the tests, by suite; None: those of that suite are not known. Pure."""
+    if None in known.values():
+        return
+    tests = [test for names in known.values() for test in names or ()]
+    for glob in globs:
+        if not suite.pick(tests, [glob]):
+            hint = configfile.nearest(glob, {*tests, *(test.partition("_")[0] for test in tests)})
+            raise UserError(
+                f"suite {', '.join(known)}: no test matches {glob!r}{hint or f' ({len(tests)} tests there)'}"
+            )
+
+
+def _tests(name: str, config: Suite, workspace: Workspace) -> tuple[str, ...] | None:
+    if config.kind != "own":
+        return tuple(program.name for program in config.programs)
+    deadline = Deadline.after(workspace.pipeline.limits.build)
+    try:
+        built = programs.build_own(name, config.directory, workspace.cache, workspace.progress, deadline)
+        return tuple(test for path in sorted(built.directory.iterdir()) for test in _listed(path))
+    except InfraError:  # the stage that cannot do without it says so
+        return None
+
+
+def _listed(program: Path) -> list[str]:
+    """Ask one program for its tests, as the guest does."""
+    if not (program.is_file() and os.access(program, os.X_OK)):
+        return []
+    said = process.run([program, "-l"], deadline=Deadline.after(_PATIENCE), offline=True).stdout
+    return [line.strip() for line in said.splitlines() if line.strip()]
