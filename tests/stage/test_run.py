@@ -344,7 +344,7 @@ def test_options_typed_wrong_are_one_line_at_once_and_leave_the_last_run_alone(
 
 
 def test_a_program_that_cannot_be_asked_on_this_host_is_asked_in_the_guest(bench: Bench) -> None:
-    (bench.folder / "programs" / "t.sh").write_text("#!/no/such/shell\n")
+    (bench.folder / "programs" / "t.sh").write_text("#!/bin/sh\nexit 3\n")
     code, output = bench.run("--mode", "base", "--test", "T99")
     assert code == 1 and "Kernel panic" in bench.reason(), output
 
