@@ -11,6 +11,7 @@ from orchestrator.errors import UserError
 from orchestrator.history import rows
 from orchestrator.history.database import Database
 from orchestrator.history.schema import (
+    CheckRow,
     JobRow,
     OutcomeRow,
     RunRow,
@@ -18,7 +19,19 @@ from orchestrator.history.schema import (
     SplatRow,
     StageRow,
 )
-from orchestrator.history.values import Complaint, Job, Occurrence, Point, Run, Seen, Series, StageTime, Test, Title
+from orchestrator.history.values import (
+    Check,
+    Complaint,
+    Job,
+    Occurrence,
+    Point,
+    Run,
+    Seen,
+    Series,
+    StageTime,
+    Test,
+    Title,
+)
 from orchestrator.model import Stage
 
 
@@ -44,6 +57,18 @@ def series(database: Database, run_id: str) -> tuple[Series, ...]:
     wanted = select(SeriesRow).where(SeriesRow.run_id == run_id).order_by(SeriesRow.ordinal)
     with database.reading() as session:
         return tuple(Series(r.tree, r.series, r.variant, r.verdict, r.reason) for r in session.scalars(wanted))
+
+
+def checks(database: Database, run_id: str) -> tuple[Check, ...]:
+    """Return the checks of a run, in the order in which they were made."""
+    wanted = (
+        select(CheckRow, RunRow.directory)
+        .join(RunRow, CheckRow.run_id == RunRow.id)
+        .where(RunRow.id == run_id)
+        .order_by(CheckRow.ordinal)
+    )
+    with database.reading() as session:
+        return tuple(rows.check(row, Path(folder)) for row, folder in session.execute(wanted))
 
 
 def jobs(database: Database, run_id: str) -> tuple[Job, ...]:

@@ -6,8 +6,8 @@ import dataclasses
 import datetime
 from pathlib import Path
 
-from orchestrator.history.schema import IdentityRow, JobRow, OutcomeRow, RunRow, SplatRow, StageRow
-from orchestrator.history.values import Complaint, Job, Run, Seen, StageTime, Test
+from orchestrator.history.schema import CheckRow, IdentityRow, JobRow, OutcomeRow, RunRow, SplatRow, StageRow
+from orchestrator.history.values import Check, Complaint, Job, Run, Seen, StageTime, Test
 from orchestrator.model import Identity, JobResult, Status
 from orchestrator.results import outcome
 
@@ -41,6 +41,12 @@ def run(row: RunRow) -> Run:
         missing=tuple(row.missing),
         notes=tuple(row.notes),
     )
+
+
+def check(row: CheckRow, folder: Path) -> Check:
+    """Return a check; ``folder`` is that of the run."""
+    log = folder / row.log if row.log else None
+    return Check(row.name, row.subject, row.verdict, row.message, row.seconds, tuple(row.details), log)
 
 
 def job(row: JobRow) -> Job:

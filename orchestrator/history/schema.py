@@ -96,6 +96,7 @@ class RunRow(Base):
     notes: Mapped[list[str]]
     jobs: Mapped[list[JobRow]] = relationship(order_by="JobRow.ordinal", back_populates="run")
     series: Mapped[list[SeriesRow]] = relationship(order_by="SeriesRow.ordinal")
+    checks: Mapped[list[CheckRow]] = relationship(order_by="CheckRow.ordinal")
 
 
 class SeriesRow(Base):
@@ -110,6 +111,22 @@ class SeriesRow(Base):
     variant: Mapped[str]
     verdict: Mapped[Verdict]
     reason: Mapped[str]
+
+
+class CheckRow(Base):
+    """A check of a run that needs no guest; since version 3. Paths below the folder of the run are relative to it."""
+
+    __tablename__ = "checks"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[str] = _owner("runs")
+    ordinal: Mapped[int]
+    name: Mapped[str]
+    subject: Mapped[str]
+    verdict: Mapped[Verdict]
+    message: Mapped[str]
+    seconds: Mapped[float]
+    details: Mapped[list[str]]
+    log: Mapped[str | None]
 
 
 class IdentityRow(Base):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Set
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from orchestrator.errors import PipelineError
 from orchestrator.history import classify
 from orchestrator.history.database import Database
 from orchestrator.history.schema import (
+    CheckRow,
     IdentityRow,
     JobRow,
     OutcomeRow,
@@ -43,20 +45,21 @@ class Imported:
 
 def import_folders(database: Database, results: Path) -> Imported:
     """Add the runs of a folder that the history does not know yet, from their result.json; bring up to date those
-    that had not come to their end when they were added. Raises InfraError.
+    that had not come to their end when they were added, or were added when checks were not kept. Raises InfraError.
     """
     with database.reading() as session:
         told = select(RunRow.id, RunRow.seconds, RunRow.verdict, RunRow.missing)
         rows = session.execute(told).all()
+        unchecked = set(session.scalars(select(RunRow.id).where(RunRow.mode == _CHECKING, ~RunRow.checks.any())))
     unsettled = {row.id: row.seconds for row in rows if row.missing or row.verdict is _OPEN}
-    known = {row.id for row in rows} - unsettled.keys()
+    known = {row.id for row in rows} - unsettled.keys() - unchecked
     added, problems = [], []
     for path in sorted(results.glob("*/result.json")):
         if path.parent.is_symlink() or path.parent.name in known:
             continue
         try:
             run = result_json.load_run(path.read_text())
-            if run.seconds <= unsettled.get(run.run, -1.0):
+            if not _brings_more(run, unsettled, unchecked):
                 continue
             add(database, run)
         except (OSError, UnicodeDecodeError, PipelineError) as error:
@@ -66,6 +69,17 @@ def import_folders(database: Database, results: Path) -> Imported:
     return Imported(tuple(added), tuple(problems))
 
 
+def _brings_more(run: RunResult, unsettled: Mapping[str, float], unchecked: Set[str]) -> bool:
+    """Whether a run has something that is not known yet: itself, its end, or its checks. Pure."""
+    if run.run in unchecked and run.checks:
+        return True
+    if run.run in unsettled:
+        return run.seconds > unsettled[run.run]
+    return run.run not in unchecked
+
+
+_CHECKING = "validate"
+"""The mode whose runs have checks."""
 _OPEN = Verdict.INFRA
 """The verdict of a run that may still have something to do."""
 
@@ -87,6 +101,19 @@ def _run(session: Session, run: RunResult) -> RunRow:
                 ordinal=number, tree=s.tree, series=s.series, variant=s.variant, verdict=s.verdict, reason=s.reason
             )
             for number, s in enumerate(run.series)
+        ],
+        checks=[
+            CheckRow(
+                ordinal=number,
+                name=c.name,
+                subject=c.subject,
+                verdict=c.verdict,
+                message=c.message,
+                seconds=c.seconds,
+                details=list(c.details),
+                log=_relative(c.log, run.directory) if c.log else None,
+            )
+            for number, c in enumerate(run.checks)
         ],
     )
 

@@ -41,6 +41,19 @@ class Series:
 
 
 @dataclass(frozen=True)
+class Check:
+    """A check that needs no guest. ``details`` are its findings, a line each; ``log`` may have been pruned since."""
+
+    name: str
+    subject: str
+    verdict: Verdict
+    message: str
+    seconds: float
+    details: tuple[str, ...]
+    log: Path | None
+
+
+@dataclass(frozen=True)
 class Job:
     """One kernel of a run. ``id`` is its number in the database; paths may name what has been pruned since.
 

@@ -22,7 +22,9 @@ from orchestrator.history import database, night, read, store, window
 from orchestrator.history.classify import Change, Sighting
 from orchestrator.history.database import Database
 from orchestrator.history.schema import Base
+from orchestrator.history.values import Check
 from orchestrator.model import (
+    CheckResult,
     Kernel,
     Products,
     RunResult,
@@ -40,7 +42,7 @@ from orchestrator.results import result_json
 from tests.stage import postgres
 from tests.unit import results_fixture as fixture
 
-HEAD = "2"
+HEAD = "3"
 SAMPLES = Path(__file__).parents[1] / "samples" / "history"
 
 
@@ -119,6 +121,30 @@ def test_text_that_no_database_takes_is_replaced(opened: Database) -> None:
     assert len(read.titles(opened)[0].title) == 255
 
 
+CHECKS = (
+    CheckResult("applies", "three", Verdict.PASS, "2 patches on toy", 1.5),
+    CheckResult(
+        "sparse", "small", Verdict.FAIL, "1 new complaint", 4.0, ("mm/a.c:1: odd\0",), Path("/r/checks/sparse.log")
+    ),
+    CheckResult("suites", "noswap", Verdict.SKIP, "did not run: not asked for", 0.0),
+)
+KEPT = [
+    Check("applies", "three", Verdict.PASS, "2 patches on toy", 1.5, (), None),
+    Check(
+        "sparse", "small", Verdict.FAIL, "1 new complaint", 4.0, ("mm/a.c:1: odd\ufffd",), Path("/r/checks/sparse.log")
+    ),
+    Check("suites", "noswap", Verdict.SKIP, "did not run: not asked for", 0.0, (), None),
+]
+
+
+def test_the_checks_of_a_run_are_kept_in_their_order(opened: Database) -> None:
+    store.add(opened, a_run())
+    store.add(opened, a_run(2, mode="validate", checks=CHECKS))
+    assert read.checks(opened, "run-1") == () and list(read.checks(opened, "run-2")) == KEPT
+    store.add(opened, a_run(2, mode="validate", checks=CHECKS[:1]))
+    assert list(read.checks(opened, "run-2")) == KEPT[:1]
+
+
 def test_adding_a_run_again_replaces_it(opened: Database) -> None:
     whole = a_run()
     store.add(opened, dataclasses.replace(whole, jobs=whole.jobs[:1], series=(), missing=(whole.jobs[1].job,)))
@@ -132,6 +158,7 @@ def test_adding_a_run_again_replaces_it(opened: Database) -> None:
         counts = {table: session.scalar(text(f"SELECT count(*) FROM {table}")) for table in Base.metadata.tables}
     assert counts == {
         "runs": 1, "series": 1, "jobs": 2, "identities": 1, "stages": 6, "suites": 2, "outcomes": 14, "splats": 5,
+        "checks": 0,
     }  # fmt: skip
 
 
@@ -270,6 +297,48 @@ def test_a_history_of_version_1_is_migrated_and_keeps_its_runs(tmp_path: Path) -
     assert finding.change is Change.PERSISTENT
     with opened.engine.connect() as connection:
         assert MigrationContext.configure(connection).get_current_revision() == HEAD
+
+
+def test_a_history_of_version_2_is_migrated_and_gets_the_checks_of_its_runs(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "history.db") as old:
+        old.executescript((SAMPLES / "version-2.sql").read_text())
+    opened = database.open_(database.place(None, tmp_path))
+    assert [run.id for run in read.runs(opened)] == ["run-1"] and len(read.titles(opened)) == 3
+    gets_its_checks(opened, tmp_path / "results")
+
+
+def test_a_history_of_version_2_with_runs_is_migrated_in_each_database(url: str, tmp_path: Path) -> None:
+    engine = database._engine(database._parsed(url))
+    with database._exclusive(engine) as connection:
+        database.command.upgrade(database._config(connection), "2")
+        connection.execute(
+            text(
+                "INSERT INTO runs (id, mode, started, seconds, verdict, exit_code, directory, missing, notes) VALUES "
+                "('run-1', 'validate', '2026-11-01T04:00:00+00:00', 77.7, 'fail', 1, '/r', '[]', '[\"a note\"]')"
+            )
+        )
+    opened = database.open_(url)
+    assert [run.notes for run in read.runs(opened)] == [("a note",)]
+    gets_its_checks(opened, tmp_path / "results")
+
+
+def gets_its_checks(opened: Database, results: Path) -> None:
+    """Import the folder of a run that the history knew when it did not keep checks."""
+    assert read.checks(opened, "run-1") == ()
+    path = results / "run-1" / "result.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(result_json.dump(a_run(1, mode="validate", checks=CHECKS)))
+    assert store.import_folders(opened, results).runs == ("run-1",)
+    assert list(read.checks(opened, "run-1")) == KEPT and len(read.jobs(opened, "run-1")) == 2
+    assert store.import_folders(opened, results).runs == ()
+
+
+def test_a_validation_that_was_killed_before_its_first_check_is_added_once(opened: Database, tmp_path: Path) -> None:
+    path = tmp_path / "results" / "run-1" / "result.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(result_json.dump(a_run(1, mode="validate", verdict=Verdict.INFRA)))
+    assert store.import_folders(opened, tmp_path / "results").runs == ("run-1",)
+    assert store.import_folders(opened, tmp_path / "results").runs == ()
 
 
 def test_many_that_open_and_write_at_once_all_end_well(url: str) -> None:
