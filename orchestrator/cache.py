@@ -84,6 +84,11 @@ class Cache:
         with file:
             yield file
 
+    def touch(self, product: Path) -> None:
+        """Note that a product is used now: what was not used for longest is what goes first."""
+        with contextlib.suppress(OSError):  # a cache that cannot be written is still good to read
+            os.utime(product)
+
     def clean(self, *, everything: bool = False) -> str:
         """Remove what can be built again, or all there is; return a line that says what went.
 
@@ -97,7 +102,7 @@ class Cache:
             doomed = sorted(path for path in self.root.iterdir() if path.name not in keep)
             freed = sum(f.lstat().st_size for path in doomed for f in (path, *path.rglob("*")) if not f.is_dir())
             for path in doomed:
-                _remove(path)
+                remove(path)
         names = ", ".join(path.name for path in doomed if not path.name.startswith("."))
         return f"removed {names or 'nothing'} from {self.root}: {freed / 2**30:.1f} GiB"
 
@@ -113,7 +118,8 @@ def _is_product(path: Path) -> bool:
     return path.name in _PRODUCTS or path.name.startswith(_GRAVE)
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
+    """Remove a file or folder of the cache, which loses its name first. Raises InfraError."""
     try:
         grave = path.with_name(f"{_GRAVE}{path.name.removeprefix(_GRAVE)}")
         if grave != path:

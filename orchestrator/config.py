@@ -189,10 +189,18 @@ class Mode(Product):
         return self, *self.also
 
 
+class Keep(Strict):
+    """What stays, so many days and so many bytes of it."""
+
+    days: Annotated[int, Field(ge=1)] = 30
+    size: Bytes = 20 * 2**30
+
+
 class Limits(Strict):
     """Deadlines, for KVM; those in a guest are multiplied by ``tcg_scale`` under TCG.
 
-    ``probe`` is the time in which a guest must come up under KVM to prove it.
+    ``probe`` is the time in which a guest must come up under KVM to prove it. ``kernels`` says which of those that were
+    built stay in the cache: of those used in so many days, the ones used last.
     """
 
     fetch: Seconds = 1800.0
@@ -202,22 +210,14 @@ class Limits(Strict):
     silence: Seconds = 120.0
     tcg_scale: Annotated[float, Field(ge=1)] = 5.0
     probe: Seconds = 60.0
-
-
-class Keep(Strict):
-    """What of earlier runs stays: consoles, raw output, logs and rootfs, so many days and so many bytes of them.
-
-    What a run came to (result.json, JUnit, summaries, scripts) stays always.
-    """
-
-    days: Annotated[int, Field(ge=1)] = 30
-    size: Bytes = 20 * 2**30
+    kernels: Keep = Keep()
 
 
 class Nightly(Strict):
     """A night: the mode to run, ``guests`` at a time (None: as cores and memory allow), and what is kept after it.
 
-    With ``bisect``, a test that regressed is bisected where its tree has a history.
+    That are consoles, raw output, logs and rootfs of earlier runs; what a run came to (result.json, JUnit, summaries,
+    scripts) stays always. With ``bisect``, a test that regressed is bisected where its tree has a history.
     """
 
     mode: Name = "full"

@@ -119,6 +119,7 @@ _PLACES: dict[tuple[type[BaseModel], str | int | None], type[BaseModel]] = {
     (Pipeline, "limits"): config.Limits,
     (Pipeline, "nightly"): config.Nightly,
     (config.Nightly, "keep"): config.Keep,
+    (config.Limits, "kernels"): config.Keep,
     (config.Mode, "also"): config.Product,
     (config.Variant, "machine"): config.Machine,
     (config.Suite, "programs"): config.ProgramConfig,

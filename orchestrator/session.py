@@ -11,11 +11,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from orchestrator import adhoc, cache, process, submission, suite, workspace
+from orchestrator import adhoc, cache, process, prune, submission, suite, workspace
 from orchestrator.adhoc import Options
 from orchestrator.cache import Cache
 from orchestrator.config import Pipeline
-from orchestrator.errors import KernelError, UserError
+from orchestrator.errors import InfraError, KernelError, UserError
 from orchestrator.guest import machine, qemu
 from orchestrator.guest.machine import Guest
 from orchestrator.model import JobResult, RunResult, Side, Verdict
@@ -63,8 +63,22 @@ def open_validation(
 @contextlib.contextmanager
 def _opened(pipeline: Pipeline, results: Path, progress: Progress) -> Iterator[Workspace]:
     rules = splat.load_rules(pipeline.splat_rules)
-    with workspace.opened_run(results) as directory:
-        yield Workspace(pipeline, Cache.default(), directory, progress, rules, datetime.date.today())
+    with cache_in_use(pipeline, progress) as used, workspace.opened_run(results) as directory:
+        yield Workspace(pipeline, used, directory, progress, rules, datetime.date.today())
+
+
+@contextlib.contextmanager
+def cache_in_use(pipeline: Pipeline, progress: Progress) -> Iterator[Cache]:
+    """Keep the cache as it is for a run, between its jobs as well; behind it, remove the kernels that are too many."""
+    used = Cache.default()
+    with used.in_use(progress):
+        yield used
+    try:
+        said = prune.kernels(used, pipeline.limits.kernels)
+    except InfraError as error:
+        said = f"there are kernels to remove, later: {error}"
+    if said:
+        progress.note(said)
 
 
 def workspace_in(pipeline: Pipeline, directory: Path, progress: Progress) -> Workspace:
@@ -133,6 +147,7 @@ def _booted(job: JobResult, progress: Progress, gdb: bool = False) -> Iterator[G
         if not path.exists():
             raise UserError(f"{job.job}: {path} is gone; run it again")
     rules = splat.load_rules(None)
+    Cache.default().touch(kernel.image.parent)
     with Cache.default().in_use(progress), tempfile.TemporaryDirectory(prefix="wpci-") as scratch:
         request = machine.BootRequest(
             kernel=kernel,

@@ -77,7 +77,10 @@ def _asked(request: BuildRequest, merged: Merged) -> str:
 
 def lookup(request: BuildRequest, cache: Cache) -> Kernel | None:
     """Return the kernel if the cache has it whole; make is not called."""
-    return _load(cache.path("kernels", key(request)))
+    folder = cache.path("kernels", key(request))
+    if kernel := _load(folder):
+        cache.touch(folder)
+    return kernel
 
 
 def build(request: BuildRequest, cache: Cache, progress: Progress, deadline: Deadline) -> Kernel:

@@ -9,13 +9,16 @@ import typer
 from orchestrator.cache import Cache
 from orchestrator.commands import say
 from orchestrator.commands.options import (
+    PIPELINE,
     RESULTS,
+    ConfigOption,
     JobOption,
     ResultsOption,
     RunOption,
     SideOption,
     TestOption,
 )
+from orchestrator.errors import UserError
 from orchestrator.model import Side
 
 
@@ -47,6 +50,17 @@ def shell_(
 
 def clean(
     everything: Annotated[bool, typer.Option("--all", help="The whole cache, with sources and ccache.")] = False,
+    old: Annotated[
+        bool, typer.Option("--old", help="Only the kernels that limits: kernels: of the pipeline file lets go.")
+    ] = False,
+    config: ConfigOption = PIPELINE,
 ) -> None:
     """Remove work trees and built products from the cache; sources and ccache stay unless --all."""
-    typer.echo(Cache.default().clean(everything=everything))
+    from orchestrator import configfile, prune
+
+    if everything and old:
+        raise UserError("--all and --old: one of them")
+    if old:
+        typer.echo(prune.kernels(Cache.default(), configfile.load(config).limits.kernels) or "no kernel is too old")
+    else:
+        typer.echo(Cache.default().clean(everything=everything))

@@ -93,7 +93,11 @@ def bisect(
             ahead=ahead,
             three_way=three_way,
         )
-    with say.terminal(quiet=as_json) as terminal, contextlib.ExitStack() as opened:
+    with (
+        say.terminal(quiet=as_json) as terminal,
+        session.cache_in_use(pipeline, terminal),
+        contextlib.ExitStack() as opened,
+    ):
         if not go_on:
             directory = opened.enter_context(workspace.opened_run(results, told=values.STATE))
         outcome = mode.run(request, session.workspace_in(pipeline, directory, terminal))

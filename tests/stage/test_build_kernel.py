@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -119,7 +120,10 @@ def test_nothing_changed_calls_no_make(bench: Bench) -> None:
     calls = bench.calls()
     assert bench.build() == first
     assert bench.calls() == calls
+    folder = first.image.parent
+    os.utime(folder, (0, 0))
     assert kernel.lookup(bench.request(), bench.cache) == first
+    assert folder.stat().st_mtime > 0, "it was used now"
 
 
 def test_a_kernel_cut_short_is_not_believed(bench: Bench) -> None:

@@ -15,6 +15,10 @@ from typing import Any
 
 import pytest
 
+from orchestrator import adhoc, configfile, session
+from orchestrator.cache import Cache
+from orchestrator.errors import InfraError
+from orchestrator.progress import SILENT
 from tests.stage import source_trees as trees
 
 HERE = Path(__file__).parent
@@ -261,6 +265,50 @@ def test_two_runs_at_once_on_one_cache_both_end_well(bench: Bench) -> None:
         outputs = [first.communicate()[0], second.communicate()[0]]
     assert [first.returncode, second.returncode] == [1, 1], outputs
     assert len(list((bench.folder / "cache" / "kernels").glob("*/kernel.json"))) == 1
+
+
+def test_kernels_that_are_too_many_go_after_a_run_and_not_in_one(bench: Bench) -> None:
+    pipeline = bench.folder / "pipeline.yaml"
+    pipeline.write_text(pipeline.read_text() + "limits: {kernels: {days: 30, size: 1}}\n")
+    code, output = bench.run("--mode", "base")
+    assert code == 1 and "Kernel panic" in bench.reason(), output
+    assert "1 kernels removed from the cache" in output
+    assert not list((bench.folder / "cache" / "kernels").iterdir())
+    assert (bench.folder / "results" / "last" / "jobs" / "toy.small" / "config").is_file()
+
+
+def test_old_kernels_go_when_asked_for_and_all_with_the_work_trees(bench: Bench) -> None:
+    def clean(*options: str) -> str:
+        argv = bench.argv("clean", *options)
+        return subprocess.run(
+            argv,
+            cwd=bench.folder,
+            env=bench.environment,
+            text=True,
+            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        ).stdout
+
+    bench.run("--mode", "base")
+    (kernel,) = (bench.folder / "cache" / "kernels").iterdir()
+    assert clean("--old") == "no kernel is too old\n" and kernel.exists()
+    os.utime(kernel, (0, 0))
+    assert clean("--old").startswith("1 kernels removed from the cache") and not kernel.exists()
+    assert "one of them" in clean("--old", "--all")
+    assert clean().startswith("removed kernels, programs, rootfs, work from")
+
+
+def test_a_run_has_the_cache_from_its_first_moment_to_its_last(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WPCI_CACHE", str(bench.folder / "cache"))
+    pipeline = configfile.load(bench.folder / "pipeline.yaml")
+    results = bench.folder / "results"
+    with (
+        session.open_run(pipeline, "base", adhoc.Options(), results=results, progress=SILENT),
+        pytest.raises(InfraError, match="in use by a run that is going on: nothing was removed"),
+    ):
+        Cache.default().clean()
+    assert Cache.default().clean().startswith("removed nothing")
 
 
 def test_a_cached_kernel_is_not_built_again(bench: Bench) -> None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator import prune
+from orchestrator.cache import Cache
 from orchestrator.config import Keep
+from orchestrator.errors import InfraError
+from orchestrator.progress import SILENT
 from orchestrator.prune import Artifacts
 
 DAY = 86400.0
@@ -29,10 +35,48 @@ def test_what_stays_is_young_fits_and_is_newer_than_what_went_for_its_size(
     now = 100 * DAY
     gone = prune.doomed(found, Keep(days=days, size=size), now)
     left = [run for run in found if run not in gone]
-    assert all(now - run.started <= days * DAY for run in left)
+    assert all(now - run.when <= days * DAY for run in left)
     assert sum(run.size for run in left) <= size
-    too_much = [run for run in gone if now - run.started <= days * DAY]
-    assert all(kept.started >= run.started for kept in left for run in too_much)
+    too_much = [run for run in gone if now - run.when <= days * DAY]
+    assert all(kept.when >= run.when for kept in left for run in too_much)
+
+
+def kernel(root: Path, name: str, day: int, size: int = 100_000) -> None:
+    """Put a kernel into a cache that was used on that day of 1970."""
+    folder = root / "kernels" / name
+    folder.mkdir(parents=True)
+    (folder / "vmlinux").write_bytes(b"x" * size)
+    os.utime(folder, (day * DAY, day * DAY))
+
+
+def kernels(root: Path) -> list[str]:
+    return sorted(path.name for path in (root / "kernels").iterdir())
+
+
+def test_the_kernel_that_was_not_used_for_longest_goes_first(tmp_path: Path) -> None:
+    today = int(time.time() / DAY)
+    for name, ago in (("a", 5), ("b", 1), ("c", 3), ("d", 90)):
+        kernel(tmp_path, name, today - ago)
+    Cache(tmp_path).touch(tmp_path / "kernels" / "a")
+    said = prune.kernels(Cache(tmp_path), Keep(days=60, size=250_000))
+    assert kernels(tmp_path) == ["a", "b"] and said.startswith("2 kernels removed from the cache")
+    assert prune.kernels(Cache(tmp_path), Keep()) == ""
+    assert prune.kernels(Cache(tmp_path / "none"), Keep()) == ""
+
+
+def test_no_kernel_goes_while_a_run_is_going_on(tmp_path: Path) -> None:
+    kernel(tmp_path, "a", 1)
+    with Cache(tmp_path).in_use(SILENT), pytest.raises(InfraError, match="in use by a run"):
+        prune.kernels(Cache(tmp_path), Keep(days=1, size=1))
+    assert kernels(tmp_path) == ["a"]
+
+
+def test_what_was_never_whole_goes_with_the_next_look(tmp_path: Path) -> None:
+    kernel(tmp_path, "a", int(time.time() / DAY))
+    kernel(tmp_path, ".b.half-written", 1)
+    kernel(tmp_path, ".removed.c", 1)
+    prune.kernels(Cache(tmp_path), Keep())
+    assert kernels(tmp_path) == ["a"]
 
 
 def test_only_artifacts_of_other_runs_are_removed(tmp_path: Path) -> None:
