@@ -9,7 +9,7 @@ SUDO     := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PACKAGES := python3-venv libc6-dev \
 	flex bison bc libelf-dev libssl-dev perl rsync xz-utils ccache kmod sparse \
 	qemu-system-x86 busybox-static dropbear-bin openssh-sftp-server openssh-client \
-	apt-utils gnupg procps
+	apt-utils gnupg procps chromium
 
 ARGS     ?=
 

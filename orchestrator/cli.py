@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import typer
 
-from orchestrator.commands import again, bisect, history, hunks, inspect, nightly, run, validate
+from orchestrator.commands import again, bisect, history, hunks, inspect, nightly, report, run, validate
 from orchestrator.errors import PipelineError
 
 INTERRUPTED = 130
@@ -31,6 +31,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "list": run.list_,
     "nightly": nightly.nightly,
     "history": history.history_,
+    "report": report.report,
     "bisect": bisect.bisect,
     "hunks": hunks.hunks,
     "validate": validate.validate,

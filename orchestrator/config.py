@@ -217,12 +217,14 @@ class Nightly(Strict):
     """A night: the mode to run, ``guests`` at a time (None: as cores and memory allow), and what is kept after it.
 
     That are consoles, raw output, logs and rootfs of earlier runs; what a run came to (result.json, JUnit, summaries,
-    scripts) stays always. With ``bisect``, a test that regressed is bisected where its tree has a history.
+    scripts) stays always. With ``bisect``, a test that regressed is bisected where its tree has a history. With
+    ``report``, the pages of `wpci report` are brought up to date at the end.
     """
 
     mode: Name = "full"
     guests: Annotated[int, Field(ge=1)] | None = None
     bisect: bool = False
+    report: bool = True
     keep: Keep = Keep()
 
 

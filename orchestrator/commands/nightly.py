@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,6 +23,9 @@ from orchestrator.commands.options import (
     VariantOption,
 )
 from orchestrator.terminal import console, show
+
+if TYPE_CHECKING:
+    from orchestrator.history.database import Database
 
 
 def nightly(
@@ -59,6 +63,8 @@ def nightly(
         room = lanes.here(guests or settings.guests)
         night = nightly_mode.run(planned, workspace, history, room, bisect=chase)
         terminal.note(prune.prune(results, settings.keep, workspace.directory))
+        if settings.report:
+            terminal.note(_reported(history, results, planned.mode))
     if as_json:
         say.json(dataclasses.asdict(night))
     else:
@@ -66,3 +72,14 @@ def nightly(
         for line in view.lines(night.comparison):
             typer.echo(line)
     raise typer.Exit(night.result.exit_code)
+
+
+def _reported(history: Database, results: Path, mode: str) -> str:
+    """Bring the pages up to date; return a line that says where they are. The night is judged, whatever comes of it."""
+    from orchestrator.site import report
+
+    try:
+        written = report.write(history, results, mode=mode)
+    except Exception as error:  # not even a mistake of ours may change the exit code of a night
+        return f"the report was not written: {type(error).__name__}: {error}"
+    return f"report: {written.front}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from orchestrator.history import classify, read
 from orchestrator.history.classify import Change, Night, Rate, Sighting
 from orchestrator.history.database import Database
-from orchestrator.history.values import Job, Run, Seen, StageTime, Whole
+from orchestrator.history.values import Job, Run, Seen, StageTime, Test, Whole
 from orchestrator.model import Stage, Status, Verdict
 
 WINDOW = 30
@@ -138,25 +138,29 @@ def _finding(job: str, key: Key, now: Night | None, nights: Sequence[dict[Key, N
     )
 
 
+def shown(seen: Seen) -> tuple[Test, ...]:
+    """Return what there is to judge of a job: its tests, and before them the stages that are judged like tests.
+
+    What the host's fault cut off is no finding about the kernel, and not among them.
+    """
+    infra = _infra(seen)
+    stages = (_as_test(stage) for stage in seen.stages if _is_judged(stage))
+    return (*stages, *(test for test in seen.tests if not (infra and test.status in _CUT_OFF)))
+
+
 def _nights(seen: Seen) -> dict[Key, Night]:
-    """Return what there is to judge of a job. What the host's fault cut off is no finding about the kernel."""
-    identity, infra = seen.job.identity, _infra(seen)
+    identity = seen.job.identity
     content = classify.content(identity) if identity else f"unknown, of {seen.job.run}"
-    stages = {(STAGES, s.stage.value): Night((as_status(s),), content) for s in seen.stages if is_judged(s)}
-    tests = {
-        (test.suite, test.name): Night(test.tries, content)
-        for test in seen.tests
-        if not (infra and test.status in _CUT_OFF)
-    }
-    return {**stages, **tests}
+    return {(test.suite, test.name): Night(test.tries, content) for test in shown(seen)}
 
 
-def is_judged(stage: StageTime) -> bool:
+def _is_judged(stage: StageTime) -> bool:
     return stage.stage in _JUDGED and stage.verdict is not Verdict.INFRA
 
 
-def as_status(stage: StageTime) -> Status:
-    return Status.FAIL if stage.verdict is Verdict.FAIL else Status.PASS
+def _as_test(stage: StageTime) -> Test:
+    status = Status.FAIL if stage.verdict is Verdict.FAIL else Status.PASS
+    return Test(STAGES, stage.stage.value, status, (status,), stage.message, stage.seconds)
 
 
 def _infra(seen: Seen) -> StageTime | None:

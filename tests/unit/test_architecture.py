@@ -26,6 +26,7 @@ OUTER = {
     "lanes",
     "prune",
     "history",
+    "site",
     "hunting",
     "takeout",
     "catalogue",
@@ -78,6 +79,18 @@ def test_the_history_knows_values_and_results_only() -> None:
         (str(path), name)
         for path, names in modules()
         if room(path) == "history"
+        for name in names
+        if name.startswith("orchestrator.") and name.split(".")[1] not in allowed
+    ]
+    assert found == []
+
+
+def test_the_site_knows_the_history_and_results_only() -> None:
+    allowed = {"site", "history", "model", "errors", "cache", "results"}
+    found = [
+        (str(path), name)
+        for path, names in modules()
+        if room(path) == "site"
         for name in names
         if name.startswith("orchestrator.") and name.split(".")[1] not in allowed
     ]

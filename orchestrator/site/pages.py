@@ -1,0 +1,192 @@
+"""What the pages tell → HTML, through templates that share the frame of a run's own page. Pure, but for the look
+whether a file that is linked is there.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from orchestrator.errors import PipelineError
+from orchestrator.history.classify import Change, Sighting
+from orchestrator.history.night import Key
+from orchestrator.history.values import Complaint, Job, Run
+from orchestrator.model import Verdict
+from orchestrator.results import html, result_json
+from orchestrator.site import gather, grid, plot, strip, text
+from orchestrator.site.links import Places
+from orchestrator.site.values import Cell, Part, Site, SplatHistory, TestHistory, Track
+
+FRONT = "index.html"
+MOST = 40
+"""Rows of one kind that are open on a page; the rest is folded."""
+_WORST = (
+    Change.REGRESSED, Change.MISSING, Change.FLAKY, Change.PERSISTENT, Change.NEW, Change.FIXED, Change.STEADY,
+)  # fmt: skip
+
+
+@functools.cache
+def _templates() -> Environment:
+    loader = ChoiceLoader([PackageLoader("orchestrator.site", "templates"), PackageLoader("orchestrator.results")])
+    return Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        finalize=_finalized,
+    )  # fmt: skip
+
+
+def _finalized(value: Any) -> Any:
+    """Make what acts unseen visible in every text that a template puts out."""
+    return text.visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+@dataclass
+class Pages:
+    """The pages of a site. ``made`` is said on the front page: when, and by what."""
+
+    site: Site
+    places: Places
+    made: str
+    test_pages: dict[Key, str] = field(init=False)
+    splat_pages: dict[str, str] = field(init=False)
+    _by_name: dict[str, list[Key]] = field(init=False, default_factory=dict)
+    _during: dict[tuple[int, str], list[Complaint]] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.test_pages = {test.key: text.page_name("test", *test.key) for test in self.site.tests}
+        self.splat_pages = {s.title.title: text.page_name("splat", s.title.title) for s in self.site.splats}
+        for key in self.test_pages:
+            self._by_name.setdefault(key[1], []).append(key)
+        for place in (place for splat in self.site.splats for place in splat.occurrences):
+            if place.splat.test:
+                self._during.setdefault((place.job.id, place.splat.test), []).append(place.splat)
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        """Yield each page as its name and its text; the front page is the last."""
+        for test in self.site.tests:
+            yield self.test_pages[test.key], self._test(test)
+        for splat in self.site.splats:
+            yield self.splat_pages[splat.title.title], self._splat(splat)
+        yield "splats.html", self._render("splats.html.j2")
+        for part in reversed(self.site.parts):
+            yield self.mode_page(part.mode), self._mode(part)
+
+    def mode_page(self, mode: str) -> str:
+        """Return the name of the page of a mode; the first one has the front page."""
+        return FRONT if mode == self.site.parts[0].mode else text.page_name("mode", mode)
+
+    def _render(self, template: str, **values: Any) -> str:
+        shared = {
+            "site": self.site, "places": self.places, "mode_page": self.mode_page, "test_pages": self.test_pages,
+            "splat_pages": self.splat_pages, "duration": html.duration, "when": strip.when, "name": grid.name,
+            "strip": strip, "most": MOST, "made": self.made, "plural": plural,
+        }  # fmt: skip
+        return _templates().get_template(template).render(**shared, **values)
+
+    def _mode(self, part: Part) -> str:
+        steps = gather.steps(part)
+        told = {change: [step for step in steps if step.change is change] for change in gather.TOLD}
+        now = {test.key for test in self.site.tests for t in test.tracks if t.mode == part.mode and t.cells[0].test}
+        past = [test.key for test in self.site.tests if any(t.mode == part.mode for t in test.tracks)]
+        return self._render(
+            "mode.html.j2",
+            part=part,
+            run=part.runs[0].run,
+            before=part.runs[1].run if len(part.runs) > 1 else None,
+            headline=headline(part),
+            told={change.value: found for change, found in told.items() if found},
+            persistent=len({(f.suite, f.test) for f in part.comparison.of(Change.PERSISTENT)}),
+            titles={s.value: _titles(part, s) for s in (Sighting.NEW, Sighting.GONE)},
+            runs=strip.of_runs([whole.run for whole in part.runs], self.places.page),
+            matrices=gather.matrices(part),
+            grid=grid,
+            past=[key for key in past if key not in now],
+        )
+
+    def _test(self, test: TestHistory) -> str:
+        first = self.site.parts[0].mode
+        broken = gather.last_broken(test, first)
+        changes = [track.finding.change for track in test.tracks if track.finding and track.mode == first]
+        return self._render(
+            "test.html.j2",
+            test=test,
+            change=min(changes, key=_WORST.index, default=None),
+            changes=Counter(change.value for change in sorted(changes, key=_WORST.index)),
+            broken=self._broken(test, broken) if broken else None,
+            letters=strip.LETTERS,
+            plot=plot,
+        )
+
+    def _broken(self, test: TestHistory, found: Sequence[tuple[Track, Cell]]) -> dict[str, Any]:
+        """Return what is told of the last time that a test was broken: of the first of these jobs, and all splats."""
+        (track, cell), jobs = found[0], [one.job for _, one in found if one.job]
+        assert cell.job
+        splats = [splat for job in jobs for splat in self._during.get((job.id, test.name), ())]
+        details = self._details(cell.run, cell.job)
+        return {
+            "track": track,
+            "cell": cell,
+            "diagnostics": None if details is None else details.get(test.key, ()),
+            "artifacts": self.places.artifacts(cell.run, cell.job),
+            "splats": list({splat.title: splat for splat in splats}.values()),
+            "others": [job.name for job in jobs[1:]],
+        }
+
+    def _details(self, run: Run, job: Job) -> Mapping[Key, tuple[str, ...]] | None:
+        return _diagnostics(self.places.moved(run, job.directory) / "result.json")
+
+    def _splat(self, splat: SplatHistory) -> str:
+        places = splat.occurrences
+        return self._render(
+            "splat.html.j2",
+            splat=splat,
+            tests=Counter(place.splat.test for place in places),
+            jobs=Counter(place.job.name for place in places),
+            excerpt=next((place.splat.text for place in places if place.splat.text), ""),
+            by_name=self._by_name,
+        )
+
+
+@functools.lru_cache(maxsize=512)
+def _diagnostics(result: Path) -> dict[Key, tuple[str, ...]] | None:
+    """Return what the tests of a job printed, from its result.json; None where that is gone."""
+    try:
+        job = result_json.load_job(result.read_text())
+    except (OSError, UnicodeDecodeError, PipelineError):
+        return None
+    return {(run.suite, test.name): test.diagnostics for run in job.suites for test in run.tests if test.diagnostics}
+
+
+def _titles(part: Part, sighting: Sighting) -> dict[str, list[str]]:
+    """Return the titles that were sighted so, each with the jobs in which they were."""
+    names, found = gather.labels([seen.job for seen in part.runs[0].jobs]), dict[str, list[str]]()
+    for splat in part.comparison.splats:
+        if splat.sighting is sighting:
+            found.setdefault(splat.title, []).append(names[splat.job])
+    return found
+
+
+def plural(count: int, noun: str) -> str:
+    """Return a count of things in words."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def headline(part: Part) -> str:
+    """Return what the last run came to in one line, the worst first."""
+    run, comparison = part.runs[0].run, part.comparison
+    said = [] if run.complete else [f"incomplete, {len(run.missing)} of its jobs did not run"]
+    counts = {change: len({(f.suite, f.test) for f in comparison.of(change)}) for change in gather.TOLD}
+    titles = _titles(part, Sighting.NEW)
+    regressed = counts.pop(Change.REGRESSED)
+    said += [f"{regressed} regressed"] if regressed else []
+    said += [plural(len(titles), "new splat")] if titles else []
+    said += [f"{count} {change.value}" for change, count in counts.items() if count]
+    quiet = "nothing changed" if len(part.runs) > 1 else "nothing to compare with"
+    word = "as before" if run.verdict in {Verdict.FAIL, Verdict.INFRA} and not said and len(part.runs) > 1 else quiet
+    return f"{run.verdict.name}: {', '.join(said) or word}"

@@ -1,0 +1,131 @@
+"""What the pages tell: frozen, and free of the database and the disk."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from orchestrator.history.classify import Change, Rate
+from orchestrator.history.night import Comparison, Finding, Key
+from orchestrator.history.values import Job, Occurrence, Run, Series, Test, Title, Whole
+from orchestrator.model import Status, Transition
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What one test showed in one run. ``job`` is None where that did not run, ``test`` where the test did not."""
+
+    run: Run
+    job: Job | None = None
+    test: Test | None = None
+
+
+@dataclass(frozen=True)
+class Track:
+    """One test in one job of one mode, run by run, newest first. ``finding`` is what the last run says of it."""
+
+    mode: str
+    job: Job
+    cells: tuple[Cell, ...]
+    finding: Finding | None = None
+
+    @functools.cached_property
+    def seen(self) -> tuple[Cell, ...]:
+        """The cells back to the first run that had the test."""
+        last = max((number for number, cell in enumerate(self.cells) if cell.test), default=0)
+        return self.cells[: last + 1]
+
+
+@dataclass(frozen=True)
+class TestHistory:
+    """One test in all of its jobs."""
+
+    __test__ = False
+
+    suite: str
+    name: str
+    tracks: tuple[Track, ...]
+
+    @property
+    def key(self) -> Key:
+        """Suite and name."""
+        return self.suite, self.name
+
+
+@dataclass(frozen=True)
+class Way:
+    """What some jobs have in common: that a test went from ``before`` to ``now``. ``jobs`` are short names."""
+
+    before: Status | None
+    now: Status | None
+    jobs: tuple[str, ...]
+    rates: tuple[Rate, ...]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one test did in the last run, in all jobs in which it did it."""
+
+    change: Change
+    key: Key
+    ways: tuple[Way, ...]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One job in the matrix. ``charged`` are the tests whose failure counts against it."""
+
+    job: Job
+    tests: Mapping[Key, Test]
+    findings: Mapping[Key, Finding]
+    charged: frozenset[Key]
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Tests × jobs of one tree in one run. ``loud`` are the tests to look at, ``quiet`` all others."""
+
+    tree: str
+    columns: tuple[Column, ...]
+    loud: tuple[Key, ...]
+    quiet: tuple[Key, ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One mode: its last runs, newest first, and what the last of them says. ``transitions`` is None where the run's
+    own result.json is gone.
+    """
+
+    mode: str
+    runs: tuple[Whole, ...]
+    comparison: Comparison
+    series: tuple[Series, ...]
+    transitions: Mapping[tuple[str, str, str], Transition] | None
+
+    @functools.cached_property
+    def _with_series(self) -> frozenset[tuple[str, str]]:
+        jobs = (seen.job for seen in self.runs[0].jobs)
+        return frozenset((job.tree, job.variant) for job in jobs if job.series)
+
+    def has_series_beside(self, job: Job) -> bool:
+        """Whether the last run has a job with a series that has this one for its base."""
+        return (job.tree, job.variant) in self._with_series
+
+
+@dataclass(frozen=True)
+class SplatHistory:
+    """One title of a splat, and where it was seen in the runs looked at, newest first; the last time at least."""
+
+    title: Title
+    occurrences: tuple[Occurrence, ...]
+
+
+@dataclass(frozen=True)
+class Site:
+    """All of it. ``parts`` are the modes, the one that the front page tells of first."""
+
+    parts: tuple[Part, ...]
+    tests: tuple[TestHistory, ...]
+    splats: tuple[SplatHistory, ...]
