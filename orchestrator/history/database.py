@@ -138,17 +138,30 @@ def _config(connection: Connection | None = None) -> Config:
 
 
 def _up_to_date(engine: Engine, name: str) -> bool:
+    """Whether there is nothing to do. What seems to be empty is looked at once more under the lock: it may be in the
+    making, and hold tables a moment after it had no version.
+    """
     with engine.connect() as connection:
-        return _is_head(connection, name)
+        return _version(connection, name) == _scripts().get_current_head()
 
 
 def _is_head(connection: Connection, name: str) -> bool:
     """Whether the schema is the one of this program. Raises UserError where it is newer, or none of ours."""
-    scripts = ScriptDirectory.from_config(_config())
-    known, head = {step.revision for step in scripts.walk_revisions()}, scripts.get_current_head()
-    version = MigrationContext.configure(connection).get_current_revision()
+    version = _version(connection, name)
     if version is None and (tables := inspect(connection).get_table_names()):
         raise UserError(f"history {name}: holds something else (table {tables[0]})")
-    if version is not None and version not in known:
+    return version == _scripts().get_current_head()
+
+
+def _version(connection: Connection, name: str) -> str | None:
+    """Return the version of the schema, None where it has none. Raises UserError for one that we do not know."""
+    version = MigrationContext.configure(connection).get_current_revision()
+    scripts = _scripts()
+    if version is not None and version not in {step.revision for step in scripts.walk_revisions()}:
+        head = scripts.get_current_head()
         raise UserError(f"history {name}: its version is {version}, this program knows {head}: a newer one made it")
-    return version == head
+    return version
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())

@@ -468,3 +468,14 @@ def test_the_last_runs_hold_what_each_job_showed(opened: Database) -> None:
     assert night.compare_last(window.last(opened, "smoke", 9)) == night.compare(opened, "run-3")
     newest = {one.splat.title: one.run.id for one in window.newest(opened)}
     assert set(newest.values()) == {"run-4"} and len(newest) == len(read.titles(opened))
+
+
+def test_a_history_that_is_made_while_it_is_opened_is_no_stranger(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    database.open_(url)
+    real, answers = MigrationContext.get_current_revision, [None]  # as it was before another process committed it
+
+    def first_as_before(context: MigrationContext) -> str | None:
+        return answers.pop() if answers else real(context)
+
+    monkeypatch.setattr(MigrationContext, "get_current_revision", first_as_before)
+    assert read.runs(database.open_(url)) == ()
