@@ -20,6 +20,7 @@ from orchestrator.modes.wanted import Wanted
 from orchestrator.plan import Job, Pair
 from orchestrator.record import Record
 from orchestrator.results import retries as retried
+from orchestrator.source import apply
 from orchestrator.tally import Tally
 from orchestrator.workspace import Workspace
 
@@ -130,14 +131,15 @@ def _touched(name: str) -> Callable[[Ledger], None]:
         if pair.base.variant in ledger.broken:
             ledger.skip(name, pair.base.variant, f"the series does not build in variant {pair.base.variant}")
             return
-        files = [file for patch in ledger.wanted.series.patches for file in patch.files]
         jobs = {Side.BASE: pair.base, Side.PATCHED: pair.patched}
         logs = {side: ledger.log(f"{name}-{side.value}") for side in Side}
 
         def listen(side: Side, flag: str, wanted: Sequence[str]) -> Heard:
             return job.listen(jobs[side], trees[side], wanted, flag, logs[side], ledger.workspace)
 
-        ledger.add(touched.check(name, Touched(of_files(files), pair.base.variant, logs), listen))
+        ledger.add(
+            touched.check(name, Touched(of_files(apply.changed(trees[Side.PATCHED])), pair.base.variant, logs), listen)
+        )
 
     return perform
 

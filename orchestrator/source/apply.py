@@ -52,6 +52,12 @@ def prefixes(tree: Tree) -> tuple[str, ...]:
     return (tree.base, *listed.split())
 
 
+def changed(tree: Tree) -> tuple[str, ...]:
+    """Return the files that the patches on a tree change, sorted: as they are called there, whatever a diff says."""
+    said = repository.git(tree.repository, "diff", "--name-only", "--no-renames", "-z", tree.base, tree.commit)
+    return tuple(sorted(name for name in said.split("\0") if name))
+
+
 def at(tree: Tree, count: int) -> Tree:
     """Return the tree with only the first ``count`` of its patches."""
     commit = prefixes(tree)[count]

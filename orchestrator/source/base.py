@@ -19,6 +19,8 @@ MOST_COMMITS = 300
 """How far back the history of a tree is searched for the blobs of a series: that many commits to its files."""
 
 _FILE = re.compile(r"^diff --git a/(?P<old>.+?) b/(?P<new>.+)$")
+_BARE = re.compile(r"^diff --git (?P<old>\S+) (?P<new>(?P=old))$")
+"""As ``--no-prefix`` writes it."""
 _INDEX = re.compile(r"^index (?P<before>[0-9a-f]{7,40})\.\.[0-9a-f]{7,40}(?: \d+)?$")
 _HEX = re.compile(r"[0-9a-f]{7,40}")
 
@@ -51,7 +53,7 @@ def preimages(series: Series) -> Blobs:
     for patch in series.patches:
         name = ""
         for line in patch.diff.splitlines():
-            if found := _FILE.match(line):
+            if found := _FILE.match(line) or _BARE.match(line):
                 name = found["old"]
                 fresh = name not in seen
                 seen |= {found["old"], found["new"]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import signal
 import subprocess
@@ -205,6 +206,19 @@ def test_an_error_that_the_base_has_at_w1_is_not_new(desk: Desk) -> None:
     assert code == 1, output
     (check,) = desk.checks("warnings")
     assert len(check["details"]) == 1 and "idle" in check["details"][0], check
+
+
+def test_the_files_of_a_diff_between_two_folders_are_looked_at(desk: Desk) -> None:
+    """Its names begin with the two folders: what it touches is what changes in the tree."""
+    path = desk.folder / "tree" / "mm" / "memory.c"
+    old = path.read_text()
+    new = old.replace("int fault", "int not_declared;\nint fault")
+    lines = difflib.unified_diff(old.splitlines(True), new.splitlines(True), "toy.orig/mm/memory.c", "toy/mm/memory.c")
+    (desk.folder / "series" / "fix.diff").write_text("".join(lines))
+    code, output = desk.validate(*ONLY_SPARSE)
+    assert code == 1, output
+    (check,) = desk.checks("sparse")
+    assert check["verdict"] == "fail" and "not_declared" in check["details"][0], check
 
 
 def test_an_error_of_checkpatch_fails_and_less_is_a_remark(desk: Desk) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,6 +31,12 @@ def test_the_first_patch_of_a_file_says_what_it_was() -> None:
 def test_a_new_file_says_nothing_and_neither_do_its_later_changes() -> None:
     series = Series("s", (patch(("mm/n.c", "0000000", "bbbbbbb"), new=True), patch(("mm/n.c", "bbbbbbb", "ccccccc"))))
     assert base.preimages(series) == {}
+
+
+def test_a_series_without_prefixes_says_it_too() -> None:
+    usual = patch(("mm/a.c", "aaaaaaa", "bbbbbbb"))
+    bare = usual.diff.replace("a/mm", "mm").replace("b/mm", "mm")
+    assert base.preimages(Series("s", (replace(usual, diff=bare),))) == {"mm/a.c": "aaaaaaa"}
 
 
 @given(st.dictionaries(st.text("ab/", min_size=1), st.text("0123456789abcdef", min_size=40, max_size=40)))
