@@ -1,0 +1,169 @@
+"""What came of it: a test, a suite, a stage, a job, a check, a series, a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from orchestrator.config import Machine
+from orchestrator.model.products import CompilerWarning, Identity, Products
+from orchestrator.model.words import Side, Stage, Status, Verdict
+
+
+@dataclass(frozen=True)
+class TestResult:
+    """One test. ``seconds`` is None where the format has no times."""
+
+    __test__ = False
+
+    name: str
+    status: Status
+    reason: str = ""
+    diagnostics: tuple[str, ...] = ()
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class SuiteRun:
+    """What one suite said in one or more guests. ``outputs`` are the raw files the results were read from.
+
+    ``retried`` holds the earlier outcomes of tests that ran more than once, oldest first. ``cut_off`` are the tests
+    that did not come to their end because the host failed.
+    """
+
+    suite: str
+    tests: tuple[TestResult, ...]
+    outputs: tuple[Path, ...]
+    seconds: float
+    problems: tuple[str, ...] = ()
+    retried: tuple[tuple[str, tuple[Status, ...]], ...] = ()
+    cut_off: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Splat:
+    """One complaint of the kernel. Lines count from 1 in ``console``.
+
+    ``title`` has addresses, pids and numbers removed: one bug, one title. ``test`` is the test that ran.
+    ``allowed_by`` is the reason of the allow-list entry, if any.
+    """
+
+    kind: str
+    title: str
+    first_line: int
+    last_line: int
+    text: str
+    fatal: bool
+    test: str | None = None
+    allowed_by: str | None = None
+    console: Path | None = None
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """How one stage of a job went. ``reused`` means that its product was already in the cache."""
+
+    stage: Stage
+    verdict: Verdict
+    seconds: float
+    message: str = ""
+    log: Path | None = None
+    reused: bool = False
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """One kernel built, booted and tested, and the judgement of it alone."""
+
+    job: str
+    tree: str
+    series: str | None
+    variant: str
+    side: Side
+    verdict: Verdict
+    reason: str
+    stages: tuple[StageResult, ...]
+    suites: tuple[SuiteRun, ...]
+    splats: tuple[Splat, ...]
+    directory: Path
+    identity: Identity | None = None
+    notes: tuple[str, ...] = ()
+    warnings: tuple[CompilerWarning, ...] = ()
+    products: Products = field(default_factory=Products)
+    machine: Machine | None = None
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What a check said that needs no guest: checkpatch, sparse, a compile of each patch.
+
+    ``subject`` is what was looked at: a patch, a variant. ``details`` are the lines a reader acts on, a finding each;
+    the rest is in ``log``. A check that did not run is SKIP and says in ``message`` why.
+    """
+
+    name: str
+    subject: str
+    verdict: Verdict
+    message: str
+    seconds: float
+    details: tuple[str, ...] = ()
+    log: Path | None = None
+
+
+@dataclass(frozen=True)
+class Transition:
+    """One test from base to patched. ``verdict`` charges it to the series or not; ``note`` says why.
+
+    ``expected_base`` and ``expected_patched`` come from the suite's expectations; None where there are none.
+    """
+
+    test: str
+    base: Status
+    patched: Status
+    expected_base: Status | None
+    expected_patched: Status | None
+    verdict: Verdict
+    note: str = ""
+    suite: str = ""
+
+    @property
+    def words(self) -> str:
+        """The transition in words: ``refused→works``."""
+        return f"{self.base.word}→{self.patched.word}"
+
+
+@dataclass(frozen=True)
+class SeriesResult:
+    """What a series changed on one tree and variant."""
+
+    tree: str
+    series: str
+    variant: str
+    base: JobResult
+    patched: JobResult
+    transitions: tuple[Transition, ...]
+    new_splats: tuple[Splat, ...]
+    new_warnings: tuple[CompilerWarning, ...]
+    verdict: Verdict
+    reason: str
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """One invocation. ``jobs`` without a series stand alone; pairs are in ``series``.
+
+    ``missing`` names the jobs that were planned and have not run: with any, the run is incomplete.
+    """
+
+    run: str
+    mode: str
+    directory: Path
+    started: str
+    seconds: float
+    jobs: tuple[JobResult, ...]
+    series: tuple[SeriesResult, ...]
+    verdict: Verdict
+    exit_code: int
+    notes: tuple[str, ...] = field(default=())
+    checks: tuple[CheckResult, ...] = ()
+    missing: tuple[str, ...] = ()

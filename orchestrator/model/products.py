@@ -1,0 +1,108 @@
+"""What the stages of a job make, and what a result depends on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.model.words import Accel
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A kernel source commit in a git repository of the cache.
+
+    ``repository`` is the git directory, ``commit`` the commit to build, ``base`` the commit before any
+    series, ``content`` the id of the git tree object (equal content, equal id), ``patches`` the subjects applied.
+    """
+
+    repository: Path
+    commit: str
+    base: str
+    content: str
+    label: str
+    patches: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class CompilerWarning:
+    """One compiler warning; ``where`` is ``file:line``."""
+
+    where: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A built kernel. ``image`` is what QEMU loads, ``vmlinux`` what a debugger and the symboliser read."""
+
+    key: str
+    image: Path
+    vmlinux: Path
+    config: Path
+    modules: Path | None
+    release: str
+    build_id: str
+    sha256: str
+    toolchain: str
+    warnings: tuple[CompilerWarning, ...]
+    log: Path
+
+
+@dataclass(frozen=True)
+class Programs:
+    """Test programs of one suite: ``directory`` is copied into the guest as it is."""
+
+    suite: str
+    directory: Path
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Rootfs:
+    """An initramfs and the key that opens an SSH session in it.
+
+    ``sha256`` covers all but the keys, which are new in each run; ``host_key`` is the guest's public SSH key.
+    """
+
+    image: Path
+    sha256: str
+    identity: Path
+    host_key: str = ""
+
+
+@dataclass(frozen=True)
+class AccelFact:
+    """The accelerator that was chosen, and why. ``reason`` says what was tried when it is not KVM."""
+
+    accel: Accel
+    cpu: str
+    qemu: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Products:
+    """What the stages of a job made, as far as it came: enough to boot the same guest again."""
+
+    tree: Tree | None = None
+    kernel: Kernel | None = None
+    rootfs: Rootfs | None = None
+    accel: AccelFact | None = None
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a result depends on; two results compare only where these agree."""
+
+    tree: str
+    series: str | None
+    config: str
+    toolchain: str
+    kernel: str
+    accel: str
+    cpu: str
+    qemu: str
+    machine: str
+    rootfs: str
