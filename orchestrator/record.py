@@ -14,7 +14,7 @@ from orchestrator.errors import KernelError, PipelineError, UserError
 from orchestrator.guests import Guests
 from orchestrator.model import Identity, JobResult, Kernel, Products, Splat, Stage, StageResult, SuiteRun, Verdict
 from orchestrator.plan import Job
-from orchestrator.results import expectations, result_json, splat, symbolise, verdict
+from orchestrator.results import expectations_file, result_json, splat, symbolise, verdict
 from orchestrator.results.expectations import Expectations
 from orchestrator.workspace import Workspace
 
@@ -132,7 +132,7 @@ class Record:
 
 def expected(job: Job, kernel: Kernel | None = None) -> dict[str, Expectations]:
     """Return what the suites of a job promise, by suite: all of it, or what ``kernel`` has the symbols for."""
-    found = {name: expectations.load(config.expected) for name, config in job.suites if config.expected}
+    found = {name: expectations_file.load(config.expected) for name, config in job.suites if config.expected}
     if kernel is None:
         return found
     values = kconfig.read(kernel.config.read_text())

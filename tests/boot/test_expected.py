@@ -11,7 +11,7 @@ from orchestrator.build import programs
 from orchestrator.cache import Cache
 from orchestrator.process import Deadline
 from orchestrator.progress import SILENT
-from orchestrator.results import expectations
+from orchestrator.results import expectations_file
 
 ROOT = Path(__file__).parents[2]
 PIPELINE = configfile.load(ROOT / "pipeline.yaml")
@@ -28,11 +28,11 @@ def ids() -> list[str]:
 
 def test_every_line_is_about_a_test_that_exists(ids: list[str]) -> None:
     path = ROOT / "guest-tests" / "expected.yaml"
-    expectations.check(expectations.load(path), ids, str(path))
+    expectations_file.check(expectations_file.load(path), ids, str(path))
 
 
 def test_every_test_has_an_expectation_on_every_kernel(ids: list[str]) -> None:
-    expected = expectations.load(ROOT / "guest-tests" / "expected.yaml")
+    expected = expectations_file.load(ROOT / "guest-tests" / "expected.yaml")
     silent = [
         (test, column)
         for test in ids

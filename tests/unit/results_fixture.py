@@ -21,12 +21,12 @@ from orchestrator.model import (
     TestResult,
     Verdict,
 )
-from orchestrator.results import expectations, series_verdict, verdict
+from orchestrator.results import expectations_file, series_verdict, verdict
 
 HOSTILE = "bell \x07 escape \x1b[31mred\x1b[0m nul \x00 tags <a> & ]]> \ud800 \ufffe end"
 
 EXPECTED = {
-    "uffd": expectations.parse(
+    "uffd": expectations_file.parse(
         "columns: [stock, patched]\n"
         "tests:\n"
         "  promised: {stock: skip, patched: pass}\n"

@@ -8,7 +8,8 @@ import pytest
 
 from orchestrator.errors import UserError
 from orchestrator.model import Status
-from orchestrator.results import expectations
+from orchestrator.results import expectations_file
+from orchestrator.results.expectations import NONE
 
 TEXT = """
 columns: [stock, patched, mainline]
@@ -22,7 +23,7 @@ tests:
   "*.hugetlb-*": {stock: any, patched: flaky}
   "B0[12]_present.hugetlb-shared": {patched: timeout}
 """
-EXPECTED = expectations.parse(TEXT, "expected.yaml")
+EXPECTED = expectations_file.parse(TEXT, "expected.yaml")
 
 
 @pytest.mark.parametrize(
@@ -53,11 +54,11 @@ def test_any_is_told_apart_from_nothing_said() -> None:
     assert not EXPECTED.judged("B03_none.hugetlb-shared", "stock")
     assert EXPECTED.judged("X01_enomem", "patched")
     assert EXPECTED.judged("B02_read-free", "stock")
-    assert expectations.NONE.judged("B02_read-free", "stock")
+    assert NONE.judged("B02_read-free", "stock")
 
 
 def test_optional_must_pass_or_be_skipped() -> None:
-    expected = expectations.parse("columns: [a, b]\ntests: {P12: {a: optional}}", "e")
+    expected = expectations_file.parse("columns: [a, b]\ntests: {P12: {a: optional}}", "e")
     assert expected.of("P12", "a") is None and expected.judged("P12", "a")
     assert [expected.mentions("P12", column) for column in ("a", "b", None)] == [True, False, False]
 
@@ -91,21 +92,21 @@ def test_why() -> None:
 )
 def test_refused(text: str, message: str) -> None:
     with pytest.raises(UserError) as error:
-        expectations.parse(text, "e.yaml")
+        expectations_file.parse(text, "e.yaml")
     assert message in str(error.value)
     assert str(error.value).startswith("e.yaml: ") or "e.yaml" in str(error.value)
 
 
 def test_entries_that_are_about_no_test_are_refused() -> None:
-    expected = expectations.parse("columns: [a]\ndefaults: {B: {a: pass}}\ntests: {B01_x: {a: pass}}", "e")
-    expectations.check(expected, ["B01_x", "B02"], "e")
+    expected = expectations_file.parse("columns: [a]\ndefaults: {B: {a: pass}}\ntests: {B01_x: {a: pass}}", "e")
+    expectations_file.check(expected, ["B01_x", "B02"], "e")
     with pytest.raises(UserError, match=r"tests\.B01_x: no test has this id \(did you mean B01_y\?\)"):
-        expectations.check(expected, ["B01_y"], "e")
+        expectations_file.check(expected, ["B01_y"], "e")
     with pytest.raises(UserError, match=r"defaults\.B: no test is in this group"):
-        expectations.check(expectations.parse("columns: [a]\ndefaults: {B: {a: pass}}", "e"), ["A01"], "e")
+        expectations_file.check(expectations_file.parse("columns: [a]\ndefaults: {B: {a: pass}}", "e"), ["A01"], "e")
 
 
-NEEDS = expectations.parse(
+NEEDS = expectations_file.parse(
     """
 columns: [stock, patched]
 defaults: {S: {stock: skip, patched: pass}, G: {stock: fail, patched: any}}
@@ -157,17 +158,19 @@ def test_why_names_what_is_lacking() -> None:
 
 def test_needs_of_no_test_are_refused() -> None:
     with pytest.raises(UserError, match=r"e: needs\.SWAP: no test matches S\*"):
-        expectations.check(expectations.parse("columns: [a]\nneeds: {SWAP: ['S*']}", "e"), ["A01"], "e")
+        expectations_file.check(expectations_file.parse("columns: [a]\nneeds: {SWAP: ['S*']}", "e"), ["A01"], "e")
     with pytest.raises(UserError, match=r"e: needs\.SWAP: no test matches !S03"):
-        expectations.check(expectations.parse("columns: [a]\nneeds: {SWAP: ['S*', '!S03']}", "e"), ["S01"], "e")
+        expectations_file.check(
+            expectations_file.parse("columns: [a]\nneeds: {SWAP: ['S*', '!S03']}", "e"), ["S01"], "e"
+        )
 
 
 def test_files(tmp_path: Path) -> None:
     path = tmp_path / "expected.yaml"
     path.write_text(TEXT)
-    assert expectations.load(path) == EXPECTED
+    assert expectations_file.load(path) == EXPECTED
     with pytest.raises(UserError, match="No such file"):
-        expectations.load(tmp_path / "none.yaml")
+        expectations_file.load(tmp_path / "none.yaml")
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UserError):
-        expectations.load(path)
+        expectations_file.load(path)

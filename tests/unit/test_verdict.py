@@ -21,15 +21,16 @@ from orchestrator.model import (
     TestResult,
     Verdict,
 )
-from orchestrator.results import expectations, series_verdict, transitions, verdict
+from orchestrator.results import expectations_file, series_verdict, transitions, verdict
+from orchestrator.results.expectations import Expectations
 from orchestrator.results.outcome import meets, outcome
 
 PASS, FAIL, SKIP, INFRA = Verdict.PASS, Verdict.FAIL, Verdict.SKIP, Verdict.INFRA
 BROKEN = [s for s in Status if s.broken]
 
 
-def expect(text: str) -> expectations.Expectations:
-    return expectations.parse("columns: [stock, patched]\ntests:\n" + text, "expected.yaml")
+def expect(text: str) -> Expectations:
+    return expectations_file.parse("columns: [stock, patched]\ntests:\n" + text, "expected.yaml")
 
 
 def stage(kind: Stage = Stage.SUITE, how: Verdict = PASS, message: str = "") -> StageResult:
