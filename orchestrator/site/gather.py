@@ -13,7 +13,9 @@ from orchestrator.site.values import Cell, Column, Matrix, Part, SplatHistory, S
 
 TOLD = (Change.REGRESSED, Change.MISSING, Change.FLAKY, Change.NEW, Change.FIXED)
 """The changes that the front page lists, in its order; of new tests those that are broken."""
-LOUD = frozenset({Change.REGRESSED, Change.MISSING, Change.FLAKY, Change.FIXED})
+LOUD = (Change.REGRESSED, Change.FLAKY, Change.MISSING, Change.FIXED)
+"""The changes that a reader looks at in the matrix, in its order."""
+_QUIET = len(LOUD)
 
 
 def transitions(run: RunResult) -> dict[tuple[str, str, str], Transition]:
@@ -119,18 +121,21 @@ def _matrix(tree: str, columns: Sequence[Column]) -> Matrix:
     variants = list(dict.fromkeys(column.job.variant for column in columns))
     ordered = sorted(columns, key=lambda c: (variants.index(c.job.variant), c.job.series is not None))
     keys = sorted({key for column in columns for key in (*column.tests, *_gone(column))}, key=order)
-    loud = [key for key in keys if any(_is_loud(column, key) for column in columns)]
-    known = set(loud)
-    return Matrix(tree, tuple(ordered), tuple(loud), tuple(key for key in keys if key not in known))
+    ranks = {key: min(_rank_of(column, key) for column in columns) for key in keys}
+    loud = sorted((key for key in keys if ranks[key] < _QUIET), key=ranks.__getitem__)
+    return Matrix(tree, tuple(ordered), tuple(loud), tuple(key for key in keys if ranks[key] == _QUIET))
 
 
 def _gone(column: Column) -> Iterable[Key]:
     return (key for key, finding in column.findings.items() if finding.change is Change.MISSING)
 
 
-def _is_loud(column: Column, key: Key) -> bool:
+def _rank_of(column: Column, key: Key) -> int:
+    """Return how much a test asks for a look: what is charged most."""
     finding = column.findings.get(key)
-    return key in column.charged or (finding is not None and finding.change in LOUD)
+    if key in column.charged:
+        return 0
+    return LOUD.index(finding.change) if finding and finding.change in LOUD else _QUIET
 
 
 def splats(parts: Sequence[Part], titles: Sequence[Title], newest: Sequence[Occurrence]) -> tuple[SplatHistory, ...]:

@@ -84,7 +84,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Matrix:
-    """Tests × jobs of one tree in one run. ``loud`` are the tests to look at, ``quiet`` all others."""
+    """Tests × jobs of one tree in one run. ``loud`` are the tests to look at, the worst first; ``quiet`` all others."""
 
     tree: str
     columns: tuple[Column, ...]
