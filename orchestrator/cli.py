@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import typer
 
-from orchestrator.commands import again, bisect, history, hunks, inspect, nightly, report, run, validate
+from orchestrator.commands import again, bisect, history, hunks, inspect, kcidb, nightly, report, run, validate
 from orchestrator.errors import PipelineError
 
 INTERRUPTED = 130
@@ -32,6 +32,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "nightly": nightly.nightly,
     "history": history.history_,
     "report": report.report,
+    "kcidb": kcidb.kcidb_,
     "bisect": bisect.bisect,
     "hunks": hunks.hunks,
     "validate": validate.validate,

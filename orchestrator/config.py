@@ -228,6 +228,13 @@ class Nightly(Strict):
     keep: Keep = Keep()
 
 
+class Kcidb(Strict):
+    """How a run is reported to KCIDB. ``artifacts`` is the address under which the folder of results is published."""
+
+    origin: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")] = "wpci"
+    artifacts: Annotated[str, Field(pattern=r"^https?://")] | None = None
+
+
 class Pipeline(Strict):
     """The whole of pipeline.yaml.
 
@@ -250,3 +257,4 @@ class Pipeline(Strict):
     limits: Limits = Limits()
     history: str | None = None
     nightly: Nightly = Nightly()
+    kcidb: Kcidb = Kcidb()

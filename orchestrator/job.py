@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from orchestrator import suite
+from orchestrator import cache, suite
 from orchestrator.build import kernel, objects, programs
 from orchestrator.config import Suite
 from orchestrator.errors import PipelineError
@@ -95,11 +95,26 @@ def _series(record: Record, told: Told) -> None:
     assert record.products.tree
     loaded = series.load(config.path, name=job.series)
     tree = apply.apply(record.products.tree, loaded, ws.cache, ws.progress, three_way=config.three_way, upto=job.at)
+    applied = loaded.patches[: job.at]
     if job.carry:
         carried = series.load(job.carry.path)
+        applied += carried.patches
         tree = apply.apply(tree, carried, ws.cache, ws.progress, three_way=job.carry.three_way)
     record.products = replace(record.products, tree=tree)
+    _keep_patches(record, applied)
     told.message = f"{len(tree.patches)} patches, tip {tree.commit[:12]}"
+
+
+def _keep_patches(record: Record, patches: Sequence[series.Patch]) -> None:
+    """Write what was applied beside the results: the series of tomorrow is another one."""
+    for stale in (record.directory / PATCHES).glob("*.patch"):
+        stale.unlink()
+    for number, patch in enumerate(patches, 1):
+        cache.write_atomic(record.directory / PATCHES / f"{number:04}.patch", patch.raw)
+
+
+PATCHES = "patches"
+"""The folder of a job in which the patches are that it applied, in their order."""
 
 
 def _build(record: Record, told: Told) -> None:

@@ -17,9 +17,9 @@ from orchestrator.cache import Cache, remove
 from orchestrator.config import Keep
 
 RESULTS = frozenset(
-    {"result.json", "junit.xml", "job-junit.xml", "summary.md", "night.txt", "reproduce.sh", "config"}
+    {"result.json", "junit.xml", "job-junit.xml", "summary.md", "night.txt", "reproduce.sh", "config", "patches"}
 )  # fmt: skip
-"""Names of files that tell what a run came to. Whatever else a run has in its folder ``jobs`` is an artifact."""
+"""Names of what tells what a run came to, and from what. Whatever else its folder ``jobs`` has is an artifact."""
 
 
 @dataclass(frozen=True)
