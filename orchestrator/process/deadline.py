@@ -1,0 +1,35 @@
+"""A moment by which something must be done."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """A moment on the monotonic clock, handed down instead of a number of seconds that each level would re-arm."""
+
+    at: float
+
+    @classmethod
+    def after(cls, seconds: float) -> Deadline:
+        """Return the deadline that many seconds from now."""
+        return cls(time.monotonic() + seconds)
+
+    @property
+    def remaining(self) -> float:
+        """Seconds left, never negative."""
+        return max(0.0, self.at - time.monotonic())
+
+    @property
+    def expired(self) -> bool:
+        """Whether the moment has passed."""
+        return time.monotonic() >= self.at
+
+    def capped(self, seconds: float) -> Deadline:
+        """Return the earlier of this deadline and the one ``seconds`` from now."""
+        return Deadline(min(self.at, time.monotonic() + seconds))
+
+
+FOREVER = Deadline(float("inf"))

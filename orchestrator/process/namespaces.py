@@ -1,0 +1,44 @@
+"""What keeps a child in its place: no network, or processes that all end with it, as far as this host allows it."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+_OFFLINE = ("--net",)
+_ENCLOSED = ("--net", "--pid", "--kill-child")
+_FIRST = ("timeout", "--foreground", "0")
+"""The first process of a namespace: it waits for the command and hands signals on. make must not be the first: the
+kernel keeps a first process from ending itself by a signal, which is how make ends when it is interrupted."""
+
+
+@functools.cache
+def _unshared(namespaces: tuple[str, ...], *first: str) -> tuple[str, ...]:
+    """Return the argv prefix that gives a child namespaces of its own, or nothing where this host does not allow it."""
+    for options in ((), ("--map-current-user",)):
+        prefix = ("unshare", *options, *namespaces, *first)
+        with contextlib.suppress(OSError):
+            if subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode == 0:
+                return prefix
+    return ()
+
+
+def network_can_be_cut() -> bool:
+    """Whether this host lets us start a child without a network."""
+    return bool(_unshared(_OFFLINE))
+
+
+def can_enclose() -> bool:
+    """Whether this host lets us start a child whose processes all end with it."""
+    return bool(_unshared(_ENCLOSED, *_FIRST))
+
+
+def full_argv(argv: Sequence[str | Path], offline: bool, enclosed: bool) -> list[str]:
+    """Return a command with what guards it in front: the signal that ends it with us, and its namespaces."""
+    guard = ["setpriv", "--pdeathsig", "KILL", "--"] if shutil.which("setpriv") else []
+    fence = _unshared(_ENCLOSED, *_FIRST) if enclosed else ()
+    return [*guard, *(fence or (_unshared(_OFFLINE) if offline or enclosed else ())), *(str(a) for a in argv)]
