@@ -161,7 +161,7 @@ class _Report:
             log_url=self._url(stage.log) if stage.log else None,
             log_excerpt=_text(stage.message) if stage.verdict is not Verdict.PASS else None,
             status=_VERDICTS[stage.verdict],
-            duration=stage.seconds,
+            duration=None if stage.reused else stage.seconds,
             misc={"wpci": {**about, "reused": stage.reused, "warnings": len(job.warnings)}},
         )
 

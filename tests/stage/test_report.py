@@ -143,6 +143,14 @@ def test_the_pages_work_wherever_results_are_copied_and_can_be_written_there(res
     assert site.dangling(tmp_path / "out") == []
 
 
+def test_the_pages_can_be_written_elsewhere_and_look_back_on_fewer_runs(results: Path, tmp_path: Path) -> None:
+    code, output = called(tmp_path, "--out", "public", "--runs", "2")
+    assert code == 0, output
+    assert site.dangling(tmp_path / "public") == [] and not (results / "report").exists()
+    runs = site.pages(tmp_path / "public")["index.html"].xpath("//div[@class='strip']")[0]
+    assert len(runs) == 2
+
+
 def test_an_incomplete_night_says_what_is_missing(results: Path) -> None:
     site.night(results, 5, missing=(site.PATCHED,))
     report.write(opened(results), results, mode="full")

@@ -57,6 +57,13 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "wpci history uffd/Z07_truncate-extend.memfd": (
         "tests/stage/test_history.py::test_the_command_lists_runs_and_what_a_test_showed",
     ),
+    "wpci kcidb last --out report.json": (
+        "tests/stage/test_kcidb.py::test_it_says_where_things_are_only_if_they_are_published_and_writes_a_file",
+    ),
+    "wpci report": ("tests/stage/test_report.py::test_the_command_writes_a_page_for_each_test_and_title",),
+    "wpci report --out DIR": (
+        "tests/stage/test_report.py::test_the_pages_can_be_written_elsewhere_and_look_back_on_fewer_runs",
+    ),
     "wpci hunks": ("tests/stage/test_hunks.py::test_each_hunk_is_taken_out_and_its_fate_is_told",),
     "wpci list": (f"{TYPED}test_what_a_run_would_do_is_what_it_does",),
     "wpci nightly": (

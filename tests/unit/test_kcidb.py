@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.errors import InfraError
@@ -171,6 +171,7 @@ def test_a_transition_is_told_with_the_test() -> None:
     assert "transition" not in by_path(report(run()), "smoke.base")["uffd.worse"]["misc"]["wpci"]
 
 
+@settings(max_examples=20)  # the schema takes its time
 @given(st.text(max_size=40), st.text(max_size=40))
 def test_any_text_fits_the_schema(name: str, said: str) -> None:
     told = alone(TestResult(name, Status.FAIL, said, (said,)), reason=said, variant=said)
