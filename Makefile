@@ -9,7 +9,9 @@ SUDO     := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PACKAGES := python3-venv libc6-dev \
 	flex bison bc libelf-dev libssl-dev perl rsync xz-utils ccache kmod sparse \
 	qemu-system-x86 busybox-static dropbear-bin openssh-sftp-server openssh-client \
-	apt-utils gnupg procps chromium
+	apt-utils gnupg procps
+# What the project's own tests need besides: the page of a report is looked at in a browser, the history kept in a server.
+TEST_PACKAGES := chromium postgresql systemd
 
 ARGS     ?=
 
@@ -28,6 +30,7 @@ list: setup ## say what a run would do
 doctor: setup ## say what this machine has and lacks
 	@$(VENV)/bin/wpci doctor
 
+test: PACKAGES += $(TEST_PACKAGES)
 test: setup lint types ## every test ring: lint, types, unit, stage, and boot (real kernels under QEMU)
 	$(PYTHON) -m pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder tests
 

@@ -350,7 +350,6 @@ def test_two_work_trees_give_the_same_kernel(bench: Bench) -> None:
     assert other.build().sha256 == first.sha256
 
 
-@pytest.mark.skipif(shutil.which("ccache") is None, reason="ccache is not installed")
 def test_two_work_trees_share_compiled_objects(bench: Bench) -> None:
     bench.build()
     other = replace_name(bench, "patched")

@@ -48,8 +48,7 @@ SAMPLES = Path(__file__).parents[1] / "samples" / "history"
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
-    if postgres.programs() is None:
-        pytest.skip("PostgreSQL is not installed (apt-get install postgresql)")
+    assert postgres.programs(), "PostgreSQL is not installed: apt-get install postgresql"
     with postgres.server() as url:
         yield url
 
