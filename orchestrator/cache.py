@@ -110,7 +110,7 @@ class Cache:
 LOCKS = "locks"
 """The folder of the locks. It is never removed: a lock on a file without a name keeps nobody out."""
 _IN_USE = "in-use"
-_PRODUCTS = ("work", "kernels", "programs", "rootfs")
+_PRODUCTS = ("work", "kernels", "programs", "rootfs", "tests")
 _GRAVE = ".removed."
 
 

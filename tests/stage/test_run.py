@@ -397,6 +397,19 @@ def test_a_program_that_cannot_be_asked_on_this_host_is_asked_in_the_guest(bench
     assert code == 1 and "Kernel panic" in bench.reason(), output
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has something to give up")
+def test_a_program_is_asked_on_this_host_by_nobody(bench: Bench) -> None:
+    """A program that takes no notice of ``-l`` would do to this host what it is meant to do to a guest."""
+    proof = bench.folder / "proof"
+    script = f"#!/bin/sh\ntouch {proof}\necho T01\necho U$(id -u)\ngrep CapBnd /proc/self/status\n"
+    (bench.folder / "programs" / "t.sh").write_text(script)
+    code, output = bench.run("--mode", "base", "--test", "U0")
+    assert code == 2 and "no test matches 'U0'" in output and "(3 tests there)" in output, output
+    assert not proof.exists()
+    code, output = bench.run("--mode", "base", "--test", "CapBnd:*0000000000000000", "--test", "U65534")
+    assert code == 1, output
+
+
 def test_a_mistake_that_only_the_tree_shows_leaves_the_last_run_alone(bench: Bench) -> None:
     bench.run("--mode", "base")
     last = (bench.folder / "results" / "last").resolve()
