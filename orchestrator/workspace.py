@@ -54,6 +54,7 @@ def opened_run(results: Path, told: str = "result.json") -> Iterator[Path]:
                 _point(results, before)
             if isinstance(error, UserError):
                 shutil.rmtree(directory)
+                error.log = error.log if error.log and error.log.exists() else None
         raise
 
 

@@ -217,6 +217,8 @@ def test_a_symbol_that_the_tree_does_not_know_is_the_users_fault(bench: Bench) -
     code, output = bench.run("--mode", "base")
     assert code == 2, output
     assert [line for line in output.splitlines() if line.startswith("wpci: ") and "NO_SUCH_SYMBOL" in line]
+    assert "wpci: log:" not in output, "it would name what is gone with the folder"
+    assert not list(bench.folder.glob("results/*"))
 
 
 def test_a_bad_pipeline_is_one_line_and_starts_nothing(bench: Bench) -> None:
