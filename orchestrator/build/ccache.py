@@ -1,10 +1,10 @@
-"""ccache in front of the compiler of a kernel, in its depend mode where that is safe.
+"""ccache in front of the compiler of a kernel, in its depend mode, and only where that is safe.
 
 In depend mode ccache asks the compiler which headers an object was made of; else it runs the preprocessor first, which
 makes a cold build a third longer. But a file that ``.incbin`` takes in is no header: depend mode does not see it, and
-would hand out an object with the old bytes in it (seen with ccache 4.7.5). So a source that has that word gets the
-other mode, which sees it and keeps nothing. Programs of the host get the other mode, too: kbuild does not list their
-system headers.
+would hand out an object with the old bytes in it (seen with ccache 4.7.5). So a source that has that word is compiled
+without ccache, and so is what kbuild tries the options of the compiler on. Programs of the host get ccache's other
+mode: kbuild does not list their system headers.
 """
 
 from __future__ import annotations

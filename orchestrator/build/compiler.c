@@ -1,6 +1,7 @@
 /*
- * What make calls as the compiler of a kernel: ccache, in its depend mode where the source takes in headers alone. Kbuild
- * puts the source last. (A script that did this took a hundredth of the build.)
+ * What make calls as the compiler of a kernel: ccache in its depend mode, where the source takes in headers alone, and
+ * else gcc itself. Kbuild puts the source last; where there is none, it probes for an option.
+ * (A script that did this took a hundredth of the build.)
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -29,8 +30,10 @@ int main(int argc, char **argv)
 	call[0] = "ccache";
 	call[1] = "gcc";
 	memcpy(call + 2, argv + 1, argc * sizeof(*argv));
+	setenv("CCACHE_DEPEND", "1", 1);
 	if (argc > 1 && all_is_in_headers(argv[argc - 1]))
-		setenv("CCACHE_DEPEND", "1", 1);
-	execvp(call[0], call);
+		execvp(call[0], call);
+	else
+		execvp(call[1], call + 1);
 	return 127;
 }
