@@ -294,6 +294,7 @@ def test_the_matrix_scrolls_in_its_own_box_and_keeps_its_first_column(tab: Brows
     report.write(opened(results), results, mode="full")
     tab.look(results / "report" / "index.html", 200)
     left = "document.querySelector('.box td').parentElement.firstChild.getBoundingClientRect().left"
+    assert tab.value("document.documentElement.scrollWidth") <= 200
     before = tab.value(left)
     tab.value("document.querySelector('.box').scrollLeft = 60")
     assert tab.value("document.querySelector('.box').scrollLeft") > 0 and tab.value(left) == before
@@ -306,5 +307,6 @@ def test_the_newest_run_is_in_sight_where_a_strip_is_too_wide(tab: Browser, resu
     strip = "document.querySelectorAll('.strip')[1]"
     assert tab.value(f"{strip}.scrollWidth > {strip}.clientWidth")
     newest, box = (f"{what}.getBoundingClientRect()" for what in (f"{strip}.firstChild", strip))
+    assert tab.value(f"{newest}.left > {strip}.children[1].getBoundingClientRect().left")
     assert tab.value(f"{newest}.left >= {box}.left && {newest}.right <= {box}.right")
     assert tab.value(f"{strip}.firstChild.textContent") == "F"

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import fcntl
+import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +106,17 @@ def test_a_strip_has_a_cell_for_each_run_that_differs_by_letter_and_by_class() -
     assert found[1][2] == "2026-11-06 01:30 fail, 1.00 s, under tcg"
     assert [title.split(" ", 2)[2] for _, _, title in found[2:4]] == ["not in this run", "the job did not run"]
     assert len({*strip.LETTERS.values(), "~", "·"}) == len(Status) + 2
+
+
+def test_hostile_words_stay_in_the_title_of_their_cell() -> None:
+    hostile = "\"'><script>&amp; \x1b"
+    test = dataclasses.replace(one(Status.FAIL), reason=hostile)
+    (found,) = gather.tests([part(Whole(run(1), (seen(1, test),)))])
+    ((_, _, title),) = tiles(found.tracks[0])
+    assert title == "2026-11-01 01:30 fail, 1.00 s: \"'><script>&amp; \\x1b, under tcg"
+    (matrix,) = gather.matrices(part(Whole(run(1), (seen(1, test, verdict=Verdict.FAIL),))))
+    row = html.fragment_fromstring(f"<table>{grid.body(matrix, matrix.loud, {('s', 'T'): 'x'})}</table>")
+    assert row.xpath("//td/@title") == ["fail, 1.00 s: \"'><script>&amp; \\x1b"]
 
 
 def test_tries_that_differ_have_a_letter_of_their_own() -> None:
@@ -292,6 +306,17 @@ def test_a_report_that_is_cut_short_leaves_the_old_one(tmp_path: Path) -> None:
     assert written(tmp_path) == {"a.html": "1", "index.html": "1"}
     publish.publish(tmp_path, [("index.html", "3")])
     assert written(tmp_path) == {"index.html": "3"} and not (tmp_path / ".wpci-new").exists()
+
+
+def test_nobody_else_writes_while_a_report_is_written(tmp_path: Path) -> None:
+    def held() -> Iterator[tuple[str, str]]:
+        handle = os.open(tmp_path, os.O_RDONLY)
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.close(handle)
+        yield "index.html", "1"
+
+    assert publish.publish(tmp_path, held()) == 1
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
