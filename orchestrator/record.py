@@ -107,6 +107,7 @@ class Record:
             warnings=products.kernel.warnings if products.kernel else (),
             products=products,
             machine=job.variant_config.machine,
+            asked=tuple(f"{name}/{glob}" for name, _ in job.suites for glob in job.tests),
         )
 
     def _splats(self) -> tuple[Splat, ...]:

@@ -102,8 +102,8 @@ def judge(now: Seen, earlier: Sequence[Seen]) -> Judged:
     """Judge one job against the same job on the nights before, newest first."""
     before = [seen for seen in earlier if comparable(now.job, seen.job)]
     tonight, nights = _nights(now), [_nights(seen) for seen in before]
-    last = next((night for night in nights if night), {})
-    expected = [] if _stopped(now) else [key for key in last if key not in tonight]
+    alike = (night for seen, night in zip(before, nights, strict=True) if night and _asked_alike(now, seen))
+    expected = [] if _stopped(now) else [key for key in next(alike, {}) if key not in tonight]
     findings = tuple(_finding(now.job.name, key, tonight.get(key), nights) for key in (*tonight, *expected))
     return Judged(findings, tuple(_splats(now, before)), tuple(_notes(now, earlier, before)))
 
@@ -124,6 +124,12 @@ def comparable(one: Job, other: Job) -> bool:
     if one.identity is None or other.identity is None:
         return True
     return classify.setting(one.identity) == classify.setting(other.identity)
+
+
+def _asked_alike(one: Seen, other: Seen) -> bool:
+    """Whether the same tests were asked for: else one that is not there is not missing."""
+    asked = (one.job.asked, other.job.asked)
+    return not all(asked) or asked[0] == asked[1]
 
 
 def _finding(job: str, key: Key, now: Night | None, nights: Sequence[dict[Key, Night]]) -> Finding:
@@ -173,13 +179,12 @@ def _stopped(seen: Seen) -> StageTime | None:
 
 
 def _splats(now: Seen, before: Sequence[Seen]) -> Iterator[SplatFinding]:
-    titles = [
-        dict.fromkeys(splat.title for splat in seen.splats) for seen in (now, *before) if seen.tests or seen.splats
-    ]
-    if not (now.tests or now.splats):
+    if not _came_to_a_guest(now):
         return
-    for title, sighting in classify.sightings(list(titles[0]), [list(night) for night in titles[1:]]).items():
-        if not (sighting is Sighting.GONE and _stopped(now)):
+    guests = [seen for seen in before if _came_to_a_guest(seen)]
+    less = _stopped(now) or (guests and not _asked_alike(now, guests[0]))
+    for title, sighting in classify.sightings(_titles(now), [_titles(seen) for seen in guests]).items():
+        if not (sighting is Sighting.GONE and less):
             yield SplatFinding(now.job.name, title, sighting)
 
 
@@ -200,6 +205,8 @@ def _notes(now: Seen, earlier: Sequence[Seen], before: Sequence[Seen]) -> Iterat
         yield f"{name}: not compared with run {earlier[0].job.run}, for these differ: {what}"
     elif not earlier:
         yield f"{name}: no earlier run to compare with"
+    if before and not _asked_alike(now, before[0]):
+        yield f"{name}: other tests were asked for than in run {before[0].job.run}"
     last = before[0].job.identity if before else None
     if now.job.identity and last and (changed := classify.differing(now.job.identity, last)):
         yield f"{name}: changed since run {before[0].job.run}: {', '.join(changed)}"

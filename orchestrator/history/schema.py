@@ -151,7 +151,8 @@ class IdentityRow(Base):
 class JobRow(Base):
     """One kernel of a run. Paths below the folder of the run are relative to it.
 
-    ``commit`` is what was built, ``base`` the commit before any series; both since version 2.
+    ``commit`` is what was built, ``base`` the commit before any series; both since version 2. ``asked`` are globs over
+    the tests that were to run; since version 4.
     """
 
     __tablename__ = "jobs"
@@ -172,6 +173,7 @@ class JobRow(Base):
     config: Mapped[str | None]
     commit: Mapped[str | None]
     base: Mapped[str | None]
+    asked: Mapped[list[str] | None]
     run: Mapped[RunRow] = relationship(back_populates="jobs")
     identity: Mapped[IdentityRow | None] = relationship(lazy="joined")
     stages: Mapped[list[StageRow]] = relationship(order_by="StageRow.ordinal")

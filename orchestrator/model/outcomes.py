@@ -73,7 +73,10 @@ class StageResult:
 
 @dataclass(frozen=True)
 class JobResult:
-    """One kernel built, booted and tested, and the judgement of it alone."""
+    """One kernel built, booted and tested, and the judgement of it alone.
+
+    ``asked`` are globs over ``SUITE/TEST``, of all that was to run; empty in results of older versions.
+    """
 
     job: str
     tree: str
@@ -91,6 +94,7 @@ class JobResult:
     warnings: tuple[CompilerWarning, ...] = ()
     products: Products = field(default_factory=Products)
     machine: Machine | None = None
+    asked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

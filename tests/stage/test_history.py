@@ -42,7 +42,7 @@ from orchestrator.results import result_json
 from tests.stage import postgres
 from tests.unit import results_fixture as fixture
 
-HEAD = "3"
+HEAD = "4"
 SAMPLES = Path(__file__).parents[1] / "samples" / "history"
 
 

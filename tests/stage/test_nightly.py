@@ -117,6 +117,14 @@ def test_a_night_is_compared_with_the_last_and_what_differs_runs_once_more(bench
     assert [run.complete for run in bench.runs()] == [True] * 4
 
 
+def test_a_night_of_some_tests_misses_none_of_the_others(bench: Nights) -> None:
+    bench.night("--variant", "small")
+    code, output = bench.night("--variant", "small", "--test", "T01")
+    assert code == 0 and told(output) == [] and "other tests were asked for than in run" in output, output
+    code, output = bench.night("--variant", "small")
+    assert code == 0 and "against the nights before: 5 steady" in output, output
+
+
 def test_a_crash_is_run_once_more_and_not_called_flaky(bench: Nights) -> None:
     bench.night()
     bench.day("dies T01 BUG")

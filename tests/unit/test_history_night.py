@@ -51,6 +51,21 @@ def test_a_test_that_the_last_night_had_is_missed_and_one_gone_before_is_not() -
     assert "C" not in {finding.test for finding in found.findings}
 
 
+def asked(value: Seen, *globs: str) -> Seen:
+    return dataclasses.replace(value, job=dataclasses.replace(value.job, asked=globs))
+
+
+def test_what_nobody_asked_for_is_not_missing() -> None:
+    whole = [asked(with_splats(seen(number, "A=pass B=pass"), "old"), "own/*") for number in ("1", "2")]
+    part = asked(seen("2", "A=pass"), "own/A")
+    found = night.judge(part, whole[:1])
+    assert "B" not in {finding.test for finding in found.findings} and found.splats == ()
+    assert found.notes == ("toy.small: other tests were asked for than in run 1",)
+    assert of(night.judge(asked(seen("3", "A=pass"), "own/*"), [part, whole[0]]), "B") is Change.MISSING
+    assert of(night.judge(asked(seen("3", "A=fail"), "own/*"), [part, whole[0]]), "A") is Change.REGRESSED
+    assert of(night.judge(asked(seen("3", "A=pass"), "own/*"), [seen("2", "A=pass B=pass")]), "B") is Change.MISSING
+
+
 def test_tcg_is_not_compared_with_kvm_in_silence() -> None:
     found = night.judge(seen("2", "A=fail", accel="kvm"), [seen("1", "A=pass", accel="tcg")])
     assert of(found, "A") is Change.NEW
