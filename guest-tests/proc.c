@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "ktap.h"
@@ -113,6 +114,14 @@ long meminfo_kb(const char *name)
 long vmstat(const char *name)
 {
 	return field_of("/proc/vmstat", name);
+}
+
+long minor_faults(void)
+{
+	struct rusage used;
+
+	SETUP(!getrusage(RUSAGE_THREAD, &used));
+	return used.ru_minflt;
 }
 
 char task_state(pid_t tid)

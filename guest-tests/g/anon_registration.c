@@ -7,7 +7,6 @@
  * pages that it did not protect (5.10); or lifting a protection that was not there costs a fault.
  */
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "ktap.h"
@@ -115,14 +114,6 @@ static void unregister_wakes(void)
 	trap_released(&a, &t);
 }
 CASE("G03_anon-unregister-wakes", unregister_wakes);
-
-static long minor_faults(void)
-{
-	struct rusage usage;
-
-	SETUP(!getrusage(RUSAGE_SELF, &usage));
-	return usage.ru_minflt;
-}
 
 #define MANY 512
 

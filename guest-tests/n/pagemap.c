@@ -5,6 +5,9 @@
  * Needs: REGISTER(WP) on shmem; a swap device.
  * Fails on a kernel without PM_UFFD_WP, or that leaks a marker's encoding as a page frame (N02).
  */
+#include <errno.h>
+#include <string.h>
+
 #include "force.h"
 #include "ktap.h"
 #include "uffd.h"
@@ -61,3 +64,24 @@ static void frame(const struct backing *b)
 	EXPECT_EQ(pm(area_page(&a, 2)) & PM_FRAME, 0);
 }
 CASE_ON(BACKINGS_SMALL, "N02_pagemap-frame", frame);
+
+/* A huge page of anonymous memory is protected as a whole, and every page of it shows that. */
+static void anon_thp(void)
+{
+	struct area a;
+
+	area_open_aligned(&a, &anon, HUGE / PAGE, HUGE);
+	if (madvise(a.map, a.size, MADV_HUGEPAGE))
+		SKIP("CONFIG_TRANSPARENT_HUGEPAGE: MADV_HUGEPAGE: %s", strerror(errno));
+	need_shmem_wp();	/* only a kernel that has this shows any protection */
+	area_register(&a, 0, UFFDIO_REGISTER_MODE_WP);
+	touch_write_all(&a, 0, a.pages);
+	SETUP_MSG(huge_mapped_kb(&a) == HUGE / 1024, "no huge page");
+	EXPECT_EQ(pm_count(a.map, a.pages, PM_PRESENT, PM_UFFD_WP), a.pages);
+	REQUIRE_EQ(area_wp(&a, 0, a.pages), 0);
+	SETUP_MSG(huge_mapped_kb(&a) == HUGE / 1024, "the huge page is split");
+	EXPECT_EQ(pm_count(a.map, a.pages, PM_PRESENT | PM_UFFD_WP, 0), a.pages);
+	REQUIRE_EQ(area_unwp(&a, 0, a.pages), 0);
+	EXPECT_EQ(pm_count(a.map, a.pages, PM_PRESENT, PM_UFFD_WP), a.pages);
+}
+CASE("N01_pagemap-anon-thp", anon_thp);
