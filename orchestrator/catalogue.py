@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from orchestrator import configfile, process, suite
@@ -14,17 +15,40 @@ from orchestrator.cache import write_atomic
 from orchestrator.config import Suite
 from orchestrator.errors import InfraError, UserError
 from orchestrator.model import Programs
-from orchestrator.plan import Job
+from orchestrator.plan import Job, Pair, Plan
 from orchestrator.process import Deadline
 from orchestrator.workspace import Workspace
+
+Known = Mapping[str, tuple[str, ...] | None]
+"""The tests of each suite; None where they are not known on this host."""
 
 _EVERY = "*"
 _PATIENCE = 10.0
 """Seconds in which a program must have listed its tests."""
 
 
-def check(jobs: Iterable[Job], workspace: Workspace) -> None:
-    """Refuse a glob over tests that fits none of its job's suites.
+def narrowed(planned: Plan, workspace: Workspace) -> Plan:
+    """Return the plan without the suites in which nobody asked for a test, and without jobs that have no other.
+
+    Raises as ``check``.
+    """
+    known = check(planned.jobs, workspace)
+    jobs = {job.name: _narrowed(job, known) for job in planned.jobs}
+    if left_out := [name for name, job in jobs.items() if not job.suites]:
+        workspace.progress.note(f"left out, for none of their tests was asked for: {', '.join(left_out)}")
+    return replace(
+        planned,
+        pairs=tuple(
+            Pair(base, patched)
+            for base, patched in ((jobs[pair.base.name], jobs[pair.patched.name]) for pair in planned.pairs)
+            if patched.suites
+        ),
+        singles=tuple(job for job in (jobs[job.name] for job in planned.singles) if job.suites),
+    )
+
+
+def check(jobs: Iterable[Job], workspace: Workspace) -> Known:
+    """Refuse a glob over tests that fits no suite of the jobs that it is for; return the tests, by suite.
 
     Programs of our own are built for that, which is kept. What cannot be asked here is left to the guest.
     Raises UserError, also where a suite does not build.
@@ -32,12 +56,27 @@ def check(jobs: Iterable[Job], workspace: Workspace) -> None:
     asked = [job for job in jobs if any(glob != _EVERY for glob in job.tests)]
     suites = {name: config for job in asked for name, config in job.suites}
     known = {name: _tests(name, config, workspace) for name, config in suites.items()}
-    for job in asked:
-        _check(job.tests, {name: known[name] for name, _ in job.suites})
+    for tests in {job.tests: None for job in asked}:
+        theirs = {name: known[name] for job in asked if job.tests == tests for name, _ in job.suites}
+        _check(tests, theirs)
+    return known
 
 
-def _check(globs: Iterable[str], known: Mapping[str, tuple[str, ...] | None]) -> None:
-    """Refuse a glob that fits none of the tests, by suite; None: those of that suite are not known. Pure."""
+def _narrowed(job: Job, known: Known) -> Job:
+    """Return the job with the suites that its globs name a test of, and the globs that name a test of those. Pure."""
+    tests = {name: known.get(name) for name, _ in job.suites}
+    suites = tuple((name, config) for name, config in job.suites if _fits(job.tests, tests[name]))
+    return replace(
+        job, suites=suites, tests=tuple(g for g in job.tests if any(_fits([g], tests[n]) for n, _ in suites))
+    )
+
+
+def _fits(globs: Sequence[str], tests: tuple[str, ...] | None) -> bool:
+    return tests is None or bool(suite.pick(tests, globs))
+
+
+def _check(globs: Iterable[str], known: Known) -> None:
+    """Refuse a glob that fits none of the tests. Pure."""
     if None in known.values():
         return
     tests = [test for names in known.values() for test in names or ()]

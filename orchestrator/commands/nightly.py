@@ -57,7 +57,7 @@ def nightly(
         Cache.default().alone(nightly_mode.LOCK),
         session.open_run(pipeline, planned.mode, adhoc.Options(), results=results, progress=terminal) as (workspace, _),
     ):
-        catalogue.check(planned.jobs, workspace)
+        planned = catalogue.narrowed(planned, workspace)
         history = database.open_(database.place(pipeline.history, results))
         chase = settings.bisect if bisect is None else bisect
         room = lanes.here(guests or settings.guests)

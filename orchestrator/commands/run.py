@@ -59,8 +59,7 @@ def run(
         say.terminal(quiet=as_json) as terminal,
         session.open_run(pipeline, mode, options, results=results, progress=terminal) as (workspace, mode_name),
     ):
-        planned = plan.expand(workspace.pipeline, mode_name, choice)
-        catalogue.check(planned.jobs, workspace)
+        planned = catalogue.narrowed(plan.expand(workspace.pipeline, mode_name, choice), workspace)
         result = run_mode.run(planned, workspace)
     if as_json:
         from orchestrator.results import result_json

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Annotated
 
@@ -72,7 +73,7 @@ def validate(
     ):
         workspace, settled = opened
         to_do = wanted.put_together(settled, choice, asked)
-        catalogue.check(to_do.plan.jobs, workspace)
+        to_do = dataclasses.replace(to_do, plan=catalogue.narrowed(to_do.plan, workspace))
         result = mode_validate.run(to_do, workspace)
     if as_json:
         from orchestrator.results import result_json

@@ -399,6 +399,28 @@ def test_a_program_that_cannot_be_asked_on_this_host_is_asked_in_the_guest(bench
     assert code == 1 and "Kernel panic" in bench.reason(), output
 
 
+def test_a_suite_in_which_no_test_is_asked_for_is_left_out(bench: Bench) -> None:
+    """It would be red for want of tests, and its programs would be built for nothing."""
+    pipeline = bench.folder / "pipeline.yaml"
+    theirs = "  theirs: {kind: tree, tree: toy, directory: nowhere, programs: [{name: prog, run: ./prog}]}"
+    pipeline.write_text(
+        pipeline.read_text()
+        .replace("modes:", f"{theirs}\nmodes:")
+        .replace(
+            "  base: {trees: [toy], variants: [small], suites: [own]}",
+            "  base: {trees: [toy], variants: [small], suites: [own, theirs],"
+            " also: [{trees: [toy], variants: [other], suites: [theirs]}]}",
+        )
+        .replace("variants:\n", "variants:\n  other: {fragments: [small.config]}\n", 1)
+    )
+    code, output = bench.run("--mode", "base", "--test", "T02")
+    assert code == 1 and "Kernel panic" in bench.reason(), output
+    assert "left out, for none of their tests was asked for: toy.other" in output
+    assert [job["variant"] for job in bench.result()["jobs"]] == ["small"]
+    code, output = bench.run("--mode", "base", "--test", "prog")
+    assert code == 2 and "suite theirs: nowhere has no Makefile" in output and "left out" not in output, output
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has something to give up")
 def test_a_program_is_asked_on_this_host_by_nobody(bench: Bench) -> None:
     """A program that takes no notice of ``-l`` would do to this host what it is meant to do to a guest."""
