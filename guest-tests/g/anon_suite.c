@@ -266,8 +266,8 @@ static void anon_khugepaged(void)
 	touch_write_all(&guarded, 0, guarded.pages);
 	touch_write_all(&plain, 0, plain.pages);
 	REQUIRE_EQ(area_wp(&guarded, 0, guarded.pages), 0);
-	before = khugepaged_collapsed();
 	khugepaged_eager();
+	before = khugepaged_collapsed();
 	SETUP(!madvise(guarded.map, guarded.size, MADV_HUGEPAGE));
 	SETUP(!madvise(plain.map, plain.size, MADV_HUGEPAGE));
 	khugepaged_scans(3);
