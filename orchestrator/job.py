@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from orchestrator import cache, suite
+from orchestrator import suite
 from orchestrator.build import kernel, objects, programs
 from orchestrator.config import Suite
 from orchestrator.errors import PipelineError
@@ -109,8 +109,7 @@ def _keep_patches(record: Record, patches: Sequence[series.Patch]) -> None:
     """Write what was applied beside the results: the series of tomorrow is another one."""
     for stale in (record.directory / PATCHES).glob("*.patch"):
         stale.unlink()
-    for number, patch in enumerate(patches, 1):
-        cache.write_atomic(record.directory / PATCHES / f"{number:04}.patch", patch.raw)
+    series.write(patches, record.directory / PATCHES)
 
 
 PATCHES = "patches"

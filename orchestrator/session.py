@@ -106,8 +106,7 @@ def _settled(options: Options, directory: Path, pipeline: Pipeline) -> Options:
         raise UserError(f"--series {named}: a range of commits needs --tree DIR, the repository it is in")
     loaded = series_source.load_range(Path(options.tree), named)
     path = directory / "range"
-    for number, patch in enumerate(loaded.patches, 1):
-        cache.write_atomic(path / f"{number:04}.patch", patch.raw)
+    series_source.write(loaded.patches, path)
     return dataclasses.replace(options, series=str(path), ref=loaded.base_commit)
 
 

@@ -76,8 +76,7 @@ class History:
         job = self.job(self.bad)
         config = job.series_config
         patches = series_source.load(config.path, name=job.series).patches if config else ()
-        for number, patch in enumerate(patches[: job.at], 1):
-            cache.write_atomic(folder / f"{number:04}.patch", patch.raw)
+        series_source.write(patches[: job.at], folder)
         cache.write_atomic(folder / "revert.patch", diff)
         three_way = config.three_way if config else False
         changed = SeriesConfig(path=folder, tree=job.tree, three_way=three_way)

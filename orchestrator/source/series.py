@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -72,6 +73,12 @@ def load(where: Path, *, name: str | None = None) -> Series:
         return parse(title, [(path.name, path.read_bytes()) for path in _files(where)])
     except OSError as error:
         raise UserError(f"{error.filename}: {error.strerror}") from error
+
+
+def write(patches: Iterable[Patch], folder: Path) -> None:
+    """Write patches into a folder, in their order, as ``load`` reads them."""
+    for number, patch in enumerate(patches, 1):
+        cache.write_atomic(folder / f"{number:04}.patch", patch.raw)
 
 
 def _files(where: Path) -> list[Path]:
