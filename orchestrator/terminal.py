@@ -14,6 +14,7 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 
 from orchestrator.model import CheckResult, JobResult, RunResult, SeriesResult, Status, Transition, Verdict
+from orchestrator.results import outcome
 
 _COLOURS = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.SKIP: "yellow", Verdict.INFRA: "magenta"}
 _QUIET_STEP = 30.0
@@ -179,8 +180,7 @@ def _worth_a_row(item: Transition) -> bool:
 
 def _show_job(job: JobResult, console: Console) -> None:
     accel = job.identity.accel if job.identity else "no accelerator"
-    tests = [t for suite in job.suites for t in suite.tests]
-    counts = ", ".join(f"{n} {s.value}" for s in Status if (n := sum(t.status is s for t in tests)))
+    counts = outcome.counts(test.status for suite in job.suites for test in suite.tests)
     why = "" if job.verdict is Verdict.PASS else f": {escape(job.reason)}"
     line = f"{job.side.value:8}  {_coloured(job.verdict)}   {counts or 'no test ran'}, under {accel}{why}"
     console.print(line, highlight=False, soft_wrap=True)

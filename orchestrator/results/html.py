@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import itertools
 import os.path
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +12,8 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from orchestrator.model import CheckResult, JobResult, RunResult, SeriesResult, Splat, Status, Transition, Verdict
-from orchestrator.results import plain, verdict
+from orchestrator.model import CheckResult, JobResult, RunResult, SeriesResult, Splat, Transition, Verdict
+from orchestrator.results import outcome, plain, verdict
 
 MOST = 30
 """Findings, splats or warnings of one kind on the page; the files of the run have all."""
@@ -151,8 +150,7 @@ def _link(directory: Path, path: Path) -> str:
 
 
 def _facts(job: JobResult, link: functools.partial[str]) -> Markup:
-    found = Counter(test.status for suite in job.suites for test in suite.tests)
-    counts = ", ".join(f"{found[s]} {s.value}" for s in Status if found[s]) or "no test ran"
+    counts = outcome.counts(test.status for suite in job.suites for test in suite.tests) or "no test ran"
     under = f", under {job.identity.accel}" if job.identity else ""
     template = _templates().get_template("job.html.j2")
     return Markup(template.render(job=job, counts=counts + under, link=link, duration=duration))

@@ -8,8 +8,8 @@ import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from orchestrator.model import CheckResult, JobResult, RunResult, SeriesResult, Splat, Status, Transition, Verdict
-from orchestrator.results import plain
+from orchestrator.model import CheckResult, JobResult, RunResult, SeriesResult, Splat, Transition, Verdict
+from orchestrator.results import outcome, plain
 
 MOST_ROWS = 60
 """Rows of a table; the rest is counted."""
@@ -103,8 +103,7 @@ def _counts(changes: Sequence[Transition]) -> str:
 
 def _kernels(jobs: Sequence[JobResult]) -> Iterator[str]:
     for job in jobs:
-        tests = Counter(test.status for run in job.suites for test in run.tests)
-        counts = ", ".join(f"{tests[status]} {status.value}" for status in Status if tests[status]) or "no test ran"
+        counts = outcome.counts(test.status for run in job.suites for test in run.tests) or "no test ran"
         where = f" ({job.identity.accel}, `-cpu {job.identity.cpu}`)" if job.identity else ""
         yield f"- {job.side.value}: {counts}{where}"
 

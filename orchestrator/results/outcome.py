@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from orchestrator.model import Status, SuiteRun, TestResult
@@ -77,3 +78,9 @@ def _later(first: TestResult, again: TestResult | None) -> TestResult:
         return again
     reason = f"{again.reason or again.status.value}; before, {first.reason or first.status.value}"
     return replace(again, reason=reason, diagnostics=(*first.diagnostics, *again.diagnostics))
+
+
+def counts(statuses: Iterable[Status]) -> str:
+    """Return how many there are of each status, in words: ``52 pass, 8 fail``; empty where there is none."""
+    found = Counter(statuses)
+    return ", ".join(f"{found[status]} {status.value}" for status in Status if found[status])

@@ -12,7 +12,7 @@ from orchestrator.model import Splat, StageResult, Status, SuiteRun, TestResult,
 from orchestrator.results import findings
 from orchestrator.results.expectations import NONE, Expectations
 from orchestrator.results.findings import Judgement
-from orchestrator.results.outcome import Outcome, meets, outcome, outcomes
+from orchestrator.results.outcome import Outcome, counts, meets, outcome, outcomes
 
 EXIT_USER = 2
 EXIT_INTERRUPTED = 130
@@ -58,7 +58,9 @@ def judge_job(
         findings.idle(suites),
         _skipped(suites),
     )
-    return next((found for found in checks if found), (Verdict.PASS, _count(findings.all_tests(suites))))
+    return next(
+        (found for found in checks if found), (Verdict.PASS, counts(test.status for test in findings.all_tests(suites)))
+    )
 
 
 def _tests(suites: Sequence[SuiteRun], expected: Expected, column: str | None, cut_off: bool) -> Judgement | None:
@@ -93,8 +95,3 @@ def _skipped(suites: Sequence[SuiteRun]) -> Judgement | None:
     if all(test.status is Status.SKIP for test in tests):
         return Verdict.SKIP, f"all {len(tests)} tests were skipped"
     return None
-
-
-def _count(tests: Iterable[TestResult]) -> str:
-    found = [test.status for test in tests]
-    return ", ".join(f"{found.count(s)} {s.value}" for s in Status if s in found)

@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 from orchestrator.history import night
 from orchestrator.history.classify import Change
 from orchestrator.history.night import Key
-from orchestrator.site import strip, text
+from orchestrator.site import gather, strip, text
 from orchestrator.site.values import Column, Matrix
 
 
@@ -52,7 +52,7 @@ def _cell(column: Column, key: Key, edge: str) -> str:
         gone = finding is not None and finding.change is Change.MISSING
         return f'<td class="{"f news" if gone else "o"}{edge}">{"?" if gone else "·"}'
     kind = strip.CLASSES.get(test.status, "f" if key in column.charged else "x")
-    if finding and finding.change in {Change.REGRESSED, Change.FIXED, Change.FLAKY, Change.MISSING}:
+    if finding and finding.change in gather.LOUD:
         words = f"{finding.change.value}: {strip.told(test)}"
         return f'<td class="{kind} news{edge}" title="{escape(words)}">{strip.letter(test)}'
     title = f' title="{escape(strip.told(test))}"' if kind in "fx" else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 
 from markupsafe import Markup, escape
@@ -10,6 +9,7 @@ from markupsafe import Markup, escape
 from orchestrator.history import classify
 from orchestrator.history.values import Run, Test
 from orchestrator.model import Status, Verdict
+from orchestrator.results import outcome
 from orchestrator.site import text
 from orchestrator.site.values import Cell, Track
 
@@ -69,8 +69,7 @@ def of_runs(runs: Sequence[Run], page: Callable[[Run], str | None]) -> Markup:
 def counts(track: Track) -> str:
     """Return the sum of a strip: ``52 pass, 8 fail in 60 runs``."""
     tests = [cell.test for cell in track.cells if cell.test]
-    found = Counter(test.status for test in tests)
-    sums = ", ".join(f"{found[status]} {status.value}" for status in Status if found[status])
+    sums = outcome.counts(test.status for test in tests)
     return f"{sums} in {len(tests)} runs" if len(tests) > 1 else f"{sums} in 1 run"
 
 
