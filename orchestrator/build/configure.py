@@ -56,11 +56,14 @@ def stamp(asked: str, source: Path, out: Path) -> str:
     return digest(asked, config, str(len(names)), *paths)
 
 
-def write(base: str, merged: Merged, out: Path, run_targets: RunTargets) -> str:
+def write(base: str, merged: Merged, source: Path, arch: str, out: Path, run_targets: RunTargets) -> str:
     """Make the .config of a folder and return its text. A .config that comes out the same keeps its time stamp."""
     config = out / ".config"
     before = (config.read_text(), config.stat()) if config.is_file() else None
-    if base in TARGETS:
+    if base == "tinyconfig" and (tiny := _tiny_fragments(source, arch)):
+        run_targets(["allnoconfig"])
+        write_atomic(config, kconfig.render(config.read_text(), tiny))
+    elif base in TARGETS:
         run_targets([base])
     else:
         write_atomic(config, base_text(base))
@@ -70,6 +73,19 @@ def write(base: str, merged: Merged, out: Path, run_targets: RunTargets) -> str:
     if before and before[0] == final:
         os.utime(config, ns=(before[1].st_atime_ns, before[1].st_mtime_ns))
     return final
+
+
+def _tiny_fragments(source: Path, arch: str) -> Merged | None:
+    """Return what the tree's own tinyconfig adds to its allnoconfig (scripts/kconfig/Makefile).
+
+    That target merges the files and reads Kconfig once more for them: seconds, where the variant's fragments come on
+    top and all can be settled at once. None in a tree that does more (tiny-base.config, in 6.12) or has no such file.
+    """
+    configs = source / "kernel/configs"
+    files = (configs / "tiny.config", source / f"arch/{SRCARCH[arch]}/configs/tiny.config")
+    if (configs / "tiny-base.config").is_file() or not any(path.is_file() for path in files):
+        return None
+    return kconfig.merge(kconfig.parse(_read(p), str(p.relative_to(source))) for p in files if p.is_file())
 
 
 def prove(merged: Merged, config: str, source: Path, arch: str, progress: Progress) -> None:

@@ -172,7 +172,9 @@ def _configured(work: _Work, merged: Merged, asked: str, state: outfolder.State)
     request = work.request
     if state.config and state.config == configure.stamp(asked, request.source, request.out):
         return (request.out / ".config").read_text()
-    config = configure.write(request.base, merged, request.out, lambda targets: _make(work, targets))
+    config = configure.write(
+        request.base, merged, request.source, request.arch, request.out, lambda targets: _make(work, targets)
+    )
     configure.prove(merged, config, request.source, request.arch, work.progress)
     return config
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.build import kernel, make, outfolder
+from orchestrator.build import kconfig, kernel, make, outfolder
 from orchestrator.cache import Cache, digest
 from orchestrator.errors import InfraError, KernelError, UserError
 from orchestrator.model import Kernel
@@ -204,6 +204,25 @@ def test_the_same_config_written_again_keeps_its_time_stamp(bench: Bench) -> Non
     bench.build()
     assert bench.calls()[-3:] == ["tinyconfig", "olddefconfig", "vmlinux"]
     assert config.stat().st_mtime_ns == before
+
+
+def test_a_trees_own_tinyconfig_is_settled_together_with_the_fragments(bench: Bench) -> None:
+    tiny = bench.source / "kernel/configs"
+    tiny.mkdir(parents=True)
+    (tiny / "tiny.config").write_text("CONFIG_THP=y\nCONFIG_SHMEM=y\n")
+    bench.fragment.write_text("CONFIG_SWAP=y\nCONFIG_SHMEM=n\n")
+    values = kconfig.read(bench.build().config.read_text())
+    assert {s for s, value in values.items() if value == "y"} == {"THP", "MIGRATION", "SWAP"}
+    assert bench.calls() == ["allnoconfig", "olddefconfig", "vmlinux"]
+
+
+def test_a_tinyconfig_that_begins_with_values_is_the_trees_own(bench: Bench) -> None:
+    tiny = bench.source / "kernel/configs"
+    tiny.mkdir(parents=True)
+    (tiny / "tiny.config").touch()
+    (tiny / "tiny-base.config").touch()
+    bench.build()
+    assert bench.calls()[0] == "tinyconfig"
 
 
 def test_a_dropped_symbol_is_named_with_what_it_depends_on(bench: Bench) -> None:
