@@ -1,10 +1,11 @@
 """A cold build: the pipeline's build stage, against plain `make` with the same .config, side by side in one run.
 
-    python benchmarks/cold.py [--jobs 1]
+    python benchmarks/cold.py [--jobs 1] [--rounds 2]
 
 Each has a copy of the same tree, processors of its own (``--jobs`` of them) and nothing built before, and both run at
-the same time, so that a noisy machine disturbs both. The pipeline builds as it always does, behind ccache with an
-empty cache; the hand calls make with plain gcc. Needs a `wpci run` before it. Prints wall and CPU seconds and ratios.
+the same time, so that a noisy machine disturbs both; the next round changes the processors over, for one of them may
+have more of the host's own work to do. The pipeline builds as it always does, behind ccache with an empty cache; the
+hand calls make with plain gcc. Needs a `wpci run` before it. Prints wall and CPU seconds and ratios.
 """
 
 from __future__ import annotations
@@ -87,13 +88,26 @@ def hand(tree: Path, base: JobResult, jobs: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--results", type=Path, default=ROOT / "results")
     options = parser.parse_args()
     base = next(j for j in byhand.jobs(options.results) if j.side is Side.BASE)
     cache, processors = Cache.default(), sorted(os.sched_getaffinity(0))
     if len(processors) < 2 * options.jobs:
         sys.exit(f"{2 * options.jobs} processors are needed, here are {len(processors)}")
-    ours, theirs = set(processors[: options.jobs]), set(processors[options.jobs : 2 * options.jobs])
+    halves = [set(processors[: options.jobs]), set(processors[options.jobs : 2 * options.jobs])]
+    sums = [Cost(0, 0), Cost(0, 0)]
+    for number in range(options.rounds):
+        ours, theirs = halves[:: -1 if number % 2 else 1]
+        costs = side_by_side(base, cache, options.jobs, ours, theirs)
+        say(*costs)
+        sums = [Cost(a.wall + b.wall, a.cpu + b.cpu) for a, b in zip(sums, costs, strict=True)]
+    print("all rounds")
+    say(*sums)
+
+
+def side_by_side(base: JobResult, cache: Cache, jobs: int, ours: set[int], theirs: set[int]) -> tuple[Cost, Cost]:
+    """Return what the pipeline and the hand cost, at the same time."""
     with tempfile.TemporaryDirectory(dir=cache.root) as scratch, ThreadPoolExecutor() as pool:
         folder = Path(scratch)
         for name in ("ours", "theirs"):
@@ -104,11 +118,15 @@ def main() -> None:
                 ignore=shutil.ignore_patterns(".out-*"),
             )
         first = pool.submit(measured, lambda: pipeline(folder / "ours", base, folder), ours)
-        second = pool.submit(measured, lambda: hand(folder / "theirs", base, options.jobs), theirs)
-        a, b = first.result(), second.result()
-    print(f"pipeline  {a.wall:7.1f} s, {a.cpu:7.1f} CPU s")
-    print(f"by hand   {b.wall:7.1f} s, {b.cpu:7.1f} CPU s")
-    print(f"ratio     {a.wall / b.wall:7.3f}    {a.cpu / b.cpu:7.3f}")
+        second = pool.submit(measured, lambda: hand(folder / "theirs", base, jobs), theirs)
+        return first.result(), second.result()
+
+
+def say(pipeline: Cost, hand: Cost) -> None:
+    """Print two costs and their ratios."""
+    print(f"pipeline  {pipeline.wall:7.1f} s, {pipeline.cpu:7.1f} CPU s")
+    print(f"by hand   {hand.wall:7.1f} s, {hand.cpu:7.1f} CPU s")
+    print(f"ratio     {pipeline.wall / hand.wall:7.3f}    {pipeline.cpu / hand.cpu:7.3f}", flush=True)
 
 
 if __name__ == "__main__":

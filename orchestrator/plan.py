@@ -72,9 +72,13 @@ class Pair:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run does: pairs for series, and jobs that stand alone."""
+    """What a run does: pairs for series, and jobs that stand alone.
+
+    ``label`` is the mode, or says that this is a part of it: runs of one label are held against one another.
+    """
 
     mode: str
+    label: str
     pairs: tuple[Pair, ...]
     singles: tuple[Job, ...]
 
@@ -122,7 +126,8 @@ def expand(pipeline: Pipeline, mode_name: str, choice: Choice | None = None) -> 
         raise UserError(f"mode {mode_name}: nothing would run: none of its products has both the variant and the suite")
     _refuse_twins(mode_name, [job for pair in pairs for job in (pair.base, pair.patched)] + list(alone))
     bases = {pair.base.name for pair in pairs}
-    return Plan(mode_name, pairs, tuple(job for job in alone if job.name not in bases))
+    label = mode_name if choice == Choice() else f"{mode_name}, in part"
+    return Plan(mode_name, label, pairs, tuple(job for job in alone if job.name not in bases))
 
 
 def check(pipeline: Pipeline, mode_name: str, choice: Choice) -> None:

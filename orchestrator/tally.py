@@ -76,7 +76,7 @@ class Tally:
         total = verdict.fold(judged + [Verdict.INFRA for _ in (*missing, *self.pending)])
         return RunResult(
             run=self.workspace.directory.name,
-            mode=self.plan.mode,
+            mode=self.plan.label,
             directory=self.workspace.directory,
             started=self._started.isoformat(timespec="seconds"),
             seconds=time.monotonic() - self._clock,

@@ -148,6 +148,11 @@ static void let_scan_this_process(void)
 	SETUP(!madvise(map, 2 * HUGE, MADV_NOHUGEPAGE));
 }
 
+/*
+ * Whether a whole collapse happened while mmap_lock was held here. What it unmapped is mapped again
+ * before the lock is free: collapse_pte_mapped_thp() leaves a table alone that maps anything else, be
+ * it a mark. "force" stands for MADV_HUGEPAGE, which would have to wait for the lock.
+ */
 static bool collapse_while_locked(struct deferred *d, size_t bytes)
 {
 	struct holder holder = { bytes, d->number };
@@ -160,6 +165,9 @@ static bool collapse_while_locked(struct deferred *d, size_t bytes)
 	peer_post(&other, collapse_within_hold, d, 0);
 	once_start(&holding, hold, &holder);
 	within = peer_result(&other);
+	touch_read_all(&d->area, 0, TABLE);
+	set_file("/sys/kernel/mm/transparent_hugepage/shmem_enabled", "force");
+	within = within && number_of(d->number) % 2;
 	once_end(&holding);
 	EXPECT_EQ(peer_end(&other), 0);
 	return within;

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from orchestrator import lists
 from orchestrator.build.kconfig import Dropped
 
 Reader = Callable[[str], str | None]
@@ -207,8 +208,7 @@ def _origin(index: Index, symbol: str, values: Mapping[str, str]) -> str:
 
 
 def _selected_by(selectors: tuple[str, ...], values: Mapping[str, str], most: int = 6) -> str:
-    more = f" and {len(selectors) - most} more" if len(selectors) > most else ""
-    return f"only selected by {' or '.join(selectors[:most])}{more}{_bracketed(selectors[:most], values)}"
+    return f"only selected by {lists.some(selectors, most, ' or ')}{_bracketed(selectors[:most], values)}"
 
 
 def _held_on(index: Index, symbol: str, values: Mapping[str, str]) -> str:

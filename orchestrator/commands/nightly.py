@@ -64,7 +64,7 @@ def nightly(
         night = nightly_mode.run(planned, workspace, history, room, bisect=chase)
         terminal.note(prune.prune(results, settings.keep, workspace.directory))
         if settings.report:
-            terminal.note(_reported(history, results, planned.mode))
+            terminal.note(_reported(history, results, planned.label))
     if as_json:
         say.json(dataclasses.asdict(night))
     else:

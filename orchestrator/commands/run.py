@@ -89,7 +89,7 @@ def list_(
         say.json([dataclasses.asdict(job) for job in planned.jobs])
         return
     out = console()
-    out.print(f"mode {planned.mode}: {len(planned.jobs)} jobs", highlight=False)
+    out.print(f"mode {planned.label}: {len(planned.jobs)} jobs", highlight=False)
     for job in planned.jobs:
         box = job.variant_config.machine
         out.print(f"\n[bold]{job.name}[/bold]", highlight=False)

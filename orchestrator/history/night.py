@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from orchestrator import lists
 from orchestrator.history import classify, read
 from orchestrator.history.classify import Change, Night, Rate, Sighting
 from orchestrator.history.database import Database
@@ -84,7 +85,10 @@ def _compared(run: Run, judged: Sequence[Judged]) -> Comparison:
         run=run,
         findings=tuple(finding for one in judged for finding in one.findings),
         splats=tuple(splat for one in judged for splat in one.splats),
-        notes=tuple(note for one in judged for note in one.notes)
+        notes=tuple(
+            f"{lists.some(jobs, 2)}: {text}"
+            for text, jobs in lists.together((note, one.job) for one in judged for note in one.notes)
+        )
         + tuple(f"{name}: did not run" for name in run.missing),
     )
 
@@ -93,6 +97,7 @@ def _compared(run: Run, judged: Sequence[Judged]) -> Comparison:
 class Judged:
     """What is said of one job."""
 
+    job: str
     findings: tuple[Finding, ...]
     splats: tuple[SplatFinding, ...]
     notes: tuple[str, ...]
@@ -105,7 +110,7 @@ def judge(now: Seen, earlier: Sequence[Seen]) -> Judged:
     alike = (night for seen, night in zip(before, nights, strict=True) if night and _asked_alike(now, seen))
     expected = [] if _stopped(now) else [key for key in next(alike, {}) if key not in tonight]
     findings = tuple(_finding(now.job.name, key, tonight.get(key), nights) for key in (*tonight, *expected))
-    return Judged(findings, tuple(_splats(now, before)), tuple(_notes(now, earlier, before)))
+    return Judged(now.job.name, findings, tuple(_splats(now, before)), tuple(_notes(now, earlier, before)))
 
 
 def differing(now: Seen, earlier: Sequence[Seen]) -> dict[str, list[str]]:
@@ -193,20 +198,20 @@ def _came_to_a_guest(seen: Seen) -> bool:
 
 
 def _titles(seen: Seen) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(splat.title for splat in seen.splats))
+    """Return the titles that nobody has allowed: an entry of the allow list that ends makes its title a new one."""
+    return tuple(dict.fromkeys(splat.title for splat in seen.splats if splat.allowed_by is None))
 
 
 def _notes(now: Seen, earlier: Sequence[Seen], before: Sequence[Seen]) -> Iterator[str]:
-    name = now.job.name
     if stopped := _stopped(now):
-        yield f"{name}: not all of its tests ran: {stopped.stage.value}: {stopped.message}"
+        yield f"not all of its tests ran: {stopped.stage.value}: {stopped.message}"
     if earlier and earlier[0] not in before and now.job.identity and earlier[0].job.identity:
         what = ", ".join(classify.differing(now.job.identity, earlier[0].job.identity))
-        yield f"{name}: not compared with run {earlier[0].job.run}, for these differ: {what}"
+        yield f"not compared with run {earlier[0].job.run}, for these differ: {what}"
     elif not earlier:
-        yield f"{name}: no earlier run to compare with"
+        yield "no earlier run to compare with"
     if before and not _asked_alike(now, before[0]):
-        yield f"{name}: other tests were asked for than in run {before[0].job.run}"
+        yield f"other tests were asked for than in run {before[0].job.run}"
     last = before[0].job.identity if before else None
     if now.job.identity and last and (changed := classify.differing(now.job.identity, last)):
-        yield f"{name}: changed since run {before[0].job.run}: {', '.join(changed)}"
+        yield f"changed since run {before[0].job.run}: {', '.join(changed)}"

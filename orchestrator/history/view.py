@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from orchestrator import lists
 from orchestrator.history.classify import Change, Rate, Sighting
 from orchestrator.history.night import Comparison, Finding
 from orchestrator.history.values import Point, Run
@@ -17,17 +18,18 @@ _TOLD = (Change.REGRESSED, Change.MISSING, Change.FLAKY, Change.FIXED, Change.NE
 def lines(comparison: Comparison) -> Iterator[str]:
     """Yield a line for each test that is not steady, each splat that is new or gone, each note; the sum first.
 
-    Tests that are new and work are counted only.
+    Jobs of which the same is to be said share a line. Tests that are new and work are counted only.
     """
     counts = Counter(finding.change for finding in comparison.findings)
     sums = ", ".join(f"{counts[change]} {change.value}" for change in Change if counts[change])
     yield f"against the nights before: {sums or 'nothing to compare'}"
     for change in _TOLD:
-        told = [finding for finding in comparison.of(change) if _worth_a_line(finding)]
-        yield from (_line(finding) for finding in sorted(told, key=lambda finding: (finding.job, finding.id)))
-    for splat in comparison.splats:
-        if splat.sighting is not Sighting.KNOWN:
-            yield f"{splat.sighting.value:10} splat  {splat.job}  {splat.title}"
+        told = sorted((f for f in comparison.of(change) if _worth_a_line(f)), key=lambda f: (f.job, f.id))
+        for words, jobs in lists.together((_line(finding), finding.job) for finding in told):
+            yield f"{change.value:10} {words}  in {lists.some(jobs, 2)}"
+    changed = [splat for splat in comparison.splats if splat.sighting is not Sighting.KNOWN]
+    for (sighting, title), jobs in lists.together(((s.sighting.value, s.title), s.job) for s in changed):
+        yield f"{sighting:10} splat: {title}  in {lists.some(jobs, 2)}"
     yield from (f"note: {note}" for note in comparison.notes)
 
 
@@ -56,7 +58,7 @@ def _worth_a_line(finding: Finding) -> bool:
 def _line(finding: Finding) -> str:
     step = f"{_word(finding.before)} → {_word(finding.now)}"
     rate = f"  ({_rate(finding.rate)})" if finding.change is Change.FLAKY else ""
-    return f"{finding.change.value:10} {finding.job}  {finding.id}  {step}{rate}"
+    return f"{finding.id}  {step}{rate}"
 
 
 def _word(status: Status | None) -> str:

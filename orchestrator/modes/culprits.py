@@ -34,13 +34,15 @@ class Suspect:
         return f"{self.job.job} {self.finding.id}"
 
 
-def chase(result: RunResult, comparison: Comparison, database: Database, workspace: Workspace) -> Iterator[str]:
+def chase(
+    mode: str, result: RunResult, comparison: Comparison, database: Database, workspace: Workspace
+) -> Iterator[str]:
     """Bisect the first regression of each job, one after the other, each in a folder of its own; yield a line for each.
 
     What cannot be bisected is said. Raises nothing of a bisect's: the night is judged already.
     """
     for number, suspect in enumerate(suspects(result, comparison, database), 1):
-        asked = request(suspect, workspace.pipeline, result)
+        asked = request(suspect, workspace.pipeline, mode)
         if isinstance(asked, str):
             yield f"not bisected: {suspect.name}: {asked}"
             continue
@@ -80,7 +82,7 @@ def _before(database: Database, run_id: str, name: str) -> Job | None:
     return next((job for job in earlier if night.comparable(now, job)), None)
 
 
-def request(suspect: Suspect, pipeline: Pipeline, result: RunResult) -> Request | str:
+def request(suspect: Suspect, pipeline: Pipeline, mode: str) -> Request | str:
     """Return what to ask the bisect for, or why there is nothing to ask. Pure."""
     job, now, before = suspect.job, suspect.job.products.tree, suspect.before
     symptom = _symptom(suspect.finding)
@@ -93,7 +95,7 @@ def request(suspect: Suspect, pipeline: Pipeline, result: RunResult) -> Request 
         bad=now.base,
         symptom=symptom,
         tree=job.tree,
-        mode=result.mode,
+        mode=mode,
         variant=job.variant,
         suites=(suspect.finding.suite,) if symptom.kind is SymptomKind.TEST else (),
     )

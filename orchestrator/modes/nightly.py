@@ -63,7 +63,7 @@ class _Night:
     ended: queue.SimpleQueue[tuple[Job, JobResult | BaseException]] = field(default_factory=queue.SimpleQueue)
 
     def run(self, plan: Plan) -> Night:
-        self._look_back(plan.mode)
+        self._look_back(plan.label)
         store.add(self.database, self.tally.write())
         ordered = self._longest_first(plan.jobs)
         self.workspace.progress.note(self.lanes.room.words([Need.of(j.variant_config.machine) for j in ordered]))
@@ -161,7 +161,8 @@ class _Night:
 
     def chased(self, tonight: Night) -> Night:
         """Bisect what regressed, and write down what came of it."""
-        for line in culprits.chase(tonight.result, tonight.comparison, self.database, self.workspace):
+        mode, place = self.tally.plan.mode, self.workspace
+        for line in culprits.chase(mode, tonight.result, tonight.comparison, self.database, place):
             self._say(line)
             tonight = self._written(replace(tonight.comparison, notes=(*tonight.comparison.notes, line)))
         return tonight

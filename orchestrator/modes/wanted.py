@@ -72,7 +72,7 @@ def put_together(settled: Submission, choice: Choice, asked: Asked) -> Wanted:
     """Return what is validated. Raises UserError for a name that is none."""
     pipeline, settings = settled.pipeline, settled.pipeline.validation
     check(pipeline, asked)
-    planned = replace(plan.expand(pipeline, settled.mode, choice), mode="validate")
+    planned = replace(plan.expand(pipeline, settled.mode, choice), label="validate")
     booted = {pair.base.variant for pair in planned.pairs}
     only_built = [name for name in asked.builds or settings.builds if name not in booted]
     return Wanted(

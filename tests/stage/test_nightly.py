@@ -101,15 +101,15 @@ def test_a_night_is_compared_with_the_last_and_what_differs_runs_once_more(bench
     code, output = bench.night()
     assert code == 1, output
     assert told(output) == [
-        "regressed toy.small own/T01 pass → fail",
-        "flaky toy.small own/T02 pass → fail (1 of 3 tries broken, rate 6% to 79%)",
+        "regressed own/T01 pass → fail in toy.small",
+        "flaky own/T02 pass → fail (1 of 3 tries broken, rate 6% to 79%) in toy.small",
     ]
     assert (bench.last / "night.txt").read_text() in output
     (suite,) = bench.job("toy.small")["suites"]
     assert suite["retried"] == [["T01", ["fail"]], ["T02", ["fail"]]]
     assert [test["status"] for test in suite["tests"]] == ["fail", "pass"]
     code, output = bench.night()
-    assert code == 1 and "persistent toy.small own/T01 fail → fail" in told(output), output
+    assert code == 1 and "persistent own/T01 fail → fail in toy.small" in told(output), output
     bench.git("revert", "-n", "HEAD")
     bench.commit("toy: take it back")
     code, output = bench.night()
@@ -130,7 +130,7 @@ def test_a_crash_is_run_once_more_and_not_called_flaky(bench: Nights) -> None:
     bench.day("dies T01 BUG")
     code, output = bench.night()
     assert code == 1, output
-    assert "regressed toy.small own/T01 pass → crashed" in told(output)
+    assert "regressed own/T01 pass → crashed in toy.small" in told(output)
     (suite,) = bench.job("toy.small")["suites"]
     assert suite["retried"] == [["T01", ["crashed"]]]
     splats = [line for line in output.splitlines() if line.startswith("new        splat")]
@@ -145,7 +145,7 @@ def test_a_kernel_that_does_not_build_is_one_finding(bench: Nights) -> None:
     bench.commit("toy: broken")
     code, output = bench.night()
     assert code == 1, output
-    assert told(output) == ["regressed toy.small stage/build pass → fail"]
+    assert told(output) == ["regressed stage/build pass → fail in toy.small"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

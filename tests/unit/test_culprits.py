@@ -44,7 +44,7 @@ def suspect(
 
 
 def asked(of: Suspect) -> Request | str:
-    return culprits.request(of, PIPELINE, fixture.run())
+    return culprits.request(of, PIPELINE, "smoke")
 
 
 def test_a_tree_that_moved_is_bisected_between_the_nights() -> None:

@@ -60,7 +60,7 @@ def test_what_nobody_asked_for_is_not_missing() -> None:
     part = asked(seen("2", "A=pass"), "own/A")
     found = night.judge(part, whole[:1])
     assert "B" not in {finding.test for finding in found.findings} and found.splats == ()
-    assert found.notes == ("toy.small: other tests were asked for than in run 1",)
+    assert found.notes == ("other tests were asked for than in run 1",)
     assert of(night.judge(asked(seen("3", "A=pass"), "own/*"), [part, whole[0]]), "B") is Change.MISSING
     assert of(night.judge(asked(seen("3", "A=fail"), "own/*"), [part, whole[0]]), "A") is Change.REGRESSED
     assert of(night.judge(asked(seen("3", "A=pass"), "own/*"), [seen("2", "A=pass B=pass")]), "B") is Change.MISSING
@@ -69,19 +69,19 @@ def test_what_nobody_asked_for_is_not_missing() -> None:
 def test_tcg_is_not_compared_with_kvm_in_silence() -> None:
     found = night.judge(seen("2", "A=fail", accel="kvm"), [seen("1", "A=pass", accel="tcg")])
     assert of(found, "A") is Change.NEW
-    assert found.notes == ("toy.small: not compared with run 1, for these differ: accelerator",)
+    assert found.notes == ("not compared with run 1, for these differ: accelerator",)
 
 
 def test_what_else_changed_is_said() -> None:
     found = night.judge(seen("2", "A=fail", tree="beef"), [seen("1", "A=pass")])
-    assert found.notes == ("toy.small: changed since run 1: tree",)
+    assert found.notes == ("changed since run 1: tree",)
 
 
 def test_a_build_that_breaks_is_one_finding_and_not_one_for_each_test() -> None:
     found = night.judge(seen("2", failed=Stage.BUILD), [seen("1", "A=pass B=pass")])
     assert of(found, "build") is Change.REGRESSED
     assert {finding.suite for finding in found.findings} == {"stage"}
-    assert found.notes == ("toy.small: not all of its tests ran: build: it broke",)
+    assert found.notes == ("not all of its tests ran: build: it broke",)
 
 
 def test_a_build_that_works_again_brings_its_tests_back() -> None:
@@ -115,4 +115,11 @@ def test_a_splat_is_not_gone_where_the_kernel_did_not_come_so_far() -> None:
 def test_the_first_night_has_nothing_to_compare_with_and_says_so() -> None:
     found = night.judge(seen("1", "A=pass"), [])
     assert of(found, "A") is Change.NEW
-    assert found.notes == ("toy.small: no earlier run to compare with",)
+    assert found.notes == ("no earlier run to compare with",)
+
+
+def test_a_splat_that_is_allowed_is_no_finding_until_its_entry_ends() -> None:
+    now = with_splats(seen("2", "A=pass"), "old")
+    allowed = dataclasses.replace(now, splats=tuple(dataclasses.replace(s, allowed_by="known") for s in now.splats))
+    assert night.judge(allowed, []).splats == ()
+    assert [splat.sighting for splat in night.judge(now, [allowed]).splats] == [Sighting.NEW]

@@ -60,9 +60,12 @@ def test_a_base_that_two_series_share_is_run_once() -> None:
 
 def test_the_command_line_replaces_variants_and_tests() -> None:
     choice = plan.Choice(variants=("debug",), tests=("B01",))
-    (pair,) = plan.expand(PIPELINE, "smoke", choice).pairs
+    part = plan.expand(PIPELINE, "smoke", choice)
+    (pair,) = part.pairs
     assert pair.patched.variant == "debug"
     assert pair.patched.tests == ("B01",)
+    assert (part.mode, part.label) == ("smoke", "smoke, in part")
+    assert plan.expand(PIPELINE, "smoke").label == "smoke"
 
 
 def _night(choice: plan.Choice | None = None) -> dict[str, str]:

@@ -1,0 +1,22 @@
+"""Long lists in few words. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from typing import TypeVar
+
+Said = TypeVar("Said", bound=Hashable)
+
+
+def some(names: Sequence[str], most: int = 5, between: str = ", ") -> str:
+    """Return the first names, at most ``most``, and how many more there are: ``a, b and 3 more``."""
+    rest = len(names) - most
+    return between.join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def together(pairs: Iterable[tuple[Said, str]]) -> list[tuple[Said, list[str]]]:
+    """Return what was said with all of whom it was said, each thing once, in the order of first mention."""
+    found: dict[Said, list[str]] = {}
+    for said, whom in pairs:
+        found.setdefault(said, []).append(whom)
+    return list(found.items())
