@@ -113,7 +113,7 @@ def test_a_night_is_compared_with_the_last_and_what_differs_runs_once_more(bench
     bench.git("revert", "-n", "HEAD")
     bench.commit("toy: take it back")
     code, output = bench.night()
-    assert code == 0 and "fixed toy.small own/T01 fail → pass" in told(output), output
+    assert code == 0 and "fixed own/T01 fail → pass in toy.small" in told(output), output
     assert [run.complete for run in bench.runs()] == [True] * 4
 
 
