@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator import configfile
+from orchestrator import configfile, phrases
 from orchestrator.config import Mode, PathSource, Pipeline, SeriesConfig, TreeConfig
 from orchestrator.errors import UserError
 
@@ -95,7 +95,7 @@ def _series(pipeline: Pipeline, tree: str, options: Options) -> tuple[str | None
 def _existing(text: str, option: str, known: Iterable[str]) -> Path:
     path = Path(text).expanduser().absolute()
     if not path.exists():
-        hint = configfile.nearest(text, known)
+        hint = phrases.nearest(text, known)
         raise UserError(f"{option}: no such name in pipeline.yaml, and no such file or folder: {text}{hint}")
     return path
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from orchestrator import configfile, process, suite
+from orchestrator import phrases, process, suite
 from orchestrator.build import programs
 from orchestrator.cache import write_atomic
 from orchestrator.config import Suite
@@ -82,7 +82,7 @@ def _check(globs: Iterable[str], known: Known) -> None:
     tests = [test for names in known.values() for test in names or ()]
     for glob in globs:
         if not suite.pick(tests, [glob]):
-            hint = configfile.nearest(glob, {*tests, *(test.partition("_")[0] for test in tests)})
+            hint = phrases.nearest(glob, {*tests, *(test.partition("_")[0] for test in tests)})
             raise UserError(
                 f"suite {', '.join(known)}: no test matches {glob!r}{hint or f' ({len(tests)} tests there)'}"
             )

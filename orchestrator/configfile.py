@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any, NoReturn
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from orchestrator import config, validation
+from orchestrator import config, phrases, validation
 from orchestrator.config import Pipeline
 from orchestrator.errors import UserError
 
@@ -130,14 +129,8 @@ _PLACES: dict[tuple[type[BaseModel], str | int | None], type[BaseModel]] = {
 }
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return a question that holds the known name nearest to one typed wrong, or nothing."""
-    near = difflib.get_close_matches(name, sorted(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
-
-
 def _hint(name: str, known: Iterable[str]) -> str:
-    return nearest(name, known) or f"; known: {', '.join(sorted(known)) or 'none'}"
+    return phrases.nearest(name, known) or f"; known: {', '.join(sorted(known)) or 'none'}"
 
 
 def check_name(name: str, known: Mapping[str, Any], place: str) -> None:

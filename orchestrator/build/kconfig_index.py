@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from orchestrator import lists
+from orchestrator import phrases
 from orchestrator.build.kconfig import Dropped
 
 Reader = Callable[[str], str | None]
@@ -208,7 +208,7 @@ def _origin(index: Index, symbol: str, values: Mapping[str, str]) -> str:
 
 
 def _selected_by(selectors: tuple[str, ...], values: Mapping[str, str], most: int = 6) -> str:
-    return f"only selected by {lists.some(selectors, most, ' or ')}{_bracketed(selectors[:most], values)}"
+    return f"only selected by {phrases.some(selectors, most, ' or ')}{_bracketed(selectors[:most], values)}"
 
 
 def _held_on(index: Index, symbol: str, values: Mapping[str, str]) -> str:

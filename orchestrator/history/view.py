@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from orchestrator import lists
+from orchestrator import phrases
 from orchestrator.history.classify import Change, Rate, Sighting
 from orchestrator.history.night import Comparison, Finding
 from orchestrator.history.values import Point, Run
@@ -25,11 +25,11 @@ def lines(comparison: Comparison) -> Iterator[str]:
     yield f"against the nights before: {sums or 'nothing to compare'}"
     for change in _TOLD:
         told = sorted((f for f in comparison.of(change) if _worth_a_line(f)), key=lambda f: (f.job, f.id))
-        for words, jobs in lists.together((_line(finding), finding.job) for finding in told):
-            yield f"{change.value:10} {words}  in {lists.some(jobs, 2)}"
+        for words, jobs in phrases.together((_line(finding), finding.job) for finding in told):
+            yield f"{change.value:10} {words}  in {phrases.some(jobs, 2)}"
     changed = [splat for splat in comparison.splats if splat.sighting is not Sighting.KNOWN]
-    for (sighting, title), jobs in lists.together(((s.sighting.value, s.title), s.job) for s in changed):
-        yield f"{sighting:10} splat: {title}  in {lists.some(jobs, 2)}"
+    for (sighting, title), jobs in phrases.together(((s.sighting.value, s.title), s.job) for s in changed):
+        yield f"{sighting:10} splat: {title}  in {phrases.some(jobs, 2)}"
     yield from (f"note: {note}" for note in comparison.notes)
 
 

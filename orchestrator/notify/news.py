@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from orchestrator import phrases
 from orchestrator.model import RunResult, Verdict
 
 
@@ -43,7 +44,7 @@ def summary(result: RunResult) -> str:
 def cut(text: str, most: int) -> str:
     """Return one line of text that a server takes, of that many characters at most."""
     line = " ".join(text.split())
-    return line if len(line) <= most else f"{line[: most - 1]}…"
+    return phrases.cut(line, most)
 
 
 def target(template: str | None, news: News) -> str | None:

@@ -19,7 +19,6 @@ machine does not offer it. Which entry counts for a test, ``expectations`` says.
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
 import re
 from collections.abc import Iterable, Mapping
@@ -28,6 +27,7 @@ from typing import Any
 
 import yaml
 
+from orchestrator import phrases
 from orchestrator.errors import UserError
 from orchestrator.model import Status
 from orchestrator.results import expectations
@@ -80,14 +80,16 @@ def check(expected: Expectations, ids: Iterable[str], name: str) -> None:
     known = tuple(ids)
     for entry in expected.tests:
         if not any(entry.fits(test) for test in known):
-            raise UserError(f"{name}: tests.{entry.pattern}: no test has this id{_hint(entry.pattern, known)}")
+            raise UserError(
+                f"{name}: tests.{entry.pattern}: no test has this id{phrases.nearest(entry.pattern, known)}"
+            )
     for entry in expected.defaults:
         if not any(expectations.in_group(test, entry.pattern) for test in known):
             raise UserError(f"{name}: defaults.{entry.pattern}: no test is in this group")
     for need in expected.needs:
         for glob in need.globs:
             if not fnmatch.filter(known, glob.removeprefix("!")):
-                raise UserError(f"{name}: needs.{need.symbol}: no test matches {glob}{_hint(glob, known)}")
+                raise UserError(f"{name}: needs.{need.symbol}: no test matches {glob}{phrases.nearest(glob, known)}")
 
 
 class _Loader(yaml.SafeLoader):
@@ -131,7 +133,8 @@ def _need(key: Any, raw: Any, place: str) -> Need:
 
 def _status(raw: Any, place: str) -> Wanted:
     if not isinstance(raw, str) or raw not in _WORDS:
-        raise UserError(f"{place}: {raw!r} is no status{_hint(str(raw), _WORDS)}; known are {', '.join(_WORDS)}")
+        hint = phrases.nearest(str(raw), _WORDS)
+        raise UserError(f"{place}: {raw!r} is no status{hint}; known are {', '.join(_WORDS)}")
     return _WORDS[raw]
 
 
@@ -146,9 +149,4 @@ def _mapping(raw: Any, place: str) -> dict[str, Any]:
 def _only(fields: Mapping[str, Any], known: Iterable[str], place: str) -> None:
     for field in fields:
         if field not in (names := tuple(known)):
-            raise UserError(f"{place}.{field}: not known here{_hint(str(field), names)}")
-
-
-def _hint(word: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, list(known), 1)
-    return f" (did you mean {near[0]}?)" if near else ""
+            raise UserError(f"{place}.{field}: not known here{phrases.nearest(str(field), names)}")

@@ -16,11 +16,6 @@ def visible(text: str) -> str:
     return "".join(kept)
 
 
-def cut(text: str, most: int) -> str:
-    """Return the beginning of a text, with a mark where more was."""
-    return text if len(text) <= most else f"{text[: most - 1]}…"
-
-
 def page_name(kind: str, *parts: str) -> str:
     """Return a file name: ``kind``, what can be read of the parts, and a digest that keeps any two apart."""
     whole = "\0".join(parts).encode(errors="backslashreplace")

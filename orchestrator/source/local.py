@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator import lists
+from orchestrator import phrases
 from orchestrator.cache import Cache, digest, new_directory
 from orchestrator.errors import UserError
 from orchestrator.process import Deadline
@@ -85,7 +85,7 @@ def changes(where: Path) -> Changes:
     listed = repository.git(where, *READ_ONLY, "status", *options)
     entries = [(entry[:2], entry[3:]) for entry in listed.split("\0") if entry]
     if unmerged := [name for code, name in entries if "U" in code or code in {"AA", "DD"}]:
-        raise UserError(f"{where} is in the middle of a merge: {lists.some(unmerged)}")
+        raise UserError(f"{where} is in the middle of a merge: {phrases.some(unmerged)}")
     return Changes(
         tuple(name for code, name in entries if code != "??"), tuple(name for code, name in entries if code == "??")
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from orchestrator import lists
+from orchestrator import phrases
 from orchestrator.cache import Cache
 from orchestrator.config import PathSource
 from orchestrator.errors import UserError
@@ -46,7 +46,7 @@ def _head(source: PathSource, where: Path, name: str, cache: Cache, progress: Pr
     changes = local.changes(where)
     if changes.tracked and not source.dirty:
         raise UserError(
-            f"{where} has uncommitted changes ({lists.some(changes.tracked)}): commit them, or take them with --dirty"
+            f"{where} has uncommitted changes ({phrases.some(changes.tracked)}): commit them, or take them with --dirty"
         )
     place = local.take(where, head, cache, progress, deadline)
     label, notes = f"{name} {head[:12]}", []
@@ -54,9 +54,9 @@ def _head(source: PathSource, where: Path, name: str, cache: Cache, progress: Pr
     if taken:
         head = local.commit_with(place, where, head, taken, f"uncommitted changes on {head}")
         label += " with uncommitted changes"
-        notes.append(f"uncommitted changes of {where} are taken along: {lists.some(taken)}")
+        notes.append(f"uncommitted changes of {where} are taken along: {phrases.some(taken)}")
     elif changes.untracked:
-        notes.append(f"files of {where} that git does not track are left out: {lists.some(changes.untracked)}")
+        notes.append(f"files of {where} that git does not track are left out: {phrases.some(changes.untracked)}")
     repository.git(place, "update-ref", _TAKEN, head)
     return repository.tree_at(place, head, label, tuple(notes))
 

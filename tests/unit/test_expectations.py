@@ -73,9 +73,9 @@ def test_why() -> None:
     [
         ("", "columns: a list of names is needed"),
         ("columns: stock", "columns: a list"),
-        ("columns: [a]\ndefault: {}", "default: not known here (did you mean defaults?)"),
-        ("columns: [stock]\ntests: {a: {stok: pass}}", "tests.a.stok: not known here (did you mean stock?)"),
-        ("columns: [stock]\ntests: {a: {stock: passs}}", "tests.a.stock: 'passs' is no status (did you mean pass?)"),
+        ("columns: [a]\ndefault: {}", "default: not known here; did you mean 'defaults'?"),
+        ("columns: [stock]\ntests: {a: {stok: pass}}", "tests.a.stok: not known here; did you mean 'stock'?"),
+        ("columns: [stock]\ntests: {a: {stock: passs}}", "tests.a.stock: 'passs' is no status; did you mean 'pass'?"),
         ("columns: [stock]\ntests: {a: {stock: yes}}", "tests.a.stock: True is no status"),
         ("columns: [stock]\ntests: {a: pass}", "tests.a: a mapping is needed, not str"),
         ("columns: [stock]\ntests: {a: {why: 1}}", "tests.a.why: a text is needed"),
@@ -100,7 +100,7 @@ def test_refused(text: str, message: str) -> None:
 def test_entries_that_are_about_no_test_are_refused() -> None:
     expected = expectations_file.parse("columns: [a]\ndefaults: {B: {a: pass}}\ntests: {B01_x: {a: pass}}", "e")
     expectations_file.check(expected, ["B01_x", "B02"], "e")
-    with pytest.raises(UserError, match=r"tests\.B01_x: no test has this id \(did you mean B01_y\?\)"):
+    with pytest.raises(UserError, match=r"tests\.B01_x: no test has this id; did you mean 'B01_y'\?"):
         expectations_file.check(expected, ["B01_y"], "e")
     with pytest.raises(UserError, match=r"defaults\.B: no test is in this group"):
         expectations_file.check(expectations_file.parse("columns: [a]\ndefaults: {B: {a: pass}}", "e"), ["A01"], "e")

@@ -1,7 +1,8 @@
-"""Long lists in few words. Pure."""
+"""What is said in the same way everywhere: long lists, long texts, near matches. Pure."""
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Hashable, Iterable, Sequence
 from typing import TypeVar
 
@@ -20,3 +21,14 @@ def together(pairs: Iterable[tuple[Said, str]]) -> list[tuple[Said, list[str]]]:
     for said, whom in pairs:
         found.setdefault(said, []).append(whom)
     return list(found.items())
+
+
+def cut(text: str, most: int) -> str:
+    """Return the beginning of a text, with a mark where more was."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return a question that holds the known name nearest to one typed wrong, or nothing."""
+    near = difflib.get_close_matches(name, sorted(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
