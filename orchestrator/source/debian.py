@@ -48,6 +48,10 @@ APT::Sandbox::User "root";
 """What our apt is told. The host's hooks are not taken over: they would act on the host."""
 
 
+_GONE = re.compile(r"^E: Failed to fetch .*(?:404\s+Not Found|File not found)", re.M)
+"""How apt says that a file of the pool is not there, over HTTP and from a folder."""
+
+
 @dataclass(frozen=True)
 class _Apt:
     """An apt whose whole state lies in ``root``."""
@@ -188,7 +192,12 @@ def _download(apt: _Apt, source: DebianSource, version: str, progress: Progress)
     try:
         apt.get("download", f"{source.package}={version}", tell=told.apt(progress, what), cwd=folder)
     except process.CommandFailed as error:
-        raise InfraError(f"apt cannot fetch {source.package} {version}: {_reason(error.output)}") from error
+        wanted = f"{source.package} {version}"
+        if _GONE.search(error.output):  # a mirror may list for a while what its pool has dropped
+            raise UserError(
+                f"suite {source.suite} lists {wanted}, and its mirror has it no more: {_reason(error.output)}"
+            ) from error
+        raise InfraError(f"apt cannot fetch {wanted}: {_reason(error.output)}") from error
     found = sorted(folder.glob(f"{source.package}_*.deb"))
     if len(found) != 1:
         raise InfraError(f"apt left {len(found)} files for {source.package} {version} in {folder}")
@@ -201,7 +210,9 @@ def _reason(output: str) -> str:
 
 
 def _first(lines: Sequence[str]) -> str:
-    return next((line for line in lines if line.startswith("W: GPG error")), lines[0] if lines else "")
+    """Return the line that says why: an Err: line has only what was wanted."""
+    told = [line for start in ("W: GPG error", "E: Failed to fetch") for line in lines if line.startswith(start)]
+    return next(iter([*told, *lines]), "")
 
 
 @contextlib.contextmanager

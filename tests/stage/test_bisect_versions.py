@@ -23,6 +23,7 @@ from orchestrator.results import splat
 from orchestrator.source import debian
 from orchestrator.workspace import Workspace
 from tests.stage import source_mirror
+from tests.stage.source_mirror import Mirror
 from tests.stage.test_run import HERE, Bench
 
 VERSIONS = ("1.0.1-1", "1.0.2-1", "1.0.10-1", "1.0.11-1", "1.0.12-1")
@@ -38,20 +39,25 @@ def fill(where: Path, version: str) -> None:
 
 
 @pytest.fixture
-def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
+def mirror(tmp_path: Path) -> Iterator[Mirror]:
+    with source_mirror.mirror(tmp_path / "debian", fill) as made:
+        made.publish(*reversed(VERSIONS))
+        yield made
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     bench = Bench(tmp_path)
     bench.configure("guest:")
     text = (bench.folder / "pipeline.yaml").read_text()
     package = f"{{provider: debian, package: {source_mirror.PACKAGE}, suite: {source_mirror.SUITE}}}"
     (bench.folder / "pipeline.yaml").write_text(text.replace("{provider: path, path: tree}", package))
     monkeypatch.setenv("PATH", f"{bench.folder / 'bin'}:{os.environ['PATH']}:/usr/sbin")
-    with source_mirror.mirror(tmp_path / "debian", fill) as mirror:
-        mirror.publish(*reversed(VERSIONS))
-        monkeypatch.setattr(debian, "HOST_CONFIGURATION", mirror.host(tmp_path / "etc"))
-        pipeline, cache = configfile.load(bench.folder / "pipeline.yaml"), Cache(tmp_path / "cache")
-        run = tmp_path / "results" / "run"
-        run.mkdir(parents=True)
-        yield Workspace(pipeline, cache, run, SILENT, splat.load_rules(None), datetime.date.today())
+    monkeypatch.setattr(debian, "HOST_CONFIGURATION", mirror.host(tmp_path / "etc"))
+    pipeline, cache = configfile.load(bench.folder / "pipeline.yaml"), Cache(tmp_path / "cache")
+    run = tmp_path / "results" / "run"
+    run.mkdir(parents=True)
+    return Workspace(pipeline, cache, run, SILENT, splat.load_rules(None), datetime.date.today())
 
 
 def request(good: str, bad: str) -> bisect.Request:
@@ -66,6 +72,15 @@ def test_the_version_that_brings_a_symptom_is_found(workspace: Workspace) -> Non
     assert searched == {"1.0.10-1": Term.GOOD, "1.0.11-1": Term.BAD}
     assert outcome.state.step(Role.WITHOUT) is None
     assert "1.0.11-1" in (workspace.directory / "bisect.log").read_text()
+
+
+def test_a_version_that_the_mirror_has_no_more_is_skipped(workspace: Workspace, mirror: Mirror) -> None:
+    for version in ("1.0.2-1", "1.0.10-1", "1.0.11-1"):
+        mirror.package(version).unlink()
+    outcome = bisect.run(request("1.0.1-1", "1.0.12-1"), workspace)
+    assert outcome.exit_code == 4, outcome.reason
+    assert "one of 4" in outcome.reason and "3 cannot be asked" in outcome.reason
+    assert all(step.term is Term.SKIP and "has it no more" in step.reason for step in outcome.state.searched())
 
 
 def test_a_finished_bisect_is_told_again_without_a_step(workspace: Workspace) -> None:

@@ -70,6 +70,14 @@ def test_a_version_that_is_gone_names_those_that_are_there(mirror: Mirror, cache
         fetch(mirror.host(tmp_path / "etc"), cache, version="1.0.0-1")
 
 
+def test_a_version_that_is_listed_and_not_in_the_pool_any_more_is_gone(
+    mirror: Mirror, cache: Cache, tmp_path: Path
+) -> None:
+    mirror.package("1.0.1-1").unlink()
+    with pytest.raises(UserError, match=rf"{SUITE} lists {PACKAGE} 1\.0\.1-1, .* no more: .*not found"):
+        fetch(mirror.host(tmp_path / "etc"), cache)
+
+
 def test_an_unknown_package_is_the_users_fault(mirror: Mirror, cache: Cache, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="has no package linux-source-9"):
         fetch(mirror.host(tmp_path / "etc"), cache, package="linux-source-9")
