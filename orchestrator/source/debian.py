@@ -48,7 +48,7 @@ APT::Sandbox::User "root";
 """What our apt is told. The host's hooks are not taken over: they would act on the host."""
 
 
-_GONE = re.compile(r"^E: Failed to fetch .*(?:404\s+Not Found|File not found)", re.M)
+_GONE = re.compile(r"^E: Failed to fetch .*(404\s+Not Found|File not found)", re.M)
 """How apt says that a file of the pool is not there, over HTTP and from a folder."""
 
 
@@ -193,15 +193,14 @@ def _download(apt: _Apt, source: DebianSource, version: str, progress: Progress)
         apt.get("download", f"{source.package}={version}", tell=told.apt(progress, what), cwd=folder)
     except process.CommandFailed as error:
         wanted = f"{source.package} {version}"
-        if _GONE.search(error.output):  # a mirror may list for a while what its pool has dropped
-            raise UserError(
-                f"suite {source.suite} lists {wanted}, and its mirror has it no more: {_reason(error.output)}"
-            ) from error
+        if found := _GONE.search(error.output):  # a mirror may list for a while what its pool has dropped
+            said = f"suite {source.suite} lists {wanted}, and its mirror has it no more: {found[1]}"
+            raise UserError(said) from error
         raise InfraError(f"apt cannot fetch {wanted}: {_reason(error.output)}") from error
-    found = sorted(folder.glob(f"{source.package}_*.deb"))
-    if len(found) != 1:
-        raise InfraError(f"apt left {len(found)} files for {source.package} {version} in {folder}")
-    return found[0]
+    packages = sorted(folder.glob(f"{source.package}_*.deb"))
+    if len(packages) != 1:
+        raise InfraError(f"apt left {len(packages)} files for {source.package} {version} in {folder}")
+    return packages[0]
 
 
 def _reason(output: str) -> str:
