@@ -7,6 +7,7 @@ for one another: in SQLite at its own lock, in PostgreSQL at an advisory one.
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.resources
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -163,5 +164,6 @@ def _version(connection: Connection, name: str) -> str | None:
     return version
 
 
+@functools.cache
 def _scripts() -> ScriptDirectory:
     return ScriptDirectory.from_config(_config())
