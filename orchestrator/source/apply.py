@@ -37,13 +37,17 @@ def apply(
         raise UserError(f"series {series.name} has {len(series.patches)} patches, not {upto}")
     if not patches:
         return tree
-    key = digest("three-way" if three_way else "strict", tree.commit, *(patch.raw for patch in patches))[:32]
+    key = _key(tree, patches, three_way)
     with cache.lock(f"apply-{tree.repository.parent.name}", progress):
         if (kept := _kept(tree, key)) is None:
             log = cache.path("logs", f"apply-{key}.log")
             log.unlink(missing_ok=True)
-            kept = _apply(tree, series, patches, three_way, key, log, progress)
+            kept = _apply(tree, series, patches, three_way, log, progress)
     return _patched(tree, series, patches, kept)
+
+
+def _key(tree: Tree, patches: tuple[Patch, ...], three_way: bool) -> str:
+    return digest("three-way" if three_way else "strict", tree.commit, *(patch.raw for patch in patches))[:32]
 
 
 def prefixes(tree: Tree) -> tuple[str, ...]:
@@ -99,27 +103,34 @@ def _patched(tree: Tree, series: Series, patches: tuple[Patch, ...], kept: _Kept
 
 
 def _apply(
-    tree: Tree,
-    series: Series,
-    patches: tuple[Patch, ...],
-    three_way: bool,
-    key: str,
-    log: Path,
-    progress: Progress,
+    tree: Tree, series: Series, patches: tuple[Patch, ...], three_way: bool, log: Path, progress: Progress
 ) -> _Kept:
-    merged, labels = [], []
+    """Apply patch by patch, and keep what each leaves: a bisect asks for the prefixes next, and so does a check."""
+    merged: list[str] = []
+    labels: list[str] = []
     with scratch.made(tree, log) as place:
         for number, patch in enumerate(patches, 1):
             progress.advance(f"apply {series.name}", number - 1, len(patches))
             taken = place.take(patch, three_way, f'patch {number}/{len(series.patches)} "{patch.subject}"')
             merged += [f"{number}/{len(series.patches)}"] if taken.merged else []
             labels += [taken.label] if taken.label else []
-        commit = place.git("rev-parse", "--verify", "HEAD").stdout.strip()
+            commit = place.git("rev-parse", "--verify", "HEAD").stdout.strip()
+            _keep(
+                tree,
+                _key(tree, patches[:number], three_way),
+                commit,
+                [series.name, "", *labels, *_merge(series, merged)],
+            )
     progress.advance(f"apply {series.name}", len(patches), len(patches))
-    if merged:
-        labels.append(f"applied with a three-way merge: patch {', '.join(merged)} of series {series.name}")
-    text = "\n".join([series.name, "", *labels, ""])
-    repository.git(tree.repository, "tag", "-a", "-f", "-F", "-", f"series/{key}", commit, input_text=text)
-    kept = _kept(tree, key)
+    kept = _kept(tree, _key(tree, patches, three_way))
     assert kept is not None
     return kept
+
+
+def _merge(series: Series, merged: list[str]) -> list[str]:
+    return [f"applied with a three-way merge: patch {', '.join(merged)} of series {series.name}"] if merged else []
+
+
+def _keep(tree: Tree, key: str, commit: str, text: list[str]) -> None:
+    message = "\n".join([*text, ""])
+    repository.git(tree.repository, "tag", "-a", "-f", "-F", "-", f"series/{key}", commit, input_text=message)

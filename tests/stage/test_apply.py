@@ -76,14 +76,23 @@ def test_a_second_call_takes_what_is_there(where: Path, tree: Tree, cache: Cache
     assert not log.exists()
 
 
-def test_a_prefix_is_the_same_whichever_way(where: Path, tree: Tree, cache: Cache) -> None:
+def test_a_prefix_is_the_same_whichever_way(where: Path, tree: Tree, cache: Cache, tmp_path: Path) -> None:
     patches = series.load(trees.three_patches(where))
-    whole = apply.apply(tree, patches, cache, SILENT)
+    elsewhere = Cache(tmp_path / "other")
+    whole, other = apply.apply(tree, patches, cache, SILENT), trees.fetched(where, elsewhere)
     for count in range(4):
-        assert apply.at(whole, count).commit == apply.apply(tree, patches, cache, SILENT, upto=count).commit
+        assert apply.at(whole, count).commit == apply.apply(other, patches, elsewhere, SILENT, upto=count).commit
     assert apply.at(whole, 2).patches == patches.subjects[:2]
     with pytest.raises(UserError, match="has 3 patches, not 4"):
         apply.apply(tree, patches, cache, SILENT, upto=4)
+
+
+def test_a_prefix_of_what_was_applied_is_there_already(where: Path, tree: Tree, cache: Cache) -> None:
+    patches = series.load(trees.three_patches(where))
+    whole = apply.apply(tree, patches, cache, SILENT)
+    next((cache.root / "logs").iterdir()).unlink()
+    assert apply.apply(tree, patches, cache, SILENT, upto=2).commit == apply.at(whole, 2).commit
+    assert not any((cache.root / "logs").iterdir())
 
 
 def conflicting(where: Path) -> Path:
