@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from orchestrator.plan import Hunt, Job
 from orchestrator.record import Record
 from orchestrator.record import expected as promised
 from orchestrator.results import hunk_report
+from orchestrator.results.expectations import NONE, Expectations
 from orchestrator.results.hunk_report import Baseline, Entry, Finding, Outcome
 from orchestrator.source.hunks import Hunk
 from orchestrator.takeout import Part
@@ -33,9 +34,9 @@ class Trial:
     hunt: Hunt
     baseline: Baseline
 
-    def asking(self, *rounds: tuple[str, ...]) -> Trial:
-        """Return the trial with the tests in this order."""
-        return replace(self, hunt=replace(self.hunt, rounds=rounds))
+    def asking(self, *rounds: tuple[str, ...], every_test: bool) -> Trial:
+        """Return the trial with the tests in this order, all of them or up to the first that notices."""
+        return replace(self, hunt=replace(self.hunt, rounds=rounds, every_test=every_test))
 
 
 def trial(whole: Job, budget: float, late: tuple[str, ...], known: Baseline | None, workspace: Workspace) -> Trial:
@@ -44,7 +45,7 @@ def trial(whole: Job, budget: float, late: tuple[str, ...], known: Baseline | No
     Raises KernelError where the series does not apply, build, boot or run its tests, InfraError where the host failed.
     """
     limit = whole.suites[0][1].test_timeout
-    hunt = Hunt((whole.tests,), limit, budget, late, ignored=("*",))
+    hunt = Hunt((whole.tests,), limit, budget, late, ignored=("*",), every_test=True)
     planned = replace(whole, name=f"{whole.name}.whole", hunt=hunt)
     made = succeeded(job.run(planned, workspace, until=Stage.ROOTFS)).products
     assert made.kernel and made.rootfs
@@ -53,12 +54,14 @@ def trial(whole: Job, budget: float, late: tuple[str, ...], known: Baseline | No
         base = known
     else:
         result = succeeded(job.run(planned, workspace))
-        base = _measured(result, hunk_report.judge(result, expected, planned.expect, ()), workspace)
+        base = _measured(result, hunk_report.judge(result, expected, planned.expect, ()), expected, workspace)
     limit = min(limit, max(_SHORTEST, _PATIENCE * base.slowest) / base.scale)
     return Trial(whole, replace(hunt, limit=limit, ignored=base.ignored, expected=expected), base)
 
 
-def _measured(result: JobResult, finding: Finding | None, workspace: Workspace) -> Baseline:
+def _measured(
+    result: JobResult, finding: Finding | None, expected: Mapping[str, Expectations], workspace: Workspace
+) -> Baseline:
     """Return what a run of the whole series says of the tests."""
     made, tests = result.products, [test for run in result.suites for test in run.tests]
     assert made.kernel and made.rootfs and made.accel
@@ -67,7 +70,9 @@ def _measured(result: JobResult, finding: Finding | None, workspace: Workspace) 
     return Baseline(
         kernel=made.kernel.sha256,
         suite=made.rootfs.sha256,
-        tests=len(tests),
+        fails_on={
+            test.name: expected.get(run.suite, NONE).broken_on(test.name) for run in result.suites for test in run.tests
+        },
         slowest=max((test.seconds or 0.0 for test in tests if test.name not in finding.by), default=0.0),
         scale=job.scale(made.accel, workspace),
         ignored=finding.by,
@@ -102,6 +107,7 @@ def entry(part: Part, trial: Trial, workspace: Workspace) -> Entry | None:
         seconds=round(time.monotonic() - started, 1),
         suite=trial.baseline.suite,
         doubtful=found.doubtful,
+        every_test=trial.hunt.every_test,
         kept=tuple(hunk.name for hunk in part.hunks if hunk not in out),
     )
 
@@ -115,9 +121,13 @@ def _tried(planned: Job, trial: Trial, workspace: Workspace) -> Finding | None:
         return Finding(Outcome.NOT_BUILT, (), str(error))
     if built.products.kernel and built.products.kernel.sha256 == trial.baseline.kernel:
         return Finding(Outcome.SAME, (), f"the variant {planned.variant} does not build this code")
+    hunt = planned.hunt
+    assert hunt
     result = job.go_on(record)
-    assert planned.hunt
-    found = hunk_report.judge(result, planned.hunt.expected, planned.expect, planned.hunt.ignored)
+    found = hunk_report.judge(result, hunt.expected, planned.expect, hunt.ignored)
+    if found and found.by and hunt.every_test:  # else the hunt itself has asked the one that ended it again
+        result = job.again(record, {run.suite: found.by for run in result.suites})
+        found = hunk_report.judge(result, hunt.expected, planned.expect, hunt.ignored)
     if found is None:
         workspace.progress.note(f"{planned.name}: the host failed, and nothing is known: {result.reason}")
     return found

@@ -257,7 +257,7 @@ def _request(record: Record, name: str, config: Suite, folder: str, tests: tuple
 
 def _enough(job: Job, name: str) -> Callable[[TestResult], bool]:
     """Return what ends a hunt: a test that shows something else than what is expected of it."""
-    if job.hunt is None:
+    if job.hunt is None or job.hunt.every_test:
         return lambda test: False
     wanted, ignored = job.hunt.expected.get(name, NONE), job.hunt.ignored
     return lambda test: not suite.pick([test.name], ignored) and bool(verdict.unexpected(test, wanted, job.expect))

@@ -18,8 +18,9 @@ class Hunt:
 
     ``rounds`` are globs over test ids, round by round; a test runs once, in the first round that names it, and those
     that ``late`` names run behind all others. ``limit`` is the watchdog of one test (scaled under TCG), ``budget``
-    what a test that works for a time gets, in seconds. What ``ignored`` tests (globs) show stops nothing.
-    ``expected`` is what the tests are measured by, by suite.
+    what a test that works for a time gets, in seconds. What ``ignored`` tests (globs) show stops nothing; with
+    ``every_test`` nothing does, so that all that notice are known. ``expected`` is what the tests are measured by, by
+    suite.
     """
 
     rounds: tuple[tuple[str, ...], ...]
@@ -28,6 +29,7 @@ class Hunt:
     late: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     expected: Mapping[str, Expectations] = field(default_factory=dict)
+    every_test: bool = False
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,9 @@ def hunks(
     ] = [],  # noqa: B006
     late: Annotated[list[str], typer.Option("--late", help="Glob of tests that run last; repeatable.")] = ["R*"],  # noqa: B006
     budget: Annotated[float, typer.Option("--budget", min=0.1, help="Seconds of tests that work for a time.")] = 3.0,
+    every_test: Annotated[
+        bool, typer.Option("--every-test", help="Try each part with all tests, to learn which ones never fail.")
+    ] = False,
     report: Annotated[
         Path, typer.Option("--report", help="Where progress lives: this path with .json, .md and -why.yaml.")
     ] = REPORT,
@@ -55,6 +58,7 @@ def hunks(
             late=tuple(late),
             only=tuple(only),
             budget=budget,
+            every_test=every_test,
         )
         done = mode_hunks.run(request, workspace)
     section = done.section(pairs[0].patched.variant)
@@ -63,4 +67,6 @@ def hunks(
     open_ones = hunk_page.unexplained(section, mode_hunks.reasons(report))
     for entry in open_ones:
         typer.echo(f"noticed by no test: {entry.name} ({entry.identity}) {entry.where}")
+    for test in hunk_page.unproven(section, mode_hunks.reasons(report)) if every_test else ():
+        typer.echo(f"not seen failing: {test}")
     raise typer.Exit(1 if open_ones else 0)

@@ -28,7 +28,8 @@ class Request:
     """What to take out, and where it is written: ``report`` is a path without suffix.
 
     ``first`` are globs of quick tests that go first, ``late`` of slow ones that go last, ``budget`` the seconds of
-    those that work for a time; ``only`` are globs over the names of parts.
+    those that work for a time; ``only`` are globs over the names of parts. With ``every_test`` all tests try each part,
+    and not only those up to the first that notices.
     """
 
     job: Job
@@ -37,6 +38,7 @@ class Request:
     late: tuple[str, ...] = ("R*",)
     only: tuple[str, ...] = ()
     budget: float = 3.0
+    every_test: bool = False
 
 
 def run(request: Request, workspace: Workspace) -> Report:
@@ -82,7 +84,8 @@ class _Run:
         faults = 0
         for number, part in enumerate(todo):
             ws.progress.advance("parts taken out", number, len(todo))
-            entry = hunting.entry(part, trial.asking(*self._rounds(part)), ws)
+            trying = trial.asking(*self._rounds(part), every_test=asked.every_test)
+            entry = hunting.entry(part, trying, ws)
             faults = 0 if entry else faults + 1
             if faults >= HOST_FAULTS:
                 raise InfraError(f"the host failed on {faults} parts in a row; the last is {part.name}")
@@ -110,6 +113,8 @@ class _Run:
     def _is_open(self, part: Part, baseline: Baseline) -> bool:
         """Whether a part is still to be judged: a survivor is, once the tests are others."""
         known = next((e for e in self.section.entries if e.key == part.key), None)
+        if known and known.outcome is Outcome.NOTICED:
+            return self.request.every_test and not known.every_test
         return known is None or (known.outcome is Outcome.SURVIVED and known.suite != baseline.suite)
 
     def _rounds(self, part: Part) -> Iterator[tuple[str, ...]]:

@@ -88,6 +88,11 @@ class Expectations:
         """Return the status that the test must show in this column; None where nothing is expected."""
         return (self._find(test, column) or _NOTHING)[0]
 
+    def broken_on(self, test: str) -> tuple[str, ...]:
+        """Return the columns in which the test is known to be broken."""
+        wanted = ((column, self.of(test, column)) for column in self.columns)
+        return tuple(column for column, status in wanted if status and status.broken)
+
     def judged(self, test: str, column: str | None) -> bool:
         """Whether the outcome counts at all: False for ``any``."""
         return (self._find(test, column) or _NOTHING)[1]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import fnmatch
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 
 from orchestrator.results.hunk_report import Entry, Outcome, Report, Section
@@ -13,7 +14,7 @@ def render(report: Report, reasons: Mapping[str, str]) -> str:
     lines = [f"# What the tests notice of {report.series}", ""]
     lines += [
         "Each hunk of the series, and each whole patch, was taken out of the otherwise whole series; the kernel was",
-        "built, booted and tested up to the first test that noticed (see [how](how-hunks-are-judged.md)).",
+        "built, booted and tested, up to the first test that noticed or by all (see [how](how-hunks-are-judged.md)).",
         "`wpci hunks` writes this page and goes on where it ended.",
     ]
     for section in report.sections:
@@ -26,12 +27,13 @@ def _section(section: Section, reasons: Mapping[str, str]) -> Iterator[str]:
     yield ""
     yield from summary(section)
     if section.baseline:
-        yield f"The whole series runs {section.baseline.tests} tests." + (
+        yield f"The whole series runs {section.tests} tests." + (
             f" Not as expected there, and so not heard: {', '.join(section.baseline.ignored)}."
             if section.baseline.ignored
             else ""
         )
     yield from _survivors(section, reasons)
+    yield from _never_failed(section, reasons)
     yield ""
     yield "### All parts"
     yield ""
@@ -61,6 +63,31 @@ def _survivors(section: Section, reasons: Mapping[str, str]) -> Iterator[str]:
     for entry in survivors:
         why = reasons.get(entry.identity, "**no reason is known**")
         yield f"| {entry.name} | {entry.identity} | {_cell(entry.where)} | {_cell(why)} |"
+
+
+def _never_failed(section: Section, reasons: Mapping[str, str]) -> Iterator[str]:
+    """Yield the tests that were not seen failing, once there is a part that all tests were tried on."""
+    if not any(entry.every_test for entry in section.entries):
+        return
+    kinds: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for test in section.never_failed():
+        case, _, backing = test.partition(".")
+        kinds[case, _why(test, reasons) or "**no reason is known**"].append(backing)
+    count = sum(map(len, kinds.values()))
+    seen = f"{section.tests - count} of {section.tests} tests fail where a part is missing, or on another kernel"
+    yield from ("", "### Tests that were not seen failing", "", f"{seen} (expected.yaml).")
+    yield from (f"The other {count}:", "", "| test | on | why |", "|---|---|---|") if kinds else ()
+    for (case, why), backings in kinds.items():
+        yield f"| {case} | {', '.join(filter(None, backings))} | {_cell(why)} |"
+
+
+def _why(test: str, reasons: Mapping[str, str]) -> str | None:
+    return next((why for glob, why in reasons.items() if fnmatch.fnmatchcase(test, glob)), None)
+
+
+def unproven(section: Section, reasons: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the tests that were not seen failing, and of which nobody says why."""
+    return tuple(test for test in section.never_failed() if _why(test, reasons) is None)
 
 
 def unexplained(section: Section, reasons: Mapping[str, str]) -> tuple[Entry, ...]:

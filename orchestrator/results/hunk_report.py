@@ -32,7 +32,8 @@ class Entry:
 
     ``doubtful`` tests differed once and not again: they count for nothing. ``tests`` is how many ran, ``suite`` the
     digest of the initramfs that they came in; ``kept`` are hunks of a whole patch that could not be taken out.
-    ``where`` is the function, or the subject of a whole patch.
+    ``where`` is the function, or the subject of a whole patch. With ``every_test`` all tests were heard, and ``by`` are
+    all that notice; without it, those that noticed up to the first one's program's end.
     """
 
     key: str
@@ -47,6 +48,7 @@ class Entry:
     suite: str = ""
     doubtful: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
+    every_test: bool = False
 
     @property
     def file(self) -> str:
@@ -61,11 +63,14 @@ class Entry:
 
 @dataclass(frozen=True)
 class Baseline:
-    """The whole series, run as everything is that lacks a part. ``ignored`` tests were not as expected there."""
+    """The whole series, run as everything is that lacks a part. ``ignored`` tests were not as expected there.
+
+    ``fails_on`` holds every test, and the kernels (columns of the expectations) on which it is known to fail.
+    """
 
     kernel: str
     suite: str
-    tests: int
+    fails_on: Mapping[str, tuple[str, ...]]
     slowest: float
     scale: float
     ignored: tuple[str, ...] = ()
@@ -80,6 +85,18 @@ class Section:
     left_out: tuple[tuple[str, int], ...] = ()
     planned: int = 0
     entries: tuple[Entry, ...] = ()
+
+    @property
+    def tests(self) -> int:
+        """How many tests the whole series runs."""
+        return len(self.baseline.fails_on) if self.baseline else 0
+
+    def never_failed(self) -> Iterator[str]:
+        """Yield the tests that no missing part made fail, and that are not known to fail on another kernel."""
+        noticed = {test for entry in self.entries for test in entry.by}
+        for test, kernels in self.baseline.fails_on.items() if self.baseline else ():
+            if not kernels and test not in noticed:
+                yield test
 
     def adding(self, entry: Entry) -> Section:
         """Return the section with this entry, in the place of an older one of its key."""

@@ -49,7 +49,8 @@ def _listed(request: Request, guest: Guest, deadline: Deadline) -> Pending:
     """Return the tests that were asked for, by round and program."""
     available = listed(request.name, guest, deadline.capped(60 * request.scale))
     request.check_globs([test for tests in available.values() for test in tests])
-    return by_rounds(available, request.rounds, request.hunt.late if request.hunt else ())
+    wanted = {program: pick(tests, request.tests) for program, tests in available.items()}
+    return by_rounds(wanted, request.rounds, request.hunt.late if request.hunt else ())
 
 
 def by_rounds(
@@ -92,7 +93,7 @@ def _program(
     report = ktap.parse(_text(output), planned=tests)
     if isinstance(result, Loss):
         return ledger.settle(report.tests, tests, _text(guest.console), result), result.usable
-    left = _left_by_a_hunt(report.tests) if request.hunt else []
+    left = _left_by_a_hunt(report.tests) if request.stops_early else []
     ledger.problems += [f"{program}: {problem}" for problem in report.problems if not left]
     ledger.results += [t for t in report.tests if t.name not in left]
     return left, True
@@ -119,7 +120,9 @@ def _command(request: Request, program: str, tests: list[str]) -> str:
     picks = " ".join(f"-r {shlex.quote(test)}" for test in tests)
     command = f"cd /tests/{request.name} && ./{program} -t {request.test_seconds:.0f} {picks}"
     if request.hunt:
-        command += f" -x -b {request.hunt.budget:g}"
+        command += f" -b {request.hunt.budget:g}"
+    if request.stops_early:
+        command += " -x"
     return f"{command} -n {request.repeat}" if request.repeat > 1 else command
 
 

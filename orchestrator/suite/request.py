@@ -83,6 +83,11 @@ class Request:
         return (self.hunt.limit if self.hunt else self.suite.test_timeout) * self.scale
 
     @property
+    def stops_early(self) -> bool:
+        """Whether a program is to stop at its first failure."""
+        return self.hunt is not None and not self.hunt.every_test
+
+    @property
     def rounds(self) -> tuple[tuple[str, ...], ...]:
         """The globs of each round."""
         return self.hunt.rounds if self.hunt else (self.tests,)

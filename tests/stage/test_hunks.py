@@ -53,7 +53,7 @@ def ran(bench: Bench) -> list[tuple[str, list[str]]]:
     """Return, for each job of the last run that came as far as a test, its part and the tests that ran."""
     found = []
     for folder in (bench.folder / "results" / "last" / "jobs").iterdir():
-        outputs = sorted(folder.glob("own/*.ktap"), key=lambda path: int(path.suffixes[-2][1:]))
+        outputs = sorted(folder.glob("own*/*.ktap"), key=lambda p: (p.parent.name, int(p.suffixes[-2][1:])))
         tests = [t for path in outputs for t in re.findall(r"^# begin: (\S+)", path.read_text(), re.M)]
         if tests:
             found.append((folder.name.removeprefix("toy.three.small.").removeprefix("without."), tests))
@@ -112,6 +112,20 @@ def test_new_tests_are_tried_on_what_no_test_noticed(bench: Bench) -> None:
     assert [name for name in after if after[name]["suite"] != before[name]["suite"]] == [
         f"0003/{SWAP}/1", f"0005/{MEMORY}/1",
     ]  # fmt: skip
+
+
+def test_every_test_is_tried_where_that_is_asked_for(bench: Bench) -> None:
+    hunks(bench, "--only", "0001*")
+    code, output = hunks(bench, "--only", "000[14]*", "--every-test")
+    assert code == 0, output
+    known = entries(bench)
+    assert known[f"0001/{MEMORY}/1"]["by"] == ["T01"] and known[f"0001/{MEMORY}/1"]["tests"] == 2, "again, and whole"
+    assert ran(bench) == [
+        ("0001-mm-memory.c-1", ["T01", "T02", "T01"]),
+        ("0004-mm-swap.c-1", ["T01", "T02", "T02"]),
+    ]
+    assert "2 of 2 tests fail" in (bench.folder / "docs" / "hunks.md").read_text()
+    assert hunks(bench, "--only", "000[14]*", "--every-test")[0] == 0 and ran(bench) == [], "and then it is known"
 
 
 def test_a_killed_run_is_gone_on_with(bench: Bench) -> None:

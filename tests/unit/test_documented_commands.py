@@ -65,6 +65,9 @@ TESTS: Mapping[str, tuple[str, ...]] = {
         "tests/stage/test_report.py::test_the_pages_can_be_written_elsewhere_and_look_back_on_fewer_runs",
     ),
     "wpci hunks": ("tests/stage/test_hunks.py::test_each_hunk_is_taken_out_and_its_fate_is_told",),
+    "wpci hunks --every-test --only 0012*": (
+        "tests/stage/test_hunks.py::test_every_test_is_tried_where_that_is_asked_for",
+    ),
     "wpci list": (f"{TYPED}test_what_a_run_would_do_is_what_it_does",),
     "wpci nightly": (
         "tests/stage/test_nightly.py::test_a_night_is_compared_with_the_last_and_what_differs_runs_once_more",

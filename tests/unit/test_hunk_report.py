@@ -98,8 +98,13 @@ def test_neighbours_say_which_tests_are_likely() -> None:
     assert hunk_report.likely(known, "0009/mm/z.c/1") == ()
 
 
+KNOWN: dict[str, tuple[str, ...]] = {
+    "B01_a.anon": (), "B01_a.file": (), "B01_a.memfd": (), "B02_b": (), "C10_c": ("stock",), "R03_slow": ()
+}  # fmt: skip
+
+
 def report(*entries: Entry) -> Report:
-    base = Baseline("sha", "suite", 604, 9.5, 5.0, ("R03_slow",))
+    base = Baseline("sha", "suite", KNOWN, 9.5, 5.0, ("R03_slow",))
     return Report("uffd-wp", (Section("smoke", base, (("comment", 2),), 5, entries),))
 
 
@@ -134,3 +139,17 @@ def test_a_new_entry_takes_the_place_of_the_old_one() -> None:
     (section,) = report(entry("0001/mm/a.c/1", Outcome.SURVIVED)).sections
     again = section.adding(entry("0001/mm/a.c/1", by=("B01",)))
     assert [e.outcome for e in again.entries] == [Outcome.NOTICED]
+
+
+def test_the_page_names_the_tests_that_were_not_seen_failing() -> None:
+    seen = entry("0001/mm/a.c/1", by=("B01_a.anon", "splat: WARNING"), every_test=True)
+    text = hunk_page.render(report(seen), {"R03_*": "a race of a few instructions"})
+    assert "2 of 6 tests fail where a part is missing" in text and "The other 4:" in text
+    assert "| B01_a | file, memfd | **no reason is known** |" in text
+    assert "| R03_slow |  | a race of a few instructions |" in text and "C10_c" not in text
+    (section,) = report(seen).sections
+    assert hunk_page.unproven(section, {"R03_*": "why"}) == ("B01_a.file", "B01_a.memfd", "B02_b")
+
+
+def test_tests_are_called_not_seen_failing_only_where_all_were_tried() -> None:
+    assert "not seen failing" not in hunk_page.render(report(entry("0001/mm/a.c/1", by=("B02_b",))), {})
