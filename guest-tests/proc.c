@@ -116,12 +116,21 @@ long vmstat(const char *name)
 	return field_of("/proc/vmstat", name);
 }
 
-long minor_faults(void)
+static long minor_faults(void)
 {
 	struct rusage used;
 
 	SETUP(!getrusage(RUSAGE_THREAD, &used));
 	return used.ru_minflt;
+}
+
+long faults_of_writing(void *addr, size_t pages)
+{
+	long before = minor_faults();
+
+	for (size_t i = 0; i < pages; i++)
+		touch_write((char *)addr + i * PAGE, i);
+	return minor_faults() - before;
 }
 
 char task_state(pid_t tid)

@@ -134,8 +134,8 @@ long status_kb(const char *name);
 long meminfo_kb(const char *name);
 /* A counter of /proc/vmstat; -1 if the kernel does not count it. */
 long vmstat(const char *name);
-/* Minor faults of the calling thread so far. */
-long minor_faults(void);
+/* Write to one page after the other; the minor faults that took. */
+long faults_of_writing(void *addr, size_t pages);
 /* State letter of a task of this process, 0 if it is gone. */
 char task_state(pid_t tid);
 /* Whether text can be written to / read from a file; path may be of /proc, /sys or cgroupfs. */

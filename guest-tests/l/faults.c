@@ -22,10 +22,7 @@ static void judge(char *map, size_t pages)
 	SETUP(!madvise(map, pages * PAGE, MADV_DONTNEED));
 	for (size_t i = 0; i < pages; i++)
 		touch_read(map + i * PAGE);
-	n = minor_faults();
-	for (size_t i = 0; i < pages; i++)
-		touch_write(map + i * PAGE, i);
-	n = minor_faults() - n;
+	n = faults_of_writing(map, pages);
 	EXPECT_MSG(n < FEW, "%ld faults of writing to %zu pages that were mapped by reading", n, pages);
 }
 

@@ -2,7 +2,7 @@
 /*
  * R10: REGISTER, WP and UNREGISTER over and over, while another process that maps the same file has
  * it reclaimed. Between WP and UNREGISTER every page is protected; after UNREGISTER none is.
- * Needs: REGISTER(WP) on shmem, a swap device, MEMCG.
+ * Needs: REGISTER(WP) on shmem, a swap device.
  * Fails on a kernel that converts a page in a mapping that is just being unregistered.
  */
 #include <signal.h>
@@ -19,15 +19,11 @@
 static uint64_t reclaim_for_ever(void *addr, uint64_t unused)
 {
 	(void)unused;
-	for (unsigned int round = 0;; round++) {
+	for (;;) {
 		for (size_t i = 0; i < PAGES; i++)
 			touch_read((char *)addr + i * PAGE);
 		for (size_t i = 0; i < PAGES; i++)
 			madvise((char *)addr + i * PAGE, PAGE, MADV_PAGEOUT);
-		if (round % 16 == 0) {
-			cgroup_set("memory.high", "0");
-			cgroup_set("memory.high", "max");
-		}
 	}
 	return 0;
 }
@@ -58,7 +54,6 @@ static void reclaim_elsewhere(void)
 
 	need_swap();
 	area_arm(&a, &memfd_shared, PAGES, 0);
-	cgroup_enter();
 	touch_write_all(&a, 0, PAGES);
 	REQUIRE_EQ(uffd_unregister(a.uffd, a.map, a.size), 0);
 	swapped = vmstat("pswpout");
