@@ -64,12 +64,14 @@ class SeriesConfig(Strict):
     """A patch series: a directory of format-patch files or one mbox, for the named tree.
 
     ``expect`` names the column of the expectations that holds with it. ``on_top`` is a second series, for tests only
-    (it counts, it checks), that is applied where all of the first one is.
+    (it counts, it checks), that is applied where all of the first one is. ``faults`` is a folder of diffs, each of
+    which `wpci hunks` plants in the whole series, for its tests to notice.
     """
 
     path: Path
     tree: Name
     on_top: Path | None = None
+    faults: Path | None = None
     expect: Name | None = None
     three_way: bool = False
 

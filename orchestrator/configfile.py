@@ -202,8 +202,8 @@ def _resolve_paths(pipeline: Pipeline, folder: Path) -> Pipeline:
         return value.model_copy(update={"fragments": fragments, "base": base})
 
     def series(name: str, value: config.SeriesConfig) -> config.SeriesConfig:
-        on_top = value.on_top and resolved(value.on_top, f"series.{name}.on_top")
-        return value.model_copy(update={"path": resolved(value.path, f"series.{name}.path"), "on_top": on_top})
+        paths = {key: getattr(value, key) for key in ("path", "on_top", "faults")}
+        return value.model_copy(update={k: p and resolved(p, f"series.{name}.{k}") for k, p in paths.items()})
 
     def suite(name: str, value: config.Suite) -> config.Suite:
         expected = value.expected and resolved(value.expected, f"suites.{name}.expected")

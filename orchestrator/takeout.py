@@ -1,4 +1,7 @@
-"""What is taken out of a series to see which test notices: single hunks, and whole patches. Pure but for ``write``."""
+"""What is done to a series to see which test notices: hunks and whole patches are taken out, faults are planted.
+
+Pure but for ``write``.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,17 @@ from orchestrator import cache
 from orchestrator.cache import digest
 from orchestrator.config import SeriesConfig
 from orchestrator.plan import Hunt, Job
+from orchestrator.results import hunk_report
+from orchestrator.source.faults import Fault
 from orchestrator.source.hunks import Hunk, Kind
 
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a series: one hunk, or those hunks of one patch that make a kernel.
+    """A part of a series: one hunk, or those hunks of one patch that make a kernel; or a fault, as a hunk to put in.
 
-    ``key`` changes with the part and with the code of the series around it.
+    ``key`` changes with the part and with the code of the series around it. ``tests`` are globs of those that must
+    notice a fault; empty: any may.
     """
 
     name: str
@@ -26,6 +32,7 @@ class Part:
     key: str
     whole: bool
     hunks: tuple[Hunk, ...]
+    tests: tuple[str, ...] = ()
 
     @property
     def cost(self) -> int:
@@ -45,6 +52,15 @@ def parts(hunks: Sequence[Hunk], fingerprint: str, variant: str) -> tuple[Part, 
     return tuple(sorted(found, key=lambda part: part.cost))
 
 
+def planted(faults: Iterable[Fault], fingerprint: str, variant: str) -> Iterator[Part]:
+    """Yield the faults that are for a variant, as parts."""
+    for fault in faults:
+        if not fault.variants or variant in fault.variants:
+            key = digest(fingerprint, variant, fault.diff, *fault.noticed_by)[:20]
+            hunk = Hunk(0, 1, fault.subject, fault.files[0], fault.subject, Kind.CODE, fault.diff)
+            yield Part(f"{hunk_report.PLANTED}{fault.name}", hunk.identity, key, False, (hunk,), fault.noticed_by)
+
+
 def _part(name: str, hunks: tuple[Hunk, ...], whole: bool, fingerprint: str, variant: str) -> Part:
     key = digest(fingerprint, variant, *(hunk.diff for hunk in hunks))[:20]
     identity = hunks[0].identity if not whole else digest(*(hunk.identity for hunk in hunks))[:10]
@@ -59,13 +75,13 @@ def chosen(found: Iterable[Part], globs: Sequence[str]) -> Iterator[Part]:
 
 
 def write(hunks: Sequence[Hunk], folder: Path) -> SeriesConfig:
-    """Write what takes hunks out, the last one first, as a series that goes on top of the whole."""
+    """Write the diffs of hunks, the last one first, as a series that goes on top of the whole."""
     for number, hunk in enumerate(reversed(hunks), 1):
         cache.write_atomic(folder / f"{number:04}.diff", hunk.diff)
     return SeriesConfig(path=folder, tree="any", three_way=True)
 
 
 def without(job: Job, part: Part, carry: SeriesConfig, hunt: Hunt, place: str) -> Job:
-    """Return the job that tests the series without a part, in a work tree of its own."""
+    """Return the job that tests the series without a part (or with a fault), in a work tree of its own."""
     name = f"{job.name}.without.{part.name.replace('/', '-')}"
     return replace(job, name=name, carry=carry, hunt=hunt, place=place)

@@ -1,4 +1,4 @@
-"""`wpci hunks`: take a series apart, and say which test notices each missing part."""
+"""`wpci hunks`: take a series apart, plant faults in it, and say which test notices each."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def hunks(
     mode: ModeOption = None,
     variant: VariantOption = [],  # noqa: B006
     only: Annotated[
-        list[str], typer.Option("--only", help="Glob over parts ('0014*', '*mprotect.c*', an id); repeatable.")
+        list[str], typer.Option("--only", help="Glob over parts ('0014*', '*mprotect.c*', 'fault/*', an id).")
     ] = [],  # noqa: B006
     first: Annotated[
         list[str], typer.Option("--first", help="Glob of tests to try before those of the mode; repeatable.")
@@ -35,7 +35,7 @@ def hunks(
     ] = REPORT,
     results: ResultsOption = RESULTS,
 ) -> None:
-    """Take each hunk and each patch out of the whole series, and say which test notices.
+    """Take each hunk and each patch out of the whole series, plant each fault in it, and say which test notices.
 
     Goes on where an earlier run ended. Exit code 1: a part is noticed by no test, and nobody says why.
     """
@@ -64,9 +64,10 @@ def hunks(
     section = done.section(pairs[0].patched.variant)
     for line in hunk_page.summary(section):
         typer.echo(line)
-    open_ones = hunk_page.unexplained(section, mode_hunks.reasons(report))
+    why = mode_hunks.reasons(report)
+    open_ones = hunk_page.unexplained(section, why)
     for entry in open_ones:
         typer.echo(f"noticed by no test: {entry.name} ({entry.identity}) {entry.where}")
-    for test in hunk_page.unproven(section, mode_hunks.reasons(report)) if every_test else ():
+    for test in hunk_page.unproven(done, section, why) if every_test else ():
         typer.echo(f"not seen failing: {test}")
     raise typer.Exit(1 if open_ones else 0)

@@ -1,4 +1,7 @@
-"""Take a series apart: one part after the other is left out, and the tests must notice. Progress is in the report."""
+"""Take a series apart: one part after the other is left out, and the tests must notice. Progress is in the report.
+
+Faults that are planted in the series are tried as its parts are.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,9 @@ from orchestrator.model import Stage
 from orchestrator.plan import Job
 from orchestrator.results import hunk_page, hunk_report
 from orchestrator.results.hunk_report import Baseline, Outcome, Report
-from orchestrator.source import hunks
+from orchestrator.source import faults, hunks
 from orchestrator.source.hunks import Hunk
+from orchestrator.suite.request import pick
 from orchestrator.takeout import Part
 from orchestrator.workspace import Workspace
 
@@ -74,21 +78,23 @@ class _Run:
         ws, asked = self.workspace, self.request
         tree = hunting.succeeded(job.run(asked.job, ws, until=Stage.SERIES)).products.tree
         assert tree
-        every = hunks.listed(tree)
-        planned = takeout.parts(every, hunks.fingerprint(tree), asked.job.variant)
+        every, fingerprint, variant = hunks.listed(tree), hunks.fingerprint(tree), asked.job.variant
+        known = faults.load(asked.job.series_config.faults if asked.job.series_config else None)
+        planned = (*takeout.planted(known, fingerprint, variant), *takeout.parts(every, fingerprint, variant))
         self._renew(every, planned)
         trial = hunting.trial(asked.job, asked.budget, asked.late, self.section.baseline, ws)
+        _check_tests(planned, tuple(trial.baseline.fails_on))
         self.section = replace(self.section, baseline=trial.baseline)
         self._save()
         todo = [part for part in takeout.chosen(planned, asked.only) if self._is_open(part, trial.baseline)]
-        faults = 0
+        failures = 0
         for number, part in enumerate(todo):
             ws.progress.advance("parts taken out", number, len(todo))
-            trying = trial.asking(*self._rounds(part), every_test=asked.every_test)
+            trying = trial.asking(*self._rounds(part), every_test=asked.every_test or bool(part.tests))
             entry = hunting.entry(part, trying, ws)
-            faults = 0 if entry else faults + 1
-            if faults >= HOST_FAULTS:
-                raise InfraError(f"the host failed on {faults} parts in a row; the last is {part.name}")
+            failures = 0 if entry else failures + 1
+            if failures >= HOST_FAULTS:
+                raise InfraError(f"the host failed on {failures} parts in a row; the last is {part.name}")
             if entry:
                 ws.progress.note(f"{part.name}: {entry.outcome.value}: {', '.join(entry.by[:3]) or entry.detail}")
                 self.section = self.section.adding(entry)
@@ -118,11 +124,22 @@ class _Run:
         return known is None or (known.outcome is Outcome.SURVIVED and known.suite != baseline.suite)
 
     def _rounds(self, part: Part) -> Iterator[tuple[str, ...]]:
-        """Yield the tests that noticed the neighbours of a part, then the quick ones, then all."""
+        """Yield the tests that noticed the neighbours of a part, then the quick ones, then all; or those that must."""
+        if part.tests:
+            yield part.tests
+            return
         if near := hunk_report.likely(self.section.entries, part.name):
             yield near
         yield from (globs for globs in self.request.first if globs)
         yield self.request.job.tests
+
+
+def _check_tests(planned: Sequence[Part], available: Sequence[str]) -> None:
+    """Refuse a glob that names no test: a fault that nothing looks for would look as if none noticed it."""
+    for part in planned:
+        for glob in part.tests:
+            if not pick(available, (glob,)):
+                raise UserError(f"{part.name}: no test matches {glob!r} ({len(available)} tests there)")
 
 
 def _loaded(request: Request) -> Report:

@@ -15,14 +15,15 @@ def render(report: Report, reasons: Mapping[str, str]) -> str:
     lines += [
         "Each hunk of the series, and each whole patch, was taken out of the otherwise whole series; the kernel was",
         "built, booted and tested, up to the first test that noticed or by all (see [how](how-hunks-are-judged.md)).",
+        "Then faults were planted in the series, one at a time: their names begin with `fault/`.",
         "`wpci hunks` writes this page and goes on where it ended.",
     ]
     for section in report.sections:
-        lines += ["", *_section(section, reasons)]
+        lines += ["", *_section(report, section, reasons)]
     return "\n".join(lines) + "\n"
 
 
-def _section(section: Section, reasons: Mapping[str, str]) -> Iterator[str]:
+def _section(report: Report, section: Section, reasons: Mapping[str, str]) -> Iterator[str]:
     yield f"## Variant {section.variant}"
     yield ""
     yield from summary(section)
@@ -33,7 +34,7 @@ def _section(section: Section, reasons: Mapping[str, str]) -> Iterator[str]:
             else ""
         )
     yield from _survivors(section, reasons)
-    yield from _never_failed(section, reasons)
+    yield from _never_failed(report, section, reasons)
     yield ""
     yield "### All parts"
     yield ""
@@ -53,7 +54,7 @@ def summary(section: Section) -> Iterator[str]:
 
 
 def _survivors(section: Section, reasons: Mapping[str, str]) -> Iterator[str]:
-    survivors = [entry for entry in section.entries if entry.outcome is Outcome.SURVIVED]
+    survivors = [entry for entry in section.entries if entry.is_hole]
     if survivors:
         yield ""
         yield "### Noticed by no test"
@@ -65,17 +66,17 @@ def _survivors(section: Section, reasons: Mapping[str, str]) -> Iterator[str]:
         yield f"| {entry.name} | {entry.identity} | {_cell(entry.where)} | {_cell(why)} |"
 
 
-def _never_failed(section: Section, reasons: Mapping[str, str]) -> Iterator[str]:
+def _never_failed(report: Report, section: Section, reasons: Mapping[str, str]) -> Iterator[str]:
     """Yield the tests that were not seen failing, once there is a part that all tests were tried on."""
     if not any(entry.every_test for entry in section.entries):
         return
     kinds: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
-    for test in section.never_failed():
+    for test in report.never_failed(section):
         case, _, backing = test.partition(".")
         kinds[case, _why(test, reasons) or "**no reason is known**"].append(backing)
     count = sum(map(len, kinds.values()))
-    seen = f"{section.tests - count} of {section.tests} tests fail where a part is missing, or on another kernel"
-    yield from ("", "### Tests that were not seen failing", "", f"{seen} (expected.yaml).")
+    seen = f"{section.tests - count} of {section.tests} tests fail on a kernel without a part or with a fault"
+    yield from ("", "### Tests that were not seen failing", "", f"{seen}, or on another one (expected.yaml).")
     yield from (f"The other {count}:", "", "| test | on | why |", "|---|---|---|") if kinds else ()
     for (case, why), backings in kinds.items():
         yield f"| {case} | {', '.join(filter(None, backings))} | {_cell(why)} |"
@@ -85,14 +86,14 @@ def _why(test: str, reasons: Mapping[str, str]) -> str | None:
     return next((why for glob, why in reasons.items() if fnmatch.fnmatchcase(test, glob)), None)
 
 
-def unproven(section: Section, reasons: Mapping[str, str]) -> tuple[str, ...]:
+def unproven(report: Report, section: Section, reasons: Mapping[str, str]) -> tuple[str, ...]:
     """Return the tests that were not seen failing, and of which nobody says why."""
-    return tuple(test for test in section.never_failed() if _why(test, reasons) is None)
+    return tuple(test for test in report.never_failed(section) if _why(test, reasons) is None)
 
 
 def unexplained(section: Section, reasons: Mapping[str, str]) -> tuple[Entry, ...]:
     """Return the parts that no test noticed, and of which nobody says why."""
-    return tuple(e for e in section.entries if e.outcome is Outcome.SURVIVED and e.identity not in reasons)
+    return tuple(e for e in section.entries if e.is_hole and e.identity not in reasons)
 
 
 def _said(entry: Entry) -> str:

@@ -15,6 +15,9 @@ from orchestrator.model import JobResult, Stage, StageResult, Status, TestResult
 from orchestrator.results import verdict
 from orchestrator.results.expectations import NONE, Expectations
 
+PLANTED = "fault/"
+"""What the name of a fault begins with that was planted in the series."""
+
 
 class Outcome(enum.Enum):
     """What came of taking a part out."""
@@ -28,8 +31,9 @@ class Outcome(enum.Enum):
 
 @dataclass(frozen=True)
 class Entry:
-    """One part of the series. ``by`` are the tests (or splats) that noticed, first the one that ended the hunt.
+    """One part of the series, or a fault that was planted in it.
 
+    ``by`` are the tests (or splats) that noticed, first the one that ended the hunt.
     ``doubtful`` tests differed once and not again: they count for nothing. ``tests`` is how many ran, ``suite`` the
     digest of the initramfs that they came in; ``kept`` are hunks of a whole patch that could not be taken out.
     ``where`` is the function, or the subject of a whole patch. With ``every_test`` all tests were heard, and ``by`` are
@@ -54,6 +58,12 @@ class Entry:
     def file(self) -> str:
         """The file of a hunk; empty for a whole patch."""
         return self.name.partition("/")[2].rpartition("/")[0]
+
+    @property
+    def is_hole(self) -> bool:
+        """Whether no test noticed what one should: a fault that cannot be planted, or is none, proves nothing."""
+        planted = self.name.startswith(PLANTED)
+        return self.outcome is Outcome.SURVIVED or (planted and self.outcome is not Outcome.NOTICED)
 
     @property
     def patch(self) -> str:
@@ -91,13 +101,6 @@ class Section:
         """How many tests the whole series runs."""
         return len(self.baseline.fails_on) if self.baseline else 0
 
-    def never_failed(self) -> Iterator[str]:
-        """Yield the tests that no missing part made fail, and that are not known to fail on another kernel."""
-        noticed = {test for entry in self.entries for test in entry.by}
-        for test, kernels in self.baseline.fails_on.items() if self.baseline else ():
-            if not kernels and test not in noticed:
-                yield test
-
     def adding(self, entry: Entry) -> Section:
         """Return the section with this entry, in the place of an older one of its key."""
         others = [e for e in self.entries if e.key != entry.key]
@@ -114,6 +117,13 @@ class Report:
     def section(self, variant: str) -> Section:
         """Return what is known on a variant."""
         return next((s for s in self.sections if s.variant == variant), Section(variant))
+
+    def never_failed(self, section: Section) -> Iterator[str]:
+        """Yield the tests of a variant that failed on no wrong kernel of any variant, and on no other that is known."""
+        noticed = {test for known in self.sections for entry in known.entries for test in entry.by}
+        for test, kernels in section.baseline.fails_on.items() if section.baseline else ():
+            if not kernels and test not in noticed:
+                yield test
 
     def updating(self, section: Section) -> Report:
         """Return the report with this section."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 import signal
@@ -181,3 +182,35 @@ def test_a_mode_with_two_variants_needs_a_choice(bench: Bench) -> None:
                     .replace("suites:\n", "  other: {fragments: [small.config]}\nsuites:\n", 1))  # fmt: skip
     code, output = hunks(bench)
     assert code == 2 and "--variant must leave one" in output
+
+
+def plant(bench: Bench, name: str, head: str, old: str, new: str) -> None:
+    """Write a fault for the tip of the series: what it makes of a line of the memory code."""
+    lines = (bench.folder / "tree" / SWAP).read_text().replace("/* a */", mark("LATE").strip())
+    lines = lines.replace("return page - 1", "return page - 2").replace("/* b */", "/* bb */")
+    wrong = lines.replace(old, new)
+    assert wrong != lines
+    diff = "".join(difflib.unified_diff(lines.splitlines(True), wrong.splitlines(True), f"a/{SWAP}", f"b/{SWAP}"))
+    (bench.folder / "faults").mkdir(exist_ok=True)
+    (bench.folder / "faults" / f"{name}.diff").write_text(head + diff)
+    path = bench.folder / "pipeline.yaml"
+    if "faults:" not in path.read_text():
+        path.write_text(path.read_text().replace("path: series,", "path: series, faults: faults,"))
+
+
+def test_a_planted_fault_is_tried_with_the_tests_that_must_notice(bench: Bench) -> None:
+    plant(bench, "late-is-lost", "the mark is lost\nNoticed-by: T02\n\n", mark("LATE"), "\n")
+    plant(bench, "harmless", "nothing at all\nNoticed-by: T01\n\n", "return page - 2", "return page - 4")
+    code, output = hunks(bench, "--only", "fault/*")
+    assert code == 1, output
+    known = entries(bench)
+    assert known["fault/late-is-lost"]["by"] == ["T02"] and known["fault/late-is-lost"]["tests"] == 1
+    assert known["fault/harmless"]["outcome"] == "survived"
+    assert "noticed by no test: fault/harmless" in output and "nothing at all" in output
+    assert hunks(bench, "--only", "fault/late*")[0] == 1 and ran(bench) == [], "and then it is known"
+
+
+def test_a_fault_that_names_a_test_that_is_not_there_is_refused(bench: Bench) -> None:
+    plant(bench, "late-is-lost", "the mark is lost\nNoticed-by: T02 T99\n\n", mark("LATE"), "\n")
+    code, output = hunks(bench, "--only", "fault/*")
+    assert code == 2 and "fault/late-is-lost: no test matches 'T99' (2 tests there)" in output

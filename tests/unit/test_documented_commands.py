@@ -68,6 +68,9 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "wpci hunks --every-test --only 0012*": (
         "tests/stage/test_hunks.py::test_every_test_is_tried_where_that_is_asked_for",
     ),
+    "wpci hunks --only fault/*": (
+        "tests/stage/test_hunks.py::test_a_planted_fault_is_tried_with_the_tests_that_must_notice",
+    ),
     "wpci list": (f"{TYPED}test_what_a_run_would_do_is_what_it_does",),
     "wpci nightly": (
         "tests/stage/test_nightly.py::test_a_night_is_compared_with_the_last_and_what_differs_runs_once_more",
