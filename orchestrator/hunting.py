@@ -125,8 +125,9 @@ def _tried(planned: Job, trial: Trial, workspace: Workspace) -> Finding | None:
     assert hunt
     result = job.go_on(record)
     found = hunk_report.judge(result, hunt.expected, planned.expect, hunt.ignored)
-    if found and found.by and hunt.every_test:  # else the hunt itself has asked the one that ended it again
-        result = job.again(record, {run.suite: found.by for run in result.suites})
+    tests = found.failing if found else ()
+    if tests and hunt.every_test:  # else the hunt itself has asked the one that ended it again
+        result = job.again(record, {run.suite: tests for run in result.suites})
         found = hunk_report.judge(result, hunt.expected, planned.expect, hunt.ignored)
     if found is None:
         workspace.progress.note(f"{planned.name}: the host failed, and nothing is known: {result.reason}")

@@ -17,6 +17,8 @@ from orchestrator.results.expectations import NONE, Expectations
 
 PLANTED = "fault/"
 """What the name of a fault begins with that was planted in the series."""
+SPLAT = "splat: "
+"""What stands before a complaint of the kernel among the tests that noticed a part."""
 
 
 class Outcome(enum.Enum):
@@ -158,6 +160,11 @@ class Finding:
     tests: int = 0
     doubtful: tuple[str, ...] = ()
 
+    @property
+    def failing(self) -> tuple[str, ...]:
+        """The tests that noticed."""
+        return tuple(name for name in self.by if not name.startswith(SPLAT)) if self.tests else ()
+
 
 def judge(
     result: JobResult, expected: Mapping[str, Expectations], column: str | None, ignored: Sequence[str]
@@ -165,7 +172,7 @@ def judge(
     """Say whether a kernel was noticed to lack something; None where the host failed, for then nothing is known."""
     if failed := _failed(result.stages, Verdict.FAIL):
         return _of_stage(failed)
-    splats = tuple(f"splat: {s.title}" for s in result.splats if s.allowed_by is None)
+    splats = tuple(dict.fromkeys(f"{SPLAT}{s.title}" for s in result.splats if s.allowed_by is None))
     fatal = any(splat.fatal for splat in result.splats)
     if _failed(result.stages, Verdict.INFRA) and not fatal:
         return None
@@ -217,6 +224,6 @@ def likely(entries: Iterable[Entry], name: str, most: int = 24) -> tuple[str, ..
     for entry in entries:
         weight = 3 * (bool(file) and entry.file == file) + 2 * (entry.patch == patch)
         for test in entry.by[:1] if weight else ():
-            if not test.startswith("splat: "):
+            if not test.startswith(SPLAT):
                 near[test] += weight
     return tuple(test for test, _ in near.most_common(most))

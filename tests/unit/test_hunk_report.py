@@ -47,6 +47,13 @@ def test_a_test_that_is_not_judged_or_not_heard_notices_nothing() -> None:
     assert found and found.outcome is Outcome.SURVIVED
 
 
+def test_a_splat_that_comes_often_is_named_once_and_is_no_test_to_run_again() -> None:
+    found = judged(lacking(BAD, splats=(WARNING, WARNING)))
+    assert found and found.by == ("promised", "splat: WARNING in x") and found.failing == ("promised",)
+    found = judged(lacking(stages=stopped(Stage.BOOT, Verdict.FAIL)))
+    assert found and found.by == ("boot",) and found.failing == ()
+
+
 def test_a_splat_notices_for_certain_though_all_tests_pass() -> None:
     found = judged(lacking(GOOD, splats=(WARNING,)))
     assert found == Finding(Outcome.NOTICED, ("splat: WARNING in x",), "splat: WARNING in x", True, 1)
