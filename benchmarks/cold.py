@@ -1,16 +1,18 @@
 """A cold build: the pipeline's build stage, against plain `make` with the same .config, side by side in one run.
 
-    python benchmarks/cold.py [--jobs 1] [--rounds 2]
+    python benchmarks/cold.py [--jobs 1] [--rounds 2] [--both]
 
 Each has a copy of the same tree, processors of its own (``--jobs`` of them) and nothing built before, and both run at
 the same time, so that a noisy machine disturbs both; the next round changes the processors over, for one of them may
 have more of the host's own work to do. The pipeline builds as it always does, behind ccache with an empty cache; the
-hand calls make with plain gcc. Needs a `wpci run` before it. Prints wall and CPU seconds and ratios.
+hand calls make with plain gcc. With ``--both`` each builds the kernel without the series and then the one with it, as a
+run does. Needs a `wpci run` before it. Prints wall and CPU seconds and ratios.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import resource
 import shutil
@@ -18,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,37 +63,42 @@ def measured(build: Callable[[], None], processors: set[int]) -> Cost:
     return Cost(time.monotonic() - started, float(os.read(reader, 64)))
 
 
-def pipeline(tree: Path, base: JobResult, folder: Path) -> None:
-    """Build with an empty cache in ``folder``, ccache's included."""
-    variant = configfile.load(ROOT / "pipeline.yaml").variants[base.variant]
-    request = kernel.BuildRequest(
-        source=tree,
-        content="cold",
-        out=kernel.out_folder(tree, base.variant),
-        base=variant.base,
-        fragments=variant.fragments,
-    )
-    kernel.build(request, Cache(folder / "cache"), Terminal(console(stderr=True)), Deadline.after(7200))
+def pipeline(folder: Path, jobs: Sequence[JobResult]) -> None:
+    """Build the trees of ``folder``, with an empty cache beside them, ccache's included."""
+    for job in jobs:
+        variant, tree = configfile.load(ROOT / "pipeline.yaml").variants[job.variant], folder / job.side.value
+        request = kernel.BuildRequest(
+            source=tree,
+            content=f"cold-{job.side.value}",
+            out=kernel.out_folder(tree, job.variant),
+            base=variant.base,
+            fragments=variant.fragments,
+        )
+        kernel.build(request, Cache(folder / "cache"), Terminal(console(stderr=True)), Deadline.after(7200))
 
 
-def hand(tree: Path, base: JobResult, jobs: int) -> None:
-    """Build with make and plain gcc, from the .config of the last run."""
-    assert base.products.kernel
-    out = tree / ".out-by-hand"
-    out.mkdir()
-    shutil.copyfile(base.products.kernel.config, out / ".config")
-    make = ["make", f"-j{jobs}", f"-C{tree}", f"O={out}", "ARCH=x86_64", "LOCALVERSION="]
-    with (out / "log").open("wb") as log:
-        subprocess.run([*make, "olddefconfig", "vmlinux"], check=True, stdout=log, stderr=log)
+def hand(folder: Path, jobs: Sequence[JobResult], processes: int) -> None:
+    """Build the trees of ``folder`` with make and plain gcc, each from its .config of the last run."""
+    for job in jobs:
+        tree, made = folder / job.side.value, job.products.kernel
+        assert made
+        out = tree / ".out-by-hand"
+        out.mkdir()
+        shutil.copyfile(made.config, out / ".config")
+        make = ["make", f"-j{processes}", f"-C{tree}", f"O={out}", "ARCH=x86_64", "LOCALVERSION="]
+        with (out / "log").open("wb") as log:
+            subprocess.run([*make, "olddefconfig", "vmlinux"], check=True, stdout=log, stderr=log)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--both", action="store_true")
     parser.add_argument("--results", type=Path, default=ROOT / "results")
     options = parser.parse_args()
-    base = next(j for j in byhand.jobs(options.results) if j.side is Side.BASE)
+    sides = {job.side: job for job in byhand.jobs(options.results)}
+    jobs = [sides[side] for side in (Side.BASE, Side.PATCHED) if options.both or side is Side.BASE]
     cache, processors = Cache.default(), sorted(os.sched_getaffinity(0))
     if len(processors) < 2 * options.jobs:
         sys.exit(f"{2 * options.jobs} processors are needed, here are {len(processors)}")
@@ -99,26 +106,28 @@ def main() -> None:
     sums = [Cost(0, 0), Cost(0, 0)]
     for number in range(options.rounds):
         ours, theirs = halves[:: -1 if number % 2 else 1]
-        costs = side_by_side(base, cache, options.jobs, ours, theirs)
+        costs = side_by_side(jobs, cache, options.jobs, ours, theirs)
         say(*costs)
         sums = [Cost(a.wall + b.wall, a.cpu + b.cpu) for a, b in zip(sums, costs, strict=True)]
     print("all rounds")
     say(*sums)
 
 
-def side_by_side(base: JobResult, cache: Cache, jobs: int, ours: set[int], theirs: set[int]) -> tuple[Cost, Cost]:
+def side_by_side(
+    jobs: Sequence[JobResult], cache: Cache, processes: int, ours: set[int], theirs: set[int]
+) -> tuple[Cost, Cost]:
     """Return what the pipeline and the hand cost, at the same time."""
     with tempfile.TemporaryDirectory(dir=cache.root) as scratch, ThreadPoolExecutor() as pool:
         folder = Path(scratch)
-        for name in ("ours", "theirs"):
+        for job, name in itertools.product(jobs, ("ours", "theirs")):
             shutil.copytree(
-                cache.path("work", base.tree, "base"),
-                folder / name,
+                cache.path("work", job.tree, job.side.value),
+                folder / name / job.side.value,
                 symlinks=True,
                 ignore=shutil.ignore_patterns(".out-*"),
             )
-        first = pool.submit(measured, lambda: pipeline(folder / "ours", base, folder), ours)
-        second = pool.submit(measured, lambda: hand(folder / "theirs", base, jobs), theirs)
+        first = pool.submit(measured, lambda: pipeline(folder / "ours", jobs), ours)
+        second = pool.submit(measured, lambda: hand(folder / "theirs", jobs, processes), theirs)
         return first.result(), second.result()
 
 
