@@ -87,6 +87,8 @@ class _Run:
         self.section = replace(self.section, baseline=trial.baseline)
         self._save()
         todo = [part for part in takeout.chosen(planned, asked.only) if self._is_open(part, trial.baseline)]
+        known_keys = {entry.key for entry in self.section.entries}
+        todo.sort(key=lambda part: part.key in known_keys)  # those that survived other tests come last
         failures = 0
         for number, part in enumerate(todo):
             ws.progress.advance("parts taken out", number, len(todo))
