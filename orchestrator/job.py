@@ -96,10 +96,10 @@ def _series(record: Record, told: Told) -> None:
     loaded = series.load(config.path, name=job.series)
     tree = apply.apply(record.products.tree, loaded, ws.cache, ws.progress, three_way=config.three_way, upto=job.at)
     applied = loaded.patches[: job.at]
-    if job.carry:
-        carried = series.load(job.carry.path)
+    for more in job.carry:
+        carried = series.load(more.path)
         applied += carried.patches
-        tree = apply.apply(tree, carried, ws.cache, ws.progress, three_way=job.carry.three_way)
+        tree = apply.apply(tree, carried, ws.cache, ws.progress, three_way=more.three_way)
     record.products = replace(record.products, tree=tree)
     _keep_patches(record, applied)
     told.message = f"{len(tree.patches)} patches, tip {tree.commit[:12]}"

@@ -38,7 +38,7 @@ class Job:
 
     ``name`` is unique in a plan and fit for a folder. ``expect`` names the column of the expectations.
     ``tests`` are globs over test ids. ``at`` stops the series after that many patches; None applies all.
-    ``place`` names the work tree, where that is not the one of its side; ``carry`` is applied on top of the series.
+    ``place`` names the work tree, where that is not the one of its side; ``carry`` goes on top of the series, in order.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Job:
     at: int | None = None
     repeat: int = 1
     place: str = ""
-    carry: config.SeriesConfig | None = None
+    carry: tuple[config.SeriesConfig, ...] = ()
     hunt: Hunt | None = None
 
     @property
@@ -173,7 +173,7 @@ def _pairs(pipeline: Pipeline, part: Product, choice: Choice) -> Iterator[Pair]:
 
 def _cut(job: Job, at: int) -> Job:
     """Return the job with a part of its series: nobody has said what its tests must show, but what works must go on."""
-    return replace(job, name=f"{job.name}.at-{at}", at=at, expect=None, carry=None)
+    return replace(job, name=f"{job.name}.at-{at}", at=at, expect=None, carry=())
 
 
 def _refuse_twins(mode: str, jobs: Iterable[Job]) -> None:
@@ -204,5 +204,5 @@ def _job(pipeline: Pipeline, tree: str, series: str | None, variant: str, part: 
     )
 
 
-def _on_top(series: config.SeriesConfig | None) -> config.SeriesConfig | None:
-    return config.SeriesConfig(path=series.on_top, tree=series.tree) if series and series.on_top else None
+def _on_top(series: config.SeriesConfig | None) -> tuple[config.SeriesConfig, ...]:
+    return (config.SeriesConfig(path=series.on_top, tree=series.tree),) if series and series.on_top else ()

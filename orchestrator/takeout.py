@@ -84,4 +84,4 @@ def write(hunks: Sequence[Hunk], folder: Path) -> SeriesConfig:
 def without(job: Job, part: Part, carry: SeriesConfig, hunt: Hunt, place: str) -> Job:
     """Return the job that tests the series without a part (or with a fault), in a work tree of its own."""
     name = f"{job.name}.without.{part.name.replace('/', '-')}"
-    return replace(job, name=name, carry=carry, hunt=hunt, place=place)
+    return replace(job, name=name, carry=(*job.carry, carry), hunt=hunt, place=place)

@@ -214,3 +214,22 @@ def test_a_fault_that_names_a_test_that_is_not_there_is_refused(bench: Bench) ->
     plant(bench, "late-is-lost", "the mark is lost\nNoticed-by: T02 T99\n\n", mark("LATE"), "\n")
     code, output = hunks(bench, "--only", "fault/*")
     assert code == 2 and "fault/late-is-lost: no test matches 'T99' (2 tests there)" in output
+
+
+def test_what_is_on_top_of_a_series_stays_and_is_no_part_of_it(bench: Bench) -> None:
+    checks = bench.folder / "checks"
+    checks.mkdir()
+    tip = (bench.folder / "tree" / "init" / "main.c").read_text().splitlines(keepends=True)
+    counted = [*tip, 'const char counted[] = "COUNTED";\n']
+    diff = "".join(difflib.unified_diff(tip, counted, "a/init/main.c", "b/init/main.c"))
+    (checks / "0001.diff").write_text(diff)
+    path = bench.folder / "pipeline.yaml"
+    path.write_text(path.read_text().replace("path: series,", "path: series, on_top: checks,"))
+    plant(bench, "late-is-lost", "the mark is lost\nNoticed-by: T02\n\n", mark("LATE"), "\n")
+    code, output = hunks(bench, "--only", "fault/*", "--only", "0001*")
+    assert code == 0, output
+    known = entries(bench)
+    assert set(known) == {"fault/late-is-lost", f"0001/{MEMORY}/1"}
+    assert json.loads((bench.folder / "docs" / "hunks.json").read_text())["sections"][0]["planned"] == 6
+    without = next((bench.folder / "results" / "last" / "jobs").glob("*fault-late-is-lost"))
+    assert len(list((without / "patches").iterdir())) == 6 + 1 + 1

@@ -102,8 +102,8 @@ def test_what_is_on_top_of_a_series_goes_with_the_whole_of_it() -> None:
     series = {"one": PIPELINE.series["one"].model_copy(update={"on_top": Path("/checks")})}
     counted = PIPELINE.model_copy(update={"series": {**PIPELINE.series, **series}})
     (pair,) = plan.expand(counted, "smoke").pairs
-    assert pair.patched.carry and pair.patched.carry.path == Path("/checks") and pair.base.carry is None
-    assert plan.expand(counted, "smoke", plan.Choice(at=0)).pairs[0].patched.carry is None
+    assert [carried.path for carried in pair.patched.carry] == [Path("/checks")] and not pair.base.carry
+    assert not plan.expand(counted, "smoke", plan.Choice(at=0)).pairs[0].patched.carry
 
 
 def test_what_no_product_names_goes_to_the_first() -> None:
