@@ -15,9 +15,10 @@ def render(report: Report, reasons: Mapping[str, str]) -> str:
     lines += [
         "Each hunk of the series, and each whole patch, was taken out of the otherwise whole series; the kernel was",
         "built, booted and tested, up to the first test that noticed or by all (see [how](how-hunks-are-judged.md)).",
-        "Then faults were planted in the series, one at a time: their names begin with `fault/`.",
         "`wpci hunks` writes this page and goes on where it ended.",
     ]
+    if any(entry.is_planted for section in report.sections for entry in section.entries):
+        lines.append("Faults were planted in the whole series, one at a time: their names begin with `fault/`.")
     for section in report.sections:
         lines += ["", *_section(report, section, reasons)]
     return "\n".join(lines) + "\n"

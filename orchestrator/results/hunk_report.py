@@ -64,8 +64,12 @@ class Entry:
     @property
     def is_hole(self) -> bool:
         """Whether no test noticed what one should: a fault that cannot be planted, or is none, proves nothing."""
-        planted = self.name.startswith(PLANTED)
-        return self.outcome is Outcome.SURVIVED or (planted and self.outcome is not Outcome.NOTICED)
+        return self.outcome is Outcome.SURVIVED or (self.is_planted and self.outcome is not Outcome.NOTICED)
+
+    @property
+    def is_planted(self) -> bool:
+        """Whether this is a fault, and no part of the series."""
+        return self.name.startswith(PLANTED)
 
     @property
     def patch(self) -> str:

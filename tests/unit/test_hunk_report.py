@@ -172,3 +172,9 @@ def test_a_fault_that_proves_nothing_needs_a_reason(outcome: Outcome) -> None:
 
 def test_tests_are_called_not_seen_failing_only_where_all_were_tried() -> None:
     assert "not seen failing" not in hunk_page.render(report(entry("0001/mm/a.c/1", by=("B02_b",))), {})
+
+
+def test_the_page_speaks_of_planted_faults_only_where_there_are_some() -> None:
+    part, fault = entry("0001/mm/a.c/1"), entry("fault/off-by-one")
+    assert "planted" not in hunk_page.render(report(part), {})
+    assert "Faults were planted" in hunk_page.render(report(part, fault), {})
