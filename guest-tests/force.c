@@ -126,6 +126,29 @@ static void breathe(void)
 	nanosleep(&(struct timespec){ 0, 2000000 }, NULL);
 }
 
+/* How many pages are in memory: mapped, in the page cache or in the swap cache. */
+static size_t pages_in_core(const struct area *a, size_t first, size_t pages)
+{
+	char *map = a->backing->shared ? a->alias : a->map;
+	size_t count = 0;
+
+	for (size_t i = first; i < first + pages; i++) {
+		unsigned char in_core;
+
+		SETUP(!mincore(map + i * PAGE, PAGE, &in_core));
+		count += in_core & 1;
+	}
+	return count;
+}
+
+/* MADV_PAGEOUT passes by what it has unmapped and could not write: read it, and it is mapped again. */
+static void map_cached(const struct area *a, size_t first, size_t pages)
+{
+	for (size_t i = first; i < first + pages; i++)
+		if (!(pm(area_page(a, i)) & PM_PRESENT) && pages_in_core(a, i, 1))
+			touch_read(area_page(a, i));
+}
+
 void swap_out(const struct area *a, size_t first, size_t pages)
 {
 	char *addr = area_page(a, first);
@@ -140,6 +163,7 @@ void swap_out(const struct area *a, size_t first, size_t pages)
 		now = swapped_kb(a);
 		if (!present && now > 0 && now >= (long)(pages * PAGE / 1024))
 			return;
+		map_cached(a, first, pages);
 		breathe();
 	}
 	ktap_error(__FILE__, __LINE__, 0, "MADV_PAGEOUT left %zu of %zu pages present, Swap went from %ld to %ld kB",
@@ -265,21 +289,6 @@ void squeeze_out(const struct area *a, size_t first, size_t pages)
 		present = pm_count(area_page(a, first), pages, PM_PRESENT, 0);
 	}
 	SETUP_MSG(!present, "memory.high left %zu of %zu pages present", present, pages);
-}
-
-/* How many pages are in memory: mapped, in the page cache or in the swap cache. */
-static size_t pages_in_core(const struct area *a, size_t first, size_t pages)
-{
-	char *map = a->backing->shared ? a->alias : a->map;
-	size_t count = 0;
-
-	for (size_t i = first; i < first + pages; i++) {
-		unsigned char in_core;
-
-		SETUP(!mincore(map + i * PAGE, PAGE, &in_core));
-		count += in_core & 1;
-	}
-	return count;
 }
 
 void evict(const struct area *a, size_t first, size_t pages)

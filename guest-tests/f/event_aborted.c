@@ -2,10 +2,12 @@
 /*
  * The fork event is never delivered: the manager closes the userfaultfd, or the forking process
  * is killed, while the event waits. A child that comes to life is not watched and all its
- * accesses complete, over whatever fork had copied by then.
- * Needs: REGISTER(WP) on shmem, UFFD_FEATURE_EVENT_FORK.
+ * accesses complete, over whatever fork had copied by then. If it registers its memory with a
+ * userfaultfd of its own, nothing is protected yet.
+ * Needs: REGISTER(WP) on shmem, UFFD_FEATURE_EVENT_FORK; for anonymous memory no series.
  * Fails on a kernel whose faults do not tolerate a marker in a mapping without userfaultfd
- * (SIGBUS, an endless fault), or leave such ptes read-only for ever.
+ * (SIGBUS, an endless fault), or leave such ptes read-only for ever; or that protects, for a new
+ * registration, what the one of the parent had protected.
  */
 #include <poll.h>
 #include <signal.h>
@@ -31,19 +33,33 @@ static void wait_event(int uffd)
 static void protect(struct area *a)
 {
 	area_register(a, UFFD_FEATURE_EVENT_FORK, UFFDIO_REGISTER_MODE_WP);
-	area_fill_file(a, 0, PAGES);
+	if (a->backing->file)
+		area_fill_file(a, 0, PAGES);
+	else
+		touch_write_all(a, 0, PAGES);
 	touch_read_all(a, 0, PAGES / 2);
 	REQUIRE_EQ(area_wp(a, 0, PAGES), 0);
 }
 
 /* pagemap may still show what fork had copied; no access may feel it. */
-static void judge_child(const struct area *a)
+static void judge_child(struct area *a)
 {
 	for (int i = 0; i < PAGES; i++) {
 		if (i % 2)
 			EXPECT_EQ(touch_read(area_page(a, i)), file_value(i));
 		EXPECT_NO_TRAP(a, area_page(a, i));
 	}
+}
+
+/* The child guards the memory itself, and has protected nothing so far. */
+static void judge_rearmed_child(struct area *a)
+{
+	area_register(a, 0, UFFDIO_REGISTER_MODE_WP);
+	for (int i = 0; i < PAGES; i++)
+		EXPECT_NO_TRAP(a, area_page(a, i));
+	REQUIRE_EQ(area_wp(a, 0, PAGES), 0);
+	for (int i = 0; i < PAGES; i++)
+		EXPECT_TRAPS(a, area_page(a, i));
 }
 
 static void judge_parent(const struct area *a)
@@ -74,20 +90,33 @@ static uint64_t order_close(void *unused, uint64_t unused2)
 	return 0;
 }
 
-static uint64_t order_fork(void *unused, uint64_t unused2)
+static int fork_unwatched(void (*judge)(struct area *a))
 {
 	int status;
 	pid_t pid = fork();
 
-	(void)unused, (void)unused2;
 	SETUP(pid >= 0);
 	if (!pid) {
-		judge_child(&area);
+		judge(&area);
 		_exit(0);
 	}
 	SETUP(waitpid(pid, &status, 0) == pid);
+	return status;
+}
+
+static uint64_t order_fork(void *unused, uint64_t unused2)
+{
+	int status = fork_unwatched(judge_child);
+
+	(void)unused, (void)unused2;
 	judge_parent(&area);
 	return status;
+}
+
+static uint64_t order_fork_to_rearm(void *unused, uint64_t unused2)
+{
+	(void)unused, (void)unused2;
+	return fork_unwatched(judge_rearmed_child);
 }
 
 /* The userfaultfd of the peer, in this process only. */
@@ -103,24 +132,40 @@ static int take_uffd(struct peer *p, int fd)
 	return mine;
 }
 
-static void closed(const struct backing *b)
+/* Have a peer fork as @order says, and close its userfaultfd while the event of that waits. */
+static void close_during(peer_fn order, const struct backing *b)
 {
 	struct peer forker;
 	int uffd;
 
-	need_shmem_wp();
 	need_features(UFFD_FEATURE_EVENT_FORK);
 	area_open(&area, b, PAGES);
 	peer_start(&forker);
 	uffd = take_uffd(&forker, (int)peer_call(&forker, order_protect, NULL, 0));
-	peer_post(&forker, order_fork, NULL, 0);
+	peer_post(&forker, order, NULL, 0);
 	wait_event(uffd);
 	EXPECT(!peer_answered(&forker));
 	close(uffd);
 	EXPECT_EQ(peer_result(&forker), 0);
 	EXPECT_EQ(peer_end(&forker), 0);
 }
+
+static void closed(const struct backing *b)
+{
+	need_shmem_wp();
+	close_during(order_fork, b);
+}
 CASE_ON(BACKINGS_SMALL, "F08_event-aborted-close", closed);
+
+static void rearmed(const struct backing *b)
+{
+	if (b->file)
+		need_shmem_wp();
+	else
+		need_anon_wp();
+	close_during(order_fork_to_rearm, b);
+}
+CASE_ON(BACKINGS_ALL_SMALL, "F08_event-aborted-rearm", rearmed);
 
 static void *fork_in_thread(void *unused)
 {

@@ -106,3 +106,15 @@ static void unwp_keeps_huge(void)
 	EXPECT_EQ(huge_mapped_kb(&a), HUGE_KB);
 }
 CASE("T13_unwp-keeps-pmd", unwp_keeps_huge);
+
+/* A part of what a huge entry maps: the rest of it stays mapped, by the same entry. */
+static void unwp_part_keeps_huge(void)
+{
+	struct area a;
+
+	arm_huge(&a, 1, 0);
+	REQUIRE_EQ(area_unwp(&a, 1, TABLE / 2), 0);
+	EXPECT_EQ(huge_mapped_kb(&a), HUGE_KB);
+	EXPECT_NONE_TRAPS(&a, 0, TABLE);
+}
+CASE("T13_unwp-part-keeps-pmd", unwp_part_keeps_huge);
