@@ -41,23 +41,30 @@ class Part:
         return (3 if not self.whole else 2) if wide else int(self.whole)
 
 
-def parts(hunks: Sequence[Hunk], fingerprint: str, variant: str) -> tuple[Part, ...]:
-    """Return what can make another kernel when it is taken out, in the order of doing so."""
-    real = [hunk for hunk in hunks if hunk.kind.makes_a_kernel]
-    found = [_part(hunk.name, (hunk,), False, fingerprint, variant) for hunk in real]
-    for number in sorted({hunk.patch for hunk in real}):
-        of_patch = tuple(hunk for hunk in real if hunk.patch == number)
-        if len(of_patch) > 1:
-            found.append(_part(f"{number:04}", of_patch, True, fingerprint, variant))
+def planned(hunks: Sequence[Hunk], faults: Iterable[Fault], fingerprint: str, variant: str) -> tuple[Part, ...]:
+    """Return what can make another kernel when it is taken out or planted, in the order of doing so."""
+    found = (*_planted(faults, fingerprint, variant), *_parts(hunks, fingerprint, variant))
     return tuple(sorted(found, key=lambda part: part.cost))
 
 
-def planted(faults: Iterable[Fault], fingerprint: str, variant: str) -> Iterator[Part]:
-    """Yield the faults that are for a variant, as parts."""
+def _parts(hunks: Sequence[Hunk], fingerprint: str, variant: str) -> Iterator[Part]:
+    """Yield the hunks, and the whole patches of more than one."""
+    real = [hunk for hunk in hunks if hunk.kind.makes_a_kernel]
+    for hunk in real:
+        yield _part(hunk.name, (hunk,), False, fingerprint, variant)
+    for number in sorted({hunk.patch for hunk in real}):
+        of_patch = tuple(hunk for hunk in real if hunk.patch == number)
+        if len(of_patch) > 1:
+            yield _part(f"{number:04}", of_patch, True, fingerprint, variant)
+
+
+def _planted(faults: Iterable[Fault], fingerprint: str, variant: str) -> Iterator[Part]:
+    """Yield the faults that are for a variant."""
     for fault in faults:
         if not fault.variants or variant in fault.variants:
             key = digest(fingerprint, variant, fault.diff, *fault.noticed_by)[:20]
-            hunk = Hunk(0, 1, fault.subject, fault.files[0], fault.subject, Kind.CODE, fault.diff)
+            kind = Kind.HEADER if any(file.endswith(".h") for file in fault.files) else Kind.CODE
+            hunk = Hunk(0, 1, fault.subject, fault.files[0], fault.subject, kind, fault.diff)
             yield Part(f"{hunk_report.PLANTED}{fault.name}", hunk.identity, key, False, (hunk,), fault.noticed_by)
 
 

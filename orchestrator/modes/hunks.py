@@ -81,7 +81,7 @@ class _Run:
         assert tree
         every, fingerprint, variant = hunks.listed(tree), hunks.fingerprint(tree), asked.job.variant
         known = faults.load(asked.job.series_config.faults if asked.job.series_config else None)
-        planned = (*takeout.planted(known, fingerprint, variant), *takeout.parts(every, fingerprint, variant))
+        planned = takeout.planned(every, known, fingerprint, variant)
         self._renew(every, planned)
         trial = hunting.trial(asked.job, asked.budget, asked.late, self.section.baseline, ws)
         _check_tests(planned, tuple(trial.baseline.fails_on))
@@ -146,6 +146,10 @@ def _check_tests(planned: Sequence[Part], available: Sequence[str]) -> None:
 
 
 def _loaded(request: Request) -> Report:
-    path, name = request.report.with_name(f"{request.report.name}.json"), request.job.series or ""
-    known = hunk_report.load(path.read_text(), str(path)) if path.exists() else Report(name)
-    return known if known.series == name else Report(name)
+    """Return the report so far. A series goes by its folder, so that one with something on top of it is the same."""
+    path, series = request.report.with_name(f"{request.report.name}.json"), request.job.series_config
+    assert series
+    known = hunk_report.load(path.read_text(), str(path)) if path.exists() else Report(series.path.name)
+    if known.series != series.path.name:
+        raise UserError(f"{path} is the report of {known.series}: give {series.path.name} one of its own (--report)")
+    return known

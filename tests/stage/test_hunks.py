@@ -216,6 +216,15 @@ def test_a_fault_that_names_a_test_that_is_not_there_is_refused(bench: Bench) ->
     assert code == 2 and "fault/late-is-lost: no test matches 'T99' (2 tests there)" in output
 
 
+def test_the_report_of_another_series_is_left_alone(bench: Bench) -> None:
+    report = bench.folder / "docs" / "hunks.json"
+    report.parent.mkdir(exist_ok=True)
+    report.write_text('{"series": "other"}')
+    code, output = hunks(bench)
+    assert code == 2 and "hunks.json is the report of other: give series one of its own (--report)" in output
+    assert report.read_text() == '{"series": "other"}'
+
+
 def test_what_is_on_top_of_a_series_stays_and_is_no_part_of_it(bench: Bench) -> None:
     checks = bench.folder / "checks"
     checks.mkdir()

@@ -49,9 +49,15 @@ def test_a_folder_without_faults_is_a_mistake_and_no_folder_is_none(tmp_path: Pa
 
 def test_a_fault_is_planted_on_its_variants_and_again_when_its_tests_change() -> None:
     fault = faults.parse("off-by-one", HEAD + DIFF, "x")
-    (part,) = takeout.planted([fault], "series", "main")
+    (part,) = takeout.planned([], [fault], "series", "main")
     assert (part.name, part.tests) == ("fault/off-by-one", ("A12", "B0*", "C01"))
-    assert list(takeout.planted([fault], "series", "smoke")) == []
+    assert takeout.planned([], [fault], "series", "smoke") == ()
     other = faults.parse("off-by-one", HEAD.replace("C01", "C02") + DIFF, "x")
-    (again,) = takeout.planted([other], "series", "main")
+    (again,) = takeout.planned([], [other], "series", "main")
     assert again.key != part.key and again.identity == part.identity
+
+
+def test_a_fault_in_a_header_comes_last() -> None:
+    here, header = (faults.parse(n, HEAD + DIFF.replace("mm/a.c", n), n) for n in ("mm/a.c", "include/linux/a.h"))
+    parts = takeout.planned([], [header, here], "series", "main")
+    assert [part.name for part in parts] == ["fault/mm/a.c", "fault/include/linux/a.h"]
