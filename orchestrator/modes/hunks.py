@@ -11,7 +11,7 @@ from pathlib import Path
 
 import yaml
 
-from orchestrator import cache, hunting, job, takeout
+from orchestrator import cache, catalogue, hunting, job, takeout
 from orchestrator.errors import InfraError, UserError
 from orchestrator.model import Stage
 from orchestrator.plan import Job
@@ -19,7 +19,6 @@ from orchestrator.results import hunk_page, hunk_report
 from orchestrator.results.hunk_report import Baseline, Outcome, Report
 from orchestrator.source import faults, hunks
 from orchestrator.source.hunks import Hunk
-from orchestrator.suite.request import pick
 from orchestrator.takeout import Part
 from orchestrator.workspace import Workspace
 
@@ -83,8 +82,8 @@ class _Run:
         known = faults.load(asked.job.series_config.faults if asked.job.series_config else None)
         planned = takeout.planned(every, known, fingerprint, variant)
         self._renew(every, planned)
+        _check_tests(planned, asked.job, ws)
         trial = hunting.trial(asked.job, asked.budget, asked.late, self.section.baseline, ws)
-        _check_tests(planned, tuple(trial.baseline.fails_on))
         self.section = replace(self.section, baseline=trial.baseline)
         self._save()
         todo = [part for part in takeout.chosen(planned, asked.only) if self._is_open(part, trial.baseline)]
@@ -137,12 +136,13 @@ class _Run:
         yield self.request.job.tests
 
 
-def _check_tests(planned: Sequence[Part], available: Sequence[str]) -> None:
+def _check_tests(planned: Sequence[Part], whole: Job, workspace: Workspace) -> None:
     """Refuse a glob that names no test: a fault that nothing looks for would look as if none noticed it."""
     for part in planned:
-        for glob in part.tests:
-            if not pick(available, (glob,)):
-                raise UserError(f"{part.name}: no test matches {glob!r} ({len(available)} tests there)")
+        try:
+            catalogue.check([replace(whole, tests=part.tests)], workspace)
+        except UserError as error:
+            raise UserError(f"{part.name}: {error}") from error
 
 
 def _loaded(request: Request) -> Report:
