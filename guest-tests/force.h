@@ -27,6 +27,8 @@ void swap_off_and_on(void);
 
 /* ---- memory pressure on pages that others map, too ---- */
 
+/* Whether this guest leaves the memory controller to version 1 of cgroups: once charged, it stays with either (memcg1). */
+bool memcg_is_v1(void);
 /* Put this process into a new cgroup; what it touches from now on is charged there. SKIP without CONFIG_MEMCG. */
 void cgroup_enter(void);
 /* Write a file of that cgroup, such as memory.high. */

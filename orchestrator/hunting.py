@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from orchestrator import job, takeout
+from orchestrator import job, suite, takeout
 from orchestrator.errors import InfraError, KernelError, UserError
 from orchestrator.model import JobResult, Stage, Verdict
 from orchestrator.plan import Hunt, Job
@@ -102,7 +102,7 @@ def entry(part: Part, trial: Trial, workspace: Workspace) -> Entry | None:
         where=part.hunks[0].subject if part.whole else part.hunks[0].function,
         outcome=found.outcome,
         by=found.by,
-        detail=found.detail,
+        detail=found.detail or _unheard(part, trial.baseline),
         tests=found.tests,
         seconds=round(time.monotonic() - started, 1),
         suite=trial.baseline.suite,
@@ -110,6 +110,12 @@ def entry(part: Part, trial: Trial, workspace: Workspace) -> Entry | None:
         every_test=trial.hunt.every_test,
         kept=tuple(hunk.name for hunk in part.hunks if hunk not in out),
     )
+
+
+def _unheard(part: Part, baseline: Baseline) -> str:
+    """Name those of the tests that must notice a fault, and could not. Pure."""
+    unheard = suite.pick(baseline.ignored, part.tests) if part.tests else ()
+    return f"not as expected with the whole series either: {', '.join(unheard)}" if unheard else ""
 
 
 def _tried(planned: Job, trial: Trial, workspace: Workspace) -> Finding | None:

@@ -3,7 +3,7 @@
  * Moving a task with markers between cgroups of version 1 that move charges along
  * (memory.move_charge_at_immigrate) walks its page tables: a marker stays, and a page of the file that
  * lies behind one moves as it does behind an empty pte.
- * Needs: REGISTER(WP) on shmem, version 1 of the memory controller, in a guest that is for this test alone
+ * Needs: REGISTER(WP) on shmem, version 1 of the memory controller, in a guest that leaves it to that
  * (the variant memcg1, which says so on its command line): version 2 does not get the controller back
  * before the last page is freed that was charged, and other tests need it.
  * Fails on a kernel whose get_mctgt_type() takes a marker for a page that is migrated, or trips over it.
@@ -16,8 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "force.h"
 #include "ktap.h"
-#include "uffd.h"
 
 #define PAGES 1024
 #define MARKED (PAGES / 2)
@@ -36,9 +36,7 @@ static void unmount(void)
 
 static void mount_v1(void)
 {
-	char text[4096];
-
-	if (!file_read("/proc/cmdline", text, sizeof(text)) || !strstr(text, "wpci.memcg=1"))
+	if (!memcg_is_v1())
 		SKIP("the memory controller is version 2's in this guest");
 	unmount();
 	if (mkdir("/tmp", 0755) && errno != EEXIST)

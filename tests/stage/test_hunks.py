@@ -210,6 +210,19 @@ def test_a_planted_fault_is_tried_with_the_tests_that_must_notice(bench: Bench) 
     assert hunks(bench, "--only", "fault/late*")[0] == 1 and ran(bench) == [], "and then it is known"
 
 
+def test_a_test_that_is_red_with_the_whole_series_notices_nothing_and_is_named(bench: Bench) -> None:
+    main = bench.folder / "tree" / "init" / "main.c"
+    main.write_text(main.read_text().replace("needs T02 LATE", "needs T02 NEVER"))
+    bench.git("add", "-fu")
+    bench.commit("toy: T02 is red")
+    plant(bench, "late-is-lost", "the mark is lost\nNoticed-by: T02\n\n", mark("LATE"), "\n")
+    code, output = hunks(bench, "--only", "fault/*")
+    assert code == 1, output
+    known = entries(bench)["fault/late-is-lost"]
+    assert (known["outcome"], known["detail"]) == ("survived", "not as expected with the whole series either: T02")
+    assert known["detail"] in output
+
+
 def test_a_fault_that_names_a_test_that_is_not_there_is_refused(bench: Bench) -> None:
     plant(bench, "late-is-lost", "the mark is lost\nNoticed-by: T02 T99\n\n", mark("LATE"), "\n")
     code, output = hunks(bench, "--only", "fault/*")
