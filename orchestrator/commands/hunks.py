@@ -68,6 +68,6 @@ def hunks(
     open_ones = hunk_page.unexplained(section, why)
     for entry in open_ones:
         typer.echo(f"noticed by no test: {entry.name} ({entry.identity}) {entry.where}")
-    for test in hunk_page.unproven(done, section, why) if every_test else ():
+    for test in hunk_page.unproven(done, why) if every_test else ():
         typer.echo(f"not seen failing: {test}")
     raise typer.Exit(1 if open_ones else 0)

@@ -20,11 +20,12 @@ def render(report: Report, reasons: Mapping[str, str]) -> str:
     if any(entry.is_planted for section in report.sections for entry in section.entries):
         lines.append("Faults were planted in the whole series, one at a time: their names begin with `fault/`.")
     for section in report.sections:
-        lines += ["", *_section(report, section, reasons)]
+        lines += ["", *_section(section, reasons)]
+    lines += _never_failed(report, reasons)
     return "\n".join(lines) + "\n"
 
 
-def _section(report: Report, section: Section, reasons: Mapping[str, str]) -> Iterator[str]:
+def _section(section: Section, reasons: Mapping[str, str]) -> Iterator[str]:
     yield f"## Variant {section.variant}"
     yield ""
     yield from summary(section)
@@ -35,7 +36,6 @@ def _section(report: Report, section: Section, reasons: Mapping[str, str]) -> It
             else ""
         )
     yield from _survivors(section, reasons)
-    yield from _never_failed(report, section, reasons)
     yield ""
     yield "### All parts"
     yield ""
@@ -67,17 +67,17 @@ def _survivors(section: Section, reasons: Mapping[str, str]) -> Iterator[str]:
         yield f"| {entry.name} | {entry.identity} | {_cell(entry.where)} | {_cell(why)} |"
 
 
-def _never_failed(report: Report, section: Section, reasons: Mapping[str, str]) -> Iterator[str]:
+def _never_failed(report: Report, reasons: Mapping[str, str]) -> Iterator[str]:
     """Yield the tests that were not seen failing, once there is a part that all tests were tried on."""
-    if not any(entry.every_test for entry in section.entries):
+    if not any(entry.every_test for section in report.sections for entry in section.entries):
         return
     kinds: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
-    for test in report.never_failed(section):
+    for test in report.never_failed():
         case, _, backing = test.partition(".")
         kinds[case, _why(test, reasons) or "**no reason is known**"].append(backing)
-    count = sum(map(len, kinds.values()))
-    seen = f"{section.tests - count} of {section.tests} tests fail on a kernel without a part or with a fault"
-    yield from ("", "### Tests that were not seen failing", "", f"{seen}, or on another one (expected.yaml).")
+    count, tests = sum(map(len, kinds.values())), len(report.tests)
+    seen = f"{tests - count} of {tests} tests fail on a kernel without a part or with a fault"
+    yield from ("", "## Tests that were not seen failing", "", f"{seen}, or on another one (expected.yaml).")
     yield from (f"The other {count}:", "", "| test | on | why |", "|---|---|---|") if kinds else ()
     for (case, why), backings in kinds.items():
         yield f"| {case} | {', '.join(filter(None, backings))} | {_cell(why)} |"
@@ -87,9 +87,9 @@ def _why(test: str, reasons: Mapping[str, str]) -> str | None:
     return next((why for glob, why in reasons.items() if fnmatch.fnmatchcase(test, glob)), None)
 
 
-def unproven(report: Report, section: Section, reasons: Mapping[str, str]) -> tuple[str, ...]:
+def unproven(report: Report, reasons: Mapping[str, str]) -> tuple[str, ...]:
     """Return the tests that were not seen failing, and of which nobody says why."""
-    return tuple(test for test in report.never_failed(section) if _why(test, reasons) is None)
+    return tuple(test for test in report.never_failed() if _why(test, reasons) is None)
 
 
 def unexplained(section: Section, reasons: Mapping[str, str]) -> tuple[Entry, ...]:

@@ -124,10 +124,15 @@ class Report:
         """Return what is known on a variant."""
         return next((s for s in self.sections if s.variant == variant), Section(variant))
 
-    def never_failed(self, section: Section) -> Iterator[str]:
-        """Yield the tests of a variant that failed on no wrong kernel of any variant, and on no other that is known."""
+    @property
+    def tests(self) -> Mapping[str, tuple[str, ...]]:
+        """Every test of any variant, and the kernels (columns of the expectations) on which it is known to fail."""
+        return {t: on for s in self.sections if s.baseline for t, on in s.baseline.fails_on.items()}
+
+    def never_failed(self) -> Iterator[str]:
+        """Yield the tests that failed on no wrong kernel of any variant, and on no other that is known."""
         noticed = {test for known in self.sections for entry in known.entries for test in entry.by}
-        for test, kernels in section.baseline.fails_on.items() if section.baseline else ():
+        for test, kernels in self.tests.items():
             if not kernels and test not in noticed:
                 yield test
 
