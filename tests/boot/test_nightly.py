@@ -6,7 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from orchestrator.cache import Cache
 from orchestrator.model import Side, Verdict
+from orchestrator.modes.nightly import LOCK
+from orchestrator.progress import SILENT
 from orchestrator.results import result_json
 from tests.boot.conftest import ROOT, MainRun
 
@@ -14,6 +17,8 @@ TESTS = ["--test", "G02_anon-present", "--test", "S07_swapoff-private.anon", "--
 
 
 def night(results: Path) -> str:
+    with Cache.default().lock(LOCK, SILENT):  # a night of this machine's user has it: wait, for there is one at a time
+        pass
     argv = [sys.executable, "-m", "orchestrator.cli", "nightly", "--mode", "smoke", "--results", str(results)]
     done = subprocess.run([*argv, *TESTS], cwd=ROOT, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
