@@ -24,10 +24,10 @@ from pathlib import Path
 import byhand
 from overhead import ROOT
 
-from orchestrator.build import make
-from orchestrator.cache import Cache
+from orchestrator.host.cache import Cache
+from orchestrator.kbuild import make
 from orchestrator.model import JobResult, Side
-from orchestrator.source import repository
+from orchestrator.trees import repository
 
 TEST = "G02_anon-present"
 FAULT = ("mm/mprotect.c", "ptent = pte_mkuffd_wp(ptent);")

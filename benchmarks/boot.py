@@ -18,10 +18,10 @@ import byhand
 
 from orchestrator.errors import KernelError
 from orchestrator.guest import machine
+from orchestrator.host.process import Deadline
 from orchestrator.model import JobResult
-from orchestrator.process import Deadline
+from orchestrator.parse import splat
 from orchestrator.progress import SILENT
-from orchestrator.results import splat
 
 ROOT = Path(__file__).parents[1]
 

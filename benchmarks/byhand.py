@@ -7,7 +7,8 @@ import shlex
 from pathlib import Path
 
 from orchestrator.model import JobResult
-from orchestrator.results import ktap, result_json
+from orchestrator.parse import ktap
+from orchestrator.report import result_json
 
 PORT = 22222
 

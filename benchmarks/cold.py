@@ -28,12 +28,12 @@ from pathlib import Path
 import byhand
 from overhead import ROOT
 
-from orchestrator import configfile
-from orchestrator.build import kernel
-from orchestrator.cache import Cache
+from orchestrator.cli.tables import Terminal, console
+from orchestrator.config import loader
+from orchestrator.host.cache import Cache
+from orchestrator.host.process import Deadline
+from orchestrator.kbuild import kernel
 from orchestrator.model import JobResult, Side
-from orchestrator.process import Deadline
-from orchestrator.terminal import Terminal, console
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def measured(build: Callable[[], None], processors: set[int]) -> Cost:
 def pipeline(folder: Path, jobs: Sequence[JobResult]) -> None:
     """Build the trees of ``folder``, with an empty cache beside them, ccache's included."""
     for job in jobs:
-        variant, tree = configfile.load(ROOT / "pipeline.yaml").variants[job.variant], folder / job.side.value
+        variant, tree = loader.load(ROOT / "pipeline.yaml").variants[job.variant], folder / job.side.value
         request = kernel.BuildRequest(
             source=tree,
             content=f"cold-{job.side.value}",

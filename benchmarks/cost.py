@@ -17,12 +17,13 @@ from pathlib import Path
 
 from boot import ROOT, request
 
-from orchestrator import session
-from orchestrator.build import programs
-from orchestrator.cache import Cache
-from orchestrator.guest import machine, rootfs
+from orchestrator.guest import machine
+from orchestrator.guest.rootfs import rootfs
+from orchestrator.host.cache import Cache
+from orchestrator.host.process import Deadline
+from orchestrator.kbuild import programs
 from orchestrator.model import Accel, AccelFact, JobResult, Side
-from orchestrator.process import Deadline
+from orchestrator.pipeline import reboot
 from orchestrator.progress import SILENT
 
 Rounds = dict[str, list[int]]
@@ -58,7 +59,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         for boot in range(options.boots):
             for side in Side:
-                job = session.find(options.results, options.run, side, None)
+                job = reboot.find(options.results, options.run, side, None)
                 for name, counts in rounds(job, Path(scratch) / f"{side.value}-{boot}").items():
                     found[side].setdefault(name, []).extend(counts)
     print(f"{'workload':20} {'base':>12} {'patched':>12}  difference  spread of base")

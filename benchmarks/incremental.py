@@ -20,8 +20,8 @@ from pathlib import Path
 import byhand
 from overhead import ROOT, timed
 
-from orchestrator.build import make
-from orchestrator.cache import Cache
+from orchestrator.host.cache import Cache
+from orchestrator.kbuild import make
 from orchestrator.model import Side
 
 FILE = "mm/mempool.c"

@@ -13,14 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from orchestrator import cache as caches
-from orchestrator import config, process
-from orchestrator.cache import Cache
-from orchestrator.config import Machine
+from orchestrator.config import schema
+from orchestrator.config.schema import Machine
 from orchestrator.errors import InfraError, KernelError, PipelineError
 from orchestrator.guest import qemu
-from orchestrator.guest.death import Hung
+from orchestrator.guest.exit import Hung
 from orchestrator.guest.request import Limits
+from orchestrator.host import cache as caches
+from orchestrator.host import process
+from orchestrator.host.cache import Cache
 from orchestrator.model import Accel, AccelFact
 from orchestrator.progress import Progress
 
@@ -72,7 +73,7 @@ def choose(
     return AccelFact(tcg.accel, tcg.cpu, version, proof.reason)
 
 
-def probe_limits(limits: config.Limits) -> Limits:
+def probe_limits(limits: schema.Limits) -> Limits:
     """Return the limits of a guest that is to prove KVM.
 
     Where KVM works, the first line of the console comes in under a second: it may be silent for a third of the time.

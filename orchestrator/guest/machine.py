@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from orchestrator import process
 from orchestrator.errors import InfraError, KernelError, PipelineError
-from orchestrator.guest import console, death, monitor, qemu
+from orchestrator.guest import console, exit, monitor, qemu
 from orchestrator.guest.request import BootRequest, Limits
-from orchestrator.guest.session import LAST_WORDS, CommandResult, Guest, QemuFacts
+from orchestrator.guest.running import LAST_WORDS, CommandResult, Guest, QemuFacts
+from orchestrator.host import process
+from orchestrator.host.process import Deadline
 from orchestrator.model import Accel
-from orchestrator.process import Deadline
 from orchestrator.progress import Progress
 
 __all__ = ["BootRequest", "CommandResult", "Guest", "Limits", "boot"]
@@ -30,7 +30,7 @@ def boot(request: BootRequest, progress: Progress) -> Iterator[Guest]:
     hangs before SSH answers).
     """
     deadline = Deadline.after(request.limits.boot)
-    watch = death.Watch(console.Follower(request.console), request.is_fatal)
+    watch = exit.Watch(console.Follower(request.console), request.is_fatal)
     with contextlib.ExitStack() as stack:
         folder = _socket_folder(stack)
         qmp = stack.enter_context(monitor.listen(folder / "qmp", _events(watch, request)))
@@ -60,7 +60,7 @@ def _socket_folder(stack: contextlib.ExitStack) -> Path:
     )
 
 
-def _events(watch: death.Watch, request: BootRequest) -> monitor.OnEvent:
+def _events(watch: exit.Watch, request: BootRequest) -> monitor.OnEvent:
     def on_event(name: str, data: dict[str, Any]) -> None:
         if name != "STOP" or request.debugger is None:  # a debugger stops the guest as it likes
             watch.on_event(name, data)
@@ -103,7 +103,7 @@ def _prepare(request: BootRequest) -> None:
         raise InfraError(f"cannot write {error.filename or request.swap}: {error.strerror}") from error
 
 
-def _introduced(request: BootRequest, watch: death.Watch, qmp: monitor.Monitor) -> Guest:
+def _introduced(request: BootRequest, watch: exit.Watch, qmp: monitor.Monitor) -> Guest:
     """Let QEMU call, and ask it what it is. Raises InfraError with QEMU's own words where it does not start."""
     if not qmp.accept(lambda: watch.death is not None, Deadline.after(request.limits.start)):
         raise _early_fault(request, watch)
@@ -126,20 +126,20 @@ def _facts(qmp: monitor.Monitor) -> QemuFacts:
     return QemuFacts(f"{number} {version.get('package', '')}".strip(), Accel.KVM if kvm else Accel.TCG)
 
 
-def _early_fault(request: BootRequest, watch: death.Watch) -> PipelineError:
+def _early_fault(request: BootRequest, watch: exit.Watch) -> PipelineError:
     """Return why there is no monitor; a kernel may have panicked before QEMU was asked anything."""
     watch.wait(lambda: False, Deadline.after(LAST_WORDS))
     return _boot_fault(request, watch) if watch.death else _not_started(request, watch)
 
 
-def _not_started(request: BootRequest, watch: death.Watch) -> PipelineError:
+def _not_started(request: BootRequest, watch: exit.Watch) -> PipelineError:
     lines = request.log.read_text(errors="replace").splitlines()[1:]
     said = next((line for line in lines if line.strip() and "warning:" not in line), "")
     how = watch.death.line if watch.death else f"its monitor is silent for {request.limits.start:g} s"
     return InfraError(f"QEMU does not start: {said or how}", log=request.log)
 
 
-def _wait_for_ready(request: BootRequest, watch: death.Watch, deadline: Deadline, progress: Progress) -> None:
+def _wait_for_ready(request: BootRequest, watch: exit.Watch, deadline: Deadline, progress: Progress) -> None:
     import orchestrator.guest.remote  # noqa: F401 - while the guest boots, for it takes as long
 
     limits = request.limits
@@ -154,7 +154,7 @@ def _wait_for_ready(request: BootRequest, watch: death.Watch, deadline: Deadline
     progress.note(f"guest: up after {time.monotonic() - watch.started:.1f} s")
 
 
-def _boot_fault(request: BootRequest, watch: death.Watch) -> PipelineError:
+def _boot_fault(request: BootRequest, watch: exit.Watch) -> PipelineError:
     """Return whose fault it is that a guest did not come up."""
     if reason := watch.marker(console.FAILED):
         return KernelError(f"init {reason.removeprefix('wpci: ')}", log=request.console)
@@ -166,8 +166,8 @@ def _boot_fault(request: BootRequest, watch: death.Watch) -> PipelineError:
     if watch.last_line:
         silent = time.monotonic() - watch.grew
         text = f"not up after {seconds:.0f} s, silent for {silent:.0f} s; the last line is: {watch.last_line}"
-        return death.Hung(text, log=request.console)
+        return exit.Hung(text, log=request.console)
     text = f"the kernel printed nothing in {seconds:.0f} s"
     if request.accel.accel is Accel.KVM:  # under TCG it is the kernel that is silent; KVM may not run it at all
         return InfraError(f"{text} under KVM", log=request.log)
-    return death.Hung(text, log=request.console)
+    return exit.Hung(text, log=request.console)

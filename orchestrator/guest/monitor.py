@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from orchestrator.errors import InfraError
-from orchestrator.process import Deadline
+from orchestrator.host.process import Deadline
 
 T = TypeVar("T")
 _TICK = 0.02

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.config import Machine
+from orchestrator.config.schema import Machine
 from orchestrator.model import Accel, AccelFact
 
 BINARY = "qemu-system-x86_64"

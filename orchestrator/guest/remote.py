@@ -21,7 +21,7 @@ import fabric
 import paramiko
 
 from orchestrator.errors import InfraError
-from orchestrator.process import Deadline
+from orchestrator.host.process import Deadline
 
 _KEEPALIVE = 5
 _TICK = 0.1

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.config import Machine
+from orchestrator.config.schema import Machine
 from orchestrator.guest import qemu
 from orchestrator.model import AccelFact, Kernel, Rootfs
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from orchestrator import phrases
+from orchestrator import wording
 from orchestrator.history import classify, read
 from orchestrator.history.classify import Change, Night, Rate, Sighting
 from orchestrator.history.database import Database
@@ -86,8 +86,8 @@ def _compared(run: Run, judged: Sequence[Judged]) -> Comparison:
         findings=tuple(finding for one in judged for finding in one.findings),
         splats=tuple(splat for one in judged for splat in one.splats),
         notes=tuple(
-            f"{phrases.some(jobs, 2)}: {text}"
-            for text, jobs in phrases.together((note, one.job) for one in judged for note in one.notes)
+            f"{wording.some(jobs, 2)}: {text}"
+            for text, jobs in wording.together((note, one.job) for one in judged for note in one.notes)
         )
         + tuple(f"{name}: did not run" for name in run.missing),
     )

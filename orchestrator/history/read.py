@@ -10,15 +10,7 @@ from sqlalchemy.orm import joinedload, selectinload
 from orchestrator.errors import UserError
 from orchestrator.history import rows
 from orchestrator.history.database import Database
-from orchestrator.history.schema import (
-    CheckRow,
-    JobRow,
-    OutcomeRow,
-    RunRow,
-    SeriesRow,
-    SplatRow,
-    StageRow,
-)
+from orchestrator.history.schema import CheckRow, JobRow, OutcomeRow, RunRow, SeriesRow, SplatRow, StageRow
 from orchestrator.history.values import (
     Check,
     Complaint,

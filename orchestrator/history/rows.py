@@ -9,7 +9,7 @@ from pathlib import Path
 from orchestrator.history.schema import CheckRow, IdentityRow, JobRow, OutcomeRow, RunRow, SplatRow, StageRow
 from orchestrator.history.values import Check, Complaint, Job, Run, Seen, StageTime, Test
 from orchestrator.model import Identity, JobResult, Status
-from orchestrator.results import outcome
+from orchestrator.verdict import outcome
 
 
 def seen(row: JobRow) -> Seen:

@@ -9,7 +9,6 @@ from pathlib import Path
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from orchestrator import cache
 from orchestrator.errors import PipelineError
 from orchestrator.history import classify
 from orchestrator.history.database import Database
@@ -24,8 +23,9 @@ from orchestrator.history.schema import (
     StageRow,
     SuiteRow,
 )
+from orchestrator.host import cache
 from orchestrator.model import Identity, JobResult, Kernel, RunResult, SuiteRun, Verdict
-from orchestrator.results import result_json
+from orchestrator.report import result_json
 
 
 def add(database: Database, run: RunResult) -> None:

@@ -16,7 +16,7 @@ from orchestrator.history.database import Database
 from orchestrator.history.schema import JobRow, OutcomeRow, RunRow, SplatRow, StageRow
 from orchestrator.history.values import Complaint, Occurrence, Seen, StageTime, Test, Whole
 from orchestrator.model import Status
-from orchestrator.results import outcome
+from orchestrator.verdict import outcome
 
 
 def modes(database: Database) -> tuple[str, ...]:

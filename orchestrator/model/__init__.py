@@ -11,26 +11,8 @@ from orchestrator.model.outcomes import (
     TestResult,
     Transition,
 )
-from orchestrator.model.products import (
-    AccelFact,
-    CompilerWarning,
-    Identity,
-    Kernel,
-    Products,
-    Programs,
-    Rootfs,
-    Tree,
-)
-from orchestrator.model.words import (
-    Accel,
-    Side,
-    Stage,
-    Status,
-    Symptom,
-    SymptomKind,
-    Term,
-    Verdict,
-)
+from orchestrator.model.products import AccelFact, CompilerWarning, Identity, Kernel, Products, Programs, Rootfs, Tree
+from orchestrator.model.words import Accel, Side, Stage, Status, Symptom, SymptomKind, Term, Verdict
 
 __all__ = [
     "Accel",

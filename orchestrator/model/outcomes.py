@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from orchestrator.config import Machine
+from orchestrator.config.schema import Machine
 from orchestrator.model.products import CompilerWarning, Identity, Products
 from orchestrator.model.words import Side, Stage, Status, Verdict
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from orchestrator.config.validation import GithubNotice, Notice, PatchworkNotice, WebhookNotice
 from orchestrator.notify import github, patchwork, webhook
 from orchestrator.notify.http import NotifyError, Sender
 from orchestrator.notify.news import News
-from orchestrator.validation import GithubNotice, Notice, PatchworkNotice, WebhookNotice
 
 _TELLERS: Mapping[type[Any], Callable[[Any, News, Sender], None]] = {
     PatchworkNotice: patchwork.tell,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 
+from orchestrator.config.validation import GithubNotice
 from orchestrator.model import Verdict
 from orchestrator.notify import news as newsroom
 from orchestrator.notify import secret
 from orchestrator.notify.http import NotifyError, Sender
 from orchestrator.notify.news import News
-from orchestrator.validation import GithubNotice
 
 MOST = 140
 """Characters of a description; GitHub refuses more."""

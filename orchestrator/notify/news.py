@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator import phrases
+from orchestrator import wording
 from orchestrator.model import RunResult, Verdict
 
 
@@ -44,7 +44,7 @@ def summary(result: RunResult) -> str:
 def cut(text: str, most: int) -> str:
     """Return one line of text that a server takes, of that many characters at most."""
     line = " ".join(text.split())
-    return phrases.cut(line, most)
+    return wording.cut(line, most)
 
 
 def target(template: str | None, news: News) -> str | None:

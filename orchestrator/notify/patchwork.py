@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterable
 from urllib.parse import urljoin
 
+from orchestrator.config.validation import PatchworkNotice
 from orchestrator.model import Verdict
 from orchestrator.notify import news as newsroom
 from orchestrator.notify import secret
 from orchestrator.notify.http import NotifyError, Sender
 from orchestrator.notify.news import News
-from orchestrator.validation import PatchworkNotice
 
 MOST = 255
 """Characters of a description (patchwork/models.py takes more, its pages do not)."""

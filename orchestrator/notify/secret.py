@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
+from orchestrator.config.validation import Secret
 from orchestrator.notify.http import NotifyError
-from orchestrator.validation import Secret
 
 
 def read(secret: Secret) -> str:

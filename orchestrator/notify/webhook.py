@@ -10,11 +10,11 @@ import hmac
 import json
 from typing import Any
 
+from orchestrator.config.validation import Secret, WebhookNotice
 from orchestrator.notify import news as newsroom
 from orchestrator.notify import secret
 from orchestrator.notify.http import Sender
 from orchestrator.notify.news import News
-from orchestrator.validation import Secret, WebhookNotice
 
 SIGNATURE = "X-Wpci-Signature-256"
 VERSION = 1

@@ -19,7 +19,7 @@ from orchestrator.history.classify import Change, Sighting
 from orchestrator.history.night import Key
 from orchestrator.history.values import Complaint, Job, Run
 from orchestrator.model import Verdict
-from orchestrator.results import html, result_json
+from orchestrator.report import html, result_json
 from orchestrator.site import gather, grid, plot, strip, text
 from orchestrator.site.links import Places
 from orchestrator.site.values import Cell, Part, Site, SplatHistory, TestHistory, Track
@@ -34,7 +34,7 @@ _WORST = (
 
 @functools.cache
 def _templates() -> Environment:
-    loader = ChoiceLoader([PackageLoader("orchestrator.site", "templates"), PackageLoader("orchestrator.results")])
+    loader = ChoiceLoader([PackageLoader("orchestrator.site", "templates"), PackageLoader("orchestrator.report")])
     return Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         finalize=_finalized,

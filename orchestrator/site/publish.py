@@ -12,8 +12,8 @@ import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from orchestrator import cache
 from orchestrator.errors import InfraError, UserError
+from orchestrator.host import cache
 
 LIST = ".wpci-pages"
 """The names of the pages that are ours, a line each."""

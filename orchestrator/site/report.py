@@ -10,7 +10,7 @@ from orchestrator.errors import PipelineError, UserError
 from orchestrator.history import night, read, store, window
 from orchestrator.history.database import Database
 from orchestrator.model import RunResult
-from orchestrator.results import result_json
+from orchestrator.report import result_json
 from orchestrator.site import gather, pages, publish
 from orchestrator.site.links import Places
 from orchestrator.site.values import Part, Site

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 
 from markupsafe import Markup, escape
 
-from orchestrator import phrases
+from orchestrator import wording
 from orchestrator.history import classify
 from orchestrator.history.values import Run, Test
 from orchestrator.model import Status, Verdict
-from orchestrator.results import outcome
 from orchestrator.site import text
 from orchestrator.site.values import Cell, Track
+from orchestrator.verdict import outcome
 
 LETTERS = {
     Status.PASS: "✓",
@@ -40,7 +40,7 @@ def told(test: Test) -> str:
     """Return what a test showed, in words: every try, how long the last one took, why."""
     tries = " → ".join(status.value for status in test.tries)
     seconds = "" if test.seconds is None else f", {test.seconds:.2f} s"
-    reason = f": {phrases.cut(text.visible(test.reason), _MOST_REASON)}" if test.reason else ""
+    reason = f": {wording.cut(text.visible(test.reason), _MOST_REASON)}" if test.reason else ""
     return f"{tries}{seconds}{reason}"
 
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from orchestrator.host.process import Deadline
 from orchestrator.model import SuiteRun
-from orchestrator.process import Deadline
 from orchestrator.progress import Progress
-from orchestrator.suite import foreign, own
-from orchestrator.suite.ledger import MAX_CRASHES, MAX_FAULTS, Ledger
-from orchestrator.suite.own import by_rounds, listed
+from orchestrator.suite import external_suite, ktap_suite
+from orchestrator.suite.ktap_suite import by_rounds, listed
 from orchestrator.suite.request import Boot, CommandResult, Guest, Request, matches, pick
+from orchestrator.suite.state import MAX_CRASHES, MAX_FAULTS, Ledger
 
 __all__ = [
     "MAX_CRASHES",
@@ -40,7 +40,7 @@ def run(request: Request, boot: Boot, progress: Progress, done: Callable[[SuiteR
     request.directory.mkdir(parents=True, exist_ok=True)
     ledger = Ledger()
     deadline = Deadline.after(request.suite.timeout * request.scale)
-    perform = own.run if request.suite.kind == "own" else foreign.run
+    perform = ktap_suite.run if request.suite.kind == "own" else external_suite.run
     try:
         perform(request, boot, ledger, deadline, progress)
     finally:

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from orchestrator.config import Suite
+from orchestrator.config.schema import Suite
 from orchestrator.errors import UserError
+from orchestrator.host.process import Deadline
 from orchestrator.model import TestResult
-from orchestrator.plan import Hunt
-from orchestrator.process import Deadline
+from orchestrator.model.plan import Hunt
 
 
 class CommandResult(Protocol):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.model import JobResult, Kernel, RunResult, Side
-from orchestrator.results import result_json
+from orchestrator.report import result_json
 
 ROOT = Path(__file__).parents[2]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.model import JobResult, Side
-from orchestrator.source import repository
+from orchestrator.trees import repository
 from tests.boot.conftest import ROOT, MainRun
 
 SYMPTOM = "G02_anon-present"

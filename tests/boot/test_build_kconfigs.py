@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import configfile
-from orchestrator.build import kconfig, kernel
-from orchestrator.cache import Cache
-from orchestrator.process import Deadline
+from orchestrator.config import loader
+from orchestrator.host.cache import Cache
+from orchestrator.host.process import Deadline
+from orchestrator.kbuild import kconfig, kernel
 from orchestrator.progress import SILENT
-from orchestrator.source import checkout, fetch
+from orchestrator.trees import checkout, fetch
 
-PIPELINE = configfile.load(Path(__file__).parents[2] / "pipeline.yaml")
+PIPELINE = loader.load(Path(__file__).parents[2] / "pipeline.yaml")
 
 
 def trees() -> list[str]:

@@ -6,15 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import configfile, process, suite
-from orchestrator.build import programs
-from orchestrator.cache import Cache
-from orchestrator.process import Deadline
+from orchestrator import suite
+from orchestrator.config import loader
+from orchestrator.host import process
+from orchestrator.host.cache import Cache
+from orchestrator.host.process import Deadline
+from orchestrator.kbuild import programs
 from orchestrator.progress import SILENT
-from orchestrator.results import expectations_file
+from orchestrator.verdict import expectations_file
 
 ROOT = Path(__file__).parents[2]
-PIPELINE = configfile.load(ROOT / "pipeline.yaml")
+PIPELINE = loader.load(ROOT / "pipeline.yaml")
 
 
 @pytest.fixture(scope="module")

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import config
-from orchestrator.cache import Cache
-from orchestrator.config import Machine
+from orchestrator.config import schema
+from orchestrator.config.schema import Machine
 from orchestrator.errors import InfraError
-from orchestrator.guest import accel, death, machine, rootfs
+from orchestrator.guest import accel, exit, machine
+from orchestrator.guest.rootfs import rootfs
+from orchestrator.host.cache import Cache
+from orchestrator.host.process import Deadline
 from orchestrator.model import Accel, AccelFact, Kernel, Programs, Rootfs
-from orchestrator.process import Deadline
 from orchestrator.progress import SILENT
 
 TCG = AccelFact(Accel.TCG, "max", "", "test")
@@ -148,7 +149,7 @@ def test_it_powers_off_by_itself_and_says_so(request_for: Make) -> None:
     with machine.boot(request, SILENT) as guest:
         assert guest.shutdown()
         assert guest.death is not None
-        assert guest.death.kind is death.Kind.POWEROFF
+        assert guest.death.kind is exit.Kind.POWEROFF
     assert not request.swap.exists()
 
 
@@ -161,7 +162,7 @@ def test_a_panic_ends_a_running_command_at_once(request_for: Make, tmp_path: Pat
         assert answer.seconds < 300
         assert "Kernel panic - not syncing: sysrq triggered crash" in answer.why
         assert guest.death is not None
-        assert guest.death.kind is death.Kind.PANIC
+        assert guest.death.kind is exit.Kind.PANIC
         assert not guest.shutdown()
     assert output.read_text() == "before\n"
 
@@ -199,7 +200,7 @@ def test_another_hosts_key_is_refused(request_for: Make, made: Rootfs) -> None:
 
 
 def test_auto_ends_with_a_guest_that_runs_whatever_this_hosts_kvm_is(request_for: Make, tmp_path: Path) -> None:
-    limits = accel.probe_limits(config.Limits())
+    limits = accel.probe_limits(schema.Limits())
 
     def probe(fact: AccelFact) -> None:
         with machine.boot(request_for(accel=fact, limits=limits), SILENT):

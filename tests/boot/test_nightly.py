@@ -6,11 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from orchestrator.cache import Cache
+from orchestrator.host.cache import Cache
 from orchestrator.model import Side, Verdict
-from orchestrator.modes.nightly import LOCK
+from orchestrator.nightly.run import LOCK
 from orchestrator.progress import SILENT
-from orchestrator.results import result_json
+from orchestrator.report import result_json
 from tests.boot.conftest import ROOT, MainRun
 
 TESTS = ["--test", "G02_anon-present", "--test", "S07_swapoff-private.anon", "--test", "B01"]

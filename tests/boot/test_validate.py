@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from orchestrator.model import Side, Verdict
-from orchestrator.results import result_json
-from orchestrator.source import repository
+from orchestrator.report import result_json
+from orchestrator.trees import repository
 from tests.boot.conftest import ROOT, MainRun
 
 EDITS = {

@@ -15,15 +15,17 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from orchestrator import adhoc, configfile, job, plan, process, session
-from orchestrator.cache import Cache
-from orchestrator.config import Machine
+from orchestrator.cli.tables import Terminal
+from orchestrator.config import loader, overrides
+from orchestrator.config.schema import Machine
 from orchestrator.guest import machine
-from orchestrator.model import Accel, AccelFact, JobResult, Products, RunResult, Stage, Status, Verdict
-from orchestrator.process import Deadline
+from orchestrator.host import process
+from orchestrator.host.cache import Cache
+from orchestrator.host.process import Deadline
+from orchestrator.model import Accel, AccelFact, JobResult, Products, RunResult, Stage, Status, Verdict, plan
+from orchestrator.pipeline import job, opening
 from orchestrator.progress import Progress
-from orchestrator.results import result_json
-from orchestrator.terminal import Terminal
+from orchestrator.report import result_json
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -81,9 +83,9 @@ def progress() -> Iterator[Progress]:
 @pytest.fixture(scope="module")
 def products(tmp_path_factory: pytest.TempPathFactory, progress: Progress) -> Products:
     """Build the one kernel of both roles, and the test program: inside, all of it comes from the cache."""
-    pipeline = configfile.load(HERE / "pipeline.yaml")
+    pipeline = loader.load(HERE / "pipeline.yaml")
     results = tmp_path_factory.mktemp("products")
-    with session.open_run(pipeline, None, adhoc.Options(), results=results, progress=progress) as (workspace, mode):
+    with opening.open_run(pipeline, None, overrides.Options(), results=results, progress=progress) as (workspace, mode):
         (planned,) = plan.expand(workspace.pipeline, mode).jobs
         made = job.run(planned, workspace, until=Stage.ROOTFS)
     assert {stage.verdict for stage in made.stages} == {Verdict.PASS}, made.reason

@@ -1,37 +1,42 @@
-"""The house holds: who may import whom, and who alone may touch what."""
+"""Who may import whom, and who alone may touch what. A package that the order does not know is refused."""
 
 import ast
 from collections.abc import Iterator
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[2] / "orchestrator"
-ROOMS = ("source", "build", "guest", "results")
-OUTER = {
-    "cli",
-    "commands",
-    "terminal",
-    "job",
-    "suite",
-    "plan",
-    "adhoc",
-    "modes",
-    "bisection",
-    "checks",
-    "workspace",
-    "doctor",
-    "record",
-    "session",
-    "guests",
-    "tally",
-    "lanes",
-    "prune",
-    "history",
-    "site",
-    "hunting",
-    "takeout",
-    "catalogue",
-    "submission",
+
+ORDER: tuple[tuple[str, ...], ...] = (
+    ("errors", "plain", "progress", "wording"),
+    ("config",),
+    ("model",),
+    ("host",),
+    ("guest", "kbuild", "parse", "trees", "verdict"),
+    ("notify", "report", "series", "suite"),
+    ("history", "pipeline"),
+    ("bisect", "mutation", "site", "validate"),
+    ("nightly",),
+    ("cli",),
+)
+"""Packages from the ground up: each may import those of the rows before its own, and none of its own row."""
+
+WITHOUT: dict[str, tuple[str, ...]] = {
+    "history": ("config", "guest", "kbuild", "parse", "trees"),
+    "notify": ("guest", "host", "kbuild", "parse", "trees", "verdict"),
+    "report": ("guest", "kbuild", "parse", "trees"),
+    "site": ("config", "guest", "kbuild", "parse", "pipeline", "series", "suite", "trees"),
 }
+"""What a package must not import although it lies below: these read values and results only."""
+
+OWNERS = {
+    "subprocess": ("host/process/",),
+    "fabric": ("guest/remote.py",),
+    "paramiko": ("guest/remote.py",),
+    "sqlalchemy": ("history/",),
+    "alembic": ("history/",),
+    "requests": ("trees/", "notify/"),
+}
+"""The libraries that only some may touch."""
 
 
 def modules() -> Iterator[tuple[Path, set[str]]]:
@@ -46,81 +51,37 @@ def modules() -> Iterator[tuple[Path, set[str]]]:
         yield path, names
 
 
-def room(path: Path) -> str:
+def package(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-def test_the_stage_packages_do_not_import_one_another() -> None:
-    found = [
-        (str(path), name)
+def allowed(name: str) -> set[str]:
+    row = next(number for number, row in enumerate(ORDER) if name in row)
+    below = {other for row in ORDER[:row] for other in row}
+    return (below | {name}) - set(WITHOUT.get(name, ()))
+
+
+def test_each_package_has_its_place_in_the_order() -> None:
+    known = [name for row in ORDER for name in row]
+    assert sorted(known) == sorted({package(path) for path, _ in modules()} - {"__init__"})
+
+
+def test_imports_go_down_only() -> None:
+    against = [
+        (str(path.relative_to(PACKAGE)), name)
         for path, names in modules()
-        if room(path) in ROOMS
+        if package(path) != "__init__"
         for name in names
-        for other in ROOMS
-        if other != room(path) and name.startswith(f"orchestrator.{other}")
+        if name.startswith("orchestrator.") and name.split(".")[1] not in allowed(package(path))
     ]
-    assert found == []
+    assert against == []
 
 
-def test_no_room_imports_what_stands_above_it() -> None:
-    found = [
-        (str(path), name)
-        for path, names in modules()
-        if room(path) not in OUTER
-        for name in names
-        if name.startswith("orchestrator.") and name.split(".")[1] in OUTER
-    ]
-    assert found == []
-
-
-def test_the_history_knows_values_and_results_only() -> None:
-    allowed = {"history", "model", "errors", "cache", "phrases", "results"}
-    found = [
-        (str(path), name)
-        for path, names in modules()
-        if room(path) == "history"
-        for name in names
-        if name.startswith("orchestrator.") and name.split(".")[1] not in allowed
-    ]
-    assert found == []
-
-
-def test_the_site_knows_the_history_and_results_only() -> None:
-    allowed = {"site", "history", "model", "errors", "cache", "phrases", "results"}
-    found = [
-        (str(path), name)
-        for path, names in modules()
-        if room(path) == "site"
-        for name in names
-        if name.startswith("orchestrator.") and name.split(".")[1] not in allowed
-    ]
-    assert found == []
-
-
-def test_each_of_these_has_one_owner() -> None:
-    owners = {
-        "subprocess": "process/",
-        "fabric": "guest/remote.py",
-        "paramiko": "guest/remote.py",
-        "sqlalchemy": "history/",
-        "alembic": "history/",
-    }
-    found = [
-        (str(path), name)
+def test_each_of_these_libraries_has_its_owners() -> None:
+    strangers = [
+        (str(path.relative_to(PACKAGE)), name)
         for path, names in modules()
         for name in names
-        if (owner := owners.get(name.split(".")[0])) and not path.relative_to(PACKAGE).as_posix().startswith(owner)
+        if (owners := OWNERS.get(name.split(".")[0])) and not path.relative_to(PACKAGE).as_posix().startswith(owners)
     ]
-    assert found == []
-
-
-def test_only_those_who_fetch_and_those_who_tell_speak_http_and_telling_knows_no_room() -> None:
-    speaking = {room(path) for path, names in modules() if any(name.split(".")[0] == "requests" for name in names)}
-    assert speaking == {"source", "notify"}
-    known = {name.split(".")[1] for path, names in modules() if room(path) == "notify" for name in names if "." in name}
-    assert not known & {*ROOMS, *OUTER}
-
-
-def test_the_four_rooms_are_there() -> None:
-    seen = {room(path) for path, _ in modules()}
-    assert set(ROOMS) <= seen
+    assert strangers == []

@@ -13,7 +13,7 @@ import pytest
 import typer.main
 import yaml
 
-from orchestrator import cli
+from orchestrator.cli import main
 
 CONTRIB = Path(__file__).parents[2] / "contrib"
 FILES = sorted(path for path in CONTRIB.rglob("*") if path.is_file())
@@ -29,7 +29,7 @@ def commands(text: str) -> list[list[str]]:
 def test_every_command_exists_with_its_options(path: Path) -> None:
     found = commands(path.read_text())
     assert found
-    group: Any = typer.main.get_command(cli.app)
+    group: Any = typer.main.get_command(main.app)
     for name, *arguments in found:
         assert group.commands[name].make_context(name, arguments).params
 

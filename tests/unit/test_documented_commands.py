@@ -16,16 +16,22 @@ from typing import Any
 import pytest
 import typer.main
 
-from orchestrator import cli, configfile, suite
+from orchestrator import suite
+from orchestrator.cli import main
+from orchestrator.config import loader
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-PIPELINE = configfile.load(ROOT / "pipeline.yaml")
+PAGES = [
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "patches" / "evidence").glob("*.md")),
+]
+PIPELINE = loader.load(ROOT / "pipeline.yaml")
 
-BISECT = "tests/stage/test_bisect.py::"
-TYPED = "tests/stage/test_commands.py::"
-RUN = "tests/stage/test_run.py::"
-VALIDATE = "tests/stage/test_validate.py::"
+BISECT = "tests/stage/bisect/test_run.py::"
+TYPED = "tests/stage/cli/test_commands.py::"
+RUN = "tests/stage/pipeline/test_run.py::"
+VALIDATE = "tests/stage/validate/test_run.py::"
 
 TESTS: Mapping[str, tuple[str, ...]] = {
     "make run": (f"{TYPED}test_make_run_is_the_run",),
@@ -39,7 +45,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     ),
     "wpci bisect --tree linux-5.10 --good 5.10.251-5 --bad 5.10.262-1 -s boot": (
         f"{BISECT}test_a_fault_behind_a_merge_is_found_verified_and_replayed",
-        "tests/stage/test_bisect_versions.py::test_the_version_that_brings_a_symptom_is_found",
+        "tests/stage/bisect/test_versions.py::test_the_version_that_brings_a_symptom_is_found",
     ),
     "wpci bisect --tree ~/linux --good v6.11 --bad v6.12 -s G02_anon-present": (
         f"{BISECT}test_a_fault_behind_a_merge_is_found_verified_and_replayed",
@@ -50,30 +56,30 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "wpci boot --run last --side patched --gdb": (
         f"{TYPED}test_a_run_is_gone_back_to_with_a_shell_gdb_and_its_script",
     ),
-    "wpci clean": ("tests/stage/test_faults.py::test_clean_leaves_a_run_alone_and_cleans_after_it",),
+    "wpci clean": ("tests/stage/mutation/test_faults.py::test_clean_leaves_a_run_alone_and_cleans_after_it",),
     "wpci clean --old": (f"{RUN}test_old_kernels_go_when_asked_for_and_all_with_the_work_trees",),
     "wpci doctor": (f"{TYPED}test_the_machine_is_looked_over",),
-    "wpci history": ("tests/stage/test_history.py::test_the_command_lists_runs_and_what_a_test_showed",),
+    "wpci history": ("tests/stage/history/test_history.py::test_the_command_lists_runs_and_what_a_test_showed",),
     "wpci history uffd/Z07_truncate-extend.memfd": (
-        "tests/stage/test_history.py::test_the_command_lists_runs_and_what_a_test_showed",
+        "tests/stage/history/test_history.py::test_the_command_lists_runs_and_what_a_test_showed",
     ),
     "wpci kcidb last --out report.json": (
-        "tests/stage/test_kcidb.py::test_it_says_where_things_are_only_if_they_are_published_and_writes_a_file",
+        "tests/stage/report/test_kcidb.py::test_it_says_where_things_are_only_if_they_are_published_and_writes_a_file",
     ),
-    "wpci report": ("tests/stage/test_report.py::test_the_command_writes_a_page_for_each_test_and_title",),
+    "wpci report": ("tests/stage/site/test_report.py::test_the_command_writes_a_page_for_each_test_and_title",),
     "wpci report --out DIR": (
-        "tests/stage/test_report.py::test_the_pages_can_be_written_elsewhere_and_look_back_on_fewer_runs",
+        "tests/stage/site/test_report.py::test_the_pages_can_be_written_elsewhere_and_look_back_on_fewer_runs",
     ),
-    "wpci hunks": ("tests/stage/test_hunks.py::test_each_hunk_is_taken_out_and_its_fate_is_told",),
+    "wpci hunks": ("tests/stage/mutation/test_run.py::test_each_hunk_is_taken_out_and_its_fate_is_told",),
     "wpci hunks --every-test --only 0012*": (
-        "tests/stage/test_hunks.py::test_every_test_is_tried_where_that_is_asked_for",
+        "tests/stage/mutation/test_run.py::test_every_test_is_tried_where_that_is_asked_for",
     ),
     "wpci hunks --only fault/*": (
-        "tests/stage/test_hunks.py::test_a_planted_fault_is_tried_with_the_tests_that_must_notice",
+        "tests/stage/mutation/test_run.py::test_a_planted_fault_is_tried_with_the_tests_that_must_notice",
     ),
     "wpci list": (f"{TYPED}test_what_a_run_would_do_is_what_it_does",),
     "wpci nightly": (
-        "tests/stage/test_nightly.py::test_a_night_is_compared_with_the_last_and_what_differs_runs_once_more",
+        "tests/stage/nightly/test_run.py::test_a_night_is_compared_with_the_last_and_what_differs_runs_once_more",
     ),
     "wpci parse": (f"{TYPED}test_saved_files_are_read_as_in_the_run",),
     "wpci run --at 7 --test *": (f"{RUN}test_a_part_of_a_series_is_run_as_one",),
@@ -97,8 +103,8 @@ TESTS: Mapping[str, tuple[str, ...]] = {
 
 HOW = """no row for it in TESTS of tests/unit/test_documented_commands.py. Add
     "{command}": ("tests/stage/test_….py::test_…",),
-with the test that runs this command with these options. Where there is none, write one: tests/stage/test_commands.py
-types commands on a fake kernel tree, with guests that come up."""
+with the test that runs this command with these options. Where there is none, write one:
+tests/stage/cli/test_commands.py types commands on a fake kernel tree, with guests that come up."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +158,7 @@ def ident(found: object) -> str:
 
 def parsed(found: Shown) -> Any:
     """Let the program's own parser read a command; of a file that a page leaves out, an ellipsis takes the place."""
-    group: Any = typer.main.get_command(cli.app)
+    group: Any = typer.main.get_command(main.app)
     command = group.commands[found.argv[1]]
     needed = [p for p in command.params if p.required and p.param_type_name == "argument"]
     left_out = needed if len(found.argv) == 2 else []
@@ -173,7 +179,7 @@ def test_every_command_is_taken_by_the_parser(found: Shown) -> None:
     try:
         parsed(found)
     except KeyError:
-        pytest.fail(f"{found.place}: `{found.command}`: there is no such command; {', '.join(cli.COMMANDS)} are")
+        pytest.fail(f"{found.place}: `{found.command}`: there is no such command; {', '.join(main.COMMANDS)} are")
     except Exception as error:  # which one the parser raises is a matter of its version
         pytest.fail(f"{found.place}: `{found.command}`: {error}")
 

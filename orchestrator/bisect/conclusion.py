@@ -1,0 +1,73 @@
+"""Steps → what they prove. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.bisect.gitbisect import Commit
+from orchestrator.bisect.symptom import Why
+from orchestrator.bisect.values import Role, State, Step
+from orchestrator.model import Term, Verdict
+
+EXITS = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.SKIP: 4, Verdict.INFRA: 3}
+"""Exit codes; ends that are not what they were said to be are the user's fault (2)."""
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """What is proven: PASS is conclusive. SKIP: skips hide the answer. FAIL: the answer contradicts itself."""
+
+    verdict: Verdict
+    reason: str
+    notes: tuple[str, ...] = ()
+
+
+def of_range(candidates: tuple[Commit, ...], labels: tuple[str, ...], state: State) -> Conclusion:
+    """Conclude where skips hide the first bad commit."""
+    skipped = [step for step in state.searched() if step.term is Term.SKIP]
+    causes = ", ".join(f"{number} {why.value}" for why in Why if (number := sum(step.why is why for step in skipped)))
+    return Conclusion(
+        Verdict.SKIP,
+        f"the first bad commit is one of {len(candidates)}: {labels[0]} … {labels[-1]}; the steps between are skipped "
+        f"({causes})",
+    )
+
+
+def of_culprit(label: str, state: State, notes: tuple[str, ...]) -> Conclusion:
+    """Conclude from the verification of a culprit."""
+    shown = state.step(Role.CULPRIT)
+    parents = [step for step in state.steps if step.role is Role.PARENT]
+    without = state.step(Role.WITHOUT)
+    problem = _problem(shown, parents, without)
+    if problem:
+        verdict = Verdict.SKIP if problem.startswith("cannot") else Verdict.FAIL
+        return Conclusion(verdict, f"{label} is not proven to be the first bad commit: {problem}", notes)
+    proof = ["it shows the symptom", "its parent does not" if len(parents) == 1 else "none of its parents does"]
+    if without and without.term is Term.GOOD:
+        proof.append("nor does the tip without it")
+    elif without:
+        notes = (*notes, f"the tip without it cannot be judged: {_told(without)}")
+    return Conclusion(Verdict.PASS, f"the first bad commit is {label}: {', '.join(proof)}", notes)
+
+
+def _problem(shown: Step | None, parents: list[Step], without: Step | None) -> str:
+    if shown is None or not parents:
+        return "cannot verify it: there is nothing to compare it with"
+    if shown.term is Term.SKIP:
+        return f"cannot verify it: {_told(shown)}"
+    if shown.term is Term.GOOD:
+        return f"run again, it does not show the symptom: {shown.reason}"
+    for parent in parents:
+        if shown.kernel and shown.kernel == parent.kernel:
+            return "its kernel is the same as its parent's"
+        if parent.term is Term.BAD:
+            return f"its parent shows the symptom too: {parent.reason}"
+        if parent.term is Term.SKIP:
+            return f"cannot verify it: its parent: {_told(parent)}"
+    if without and without.term is Term.BAD:
+        return f"the tip without it shows the symptom all the same: {without.reason}"
+    return ""
+
+
+def _told(step: Step) -> str:
+    return f"{step.why.value}: {step.reason}" if step.why else step.reason

@@ -1,0 +1,95 @@
+"""Kernels that may be next are built while a guest runs, where cores are to spare."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from orchestrator.errors import PipelineError
+from orchestrator.model import Stage
+from orchestrator.model.plan import Job
+from orchestrator.pipeline import job as jobs
+from orchestrator.pipeline.context import Workspace
+
+_PATIENCE = 30.0
+"""Seconds that a build which is not wanted any more has to end; it does with the next object it makes."""
+
+
+def cores(cpus: int, asked: bool | None) -> frozenset[int]:
+    """Return the cores to build ahead on: those that a guest of so many vCPUs leaves, for each vCPU needs one.
+
+    Where it is ``asked`` for, the last core is taken if the guest leaves none.
+    """
+    there = sorted(os.sched_getaffinity(0))
+    if asked is False:
+        return frozenset()
+    return frozenset(there[cpus:] or (there[-1:] if asked else []))
+
+
+class _Cancelled(BaseException):
+    """Nobody wants this build any more. Not an Exception: no stage may take it for its own."""
+
+
+@dataclass
+class _Quiet:
+    """Progress that says nothing and, when told to, ends the work."""
+
+    cancelled: threading.Event
+
+    def note(self, text: str) -> None:
+        self._check()
+
+    def advance(self, what: str, done: float, total: float | None) -> None:
+        self._check()
+
+    def _check(self) -> None:
+        if self.cancelled.is_set():
+            raise _Cancelled
+
+
+@dataclass
+class Ahead:
+    """Builds in the background, one after the other, on the spare cores. With none it does nothing."""
+
+    workspace: Workspace
+    cores: frozenset[int]
+    _thread: threading.Thread | None = None
+    _cancelled: threading.Event = field(default_factory=threading.Event)
+    _now: str = ""
+    _last: str = ""
+
+    def start(self, candidates: Sequence[tuple[str, Job]]) -> None:
+        """Build what may be next, by commit; whatever was under way is left."""
+        self.stop()
+        if not self.cores or not candidates:
+            return
+        self._cancelled, self._now, self._last = threading.Event(), "", ""
+        self._thread = threading.Thread(target=self._work, args=(candidates, self._cancelled), daemon=True)
+        self._thread.start()
+
+    def await_(self, commit: str) -> None:
+        """Let the build of this commit end if it is under way, and leave any other: both want the same work tree."""
+        self._last = commit
+        if self._now == commit and self._thread is not None:
+            self._thread.join()
+        self.stop()
+
+    def stop(self) -> None:
+        """Leave what is under way, and wait until it is gone."""
+        if self._thread is not None:
+            self._cancelled.set()
+            self._thread.join(_PATIENCE)
+        self._thread = None
+
+    def _work(self, candidates: Sequence[tuple[str, Job]], cancelled: threading.Event) -> None:
+        os.sched_setaffinity(0, self.cores)  # of this thread, and of the compilers that it starts
+        quiet = replace(self.workspace, progress=_Quiet(cancelled))
+        for commit, job in candidates:
+            self._now = commit
+            with contextlib.suppress(_Cancelled, PipelineError):
+                jobs.run(replace(job, name=f"ahead-{commit[:12]}"), quiet, until=Stage.BUILD)
+            if cancelled.is_set() or self._last:
+                return

@@ -1,0 +1,153 @@
+"""What a bisect is asked for, what it did, and what it found; and the file that holds it between its steps."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from orchestrator.bisect.gitbisect import Commit
+from orchestrator.bisect.odds import Count
+from orchestrator.bisect.symptom import Sighting, Why
+from orchestrator.errors import UserError
+from orchestrator.model import Symptom, Term, Verdict
+
+VERSION = 1
+ALL = "all"
+"""The bad end that has all patches of a series."""
+STATE = "state.json"
+"""The file in a run's folder that holds the state."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to bisect. Names are those of the pipeline; a tree, a series or a carried series may be a path, too.
+
+    ``good`` and ``bad`` are commits of the tree, versions where its source is a Debian package, or with ``series``
+    numbers of patches applied (``all``). ``tests`` and ``suites`` say what runs where the symptom is a splat. ``runs``
+    is the number of runs a step; None measures it for ``confidence``. ``ahead`` builds what may be next; None looks
+    at the cores.
+    """
+
+    good: str
+    bad: str
+    symptom: Symptom
+    tree: str | None = None
+    series: str | None = None
+    carry: str | None = None
+    mode: str | None = None
+    variant: str | None = None
+    suites: tuple[str, ...] = ()
+    tests: tuple[str, ...] = ()
+    runs: int | None = None
+    confidence: float = 0.99
+    ahead: bool | None = None
+    three_way: bool = False
+
+
+class Role(enum.Enum):
+    """What a step is for."""
+
+    BAD_END = "bad end"
+    GOOD_END = "good end"
+    SEARCH = "search"
+    CULPRIT = "culprit again"
+    PARENT = "its parent"
+    WITHOUT = "tip without it"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One commit that was looked at.
+
+    ``sightings`` are the runs as they were seen; ``count`` and ``sure`` what they come to. ``kernel`` is the sha256 of
+    what ran; ``same_as`` the number of the step that ran the same kernel, and whose answer this is. ``jobs`` are
+    folders under ``jobs/``.
+    """
+
+    number: int
+    role: Role
+    commit: str
+    label: str
+    term: Term = Term.SKIP
+    reason: str = ""
+    why: Why | None = None
+    sightings: tuple[Sighting, ...] = ()
+    count: Count = field(default_factory=Count)
+    sure: float = 1.0
+    same_as: int | None = None
+    kernel: str = ""
+    seconds: float = 0.0
+    jobs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class State:
+    """A bisect so far. ``fingerprint`` stands for the configuration that it began with."""
+
+    request: Request
+    fingerprint: str
+    steps: tuple[Step, ...] = ()
+    seconds: float = 0.0
+    version: int = VERSION
+
+    def step(self, role: Role, commit: str | None = None) -> Step | None:
+        """Return the step of that role, and of that commit if one is named."""
+        return next((s for s in self.steps if s.role is role and commit in (None, s.commit)), None)
+
+    def searched(self) -> tuple[Step, ...]:
+        """Return the steps that git bisect chose, in their order."""
+        return tuple(step for step in self.steps if step.role is Role.SEARCH)
+
+    def count(self, commit: str) -> Count:
+        """Return all runs of a commit, those of its verification included."""
+        return sum((s.count for s in self.steps if s.commit == commit and s.same_as is None), Count())
+
+    @property
+    def ends(self) -> tuple[Step | None, Step | None]:
+        """The steps of the bad and of the good end, as far as they were taken."""
+        return self.step(Role.BAD_END), self.step(Role.GOOD_END)
+
+    def followed(self, step: Step) -> State:
+        """Return the state after one more step."""
+        return replace(self, steps=(*self.steps, step), seconds=self.seconds + step.seconds)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a bisect found. Only PASS is conclusive; ``reason`` is one line.
+
+    ``culprit`` is the first bad commit; without one ``candidates`` has what it may be, the oldest first.
+    ``confidence`` is that of the path: all of its steps are what they were taken for.
+    """
+
+    verdict: Verdict
+    reason: str
+    exit_code: int
+    state: State
+    directory: Path
+    culprit: Commit | None = None
+    candidates: tuple[Commit, ...] = ()
+    confidence: float = 0.0
+    notes: tuple[str, ...] = ()
+
+
+_ADAPTER = TypeAdapter(State)
+
+
+def dump(state: State) -> str:
+    """Return the state as JSON."""
+    return _ADAPTER.dump_json(state, indent=1).decode() + "\n"
+
+
+def load(text: str) -> State:
+    """Read a state back. Raises UserError."""
+    try:
+        state = _ADAPTER.validate_json(text)
+    except ValidationError as error:
+        raise UserError(f"no state of a bisect that this program can read: {error.errors()[0]['msg']}") from error
+    if state.version != VERSION:
+        raise UserError(f"the state of that bisect is of version {state.version}, this program reads {VERSION}")
+    return state

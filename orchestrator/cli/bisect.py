@@ -1,0 +1,131 @@
+"""`wpci bisect`: which commit, patch or version brings a symptom."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.bisect.values import ALL, STATE
+from orchestrator.cli import output
+from orchestrator.cli.options import (
+    PIPELINE,
+    RESULTS,
+    ConfigOption,
+    JsonOption,
+    ModeOption,
+    ResultsOption,
+    SuiteOption,
+    TestOption,
+)
+from orchestrator.cli.tables import console
+from orchestrator.config import loader
+from orchestrator.errors import UserError
+
+
+def bisect(
+    run: Annotated[str, typer.Argument(metavar="[RUN]", help="With --continue: the run to go on with.")] = "last",
+    good: Annotated[
+        str | None,
+        typer.Option("--good", help="Commit or version without the symptom; patches applied, with --series."),
+    ] = None,
+    bad: Annotated[
+        str | None, typer.Option("--bad", help="Commit, version or number of patches that shows it.")
+    ] = None,
+    symptom: Annotated[
+        str | None, typer.Option("--symptom", "-s", help="boot, build, test:ID, splat:TITLE, or an id or a title.")
+    ] = None,
+    tree: Annotated[
+        str | None, typer.Option("--tree", help="A tree of the pipeline file, or your own git directory.")
+    ] = None,
+    series: Annotated[str | None, typer.Option("--series", help="Bisect the patches of this series instead.")] = None,
+    carry: Annotated[str | None, typer.Option("--carry", help="Apply this series on top of each step.")] = None,
+    config: ConfigOption = PIPELINE,
+    mode_name: ModeOption = None,
+    variant: Annotated[
+        str | None, typer.Option("--variant", help="Variant to run instead of the mode's first.")
+    ] = None,
+    suite: SuiteOption = [],  # noqa: B006
+    test: TestOption = [],  # noqa: B006
+    runs: Annotated[
+        int | None, typer.Option("--runs", min=1, help="Runs of each step; else they are measured.")
+    ] = None,
+    confidence: Annotated[
+        float, typer.Option("--confidence", min=0.5, max=0.99999, help="How sure the whole path is to be.")
+    ] = 0.99,
+    ahead: Annotated[
+        bool | None, typer.Option("--ahead/--no-ahead", help="Build what may be next while guests run.")
+    ] = None,
+    three_way: Annotated[bool, typer.Option("--3way", help="Let git am fall back to a 3-way merge.")] = False,
+    go_on: Annotated[bool, typer.Option("--continue", help="Go on with a bisect that was interrupted.")] = False,
+    results: ResultsOption = RESULTS,
+    as_json: JsonOption = False,
+) -> None:
+    """Find the commit, patch or version that brings a symptom; exit code 0 only when the answer is verified."""
+    from orchestrator.bisect import run as mode
+    from orchestrator.bisect import values
+    from orchestrator.bisect.symptom import parse
+    from orchestrator.cli import bisect_table
+    from orchestrator.pipeline import context, opening
+
+    pipeline = loader.load(config)
+    if go_on:
+        directory = _folder(results, run)
+        request = values.load(output.read(directory / values.STATE)).request
+    else:
+        first, last = _ends(good, bad, series)
+        request = mode.Request(
+            good=first,
+            bad=last,
+            symptom=parse(symptom or ""),
+            tree=_named(tree, pipeline.trees),
+            series=_named(series, pipeline.series),
+            carry=_named(carry, pipeline.series),
+            mode=mode_name,
+            variant=variant,
+            suites=tuple(suite),
+            tests=tuple(test),
+            runs=runs,
+            confidence=confidence,
+            ahead=ahead,
+            three_way=three_way,
+        )
+    with (
+        output.terminal(quiet=as_json) as terminal,
+        opening.cache_in_use(pipeline, terminal),
+        contextlib.ExitStack() as opened,
+    ):
+        if not go_on:
+            directory = opened.enter_context(context.opened_run(results, told=values.STATE))
+        outcome = mode.run(request, opening.workspace_in(pipeline, directory, terminal))
+    if as_json:
+        output.json(dataclasses.asdict(outcome))
+    else:
+        bisect_table.show(outcome, console())
+    raise typer.Exit(outcome.exit_code)
+
+
+def _ends(good: str | None, bad: str | None, series: str | None) -> tuple[str, str]:
+    """Return both ends; those of a series are its base and all of it. Raises UserError."""
+    if series:
+        return good or "0", bad or ALL
+    if good is None or bad is None:
+        raise UserError("name both ends: --good and --bad")
+    return good, bad
+
+
+def _named(name: str | None, known: Mapping[str, object]) -> str | None:
+    """Return a name of the pipeline as it is, and a path so that it means the same from another folder."""
+    return name if name is None or name in known else str(Path(name).expanduser().absolute())
+
+
+def _folder(results: Path, run: str) -> Path:
+    """Return the folder of an earlier bisect. Raises UserError."""
+    folder = Path(run) if Path(run, STATE).is_file() else results / run
+    if not (folder / STATE).is_file():
+        raise UserError(f"--continue {run}: there is no bisect to go on with in {folder}")
+    return folder.resolve()

@@ -1,0 +1,40 @@
+"""`wpci history`: what the database of runs knows."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli import output
+from orchestrator.cli.options import PIPELINE, RESULTS, ConfigOption, JobOption, ModeOption, ResultsOption
+from orchestrator.config import loader
+
+
+def history_(
+    test: Annotated[str | None, typer.Argument(help="A test (SUITE/TEST): what it showed in each run.")] = None,
+    config: ConfigOption = PIPELINE,
+    mode: ModeOption = None,
+    job: JobOption = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="No more lines than that.")] = 30,
+    import_: Annotated[bool, typer.Option("--import", help="Add the runs in the folder of results first.")] = False,
+    results: ResultsOption = RESULTS,
+) -> None:
+    """List the runs of the history, newest first, or what one test showed in them."""
+    with output.extra("history"):
+        from orchestrator.history import database, read, store
+        from orchestrator.nightly import summary
+
+    opened = database.open_(database.place(loader.load(config).history, results))
+    if import_:
+        imported = store.import_folders(opened, results)
+        typer.echo(f"{len(imported.runs)} runs added", err=True)
+        for problem in imported.problems:
+            typer.echo(f"not added: {problem}", err=True)
+    if test is None:
+        lines = summary.runs(read.runs(opened, mode=mode, limit=limit))
+    else:
+        suite, _, name = test.rpartition("/")
+        lines = summary.points(read.points(opened, name, suite=suite or None, job=job, mode=mode, limit=limit))
+    for line in lines:
+        typer.echo(line)

@@ -1,0 +1,77 @@
+"""Commands that look at something and change nothing: a machine, saved output, a saved console, the schema."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli import output
+from orchestrator.cli.options import JsonOption
+from orchestrator.cli.tables import console
+from orchestrator.config import loader
+from orchestrator.host import doctor
+from orchestrator.host.cache import Cache
+
+
+def doctor_(as_json: JsonOption = False) -> None:
+    """Say what this machine has and lacks for a run."""
+    findings = doctor.examine(Cache.default())
+    if as_json:
+        output.json([dataclasses.asdict(f) for f in findings])
+    else:
+        out = console()
+        for finding in findings:
+            mark = "[green]ok[/]  " if finding.ok else "[red]no[/]  " if finding.needed else "[yellow]note[/]"
+            out.print(f"{mark} {finding.what:22} {finding.detail}", highlight=False, soft_wrap=True)
+    raise typer.Exit(0 if all(f.ok or not f.needed for f in findings) else 3)
+
+
+def parse(
+    file: Annotated[Path, typer.Argument(help="Saved output of a test program (KTAP or TAP).")],
+    as_json: JsonOption = False,
+) -> None:
+    """Read saved test output as a run would."""
+    from orchestrator.parse import ktap
+
+    report = ktap.parse(output.read(file))
+    if as_json:
+        output.json(dataclasses.asdict(report))
+    else:
+        for result in report.tests:
+            typer.echo(f"{result.status.value:8} {result.name}" + (f": {result.reason}" if result.reason else ""))
+        for problem in report.problems:
+            typer.echo(f"problem: {problem}")
+    bad = report.problems or not report.tests or any(t.status.broken for t in report.tests)
+    raise typer.Exit(1 if bad else 0)
+
+
+def scan(
+    file: Annotated[Path, typer.Argument(help="Saved console of a guest.")],
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="Pipeline file with rules and allow-list.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find the kernel's complaints in a saved console."""
+    import datetime
+
+    from orchestrator.parse import splat
+
+    pipeline = loader.load(config) if config else None
+    rules = splat.load_rules(pipeline.splat_rules if pipeline else None)
+    found = splat.scan(output.read(file), rules, pipeline.allow if pipeline else (), datetime.date.today())
+    if as_json:
+        output.json([dataclasses.asdict(s) for s in found])
+    else:
+        for s in found:
+            allowed = f" (allowed: {s.allowed_by})" if s.allowed_by else ""
+            typer.echo(f"{file}:{s.first_line}: {s.kind}: {s.title} [{s.test or 'no test'}]{allowed}")
+    raise typer.Exit(1 if any(s.allowed_by is None for s in found) else 0)
+
+
+def schema() -> None:
+    """Print the JSON schema of pipeline.yaml, for editors."""
+    typer.echo(loader.schema(), nl=False)

@@ -1,0 +1,55 @@
+"""`wpci kcidb`: a run in the format that kernel CI systems share. It is written, and sent by nobody but you."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli import output
+from orchestrator.cli.options import PIPELINE, RESULTS, ConfigOption, ResultsOption
+from orchestrator.config import loader
+from orchestrator.errors import UserError
+from orchestrator.host import cache
+from orchestrator.model import RunResult
+from orchestrator.report import kcidb, result_json
+
+
+def kcidb_(
+    run: Annotated[str, typer.Argument(help="A run: its folder, its name, or 'last'.")] = "last",
+    config: ConfigOption = PIPELINE,
+    out: Annotated[Path | None, typer.Option("--out", help="File to write, instead of standard output.")] = None,
+    results: ResultsOption = RESULTS,
+) -> None:
+    """Print a run as a KCIDB report (JSON), checked against its schema."""
+    settings = loader.load(config).kcidb
+    folder = Path(run) if Path(run, "result.json").is_file() else results / run
+    if not (folder / "result.json").is_file():
+        raise UserError(f"{run}: no such run in {results}")
+    told = result_json.load_run(output.read(folder / "result.json"))
+    sender = kcidb.Sender(settings.origin, settings.artifacts)
+    with output.extra("kcidb"):
+        text = kcidb.dump(kcidb.render(told, sender, _patchsets(told)))
+    if out is None:
+        typer.echo(text, nl=False)
+    else:
+        cache.write_atomic(out, text)
+
+
+def _patchsets(run: RunResult) -> dict[str, kcidb.Patchset]:
+    """Return the patches of the jobs that kept what they applied."""
+    from orchestrator.pipeline.job import PATCHES
+
+    found = {job.job: _patchset(job.directory / PATCHES) for job in run.jobs if job.series}
+    return {name: patchset for name, patchset in found.items() if patchset}
+
+
+def _patchset(folder: Path) -> kcidb.Patchset | None:
+    """Return patches with the hash that the schema wants: a sha256 over the lines of their sha256s."""
+    files = tuple(sorted(folder.glob("*.patch")))
+    if not files:
+        return None
+    lines = "".join(f"{hashlib.sha256(file.read_bytes()).hexdigest()}\n" for file in files)
+    return kcidb.Patchset(hashlib.sha256(lines.encode()).hexdigest(), files)

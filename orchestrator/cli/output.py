@@ -1,0 +1,57 @@
+"""What commands print, and how they read a file that is named on the command line."""
+
+from __future__ import annotations
+
+import contextlib
+import json as jsonlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from orchestrator.cli.tables import Terminal, console
+from orchestrator.errors import UserError
+
+
+class Plain:
+    """Progress as plain lines on standard error, for commands that hand the terminal over."""
+
+    def note(self, text: str) -> None:
+        typer.echo(text, err=True)
+
+    def advance(self, what: str, done: float, total: float | None) -> None:
+        del what, done, total
+
+
+def terminal(*, quiet: bool) -> Terminal:
+    """Return progress for a terminal; ``quiet`` keeps standard output free for values."""
+    return Terminal(console(stderr=quiet))
+
+
+@contextlib.contextmanager
+def extra(name: str) -> Iterator[None]:
+    """Import what only some commands need. Raises UserError where that extra is not installed."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise UserError(f"{error.name} is not installed: pip install 'wpci[{name}]'") from error
+
+
+def read(path: Path) -> str:
+    """Return the text of a file of any encoding. Raises UserError where it cannot be read."""
+    try:
+        return path.read_bytes().decode(errors="replace")
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from error
+
+
+def json(value: Any) -> None:
+    """Print values as sorted JSON."""
+
+    def plain(item: Any) -> Any:
+        if hasattr(item, "model_dump"):
+            return item.model_dump(mode="json")
+        return getattr(item, "value", None) or str(item)
+
+    typer.echo(jsonlib.dumps(value, indent=2, sort_keys=True, default=plain))

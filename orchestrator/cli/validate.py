@@ -1,0 +1,86 @@
+"""`wpci validate`: is this series fit to be merged?"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli import output
+from orchestrator.cli.options import (
+    PIPELINE,
+    RESULTS,
+    ConfigOption,
+    JsonOption,
+    ModeOption,
+    ResultsOption,
+    SuiteOption,
+    TestOption,
+    VariantOption,
+)
+from orchestrator.cli.tables import console, show
+from orchestrator.config import loader
+from orchestrator.model import plan
+
+
+def validate(
+    series: Annotated[
+        str,
+        typer.Argument(help="A folder, mbox, A..B, message-id or its URL, name of the pipeline file, or - (stdin)."),
+    ],
+    config: ConfigOption = PIPELINE,
+    mode: ModeOption = None,
+    tree: Annotated[
+        str | None, typer.Option("--tree", help="A tree of the pipeline file, or your own directory.")
+    ] = None,
+    mbox: Annotated[
+        Path | None, typer.Option("--mbox", help="A thread to take a message-id from, instead of the network.")
+    ] = None,
+    base: Annotated[str | None, typer.Option("--base", help="The commit that the series goes on.")] = None,
+    variant: VariantOption = [],  # noqa: B006
+    build: Annotated[
+        list[str], typer.Option("--build", help="Variant that must build, instead of those configured; repeatable.")
+    ] = [],  # noqa: B006
+    suite: SuiteOption = [],  # noqa: B006
+    test: TestOption = [],  # noqa: B006
+    skip: Annotated[list[str], typer.Option("--skip", help="A check not to make; repeatable.")] = [],  # noqa: B006
+    three_way: Annotated[bool, typer.Option("--3way", help="Let git am fall back to a 3-way merge.")] = False,
+    runs: Annotated[int, typer.Option("--runs", "-n", min=1, help="Run each test that often, in new guests.")] = 1,
+    patchwork_id: Annotated[
+        list[int], typer.Option("--patchwork-id", help="Patch at Patchwork to put the check on; repeatable.")
+    ] = [],  # noqa: B006
+    commit: Annotated[str | None, typer.Option("--commit", help="Commit to put the GitHub status on.")] = None,
+    results: ResultsOption = RESULTS,
+    every_test: Annotated[bool, typer.Option("--all", help="List unchanged tests, too.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Check each patch of a series, build, boot and test base and patched, and say whether it may be merged."""
+    from orchestrator.config import overrides
+    from orchestrator.pipeline import discover
+    from orchestrator.validate import request, submission
+    from orchestrator.validate import run as mode_validate
+
+    options = overrides.Options(tree=tree, series=series, three_way=three_way, mbox=mbox)
+    choice = plan.Choice(tuple(variant), tuple(suite), tuple(test))
+    asked = request.Asked(tuple(skip), tuple(build), runs, request.Addressed(tuple(patchwork_id), commit))
+    pipeline = loader.load(config)
+    chosen = mode or pipeline.validation.mode or pipeline.default_mode
+    plan.check(pipeline, chosen, choice)
+    request.check(pipeline, asked)
+    with (
+        output.terminal(quiet=as_json) as terminal,
+        submission.open_validation(pipeline, chosen, options, base, results=results, progress=terminal) as opened,
+    ):
+        workspace, settled = opened
+        to_do = request.put_together(settled, choice, asked)
+        to_do = dataclasses.replace(to_do, plan=discover.narrowed(to_do.plan, workspace))
+        result = mode_validate.run(to_do, workspace)
+    if as_json:
+        from orchestrator.report import result_json
+
+        typer.echo(result_json.dump(result), nl=False)
+    else:
+        show(result, console(), every_test=every_test)
+    raise typer.Exit(result.exit_code)

@@ -1,0 +1,1 @@
+"""The pipeline file: its schema, how it is read, and what the command line changes in it."""

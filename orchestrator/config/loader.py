@@ -1,0 +1,245 @@
+"""pipeline.yaml → Pipeline: strict, with the place of every fault, and relative paths resolved against the file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from orchestrator import wording
+from orchestrator.config import schema as config_schema
+from orchestrator.config import validation
+from orchestrator.config.schema import Pipeline
+from orchestrator.errors import UserError
+
+
+def load(path: Path) -> Pipeline:
+    """Read pipeline.yaml.
+
+    Raises UserError: one line that names the file and, in dotted form, the place (``variants.smoke.fragments[1]``);
+    an unknown key or name comes with its nearest match.
+    """
+    try:
+        raw = yaml.load(path.read_text(), Loader=_NoDuplicates)
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not YAML: {error}") from error
+    if not isinstance(raw, dict):
+        raise UserError(f"{path}: empty, or not a mapping")
+    try:
+        pipeline = Pipeline.model_validate(raw)
+    except ValidationError as error:
+        raise UserError(f"{path}: {_first_problem(error)}") from error
+    try:
+        _check_names(pipeline)
+        return _resolve_paths(pipeline, path.absolute().parent)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+
+
+def schema() -> str:
+    """Return the JSON schema of pipeline.yaml, for editors."""
+    return json.dumps(Pipeline.model_json_schema(), indent=2, sort_keys=True) + "\n"
+
+
+class _NoDuplicates(yaml.SafeLoader):
+    """Refuses a key that stands twice in one mapping; plain YAML keeps the last in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, str):
+                raise yaml.constructor.ConstructorError(None, None, f"key {key} is no text", key_node.start_mark)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def _dotted(place: Iterable[str | int]) -> str:
+    text = ""
+    for part in place:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def _first_problem(error: ValidationError) -> str:
+    """Return the first fault in words; unknown keys come first, for a typo often causes the others."""
+    problems = sorted(error.errors(), key=lambda p: p["type"] != "extra_forbidden")
+    problem = problems[0]
+    place = _dotted(_without_tags(problem["loc"]))
+    if problem["type"] == "extra_forbidden":
+        key = str(problem["loc"][-1])
+        return f"{place}: unknown key{_hint(key, _known_keys(problem['loc'][:-1]))}"
+    if problem["type"] == "missing":
+        return f"{place}: missing"
+    return f"{place}: {problem['msg']} (got {problem['input']!r})"
+
+
+_PROVIDERS = ("debian", "tarball", "git", "path")
+_NOTICES = ("patchwork", "github", "webhook")
+
+
+def _without_tags(place: tuple[str | int, ...]) -> list[str | int]:
+    """Drop what pydantic puts into the place of a fault in a tagged union: the provider, the kind of a notice."""
+    return [
+        part
+        for k, part in enumerate(place)
+        if not (part in _PROVIDERS and k and place[k - 1] == "source")
+        and not (part in _NOTICES and k > 1 and place[k - 2] == "notify")
+    ]
+
+
+def _known_keys(place: tuple[str | int, ...]) -> list[str]:
+    """Return the keys that the model at this place knows."""
+    model: type[BaseModel] = Pipeline
+    for part in place:
+        model = _PLACES.get((model, part)) or _PLACES.get((model, None)) or model
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+_PLACES: dict[tuple[type[BaseModel], str | int | None], type[BaseModel]] = {
+    (Pipeline, "trees"): config_schema.TreeConfig,
+    (Pipeline, "series"): config_schema.SeriesConfig,
+    (Pipeline, "variants"): config_schema.Variant,
+    (Pipeline, "suites"): config_schema.Suite,
+    (Pipeline, "modes"): config_schema.Mode,
+    (Pipeline, "allow"): config_schema.AllowedSplat,
+    (Pipeline, "validate"): validation.Validation,
+    (validation.Validation, "patchwork"): validation.PatchworkNotice,
+    (validation.Validation, "github"): validation.GithubNotice,
+    (validation.Validation, "webhook"): validation.WebhookNotice,
+    (Pipeline, "limits"): config_schema.Limits,
+    (Pipeline, "nightly"): config_schema.Nightly,
+    (config_schema.Nightly, "keep"): config_schema.Keep,
+    (config_schema.Limits, "kernels"): config_schema.Keep,
+    (config_schema.Mode, "also"): config_schema.Product,
+    (config_schema.Variant, "machine"): config_schema.Machine,
+    (config_schema.Suite, "programs"): config_schema.ProgramConfig,
+    (config_schema.TreeConfig, "debian"): config_schema.DebianSource,
+    (config_schema.TreeConfig, "tarball"): config_schema.TarballSource,
+    (config_schema.TreeConfig, "git"): config_schema.GitSource,
+    (config_schema.TreeConfig, "path"): config_schema.PathSource,
+}
+
+
+def _hint(name: str, known: Iterable[str]) -> str:
+    return wording.nearest(name, known) or f"; known: {', '.join(sorted(known)) or 'none'}"
+
+
+def check_name(name: str, known: Mapping[str, Any], place: str) -> None:
+    """Raise UserError with a near-match hint unless ``name`` is a key of ``known``."""
+    if name not in known:
+        _refuse_name(name, known, place)
+
+
+def _refuse_name(name: str, known: Iterable[str], place: str) -> NoReturn:
+    raise UserError(f"{place}: unknown name {name!r}{_hint(name, known)}")
+
+
+def _check_names(pipeline: Pipeline) -> None:
+    check_name(pipeline.default_mode, pipeline.modes, "default_mode")
+    if "nightly" in pipeline.model_fields_set:
+        check_name(pipeline.nightly.mode, pipeline.modes, "nightly.mode")
+    for name, series in pipeline.series.items():
+        check_name(series.tree, pipeline.trees, f"series.{name}.tree")
+    for name, mode in pipeline.modes.items():
+        for k, part in enumerate(mode.parts):
+            _check_product(pipeline, part, f"modes.{name}.also[{k - 1}]" if k else f"modes.{name}")
+    for k, item in enumerate(pipeline.validation.builds):
+        check_name(item, pipeline.variants, f"validate.builds[{k}]")
+    if pipeline.validation.mode is not None:
+        check_name(pipeline.validation.mode, pipeline.modes, "validate.mode")
+    for name, suite in pipeline.suites.items():
+        if suite.kind == "tree" and not suite.programs:
+            raise UserError(f"suites.{name}.programs: a suite from a kernel tree names its programs")
+        if suite.tree is not None:
+            check_name(suite.tree, pipeline.trees, f"suites.{name}.tree")
+
+
+def _check_product(pipeline: Pipeline, product: config_schema.Product, place: str) -> None:
+    for field in ("series", "trees", "variants", "suites"):
+        for k, item in enumerate(getattr(product, field)):
+            check_name(item, getattr(pipeline, field), f"{place}.{field}[{k}]")
+    if not product.series and not product.trees:
+        raise UserError(f"{place}: names neither series nor trees, so nothing would run")
+
+
+def _resolve_paths(pipeline: Pipeline, folder: Path) -> Pipeline:
+    """Return the pipeline with absolute paths; whatever it names must exist."""
+
+    def resolved(path: Path, place: str) -> Path:
+        full = folder / path.expanduser()
+        if not full.exists():
+            raise UserError(f"{place}: no such file or folder: {path}")
+        return full
+
+    def a_file(path: Path, place: str) -> Path:
+        full = resolved(path, place)
+        if full.is_dir():
+            raise UserError(f"{place}: {path} is a folder, not a file")
+        return full
+
+    def tree(name: str, value: config_schema.TreeConfig) -> config_schema.TreeConfig:
+        source = value.source
+        if isinstance(source, config_schema.PathSource):
+            full = resolved(source.path, f"trees.{name}.source.path")
+            return value.model_copy(update={"source": source.model_copy(update={"path": full})})
+        return value
+
+    def variant(name: str, value: config_schema.Variant) -> config_schema.Variant:
+        place = f"variants.{name}.fragments"
+        fragments = tuple(a_file(f, f"{place}[{k}]") for k, f in enumerate(value.fragments))
+        base = value.base
+        if base not in ("tinyconfig", "defconfig"):
+            base = str(a_file(Path(base), f"variants.{name}.base"))
+        return value.model_copy(update={"fragments": fragments, "base": base})
+
+    def series(name: str, value: config_schema.SeriesConfig) -> config_schema.SeriesConfig:
+        paths = {key: getattr(value, key) for key in ("path", "on_top", "faults")}
+        return value.model_copy(update={k: p and resolved(p, f"series.{name}.{k}") for k, p in paths.items()})
+
+    def suite(name: str, value: config_schema.Suite) -> config_schema.Suite:
+        expected = value.expected and resolved(value.expected, f"suites.{name}.expected")
+        own = value.kind == "own"
+        directory = resolved(value.directory, f"suites.{name}.directory") if own else value.directory
+        return value.model_copy(update={"expected": expected, "directory": directory})
+
+    return pipeline.model_copy(
+        update={
+            "trees": {n: tree(n, v) for n, v in pipeline.trees.items()},
+            "series": {n: series(n, v) for n, v in pipeline.series.items()},
+            "variants": {n: variant(n, v) for n, v in pipeline.variants.items()},
+            "suites": {n: suite(n, v) for n, v in pipeline.suites.items()},
+            "validation": _resolved_secrets(pipeline.validation, folder),
+            "splat_rules": pipeline.splat_rules and resolved(pipeline.splat_rules, "splat_rules"),
+            "history": pipeline.history and _beside(pipeline.history, folder),
+        }
+    )
+
+
+def _beside(url: str, folder: Path) -> str:
+    """Return the URL of a database; the file of a relative one lies where its pipeline file does."""
+    kind, _, path = url.partition(":///")
+    return f"{kind}:///{folder / Path(path).expanduser()}" if kind == "sqlite" and path else url
+
+
+def _resolved_secrets(settings: validation.Validation, folder: Path) -> validation.Validation:
+    """Return the settings with absolute paths of secrets. A missing one is a note of the run, and no fault here."""
+
+    def absolute(value: Any) -> Any:
+        file = value.file if isinstance(value, validation.Secret) else None
+        return value.model_copy(update={"file": folder / file.expanduser()}) if file else value
+
+    def resolved(notice: validation.Notice) -> validation.Notice:
+        return notice.model_copy(update={name: absolute(getattr(notice, name)) for name in type(notice).model_fields})
+
+    return settings.model_copy(update={"notify": tuple(resolved(notice) for notice in settings.notify)})

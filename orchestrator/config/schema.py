@@ -1,0 +1,262 @@
+"""What pipeline.yaml may say, as frozen, strict models. ``configfile`` reads the file into them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator
+
+from orchestrator.config.scalars import Bytes, Date, Name, Seconds
+from orchestrator.config.strict import Strict
+from orchestrator.config.validation import Validation
+
+
+class DebianSource(Strict):
+    """A ``linux-source-*`` package, fetched with apt and private state from the host's own mirror."""
+
+    provider: Literal["debian"]
+    package: Name
+    suite: Name
+    version: str | None = None
+
+
+class TarballSource(Strict):
+    """A source tarball: a URL or a file, and its sha256."""
+
+    provider: Literal["tarball"]
+    url: str
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class GitSource(Strict):
+    """A git repository, by URL or path, and what to check out."""
+
+    provider: Literal["git"]
+    url: str
+    ref: str
+
+
+class PathSource(Strict):
+    """A directory with a kernel tree. It is read, never written; ``dirty`` takes uncommitted changes along.
+
+    ``ref`` takes that commit instead of what is checked out.
+    """
+
+    provider: Literal["path"]
+    path: Path
+    ref: str | None = None
+    dirty: bool = False
+
+
+Source = Annotated[DebianSource | TarballSource | GitSource | PathSource, Field(discriminator="provider")]
+
+
+class TreeConfig(Strict):
+    """A kernel tree; ``expect`` names the column of the expectations that holds for it without a series."""
+
+    source: Source
+    expect: Name | None = None
+
+
+class SeriesConfig(Strict):
+    """A patch series: a directory of format-patch files or one mbox, for the named tree.
+
+    ``expect`` names the column of the expectations that holds with it. ``on_top`` is a second series, for tests only
+    (it counts, it checks), that is applied where all of the first one is. ``faults`` is a folder of diffs, each of
+    which `wpci hunks` plants in the whole series, for its tests to notice.
+    """
+
+    path: Path
+    tree: Name
+    on_top: Path | None = None
+    faults: Path | None = None
+    expect: Name | None = None
+    three_way: bool = False
+
+
+class Machine(Strict):
+    """The virtual hardware of a guest."""
+
+    cpus: Annotated[int, Field(ge=1, le=64)] = 2
+    memory: Bytes = 2**30
+    numa_nodes: Annotated[int, Field(ge=1, le=8)] = 1
+    swap: Bytes | None = None
+    cmdline: tuple[str, ...] = ()
+    cpu_kvm: str = "host"
+    cpu_tcg: str = "max"
+
+
+class Variant(Strict):
+    """How a kernel is configured and on what machine it runs.
+
+    ``base`` is ``tinyconfig``, ``defconfig`` or a file; ``fragments`` are merged over it in their order.
+    """
+
+    arch: Literal["x86_64"] = "x86_64"
+    base: str = "tinyconfig"
+    fragments: tuple[Path, ...] = ()
+    machine: Machine = Machine()
+    accel: Literal["auto", "kvm", "tcg"] = "auto"
+    image: Literal["vmlinux", "bzImage"] = "vmlinux"
+
+
+class LineFormat(Strict):
+    """How a program that speaks no KTAP says what its cases did: one line each, and a count at its end.
+
+    ``case`` is a regular expression with the groups ``name`` and ``outcome``, and ``reason`` where there is one; a
+    line that it matches without an outcome is a case that did not end. ``outcomes`` says what the words mean. ``total``
+    has a group of that name: a program that did not print it did not come to its end.
+    """
+
+    case: str
+    outcomes: dict[str, Literal["pass", "skip", "fail"]]
+    total: str
+
+    @field_validator("case", "total")
+    @classmethod
+    def _groups(cls, value: str, info: ValidationInfo) -> str:
+        needed = {"case": {"name", "outcome"}, "total": {"total"}}[str(info.field_name)]
+        try:
+            missing = needed - set(re.compile(value).groupindex)
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from error
+        if missing:
+            raise ValueError(f"the group {', '.join(sorted(missing))} is missing")
+        return value
+
+
+class ProgramConfig(Strict):
+    """One program of a foreign suite: how it is run in the guest, and how its output is read.
+
+    ``format`` is ``ktap`` (case lines are the truth), ``exit`` (one test, the exit code; 4 is a skip), or how to read
+    the lines that the program prints.
+    """
+
+    name: Name
+    run: str
+    format: Literal["ktap", "exit"] | LineFormat = "exit"
+
+
+class Suite(Strict):
+    """A set of test programs.
+
+    ``kind: own`` is a directory with a Makefile whose programs speak the protocol of ``ktap.h`` (``-l`` lists,
+    ``-r`` picks); ``kind: tree`` builds ``directory`` of a kernel tree with ``make``, and runs ``programs``. That
+    tree is the one under test, or the one that ``tree`` names.
+    ``test_timeout`` and ``timeout`` are for KVM and are multiplied by ``limits.tcg_scale`` under TCG.
+    """
+
+    kind: Literal["own", "tree"] = "own"
+    directory: Path
+    tree: Name | None = None
+    make: tuple[str, ...] = ()
+    setup: tuple[str, ...] = ()
+    programs: tuple[ProgramConfig, ...] = ()
+    expected: Path | None = None
+    test_timeout: Seconds = 20.0
+    timeout: Seconds = 600.0
+    output_cap: Bytes = 4 * 2**20
+
+
+class AllowedSplat(Strict):
+    """A splat that does not fail a job: which, why, where that is discussed, and until when (ISO date)."""
+
+    title: str
+    reason: str
+    link: str
+    expires: Date
+    tests: tuple[str, ...] = ("*",)
+
+
+class Product(Strict):
+    """What is multiplied: each series and each tree with each variant. ``tests`` are globs over test ids."""
+
+    series: tuple[Name, ...] = ()
+    trees: tuple[Name, ...] = ()
+    variants: Annotated[tuple[Name, ...], Field(min_length=1)]
+    suites: Annotated[tuple[Name, ...], Field(min_length=1)]
+    tests: tuple[str, ...] = ("*",)
+
+
+class Mode(Product):
+    """What a run does: the product of its lists, and ``also`` others, for what does not fit each variant."""
+
+    also: tuple[Product, ...] = ()
+
+    @property
+    def parts(self) -> tuple[Product, ...]:
+        """All of its products."""
+        return self, *self.also
+
+
+class Keep(Strict):
+    """What stays, so many days and so many bytes of it."""
+
+    days: Annotated[int, Field(ge=1)] = 30
+    size: Bytes = 20 * 2**30
+
+
+class Limits(Strict):
+    """Deadlines, for KVM; those in a guest are multiplied by ``tcg_scale`` under TCG.
+
+    ``probe`` is the time in which a guest must come up under KVM to prove it. ``kernels`` says which of those that were
+    built stay in the cache: of those used in so many days, the ones used last.
+    """
+
+    fetch: Seconds = 1800.0
+    build: Seconds = 7200.0
+    boot: Seconds = 60.0
+    shutdown: Seconds = 10.0
+    silence: Seconds = 120.0
+    tcg_scale: Annotated[float, Field(ge=1)] = 5.0
+    probe: Seconds = 60.0
+    kernels: Keep = Keep()
+
+
+class Nightly(Strict):
+    """A night: the mode to run, ``guests`` at a time (None: as cores and memory allow), and what is kept after it.
+
+    That are consoles, raw output, logs and rootfs of earlier runs; what a run came to (result.json, JUnit, summaries,
+    scripts) stays always. With ``bisect``, a test that regressed is bisected where its tree has a history. With
+    ``report``, the pages of `wpci report` are brought up to date at the end.
+    """
+
+    mode: Name = "full"
+    guests: Annotated[int, Field(ge=1)] | None = None
+    bisect: bool = False
+    report: bool = True
+    keep: Keep = Keep()
+
+
+class Kcidb(Strict):
+    """How a run is reported to KCIDB. ``artifacts`` is the address under which the folder of results is published."""
+
+    origin: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")] = "wpci"
+    artifacts: Annotated[str, Field(pattern=r"^https?://")] | None = None
+
+
+class Pipeline(Strict):
+    """The whole of pipeline.yaml.
+
+    ``history`` is the URL of the database of runs; None is the file ``history.db`` in the folder of results. A password
+    does not belong into it: libpq reads ``~/.pgpass``.
+    """
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    version: Literal[1] = 1
+    default_mode: Name = "smoke"
+    trees: dict[Name, TreeConfig]
+    series: dict[Name, SeriesConfig] = Field(default_factory=dict)
+    variants: dict[Name, Variant]
+    suites: dict[Name, Suite]
+    modes: dict[Name, Mode]
+    validation: Validation = Field(default=Validation(), alias="validate")
+    splat_rules: Path | None = None
+    allow: tuple[AllowedSplat, ...] = ()
+    limits: Limits = Limits()
+    history: str | None = None
+    nightly: Nightly = Nightly()
+    kcidb: Kcidb = Kcidb()

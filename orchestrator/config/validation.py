@@ -1,0 +1,77 @@
+"""What pipeline.yaml may say of `wpci validate`: what is checked, and whom to tell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from orchestrator.config.scalars import Name
+from orchestrator.config.strict import Strict
+
+
+class Secret(Strict):
+    """Where a token or a key is: an environment variable, or a file. Never the secret itself."""
+
+    env: str | None = None
+    file: Path | None = None
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Secret:
+        if (self.env is None) == (self.file is None):
+            raise ValueError("names either env or file")
+        return self
+
+
+class PatchworkNotice(Strict):
+    """A check on every patch of the series at a Patchwork server; ``url`` is the server's."""
+
+    kind: Literal["patchwork"]
+    url: str
+    token: Secret
+    context: Annotated[str, Field(pattern=r"^[-a-zA-Z0-9_]+$", max_length=255)] = "wpci"
+    target_url: str | None = None
+
+
+class GithubNotice(Strict):
+    """A status on one commit at GitHub, or at a server that speaks as it does."""
+
+    kind: Literal["github"]
+    url: str = "https://api.github.com"
+    repository: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")]
+    token: Secret
+    context: str = "wpci"
+    target_url: str | None = None
+
+
+class WebhookNotice(Strict):
+    """A POST of the outcome as JSON. With ``secret`` the body is signed; ``url`` may be a secret itself."""
+
+    kind: Literal["webhook"]
+    url: str | Secret
+    secret: Secret | None = None
+    target_url: str | None = None
+
+
+Notice = Annotated[PatchworkNotice | GithubNotice | WebhookNotice, Field(discriminator="kind")]
+"""Whom to tell. ``target_url`` is where the results can be read; ``{run}`` in it stands for the name of the run."""
+
+CheckName = Literal["checkpatch", "compile", "warnings", "sparse", "builds", "suites"]
+
+
+class Validation(Strict):
+    """What ``wpci validate`` does with a series.
+
+    ``mode`` names what is booted and tested, and first of all its variant is the one that every patch is compiled in;
+    ``builds`` are variants that must build and no more. ``skip`` names checks that are not made; ``checkpatch`` is
+    the least finding of checkpatch.pl that fails a patch. A test that differs from base to patched, and was not
+    expected to, runs ``retries`` times more on both.
+    """
+
+    mode: Name | None = None
+    builds: tuple[Name, ...] = ()
+    skip: tuple[CheckName, ...] = ()
+    checkpatch: Literal["error", "warning", "check"] = "error"
+    retries: Annotated[int, Field(ge=0, le=20)] = 2
+    notify: tuple[Notice, ...] = ()

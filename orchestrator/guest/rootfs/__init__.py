@@ -1,0 +1,1 @@
+"""The initramfs of a guest."""

@@ -1,0 +1,162 @@
+"""Make the initramfs: busybox, an SSH server, the test programs, modules and init.
+
+The archive is content-addressed; the keys of the run travel in a second, tiny one behind it, for the kernel
+unpacks concatenated archives one after the other.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import re
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from orchestrator.errors import InfraError, UserError
+from orchestrator.guest.rootfs import cpio, keys, libraries, modules
+from orchestrator.host import cache as caches
+from orchestrator.host import process
+from orchestrator.host.cache import Cache
+from orchestrator.model import Programs, Rootfs
+from orchestrator.progress import Progress
+
+TESTS = "tests"
+"""The folder of the guest, below the root, in which each suite has its own."""
+
+_PACKAGES = {
+    "busybox": "busybox-static",
+    "dropbear": "dropbear-bin",
+    "dropbearkey": "dropbear-bin",
+    "sftp-server": "openssh-sftp-server",
+}
+_SFTP = (
+    "/usr/lib/openssh/sftp-server",
+    "/usr/libexec/openssh/sftp-server",
+    "/usr/lib/ssh/sftp-server",
+    "/usr/lib/sftp-server",
+)
+_SECONDS = 600.0
+
+
+@dataclass(frozen=True)
+class RootfsSpec:
+    """What goes into a rootfs. ``directory`` is a folder of this run: the image and the keys lie in it.
+
+    ``modules`` is a folder with .ko files of the kernel ``release``.
+    """
+
+    directory: Path
+    programs: tuple[Programs, ...] = ()
+    modules: Path | None = None
+    release: str = ""
+
+
+def build(spec: RootfsSpec, cache: Cache, progress: Progress) -> Rootfs:
+    """Make the initramfs. Raises InfraError (a tool or library is missing), UserError (a script cannot run there)."""
+    deadline = process.Deadline.after(_SECONDS)
+    whole = contents(spec, deadline)
+    _check_scripts(whole)
+    plain = cpio.archive(whole)
+    sha256 = hashlib.sha256(plain).hexdigest()
+    packed = cache.path("rootfs", f"{sha256}.cpio.gz")
+    if not packed.exists():
+        progress.note(f"rootfs: {len(plain) / 2**20:.1f} MB, {len(whole)} files")
+        caches.write_atomic(packed, gzip.compress(plain, 1, mtime=0))
+    ours = keys.make(spec.directory / "keys", deadline)
+    image = spec.directory / "initramfs.cpio.gz"
+    caches.write_atomic(image, packed.read_bytes() + gzip.compress(cpio.archive(_key_entries(ours)), 1, mtime=0))
+    return Rootfs(image, sha256, ours.identity, ours.host_public)
+
+
+def contents(spec: RootfsSpec, deadline: process.Deadline) -> dict[str, cpio.Entry]:
+    """Return everything but the keys, by path."""
+    tools = {name: _tool(name) for name in ("busybox", "dropbear")}
+    sftp = _sftp_server()
+    tests = {f"{TESTS}/{p.suite}/{name}": path for p in spec.programs for name, path in _tree(p.directory)}
+    programs = [*tools.values(), sftp, *(path for path in tests.values() if not path.is_symlink())]
+    return {
+        **_skeleton(),
+        **_applets(tools["busybox"], deadline),
+        "bin/busybox": _copy(tools["busybox"], 0o755),
+        "sbin/dropbear": _copy(tools["dropbear"], 0o755),
+        _sftp_path(tools["dropbear"]): _copy(sftp, 0o755),
+        **{name.lstrip("/"): _copy(path, 0o755) for name, path in libraries.needed_by(programs).items()},
+        **{f"{TESTS}/{p.suite}": cpio.directory() for p in spec.programs},
+        **{name: _copy(path) for name, path in tests.items()},
+        **(modules.entries(spec.modules, spec.release) if spec.modules else {}),
+    }
+
+
+def _skeleton() -> dict[str, cpio.Entry]:
+    folders = ["bin", "dev", "etc/dropbear", "lib", "proc", "root/.ssh", "run", "sbin", "sys", "tests", "tmp"]
+    return {
+        **{name: cpio.directory() for name in folders},
+        "root": cpio.directory(0o700),
+        "root/.ssh": cpio.directory(0o700),
+        "dev/console": cpio.character_device(5, 1),
+        "etc/passwd": cpio.file(b"root:*:0:0:root:/root:/bin/sh\nnobody:*:65534:65534:nobody:/:/bin/sh\n"),
+        "etc/group": cpio.file(b"root:x:0:\nnogroup:x:65534:\n"),
+        "etc/shells": cpio.file(b"/bin/sh\n"),
+        "init": cpio.file(resources.files(__package__).joinpath("init.sh").read_bytes(), 0o755),
+    }
+
+
+def _applets(busybox: Path, deadline: process.Deadline) -> dict[str, cpio.Entry]:
+    """Return a link for each applet but ``busybox`` itself: that one would be a loop."""
+    names = set(process.run([busybox, "--list"], deadline=deadline).stdout.split()) - {"busybox"}
+    return {f"bin/{name}": cpio.symlink("busybox") for name in names}
+
+
+def _tool(name: str) -> Path:
+    path = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin:/usr/local/sbin")
+    if path is None:
+        raise InfraError(f"{name} is not installed (Debian package {_PACKAGES[name]})")
+    return Path(path).resolve()
+
+
+def _sftp_server() -> Path:
+    for name in _SFTP:
+        if Path(name).exists():
+            return Path(name)
+    raise InfraError(f"sftp-server is not installed (Debian package {_PACKAGES['sftp-server']})")
+
+
+def _sftp_path(dropbear: Path) -> str:
+    """Return where this dropbear looks for its sftp server: the path is compiled in."""
+    found = re.search(rb"\0/([\w/.-]*sftp-server)\0", dropbear.read_bytes())
+    return found[1].decode() if found else "usr/lib/sftp-server"
+
+
+def _tree(directory: Path) -> Iterable[tuple[str, Path]]:
+    if not directory.is_dir():
+        raise InfraError(f"no test programs: {directory} is not a folder")
+    return [(str(path.relative_to(directory)), path) for path in sorted(directory.rglob("*"))]
+
+
+def _copy(path: Path, permissions: int | None = None) -> cpio.Entry:
+    if path.is_symlink() and permissions is None:
+        return cpio.symlink(str(path.readlink()))
+    if path.is_dir():
+        return cpio.directory()
+    kept = 0o755 if path.stat().st_mode & 0o111 else 0o644
+    return cpio.file(path.read_bytes(), kept if permissions is None else permissions)
+
+
+def _key_entries(ours: keys.Keys) -> dict[str, cpio.Entry]:
+    return {
+        "etc/dropbear/host_key": cpio.file(ours.host, 0o600),
+        "root/.ssh": cpio.directory(0o700),
+        "root": cpio.directory(0o700),
+        "root/.ssh/authorized_keys": cpio.file(f"{ours.client_public}\n".encode(), 0o600),
+    }
+
+
+def _check_scripts(whole: dict[str, cpio.Entry]) -> None:
+    """Refuse a script whose interpreter the guest does not have: there it would fail as 'not found'."""
+    for name, entry in whole.items():
+        found = re.match(rb"#!\s*/(\S+)", entry.data)
+        if found and name.startswith(f"{TESTS}/") and found[1].decode(errors="replace") not in whole:
+            raise UserError(f"{name} asks for /{found[1].decode(errors='replace')}, which the guest does not have")

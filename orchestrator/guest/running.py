@@ -1,0 +1,243 @@
+"""A running guest: commands, files, markers, and its end."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.errors import InfraError, KernelError, PipelineError
+from orchestrator.guest import console, exit, monitor
+from orchestrator.guest.request import BootRequest
+from orchestrator.guest.rootfs import elf
+from orchestrator.host import process
+from orchestrator.host.process import Deadline
+from orchestrator.model import Accel, Kernel
+
+if TYPE_CHECKING:  # importing fabric takes a third of a second: boot does it while the guest boots
+    from orchestrator.guest.remote import Ended, Remote
+
+LAST_WORDS = 4.0
+"""Seconds that a lost connection has to turn out to be the guest's death."""
+CAP = 4 * 2**20
+"""Bytes of a command's output that are kept unless something else is asked for."""
+
+
+@dataclass(frozen=True)
+class QemuFacts:
+    """What QEMU says of itself, not what we asked it for."""
+
+    version: str
+    accel: Accel
+
+
+@dataclass(frozen=True)
+class CommandResult:
+    """How a command in the guest went.
+
+    ``exit_code`` is None where the command did not end; ``why`` then says in words what happened, and ``hung`` that
+    the guest did not answer any more. ``truncated``: the output was over its cap, and the rest was dropped there.
+    """
+
+    exit_code: int | None
+    stdout: str
+    truncated: bool
+    seconds: float
+    why: str = ""
+    hung: bool = False
+
+
+@dataclass
+class _Output:
+    """What a command printed so far, also in a file if there is one."""
+
+    file: Any = None
+    data: bytearray = field(default_factory=bytearray)
+    grew: float = field(default_factory=time.monotonic)
+
+    def take(self, data: bytes) -> None:
+        self.data += data
+        self.grew = time.monotonic()
+        if self.file:
+            try:
+                self.file.write(data)
+            except OSError as error:
+                raise InfraError(f"cannot write {self.file.name}: {error.strerror}") from error
+
+
+class Guest:
+    """A running guest: the only live handle in the program. Made by ``boot``."""
+
+    def __init__(self, request: BootRequest, watch: exit.Watch, qmp: monitor.Monitor, facts: QemuFacts, port: int):
+        self._request = request
+        self._watch = watch
+        self._qmp = qmp
+        self._remote: Remote | None = None
+        self._deaf = False
+        self.facts = facts
+        self.port = port
+        """The loopback port on which the guest's SSH answers."""
+
+    @property
+    def death(self) -> exit.Death | None:
+        """How the guest ended; None while it runs."""
+        return self._watch.death
+
+    @property
+    def console(self) -> Path:
+        """The file of the console."""
+        return self._request.console
+
+    def connect(self, deadline: Deadline) -> None:
+        """Open the SSH connection. Raises InfraError, and KernelError where the guest died instead."""
+        from orchestrator.guest import remote
+
+        rootfs = self._request.rootfs
+        address = remote.Address(self.port, rootfs.identity, rootfs.host_key)
+        try:
+            self._remote = remote.connect(address, lambda: self.death is not None, deadline, self._watch.at_end)
+        except remote.Lost as error:
+            raise self._lost(str(error)) from error
+        self._watch.at_end(self._remote.cut)
+
+    def run(self, command: str, *, deadline: Deadline, output: Path | None = None, cap: int = CAP) -> CommandResult:
+        """Run a shell command; standard output and error together, ``cap`` bytes at most, also into ``output``.
+
+        Returns also where the guest dies of its kernel or the time is up: see ``CommandResult``, and ``death``. A
+        command that is out of time is killed with all its children. Raises InfraError where SSH is lost and the kernel
+        lives, and where the host ended the guest.
+        """
+        from orchestrator.guest import remote
+
+        started = time.monotonic()
+        with contextlib.ExitStack() as stack:
+            file = stack.enter_context(output.open("wb", buffering=0)) if output else None
+            sink = _Output(file)
+            why: list[str] = []
+
+            def give_up() -> bool:
+                why[:] = self._reason_to_stop(deadline, sink.grew)
+                return bool(why)
+
+            try:
+                ended = self._connected().run(remote.wrapped(command, cap), sink.take, give_up)
+            except remote.Lost as error:
+                fault = self._lost(str(error))
+                if self.death is None:
+                    raise fault from error
+                ended, why = remote.Ended(None, False, None), [f"the guest died: {self.death.line}"]
+        if ended.exit_code is None and self.death is not None and not self.death.kind.blames_kernel:
+            raise self.fault()
+        hung = ended.exit_code is None and self.death is None and not self._end(ended)
+        self._deaf = self._deaf or hung
+        text = sink.data.decode(errors="replace")
+        seconds = time.monotonic() - started
+        return CommandResult(ended.exit_code, text, ended.truncated, seconds, "".join(why), hung)
+
+    def _reason_to_stop(self, deadline: Deadline, grew: float) -> list[str]:
+        if self.death is not None:
+            return [f"the guest died: {self.death.line}"]
+        if deadline.expired:
+            return ["out of time"]
+        silence = self._request.limits.silence
+        if time.monotonic() - max(grew, self._watch.grew) > silence:
+            return [f"no output and no console line for {silence:g} s"]
+        return []
+
+    def _end(self, ended: Ended) -> bool:
+        """Kill what a command left running; return whether the guest answered."""
+        from orchestrator.guest import remote
+
+        command = remote.killing(ended.session) if ended.session else "true"
+        return self._answers(command, Deadline.after(self._request.limits.shutdown))
+
+    def _answers(self, command: str, deadline: Deadline) -> bool:
+        try:
+            ended = self._connected().run(command, lambda _: None, lambda: deadline.expired or self.death is not None)
+        except InfraError:
+            return False
+        return ended.exit_code is not None
+
+    def alive(self, deadline: Deadline) -> bool:
+        """Whether the guest answers a command within the deadline."""
+        return self.death is None and self._answers("true", deadline)
+
+    def put(self, local: Path, remote: str, *, deadline: Deadline) -> None:
+        """Copy a file into the guest. Raises InfraError; where the guest died of its kernel, KernelError."""
+        self._copy(lambda link: link.put(local, remote, deadline))
+
+    def get(self, remote: str, local: Path, *, deadline: Deadline) -> None:
+        """Copy a file from the guest. Raises as ``put``."""
+        self._copy(lambda link: link.get(remote, local, deadline))
+
+    def _copy(self, action: Callable[[Remote], None]) -> None:
+        from orchestrator.guest import remote
+
+        try:
+            action(self._connected())
+        except remote.Lost as error:
+            raise self._lost(str(error)) from error
+
+    def verify(self, kernel: Kernel) -> None:
+        """Check that what runs is the kernel that was built. Raises InfraError where it is another one."""
+        answer = self.run(
+            "uname -r && hexdump -ve '1/1 \"%02x\"' /sys/kernel/notes",
+            deadline=Deadline.after(self._request.limits.shutdown),
+        )
+        if answer.exit_code != 0:
+            raise self._lost(f"the guest does not tell its release and build-id: {answer.why or answer.stdout}")
+        release, _, notes = answer.stdout.partition("\n")
+        runs = (release.strip(), elf.build_id(bytes.fromhex(notes.strip())))
+        if runs != (kernel.release, kernel.build_id):
+            raise InfraError(
+                f"booted another kernel: {runs[0]} with build-id {runs[1]}, built was {kernel.release} with "
+                f"{kernel.build_id}",
+                log=self.console,
+            )
+
+    def shutdown(self) -> bool:
+        """End the guest: it is asked first, then QEMU is. Return whether it ended by itself, with its end marker.
+
+        A guest that stopped to answer is not asked.
+        """
+        deadline = Deadline.after(self._request.limits.shutdown)
+        if self.death is None and not self._deaf:
+            self._answers("poweroff", deadline)
+            self._watch.wait(lambda: False, deadline)
+        if self.death is None:
+            with contextlib.suppress(InfraError):
+                self._qmp.execute("quit")
+            self._watch.wait(lambda: False, Deadline.after(process.GRACE))
+        ended = self.death is not None and self.death.kind is exit.Kind.POWEROFF
+        return ended and self._watch.marker(console.END) is not None
+
+    def close(self) -> None:
+        """Close the SSH connection."""
+        if self._remote:
+            self._remote.close()
+
+    def _connected(self) -> Remote:
+        if self._remote is None or not self._remote.usable:
+            if self.death is not None:
+                raise self.fault()
+            self.connect(Deadline.after(self._request.limits.shutdown))
+        assert self._remote is not None
+        return self._remote
+
+    def _lost(self, text: str) -> PipelineError:
+        """Return the fault behind a lost connection: the guest's death if it turns out to be one."""
+        self._watch.wait(lambda: False, Deadline.after(LAST_WORDS))
+        if self.death is not None:
+            return self.fault()
+        self._deaf = True
+        return InfraError(f"{text}; the kernel says nothing of it", log=self.console)
+
+    def fault(self) -> PipelineError:
+        """Return the guest's death as a fault: the kernel's, or the host's."""
+        assert self.death is not None
+        if self.death.kind.blames_kernel:
+            return KernelError(f"the guest died: {self.death.line}", log=self.console)
+        return InfraError(self.death.line, log=self._request.log)

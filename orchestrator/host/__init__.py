@@ -1,0 +1,1 @@
+"""This machine: processes, the cache, and what is installed."""

@@ -1,0 +1,118 @@
+"""What this machine has and lacks for a run: one line a finding."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.host import process
+from orchestrator.host.cache import Cache
+
+GIB = 2**30
+DISK_NEEDED = 12 * GIB
+"""A first run of the smoke mode: the tree's history, two work trees, two output folders, ccache."""
+
+MEMORY_NEEDED = 3 * GIB
+
+_TOOLS = {
+    "git": "git",
+    "make": "make",
+    "gcc": "gcc",
+    "flex": "flex",
+    "bison": "bison",
+    "bc": "bc",
+    "perl": "perl",
+    "rsync": "rsync",
+    "apt-get": "apt",
+    "qemu-system-x86_64": "qemu-system-x86",
+    "ssh": "openssh-client",
+    "setpriv": "util-linux",
+    "busybox": "busybox-static",
+    "dropbear": "dropbear-bin",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at. ``needed`` findings that are not ``ok`` stop a run."""
+
+    what: str
+    ok: bool
+    needed: bool
+    detail: str
+
+
+def examine(cache: Cache) -> tuple[Finding, ...]:
+    """Look at tools, headers, disk, memory, what builds are kept from, and KVM. Changes nothing, boots nothing."""
+    return (
+        *(_tool(name, package) for name, package in _TOOLS.items()),
+        _header("libelf.h", "libelf-dev"),
+        _header("openssl/opensslv.h", "libssl-dev"),
+        _disk(cache.root),
+        _memory(),
+        _ccache(),
+        _network_cut(),
+        _enclosed(),
+        _kvm(),
+        *(_module(name) for name in ("fabric", "qemu.qmp", "junit_xml")),
+    )
+
+
+def _tool(name: str, package: str) -> Finding:
+    where = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
+    return Finding(name, bool(where), True, where or f"missing: Debian package {package}")
+
+
+def _header(name: str, package: str) -> Finding:
+    there = any(
+        folder.joinpath(name).exists() for folder in (Path("/usr/include"), Path("/usr/include/x86_64-linux-gnu"))
+    )
+    return Finding(name, there, True, "found" if there else f"missing: Debian package {package}")
+
+
+def _disk(folder: Path) -> Finding:
+    there = next(p for p in (folder, *folder.parents) if p.exists())
+    free = shutil.disk_usage(there).free
+    return Finding(
+        "disk", free >= DISK_NEEDED, False, f"{free / GIB:.0f} GiB free at {there}, {DISK_NEEDED / GIB:.0f} wanted"
+    )
+
+
+def _memory() -> Finding:
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return Finding("memory", total >= MEMORY_NEEDED, False, f"{total / GIB:.0f} GiB, {MEMORY_NEEDED / GIB:.0f} wanted")
+
+
+def _ccache() -> Finding:
+    where = shutil.which("ccache")
+    return Finding("ccache", bool(where), False, where or "missing: the second kernel costs as much as the first")
+
+
+def _network_cut() -> Finding:
+    ok = process.network_can_be_cut()
+    return Finding(
+        "offline builds", ok, False, "builds run without a network" if ok else "unshare --net is not allowed here"
+    )
+
+
+def _enclosed() -> Finding:
+    ok = process.can_enclose()
+    told = "a killed run takes its whole build along" if ok else "unshare --pid is not allowed here"
+    return Finding("enclosed builds", ok, False, told)
+
+
+def _kvm() -> Finding:
+    device = Path("/dev/kvm")
+    if not device.exists():
+        return Finding("kvm", False, False, "no /dev/kvm: guests run under TCG, about five times slower")
+    if not os.access(device, os.R_OK | os.W_OK):
+        return Finding("kvm", False, False, "/dev/kvm is not yours to use (group kvm): guests run under TCG")
+    return Finding("kvm", True, False, "/dev/kvm is there; whether a guest comes up under it, the first run finds out")
+
+
+def _module(name: str) -> Finding:
+    there = importlib.util.find_spec(name) is not None
+    return Finding(f"python {name}", there, True, "found" if there else "missing: make setup")

@@ -1,0 +1,31 @@
+"""The only user of subprocess: argv lists, a deadline, a log file, and one pasteable line a command.
+
+Every child leads a process group of its own and dies with this process: the kernel sends it SIGKILL if
+we vanish (``setpriv --pdeathsig``), and a deadline or an exception kills its whole group. An enclosed child takes
+all that it started along, whoever killed it.
+"""
+
+from orchestrator.host.process.children import GRACE, PIPE, Child, Leash, kill_group, minimal_environment, put_on, spawn
+from orchestrator.host.process.command import CommandFailed, Completed, interact, pasteable, run
+from orchestrator.host.process.deadline import FOREVER, Deadline
+from orchestrator.host.process.namespaces import can_enclose, network_can_be_cut
+
+__all__ = [
+    "FOREVER",
+    "GRACE",
+    "PIPE",
+    "Child",
+    "CommandFailed",
+    "Completed",
+    "Deadline",
+    "Leash",
+    "can_enclose",
+    "interact",
+    "kill_group",
+    "minimal_environment",
+    "network_can_be_cut",
+    "pasteable",
+    "put_on",
+    "run",
+    "spawn",
+]

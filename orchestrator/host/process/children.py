@@ -1,0 +1,131 @@
+"""A child and its group, from its start to its end."""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import os
+import shutil
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from orchestrator.errors import InfraError
+from orchestrator.host.process.namespaces import full_argv
+
+Child = subprocess.Popen[bytes]
+"""A running child, as ``spawn`` yields it."""
+
+GRACE = 5.0
+"""Seconds between SIGTERM and SIGKILL."""
+
+PIPE = subprocess.PIPE
+"""For ``spawn``: connect this end to us."""
+
+_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TERM", "USER", "LOGNAME")
+
+
+def minimal_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment that children get: no token of ours is in it, and messages are in English."""
+    kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    return {**kept, "LC_ALL": "C.UTF-8", **(extra or {})}
+
+
+@dataclass
+class Leash:
+    """Holds the children of one thread, so that another thread can end them: what they are waited for ends, too."""
+
+    _children: set[Child] = field(default_factory=set)
+    _guard: threading.Lock = field(default_factory=threading.Lock)
+    _is_cut: bool = False
+
+    def cut(self) -> None:
+        """End every child and its group with SIGTERM; from now on there will be no other."""
+        with self._guard:
+            self._is_cut = True
+            for child in self._children:
+                if child.returncode is None:
+                    _signal_group(child.pid, signal.SIGTERM)
+
+    def add(self, child: Child) -> None:
+        """Take a child on; one that comes too late is ended at once."""
+        with self._guard:
+            self._children.add(child)
+            if self._is_cut:
+                _signal_group(child.pid, signal.SIGTERM)
+
+    def remove(self, child: Child) -> None:
+        """Let a child go that has ended."""
+        with self._guard:
+            self._children.discard(child)
+
+
+_leash: contextvars.ContextVar[Leash | None] = contextvars.ContextVar("leash", default=None)
+
+
+def put_on(leash: Leash) -> None:
+    """Let ``leash`` hold every child that this thread starts from now on."""
+    _leash.set(leash)
+
+
+@contextlib.contextmanager
+def spawn(
+    argv: Sequence[str | Path],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    stdin: int | IO[bytes] = subprocess.DEVNULL,
+    stdout: int | IO[bytes] = subprocess.DEVNULL,
+    stderr: int | IO[bytes] = subprocess.STDOUT,
+    offline: bool = False,
+    enclosed: bool = False,
+) -> Iterator[Child]:
+    """Start a command in a process group of its own; on leaving, whatever still runs of that group is killed.
+
+    An ``offline`` child has no network. An ``enclosed`` one has a process namespace of its own besides, as far as
+    this host allows it: with it end all processes that it started, whoever killed it, and however they hide.
+    The parent-death signal follows the *thread* that calls this: keep that thread alive inside the block.
+    Raises InfraError where the program cannot be started.
+    """
+    if shutil.which(str(argv[0])) is None:
+        raise InfraError(f"{argv[0]} is not installed, or not executable")
+    try:
+        child = subprocess.Popen(
+            full_argv(argv, offline, enclosed),
+            cwd=cwd,
+            env=minimal_environment() if env is None else dict(env),
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise InfraError(f"cannot start {argv[0]}: {error.strerror or error}") from error
+    leash = _leash.get()
+    try:
+        if leash:
+            leash.add(child)
+        yield child
+    finally:
+        kill_group(child)
+        if leash:
+            leash.remove(child)
+
+
+def kill_group(child: Child, grace: float = GRACE) -> None:
+    """End a child and its group: SIGTERM, then after ``grace`` seconds SIGKILL. Harmless when it is gone."""
+    if child.poll() is None:
+        _signal_group(child.pid, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(grace)
+    _signal_group(child.pid, signal.SIGKILL)
+    child.wait()
+
+
+def _signal_group(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, number)

@@ -1,0 +1,119 @@
+"""A command that is run to its end: what it said, how it ended, and whose fault that is."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from orchestrator.errors import InfraError
+from orchestrator.host.process.children import PIPE, Child, spawn
+from orchestrator.host.process.deadline import FOREVER, Deadline
+
+
+@dataclass(frozen=True)
+class Completed:
+    """A command that ended by itself. ``stdout`` and ``stderr`` are empty where the output went to a log."""
+
+    argv: tuple[str, ...]
+    returncode: int
+    stdout: str
+    stderr: str
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether the command ended with exit code 0."""
+        return self.returncode == 0
+
+
+class CommandFailed(InfraError):
+    """A command ended with another code than 0, or was out of time."""
+
+    def __init__(
+        self, message: str, *, output: str = "", returncode: int | None = None, log: Path | None = None
+    ) -> None:
+        super().__init__(message, log=log)
+        self.output = output
+        self.returncode = returncode
+
+
+def pasteable(argv: Sequence[str | Path], cwd: Path | None = None) -> str:
+    """Return the command as one line that a person can paste into a shell."""
+    line = shlex.join(str(a) for a in argv)
+    return f"(cd {shlex.quote(str(cwd))} && {line})" if cwd else line
+
+
+def run(
+    argv: Sequence[str | Path],
+    *,
+    deadline: Deadline = FOREVER,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    input_text: str | None = None,
+    log: Path | None = None,
+    check: bool = True,
+    offline: bool = False,
+) -> Completed:
+    """Run a command to its end.
+
+    With ``log``, the pasteable command line and all output are appended to that file, and ``stdout`` of the
+    result is empty. Raises CommandFailed (an InfraError; a caller that knows better turns it into a KernelError)
+    when the deadline passes, or when ``check`` is set and the exit code is not 0.
+    """
+    started, line = time.monotonic(), pasteable(argv, cwd)
+    stdin = PIPE if input_text is not None else subprocess.DEVNULL
+    with (
+        _opened(log, line) as (stdout, stderr),
+        spawn(argv, cwd=cwd, env=env, stdin=stdin, stdout=stdout, stderr=stderr, offline=offline) as child,
+    ):
+        try:
+            out, err = _talk(child, input_text, deadline)
+        except subprocess.TimeoutExpired as error:
+            raise CommandFailed(f"out of time: {line}", log=log) from error
+    done = Completed(tuple(str(a) for a in argv), child.returncode, out, err, time.monotonic() - started)
+    if check and not done.ok:
+        raise _failure(done, line, log)
+    return done
+
+
+@contextlib.contextmanager
+def _opened(log: Path | None, line: str) -> Iterator[tuple[int | IO[bytes], int]]:
+    """Yield where standard output and error of a command go: a pipe each, or both behind its line in the log."""
+    if log is None:
+        yield PIPE, PIPE
+        return
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as file:
+        file.write(f"$ {line}\n".encode())
+        file.flush()
+        yield file, subprocess.STDOUT
+
+
+def _talk(child: Child, text: str | None, deadline: Deadline) -> tuple[str, str]:
+    """Give a child its input and take its output, to its end. Raises subprocess.TimeoutExpired."""
+    limit = None if deadline == FOREVER else deadline.remaining
+    said = child.communicate(text.encode() if text is not None else None, timeout=limit)
+    out, err = ((part or b"").decode(errors="replace") for part in said)
+    return out, err
+
+
+def _failure(done: Completed, line: str, log: Path | None) -> CommandFailed:
+    """Return the fault of a command that ended badly, its last line being the reason."""
+    output = f"{done.stdout}\n{done.stderr}".rstrip()
+    last = output.rpartition("\n")[2].strip()
+    why = f"exit code {done.returncode}: {line}" + (f": {last}" if last else "")
+    return CommandFailed(why, output=done.stdout + done.stderr, returncode=done.returncode, log=log)
+
+
+def interact(argv: Sequence[str | Path]) -> int:
+    """Run a command that takes the terminal over, with this process's own environment; return its exit code."""
+    try:
+        return subprocess.run([str(a) for a in argv], check=False).returncode
+    except OSError as error:
+        raise InfraError(f"cannot start {argv[0]}: {error.strerror or error}") from error

@@ -1,0 +1,118 @@
+"""What is removed by age and by size: artifacts of earlier runs, and kernels of the cache.
+
+What a run came to stays for ever.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.config.schema import Keep
+from orchestrator.host.cache import Cache, remove
+
+RESULTS = frozenset(
+    {"result.json", "junit.xml", "job-junit.xml", "summary.md", "night.txt", "reproduce.sh", "config", "patches"}
+)  # fmt: skip
+"""Names of what tells what a run came to, and from what. Whatever else its folder ``jobs`` has is an artifact."""
+
+
+@dataclass(frozen=True)
+class Artifacts:
+    """What could be removed with one folder, and what it takes on disk.
+
+    ``when`` is in seconds since 1970: when a run came to its end, when a kernel was used last.
+    """
+
+    folder: Path
+    when: float
+    size: int
+
+
+def doomed(runs: Sequence[Artifacts], keep: Keep, now: float) -> list[Artifacts]:
+    """Return what goes, oldest first: what is too old, and of the rest as much as there is too much. Pure."""
+    newest_first = sorted(runs, key=lambda run: run.when, reverse=True)
+    room, found = keep.size, []
+    for run in newest_first:
+        room -= run.size
+        if room < 0 or now - run.when > datetime.timedelta(days=keep.days).total_seconds():
+            found.append(run)
+    return found[::-1]
+
+
+def prune(results: Path, keep: Keep, current: Path) -> str:
+    """Remove old artifacts of the runs in a folder, never those of ``current``; return a line that says what went."""
+    runs = [_measured(path.parent) for path in results.glob("*/jobs") if not _same(path.parent, current)]
+    gone = doomed([run for run in runs if run.size], keep, time.time())
+    for run in gone:
+        for path in _artifacts(run.folder):
+            _remove(path)
+    freed = sum(run.size for run in gone) - sum(_measured(run.folder).size for run in gone)
+    return f"artifacts of {len(gone)} earlier runs removed: {freed / 2**20:.0f} MiB"
+
+
+def kernels(cache: Cache, keep: Keep) -> str:
+    """Remove kernels that were not used for long, or are too much, those used last at last; return a line, if any went.
+
+    What a killed build or removal left goes, too. Raises InfraError where a run is using the cache: nothing goes then.
+    """
+    if not _unwanted(cache, keep):
+        return ""
+    with cache.unused():
+        gone = _unwanted(cache, keep)
+        for kernel in gone:
+            remove(kernel.folder)
+    freed = sum(kernel.size for kernel in gone)
+    return f"{len(gone)} kernels removed from the cache: {freed / 2**20:.0f} MiB"
+
+
+def _unwanted(cache: Cache, keep: Keep) -> list[Artifacts]:
+    folders = (cache.root / "kernels").glob("*")
+    there = [Artifacts(folder, folder.stat().st_mtime, _taken([folder])) for folder in folders]
+    halves = [kernel for kernel in there if kernel.folder.name.startswith(".")]
+    return [*halves, *doomed([kernel for kernel in there if kernel not in halves], keep, time.time())]
+
+
+def _same(path: Path, current: Path) -> bool:
+    return path.is_symlink() or path.resolve() == current.resolve()
+
+
+def _measured(run: Path) -> Artifacts:
+    when = run.stat().st_mtime if not (run / "result.json").exists() else _time(run)
+    return Artifacts(run, when, _taken(_artifacts(run)))
+
+
+def _taken(paths: Iterable[Path]) -> int:
+    """Return what files and folders take on disk, in bytes."""
+    return sum(_size(file) for path in paths for file in (path.rglob("*") if path.is_dir() else [path]))
+
+
+def _time(run: Path) -> float:
+    return (run / "result.json").stat().st_mtime
+
+
+def _size(file: Path) -> int:
+    with contextlib.suppress(OSError):
+        found = file.lstat()
+        return found.st_blocks * 512
+    return 0
+
+
+def _artifacts(run: Path) -> Iterator[Path]:
+    """Yield what lies in the folders of a run's jobs beside their results."""
+    for path in run.glob("jobs/*/*"):
+        if path.name not in RESULTS:
+            yield path
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink()

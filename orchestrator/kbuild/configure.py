@@ -1,0 +1,124 @@
+"""From a variant's base and fragments to the .config of an output folder, proven symbol by symbol."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from orchestrator.errors import KernelError, UserError
+from orchestrator.host.cache import digest, write_atomic
+from orchestrator.kbuild import kconfig, kconfig_index
+from orchestrator.kbuild.kconfig import Dropped, Merged
+from orchestrator.kbuild.make import SRCARCH
+from orchestrator.progress import Progress
+
+TARGETS = frozenset({"tinyconfig", "defconfig"})
+"""The bases that make knows; any other base is a file."""
+
+RunTargets = Callable[[Sequence[str]], None]
+"""Runs make targets in the output folder; raises where they fail."""
+
+
+def requested(fragments: Sequence[Path]) -> Merged:
+    """Read and merge fragment files. Raises UserError for one that cannot be read and for conflicts."""
+    merged = kconfig.merge(kconfig.parse(_read(path), f"{path.parent.name}/{path.name}") for path in fragments)
+    if merged.conflicts:
+        told = "; ".join(str(conflict) for conflict in merged.conflicts)
+        raise UserError(f"fragments contradict one another (the later may say '# override'): {told}")
+    return merged
+
+
+def base_text(base: str) -> str:
+    """Return what stands for a base in keys: the name of a make target, or the text of the file."""
+    return base if base in TARGETS else _read(Path(base))
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def stamp(asked: str, source: Path, out: Path) -> str:
+    """Return a stamp of what the .config of a folder was made from and what it became; empty before the first build.
+
+    ``asked`` stands for base, fragments and toolchain. The Kconfig files that count are those that Kconfig itself
+    listed (include/config/auto.conf.cmd, written by syncconfig); a new one needs a change in one of these.
+    """
+    listed, config = out / "include/config/auto.conf.cmd", out / ".config"
+    if not (listed.is_file() and config.is_file()):
+        return ""
+    names = re.findall(r"^\t(\S+)", listed.read_text(errors="replace").partition("\n\n")[0], re.M)
+    paths = [path for name in names if (path := source / name.removeprefix("$(srctree)/")).is_file()]
+    return digest(asked, config, str(len(names)), *paths)
+
+
+def write(base: str, merged: Merged, source: Path, arch: str, out: Path, run_targets: RunTargets) -> str:
+    """Make the .config of a folder and return its text. A .config that comes out the same keeps its time stamp."""
+    config = out / ".config"
+    before = (config.read_text(), config.stat()) if config.is_file() else None
+    if base == "tinyconfig" and (tiny := _tiny_fragments(source, arch)):
+        run_targets(["allnoconfig"])
+        write_atomic(config, kconfig.render(config.read_text(), tiny))
+    elif base in TARGETS:
+        run_targets([base])
+    else:
+        write_atomic(config, base_text(base))
+    write_atomic(config, kconfig.render(config.read_text(), merged))
+    run_targets(["olddefconfig"])
+    final = config.read_text()
+    if before and before[0] == final:
+        os.utime(config, ns=(before[1].st_atime_ns, before[1].st_mtime_ns))
+    return final
+
+
+def _tiny_fragments(source: Path, arch: str) -> Merged | None:
+    """Return what the tree's own tinyconfig adds to its allnoconfig (scripts/kconfig/Makefile).
+
+    That target merges the files and reads Kconfig once more for them: seconds, where the variant's fragments come on
+    top and all can be settled at once. None in a tree that does more (tiny-base.config, in 6.12) or has no such file.
+    """
+    configs = source / "kernel/configs"
+    files = (configs / "tiny.config", source / f"arch/{SRCARCH[arch]}/configs/tiny.config")
+    if (configs / "tiny-base.config").is_file() or not any(path.is_file() for path in files):
+        return None
+    return kconfig.merge(kconfig.parse(_read(p), str(p.relative_to(source))) for p in files if p.is_file())
+
+
+def prove(merged: Merged, config: str, source: Path, arch: str, progress: Progress) -> None:
+    """Check that every request is in the final .config.
+
+    Raises UserError for symbols that this tree's Kconfig does not know, KernelError for those that it dropped.
+    What is optional is only told.
+    """
+    values = kconfig.read(config)
+    doubtful = [*kconfig.compare(merged, config), *_never_mentioned(merged, values)]
+    if not doubtful:
+        return
+    index = kconfig_index.scan(lambda path: _file_in(source, path), SRCARCH[arch])
+    unknown = [d for d in doubtful if not index.knows(d.request.symbol)]
+    dropped = [d for d in kconfig.compare(merged, config) if d not in unknown]
+    for item in (d for d in (*unknown, *dropped) if d.request.optional and (d.request.value, d.actual) != ("n", None)):
+        progress.note(f"{item}; it is optional: {_why(index, item, values)}")
+    if missing := [str(d.request) for d in unknown if not d.request.optional]:
+        raise UserError(f"this tree's Kconfig does not know {', '.join(missing)}")
+    if refused := [f"{d}: {_why(index, d, values)}" for d in dropped if not d.request.optional]:
+        raise KernelError(f"asked-for symbols were dropped: {'; '.join(refused)}")
+
+
+def _never_mentioned(merged: Merged, values: dict[str, str]) -> list[Dropped]:
+    """Return the requests for ``n`` that .config does not mention: hidden by a dependency, or unknown."""
+    return [Dropped(r, None) for r in merged.requests if r.value == "n" and r.symbol not in values]
+
+
+def _why(index: kconfig_index.Index, dropped: Dropped, values: dict[str, str]) -> str:
+    known = index.knows(dropped.request.symbol)
+    return kconfig_index.explain(index, dropped, values) if known else "this tree's Kconfig does not know it"
+
+
+def _file_in(source: Path, path: str) -> str | None:
+    file = source / path
+    return file.read_text(errors="replace") if file.is_file() else None

@@ -1,0 +1,139 @@
+"""How make is called: arguments, environment, and a run that is followed through its log."""
+
+from __future__ import annotations
+
+import functools
+import os
+import select
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from orchestrator.errors import InfraError
+from orchestrator.host import process
+from orchestrator.host.cache import Cache
+from orchestrator.host.process import Deadline
+from orchestrator.kbuild import ccache
+from orchestrator.kbuild.compiler_log import PACKAGES
+
+POLL = 0.25
+"""Seconds between two looks at the log. The end of make is seen at once."""
+
+FIXED = {
+    "KBUILD_BUILD_TIMESTAMP": "2000-01-01",
+    "KBUILD_BUILD_USER": "wpci",
+    "KBUILD_BUILD_HOST": "wpci",
+    "KBUILD_BUILD_VERSION": "1",
+}
+"""What would else make two builds of one tree differ (Documentation/kbuild/reproducible-builds.rst)."""
+
+SRCARCH = {"x86_64": "x86"}
+"""The folder under arch/ of each architecture."""
+
+
+def processors() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+@functools.cache
+def toolchain() -> str:
+    """Return what compiles and links on this host, as its tools name themselves. Raises InfraError without them."""
+    for tool in ("make", "gcc", "ld"):
+        if shutil.which(tool) is None:
+            raise InfraError(f"{tool} is not installed (Debian package {PACKAGES[tool]})")
+    return ", ".join(
+        process.run([tool, "--version"], env=process.minimal_environment()).stdout.partition("\n")[0]
+        for tool in ("gcc", "ld")
+    )
+
+
+@dataclass(frozen=True)
+class Compiler:
+    """gcc, behind ccache where that is installed; ``environment`` is what ccache needs.
+
+    ``kernel`` compiles the objects of a kernel, ``command`` everything else.
+    """
+
+    command: str
+    kernel: str
+    environment: Mapping[str, str]
+
+
+def compiler(cache: Cache, *folders: Path) -> Compiler:
+    """Return the compiler for a build in these folders, with the objects of all builds in one folder of the cache.
+
+    ccache takes two work trees as one where the paths that it sees are the same: those under the common parent of
+    ``folders`` are made relative (CCACHE_BASEDIR), and the folder it runs in does not count (CCACHE_NOHASHDIR).
+    """
+    if shutil.which("ccache") is None:
+        return Compiler("gcc", "gcc", {})
+    settings = {
+        "CCACHE_DIR": str(cache.path("ccache")),
+        "CCACHE_BASEDIR": os.path.commonpath(folders),
+        "CCACHE_NOHASHDIR": "1",
+        "CCACHE_INODECACHE": "1",  # headers are read once, not once an object
+        "CCACHE_NOCOMPRESS": "1",  # a tenth of what ccache adds to a cold build; an object is some 20 kB
+        "CCACHE_MAXSIZE": "20G",
+    }
+    return Compiler("ccache gcc", str(ccache.driver(cache)), settings)
+
+
+def environment(compiler: Compiler) -> dict[str, str]:
+    """Return the environment of a build: nothing of ours but what fixes the product."""
+    return process.minimal_environment({**FIXED, **compiler.environment})
+
+
+def kernel_argv(source: Path, out: Path, arch: str, jobs: int, compiler: Compiler) -> tuple[str, ...]:
+    """Return the make command for a kernel tree; targets are put behind it.
+
+    ``LOCALVERSION=`` keeps the '+' of a git tree out of the release. Output is kept together by target, because
+    a warning belongs to the object whose line stands above it.
+    """
+    tools = [f"CC={compiler.kernel}", f"HOSTCC={compiler.command}"] if compiler.kernel != "gcc" else []
+    return (
+        "make",
+        "--no-print-directory",
+        "--output-sync=target",
+        f"-j{jobs}",
+        f"-C{source}",
+        f"O={out}",
+        f"ARCH={arch}",
+        "LOCALVERSION=",
+        *tools,
+    )
+
+
+def run(
+    argv: Sequence[str], env: Mapping[str, str], log: IO[bytes], on_line: Callable[[str], None], deadline: Deadline
+) -> int:
+    """Run make without a network, its output going straight into ``log``; return its exit code.
+
+    ``on_line`` gets each line soon after it was written. The log is complete whatever becomes of us, since make
+    writes it without our help. Raises InfraError when the deadline passes.
+    """
+    log.write(f"$ {process.pasteable(argv)}\n".encode())
+    log.flush()
+    with process.spawn(argv, env=env, stdout=log, enclosed=True) as child, Path(log.name).open("rb") as reader:
+        reader.seek(0, os.SEEK_END)
+        ended = os.pidfd_open(child.pid)
+        try:
+            rest = b""
+            while not select.select([ended], [], [], min(POLL, deadline.remaining))[0]:
+                if deadline.expired:
+                    raise InfraError(f"out of time: {process.pasteable(argv)}", log=Path(log.name))
+                rest = _lines(rest + reader.read(), on_line)
+            _lines(rest + reader.read() + b"\n", on_line)
+        finally:
+            os.close(ended)
+        return child.wait()
+
+
+def _lines(data: bytes, on_line: Callable[[str], None]) -> bytes:
+    """Hand on the whole lines of ``data`` and return what is left."""
+    *whole, rest = data.split(b"\n")
+    for line in whole:
+        on_line(line.decode(errors="replace"))
+    return rest

@@ -1,0 +1,131 @@
+"""Single objects of a configured tree, compiled to hear what the compiler and sparse say of them.
+
+They have an output folder of their own: the kernel that is kept built beside it sees nothing of their flags.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.errors import InfraError, KernelError
+from orchestrator.host.cache import Cache
+from orchestrator.host.process import Deadline
+from orchestrator.kbuild import compiler_log, kernel, make, outfolder
+from orchestrator.kbuild.compiler_log import Folders
+from orchestrator.kbuild.kernel import BuildRequest
+from orchestrator.model import CompilerWarning
+from orchestrator.progress import Progress
+
+GCC, SPARSE = "W=1", "C=2"
+"""What make is asked for besides the objects: more warnings; sparse on every object (Documentation/kbuild)."""
+
+_NOT_THE_KERNEL = ("tools/", "scripts/", "Documentation/", "samples/", "usr/")
+"""Folders whose C files are no objects of the kernel; below ``tools/`` make would start another build."""
+
+_COMPLAINT = re.compile(r"(?P<where>[^\s:]+:\d+)(?::\d+)?: (?:fatal )?(?P<kind>warning|error): (?P<text>.+)")
+_DONE = {
+    GCC: re.compile(r"  CC (?:\[M\])? +(?P<object>\S+\.o)"),
+    SPARSE: re.compile(r"  CHECK +(?P<object>\S+\.c)"),
+}
+_GROUP = re.compile(r"  (?:CC|CHECK)(?: \[M\])? +(?P<name>\S+)\.[co]$")
+_GAVE_UP = re.compile(r"make(?:\[\d+\])?: \*\*\* \[(?:[^\]]*: )?(?P<object>[^\]\s]+\.o)\] (?P<how>.+)")
+_UNKNOWN = re.compile(r"make(?:\[\d+\])?: \*\*\* No rule to make target '(?P<object>[^']+)'.*")
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What was said of which objects. ``absent`` are those that this configuration, or this tree, does not have.
+
+    ``cut_off`` are those on which the tool did not come to its end: what it would have said of the rest is not known.
+    """
+
+    complaints: tuple[CompilerWarning, ...]
+    looked_at: tuple[str, ...]
+    absent: tuple[str, ...]
+    cut_off: tuple[str, ...] = ()
+
+
+def of_files(files: Sequence[str]) -> tuple[str, ...]:
+    """Return the objects that C files of the kernel become, sorted. A header becomes none by itself."""
+    wanted = {f for f in files if f.endswith(".c") and not f.startswith(_NOT_THE_KERNEL)}
+    return tuple(sorted(f"{name.removesuffix('.c')}.o" for name in wanted))
+
+
+def listen(
+    request: BuildRequest, objects: Sequence[str], flag: str, cache: Cache, progress: Progress, deadline: Deadline
+) -> Heard:
+    """Compile the objects anew with ``flag``, and return what was said of them. The caller holds the tree still.
+
+    Raises KernelError where one does not compile, InfraError where make did not look at one that it knows, or where
+    this host kept the tool from its end.
+    """
+    kernel.check(request, cache, progress, deadline)
+    with outfolder.opened_log(request.out, progress) as log:
+        for name in objects:
+            (request.out / name).unlink(missing_ok=True)
+        begin = Path(log.name).stat().st_size
+        cc = make.compiler(cache, request.source.absolute(), request.out.absolute())
+        argv = make.kernel_argv(request.source, request.out, request.arch, request.jobs, cc)
+        wanted = [*argv, "--keep-going", flag, *objects]
+        make.run(wanted, make.environment(cc), log, lambda line: None, deadline)
+        said = Path(log.name).read_bytes()[begin:].decode(errors="replace")
+    if request.log:
+        request.log.parent.mkdir(parents=True, exist_ok=True)
+        request.log.write_text(said)
+    try:
+        return _heard(said, objects, flag, request.folders)
+    except (KernelError, InfraError) as error:
+        error.log = request.log or request.out / outfolder.LOG
+        raise
+
+
+def _heard(said: str, objects: Sequence[str], flag: str, folders: Folders) -> Heard:
+    heard = read(said, objects, flag, folders)
+    lost = sorted(set(objects) - set(heard.looked_at) - set(heard.absent) - set(heard.cut_off))
+    if (stopped := [*lost, *heard.cut_off]) and (fault := compiler_log.host_fault(said)):
+        raise InfraError(f"cannot compile {stopped[0]}: {fault}")
+    if not lost:
+        return heard
+    if any(c.where.partition(":")[0].removesuffix(".c") == lost[0].removesuffix(".o") for c in heard.complaints):
+        raise KernelError(f"{lost[0]} does not compile: {compiler_log.first_error(said, folders)}")
+    raise InfraError(f"make {flag} did not look at {', '.join(lost)}: {compiler_log.first_error(said, folders)}")
+
+
+def read(said: str, objects: Sequence[str], flag: str, folders: Folders) -> Heard:
+    """Read what make printed (pure)."""
+    unknown = {found["object"] for line in said.splitlines() if (found := _UNKNOWN.fullmatch(line.strip()))}
+    done = {folders.relative(found["object"]) for line in said.splitlines() if (found := _DONE[flag].match(line))}
+    cut_off = _cut_off(said, folders)
+    looked_at = {name for name in objects if name in done or f"{name.removesuffix('.o')}.c" in done} - cut_off
+    return Heard(
+        complaints=tuple(sorted(set(_complaints(said, folders)), key=lambda c: (c.where, c.text))),
+        looked_at=tuple(sorted(looked_at)),
+        absent=tuple(name for name in objects if name in unknown and name not in looked_at),
+        cut_off=tuple(sorted(cut_off.intersection(objects))),
+    )
+
+
+def _cut_off(said: str, folders: Folders) -> set[str]:
+    """Return the objects of which not all was said: make gave up on them, and not for errors that were all told."""
+    told: dict[str, set[str]] = {}
+    target, gave_up = "", {}
+    for line in said.splitlines():
+        if found := _GROUP.match(line):
+            target = f"{folders.relative(found['name'])}.o"
+        elif found := _COMPLAINT.fullmatch(line.rstrip()):
+            told.setdefault(target, set()).add("fatal" if ": fatal error: " in line else found["kind"])
+        elif found := _GAVE_UP.fullmatch(line.strip()):
+            gave_up[folders.relative(found["object"])] = found["how"]
+    whole = {name for name, kinds in told.items() if "error" in kinds and "fatal" not in kinds}
+    return {name for name, how in gave_up.items() if how != "Error 1" or name not in whole}
+
+
+def _complaints(said: str, folders: Folders) -> Iterator[CompilerWarning]:
+    for line in said.splitlines():
+        if found := _COMPLAINT.fullmatch(line.rstrip()):
+            path, _, number = found["where"].partition(":")
+            error = "error: " if found["kind"] == "error" else ""
+            yield CompilerWarning(f"{folders.relative(path)}:{number}", error + found["text"])

@@ -1,0 +1,188 @@
+"""Test programs: our own, from a folder with a Makefile, and those of the tree under test."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shlex
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from orchestrator.config.schema import Suite
+from orchestrator.errors import InfraError, KernelError, PipelineError, UserError
+from orchestrator.host.cache import Cache, digest, new_directory, write_atomic
+from orchestrator.host.process import Deadline
+from orchestrator.kbuild import compiler_log, make, outfolder
+from orchestrator.kbuild.compiler_log import Folders
+from orchestrator.model import Programs
+from orchestrator.progress import Progress
+
+RECIPE = "1"
+"""Part of every key, as in ``kernel.RECIPE``."""
+
+_SOURCES = ("*.c", "*.h", "*.S", "*.sh", "*.mk", "Makefile")
+_RECORD = "sha256"
+
+
+@dataclass(frozen=True)
+class TreeSuite:
+    """A suite whose programs come from the tree under test.
+
+    ``source`` and ``content`` are as in a kernel's ``BuildRequest``. ``out`` is private to the programs, and kept.
+    """
+
+    name: str
+    config: Suite
+    source: Path
+    content: str
+    out: Path
+    arch: str = "x86_64"
+    jobs: int = field(default_factory=make.processors)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The program files, as the run lines name them."""
+        lines = (shlex.split(program.run) for program in self.config.programs)
+        return tuple(dict.fromkeys(Path(words[0]).name for words in lines if words))
+
+
+def build_own(
+    name: str, directory: Path, cache: Cache, progress: Progress, deadline: Deadline, jobs: int | None = None
+) -> Programs:
+    """Build the suite in ``directory`` with ``make -C directory O=...``; every file that is left there is a program.
+
+    What the sources and the Makefile say is the key: nothing changed, nothing called. Raises UserError with the
+    first error where it does not build, since these sources are the user's and not the kernel's.
+    """
+    sources = _sources(directory)
+    if not sources:
+        raise UserError(f"suite {name}: no sources in {directory}")
+    key = digest(RECIPE, make.toolchain(), *(part for file in sources for part in (str(file), directory / file)))
+    cc = make.compiler(cache, directory.absolute())
+    env = make.environment(cc)
+
+    def build(scratch: Path) -> None:
+        with outfolder.opened_log(cache.path("programs-logs", name), progress) as log:
+            log.truncate(0)
+            argv = ["make", f"-C{directory}", f"O={scratch}", f"CC={cc.command}", f"-j{jobs or make.processors()}"]
+            code = make.run(argv, env, log, lambda line: None, deadline)
+            _judge(code, Path(log.name), Folders(directory, scratch), UserError(f"suite {name} does not build"))
+
+    return _kept(name, key, cache, progress, build)
+
+
+def _sources(directory: Path) -> list[Path]:
+    """Return what a program is made of. Expectations and notes that lie beside it change no program."""
+    found = {file.relative_to(directory) for pattern in _SOURCES for file in directory.rglob(pattern)}
+    return sorted(file for file in found if "build" not in file.parts and not file.name.startswith("."))
+
+
+def build_from_tree(suite: TreeSuite, cache: Cache, progress: Progress, deadline: Deadline) -> Programs:
+    """Build the programs that a suite's run lines name, in ``suite.directory`` of the tree, against its own headers.
+
+    ``make`` of the suite may hold variables and targets; without a target each program file is one. A file that
+    make has no rule for is taken as it lies there (a script). Raises UserError where the suite names nothing that
+    the tree has, KernelError where it does not build.
+    """
+    folder = suite.source / suite.config.directory
+    if not (folder / "Makefile").is_file():
+        raise UserError(f"suite {suite.name}: {suite.config.directory} has no Makefile in this tree")
+    if not suite.files:
+        raise UserError(f"suite {suite.name}: a suite from a tree must say which programs it runs")
+    key = digest(
+        RECIPE, suite.content, str(suite.config.directory), *suite.config.make, "for", *suite.files, make.toolchain()
+    )
+
+    def build(scratch: Path) -> None:
+        with outfolder.opened_log(suite.out, progress) as log:
+            log.truncate(0)
+            _make_in_tree(suite, cache, Path(log.name), lambda argv, env: make.run(argv, env, log, _quiet, deadline))
+        for name in suite.files:
+            made = next((p for p in (suite.out / "bin" / name, folder / name) if p.is_file()), None)
+            if made is None:
+                raise KernelError(f"suite {suite.name}: make left no {name}", log=suite.out / outfolder.LOG)
+            shutil.copy(made, scratch / name)
+
+    return _kept(suite.name, key, cache, progress, build)
+
+
+def _quiet(line: str) -> None:
+    """Say nothing of a line of the log."""
+
+
+def _make_in_tree(
+    suite: TreeSuite, cache: Cache, log: Path, run: Callable[[Sequence[str], dict[str, str]], int]
+) -> None:
+    """Install the tree's headers into a folder of ours, and build the programs against them.
+
+    ``-static`` is asked for through EXTRA_CFLAGS and KHDR_INCLUDES, the two names by which Makefiles of selftests
+    have taken flags from 5.10 to today; a suite's own variables come last and win.
+    """
+    folders = Folders(suite.source, suite.out)
+    cc = make.compiler(cache, suite.source.absolute(), suite.out.absolute())
+    env = make.environment(cc)
+    kernel = make.kernel_argv(suite.source, suite.out / "headers", suite.arch, suite.jobs, cc)
+    fault = KernelError(f"suite {suite.name} does not build")
+    code = run([*kernel, f"INSTALL_HDR_PATH={suite.out / 'usr'}", "headers_install"], env)
+    _judge(code, log, folders, fault)
+    output = suite.out / "bin"
+    output.mkdir(exist_ok=True)
+    include = f"-isystem {suite.out / 'usr' / 'include'}"
+    variables = [f"OUTPUT={output}", f"CC={cc.command}", f"KHDR_INCLUDES={include}", f"EXTRA_CFLAGS={include} -static"]
+    targets = [] if any("=" not in word for word in suite.config.make) else _targets(suite, output)
+    folder = suite.source / suite.config.directory
+    argv = ["make", "--output-sync=target", f"-j{suite.jobs}", f"-C{folder}", *variables, *suite.config.make, *targets]
+    _judge(run(argv, env), log, Folders(folder, folder), fault)
+
+
+def _targets(suite: TreeSuite, output: Path) -> list[str]:
+    folder = suite.source / suite.config.directory
+    return [str(output / name) for name in suite.files if (folder / f"{name}.c").is_file()]
+
+
+def _judge(code: int, log: Path, folders: Folders, fault: PipelineError) -> None:
+    """Raise the fault with the first error of the log, or InfraError where the host is to blame."""
+    if code == 0:
+        return
+    said = log.read_text(errors="replace")
+    if host := compiler_log.host_fault(said):
+        raise InfraError(f"{fault}: {host}", log=log)
+    raise type(fault)(f"{fault}: {compiler_log.first_error(said, folders)}", log=log)
+
+
+def _kept(name: str, key: str, cache: Cache, progress: Progress, build: Callable[[Path], None]) -> Programs:
+    """Return the programs under a key, building them where the cache does not have them whole."""
+    final = cache.path("programs", key)
+    with _built(final, cache, progress, build):
+        recorded = (final / _RECORD).read_text()
+    if recorded != _contents(final / "bin"):
+        shutil.rmtree(final)
+        with _built(final, cache, progress, build):
+            recorded = (final / _RECORD).read_text()
+    return Programs(name, final / "bin", recorded)
+
+
+@contextlib.contextmanager
+def _built(final: Path, cache: Cache, progress: Progress, build: Callable[[Path], None]) -> Iterator[None]:
+    with cache.lock(f"programs-{final.name[:16]}", progress):
+        if not (final / _RECORD).is_file():
+            with new_directory(final) as scratch:
+                (scratch / "bin").mkdir()
+                build(scratch / "bin")
+                write_atomic(scratch / _RECORD, _contents(scratch / "bin"))
+        yield
+
+
+def _contents(folder: Path) -> str:
+    """Return a digest of names, modes and contents. Raises UserError where there is nothing."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    if not files:
+        raise UserError("make left no program behind")
+    total = hashlib.sha256()
+    for path in files:
+        runnable = os.access(path, os.X_OK)
+        total.update(f"{path.relative_to(folder)} {runnable} {digest(path)}\n".encode())
+    return total.hexdigest()

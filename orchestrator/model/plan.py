@@ -1,0 +1,208 @@
+"""Pipeline + mode → the jobs of a run. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from orchestrator.config import loader, schema
+from orchestrator.config.schema import Mode, Pipeline, Product
+from orchestrator.errors import UserError
+from orchestrator.model import Side
+from orchestrator.model.expectations import Expectations
+
+
+@dataclass(frozen=True)
+class Hunt:
+    """How tests are run to find one that notices: by rounds, up to the first test that shows something unexpected.
+
+    ``rounds`` are globs over test ids, round by round; a test runs once, in the first round that names it, and those
+    that ``late`` names run behind all others. ``limit`` is the watchdog of one test (scaled under TCG), ``budget``
+    what a test that works for a time gets, in seconds. What ``ignored`` tests (globs) show stops nothing; with
+    ``every_test`` nothing does, so that all that notice are known. ``expected`` is what the tests are measured by, by
+    suite.
+    """
+
+    rounds: tuple[tuple[str, ...], ...]
+    limit: float
+    budget: float
+    late: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
+    expected: Mapping[str, Expectations] = field(default_factory=dict)
+    every_test: bool = False
+
+
+@dataclass(frozen=True)
+class Job:
+    """One tree × series × variant with its suites.
+
+    ``name`` is unique in a plan and fit for a folder. ``expect`` names the column of the expectations.
+    ``tests`` are globs over test ids. ``at`` stops the series after that many patches; None applies all.
+    ``place`` names the work tree, where that is not the one of its side; ``carry`` goes on top of the series, in order.
+    """
+
+    name: str
+    side: Side
+    tree: str
+    source: schema.Source
+    series: str | None
+    series_config: schema.SeriesConfig | None
+    variant: str
+    variant_config: schema.Variant
+    suites: tuple[tuple[str, schema.Suite], ...]
+    tests: tuple[str, ...]
+    expect: str | None
+    at: int | None = None
+    repeat: int = 1
+    place: str = ""
+    carry: tuple[schema.SeriesConfig, ...] = ()
+    hunt: Hunt | None = None
+
+    @property
+    def worktree(self) -> str:
+        """The name of the work tree that the job builds in: those of one name follow each other there."""
+        return self.place or self.side.value
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The same tree, variant and suites without and with a series."""
+
+    base: Job
+    patched: Job
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run does: pairs for series, and jobs that stand alone.
+
+    ``label`` is the mode, or says that this is a part of it: runs of one label are held against one another.
+    """
+
+    mode: str
+    label: str
+    pairs: tuple[Pair, ...]
+    singles: tuple[Job, ...]
+
+    @property
+    def jobs(self) -> tuple[Job, ...]:
+        """Every job once, in the order of running: a base before its patched twin."""
+        unique: dict[str, Job] = {}
+        for job in [j for pair in self.pairs for j in (pair.base, pair.patched)] + list(self.singles):
+            unique.setdefault(job.name, job)
+        return tuple(unique.values())
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the command line asks for instead of what the mode names; empty means: as the mode says.
+
+    In a mode of several products each keeps what it names itself, and is left out where it names none of it.
+    ``at`` is how many patches of each series are applied.
+    """
+
+    variants: tuple[str, ...] = ()
+    suites: tuple[str, ...] = ()
+    tests: tuple[str, ...] = ()
+    repeat: int = 1
+    at: int | None = None
+
+
+def expand(pipeline: Pipeline, mode_name: str, choice: Choice | None = None) -> Plan:
+    """Return the jobs of a mode.
+
+    Raises UserError for a name that pipeline.yaml does not define, where nothing is left to run, and for a job that the
+    mode asks for twice, with different suites or tests.
+    """
+    choice = choice or Choice()
+    check(pipeline, mode_name, choice)
+    parts = _narrowed(pipeline.modes[mode_name], choice)
+    pairs = tuple(pair for part in parts for pair in _pairs(pipeline, part, choice))
+    alone = tuple(
+        _job(pipeline, tree, None, variant, part, choice.repeat)
+        for part in parts
+        for tree in part.trees
+        for variant in part.variants
+    )
+    if not pairs and not alone:
+        raise UserError(f"mode {mode_name}: nothing would run: none of its products has both the variant and the suite")
+    _refuse_twins(mode_name, [job for pair in pairs for job in (pair.base, pair.patched)] + list(alone))
+    bases = {pair.base.name for pair in pairs}
+    label = mode_name if choice == Choice() else f"{mode_name}, in part"
+    return Plan(mode_name, label, pairs, tuple(job for job in alone if job.name not in bases))
+
+
+def check(pipeline: Pipeline, mode_name: str, choice: Choice) -> None:
+    """Refuse names that pipeline.yaml does not define, before anything else is done for them. Raises UserError."""
+    loader.check_name(mode_name, pipeline.modes, "mode")
+    for name in choice.variants:
+        loader.check_name(name, pipeline.variants, "variant")
+    for name in choice.suites:
+        loader.check_name(name, pipeline.suites, "suite")
+
+
+def _narrowed(mode: Mode, choice: Choice) -> tuple[Product, ...]:
+    """Return the products of a mode, each with what was chosen of its own; the first takes what none of them names."""
+    variants = _dealt(choice.variants, [part.variants for part in mode.parts])
+    suites = _dealt(choice.suites, [part.suites for part in mode.parts])
+    return tuple(
+        part.model_copy(update={"variants": variants[k], "suites": suites[k], "tests": choice.tests or part.tests})
+        for k, part in enumerate(mode.parts)
+        if suites[k]
+    )
+
+
+def _dealt(chosen: tuple[str, ...], named: Sequence[tuple[str, ...]]) -> Sequence[tuple[str, ...]]:
+    if not chosen:
+        return named
+    others = {name for part in named[1:] for name in part} - set(named[0])
+    return [
+        tuple(name for name in chosen if name not in others),
+        *(tuple(name for name in chosen if name in part) for part in named[1:]),
+    ]
+
+
+def _pairs(pipeline: Pipeline, part: Product, choice: Choice) -> Iterator[Pair]:
+    for series in part.series:
+        tree = pipeline.series[series].tree
+        for variant in part.variants:
+            base = _job(pipeline, tree, None, variant, part, choice.repeat)
+            patched = _job(pipeline, tree, series, variant, part, choice.repeat)
+            yield Pair(base, patched if choice.at is None else _cut(patched, choice.at))
+
+
+def _cut(job: Job, at: int) -> Job:
+    """Return the job with a part of its series: nobody has said what its tests must show, but what works must go on."""
+    return replace(job, name=f"{job.name}.at-{at}", at=at, expect=None, carry=())
+
+
+def _refuse_twins(mode: str, jobs: Iterable[Job]) -> None:
+    """Refuse jobs of one name that differ: only the first would run, and what the others ask for never would."""
+    known: dict[str, Job] = {}
+    for job in jobs:
+        if known.setdefault(job.name, job) != job:
+            raise UserError(f"mode {mode}: asks twice for {job.name}, with different suites or tests")
+
+
+def _job(pipeline: Pipeline, tree: str, series: str | None, variant: str, part: Product, repeat: int) -> Job:
+    tree_config = pipeline.trees[tree]
+    series_config = pipeline.series[series] if series else None
+    return Job(
+        name=".".join(filter(None, (tree, series, variant))),
+        side=Side.PATCHED if series else Side.BASE,
+        tree=tree,
+        source=tree_config.source,
+        series=series,
+        series_config=series_config,
+        variant=variant,
+        variant_config=pipeline.variants[variant],
+        suites=tuple((name, pipeline.suites[name]) for name in part.suites),
+        tests=part.tests,
+        expect=series_config.expect if series_config else tree_config.expect,
+        repeat=repeat,
+        carry=_on_top(series_config),
+    )
+
+
+def _on_top(series: schema.SeriesConfig | None) -> tuple[schema.SeriesConfig, ...]:
+    return (schema.SeriesConfig(path=series.on_top, tree=series.tree),) if series and series.on_top else ()

@@ -1,0 +1,238 @@
+"""Which test notices that a part of a series is missing: the judgement of a kernel, and what is known of all. Pure."""
+
+from __future__ import annotations
+
+import enum
+import fnmatch
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from pydantic import TypeAdapter, ValidationError
+
+from orchestrator.errors import UserError
+from orchestrator.model import JobResult, Stage, StageResult, Status, TestResult, Verdict
+from orchestrator.model.expectations import NONE, Expectations
+from orchestrator.verdict import verdict
+
+PLANTED = "fault/"
+"""What the name of a fault begins with that was planted in the series."""
+SPLAT = "splat: "
+"""What stands before a complaint of the kernel among the tests that noticed a part."""
+
+
+class Outcome(enum.Enum):
+    """What came of taking a part out."""
+
+    NOTICED = "noticed"
+    SURVIVED = "survived"
+    NOT_ALONE = "does not come out alone"
+    NOT_BUILT = "does not build without it"
+    SAME = "same kernel"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One part of the series, or a fault that was planted in it.
+
+    ``by`` are the tests (or splats) that noticed, first the one that ended the hunt.
+    ``doubtful`` tests differed once and not again: they count for nothing. ``tests`` is how many ran, ``suite`` the
+    digest of the initramfs that they came in; ``kept`` are hunks of a whole patch that could not be taken out.
+    ``where`` is the function, or the subject of a whole patch. With ``every_test`` all tests were heard, and ``by`` are
+    all that notice; without it, those that noticed up to the first one's program's end.
+    """
+
+    key: str
+    name: str
+    identity: str
+    where: str
+    outcome: Outcome
+    by: tuple[str, ...] = ()
+    detail: str = ""
+    tests: int = 0
+    seconds: float = 0.0
+    suite: str = ""
+    doubtful: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+    every_test: bool = False
+
+    @property
+    def file(self) -> str:
+        """The file of a hunk; empty for a whole patch."""
+        return self.name.partition("/")[2].rpartition("/")[0]
+
+    @property
+    def is_hole(self) -> bool:
+        """Whether no test noticed what one should: a fault that cannot be planted, or is none, proves nothing."""
+        return self.outcome is Outcome.SURVIVED or (self.is_planted and self.outcome is not Outcome.NOTICED)
+
+    @property
+    def is_planted(self) -> bool:
+        """Whether this is a fault, and no part of the series."""
+        return self.name.startswith(PLANTED)
+
+    @property
+    def patch(self) -> str:
+        """The number of the patch."""
+        return self.name.partition("/")[0]
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The whole series, run as everything is that lacks a part. ``ignored`` tests were not as expected there.
+
+    ``fails_on`` holds every test, and the kernels (columns of the expectations) on which it is known to fail.
+    """
+
+    kernel: str
+    suite: str
+    fails_on: Mapping[str, tuple[str, ...]]
+    slowest: float
+    scale: float
+    ignored: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Section:
+    """What is known on one variant. ``left_out`` counts the hunks of each kind that make no other kernel."""
+
+    variant: str
+    baseline: Baseline | None = None
+    left_out: tuple[tuple[str, int], ...] = ()
+    planned: int = 0
+    entries: tuple[Entry, ...] = ()
+
+    @property
+    def tests(self) -> int:
+        """How many tests the whole series runs."""
+        return len(self.baseline.fails_on) if self.baseline else 0
+
+    def adding(self, entry: Entry) -> Section:
+        """Return the section with this entry, in the place of an older one of its key."""
+        others = [e for e in self.entries if e.key != entry.key]
+        return replace(self, entries=tuple(sorted([*others, entry], key=lambda e: e.name)))
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that is known of one series, by variant."""
+
+    series: str
+    sections: tuple[Section, ...] = ()
+
+    def section(self, variant: str) -> Section:
+        """Return what is known on a variant."""
+        return next((s for s in self.sections if s.variant == variant), Section(variant))
+
+    @property
+    def tests(self) -> Mapping[str, tuple[str, ...]]:
+        """Every test of any variant, and the kernels (columns of the expectations) on which it is known to fail."""
+        return {t: on for s in self.sections if s.baseline for t, on in s.baseline.fails_on.items()}
+
+    def never_failed(self) -> Iterator[str]:
+        """Yield the tests that failed on no wrong kernel of any variant, and on no other that is known."""
+        noticed = {test for known in self.sections for entry in known.entries for test in entry.by}
+        for test, kernels in self.tests.items():
+            if not kernels and test not in noticed:
+                yield test
+
+    def updating(self, section: Section) -> Report:
+        """Return the report with this section."""
+        others = [s for s in self.sections if s.variant != section.variant]
+        return replace(self, sections=tuple(sorted([*others, section], key=lambda s: s.variant)))
+
+
+_ADAPTER = TypeAdapter(Report)
+
+
+def dump(report: Report) -> str:
+    """Return the report as JSON, with a line end at its end."""
+    return _ADAPTER.dump_json(report, indent=1).decode() + "\n"
+
+
+def load(text: str, name: str) -> Report:
+    """Read a report back; ``name`` is what the message calls it. Raises UserError."""
+    try:
+        return _ADAPTER.validate_json(text)
+    except ValidationError as error:
+        raise UserError(f"{name}: not a report of hunks: {error.errors()[0]['msg']}") from error
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one kernel without a part showed. ``certain``: it died, complained or does not build; else tests differ."""
+
+    outcome: Outcome
+    by: tuple[str, ...]
+    detail: str
+    certain: bool = True
+    tests: int = 0
+    doubtful: tuple[str, ...] = ()
+
+    @property
+    def failing(self) -> tuple[str, ...]:
+        """The tests that noticed."""
+        return tuple(name for name in self.by if not name.startswith(SPLAT)) if self.tests else ()
+
+
+def judge(
+    result: JobResult, expected: Mapping[str, Expectations], column: str | None, ignored: Sequence[str]
+) -> Finding | None:
+    """Say whether a kernel was noticed to lack something; None where the host failed, for then nothing is known."""
+    if failed := _failed(result.stages, Verdict.FAIL):
+        return _of_stage(failed)
+    splats = tuple(dict.fromkeys(f"{SPLAT}{s.title}" for s in result.splats if s.allowed_by is None))
+    fatal = any(splat.fatal for splat in result.splats)
+    if _failed(result.stages, Verdict.INFRA) and not fatal:
+        return None
+    unexpected = tuple(_unexpected(result, expected, column, ignored))
+    ran = [test for run in result.suites for test in run.tests]
+    named = {name for name, _ in unexpected}
+    doubtful = tuple(name for run in result.suites for name, _ in run.retried if name not in named)
+    if splats or unexpected:
+        by = (*(name for name, _ in unexpected), *splats)
+        detail = unexpected[0][1] if unexpected else splats[0]
+        return Finding(Outcome.NOTICED, by, detail, bool(splats), len(ran), doubtful)
+    if not ran or any(test.status is Status.MISSING for test in ran):
+        return None
+    return Finding(Outcome.SURVIVED, (), "", True, len(ran), doubtful)
+
+
+def _failed(stages: Sequence[StageResult], blame: Verdict) -> StageResult | None:
+    return next((stage for stage in stages if stage.verdict is blame), None)
+
+
+def _of_stage(failed: StageResult) -> Finding:
+    outcomes = {Stage.SERIES: Outcome.NOT_ALONE, Stage.BUILD: Outcome.NOT_BUILT}
+    outcome = outcomes.get(failed.stage, Outcome.NOTICED)
+    by = (failed.stage.value,) if outcome is Outcome.NOTICED else ()
+    return Finding(outcome, by, failed.message)
+
+
+def _unexpected(
+    result: JobResult, expected: Mapping[str, Expectations], column: str | None, ignored: Sequence[str]
+) -> Iterator[tuple[str, str]]:
+    """Yield the tests that differ from what is expected, and how. One that did not run says nothing."""
+    for run in result.suites:
+        wanted = expected.get(run.suite, NONE)
+        for test in run.tests:
+            heard = test.status is not Status.MISSING and not _ignored(test, ignored)
+            if heard and (said := verdict.unexpected(test, wanted, column)):
+                yield test.name, said
+
+
+def _ignored(test: TestResult, globs: Sequence[str]) -> bool:
+    return any(fnmatch.fnmatchcase(test.name, glob) for glob in globs)
+
+
+def likely(entries: Iterable[Entry], name: str, most: int = 24) -> tuple[str, ...]:
+    """Return the tests that noticed neighbours of a part: of its file, then of its patch; the frequent ones first."""
+    patch, _, rest = name.partition("/")
+    file = rest.rpartition("/")[0]
+    near: Counter[str] = Counter()
+    for entry in entries:
+        weight = 3 * (bool(file) and entry.file == file) + 2 * (entry.patch == patch)
+        for test in entry.by[:1] if weight else ():
+            if not test.startswith(SPLAT):
+                near[test] += weight
+    return tuple(test for test, _ in near.most_common(most))

@@ -1,0 +1,157 @@
+"""Take a series apart: one part after the other is left out, and the tests must notice. Progress is in the report.
+
+Faults that are planted in the series are tried as its parts are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import yaml
+
+from orchestrator.errors import InfraError, UserError
+from orchestrator.host import cache
+from orchestrator.model import Stage
+from orchestrator.model.plan import Job
+from orchestrator.mutation import faults, hunks, mutants, page
+from orchestrator.mutation import report as mutation_report
+from orchestrator.mutation import trial as mutation_trial
+from orchestrator.mutation.hunks import Hunk
+from orchestrator.mutation.mutants import Part
+from orchestrator.mutation.report import Baseline, Outcome, Report
+from orchestrator.pipeline import discover, job
+from orchestrator.pipeline.context import Workspace
+
+HOST_FAULTS = 3
+"""Parts in a row on which the host may fail before the run ends: nothing is known of them."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to take out, and where it is written: ``report`` is a path without suffix.
+
+    ``first`` are globs of quick tests that go first, ``late`` of slow ones that go last, ``budget`` the seconds of
+    those that work for a time; ``only`` are globs over the names of parts. With ``every_test`` all tests try each part,
+    and not only those up to the first that notices.
+    """
+
+    job: Job
+    report: Path
+    first: tuple[tuple[str, ...], ...]
+    late: tuple[str, ...] = ("R*",)
+    only: tuple[str, ...] = ()
+    budget: float = 3.0
+    every_test: bool = False
+
+
+def run(request: Request, workspace: Workspace) -> Report:
+    """Take out every part that the report does not know yet; the report is on disk after each.
+
+    Raises KernelError where the series itself is broken, InfraError where the host fails again and again.
+    """
+    return _Run(request, workspace).run()
+
+
+def reasons(report: Path) -> dict[str, str]:
+    """Read why no test can see a part, by identity: a YAML file beside the report. Raises UserError."""
+    path = report.with_name(f"{report.name}-why.yaml")
+    if not path.exists():
+        return {}
+    raw = yaml.safe_load(path.read_text())
+    if not isinstance(raw, dict) or not all(isinstance(v, str) for v in raw.values()):
+        raise UserError(f"{path}: a mapping from a part's id to a text is needed")
+    return {str(key): value for key, value in raw.items()}
+
+
+class _Run:
+    """One run of the mode: the report so far, and the baseline it compares with."""
+
+    def __init__(self, request: Request, workspace: Workspace) -> None:
+        self.request = request
+        self.workspace = workspace
+        self.report = _loaded(request)
+        self.section = self.report.section(request.job.variant)
+
+    def run(self) -> Report:
+        """Take out what is still to be taken out."""
+        ws, asked = self.workspace, self.request
+        series_alone = replace(asked.job, carry=())  # what is on top of it, for tests only, is no part of it
+        tree = mutation_trial.succeeded(job.run(series_alone, ws, until=Stage.SERIES)).products.tree
+        assert tree
+        every, fingerprint, variant = hunks.listed(tree), hunks.fingerprint(tree), asked.job.variant
+        known = faults.load(asked.job.series_config.faults if asked.job.series_config else None)
+        planned = mutants.planned(every, known, fingerprint, variant)
+        self._renew(every, planned)
+        _check_tests(planned, asked.job, ws)
+        trial = mutation_trial.trial(asked.job, asked.budget, asked.late, self.section.baseline, ws)
+        self.section = replace(self.section, baseline=trial.baseline)
+        self._save()
+        todo = [part for part in mutants.chosen(planned, asked.only) if self._is_open(part, trial.baseline)]
+        known_keys = {entry.key for entry in self.section.entries}
+        todo.sort(key=lambda part: part.key in known_keys)  # those that survived other tests come last
+        failures = 0
+        for number, part in enumerate(todo):
+            ws.progress.advance("parts taken out", number, len(todo))
+            trying = trial.asking(*self._rounds(part), every_test=asked.every_test or bool(part.tests))
+            entry = mutation_trial.entry(part, trying, ws)
+            failures = 0 if entry else failures + 1
+            if failures >= HOST_FAULTS:
+                raise InfraError(f"the host failed on {failures} parts in a row; the last is {part.name}")
+            if entry:
+                ws.progress.note(f"{part.name}: {entry.outcome.value}: {', '.join(entry.by[:3]) or entry.detail}")
+                self.section = self.section.adding(entry)
+                self._save()
+        return self.report
+
+    def _renew(self, every: Sequence[Hunk], planned: Sequence[Part]) -> None:
+        """Drop what the series no longer holds, and count what is left out."""
+        keys = {part.key: part for part in planned}
+        kinds = [hunk.kind for hunk in every if not hunk.kind.makes_a_kernel]
+        counted = tuple((kind.value, kinds.count(kind)) for kind in dict.fromkeys(kinds))
+        kept = tuple(replace(e, name=keys[e.key].name) for e in self.section.entries if e.key in keys)
+        self.section = replace(self.section, left_out=counted, planned=len(planned), entries=kept)
+
+    def _save(self) -> None:
+        self.report = self.report.updating(self.section)
+        path = self.request.report
+        cache.write_atomic(path.with_name(f"{path.name}.json"), mutation_report.dump(self.report))
+        text = page.render(self.report, reasons(path))
+        cache.write_atomic(path.with_name(f"{path.name}.md"), text)
+
+    def _is_open(self, part: Part, baseline: Baseline) -> bool:
+        """Whether a part is still to be judged: a survivor is, once the tests are others."""
+        known = next((e for e in self.section.entries if e.key == part.key), None)
+        if known and known.outcome is Outcome.NOTICED:
+            return self.request.every_test and not known.every_test
+        return known is None or (known.outcome is Outcome.SURVIVED and known.suite != baseline.suite)
+
+    def _rounds(self, part: Part) -> Iterator[tuple[str, ...]]:
+        """Yield the tests that noticed the neighbours of a part, then the quick ones, then all; or those that must."""
+        if part.tests:
+            yield part.tests
+            return
+        if near := mutation_report.likely(self.section.entries, part.name):
+            yield near
+        yield from (globs for globs in self.request.first if globs)
+        yield self.request.job.tests
+
+
+def _check_tests(planned: Sequence[Part], whole: Job, workspace: Workspace) -> None:
+    """Refuse a glob that names no test: a fault that nothing looks for would look as if none noticed it."""
+    for part in planned:
+        try:
+            discover.check([replace(whole, tests=part.tests)], workspace)
+        except UserError as error:
+            raise UserError(f"{part.name}: {error}") from error
+
+
+def _loaded(request: Request) -> Report:
+    """Return the report so far. A series goes by its folder, so that one with something on top of it is the same."""
+    path, series = request.report.with_name(f"{request.report.name}.json"), request.job.series_config
+    assert series
+    known = mutation_report.load(path.read_text(), str(path)) if path.exists() else Report(series.path.name)
+    if known.series != series.path.name:
+        raise UserError(f"{path} is the report of {known.series}: give {series.path.name} one of its own (--report)")
+    return known

@@ -1,0 +1,1 @@
+"""The nightly job: many guests at a time, judged against the nights before."""

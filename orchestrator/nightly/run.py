@@ -1,0 +1,190 @@
+"""A night: a whole matrix, longest jobs first, several guests at a time, each test against the nights before.
+
+Every job is a thread that waits for its turn in the lanes: first for the build, then for a guest. The main thread only
+collects, judges and writes; a signal comes to it, and ends the others.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from dataclasses import dataclass, field, replace
+
+from orchestrator.errors import UserError
+from orchestrator.history import night, read, rows, store
+from orchestrator.history.classify import Change
+from orchestrator.history.database import Database
+from orchestrator.history.night import Comparison
+from orchestrator.host import cache, process
+from orchestrator.model import JobResult, RunResult, Stage, Verdict
+from orchestrator.model.plan import Job, Plan
+from orchestrator.nightly import culprits, summary
+from orchestrator.nightly.slots import Cancelled, Lanes, Need, Room
+from orchestrator.pipeline import job
+from orchestrator.pipeline.context import Workspace
+from orchestrator.pipeline.job_record import Record
+from orchestrator.pipeline.run_record import Tally
+from orchestrator.progress import Progress
+
+LOCK = "nightly"
+"""The lock of the cache that a night holds: there is one at a time for each user of a machine."""
+_FAREWELL = 30.0
+"""Seconds that the threads of a night that is over have to end their guests and builds."""
+
+
+@dataclass(frozen=True)
+class Night:
+    """What a night came to."""
+
+    result: RunResult
+    comparison: Comparison
+
+
+def run(plan: Plan, workspace: Workspace, database: Database, room: Room, *, bisect: bool = False) -> Night:
+    """Run every job of a plan; what has ended is on disk and in the history, however this ends.
+
+    With ``bisect``, regressions are bisected after all is judged and written.
+
+    A night that is cut short (SystemExit by a signal) leaves no guest behind, and is marked: its exit code is 130, and
+    it names the jobs that are missing. A job that asks for what is not there is missing, too, and said in a note.
+    """
+    at_work = _Night(workspace, database, Lanes(room), Tally(plan, workspace))
+    night_of_today = at_work.run(plan)
+    return at_work.chased(night_of_today) if bisect else night_of_today
+
+
+@dataclass
+class _Night:
+    workspace: Workspace
+    database: Database
+    lanes: Lanes
+    tally: Tally
+    leash: process.Leash = field(default_factory=process.Leash)
+    over: threading.Event = field(default_factory=threading.Event)
+    ended: queue.SimpleQueue[tuple[Job, JobResult | BaseException]] = field(default_factory=queue.SimpleQueue)
+
+    def run(self, plan: Plan) -> Night:
+        self._look_back(plan.label)
+        store.add(self.database, self.tally.write())
+        ordered = self._longest_first(plan.jobs)
+        self.workspace.progress.note(self.lanes.room.words([Need.of(j.variant_config.machine) for j in ordered]))
+        threads = [threading.Thread(target=self._work, args=(k, j), daemon=True) for k, j in enumerate(ordered)]
+        try:
+            for thread in threads:
+                thread.start()
+            for _ in threads:
+                self._collect(*self.ended.get())
+        except BaseException as error:
+            self._farewell(threads)
+            if isinstance(error, SystemExit):
+                self.tally.interrupted = True
+                store.add(self.database, self.tally.write())
+            raise
+        return self._judged()
+
+    def _look_back(self, mode: str) -> None:
+        last = next(iter(read.runs(self.database, mode=mode, limit=1)), None)
+        if last and not last.complete:
+            missing = f"{len(last.missing)} of its jobs did not run: {', '.join(last.missing)}"
+            self._say(f"the last night, {last.id}, is incomplete: {missing}")
+
+    def _say(self, text: str) -> None:
+        self.workspace.progress.note(text)
+        self.tally.notes.append(text)
+
+    def _longest_first(self, jobs: tuple[Job, ...]) -> list[Job]:
+        """Return the jobs in the order of beginning; of one that nobody has seen, the longest is to be feared."""
+        known = {planned.name: read.seconds(self.database, planned.name) for planned in jobs}
+        return sorted(jobs, key=lambda planned: -(known[planned.name] or float("inf")))
+
+    def _work(self, turn: int, planned: Job) -> None:
+        """Run one job in a thread of its own, and hand in what came of it."""
+        process.put_on(self.leash)
+        voice = _Voice(planned.name, self.workspace.progress, self.over)
+        record = Record(planned, replace(self.workspace, progress=voice))
+        try:
+            with self.lanes.build(turn):
+                result = job.go_on(record, Stage.ROOTFS)
+            if list(record.left(Stage.SUITE)):
+                with self.lanes.guest(Need.of(planned.variant_config.machine), turn):
+                    result = self._tested(record)
+            self.ended.put((planned, result))
+        except BaseException as error:  # whatever it is, the main thread must not wait for ever
+            self.ended.put((planned, error))
+
+    def _tested(self, record: Record) -> JobResult:
+        """Run the tests of a job, and once more those that differ from the last night."""
+        result = job.go_on(record)
+        if result.stages[-1].verdict is not Verdict.PASS:
+            return result
+        now = rows.of_result(result, self.workspace.directory.name)
+        before = read.before(self.database, now.job, limit=night.WINDOW)
+        if not (tests := night.differing(now, before)):
+            return result
+        count = sum(len(names) for names in tests.values())
+        record.workspace.progress.note(f"{count} tests differ from the last night: once more")
+        return job.again(record, tests)
+
+    def _collect(self, planned: Job, outcome: JobResult | BaseException) -> None:
+        if isinstance(outcome, UserError):
+            self._say(f"{planned.name}: {outcome}")
+            self.tally.verdicts.append(Verdict.INFRA)
+        elif isinstance(outcome, BaseException):
+            raise outcome
+        else:
+            store.add(self.database, self.tally.add(outcome))
+
+    def _farewell(self, threads: list[threading.Thread]) -> None:
+        """End what still runs, and wait until it is gone."""
+        self.over.set()
+        self.lanes.close()
+        self.leash.cut()
+        deadline = process.Deadline.after(_FAREWELL)
+        for thread in threads:
+            if thread.ident is not None:
+                thread.join(deadline.remaining)
+
+    def _judged(self) -> Night:
+        """Compare with the nights before: what is worse than it was makes the night red, whatever was expected."""
+        store.add(self.database, self.tally.write())
+        comparison = night.compare(self.database, self.workspace.directory.name)
+        if worse := comparison.of(Change.REGRESSED):
+            self.tally.notes.append(f"{len(worse)} tests regressed since the last night: see night.txt")
+            self.tally.verdicts.append(Verdict.FAIL)
+        return self._written(comparison)
+
+    def _written(self, comparison: Comparison) -> Night:
+        result = self.tally.write()
+        store.add(self.database, result)
+        comparison = replace(comparison, run=read.run(self.database, result.run))
+        cache.write_atomic(self.workspace.directory / "night.txt", "\n".join(summary.lines(comparison)) + "\n")
+        return Night(result, comparison)
+
+    def chased(self, tonight: Night) -> Night:
+        """Bisect what regressed, and write down what came of it."""
+        mode, place = self.tally.plan.mode, self.workspace
+        for line in culprits.chase(mode, tonight.result, tonight.comparison, self.database, place):
+            self._say(line)
+            tonight = self._written(replace(tonight.comparison, notes=(*tonight.comparison.notes, line)))
+        return tonight
+
+
+@dataclass(frozen=True)
+class _Voice:
+    """Progress of one job among many; when the night is over, whoever speaks is sent home."""
+
+    job: str
+    progress: Progress
+    over: threading.Event
+
+    def note(self, text: str) -> None:
+        self._check()
+        self.progress.note(text if text.startswith(f"{self.job}: ") else f"{self.job}: {text}")
+
+    def advance(self, what: str, done: float, total: float | None) -> None:
+        self._check()
+        self.progress.advance(f"{self.job}: {what}", done, total)
+
+    def _check(self) -> None:
+        if self.over.is_set():
+            raise Cancelled

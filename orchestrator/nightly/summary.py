@@ -1,0 +1,68 @@
+"""A night in words: what is other than it was, the worst first. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from orchestrator import plain, wording
+from orchestrator.history.classify import Change, Rate, Sighting
+from orchestrator.history.night import Comparison, Finding
+from orchestrator.history.values import Point, Run
+from orchestrator.model import Status
+
+_TOLD = (Change.REGRESSED, Change.MISSING, Change.FLAKY, Change.FIXED, Change.NEW, Change.PERSISTENT)
+
+
+def lines(comparison: Comparison) -> Iterator[str]:
+    """Yield a line for each test that is not steady, each splat that is new or gone, each note; the sum first.
+
+    Jobs of which the same is to be said share a line. Tests that are new and work are counted only.
+    """
+    counts = Counter(finding.change for finding in comparison.findings)
+    sums = ", ".join(f"{counts[change]} {change.value}" for change in Change if counts[change])
+    yield f"against the nights before: {sums or 'nothing to compare'}"
+    for change in _TOLD:
+        told = sorted((f for f in comparison.of(change) if _worth_a_line(f)), key=lambda f: (f.job, f.id))
+        for words, jobs in wording.together((_line(finding), finding.job) for finding in told):
+            yield f"{change.value:10} {words}  in {wording.some(jobs, 2)}"
+    changed = [splat for splat in comparison.splats if splat.sighting is not Sighting.KNOWN]
+    for (sighting, title), jobs in wording.together(((s.sighting.value, s.title), s.job) for s in changed):
+        yield f"{sighting:10} splat: {title}  in {wording.some(jobs, 2)}"
+    yield from (f"note: {note}" for note in comparison.notes)
+
+
+def runs(found: Iterable[Run]) -> Iterator[str]:
+    """Yield a line for each run."""
+    for run in found:
+        missing = f", incomplete: {len(run.missing)} jobs did not run" if run.missing else ""
+        yield f"{run.id}  {run.mode}  {run.verdict.name}  {run.seconds:.0f} s{missing}"
+
+
+def points(found: Iterable[Point]) -> Iterator[str]:
+    """Yield a line for each time that a test ran: all of its tries, and how long the last one took."""
+    for point in found:
+        tries = " ".join(status.value for status in point.test.tries)
+        seconds = "" if point.test.seconds is None else f"  {point.test.seconds:.2f} s"
+        accel = point.job.identity.accel if point.job.identity else "no guest"
+        reason = f"  {plain.printable(point.test.reason)}" if point.test.reason else ""
+        where = f"{point.run.id}  {point.job.name}  {accel}"
+        yield f"{where}  {point.test.suite}/{point.test.name}  {tries}{seconds}{reason}"
+
+
+def _worth_a_line(finding: Finding) -> bool:
+    return finding.change is not Change.NEW or (finding.now is not None and finding.now.broken)
+
+
+def _line(finding: Finding) -> str:
+    step = f"{_word(finding.before)} → {_word(finding.now)}"
+    rate = f"  ({_rate(finding.rate)})" if finding.change is Change.FLAKY else ""
+    return f"{finding.id}  {step}{rate}"
+
+
+def _word(status: Status | None) -> str:
+    return status.value if status else "none"
+
+
+def _rate(rate: Rate) -> str:
+    return f"{rate.broken} of {rate.tries} tries broken, rate {rate.low:.0%} to {rate.high:.0%}"

@@ -1,0 +1,1 @@
+"""Text to values: test output, console, markers."""

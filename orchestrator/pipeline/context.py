@@ -1,0 +1,89 @@
+"""Where a run works: its pipeline, its cache, its own folder, and whom it tells."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.config.schema import Pipeline
+from orchestrator.errors import InfraError, PipelineError, UserError
+from orchestrator.host.cache import Cache
+from orchestrator.parse.splat import Rules
+from orchestrator.progress import Progress
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """What every job of a run shares. ``directory`` is the run's own folder."""
+
+    pipeline: Pipeline
+    cache: Cache
+    directory: Path
+    progress: Progress
+    rules: Rules
+    today: datetime.date
+
+    def job_directory(self, name: str) -> Path:
+        """Return the folder of one job; it exists afterwards."""
+        path = self.directory / "jobs" / name
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+
+@contextlib.contextmanager
+def opened_run(results: Path, told: str = "result.json") -> Iterator[Path]:
+    """Make the folder of a new run, and point ``last`` at it, for the block in which it is run. Raises InfraError.
+
+    Where the block fails before the file ``told`` is there, nothing was judged: ``last`` points again where it did,
+    and after a UserError, when what was asked for is wrong, nothing of the folder stays.
+    """
+    before = _pointed(results)
+    directory = _new_run(results)
+    _point(results, directory.name)
+    try:
+        yield directory
+    except PipelineError as error:
+        if not (directory / told).exists():
+            if _pointed(results) == directory.name:
+                _point(results, before)
+            if isinstance(error, UserError):
+                shutil.rmtree(directory)
+                error.log = error.log if error.log and error.log.exists() else None
+        raise
+
+
+def _new_run(results: Path) -> Path:
+    """Make a folder that is named by the time."""
+    stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d-%H%M%S")
+    directory = results.absolute() / f"{stamp}-{secrets.token_hex(2)}"
+    try:
+        directory.mkdir(parents=True)
+    except OSError as error:
+        raise InfraError(f"cannot make the folder of the run, {directory}: {error.strerror}") from error
+    return directory
+
+
+def _pointed(results: Path) -> str | None:
+    """Return where ``last`` points; None where it does not, or what it points at is gone."""
+    last = results / "last"
+    return str(last.readlink()) if last.is_symlink() and last.exists() else None
+
+
+def _point(results: Path, name: str | None) -> None:
+    """Point ``last`` at a run; None takes it away."""
+    last, pointer = results.absolute() / "last", results.absolute() / f".last.{os.getpid()}"
+    try:
+        pointer.unlink(missing_ok=True)
+        if name is None:
+            last.unlink(missing_ok=True)
+        else:
+            pointer.symlink_to(name)
+            pointer.replace(last)
+    except OSError as error:
+        raise InfraError(f"cannot write {last}: {error.strerror}") from error

@@ -1,0 +1,126 @@
+"""The tests that there are, asked of their programs on this host: a name typed wrong is found before anything runs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from orchestrator import suite, wording
+from orchestrator.config.schema import Suite
+from orchestrator.errors import InfraError, UserError
+from orchestrator.host import process
+from orchestrator.host.cache import write_atomic
+from orchestrator.host.process import Deadline
+from orchestrator.kbuild import programs
+from orchestrator.model import Programs
+from orchestrator.model.plan import Job, Pair, Plan
+from orchestrator.pipeline.context import Workspace
+
+Known = Mapping[str, tuple[str, ...] | None]
+"""The tests of each suite; None where they are not known on this host."""
+
+_EVERY = "*"
+_PATIENCE = 10.0
+"""Seconds in which a program must have listed its tests."""
+
+
+def narrowed(planned: Plan, workspace: Workspace) -> Plan:
+    """Return the plan without the suites in which nobody asked for a test, and without jobs that have no other.
+
+    Raises as ``check``.
+    """
+    known = check(planned.jobs, workspace)
+    jobs = {job.name: _narrowed(job, known) for job in planned.jobs}
+    if left_out := [name for name, job in jobs.items() if not job.suites]:
+        workspace.progress.note(f"left out, for none of their tests was asked for: {', '.join(left_out)}")
+    return replace(
+        planned,
+        pairs=tuple(
+            Pair(base, patched)
+            for base, patched in ((jobs[pair.base.name], jobs[pair.patched.name]) for pair in planned.pairs)
+            if patched.suites
+        ),
+        singles=tuple(job for job in (jobs[job.name] for job in planned.singles) if job.suites),
+    )
+
+
+def check(jobs: Iterable[Job], workspace: Workspace) -> Known:
+    """Refuse a glob over tests that fits no suite of the jobs that it is for; return the tests, by suite.
+
+    Programs of our own are built for that, which is kept. What cannot be asked here is left to the guest.
+    Raises UserError, also where a suite does not build.
+    """
+    asked = [job for job in jobs if any(glob != _EVERY for glob in job.tests)]
+    suites = {name: config for job in asked for name, config in job.suites}
+    known = {name: _tests(name, config, workspace) for name, config in suites.items()}
+    for tests in {job.tests: None for job in asked}:
+        theirs = {name: known[name] for job in asked if job.tests == tests for name, _ in job.suites}
+        _check(tests, theirs)
+    return known
+
+
+def _narrowed(job: Job, known: Known) -> Job:
+    """Return the job with the suites that its globs name a test of, and the globs that name a test of those. Pure."""
+    tests = {name: known.get(name) for name, _ in job.suites}
+    suites = tuple((name, config) for name, config in job.suites if _fits(job.tests, tests[name]))
+    return replace(
+        job, suites=suites, tests=tuple(g for g in job.tests if any(_fits([g], tests[n]) for n, _ in suites))
+    )
+
+
+def _fits(globs: Sequence[str], tests: tuple[str, ...] | None) -> bool:
+    return tests is None or bool(suite.pick(tests, globs))
+
+
+def _check(globs: Iterable[str], known: Known) -> None:
+    """Refuse a glob that fits none of the tests. Pure."""
+    if None in known.values():
+        return
+    tests = [test for names in known.values() for test in names or ()]
+    for glob in globs:
+        if not suite.pick(tests, [glob]):
+            hint = wording.nearest(glob, {*tests, *(test.partition("_")[0] for test in tests)})
+            raise UserError(
+                f"suite {', '.join(known)}: no test matches {glob!r}{hint or f' ({len(tests)} tests there)'}"
+            )
+
+
+def _tests(name: str, config: Suite, workspace: Workspace) -> tuple[str, ...] | None:
+    if config.kind != "own":
+        return tuple(program.name for program in config.programs)
+    deadline = Deadline.after(workspace.pipeline.limits.build)
+    try:
+        built = programs.build_own(name, config.directory, workspace.cache, workspace.progress, deadline)
+        kept = workspace.cache.path("tests", built.sha256)
+        if not kept.exists():
+            write_atomic(kept, "\n".join(_asked(built)))
+        return tuple(kept.read_text().splitlines())
+    except (InfraError, OSError):  # the stage that cannot do without it says so
+        return None
+
+
+def _asked(built: Programs) -> list[str]:
+    """Ask copies of the programs for their tests: those who ask may not read the cache."""
+    with tempfile.TemporaryDirectory(prefix="wpci-") as scratch:
+        copy = shutil.copytree(built.directory, Path(scratch) / "programs")
+        Path(scratch).chmod(0o755)
+        return [test for path in sorted(copy.iterdir()) for test in _listed(path)]
+
+
+def _listed(program: Path) -> list[str]:
+    """Ask one program for its tests, as the guest does."""
+    if not (program.is_file() and os.access(program, os.X_OK)):
+        return []
+    argv: list[str | Path] = [*_as_nobody(), program, "-l"]
+    said = process.run(argv, cwd=Path("/"), deadline=Deadline.after(_PATIENCE), offline=True).stdout
+    return [line.strip() for line in said.splitlines() if line.strip()]
+
+
+def _as_nobody() -> list[str]:
+    """Return what takes every right from a program that is there to crash kernels, and may take no notice of ``-l``."""
+    given_up = ["--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all", "--bounding-set=-all"]
+    return ["setpriv", "--no-new-privs", *(given_up if os.geteuid() == 0 else [])]

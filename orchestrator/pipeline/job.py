@@ -1,0 +1,307 @@
+"""One job: the order of its stages, and what each one asks of its room. ``record`` holds what came of it."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from orchestrator import suite
+from orchestrator.config.schema import Suite
+from orchestrator.errors import PipelineError
+from orchestrator.guest import accel, machine
+from orchestrator.guest.rootfs import rootfs
+from orchestrator.host.process import Deadline
+from orchestrator.kbuild import kernel, objects, programs
+from orchestrator.model import Accel, AccelFact, JobResult, Programs, Side, Stage, SuiteRun, TestResult, Tree
+from orchestrator.model.expectations import NONE
+from orchestrator.model.plan import Job
+from orchestrator.parse import splat
+from orchestrator.pipeline.context import Workspace
+from orchestrator.pipeline.job_record import Record, Stopped, Told
+from orchestrator.series import apply, series
+from orchestrator.suite.guests import Guests
+from orchestrator.trees import checkout, fetch
+from orchestrator.verdict import outcome, verdict
+
+
+def run(job: Job, workspace: Workspace, until: Stage = Stage.SUITE) -> JobResult:
+    """Run the stages of a job up to ``until``, and judge what came of it.
+
+    Faults of the host and of the kernel end the job and are in its result. Raises UserError only: then what was
+    asked for is wrong, and nothing is to be judged.
+    """
+    return go_on(Record(job, workspace), until)
+
+
+def go_on(record: Record, until: Stage = Stage.SUITE) -> JobResult:
+    """Run the stages of a job that have not run yet, up to ``until``; none, where one has failed. Raises as ``run``."""
+    ws = record.workspace
+    with ws.cache.in_use(ws.progress), contextlib.suppress(Stopped), record.open:
+        for stage in record.left(until):
+            with record.stage(stage) as told:
+                _STAGES[stage](record, told)
+    return record.save()
+
+
+def again(record: Record, tests: Mapping[str, Sequence[str]]) -> JobResult:
+    """Run tests of a job once more, by suite, in a new guest; every outcome is kept, and the job judged by all.
+
+    A fault of the host changes nothing: it is a note, and the first outcomes stand.
+    """
+    fact = record.products.accel
+    assert fact
+    limits = guest_limits(fact, record.workspace)
+    first = len(list(record.directory.glob("boot-*"))) + 1
+    try:
+        with (
+            record.workspace.cache.in_use(record.workspace.progress),
+            Guests(lambda name: _booted(record, fact, name, limits), first) as guests,
+        ):
+            for name, config in record.job.suites:
+                if name in tests:
+                    _repeat(
+                        record,
+                        _request(record, name, config, f"{name}-{first}", _patterns(config, tests[name])),
+                        guests,
+                    )
+    except PipelineError as error:
+        record.notes.append(f"tests were not run again: {error}")
+    return record.save()
+
+
+def _repeat(record: Record, request: suite.Request, guests: Guests) -> None:
+    """Run one suite once more, and put what it says beside what it said before."""
+
+    def done(repeated: SuiteRun) -> None:
+        number = next(k for k, run in enumerate(record.suites) if run.suite == request.name)
+        record.suites[number] = outcome.merged(record.suites[number], repeated)
+
+    suite.run(request, guests.following, record.workspace.progress, done)
+
+
+def _source(record: Record, told: Told) -> None:
+    job, ws = record.job, record.workspace
+    deadline = Deadline.after(ws.pipeline.limits.fetch)
+    tree = fetch(job.source, job.tree, ws.cache, ws.progress, deadline)
+    record.products = replace(record.products, tree=tree)
+    told.message = f"{tree.label}, commit {tree.commit[:12]}"
+
+
+def _series(record: Record, told: Told) -> None:
+    job, ws, config = record.job, record.workspace, record.job.series_config
+    if config is None:
+        told.message = "none: the base alone"
+        return
+    assert record.products.tree
+    loaded = series.load(config.path, name=job.series)
+    tree = apply.apply(record.products.tree, loaded, ws.cache, ws.progress, three_way=config.three_way, upto=job.at)
+    applied = loaded.patches[: job.at]
+    for more in job.carry:
+        carried = series.load(more.path)
+        applied += carried.patches
+        tree = apply.apply(tree, carried, ws.cache, ws.progress, three_way=more.three_way)
+    record.products = replace(record.products, tree=tree)
+    _keep_patches(record, applied)
+    told.message = f"{len(tree.patches)} patches, tip {tree.commit[:12]}"
+
+
+def _keep_patches(record: Record, patches: Sequence[series.Patch]) -> None:
+    """Write what was applied beside the results: the series of tomorrow is another one."""
+    for stale in (record.directory / PATCHES).glob("*.patch"):
+        stale.unlink()
+    series.write(patches, record.directory / PATCHES)
+
+
+PATCHES = "patches"
+"""The folder of a job in which the patches are that it applied, in their order."""
+
+
+def _build(record: Record, told: Told) -> None:
+    job, ws, tree = record.job, record.workspace, record.products.tree
+    assert tree
+    request = _asked(job, tree, ws, job.variant, record.directory / "build.log")
+    built = kernel.lookup(request, ws.cache)
+    told.reused = built is not None
+    if built is None:
+        with checked_out(tree, job.tree, job.worktree, ws):
+            built = kernel.build(request, ws.cache, ws.progress, Deadline.after(ws.pipeline.limits.build))
+    record.products = replace(record.products, kernel=built)
+    told.message = f"{built.release}, build-id {built.build_id[:12]}, {len(built.warnings)} warnings"
+
+
+def _asked(job: Job, tree: Tree, workspace: Workspace, folder: str, log: Path) -> kernel.BuildRequest:
+    """Return what the build room is asked for: the tree of a job in its variant, in an output folder of that name."""
+    source, variant = work_tree(job.tree, job.worktree, workspace), job.variant_config
+    return kernel.BuildRequest(
+        source=source,
+        content=tree.content,
+        out=kernel.out_folder(source, folder),
+        base=variant.base,
+        fragments=variant.fragments,
+        arch=variant.arch,
+        image=variant.image,
+        log=log,
+    )
+
+
+def listen(job: Job, tree: Tree, names: Sequence[str], flag: str, log: Path, workspace: Workspace) -> objects.Heard:
+    """Compile single objects of a job's tree with a flag of make, beside its kernel; return what was said of them."""
+    request = _asked(job, tree, workspace, f"{job.variant}-checks", log)
+    deadline = Deadline.after(workspace.pipeline.limits.build)
+    with checked_out(tree, job.tree, job.worktree, workspace):
+        return objects.listen(request, names, flag, workspace.cache, workspace.progress, deadline)
+
+
+def work_tree(name: str, place: str, workspace: Workspace) -> Path:
+    """Return where a tree is checked out: base and patched each have their own place, kept between runs."""
+    return workspace.cache.path("work", name, place)
+
+
+@contextlib.contextmanager
+def checked_out(tree: Tree, name: str, place: str, workspace: Workspace) -> Iterator[Path]:
+    """Check a tree out in its place, and hold it still against other runs inside the block."""
+    where = work_tree(name, place, workspace)
+    with workspace.cache.lock(f"work-{name}-{place}", workspace.progress):
+        checkout.checkout(tree, where, workspace.progress)
+        yield where
+
+
+def _rootfs(record: Record, told: Told) -> None:
+    job, ws, built = record.job, record.workspace, record.products.kernel
+    assert built
+    made = rootfs.build(
+        rootfs.RootfsSpec(
+            directory=record.directory / "rootfs",
+            programs=tuple(_programs(record, name, config) for name, config in job.suites),
+            modules=built.modules,
+            release=built.release,
+        ),
+        ws.cache,
+        ws.progress,
+    )
+    record.products = replace(record.products, rootfs=made)
+    told.message = f"{made.image.stat().st_size / 2**20:.1f} MB, {made.sha256[:12]}"
+
+
+def _programs(record: Record, name: str, config: Suite) -> Programs:
+    ws = record.workspace
+    deadline = Deadline.after(ws.pipeline.limits.build)
+    if config.kind == "own":
+        return programs.build_own(name, config.directory, ws.cache, ws.progress, deadline)
+    tree, tree_name, place = _suite_tree(record, config)
+    with checked_out(tree, tree_name, place, ws) as source:
+        out = ws.cache.path("work", tree_name, f"{place}-{name}")
+        wanted = programs.TreeSuite(name, config, source, tree.content, out)
+        return programs.build_from_tree(wanted, ws.cache, ws.progress, deadline)
+
+
+def _suite_tree(record: Record, config: Suite) -> tuple[Tree, str, str]:
+    """Return the tree that a suite is built from, and the name and place that say where it is checked out."""
+    job, ws = record.job, record.workspace
+    if config.tree is None:
+        assert record.products.tree
+        return record.products.tree, job.tree, job.worktree
+    deadline = Deadline.after(ws.pipeline.limits.fetch)
+    tree = fetch(ws.pipeline.trees[config.tree].source, config.tree, ws.cache, ws.progress, deadline)
+    return tree, config.tree, Side.BASE.value
+
+
+def _boot(record: Record, told: Told) -> None:
+    """Choose the accelerator, and bring up the guest in which the first suite begins."""
+    job, ws = record.job, record.workspace
+
+    def probe(fact: AccelFact) -> None:
+        with _booted(record, fact, f"probe-{fact.cpu}", accel.probe_limits(ws.pipeline.limits)):
+            pass
+
+    fact = accel.choose(job.variant_config.accel, job.variant_config.machine, probe, ws.cache, ws.progress)
+    record.products = replace(record.products, accel=fact)
+    limits = guest_limits(fact, ws)
+    record.guests = record.open.enter_context(Guests(lambda name: _booted(record, fact, name, limits)))
+    told.message = f"{fact.accel.value}, -cpu {fact.cpu}, QEMU {fact.qemu}"
+
+
+def _suite(record: Record, told: Told) -> None:
+    job, fact, guests = record.job, record.products.accel, record.guests
+    assert fact and guests
+    for name, config in job.suites:
+        if record.suites:
+            record.save()  # the end of the stage does it for the last one
+        request = _request(record, name, config, name, job.tests)
+        suite.run(request, guests.following, record.workspace.progress, record.suites.append)
+    told.message = f"{sum(len(run.tests) for run in record.suites)} tests in {guests.count} guests"
+
+
+def _patterns(config: Suite, tests: Iterable[str]) -> tuple[str, ...]:
+    """Return globs that name these tests; a case of a foreign program stands for the program."""
+    programs = [program.name for program in config.programs]
+    named = (next((name for name in programs if suite.matches(test, name)), test) for test in tests)
+    return tuple(dict.fromkeys(glob.escape(name) for name in named))
+
+
+def _request(record: Record, name: str, config: Suite, folder: str, tests: tuple[str, ...]) -> suite.Request:
+    fact = record.products.accel
+    assert fact
+    return suite.Request(
+        name=name,
+        suite=config,
+        tests=tests,
+        directory=record.directory / folder,
+        scale=scale(fact, record.workspace),
+        repeat=record.job.repeat,
+        alone=len(record.job.suites) == 1,
+        hunt=record.job.hunt,
+        enough=_enough(record.job, name),
+    )
+
+
+def _enough(job: Job, name: str) -> Callable[[TestResult], bool]:
+    """Return what ends a hunt: a test that shows something else than what is expected of it."""
+    if job.hunt is None or job.hunt.every_test:
+        return lambda test: False
+    wanted, ignored = job.hunt.expected.get(name, NONE), job.hunt.ignored
+    return lambda test: not suite.pick([test.name], ignored) and bool(verdict.unexpected(test, wanted, job.expect))
+
+
+@contextlib.contextmanager
+def _booted(record: Record, fact: AccelFact, name: str, limits: machine.Limits) -> Iterator[machine.Guest]:
+    """Boot a guest of the job, and check that it runs the kernel that was built."""
+    built, made = record.products.kernel, record.products.rootfs
+    assert built and made
+    ws = record.workspace
+    request = machine.BootRequest(
+        kernel=built,
+        rootfs=made,
+        machine=record.job.variant_config.machine,
+        accel=fact,
+        directory=record.directory / name,
+        limits=limits,
+        is_fatal=splat.fatal_matcher(ws.rules),
+    )
+    with machine.boot(request, ws.progress) as guest:
+        guest.verify(built)
+        yield guest
+
+
+def scale(fact: AccelFact, workspace: Workspace) -> float:
+    """Return what limits are multiplied with: an emulated guest is slower."""
+    return workspace.pipeline.limits.tcg_scale if fact.accel is Accel.TCG else 1.0
+
+
+def guest_limits(fact: AccelFact, workspace: Workspace) -> machine.Limits:
+    """Return the limits of a guest, for the accelerator it runs under."""
+    limits, factor = workspace.pipeline.limits, scale(fact, workspace)
+    return machine.Limits(limits.boot * factor, limits.shutdown * factor, limits.silence * factor)
+
+
+_STAGES: dict[Stage, Callable[[Record, Told], None]] = {
+    Stage.SOURCE: _source,
+    Stage.SERIES: _series,
+    Stage.BUILD: _build,
+    Stage.ROOTFS: _rootfs,
+    Stage.BOOT: _boot,
+    Stage.SUITE: _suite,
+}

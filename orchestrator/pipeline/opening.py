@@ -1,0 +1,93 @@
+"""Opening a run: its folder, its cache, and the series that is no file yet."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from orchestrator.config import overrides
+from orchestrator.config.overrides import Options
+from orchestrator.config.schema import Pipeline
+from orchestrator.errors import InfraError, KernelError, UserError
+from orchestrator.host import cache, prune
+from orchestrator.host.cache import Cache
+from orchestrator.parse import splat
+from orchestrator.pipeline import context
+from orchestrator.pipeline.context import Workspace
+from orchestrator.progress import Progress
+from orchestrator.series import series as series_source
+
+
+@contextlib.contextmanager
+def open_run(
+    pipeline: Pipeline, mode: str | None, options: Options, *, results: Path, progress: Progress
+) -> Iterator[tuple[Workspace, str]]:
+    """Give a new run its folder and the workspace that its jobs share, for the block in which they run; and its mode.
+
+    Raises UserError for options that do not fit together, InfraError where the folder cannot be made; and see
+    ``workspace.opened_run`` for what becomes of the folder when the block raises.
+    """
+    with opened(pipeline, results, progress) as space:
+        settled = written_out(options, space.directory, pipeline)
+        changed, mode_name = overrides.overlay(pipeline, mode or pipeline.default_mode, settled)
+        yield dataclasses.replace(space, pipeline=changed), mode_name
+
+
+@contextlib.contextmanager
+def opened(pipeline: Pipeline, results: Path, progress: Progress) -> Iterator[Workspace]:
+    rules = splat.load_rules(pipeline.splat_rules)
+    with cache_in_use(pipeline, progress) as used, context.opened_run(results) as directory:
+        yield Workspace(pipeline, used, directory, progress, rules, datetime.date.today())
+
+
+@contextlib.contextmanager
+def cache_in_use(pipeline: Pipeline, progress: Progress) -> Iterator[Cache]:
+    """Keep the cache as it is for a run, between its jobs as well; behind it, remove the kernels that are too many."""
+    used = Cache.default()
+    with used.in_use(progress):
+        yield used
+    try:
+        said = prune.kernels(used, pipeline.limits.kernels)
+    except InfraError as error:
+        said = f"there are kernels to remove, later: {error}"
+    if said:
+        progress.note(said)
+
+
+def workspace_in(pipeline: Pipeline, directory: Path, progress: Progress) -> Workspace:
+    """Return the workspace of a run whose folder is there."""
+    rules = splat.load_rules(pipeline.splat_rules)
+    return Workspace(pipeline, Cache.default(), directory, progress, rules, datetime.date.today())
+
+
+def written_out(options: Options, directory: Path, pipeline: Pipeline) -> Options:
+    """Write a series that is no file yet (standard input, lore, a range of commits) into the folder of the run."""
+    named = options.series
+    if named == "-":
+        path = directory / "stdin.mbox"
+        cache.write_atomic(path, sys.stdin.buffer.read())
+        _look_over(path, "standard input")
+        return dataclasses.replace(options, series=str(path))
+    if named is None or named in pipeline.series:
+        return options
+    if Path(named).exists():
+        _look_over(Path(named), Path(named).stem)
+        return options
+    if ".." not in named:
+        return options
+    if options.tree is None or not Path(options.tree).is_dir():
+        raise UserError(f"--series {named}: a range of commits needs --tree DIR, the repository it is in")
+    loaded = series_source.load_range(Path(options.tree), named)
+    path = directory / "range"
+    series_source.write(loaded.patches, path)
+    return dataclasses.replace(options, series=str(path), ref=loaded.base_commit)
+
+
+def _look_over(series: Path, name: str) -> None:
+    """Refuse what is no series now, and not after the job of the base. Raises UserError."""
+    with contextlib.suppress(KernelError):  # a series that is one, and broken, is a finding of its stage
+        series_source.load(series, name=name)

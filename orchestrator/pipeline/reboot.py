@@ -1,0 +1,107 @@
+"""Going back into the guests of an earlier run."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from orchestrator import suite
+from orchestrator.errors import UserError
+from orchestrator.guest import machine, qemu
+from orchestrator.guest.machine import Guest
+from orchestrator.host import process
+from orchestrator.host.cache import Cache
+from orchestrator.host.process import Deadline
+from orchestrator.model import JobResult, RunResult, Side, Verdict
+from orchestrator.parse import splat
+from orchestrator.progress import Progress
+from orchestrator.report import result_json
+
+_PATIENCE = 86400.0
+"""Seconds that a guest may take while a person looks at it."""
+
+
+def find(results: Path, run: str, side: Side, job: str | None) -> JobResult:
+    """Return a job of an earlier run, by the run's folder or name (``last``) and side. Raises UserError."""
+    folder = Path(run) if Path(run, "jobs").is_dir() else results / run
+    if not folder.is_dir():
+        raise UserError(f"--run {run}: no such run in {results}")
+    found = [result_json.load_job(path.read_text()) for path in sorted(folder.glob("jobs/*/result.json"))]
+    fitting = [j for j in found if j.job == job] if job else [j for j in found if j.side is side]
+    if not fitting:
+        raise UserError(f"run {run}: no such job; there are {', '.join(j.job for j in found) or 'none'}")
+    if len(fitting) > 1:
+        raise UserError(f"run {run}: several jobs; name one with --job: {', '.join(j.job for j in fitting)}")
+    return fitting[0]
+
+
+def first_red(result: RunResult) -> JobResult | None:
+    """Return the job that made a run red and got as far as a guest, if there is one."""
+    red = [j for j in result.jobs if j.verdict is Verdict.FAIL and j.products.rootfs and j.products.accel]
+    return max(red, key=lambda j: j.side is Side.PATCHED, default=None)
+
+
+@contextlib.contextmanager
+def _booted(job: JobResult, progress: Progress, gdb: bool = False) -> Iterator[Guest]:
+    """Boot the guest of an earlier job again, in a folder that goes away with it."""
+    kernel, rootfs, accel = job.products.kernel, job.products.rootfs, job.products.accel
+    if not (kernel and rootfs and accel and job.machine):
+        raise UserError(f"{job.job}: that run did not come as far as a guest")
+    for path in (kernel.image, rootfs.image):
+        if not path.exists():
+            raise UserError(f"{job.job}: {path} is gone; run it again")
+    rules = splat.load_rules(None)
+    Cache.default().touch(kernel.image.parent)
+    with Cache.default().in_use(progress), tempfile.TemporaryDirectory(prefix="wpci-") as scratch:
+        request = machine.BootRequest(
+            kernel=kernel,
+            rootfs=rootfs,
+            machine=job.machine,
+            accel=accel,
+            directory=Path(scratch) / "guest",
+            limits=machine.Limits(_PATIENCE if gdb else 300.0, 30.0, _PATIENCE),
+            is_fatal=splat.fatal_matcher(rules),
+            debugger=qemu.Debugger() if gdb else None,
+        )
+        if gdb:
+            progress.note(f"waiting for: gdb {kernel.vmlinux} -ex 'target remote :{qemu.Debugger().port}'")
+        with machine.boot(request, progress) as guest:
+            yield guest
+
+
+def boot(job: JobResult, tests: tuple[str, ...], progress: Progress, *, gdb: bool = False) -> int:
+    """Boot a kernel of an earlier run, print its console, then what the named tests say; return an exit code."""
+    code, said = 0, []
+    with _booted(job, progress, gdb) as guest:
+        for run in job.suites if tests else ():
+            for program, available in suite.listed(run.suite, guest, Deadline.after(_PATIENCE)).items():
+                if picked := suite.pick(available, tests):
+                    result = guest.run(_command(run.suite, program, picked), deadline=Deadline.after(_PATIENCE))
+                    said.append(result.stdout)
+                    code = max(code, 1 if result.exit_code is None else result.exit_code)
+        console = guest.console.read_bytes().decode(errors="replace")
+    print(console, *said, sep="\n")
+    if tests and not said:
+        raise UserError(f"no test of {job.job} matches {', '.join(tests)}")
+    return code
+
+
+def _command(name: str, program: str, tests: list[str]) -> str:
+    return f"cd /tests/{name} && ./{program} -t 3600 " + " ".join(f"-r {shlex.quote(test)}" for test in tests)
+
+
+def shell(job: JobResult, progress: Progress) -> int:
+    """Boot a kernel of an earlier run and open an SSH session in it; return the exit code of ssh."""
+    rootfs = job.products.rootfs
+    with _booted(job, progress) as guest:
+        assert rootfs
+        progress.note(f"{job.job}: the tests are under /tests; the guest ends with this session")
+        return process.interact(
+            [
+                "ssh", "-q", "-t", "-p", str(guest.port), "-i", str(rootfs.identity), "-o", "IdentitiesOnly=yes",
+                "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "root@127.0.0.1",
+            ]
+        )  # fmt: skip

@@ -1,0 +1,18 @@
+"""The main job: every job of a plan, one after the other, the series judged over each pair."""
+
+from __future__ import annotations
+
+from orchestrator.model import RunResult
+from orchestrator.model.plan import Plan
+from orchestrator.pipeline import job
+from orchestrator.pipeline.context import Workspace
+from orchestrator.pipeline.run_record import Tally
+
+
+def run(plan: Plan, workspace: Workspace) -> RunResult:
+    """Run every job of a plan, and judge. The results are on disk after each job: a killed run tells its story."""
+    tally = Tally(plan, workspace)
+    result = tally.result()
+    for planned in plan.jobs:
+        result = tally.add(job.run(planned, workspace))
+    return result

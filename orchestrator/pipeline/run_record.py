@@ -1,0 +1,120 @@
+"""Jobs → a run: what is done so far, judged over each pair, and written for all readers."""
+
+from __future__ import annotations
+
+import datetime
+import sys
+import time
+from dataclasses import dataclass, field
+
+from orchestrator.host import cache, process
+from orchestrator.model import CheckResult, JobResult, RunResult, SeriesResult, Verdict
+from orchestrator.model.plan import Pair, Plan
+from orchestrator.pipeline import job_record
+from orchestrator.pipeline.context import Workspace
+from orchestrator.report import html, junit, markdown, result_json
+from orchestrator.verdict import series_verdict, verdict
+
+
+@dataclass
+class Tally:
+    """The jobs of a plan as they end. ``notes`` are told with the result.
+
+    ``checks`` count as jobs do, and ``verdicts`` beside them. ``excused`` names jobs that a check speaks for, and which
+    will not run. ``pending`` are steps that have not come to their end: with any, no run is green. A run that was
+    ``interrupted`` says so by its exit code.
+    """
+
+    plan: Plan
+    workspace: Workspace
+    notes: list[str] = field(default_factory=list)
+    checks: list[CheckResult] = field(default_factory=list)
+    verdicts: list[Verdict] = field(default_factory=list)
+    excused: set[str] = field(default_factory=set)
+    pending: list[str] = field(default_factory=list)
+    interrupted: bool = False
+    _done: dict[str, JobResult] = field(default_factory=dict)
+    _started: datetime.datetime = field(default_factory=lambda: datetime.datetime.now(datetime.UTC))
+    _clock: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        for planned in self.plan.jobs:
+            job_record.expected(planned)  # a mistake there must not show after an hour
+
+    def add(self, job: JobResult) -> RunResult:
+        """Take the result of a job, and write down what the run comes to so far: a killed run tells its story."""
+        self._done[job.job] = job
+        return self.write()
+
+    def write(self) -> RunResult:
+        """Write what people and CI servers read; a job's files have names that ``**/junit*.xml`` does not catch."""
+        result = self.result()
+        cache.write_atomic(result.directory / "result.json", result_json.dump(result))
+        cache.write_atomic(result.directory / "junit.xml", junit.render(result))
+        cache.write_atomic(result.directory / "summary.md", markdown.render(result))
+        cache.write_atomic(result.directory / "report.html", html.render(result))
+        for planned in self.plan.jobs:
+            if done := self._done.get(planned.name):
+                text = junit.render_job(done, job_record.expected(planned, done.products.kernel), planned.expect)
+                cache.write_atomic(done.directory / "job-junit.xml", text)
+                script = done.directory / "reproduce.sh"
+                cache.write_atomic(script, _reproduce(result, done))
+                script.chmod(0o755)
+                _keep_config(done)
+        return result
+
+    def result(self) -> RunResult:
+        """Return what the run comes to: jobs that are not done are missing, and nothing is green without them."""
+        done = self._done
+        series = tuple(
+            _judged(done[pair.base.name], done[pair.patched.name], pair)
+            for pair in self.plan.pairs
+            if pair.base.name in done and pair.patched.name in done
+        )
+        alone = [done[single.name].verdict for single in self.plan.singles if single.name in done]
+        planned = [job.name for job in self.plan.jobs if job.name not in self.excused]
+        missing = tuple(name for name in planned if name not in done)
+        judged = [check.verdict for check in self.checks] + [s.verdict for s in series] + alone + self.verdicts
+        total = verdict.fold(judged + [Verdict.INFRA for _ in (*missing, *self.pending)])
+        return RunResult(
+            run=self.workspace.directory.name,
+            mode=self.plan.label,
+            directory=self.workspace.directory,
+            started=self._started.isoformat(timespec="seconds"),
+            seconds=time.monotonic() - self._clock,
+            jobs=tuple(done[planned.name] for planned in self.plan.jobs if planned.name in done),
+            series=series,
+            verdict=total,
+            exit_code=verdict.exit_code(total, interrupted=self.interrupted),
+            notes=(
+                *self.notes,
+                *(f"did not run: {name}" for name in missing),
+                *(f"did not come to its end: {step}" for step in self.pending),
+            ),
+            checks=tuple(self.checks),
+            missing=missing,
+        )
+
+
+def _judged(base: JobResult, patched: JobResult, pair: Pair) -> SeriesResult:
+    """Judge a pair by what the base's kernel has the symbols for: no series excuses itself by switching one off."""
+    promised = job_record.expected(pair.patched, base.products.kernel)
+    return series_verdict.judge(base, patched, promised, pair.base.expect, pair.patched.expect)
+
+
+def _keep_config(done: JobResult) -> None:
+    """Copy the .config of a job's kernel beside its results: the cache may be emptied."""
+    kernel, copy = done.products.kernel, done.directory / "config"
+    if kernel and not copy.exists():
+        cache.write_atomic(copy, kernel.config.read_bytes())
+
+
+def _reproduce(result: RunResult, done: JobResult) -> str:
+    boot = process.pasteable(
+        [sys.executable, "-m", "orchestrator.cli", "boot", "--run", result.directory, "--job", done.job]
+    )
+    return (
+        "#!/bin/sh\n"
+        f"# Boot the kernel of {done.job} again and run one test in it: reproduce.sh TEST\n"
+        f'exec {boot} ${{1:+--test "$1"}}\n'
+    )

@@ -1,0 +1,233 @@
+"""Results → JUnit XML, through junit-xml.
+
+``render`` makes the document of a run, which is what a CI server reads: the checks; for each series its stages on both
+kernels, the consoles, one case for each transition, and the verdict; for each job without a series the same of that
+job alone.
+What is charged is a ``failure``, what the infrastructure did an ``error``, what is said and not charged ``skipped``
+with its reason. The verdict is a case of its own, so the document is never greener than the run.
+
+``render_job`` makes the document of one kernel by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from junit_xml import TestCase, TestSuite, to_xml_report_string
+
+from orchestrator import plain
+from orchestrator.model import (
+    CheckResult,
+    JobResult,
+    RunResult,
+    SeriesResult,
+    Splat,
+    Stage,
+    StageResult,
+    Status,
+    SuiteRun,
+    TestResult,
+    Transition,
+    Verdict,
+)
+from orchestrator.model.expectations import NONE
+from orchestrator.verdict.outcome import meets
+from orchestrator.verdict.verdict import Expected
+
+MOST_TEXT = 20_000
+"""Characters of one output in the document; the files of the run have all of it."""
+
+
+def render(run: RunResult) -> str:
+    """Return the document of a run."""
+    paired = {job.job for series in run.series for job in (series.base, series.patched)}
+    suites = [_checks(run.checks)] if run.checks else []
+    suites += [suite for series in run.series for suite in _series(series)]
+    suites += [suite for job in run.jobs if job.job not in paired for suite in _job(job, None, None)]
+    notes = "\n".join(run.notes)
+    suites.append(_suite("run", [_verdict("run", run.verdict, notes or f"exit code {run.exit_code}", notes)]))
+    return _document(suites)
+
+
+def render_job(job: JobResult, expected: Expected | None = None, column: str | None = None) -> str:
+    """Return the document of one kernel. A failure that ``column`` expects is skipped, with that as its reason."""
+    return _document(_job(job, expected, column))
+
+
+def _document(suites: Iterable[TestSuite]) -> str:
+    text: str = to_xml_report_string(list(suites))
+    return text
+
+
+def _checks(checks: Sequence[CheckResult]) -> TestSuite:
+    """Return a case for each check; the findings of one that is green are in its output."""
+    cases = []
+    for check in checks:
+        log = (f"log: {check.log}",) if check.log else ()
+        out = "\n".join([check.message, *check.details, *log])
+        case = _case(check.subject, f"checks.{check.name}", check.seconds, out)
+        cases.append(_blame(case, check.verdict, check.message, out))
+    return _suite("checks", cases)
+
+
+def _series(series: SeriesResult) -> Iterator[TestSuite]:
+    name = f"{series.tree}.{series.series}.{series.variant}"
+    jobs = (series.base, series.patched)
+    yield _suite(f"{name} stages", [case for job in jobs for case in _stages(name, job)])
+    yield _suite(f"{name} console", [case for job in jobs for case in _console(name, job, series)])
+    details = {run.suite: _Details(series, run.suite) for job in jobs for run in job.suites}
+    for suite in sorted(details):
+        cases = [_transition(f"{name}.{suite}", t, details[suite]) for t in series.transitions if t.suite == suite]
+        yield _suite(f"{name} {suite}", cases)
+    yield _suite(f"{name} verdict", [_verdict(name, series.verdict, series.reason)])
+
+
+def _job(job: JobResult, expected: Expected | None, column: str | None) -> Iterator[TestSuite]:
+    name = job.job
+    yield _suite(f"{name} stages", _stages(name, job))
+    yield _suite(f"{name} console", _console(name, job, None))
+    for run in job.suites:
+        cases = [_test(f"{name}.{run.suite}", test, run, expected, column) for test in run.tests]
+        yield _suite(f"{name} {run.suite}", [*cases, *_problems(f"{name}.{run.suite}", run)])
+    yield _suite(f"{name} verdict", [_verdict(name, job.verdict, job.reason)])
+
+
+def _suite(name: str, cases: Iterable[TestCase]) -> TestSuite:
+    return TestSuite(_text(name), list(cases))
+
+
+def _case(name: str, group: str, seconds: float | None = None, out: str = "") -> TestCase:
+    """Return a case that passes. Dots in a class name make a tree of pages; slashes would break their addresses."""
+    return TestCase(_text(name), _text(group).replace("/", "."), seconds, stdout=_text(out) or None)
+
+
+def _text(text: str) -> str:
+    """Return text that XML can hold. A message must not be empty: junit-xml would drop the failure with it."""
+    cleaned = plain.printable(text)
+    if len(cleaned) > MOST_TEXT:
+        cleaned = f"{cleaned[: MOST_TEXT // 2]}\n[…]\n{cleaned[-MOST_TEXT // 2 :]}"
+    return cleaned
+
+
+def _blame(case: TestCase, verdict: Verdict, message: str, output: str = "") -> TestCase:
+    """Put on a case what its verdict means."""
+    message = _text(" ".join(message.split())) or verdict.value
+    if verdict is Verdict.FAIL:
+        case.add_failure_info(message, _text(output))
+    elif verdict is Verdict.INFRA:
+        case.add_error_info(message, _text(output))
+    elif verdict is Verdict.SKIP:
+        case.add_skipped_info(message, _text(output))
+    return case
+
+
+def _verdict(name: str, verdict: Verdict, reason: str, output: str = "") -> TestCase:
+    return _blame(_case("verdict", name, out=reason), verdict, reason, output)
+
+
+def _stages(name: str, job: JobResult) -> Iterator[TestCase]:
+    for stage in job.stages:
+        out = "\n".join(filter(None, (stage.message, f"log: {stage.log}" if stage.log else "")))
+        case = _case(f"{job.side.value}: {stage.stage.value}", f"{name}.stages", stage.seconds, out)
+        yield _blame(case, stage.verdict, stage.message or "failed", _log(stage))
+
+
+def _log(stage: StageResult) -> str:
+    return f"log: {stage.log}" if stage.log else ""
+
+
+def _console(name: str, job: JobResult, series: SeriesResult | None) -> Iterator[TestCase]:
+    """Yield one case for each title, or one that says that the console was read and is clean."""
+    group, side = f"{name}.console", job.side.value
+    charged = job.splats if series is None else series.new_splats if job is series.patched else ()
+    if not job.splats:
+        case = _case(f"{side}: no splat", group)
+        booted = any(stage.stage is Stage.SUITE for stage in job.stages)
+        yield case if booted else _blame(case, Verdict.SKIP, "no guest ran tests, so there was no console to judge")
+    for title, alike in _by_title(job.splats).items():
+        count = f" ({len(alike)} times)" if len(alike) > 1 else ""
+        first = next((splat for splat in alike if splat in charged), alike[0])
+        case = _case(f"{side}: {title}", group, out=f"during {first.test or 'no test'}{count}")
+        if first.allowed_by and not first.fatal:
+            yield _blame(case, Verdict.SKIP, f"allowed: {first.allowed_by}", first.text)
+        elif first in charged:
+            yield _blame(case, Verdict.FAIL, f"{title} during {first.test or 'no test'}{count}", first.text)
+        else:
+            why = "the base is not judged" if series and job is series.base else "the base shows it too"
+            yield _blame(case, Verdict.SKIP, f"{why}{count}", first.text)
+
+
+def _by_title(splats: Sequence[Splat]) -> dict[str, list[Splat]]:
+    found: dict[str, list[Splat]] = {}
+    for splat in splats:
+        found.setdefault(splat.title, []).append(splat)
+    return found
+
+
+class _Details:
+    """What both kernels said of the tests of one suite."""
+
+    def __init__(self, series: SeriesResult, suite: str) -> None:
+        self.base = _Side(series.base, suite)
+        self.patched = _Side(series.patched, suite)
+
+
+class _Side:
+    def __init__(self, job: JobResult, suite: str) -> None:
+        runs = [run for run in job.suites if run.suite == suite]
+        self.job = job
+        self.tests = {test.name: test for run in runs for test in run.tests}
+        self.earlier = {name: tries for run in runs for name, tries in run.retried}
+
+    def story(self, test: str) -> str:
+        found = self.tests.get(test)
+        if not found:
+            return f"{self.job.side.value}: did not run"
+        return f"{self.job.side.value}: {_story(found, self.earlier.get(test, ()))}"
+
+
+def _story(test: TestResult, earlier: Sequence[Status]) -> str:
+    """Tell of a test: every try, the reason, what it printed."""
+    tries = " → ".join(status.value for status in (*earlier, test.status))
+    return "\n".join([tries + (f" ({test.reason})" if test.reason else ""), *(f"  {d}" for d in test.diagnostics)])
+
+
+def _transition(group: str, change: Transition, details: _Details) -> TestCase:
+    stories = (details.base.story(change.test), details.patched.story(change.test))
+    after = details.patched.tests.get(change.test)
+    case = _case(change.test, group, after.seconds if after else None, "\n".join([change.words, *stories]))
+    message = f"{change.words}: {change.note}" if change.note else change.words
+    again = f"reproduce: {details.patched.job.directory}/reproduce.sh {change.test}"
+    return _blame(case, change.verdict, message, "\n".join([*stories, again]))
+
+
+def _test(group: str, test: TestResult, run: SuiteRun, expected: Expected | None, column: str | None) -> TestCase:
+    earlier = dict(run.retried).get(test.name, ())
+    case = _case(test.name, group, test.seconds, _story(test, earlier))
+    wants = (expected or {}).get(run.suite, NONE)
+    wanted = wants.of(test.name, column)
+    flaky = len({status.broken for status in (*earlier, test.status)}) > 1
+    if not wants.judged(test.name, column):
+        return _blame(case, Verdict.SKIP, f"recorded, not judged: {test.status.value}")
+    if wanted and not meets(test.status, wanted):
+        return _blame(case, Verdict.FAIL, f"{test.status.value}, expected {wanted.value}", test.reason)
+    if flaky:
+        return _blame(case, Verdict.FAIL, "flaky: " + " → ".join(s.value for s in (*earlier, test.status)))
+    if wanted and test.status.broken:
+        return _blame(case, Verdict.SKIP, f"{test.status.value}, as expected: {wants.why(test.name) or test.reason}")
+    return _blame(case, _VERDICTS.get(test.status, Verdict.FAIL), f"{test.status.value}: {test.reason}", case.stdout)
+
+
+_VERDICTS = {
+    Status.PASS: Verdict.PASS,
+    Status.SKIP: Verdict.SKIP,
+    Status.XFAIL: Verdict.SKIP,
+    Status.ERROR: Verdict.INFRA,
+    Status.MISSING: Verdict.INFRA,
+}
+"""How a status looks in JUnit, where ``error`` means that the test could not do its part. All others are failures."""
+
+
+def _problems(group: str, run: SuiteRun) -> Iterator[TestCase]:
+    for problem in dict.fromkeys(run.problems):
+        yield _blame(_case(f"output: {problem}", group), Verdict.FAIL, problem)

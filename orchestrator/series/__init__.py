@@ -1,0 +1,1 @@
+"""A patch series: read, placed on its base, applied."""

@@ -1,0 +1,137 @@
+"""A series on a tree: one commit a patch, made in a scratch index beside the repository and kept there by key.
+
+No work tree is checked out: git takes from the repository just the files that a patch touches. Committer and date
+are fixed, so that the same series on the same base gives the same commit ids everywhere.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.errors import KernelError, UserError
+from orchestrator.host.cache import Cache, digest
+from orchestrator.model import Tree
+from orchestrator.progress import Progress
+from orchestrator.series import scratch
+from orchestrator.series.series import Patch, Series
+from orchestrator.trees import repository
+
+
+def apply(
+    tree: Tree,
+    series: Series,
+    cache: Cache,
+    progress: Progress,
+    *,
+    three_way: bool = False,
+    upto: int | None = None,
+) -> Tree:
+    """Return the tree with the first ``upto`` patches of a series on it (all of them by default).
+
+    There is no fuzz. With ``three_way`` a patch whose context differs is merged, and the tree's notes say so.
+    Raises KernelError where a patch does not apply, is applied already, or where the series changes nothing.
+    """
+    patches = series.patches[:upto]
+    if upto is not None and not 0 <= upto <= len(series.patches):
+        raise UserError(f"series {series.name} has {len(series.patches)} patches, not {upto}")
+    if not patches:
+        return tree
+    key = _key(tree, patches, three_way)
+    with cache.lock(f"apply-{tree.repository.parent.name}", progress):
+        if (kept := _kept(tree, key)) is None:
+            log = cache.path("logs", f"apply-{key}.log")
+            log.unlink(missing_ok=True)
+            kept = _apply(tree, series, patches, three_way, log, progress)
+    return _patched(tree, series, patches, kept)
+
+
+def _key(tree: Tree, patches: tuple[Patch, ...], three_way: bool) -> str:
+    return digest("three-way" if three_way else "strict", tree.commit, *(patch.raw for patch in patches))[:32]
+
+
+def prefixes(tree: Tree) -> tuple[str, ...]:
+    """Return the commit of the base, and those after patch 1, patch 2 and so on."""
+    listed = repository.git(tree.repository, "rev-list", "--reverse", "--first-parent", f"{tree.base}..{tree.commit}")
+    return (tree.base, *listed.split())
+
+
+def changed(tree: Tree) -> tuple[str, ...]:
+    """Return the files that the patches on a tree change, sorted: as they are called there, whatever a diff says."""
+    said = repository.git(tree.repository, "diff", "--name-only", "--no-renames", "-z", tree.base, tree.commit)
+    return tuple(sorted(name for name in said.split("\0") if name))
+
+
+def at(tree: Tree, count: int) -> Tree:
+    """Return the tree with only the first ``count`` of its patches."""
+    commit = prefixes(tree)[count]
+    content = repository.git(tree.repository, "rev-parse", "--verify", f"{commit}^{{tree}}")
+    return dataclasses.replace(tree, commit=commit, content=content, patches=tree.patches[:count])
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What an earlier call, of this run or another, left in the repository."""
+
+    commit: str
+    content: str
+    labels: tuple[str, ...]
+
+
+def _kept(tree: Tree, key: str) -> _Kept | None:
+    form = "%(*objectname)%0a%(*tree)%0a%(contents:body)"
+    found = repository.git(tree.repository, "for-each-ref", f"--format={form}", f"refs/tags/series/{key}")
+    if not found:
+        return None
+    commit, content, *rest = found.split("\n")
+    return _Kept(commit, content, tuple(line for line in rest if line))
+
+
+def _patched(tree: Tree, series: Series, patches: tuple[Patch, ...], kept: _Kept) -> Tree:
+    if kept.content == tree.content:
+        raise KernelError(f"series {series.name} has no effect: with all its patches the tree is what it was")
+    notes = [*tree.notes, *series.notes]
+    if series.base_commit and series.base_commit != tree.commit:
+        notes.append(f"series {series.name} was made for commit {series.base_commit[:12]}, not {tree.commit[:12]}")
+    notes += kept.labels
+    if series.kind == "diff":
+        notes.append(f"series {series.name} is a plain diff: it has no author and no description")
+    subjects = tuple(patch.subject for patch in patches)
+    return dataclasses.replace(
+        tree, commit=kept.commit, content=kept.content, patches=(*tree.patches, *subjects), notes=tuple(notes)
+    )
+
+
+def _apply(
+    tree: Tree, series: Series, patches: tuple[Patch, ...], three_way: bool, log: Path, progress: Progress
+) -> _Kept:
+    """Apply patch by patch, and keep what each leaves: a bisect asks for the prefixes next, and so does a check."""
+    merged: list[str] = []
+    labels: list[str] = []
+    with scratch.made(tree, log) as place:
+        for number, patch in enumerate(patches, 1):
+            progress.advance(f"apply {series.name}", number - 1, len(patches))
+            taken = place.take(patch, three_way, f'patch {number}/{len(series.patches)} "{patch.subject}"')
+            merged += [f"{number}/{len(series.patches)}"] if taken.merged else []
+            labels += [taken.label] if taken.label else []
+            commit = place.git("rev-parse", "--verify", "HEAD").stdout.strip()
+            _keep(
+                tree,
+                _key(tree, patches[:number], three_way),
+                commit,
+                [series.name, "", *labels, *_merge(series, merged)],
+            )
+    progress.advance(f"apply {series.name}", len(patches), len(patches))
+    kept = _kept(tree, _key(tree, patches, three_way))
+    assert kept is not None
+    return kept
+
+
+def _merge(series: Series, merged: list[str]) -> list[str]:
+    return [f"applied with a three-way merge: patch {', '.join(merged)} of series {series.name}"] if merged else []
+
+
+def _keep(tree: Tree, key: str, commit: str, text: list[str]) -> None:
+    message = "\n".join([*text, ""])
+    repository.git(tree.repository, "tag", "-a", "-f", "-F", "-", f"series/{key}", commit, input_text=message)

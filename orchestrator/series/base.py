@@ -1,0 +1,157 @@
+"""Where a series belongs: the commit of which tree it was made for, and how that was found.
+
+The order: what the user says, the ``base-commit`` trailer, the blobs of the index lines, what is configured.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from orchestrator.config.schema import GitSource, PathSource, Source, TreeConfig
+from orchestrator.errors import InfraError, PipelineError, UserError
+from orchestrator.model import Tree
+from orchestrator.series.series import Series
+from orchestrator.trees import repository
+
+MOST_COMMITS = 300
+"""How far back the history of a tree is searched for the blobs of a series: that many commits to its files."""
+
+_FILE = re.compile(r"^diff --git a/(?P<old>.+?) b/(?P<new>.+)$")
+_BARE = re.compile(r"^diff --git (?P<old>\S+) (?P<new>(?P=old))$")
+"""As ``--no-prefix`` writes it."""
+_INDEX = re.compile(r"^index (?P<before>[0-9a-f]{7,40})\.\.[0-9a-f]{7,40}(?: \d+)?$")
+_HEX = re.compile(r"[0-9a-f]{7,40}")
+
+Fetch = Callable[[Source, str], Tree]
+"""Gets a source as a tree; the name is the tree's in the configuration."""
+
+Blobs = Mapping[str, str]
+"""Path → the id of the blob there, which may be abbreviated in what a series says."""
+
+
+@dataclass(frozen=True)
+class Base:
+    """The tree that a series goes on: its name, its configuration at that commit, and how it was found, in words.
+
+    ``moved`` says that the commit is another than the configured one. ``notes`` say what was tried in vain.
+    """
+
+    name: str
+    tree: TreeConfig
+    commit: str
+    how: str
+    moved: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def preimages(series: Series) -> Blobs:
+    """Return what the files of a series must be before it: the blob that the first patch to touch each one names."""
+    wanted: dict[str, str] = {}
+    seen: set[str] = set()
+    for patch in series.patches:
+        name = ""
+        for line in patch.diff.splitlines():
+            if found := _FILE.match(line) or _BARE.match(line):
+                name = found["old"]
+                fresh = name not in seen
+                seen |= {found["old"], found["new"]}
+            elif name and (found := _INDEX.match(line)):
+                if fresh and found["before"].strip("0"):
+                    wanted[name] = found["before"]
+                name = ""
+    return wanted
+
+
+def agreeing(wanted: Blobs, there: Blobs) -> int:
+    """Return how many files of a series a commit has as the series expects them."""
+    return sum(there.get(path, "").startswith(blob) for path, blob in wanted.items())
+
+
+def blobs_at(tree: Tree, commits: Sequence[str], paths: Iterable[str]) -> Mapping[str, Blobs]:
+    """Return the blobs of these paths at each commit."""
+    names = sorted(paths)
+    asked = [(commit, path) for commit in commits for path in names]
+    said = repository.git(
+        tree.repository, "cat-file", "--batch-check", input_text="".join(f"{c}:{p}\n" for c, p in asked)
+    )
+    found: dict[str, dict[str, str]] = {commit: {} for commit in commits}
+    for (commit, path), line in zip(asked, said.splitlines(), strict=True):
+        blob, _, rest = line.partition(" ")
+        if rest.startswith("blob "):
+            found[commit][path] = blob
+    return found
+
+
+def find(series: Series, trees: Mapping[str, TreeConfig], said: str | None, fetch: Fetch) -> Base:
+    """Return the base of a series, looked for in ``trees``; the first of them is the configured one.
+
+    Raises UserError where no tree has the commit that ``said`` names; else faults of the configured tree only.
+    """
+    if said:
+        return _named(trees, said, fetch)
+    notes: list[str] = []
+    for method in (_by_trailer, _by_blobs):
+        for name, tree in trees.items():
+            try:
+                if found := method(series, name, tree, fetch, notes):
+                    return found
+            except InfraError as error:
+                notes.append(f"tree {name} was not looked at: {error}")
+    name, tree = next(iter(trees.items()))
+    how = "the configured one, for nothing in the series says where it belongs"
+    return Base(name, tree, fetch(tree.source, name).commit, how, notes=tuple(dict.fromkeys(notes)))
+
+
+def _named(trees: Mapping[str, TreeConfig], said: str, fetch: Fetch) -> Base:
+    why = []
+    for name, tree in trees.items():
+        try:
+            return _at(name, tree, said, "named with --base", fetch)
+        except PipelineError as error:
+            why.append(f"{name}: {error}")
+    raise UserError(f"--base {said}: no tree has it ({'; '.join(why)})")
+
+
+def _at(name: str, tree: TreeConfig, revision: str, how: str, fetch: Fetch) -> Base:
+    """Return a tree at a revision. Raises UserError where it does not have it."""
+    source = tree.source
+    if isinstance(source, PathSource):
+        source = source.model_copy(update={"ref": revision, "dirty": False})
+    elif isinstance(source, GitSource):
+        source = source.model_copy(update={"ref": revision})
+    commit = fetch(source, name).commit
+    if not commit.startswith(revision) and (_HEX.fullmatch(revision) or source is tree.source):
+        raise UserError(f"{name} has no commit {revision}")
+    if source is tree.source or (tree.expect and commit == fetch(tree.source, name).commit):
+        return Base(name, tree, commit, how)
+    return Base(name, TreeConfig(source=source), commit, how, moved=True)
+
+
+def _by_trailer(series: Series, name: str, tree: TreeConfig, fetch: Fetch, notes: list[str]) -> Base | None:
+    commit = series.base_commit
+    if commit is None:
+        return None
+    try:
+        found = _at(name, tree, commit, "its base-commit trailer", fetch)
+    except (UserError, InfraError):
+        notes.append(f"tree {name} does not have the series' base-commit {commit[:12]}")
+        return None
+    return found if found.commit == commit else None
+
+
+def _by_blobs(series: Series, name: str, tree: TreeConfig, fetch: Fetch, notes: list[str]) -> Base | None:
+    wanted = preimages(series)
+    if not wanted:
+        return None
+    got = fetch(tree.source, name)
+    history = repository.git(got.repository, "rev-list", f"-n{MOST_COMMITS}", got.commit, "--", *sorted(wanted))
+    commits = list(dict.fromkeys([got.commit, *history.split()]))
+    there = blobs_at(got, commits, wanted)
+    best = max(commits, key=lambda commit: agreeing(wanted, there[commit]))  # the newest of those that agree best
+    if agreeing(wanted, there[best]) < len(wanted):
+        notes.append(f"tree {name} has {agreeing(wanted, there[best])} of {len(wanted)} files as the series expects")
+        return None
+    how = f"the index lines of its patches, which {len(wanted)} files agree with"
+    return _at(name, tree, best, how, fetch)

@@ -1,0 +1,95 @@
+"""A series from lore.kernel.org, or from any public-inbox archive, through b4.
+
+b4 runs as a child in a folder that goes away with it: it finds no configuration, no cache and no keys of the user's.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+import tempfile
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from orchestrator.errors import InfraError, UserError
+from orchestrator.host import cache, process
+from orchestrator.host.process import CommandFailed, Deadline
+from orchestrator.trees import network
+
+ARCHIVE = "https://lore.kernel.org/all"
+"""Where a bare message-id is looked up."""
+
+_SECONDS = 300.0
+_SEPARATOR = b"From mboxrd@z Thu Jan  1 00:00:00 1970\n"
+_MESSAGE_ID = re.compile(r"<?[^\s<>/@]+@[^\s<>/@]+>?")
+
+
+def names(text: str) -> bool:
+    """Whether a text is a message-id, or the address of a mail in an archive, and not a file."""
+    if text.startswith(("http://", "https://")):
+        return True
+    return not Path(text).exists() and _MESSAGE_ID.fullmatch(text) is not None
+
+
+def place(text: str) -> tuple[str, str]:
+    """Return the archive and the message-id that a text names (pure). Raises UserError for an address of no mail."""
+    if not text.startswith(("http://", "https://")):
+        return ARCHIVE, text.strip("<>")
+    parts = urlsplit(text)
+    steps = [step for step in parts.path.split("/") if step]
+    for number, step in enumerate(steps):
+        if "@" in unquote(step):
+            folder = "/".join(["", *steps[:number]])
+            return f"{parts.scheme}://{parts.netloc}{folder}", unquote(step)
+    raise UserError(f"{text}: no address of a mail: it has no message-id in it")
+
+
+def fetch(text: str, directory: Path, local: Path | None = None) -> Path:
+    """Write the newest version of the series that a mail belongs to as an mbox into ``directory``; return its path.
+
+    ``local`` is an mbox of the thread to take it from instead of the network. Raises UserError for what is no series,
+    InfraError where b4 is missing or the archive cannot be reached.
+    """
+    if importlib.util.find_spec("b4") is None:
+        raise InfraError("b4 is not installed: pip install 'wpci[lore]', or give the series as an mbox")
+    archive, message = place(text)
+    log = directory / "b4.log"
+    with tempfile.TemporaryDirectory(prefix="wpci-b4-") as scratch:
+        home = Path(scratch)
+        (home / "gitconfig").write_text(_config(archive))
+        source = ["--use-local-mbox", str(local.absolute())] if local else []
+        argv = [sys.executable, "-m", "b4.command", "--no-interactive", "am", "--no-cache", "--add-message-id"]
+        argv += ["--no-add-trailers", "--outdir", scratch, "--mbox-name", "series.mbx", *source, message]
+        try:
+            process.run(argv, cwd=home, env=_environment(home), log=log, deadline=Deadline.after(_SECONDS))
+        except CommandFailed as error:
+            raise _fault(text, log, error) from error
+        found = sorted(home.glob("*.mbx"))
+        if not found:
+            raise UserError(f"{text}: b4 found no series there (log: {log})")
+        cover = b"".join(_SEPARATOR + path.read_bytes() + b"\n" for path in home.glob("*.cover"))
+        target = directory / "lore.mbox"
+        cache.write_atomic(target, cover + found[0].read_bytes())
+    return target
+
+
+def _config(archive: str) -> str:
+    """Return the whole configuration of b4: one archive, and no look-up of anybody's keys."""
+    return (
+        f"[b4]\n\tmidmask = {archive}/%s\n\tlinkmask = {archive}/%s\n"
+        "\tattestation-policy = off\n\tcheck-newer-revisions = no\n"
+    )
+
+
+def _environment(home: Path) -> dict[str, str]:
+    folders = {f"XDG_{kind}_HOME": str(home / kind.lower()) for kind in ("CONFIG", "CACHE", "DATA", "STATE")}
+    alone = {"HOME": str(home), "GIT_CONFIG_GLOBAL": str(home / "gitconfig"), "GIT_CONFIG_NOSYSTEM": "1"}
+    return process.minimal_environment({**network.environment(), **folders, **alone, "GIT_CEILING_DIRECTORIES": "/"})
+
+
+def _fault(text: str, log: Path, error: CommandFailed) -> UserError | InfraError:
+    said = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()][-1:]
+    nothing = re.search(r"no patches|not found|No such|404|nothing", " ".join(said), re.I)
+    kind = UserError if nothing else InfraError
+    return kind(f"b4 cannot get {text}: {said[0] if said else error}", log=log)

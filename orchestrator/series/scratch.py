@@ -1,0 +1,122 @@
+"""A repository of a moment in which patches become commits. No files are checked out but those that a patch touches."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.errors import KernelError, UserError
+from orchestrator.host import process
+from orchestrator.host.process import Completed
+from orchestrator.model import Tree
+from orchestrator.series import prefix, refusal
+from orchestrator.series.series import Patch
+from orchestrator.trees import repository
+
+
+@dataclass(frozen=True)
+class Taken:
+    """How a patch went in: whether that took a merge, and what is to be said of its names."""
+
+    merged: bool
+    label: str
+
+
+@contextlib.contextmanager
+def made(tree: Tree, log: Path) -> Iterator[Scratch]:
+    """Give a repository of a moment that writes its objects into the tree's. Hold the lock of the repository."""
+    place = tree.repository.parent / "scratch"
+    shutil.rmtree(place, ignore_errors=True)
+    repository.git(tree.repository.parent, "init", "--quiet", "--template=", place)
+    scratch = Scratch(place, {"GIT_OBJECT_DIRECTORY": str(tree.repository / "objects")}, log)
+    try:
+        scratch.git("update-ref", "HEAD", tree.commit)
+        scratch.git("read-tree", "HEAD")
+        yield scratch
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """A repository without a work tree's files: a patch brings in those it touches."""
+
+    place: Path
+    env: dict[str, str]
+    log: Path
+
+    def git(self, *arguments: str | Path, check: bool = True) -> Completed:
+        argv = ["git", "-C", self.place, *arguments]
+        return process.run(argv, env=repository.environment(self.env), check=check, offline=True)
+
+    def take(self, patch: Patch, three_way: bool, place: str) -> Taken:
+        """Commit one patch on HEAD. Raises KernelError, and UserError where its names could mean two things."""
+        file = self.place / ".git" / "patch"
+        file.write_bytes(patch.raw)
+        strip = self._level(patch, place)
+        if three_way:
+            self._bring_in(patch, strip)
+        before = self.git("rev-parse", "HEAD").stdout
+        options = [f"-p{strip}", "--3way" if three_way else "--no-3way"]
+        done = self._am(file, options) if patch.kind == "mail" else self._diff(file, patch, options)
+        said = done.stdout + done.stderr
+        self._record(place, said)
+        if not done.ok or self.git("rev-parse", "HEAD").stdout == before:
+            raise KernelError(self._why(file, patch, place, said, strip), log=self.log)
+        return Taken("3-way merge" in said, _label(patch, place, strip))
+
+    def _level(self, patch: Patch, place: str) -> int:
+        try:
+            return prefix.level(patch.diff, lambda name: bool(self._listed(name)))
+        except prefix.Ambiguous as error:
+            raise UserError(f"{place}: {error}") from error
+
+    def _listed(self, *names: str) -> list[str]:
+        """Return the files of the index of these names, or in folders of these names."""
+        return self.git("--literal-pathspecs", "ls-files", "-z", "--", *names).stdout.split("\0")[:-1]
+
+    def _bring_in(self, patch: Patch, strip: int) -> None:
+        """Write the files that a patch touches into the work tree: a merge takes a missing one for a deleted one."""
+        usual = prefix.is_usual(patch.diff)
+        names = patch.files if usual or not strip else [name.partition("/")[2] for name in patch.files]
+        there = self._listed(*names)
+        if there:
+            self.git("checkout-index", "--force", "--index", "--", *there)
+
+    def _am(self, file: Path, options: list[str]) -> Completed:
+        return self.git("am", *options, "--patch-format=mbox", "--no-gpg-sign", file, check=False)
+
+    def _diff(self, file: Path, patch: Patch, options: list[str]) -> Completed:
+        done = self.git("apply", *options, "--index", "--whitespace=nowarn", file, check=False)
+        if done.ok:
+            self._commit(patch.subject)
+        return done
+
+    def _commit(self, subject: str) -> None:
+        """Commit the index on HEAD. ``git commit`` would look for all 70,000 files, none of which is here."""
+        content = self.git("write-tree").stdout.strip()
+        commit = self.git("commit-tree", content, "-p", "HEAD", "-m", subject).stdout.strip()
+        self.git("update-ref", "HEAD", commit)
+
+    def _why(self, file: Path, patch: Patch, place: str, said: str, strip: int) -> str:
+        """Return the one line about a patch that git refused."""
+        self.git("read-tree", "HEAD")
+        if self.git("apply", f"-p{strip}", "--cached", "--check", "--reverse", file, check=False).ok:
+            return f"{place} is already applied: the tree has its changes"
+        return f"{place} does not apply: {refusal.reason(said, patch.diff)}"
+
+    def _record(self, place: str, said: str) -> None:
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("a") as log:
+            log.write(f"{place}\n{said}\n")
+
+
+def _label(patch: Patch, place: str, strip: int) -> str:
+    if prefix.is_usual(patch.diff):
+        return ""
+    if strip == 0:
+        return f"{place} names its files without a/ and b/: taken as the tree has them"
+    return f"{place}: {prefix.taken_off(patch.diff)} taken off the names of its files"

@@ -1,0 +1,130 @@
+"""Suites of programs that speak the protocol of ``ktap.h``: they list their tests, and run those that are named."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from orchestrator.host.process import Deadline
+from orchestrator.model import Status, TestResult
+from orchestrator.parse import ktap
+from orchestrator.progress import Progress
+from orchestrator.suite.request import Boot, Guest, Request, matches, pick
+from orchestrator.suite.state import Ledger, Loss
+
+Pending = list[tuple[str, list[str]]]
+"""Programs, and the tests that they are still to run, in order: with several rounds a program comes more than once."""
+
+
+def run(request: Request, boot: Boot, ledger: Ledger, deadline: Deadline, progress: Progress) -> None:
+    """Run the tests that were asked for, in as many guests as it takes."""
+    pending: Pending | None = None
+    total = 0
+    while (pending is None or pending) and not ledger.given_up and not deadline.expired:
+        if ledger.lost:
+            progress.note(f"{request.name}: the guest is gone; {_count(pending)} tests go on in a new one")
+        with boot() as guest:
+            if pending is None:
+                pending = _listed(request, guest, deadline)
+                total = _count(pending)
+            usable = True
+            while pending and usable and not deadline.expired:
+                program, tests = pending.pop(0)
+                known = len(ledger.results)
+                left, usable = _program(request, guest, program, tests, ledger, deadline)
+                progress.advance(f"tests of {request.name}", len(ledger.results), total)
+                found = next(filter(request.enough, ledger.results[known:]), None)
+                if found and (not usable or _is_enough_again(request, guest, program, found, ledger, deadline)):
+                    return
+                pending = [(program, left), *pending] if left else pending
+    ledger.give_up((test for _, tests in pending or [] for test in tests), deadline)
+
+
+def _count(pending: Pending | None) -> int:
+    return sum(len(tests) for _, tests in pending or [])
+
+
+def _listed(request: Request, guest: Guest, deadline: Deadline) -> Pending:
+    """Return the tests that were asked for, by round and program."""
+    available = listed(request.name, guest, deadline.capped(60 * request.scale))
+    request.check_globs([test for tests in available.values() for test in tests])
+    wanted = {program: pick(tests, request.tests) for program, tests in available.items()}
+    return by_rounds(wanted, request.rounds, request.hunt.late if request.hunt else ())
+
+
+def by_rounds(
+    available: Mapping[str, Sequence[str]], rounds: Sequence[Sequence[str]], late: Sequence[str] = ()
+) -> Pending:
+    """Return what to run: in each round program by program, each test once; late ones last. Pure."""
+    pending: Pending = []
+    taken: set[str] = set()
+    for globs, is_late in [(globs, False) for globs in rounds] + [(globs, True) for globs in rounds]:
+        for program, tests in available.items():
+            fitting = (t for t in pick(tests, globs) if t not in taken)
+            picked = [t for t in fitting if any(matches(t, g) for g in late) == is_late]
+            taken.update(picked)
+            pending += [(program, picked)] if picked else []
+    return pending
+
+
+def listed(suite: str, guest: Guest, deadline: Deadline) -> dict[str, list[str]]:
+    """Ask every program of a suite for its tests; return program → test ids."""
+    script = f'cd /tests/{suite} && for p in *; do [ -x "$p" ] && [ -f "$p" ] && echo "== $p" && "./$p" -l; done'
+    available: dict[str, list[str]] = {}
+    for line in guest.run(script, deadline=deadline, cap=2**20).stdout.splitlines():
+        if line.startswith("== "):
+            available[line[3:]] = []
+        elif line.strip() and available:
+            next(reversed(available.values())).append(line.strip())
+    return available
+
+
+def _program(
+    request: Request, guest: Guest, program: str, tests: list[str], ledger: Ledger, deadline: Deadline
+) -> tuple[list[str], bool]:
+    """Run the named tests of one program and record what they said.
+
+    Returns the tests that are still to be run, and whether the guest is fit to run them.
+    """
+    output = request.directory / f"{program}.{len(ledger.outputs) + 1}.ktap"
+    limit = deadline.capped(request.test_seconds * (len(tests) * request.repeat + 1))
+    result = ledger.perform(guest, _command(request, program, tests), limit, output, request.suite.output_cap, program)
+    report = ktap.parse(_text(output), planned=tests)
+    if isinstance(result, Loss):
+        return ledger.settle(report.tests, tests, _text(guest.console), result), result.usable
+    left = _left_by_a_hunt(report.tests) if request.stops_early else []
+    ledger.problems += [f"{program}: {problem}" for problem in report.problems if not left]
+    ledger.results += [t for t in report.tests if t.name not in left]
+    return left, True
+
+
+def _is_enough_again(
+    request: Request, guest: Guest, program: str, first: TestResult, ledger: Ledger, deadline: Deadline
+) -> bool:
+    """Run a test that was enough once more; return whether it still is. Its first outcome is kept."""
+    ledger.results.remove(first)
+    ledger.earlier[first.name] = (first.status,)
+    known = len(ledger.results)
+    _program(request, guest, program, [first.name], ledger, deadline)
+    return any(map(request.enough, ledger.results[known:]))
+
+
+def _left_by_a_hunt(tests: Sequence[TestResult]) -> list[str]:
+    """Return what a program did not run because it stopped at its first failure."""
+    failed = any(t.status.broken and t.status is not Status.MISSING for t in tests)
+    return [t.name for t in tests if failed and t.status is Status.MISSING]
+
+
+def _command(request: Request, program: str, tests: list[str]) -> str:
+    picks = " ".join(f"-r {shlex.quote(test)}" for test in tests)
+    command = f"cd /tests/{request.name} && ./{program} -t {request.test_seconds:.0f} {picks}"
+    if request.hunt:
+        command += f" -b {request.hunt.budget:g}"
+    if request.stops_early:
+        command += " -x"
+    return f"{command} -n {request.repeat}" if request.repeat > 1 else command
+
+
+def _text(path: Path) -> str:
+    return path.read_bytes().decode(errors="replace")

@@ -1,0 +1,113 @@
+"""What a suite has seen so far, and what a lost guest costs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from orchestrator.errors import InfraError
+from orchestrator.host.process import Deadline
+from orchestrator.model import Status, TestResult
+from orchestrator.parse import markers
+from orchestrator.suite.request import CommandResult, Guest
+
+MAX_CRASHES = 12
+"""Guests that one suite may lose before the rest of its tests is given up as missing."""
+MAX_FAULTS = 3
+"""Guests of these that may be lost without the kernel's doing: more, and it is the host that needs a look."""
+
+_UNFINISHED = (Status.CRASHED, Status.MISSING)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Why a command did not end. ``status`` is for the test that ran; ``usable``: the guest can run the next one.
+
+    ``fault`` is there where the guest, or the way to it, was lost and the kernel had no part in it.
+    """
+
+    status: Status
+    why: str
+    usable: bool = False
+    fault: InfraError | None = None
+
+
+@dataclass
+class Ledger:
+    """What has been seen so far, over all guests of a suite."""
+
+    results: list[TestResult] = field(default_factory=list)
+    outputs: list[Path] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    earlier: dict[str, tuple[Status, ...]] = field(default_factory=dict)
+    seconds: float = 0.0
+    lost: int = 0
+    faults: list[InfraError] = field(default_factory=list)
+    cut_off: list[str] = field(default_factory=list)
+
+    @property
+    def given_up(self) -> bool:
+        """Whether so many guests were lost that another one would be no use."""
+        return self.lost >= MAX_CRASHES or len(self.faults) >= MAX_FAULTS
+
+    def perform(
+        self, guest: Guest, command: str, deadline: Deadline, output: Path, cap: int, what: str
+    ) -> CommandResult | Loss:
+        """Run a program, and note its output and time; return how it ended, or why it did not."""
+        self.outputs.append(output)
+        try:
+            result = guest.run(command, deadline=deadline, output=output, cap=cap)
+        except InfraError as error:
+            return Loss(Status.ERROR, str(error), fault=error)
+        self.seconds += result.seconds
+        if result.truncated:
+            self.problems.append(f"{what}: output was cut at {cap} bytes")
+        if result.exit_code is not None:
+            return result
+        usable = not (guest.death or result.hung)
+        return Loss(Status.CRASHED if guest.death else Status.TIMEOUT, result.why, usable)
+
+    def charge(self, loss: Loss, test: str | None, said: tuple[str, ...] = ()) -> None:
+        """Record a loss, and the test that it is charged to."""
+        self.lost += not loss.usable
+        if test is not None:
+            self.results.append(TestResult(test, loss.status, loss.why, said))
+        if loss.fault:
+            during = f" (during {test})" if test else ""
+            self.faults.append(InfraError(f"{loss.fault}{during}", log=loss.fault.log))
+            self.cut_off += [test] if test else []
+
+    def give_up(self, tests: Iterable[str], deadline: Deadline) -> None:
+        """Record tests for which no guest or no time was left."""
+        reason = "the suite was out of time" if deadline.expired else f"{self.lost} guests were lost before"
+        names = list(tests)
+        self.results += [TestResult(name, Status.MISSING, f"did not run: {reason}") for name in names]
+        self.cut_off += names if self.faults else []
+
+    def settle(self, tests: Sequence[TestResult], planned: Sequence[str], console: str, loss: Loss) -> list[str]:
+        """Record a program that did not end: what it had finished, and the test that ran; return the rest, in order.
+
+        Where no test ran and none was finished, the first is charged: each guest must bring the suite on.
+        """
+        finished = [test for test in tests if test.status not in _UNFINISHED]
+        unfinished = {test.name: test.diagnostics for test in tests if test.status in _UNFINISHED}
+        left = [name for name in planned if name in unfinished]
+        running = interrupted(tests, console) or (left[0] if left and not finished else None)
+        self.results += finished
+        self.charge(loss, running, unfinished.get(running or "", ()))
+        return [name for name in left if name != running]
+
+
+def interrupted(tests: Sequence[TestResult], console: str) -> str | None:
+    """Return the test that ran when its program was cut off. Pure.
+
+    The console says so, for it is whole: what the program printed last may be lost on its way. A program that writes no
+    markers there is believed for what it printed itself.
+    """
+    unfinished = {test.name for test in tests if test.status in _UNFINISHED}
+    marked = markers.running(console)
+    if marked in {test.name for test in tests}:
+        return marked if marked in unfinished else None
+    begun = [test.name for test in tests if test.status is Status.CRASHED]
+    return next((name for name in begun if name not in markers.ended(console)), None)

@@ -1,0 +1,71 @@
+"""The ``path`` provider: a kernel tree in a directory of this host. It is read, never written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from orchestrator import wording
+from orchestrator.config.schema import PathSource
+from orchestrator.errors import UserError
+from orchestrator.host.cache import Cache
+from orchestrator.host.process import Deadline
+from orchestrator.model import Tree
+from orchestrator.progress import Progress
+from orchestrator.trees import local, repository
+
+_TAKEN = "refs/heads/taken"
+
+
+def fetch(source: PathSource, name: str, cache: Cache, progress: Progress, deadline: Deadline) -> Tree:
+    """Return a git work tree at ``ref``, or at its HEAD with the uncommitted changes where asked, or a plain directory.
+
+    Raises UserError where there are uncommitted changes and ``dirty`` is not set.
+    """
+    where = source.path.expanduser().absolute()
+    if not where.is_dir():
+        raise UserError(f"{where}: no such directory")
+    if not source.ref and not (where / "Makefile").is_file():
+        raise UserError(f"{where} holds no Makefile: it is no kernel tree")
+    with cache.lock(f"source-{local.key_of(where)}", progress):
+        if (where / ".git").exists() and source.ref:
+            return _named(source.ref, where, name, cache, progress, deadline)
+        if (where / ".git").exists():
+            return _head(source, where, name, cache, progress, deadline)
+        return _plain(where, name, cache, progress)
+
+
+def _named(ref: str, where: Path, name: str, cache: Cache, progress: Progress, deadline: Deadline) -> Tree:
+    """Return a commit of the tree, whatever is checked out there or changed."""
+    commit = local.resolve(where, ref)
+    place = local.take(where, commit, cache, progress, deadline)
+    return repository.tree_at(place, commit, f"{name} {commit[:12]}")
+
+
+def _head(source: PathSource, where: Path, name: str, cache: Cache, progress: Progress, deadline: Deadline) -> Tree:
+    head = local.resolve(where, "HEAD")
+    changes = local.changes(where)
+    if changes.tracked and not source.dirty:
+        raise UserError(
+            f"{where} has uncommitted changes ({wording.some(changes.tracked)}): commit them, or take them with --dirty"
+        )
+    place = local.take(where, head, cache, progress, deadline)
+    label, notes = f"{name} {head[:12]}", []
+    taken = (*changes.tracked, *changes.untracked) if source.dirty else ()
+    if taken:
+        head = local.commit_with(place, where, head, taken, f"uncommitted changes on {head}")
+        label += " with uncommitted changes"
+        notes.append(f"uncommitted changes of {where} are taken along: {wording.some(taken)}")
+    elif changes.untracked:
+        notes.append(f"files of {where} that git does not track are left out: {wording.some(changes.untracked)}")
+    repository.git(place, "update-ref", _TAKEN, head)
+    return repository.tree_at(place, head, label, tuple(notes))
+
+
+def _plain(where: Path, name: str, cache: Cache, progress: Progress) -> Tree:
+    place = cache.path("sources", local.key_of(where), "git")
+    local.make(place)
+    progress.advance(f"import {where}", 0, None)
+    commit = local.snapshot(place, where, f"snapshot of {where.name}")
+    progress.advance(f"import {where}", 1, 1)
+    repository.git(place, "update-ref", _TAKEN, commit)
+    return repository.tree_at(place, commit, f"{name} {commit[:12]}", (f"{where} is no git tree: taken as it is",))

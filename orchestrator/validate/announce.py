@@ -1,0 +1,46 @@
+"""A validation tells that it has begun, and how it ended. What cannot be told is a note, and changes no verdict."""
+
+from __future__ import annotations
+
+import re
+
+from orchestrator import notify
+from orchestrator.model import RunResult, Verdict
+from orchestrator.notify import news
+from orchestrator.notify.news import News
+from orchestrator.pipeline.context import Workspace
+from orchestrator.validate.request import Wanted
+
+_MESSAGE_ID = re.compile(rb"^Message-I[dD]:\s*<([^>\s]+)>", re.M)
+
+
+def begun(wanted: Wanted, workspace: Workspace) -> list[str]:
+    """Tell that a series is being validated; return a note for each who could not be told."""
+    text = f"validating {len(wanted.series.patches)} patches"
+    return notify.tell(wanted.settings.notify, _news(wanted, workspace.directory.name, None, text))
+
+
+def failed(wanted: Wanted, workspace: Workspace, why: str) -> None:
+    """Tell that a validation came to no end."""
+    notify.tell(wanted.settings.notify, _news(wanted, workspace.directory.name, Verdict.INFRA, why))
+
+
+def ended(wanted: Wanted, result: RunResult) -> list[str]:
+    """Tell the outcome; return a note for each who could not be told."""
+    return notify.tell(wanted.settings.notify, _news(wanted, result.run, result.verdict, news.summary(result), result))
+
+
+def _news(wanted: Wanted, run: str, verdict: Verdict | None, text: str, result: RunResult | None = None) -> News:
+    found = (_MESSAGE_ID.search(patch.raw) for patch in wanted.series.patches)
+    checks = result.checks if result else ()
+    return News(
+        run=run,
+        series=wanted.series.name,
+        verdict=verdict,
+        text=text,
+        remarks=any(check.verdict is Verdict.PASS and check.details for check in checks),
+        patches=wanted.addressed.patches,
+        messages=tuple(match[1].decode(errors="replace") for match in found if match),
+        commit=wanted.addressed.commit,
+        result=result,
+    )

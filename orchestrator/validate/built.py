@@ -1,0 +1,36 @@
+"""What came of building a prefix of a series, or a variant that is not booted, as checks. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from orchestrator.model import CheckResult, CompilerWarning, JobResult, Stage, StageResult, Verdict
+from orchestrator.verdict import complaints
+
+
+def judge(name: str, subject: str, done: JobResult, before: Sequence[CompilerWarning] | None) -> CheckResult:
+    """Judge a job that ran until its build, against the warnings that there were ``before``; None: unknown, not judged.
+
+    The base that a patch is compared with is the prefix before it, so that each warning is charged to one patch.
+    """
+    failed = next((stage for stage in done.stages if stage.verdict is not Verdict.PASS), None)
+    seconds = sum(stage.seconds for stage in done.stages)
+    if failed:
+        return CheckResult(name, subject, failed.verdict, failed.message, seconds, log=failed.log)
+    stage = _build(done)
+    if stage is None:
+        return CheckResult(name, subject, Verdict.INFRA, "the build stage left no result", seconds)
+    fresh = complaints.new(before, done.warnings) if before is not None else ()
+    told = complaints.counted(fresh, "new warning") if fresh else "builds, no new warning"
+    verdict = Verdict.FAIL if fresh else Verdict.PASS
+    reused = " (built before)" if stage.reused else ""
+    return CheckResult(name, subject, verdict, told + reused, seconds, complaints.lines(fresh), _log(done))
+
+
+def _build(done: JobResult) -> StageResult | None:
+    return next((stage for stage in done.stages if stage.stage is Stage.BUILD), None)
+
+
+def _log(done: JobResult) -> Path | None:
+    return done.products.kernel.log if done.products.kernel else None

@@ -1,0 +1,83 @@
+"""The tree's own checkpatch.pl on each patch."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.config.validation import Validation
+from orchestrator.host import process
+from orchestrator.host.cache import write_atomic
+from orchestrator.host.process import CommandFailed, Deadline
+from orchestrator.model import CheckResult, Verdict
+from orchestrator.series.series import Patch
+
+NAME = "checkpatch"
+SCRIPT = "scripts/checkpatch.pl"
+OPTIONS = ("--strict", "--no-signoff", "--show-types", "--showfile")
+"""A sign-off is a person's to give: its absence is a note of the run, never a finding."""
+
+_KINDS = ("error", "warning", "check")
+_FINDING = re.compile(r"(?:(?P<where>[^\s:]*:\d+): )?(?P<kind>ERROR|WARNING|CHECK):(?P<type>[A-Z0-9_]+): (?P<text>.+)")
+_TOTAL = re.compile(r"total: (\d+) errors, (\d+) warnings, (\d+) checks, \d+ lines checked")
+_SECONDS = 1800.0
+"""A busy machine took over five minutes for one patch of 250 lines."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What checkpatch.pl said of one patch: how many of each kind, and a line for each finding."""
+
+    counts: tuple[int, int, int]
+    findings: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The counts in words."""
+        return ", ".join(f"{n} {k}{'' if n == 1 else 's'}" for n, k in zip(self.counts, _KINDS, strict=True) if n)
+
+
+def read(said: str) -> Report | None:
+    """Read the output of checkpatch.pl; None where it lacks its last line, the proof that it came to its end. Pure."""
+    total = next((end for line in said.splitlines() if (end := _TOTAL.fullmatch(line.strip()))), None)
+    if total is None:
+        return None
+    found = (match for line in said.splitlines() if (match := _FINDING.fullmatch(line.rstrip())))
+    return Report((int(total[1]), int(total[2]), int(total[3])), tuple(_line(match) for match in found))
+
+
+def _line(found: re.Match[str]) -> str:
+    where = f"{found['where']}: " if found["where"] and not found["where"].startswith(":") else ""
+    return f"{where}{found['kind']}:{found['type']}: {found['text']}"
+
+
+def judge(report: Report, least: str) -> Verdict:
+    """Return FAIL where there is a finding of the kind ``least``, or of a graver one."""
+    return Verdict.FAIL if any(report.counts[: _KINDS.index(least) + 1]) else Verdict.PASS
+
+
+def check(patch: Patch, subject: str, tree: Path, log: Path, settings: Validation) -> CheckResult:
+    """Run the checkpatch.pl of a checked-out tree on one patch. Its own failure is INFRA, its absence SKIP."""
+    started = time.monotonic()
+    if not (tree / SCRIPT).is_file():
+        return CheckResult(NAME, subject, Verdict.SKIP, f"the tree has no {SCRIPT}", 0.0)
+    if shutil.which("perl") is None:
+        return CheckResult(NAME, subject, Verdict.INFRA, "perl is not installed (Debian package perl)", 0.0)
+    mail = log.with_suffix(".patch")
+    write_atomic(mail, patch.raw)
+    log.unlink(missing_ok=True)
+    argv: list[str | Path] = ["perl", tree / SCRIPT, *OPTIONS, mail]
+    try:
+        process.run(argv, cwd=tree, log=log, check=False, offline=True, deadline=Deadline.after(_SECONDS))
+    except CommandFailed as error:
+        why = f"{SCRIPT} did not come to its end: {str(error).partition(':')[0]}"
+        return CheckResult(NAME, subject, Verdict.INFRA, why, time.monotonic() - started, log=log)
+    seconds = time.monotonic() - started
+    report = read(log.read_bytes().decode(errors="replace"))
+    if report is None:
+        return CheckResult(NAME, subject, Verdict.INFRA, f"{SCRIPT} did not come to its end", seconds, log=log)
+    verdict = judge(report, settings.checkpatch)
+    return CheckResult(NAME, subject, verdict, report.text or "clean", seconds, report.findings, log)

@@ -1,0 +1,101 @@
+"""What is validated and how, as a value: submission, options and pipeline.yaml put together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import get_args
+
+from orchestrator.config import loader
+from orchestrator.config.schema import Pipeline
+from orchestrator.config.validation import CheckName, Validation
+from orchestrator.model import plan
+from orchestrator.model.plan import Choice, Job, Pair, Plan
+from orchestrator.series.base import Base
+from orchestrator.series.series import Series
+from orchestrator.validate.submission import Submission
+
+
+@dataclass(frozen=True)
+class Addressed:
+    """What the outcome is told of: ids of patches at Patchwork, and a commit for a status."""
+
+    patches: tuple[int, ...] = ()
+    commit: str | None = None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is validated and how: the series on its base, the pairs to boot, and what pipeline.yaml says of checks.
+
+    ``builds`` are pairs that must build and are not booted. ``runs`` is how often each test runs at least.
+    """
+
+    series: Series
+    base: Base
+    plan: Plan
+    builds: tuple[Pair, ...]
+    settings: Validation
+    runs: int = 1
+    addressed: Addressed = Addressed()
+
+    @property
+    def first(self) -> Pair:
+        """The pair in whose variant each patch is compiled."""
+        return self.plan.pairs[0]
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """The patches by number and subject, as checks name them."""
+        count = len(self.series.patches)
+        return tuple(f"{n}/{count} {subject}" for n, subject in enumerate(self.series.subjects, 1))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command line said: ``skip`` besides what pipeline.yaml skips, ``builds`` instead of what it names."""
+
+    skip: tuple[str, ...] = ()
+    builds: tuple[str, ...] = ()
+    runs: int = 1
+    addressed: Addressed = Addressed()
+
+
+def check(pipeline: Pipeline, asked: Asked) -> None:
+    """Refuse names that are none of a check or a variant. Raises UserError."""
+    for name in asked.skip:
+        loader.check_name(name, dict.fromkeys(get_args(CheckName)), "--skip")
+    for name in asked.builds:
+        loader.check_name(name, pipeline.variants, "--build")
+
+
+def put_together(settled: Submission, choice: Choice, asked: Asked) -> Wanted:
+    """Return what is validated. Raises UserError for a name that is none."""
+    pipeline, settings = settled.pipeline, settled.pipeline.validation
+    check(pipeline, asked)
+    planned = replace(plan.expand(pipeline, settled.mode, choice), label="validate")
+    booted = {pair.base.variant for pair in planned.pairs}
+    only_built = [name for name in asked.builds or settings.builds if name not in booted]
+    return Wanted(
+        series=settled.series,
+        base=settled.base,
+        plan=planned,
+        builds=tuple(_in_variant(planned.pairs[0], name, pipeline) for name in only_built),
+        settings=settings.model_copy(update={"skip": _union(settings.skip, asked.skip)}),
+        runs=asked.runs,
+        addressed=asked.addressed,
+    )
+
+
+def _union(first: Sequence[str], second: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*first, *second)))
+
+
+def _in_variant(pair: Pair, name: str, pipeline: Pipeline) -> Pair:
+    """Return the pair in another variant."""
+
+    def moved(planned: Job) -> Job:
+        title = ".".join(filter(None, (planned.tree, planned.series, name)))
+        return replace(planned, name=title, variant=name, variant_config=pipeline.variants[name])
+
+    return Pair(moved(pair.base), moved(pair.patched))

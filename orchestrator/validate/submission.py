@@ -1,0 +1,83 @@
+"""What is to be validated: a series, wherever it comes from, and the base that it belongs on."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.config import overrides
+from orchestrator.config.overrides import Options
+from orchestrator.config.schema import Pipeline, Source, TreeConfig
+from orchestrator.host.process import Deadline
+from orchestrator.model import Tree
+from orchestrator.pipeline import opening
+from orchestrator.pipeline.context import Workspace
+from orchestrator.progress import Progress
+from orchestrator.series import base
+from orchestrator.series import series as series_source
+from orchestrator.series.base import Base
+from orchestrator.series.series import Series
+from orchestrator.trees import fetch
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A series and its base, and the pipeline and mode in which both have a name."""
+
+    pipeline: Pipeline
+    mode: str
+    name: str
+    series: Series
+    base: Base
+
+
+@contextlib.contextmanager
+def open_validation(
+    pipeline: Pipeline, mode: str, options: Options, said: str | None, *, results: Path, progress: Progress
+) -> Iterator[tuple[Workspace, Submission]]:
+    """Give a new run its folder, and settle what is validated in it: the series, and the base it belongs on.
+
+    ``said`` is the base that the user named. Raises as ``open_run`` and ``settle``.
+    """
+    with opening.opened(pipeline, results, progress) as space:
+        settled = settle(space, mode, opening.written_out(options, space.directory, pipeline), said)
+        progress.note(f"{settled.name}: {len(settled.series.patches)} patches on {settled.base.name}")
+        progress.note(f"base {settled.base.commit[:12]}, found by: {settled.base.how}")
+        yield dataclasses.replace(space, pipeline=settled.pipeline), settled
+
+
+def settle(workspace: Workspace, mode: str, options: Options, said: str | None) -> Submission:
+    """Find the base of the series that ``options`` name, and make entries of the pipeline of both.
+
+    ``options.series`` is a name or a path; ``said`` is the base that the user named. Expectations hold for what
+    pipeline.yaml itself names: a configured series on the configured commit of its tree.
+    Raises UserError, KernelError for a series that is no series, InfraError where the tree cannot be had.
+    """
+    overlaid, chosen = overrides.overlay(workspace.pipeline, mode, options)
+    (name,) = overlaid.modes[chosen].series
+    entry = overlaid.series[name]
+    loaded = series_source.load(entry.path, name=name)
+    found = base.find(loaded, _trees(overlaid, entry.tree, options), said, lambda s, n: _fetched(s, n, workspace))
+    if options.ref and not said and found.commit == options.ref:
+        found = dataclasses.replace(found, how="where the range of commits begins")
+    keeps = found.name == entry.tree and not found.moved
+    placed = entry.model_copy(update={"tree": found.name, "expect": entry.expect if keeps else None})
+    update = {
+        "trees": {**overlaid.trees, found.name: found.tree},
+        "series": {**overlaid.series, name: placed},
+    }
+    return Submission(overlaid.model_copy(update=update), chosen, name, loaded, found)
+
+
+def _trees(pipeline: Pipeline, first: str, options: Options) -> dict[str, TreeConfig]:
+    """Return where to look for a base, the configured tree first; only there where the user named one."""
+    others = {} if options.tree else pipeline.trees
+    return {first: pipeline.trees[first], **others}
+
+
+def _fetched(source: Source, name: str, workspace: Workspace) -> Tree:
+    deadline = Deadline.after(workspace.pipeline.limits.fetch)
+    return fetch(source, name, workspace.cache, workspace.progress, deadline)

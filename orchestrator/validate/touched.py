@@ -1,0 +1,83 @@
+"""The objects that a series touches, compiled on base and patched with more warnings and under sparse."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.errors import KernelError, PipelineError
+from orchestrator.kbuild import objects
+from orchestrator.kbuild.objects import Heard
+from orchestrator.model import CheckResult, Side, Verdict
+from orchestrator.verdict import complaints
+
+FLAGS: Mapping[str, str] = {"warnings": objects.GCC, "sparse": objects.SPARSE}
+"""Check → what make is asked for."""
+
+_WHAT = {"warnings": "new warning at W=1", "sparse": "new complaint of sparse"}
+_TOOL = {"warnings": "the compiler at W=1", "sparse": "sparse"}
+
+Listen = Callable[[Side, str, Sequence[str]], Heard]
+"""Compiles objects of one side with a flag, and returns what was said."""
+
+
+@dataclass(frozen=True)
+class Touched:
+    """What is looked at: the objects, in which variant, and where the log of each side lies."""
+
+    objects: tuple[str, ...]
+    variant: str
+    logs: Mapping[Side, Path]
+
+
+def check(name: str, touched: Touched, listen: Listen) -> CheckResult:
+    """Compare what is said of base and patched. Only what is new is charged to the series.
+
+    An object that the tool could not be heard about on the base is not asked for with the series: what would be said of
+    it may be as old as the base.
+    """
+    started = time.monotonic()
+
+    def fault(verdict: Verdict, message: str, log: Path | None) -> CheckResult:
+        return CheckResult(name, touched.variant, verdict, message, time.monotonic() - started, log=log)
+
+    if not touched.objects:
+        return fault(Verdict.SKIP, "the series touches no C file of the kernel", None)
+    if name == "sparse" and shutil.which("sparse") is None:
+        return fault(Verdict.INFRA, "sparse is not installed (Debian package sparse)", None)
+    try:
+        before = listen(Side.BASE, FLAGS[name], touched.objects)
+    except PipelineError as error:
+        return fault(Verdict.INFRA, f"no verdict on the series, for on the base: {error}", error.log)
+    known = [wanted for wanted in touched.objects if wanted not in before.cut_off]
+    try:
+        after = listen(Side.PATCHED, FLAGS[name], known) if known else Heard((), (), ())
+    except PipelineError as error:
+        return fault(Verdict.FAIL if isinstance(error, KernelError) else Verdict.INFRA, str(error), error.log)
+    return judge(name, touched, before, after, time.monotonic() - started)
+
+
+def judge(name: str, touched: Touched, before: Heard, after: Heard, seconds: float) -> CheckResult:
+    """Judge what was heard, and name the objects of which nothing is known: no verdict is green over them. Pure."""
+    fresh = complaints.new(before.complaints, after.complaints)
+    unknown = [*_unknown(name, before.cut_off, "the base"), *_unknown(name, after.cut_off, "the series")]
+    told = complaints.counted(fresh, _WHAT[name]) if fresh else _quiet(after)
+    absent = [f"not in this configuration: {', '.join(after.absent)}"] if after.absent else []
+    message = "; ".join([*unknown, told, *absent] if unknown and not fresh else [told, *unknown, *absent])
+    if fresh or unknown:
+        verdict = Verdict.FAIL if fresh else Verdict.INFRA
+    else:
+        verdict = Verdict.PASS if after.looked_at else Verdict.SKIP
+    log = touched.logs[Side.PATCHED if fresh or after.cut_off or not before.cut_off else Side.BASE]
+    return CheckResult(name, touched.variant, verdict, message, seconds, complaints.lines(fresh), log)
+
+
+def _unknown(name: str, cut_off: Sequence[str], whose: str) -> list[str]:
+    return [f"{_TOOL[name]} did not come to its end with {whose} on {', '.join(cut_off)}"] if cut_off else []
+
+
+def _quiet(after: Heard) -> str:
+    return f"nothing new in {len(after.looked_at)} objects" if after.looked_at else "no touched object to look at"

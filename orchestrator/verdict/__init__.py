@@ -1,0 +1,1 @@
+"""Values to judgement: of a test, a job, a series."""

@@ -1,0 +1,102 @@
+"""Base and patched → the verdict on the series. Pure.
+
+The base only informs: what it shows too is said, and not charged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from orchestrator.model import JobResult, SeriesResult, Splat, Stage, Transition, Verdict
+from orchestrator.verdict import complaints, findings, transitions, verdict
+from orchestrator.verdict.findings import Judgement
+from orchestrator.verdict.verdict import Expected
+
+
+def judge(
+    base: JobResult,
+    patched: JobResult,
+    expected: Expected | None = None,
+    base_column: str | None = None,
+    patched_column: str | None = None,
+) -> SeriesResult:
+    """Judge what a series changed. The base only informs: what it shows too is said, and not charged."""
+    both_ran = bool(base.suites and patched.suites)  # else there is one reason, and no test to blame
+    found = transitions.between(base, patched, expected, base_column, patched_column) if both_ran else ()
+    changes = tuple(_spared(change, base, patched) for change in found)
+    known = {splat.title for splat in base.splats}
+    new = tuple(s for s in patched.splats if s.title not in known and (s.fatal or s.allowed_by is None))
+    judged, reason = _series(base, patched, changes, new)
+    return SeriesResult(
+        tree=patched.tree,
+        series=patched.series or "",
+        variant=patched.variant,
+        base=base,
+        patched=patched,
+        transitions=changes,
+        new_splats=new,
+        new_warnings=complaints.new(base.warnings, patched.warnings),
+        verdict=judged,
+        reason=reason,
+    )
+
+
+def _series(base: JobResult, patched: JobResult, changes: Sequence[Transition], new: Sequence[Splat]) -> Judgement:
+    checks = (
+        findings.stage([s for s in patched.stages if s.stage is Stage.SERIES], Verdict.FAIL),
+        _base(base),
+        findings.fatal(new),
+        findings.stage(patched.stages, Verdict.FAIL),
+        findings.unallowed(new),
+        _charged(changes),
+        _infra(patched),
+        _problems(base, patched),
+        findings.idle(patched.suites),
+    )
+    return next((found for found in checks if found), _sum(changes))
+
+
+def _infra(job: JobResult) -> Judgement | None:
+    """Return the failure of the infrastructure; a connection lost after an oops is the oops' work, not its own."""
+    died = any(splat.fatal for splat in job.splats)
+    return findings.stage([s for s in job.stages if not (died and s.stage is Stage.SUITE)], Verdict.INFRA)
+
+
+def _base(base: JobResult) -> Judgement | None:
+    """Say why there is nothing to compare with: then nobody knows what the series did."""
+    built = [stage for stage in base.stages if stage.stage is not Stage.SUITE]
+    found = findings.stage(built, Verdict.FAIL) or _infra(base)
+    if found:
+        return Verdict.INFRA, f"no verdict, for the base failed: {found[1]}"
+    if not any(findings.all_tests(base.suites)):
+        return Verdict.INFRA, "no verdict, for no test ran on the base"
+    return None
+
+
+def _spared(change: Transition, base: JobResult, patched: JobResult) -> Transition:
+    """Return a transition that charges nobody where the host failed while one of its tests ran."""
+    cut_off = (_infra(base) and change.base in findings.CUT_OFF) or (
+        _infra(patched) and change.patched in findings.CUT_OFF
+    )
+    if not cut_off:
+        return change
+    return replace(change, verdict=Verdict.INFRA, note="cut off: the host failed")
+
+
+def _charged(changes: Sequence[Transition]) -> Judgement | None:
+    red = [c for c in changes if c.verdict is Verdict.FAIL]
+    more = f" (and {len(red) - 1} more)" if len(red) > 1 else ""
+    return (Verdict.FAIL, f"{red[0].test}: {red[0].words}, {red[0].note}{more}") if red else None
+
+
+def _problems(base: JobResult, patched: JobResult) -> Judgement | None:
+    known = {(run.suite, problem) for run in base.suites for problem in run.problems}
+    new = [f"{r.suite}: {p}" for r in patched.suites for p in r.problems if (r.suite, p) not in known]
+    return (Verdict.FAIL, new[0]) if new else None
+
+
+def _sum(changes: Sequence[Transition]) -> Judgement:
+    words = [change.words for change in changes]
+    counts = ", ".join(f"{words.count(word)} {word}" for word in sorted(set(words)))
+    return verdict.fold(change.verdict for change in changes), counts or "nothing was compared"

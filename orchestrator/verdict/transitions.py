@@ -1,0 +1,112 @@
+"""Two kernels, test by test: what it did on base and on patched, and whether that is charged to the series. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from orchestrator.model import JobResult, Status, Transition, Verdict
+from orchestrator.model.expectations import NONE, Expectations
+from orchestrator.verdict.findings import Judgement
+from orchestrator.verdict.outcome import ABSENT, Outcome, meets, outcomes
+from orchestrator.verdict.verdict import Expected
+
+_EXPECTED = ", as expected"
+
+
+def judge(
+    test: str,
+    base: Outcome,
+    patched: Outcome,
+    expected: Expectations = NONE,
+    base_column: str | None = None,
+    patched_column: str | None = None,
+    suite: str = "",
+) -> Transition:
+    """Judge one test from base to patched.
+
+    PASS: it works with the series. FAIL: charged to the series, or an expectation that does not hold. SKIP: said, and
+    neither to its credit nor its fault.
+    """
+    want_base, want_patched = expected.of(test, base_column), expected.of(test, patched_column)
+    if expected.judged(test, patched_column):
+        verdict, note = (
+            _flaky(base, patched) or _against(base, patched, want_base, want_patched) or _words(base, patched)
+        )
+        if note.endswith(_EXPECTED) and (why := expected.why(test)):
+            note = f"{note}: {why}"
+    else:
+        verdict, note = Verdict.SKIP, "recorded, not judged"
+    return Transition(test, base.status, patched.status, want_base, want_patched, verdict, note, suite)
+
+
+def _flaky(base: Outcome, patched: Outcome) -> Judgement | None:
+    if patched.flaky and base.flaky:
+        return Verdict.SKIP, f"flaky on both: {base.story} on base, {patched.story} on patched"
+    if patched.flaky:
+        return Verdict.FAIL, f"flaky with the series only: {patched.story}"
+    return None
+
+
+def _against(
+    base: Outcome, patched: Outcome, want_base: Status | None, want_patched: Status | None
+) -> Judgement | None:
+    """Judge by the expectations; None where they say nothing about the patched kernel and hold on the base."""
+    if want_patched and not meets(patched.status, want_patched):
+        promised = patched.status is Status.SKIP and want_patched is Status.PASS
+        what = "a promised feature is refused" if promised else f"expected {want_patched.value} on patched"
+        return Verdict.FAIL, f"{what}, got {patched.status.value}"
+    if want_base and not base.flaky and not meets(base.status, want_base):
+        return Verdict.FAIL, f"expected {want_base.value} on base, got {base.status.value}"
+    if want_patched is None:
+        return None
+    if patched.status is not Status.PASS:
+        return Verdict.SKIP, f"{patched.status.value}{_EXPECTED}"
+    return _words(base, patched)
+
+
+_NOTES: Mapping[tuple[str, str], Judgement] = {
+    ("works", "works"): (Verdict.PASS, ""),
+    ("refused", "works"): (Verdict.PASS, "new with the series"),
+    ("broken", "works"): (Verdict.PASS, "fixed by the series"),
+    ("works", "broken"): (Verdict.FAIL, "regression"),
+    ("refused", "broken"): (Verdict.FAIL, "offered with the series, and broken"),
+    ("works", "refused"): (Verdict.FAIL, "regression: no longer offered"),
+    ("broken", "broken"): (Verdict.SKIP, "broken on base too"),
+    ("broken", "refused"): (Verdict.SKIP, "broken on base, not offered with the series"),
+    ("refused", "refused"): (Verdict.SKIP, ""),
+}
+
+
+def _words(base: Outcome, patched: Outcome) -> Judgement:
+    if base.flaky and patched.status is Status.PASS:
+        return Verdict.PASS, f"flaky on base: {base.story}"
+    if patched.status is Status.XFAIL and base.status is Status.SKIP:
+        return Verdict.SKIP, "a failure that the test expects"
+    return _NOTES[base.status.word, patched.status.word]
+
+
+def between(
+    base: JobResult,
+    patched: JobResult,
+    expected: Expected | None = None,
+    base_column: str | None = None,
+    patched_column: str | None = None,
+) -> tuple[Transition, ...]:
+    """Return one transition for each test of either kernel, sorted by suite and test."""
+    before, after = _by_test(base), _by_test(patched)
+    return tuple(
+        judge(
+            test,
+            before.get((suite, test), ABSENT),
+            after.get((suite, test), ABSENT),
+            (expected or {}).get(suite, NONE),
+            base_column,
+            patched_column,
+            suite,
+        )
+        for suite, test in sorted(before.keys() | after.keys())
+    )
+
+
+def _by_test(job: JobResult) -> dict[tuple[str, str], Outcome]:
+    return {(run.suite, test): found for run in job.suites for test, found in outcomes(run).items()}

@@ -1,0 +1,97 @@
+"""Results → verdicts. Pure.
+
+One principle: guilty until proven innocent. What did not run did not pass, a retry never hides a failure, and an
+expectation that does not hold is red in either direction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from orchestrator.model import Splat, StageResult, Status, SuiteRun, TestResult, Verdict
+from orchestrator.model.expectations import NONE, Expectations
+from orchestrator.verdict import findings
+from orchestrator.verdict.findings import Judgement
+from orchestrator.verdict.outcome import Outcome, counts, meets, outcome, outcomes
+
+EXIT_USER = 2
+EXIT_INTERRUPTED = 130
+_EXITS = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.INFRA: 3, Verdict.SKIP: 4}
+
+Expected = Mapping[str, Expectations]
+"""Suite name → its expectations; a suite without an entry expects nothing."""
+
+
+def fold(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return one verdict for many: FAIL over INFRA over PASS over SKIP. Nothing at all is FAIL."""
+    found = set(verdicts)
+    return next((v for v in (Verdict.FAIL, Verdict.INFRA, Verdict.PASS, Verdict.SKIP) if v in found), Verdict.FAIL)
+
+
+def exit_code(verdict: Verdict, *, user_error: bool = False, interrupted: bool = False) -> int:
+    """Return the exit code of a run: 0 pass, 1 fail, 2 user's fault, 3 infrastructure, 4 skipped, 130 interrupted."""
+    if interrupted:
+        return EXIT_INTERRUPTED
+    return EXIT_USER if user_error else _EXITS[verdict]
+
+
+def judge_job(
+    stages: Sequence[StageResult],
+    suites: Sequence[SuiteRun],
+    splats: Sequence[Splat],
+    expected: Expected | None = None,
+    column: str | None = None,
+) -> Judgement:
+    """Judge one kernel by itself; the reason is one line.
+
+    The order: fatal splat, KernelError, other splats, tests, InfraError, a suite in which nothing ran, all skipped. An
+    oops stands before a lost connection, for the two race. Where the infrastructure failed without an oops, tests that
+    are missing or were cut off are its work, and the verdict is INFRA; tests that failed before are still a FAIL.
+    """
+    infra = findings.stage(stages, Verdict.INFRA)
+    checks = (
+        findings.fatal(splats),
+        findings.stage(stages, Verdict.FAIL),
+        findings.unallowed(splats),
+        _tests(suites, expected or {}, column, cut_off=infra is not None),
+        infra,
+        findings.idle(suites),
+        _skipped(suites),
+    )
+    return next(
+        (found for found in checks if found), (Verdict.PASS, counts(test.status for test in findings.all_tests(suites)))
+    )
+
+
+def _tests(suites: Sequence[SuiteRun], expected: Expected, column: str | None, cut_off: bool) -> Judgement | None:
+    complaints = [] if cut_off else [f"{run.suite}: {problem}" for run in suites for problem in run.problems]
+    for run in suites:
+        for test, found in outcomes(run).items():
+            complaint = _complaint(test, found, expected.get(run.suite, NONE), column)
+            if complaint and not (cut_off and found.status in findings.CUT_OFF):
+                complaints.append(complaint)
+    more = f" (and {len(complaints) - 1} more)" if len(complaints) > 1 else ""
+    return (Verdict.FAIL, complaints[0] + more) if complaints else None
+
+
+def _complaint(test: str, found: Outcome, expected: Expectations, column: str | None) -> str | None:
+    """Say what is wrong with one test on one kernel, or nothing."""
+    if not expected.judged(test, column):
+        return None
+    if found.flaky:
+        return f"{test} is flaky: {found.story}"
+    if wanted := expected.of(test, column):
+        return None if meets(found.status, wanted) else f"{test}: {found.status.value}, expected {wanted.value}"
+    return f"{test}: {found.status.value}" if found.status.broken else None
+
+
+def unexpected(test: TestResult, expected: Expectations, column: str | None) -> str | None:
+    """Say in what one result differs from what is expected of it, or nothing."""
+    return _complaint(test.name, outcome(test.status), expected, column)
+
+
+def _skipped(suites: Sequence[SuiteRun]) -> Judgement | None:
+    tests = list(findings.all_tests(suites))
+    if all(test.status is Status.SKIP for test in tests):
+        return Verdict.SKIP, f"all {len(tests)} tests were skipped"
+    return None

@@ -1,0 +1,162 @@
+"""The initramfs, from this host's real tools."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from orchestrator.errors import InfraError, UserError
+from orchestrator.guest.rootfs import cpio, elf, libraries, modules, rootfs
+from orchestrator.host.cache import Cache
+from orchestrator.host.process import Deadline
+from orchestrator.model import Programs
+from orchestrator.progress import SILENT
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Path:
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    return folder
+
+
+def contents(programs: Path, tmp_path: Path) -> dict[str, cpio.Entry]:
+    spec = rootfs.RootfsSpec(tmp_path / "run", (Programs("own", programs, ""),))
+    return rootfs.contents(spec, Deadline.after(60))
+
+
+def compiled(folder: Path, *options: str, source: str = "int main(void){return 0;}\n", name: str = "program") -> Path:
+    (folder / f"{name}.c").write_text(source)
+    subprocess.run(["gcc", "-o", folder / name, folder / f"{name}.c", *options], check=True)
+    return folder / name
+
+
+def test_no_applet_is_a_link_to_itself(programs: Path, tmp_path: Path) -> None:
+    whole = contents(programs, tmp_path)
+    assert whole["bin/sh"].data == b"busybox"
+    assert whole["bin/busybox"].data[:4] == b"\x7fELF"
+
+
+def test_ssh_finds_its_sftp_server(programs: Path, tmp_path: Path) -> None:
+    whole = contents(programs, tmp_path)
+    (path,) = [name for name in whole if name.endswith("sftp-server")]
+    assert b"/" + path.encode() + b"\0" in whole["sbin/dropbear"].data
+
+
+def test_programs_lie_under_their_suite_with_their_permissions(programs: Path, tmp_path: Path) -> None:
+    (programs / "deep").mkdir()
+    (programs / "deep" / "run").write_text("#!/bin/sh\n")
+    (programs / "deep" / "run").chmod(0o755)
+    (programs / "data").write_text("x")
+    (programs / "link").symlink_to("data")
+    whole = contents(programs, tmp_path)
+    assert whole["tests/own/deep/run"].mode & 0o777 == 0o755
+    assert whole["tests/own/data"].mode & 0o777 == 0o644
+    assert whole["tests/own/link"] == cpio.symlink("data")
+
+
+def test_a_dynamic_program_brings_its_loader_and_libraries_and_a_static_one_nothing(programs: Path) -> None:
+    found = libraries.needed_by([compiled(programs, "-Wl,--no-as-needed", "-lm")])
+    names = {Path(name).name for name in found}
+    assert {"libm.so.6", "libc.so.6"} <= names
+    assert any(name.startswith("ld-linux") for name in names)
+    assert all(path.is_file() for path in found.values())
+    assert libraries.needed_by([compiled(programs, "-static", name="static")]) == {}
+
+
+def test_a_library_beside_the_program_is_found_through_its_origin(programs: Path) -> None:
+    compiled(programs, "-shared", "-fPIC", source="int own(void){return 0;}\n", name="libown.so")
+    options = ["-L", str(programs), "-l:libown.so", "-Wl,-rpath,$ORIGIN"]
+    program = compiled(programs, *options, source="int own(void); int main(void){return own();}\n")
+    assert str(programs / "libown.so") in libraries.needed_by([program])
+    (programs / "libown.so").unlink()
+    with pytest.raises(InfraError, match=r"needs the library libown\.so"):
+        libraries.needed_by([program])
+
+
+def test_a_damaged_program_is_named(programs: Path) -> None:
+    program = compiled(programs)
+    program.write_bytes(program.read_bytes()[:70])
+    with pytest.raises(InfraError, match="damaged"):
+        libraries.needed_by([program])
+
+
+def test_a_script_for_an_interpreter_that_is_not_there_is_refused(programs: Path, tmp_path: Path) -> None:
+    (programs / "run").write_text("#!/usr/bin/python3\n")
+    spec = rootfs.RootfsSpec(tmp_path / "run", (Programs("own", programs, ""),))
+    with pytest.raises(UserError, match="tests/own/run asks for /usr/bin/python3"):
+        rootfs.build(spec, Cache(tmp_path / "cache"), SILENT)
+
+
+def test_keys_are_new_in_each_run_and_the_rest_is_not(programs: Path, tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache")
+    one, two = (
+        rootfs.build(rootfs.RootfsSpec(tmp_path / name, (Programs("own", programs, ""),)), cache, SILENT)
+        for name in ("one", "two")
+    )
+    assert one.sha256 == two.sha256
+    assert one.host_key != two.host_key
+    assert one.identity.read_bytes() != two.identity.read_bytes()
+    assert one.identity.stat().st_mode & 0o077 == 0
+    assert len(list((cache.root / "rootfs").iterdir())) == 1
+    (programs / "new").write_text("x")
+    spec = rootfs.RootfsSpec(tmp_path / "three", (Programs("own", programs, ""),))
+    assert rootfs.build(spec, cache, SILENT).sha256 != one.sha256
+
+
+def test_no_key_gets_into_the_cache(programs: Path, tmp_path: Path) -> None:
+    made = rootfs.build(rootfs.RootfsSpec(tmp_path / "run"), Cache(tmp_path / "cache"), SILENT)
+    (kept,) = (tmp_path / "cache" / "rootfs").iterdir()
+    host_key = (tmp_path / "run" / "keys" / "host").read_bytes()
+    assert host_key in gzip.decompress(made.image.read_bytes())
+    assert host_key not in gzip.decompress(kept.read_bytes())
+
+
+def test_a_missing_tool_is_named_with_its_package(
+    programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "dropbear").symlink_to("/bin/true")
+    monkeypatch.setenv("PATH", str(tools))
+    with pytest.raises(InfraError, match=r"busybox is not installed .*busybox-static"):
+        contents(programs, tmp_path)
+
+
+def test_the_build_id_is_read_as_the_tools_read_it(programs: Path) -> None:
+    program = compiled(programs, "-Wl,--build-id=0x0123456789abcdef")
+    notes = programs / "notes"
+    subprocess.run(
+        ["objcopy", "-O", "binary", "--only-section=.note.gnu.build-id", program, notes], check=True, env=os.environ
+    )
+    assert elf.build_id(notes.read_bytes()) == "0123456789abcdef"
+    assert elf.build_id(b"") is None
+
+
+def test_modules_are_placed_with_tables_that_name_what_each_needs(tmp_path: Path) -> None:
+    folder = tmp_path / "modules"
+    folder.mkdir()
+    (folder / "low-level.ko").write_bytes(b"\0license=GPL\0depends=\0")
+    (folder / "middle.ko").write_bytes(b"\0depends=low-level,built_in\0alias=pci:v1\0")
+    (folder / "top.ko").write_bytes(b"\0alias=top-alias\0depends=middle,low_level\0")
+    found = modules.entries(folder, "5.10.0")
+    assert found["lib/modules/5.10.0/modules.dep"].data.decode().splitlines() == [
+        "low-level.ko:",
+        "middle.ko: low-level.ko",
+        "top.ko: middle.ko low-level.ko",
+    ]
+    assert found["lib/modules/5.10.0/modules.alias"].data == b"alias pci:v1 middle\nalias top-alias top\n"
+    assert found["lib/modules/5.10.0/top.ko"].data.startswith(b"\0alias")
+
+
+def test_modules_of_an_install_keep_their_place(tmp_path: Path) -> None:
+    inner = tmp_path / "lib" / "modules" / "5.10.0" / "kernel" / "mm"
+    inner.mkdir(parents=True)
+    (inner / "a.ko").write_bytes(b"\0depends=\0")
+    found = modules.entries(tmp_path, "5.10.0")
+    assert found["lib/modules/5.10.0/modules.dep"].data == b"kernel/mm/a.ko:\n"
+    assert "lib/modules/5.10.0/kernel/mm/a.ko" in found

@@ -1,0 +1,98 @@
+"""A run that is killed takes its whole build along: make, its sub-makes, and what hides from both."""
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from orchestrator.host import process
+from orchestrator.host.process import Deadline
+from orchestrator.kbuild import make
+
+MAKEFILE = """
+all: ; @$(MAKE) --no-print-directory -j2 one two
+one: ; @setsid sh -c 'echo up > $(FIFO); exec sleep 1000'
+two: ; @sh -c 'echo up > $(FIFO); sleep 1000; :'
+"""
+
+WORKER = """
+import sys
+from pathlib import Path
+from orchestrator.kbuild import make
+from orchestrator.host.process import FOREVER
+
+folder, fifo = sys.argv[1:]
+with Path(folder, "log").open("ab") as log:
+    make.run(["make", f"-C{folder}", f"FIFO={fifo}"], {"PATH": "/usr/bin:/bin"}, log, lambda line: None, FOREVER)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "Makefile").write_text(MAKEFILE)
+    os.mkfifo(tmp_path / "fifo")
+    return tmp_path
+
+
+def sleepers(folder: Path) -> list[str]:
+    """Return the processes that work for the build in a folder: it is the current folder of them all."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cwd"):
+        with contextlib.suppress(OSError):
+            if path.readlink() == folder:
+                found.append((path.parent / "cmdline").read_text())
+    return found
+
+
+def both_up(fifo: Path) -> None:
+    """Wait until both recipes run."""
+    said = b""
+    while said.count(b"up") < 2:
+        said += fifo.read_bytes()
+
+
+def gone(folder: Path) -> bool:
+    limit = Deadline.after(30)
+    while sleepers(folder) and not limit.expired:
+        time.sleep(0.02)
+    return not sleepers(folder)
+
+
+def test_a_killed_run_leaves_nothing_of_its_build(folder: Path) -> None:
+    if not process.can_enclose():
+        pytest.fail("this host does not let us start a build in a process namespace; a killed run would leave a part")
+    env = process.minimal_environment({"PYTHONPATH": str(Path(__file__).parents[3])})
+    argv = [sys.executable, "-c", WORKER, folder, folder / "fifo"]
+    with process.spawn(argv, env=env, stdout=1, stderr=2) as worker:
+        both_up(folder / "fifo")
+        assert len(sleepers(folder)) >= 4
+        os.kill(worker.pid, signal.SIGKILL)
+        worker.wait()
+        assert gone(folder), sleepers(folder)
+
+
+def test_an_interrupted_build_ends_at_once_and_leaves_nothing(folder: Path) -> None:
+    """make gets SIGTERM and ends by it, long before the grace is over that comes before SIGKILL."""
+
+    class Interrupted(Exception):
+        pass
+
+    def interrupt(line: str) -> None:
+        both_up(folder / "fifo")
+        raise Interrupted
+
+    (folder / "Makefile").write_text(MAKEFILE.replace("all: ;", "all: ; @echo begun\n\t"))
+    with (folder / "log").open("ab") as log, pytest.raises(Interrupted):
+        make.run(
+            ["make", f"-C{folder}", f"FIFO={folder / 'fifo'}"],
+            {"PATH": "/usr/bin:/bin"},
+            log,
+            interrupt,
+            Deadline.after(60),
+        )
+    assert gone(folder), sleepers(folder)
+    assert "Terminated" in (folder / "log").read_text()

@@ -1,0 +1,131 @@
+"""Test programs: our own from a folder, and those of a tree."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from orchestrator.config.schema import ProgramConfig, Suite
+from orchestrator.errors import KernelError, UserError
+from orchestrator.host.cache import Cache
+from orchestrator.host.process import FOREVER
+from orchestrator.kbuild import kernel, programs
+from orchestrator.progress import SILENT
+
+MAKEFILE = "all: $(O)/hello\n$(O)/hello: hello.c ; echo called >> calls.log; $(CC) -static -o $@ $<\n"
+HELLO = '#include <stdio.h>\nint main(void) { puts("hello"); return 0; }\n'
+IN_TREE = """\
+CFLAGS = -Wall $(EXTRA_CFLAGS)
+$(OUTPUT)/%: %.c
+	$(CC) $(CFLAGS) -o $@ $<
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    folder = tmp_path / "guest-tests"
+    folder.mkdir()
+    (folder / "Makefile").write_text(MAKEFILE)
+    (folder / "hello.c").write_text(HELLO)
+    return folder
+
+
+def build(own: Path) -> programs.Programs:
+    return programs.build_own("own", own, Cache(own.parent / "cache"), SILENT, FOREVER, 2)
+
+
+def calls(own: Path) -> int:
+    log = own / "calls.log"
+    return len(log.read_text().splitlines()) if log.exists() else 0
+
+
+def test_our_programs_are_built_once(own: Path) -> None:
+    first = build(own)
+    assert subprocess.check_output([first.directory / "hello"], text=True) == "hello\n"
+    assert build(own) == first
+    assert calls(own) == 1
+
+
+def test_a_changed_source_is_built_again(own: Path) -> None:
+    first = build(own)
+    (own / "hello.c").write_text(HELLO.replace("hello", "goodbye"))
+    second = build(own)
+    assert second.sha256 != first.sha256 and calls(own) == 2
+    (own / "expected.yaml").write_text("{}")
+    assert build(own) == second and calls(own) == 2
+
+
+def test_a_program_that_was_damaged_is_built_again(own: Path) -> None:
+    first = build(own)
+    (first.directory / "hello").write_text("")
+    assert build(own) == first
+    assert subprocess.check_output([first.directory / "hello"], text=True) == "hello\n"
+
+
+def test_our_own_broken_program_is_the_users_fault(own: Path) -> None:
+    (own / "hello.c").write_text("int main(void) { return x; }\n")
+    with pytest.raises(UserError, match=r"suite own does not build: hello.c:1:25: error: ‘x’ undeclared"):
+        build(own)
+    (own / "hello.c").write_text(HELLO)
+    assert build(own)
+
+
+def test_a_makefile_that_leaves_nothing_is_an_error(own: Path) -> None:
+    (own / "Makefile").write_text("all: ;\n")
+    with pytest.raises(UserError, match="no program"):
+        build(own)
+
+
+def in_tree(tmp_path: Path, *runs: str, make: tuple[str, ...] = ()) -> programs.TreeSuite:
+    source = tmp_path / "tree"
+    if not source.exists():
+        shutil.copytree(Path(__file__).parents[2] / "fakes" / "fakelinux", source)
+        folder = source / "tools/testing/selftests/vm"
+        folder.mkdir(parents=True)
+        (folder / "Makefile").write_text(IN_TREE)
+        (folder / "uffd.c").write_text("#include <linux/fake.h>\nint main(void) { return 0; }\n")
+        (folder / "run.sh").write_text("#!/bin/sh\n")
+    named = tuple(ProgramConfig(name=f"p{number}", run=run) for number, run in enumerate(runs))
+    config = Suite(kind="tree", directory=Path("tools/testing/selftests/vm"), make=make, programs=named)
+    return programs.TreeSuite("vm", config, source, "content", kernel.out_folder(source, "selftests"), jobs=2)
+
+
+def build_tree(suite: programs.TreeSuite) -> programs.Programs:
+    return programs.build_from_tree(suite, Cache(suite.source.parent / "cache"), SILENT, FOREVER)
+
+
+def test_programs_of_a_tree_use_its_own_headers_and_are_static(tmp_path: Path) -> None:
+    built = build_tree(in_tree(tmp_path, "./uffd anon 16", "./uffd shmem 16", "./run.sh"))
+    assert sorted(path.name for path in built.directory.iterdir()) == ["run.sh", "uffd"]
+    header = subprocess.run(["readelf", "-l", built.directory / "uffd"], capture_output=True, text=True, check=True)
+    assert "INTERP" not in header.stdout
+    assert build_tree(in_tree(tmp_path, "./uffd anon 16", "./uffd shmem 16", "./run.sh")) == built
+
+
+def test_a_suites_own_variables_win(tmp_path: Path) -> None:
+    built = build_tree(in_tree(tmp_path, "./uffd", make=("CFLAGS=-DX -I$(OUTPUT)/../usr/include",)))
+    header = subprocess.run(["readelf", "-l", built.directory / "uffd"], capture_output=True, text=True, check=True)
+    assert "INTERP" in header.stdout
+
+
+def test_a_program_of_the_tree_that_does_not_build_is_its_fault(tmp_path: Path) -> None:
+    suite = in_tree(tmp_path, "./uffd")
+    (suite.source / "tools/testing/selftests/vm/uffd.c").write_text("#include <linux/none.h>\n")
+    with pytest.raises(KernelError, match=r"suite vm does not build: uffd.c:1:10: fatal error: linux/none.h"):
+        build_tree(suite)
+
+
+def test_a_program_that_nothing_makes_is_named(tmp_path: Path) -> None:
+    with pytest.raises(KernelError, match="make left no nothing"):
+        build_tree(in_tree(tmp_path, "./uffd", "./nothing"))
+
+
+@pytest.mark.parametrize("directory", ["tools/none", "mm/../tools"])
+def test_a_folder_without_a_makefile_is_the_users_fault(tmp_path: Path, directory: str) -> None:
+    suite = in_tree(tmp_path, "./uffd")
+    config = suite.config.model_copy(update={"directory": Path(directory)})
+    with pytest.raises(UserError, match="no Makefile"):
+        build_tree(programs.TreeSuite("vm", config, suite.source, "c", suite.out))

@@ -1,0 +1,237 @@
+"""Trees of this host: the path provider, and the git provider with a path. What is the user's is never written."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from orchestrator.config.schema import GitSource
+from orchestrator.errors import InfraError, UserError
+from orchestrator.host.cache import Cache
+from orchestrator.host.process import CommandFailed, Deadline
+from orchestrator.model import Tree
+from orchestrator.progress import SILENT
+from orchestrator.series import apply, series
+from orchestrator.trees import checkout, fetch
+from tests.fakes import trees
+
+
+@pytest.fixture
+def where(tmp_path: Path) -> Path:
+    return trees.git_tree(tmp_path / "linux")
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Cache:
+    return Cache(tmp_path / "cache")
+
+
+def state(where: Path) -> dict[str, tuple[int, int, str]]:
+    """Return time, mode and content of everything under a directory, .git included."""
+    found = {}
+    for path in sorted(where.rglob("*")):
+        content = b"" if path.is_dir() else path.read_bytes()
+        stat = path.lstat()
+        found[str(path)] = (stat.st_mtime_ns, stat.st_mode, hashlib.sha256(content).hexdigest())
+    return found
+
+
+def at(url: Path | str, ref: str, cache: Cache) -> Tree:
+    source = GitSource(provider="git", url=str(url), ref=ref)
+    return fetch(source, "fake", cache, SILENT, Deadline.after(60))
+
+
+def content(tree: Tree, name: str) -> str:
+    return trees.git(tree.repository, "show", f"{tree.commit}:{name}")
+
+
+def test_the_head_of_a_git_tree_is_taken_with_its_history(where: Path, cache: Cache) -> None:
+    base = trees.git(where, "rev-parse", "HEAD")
+    trees.edit(where, "mm/shmem.c", 1, "int one;")
+    head = trees.commit(where, "one")
+    tree = trees.fetched(where, cache)
+    assert (tree.commit, tree.base, tree.notes) == (head, head, ())
+    assert trees.git(tree.repository, "rev-list", tree.commit).split() == [head, base]
+
+
+def test_uncommitted_changes_are_refused_by_name(where: Path, cache: Cache) -> None:
+    trees.edit(where, "mm/shmem.c", 1, "int one;")
+    with pytest.raises(UserError, match=r"has uncommitted changes \(mm/shmem.c\): .*--dirty"):
+        trees.fetched(where, cache)
+
+
+@pytest.mark.parametrize("stage", [False, True])
+def test_dirty_takes_changes_along_as_one_commit(where: Path, cache: Cache, stage: bool) -> None:
+    head = trees.git(where, "rev-parse", "HEAD")
+    trees.edit(where, "mm/shmem.c", 1, "int one;")
+    (where / "mm" / "memory.c").unlink()
+    (where / "run.sh").chmod(0o644)
+    (where / ".gitignore").write_text("*.o\n")
+    (where / "mm" / "brand new.c").write_text("int brand;\n")
+    (where / "mm" / "built.o").write_text("no\n")
+    if stage:
+        trees.git(where, "add", "--all")
+    tree = trees.fetched(where, cache, dirty=True)
+
+    changed = trees.git(tree.repository, "diff", "--name-status", head, tree.commit).replace("\t", " ")
+    assert changed.split("\n") == [
+        "M .gitignore",
+        "A mm/brand new.c",
+        "D mm/memory.c",
+        "M mm/shmem.c",
+        "M run.sh",
+    ]
+    assert content(tree, "mm/shmem.c").startswith("int one;")
+    assert trees.git(tree.repository, "rev-parse", f"{tree.commit}^") == head
+    assert any("uncommitted changes" in note and "mm/shmem.c" in note for note in tree.notes)
+    assert trees.fetched(where, cache, dirty=True).commit == tree.commit
+
+
+def test_dirty_on_a_clean_tree_is_the_head(where: Path, cache: Cache) -> None:
+    assert trees.fetched(where, cache, dirty=True) == trees.fetched(where, cache)
+
+
+def test_new_files_that_git_does_not_track_are_left_out_and_named(where: Path, cache: Cache) -> None:
+    (where / "debian").mkdir()
+    (where / "debian" / "notes.txt").write_text("x\n")
+    tree = trees.fetched(where, cache)
+    assert any("left out: debian/notes.txt" in note for note in tree.notes)
+
+
+def test_the_users_tree_is_never_written(where: Path, cache: Cache, tmp_path: Path) -> None:
+    patches = series.load(trees.three_patches(where))
+    (where / "mm" / "shmem.c").touch()
+    trees.edit(where, "mm/memory.c", 3, "int dirty;")
+    before = state(where)
+    tree = trees.fetched(where, cache, dirty=True)
+    patched = apply.apply(tree, patches, cache, SILENT)
+    checkout.checkout(patched, tmp_path / "work", SILENT)
+    at(where, "HEAD", cache)
+    assert state(where) == before
+
+
+def test_a_range_of_commits_is_a_series(where: Path, cache: Cache) -> None:
+    base = trees.git(where, "rev-parse", "HEAD")
+    folder = trees.three_patches(where)
+    trees.git(where, "checkout", "--quiet", "-b", "topic")
+    trees.git(where, "am", "--quiet", *sorted(folder.glob("000[1-9]*")))
+    before = state(where)
+    found = series.load_range(where, f"{base}..topic")
+    assert state(where) == before
+    assert found.name == "topic" and found.base_commit == base
+    assert found.subjects == series.load(folder).subjects
+    assert series.load_range(where, f"{base}..").digest == found.digest
+    patched = apply.apply(at(where, base, cache), found, cache, SILENT)
+    assert patched.content == trees.git(where, "rev-parse", "topic^{tree}")
+
+
+def test_ranges_that_are_none_are_the_users_fault(where: Path) -> None:
+    for text, words in (
+        ("HEAD", "is written base..tip"),
+        ("HEAD..HEAD", "holds no commits"),
+        ("nope..HEAD", "has no commit nope"),
+    ):
+        with pytest.raises(UserError, match=words):
+            series.load_range(where, text)
+
+
+def test_a_merge_in_a_range_is_refused(where: Path) -> None:
+    base = trees.git(where, "rev-parse", "HEAD")
+    trees.git(where, "checkout", "--quiet", "-b", "side")
+    trees.edit(where, "mm/shmem.c", 1, "int side;")
+    trees.commit(where, "side")
+    trees.git(where, "checkout", "--quiet", "-b", "main", base)
+    trees.edit(where, "mm/memory.c", 1, "int main;")
+    trees.commit(where, "main")
+    trees.git(where, "merge", "--quiet", "--no-edit", "side")
+    with pytest.raises(UserError, match="holds a merge"):
+        series.load_range(where, f"{base}..main")
+
+
+def test_a_merge_that_is_not_finished_is_refused(where: Path, cache: Cache) -> None:
+    trees.git(where, "checkout", "--quiet", "-b", "side")
+    trees.edit(where, "mm/shmem.c", 1, "int side;")
+    trees.commit(where, "side")
+    trees.git(where, "checkout", "--quiet", "-b", "main", "HEAD~1")
+    trees.edit(where, "mm/shmem.c", 1, "int main;")
+    trees.commit(where, "main")
+    with pytest.raises(CommandFailed):
+        trees.git(where, "merge", "--quiet", "side")
+    with pytest.raises(UserError, match=r"in the middle of a merge: mm/shmem\.c"):
+        trees.fetched(where, cache, dirty=True)
+
+
+def test_a_plain_directory_is_taken_as_it_is(tmp_path: Path, cache: Cache) -> None:
+    where = tmp_path / "linux"
+    trees.write_files(where)
+    before = state(where)
+    tree = trees.fetched(where, cache)
+    assert state(where) == before
+    assert trees.fetched(where, cache) == tree
+    assert tree.content == trees.git(trees.git_tree(tmp_path / "same"), "rev-parse", "HEAD^{tree}")
+    trees.edit(where, "mm/shmem.c", 1, "int changed;")
+    assert content(trees.fetched(where, cache), "mm/shmem.c").startswith("int changed;")
+
+
+def test_directories_that_hold_nothing_are_the_users_fault(tmp_path: Path, cache: Cache) -> None:
+    (tmp_path / "empty").mkdir()
+    trees.git(tmp_path, "init", "--quiet", "unborn")
+    (tmp_path / "unborn" / "Makefile").touch()
+    for name, words in (
+        ("nowhere", "no such directory"),
+        ("empty", "holds no Makefile"),
+        ("unborn", "has no commit HEAD"),
+    ):
+        with pytest.raises(UserError, match=words):
+            trees.fetched(tmp_path / name, cache)
+
+
+def test_a_linked_work_tree_of_the_user_is_a_git_tree(where: Path, cache: Cache, tmp_path: Path) -> None:
+    trees.git(where, "worktree", "add", "--quiet", "--detach", tmp_path / "linked")
+    assert trees.fetched(tmp_path / "linked", cache).commit == trees.git(where, "rev-parse", "HEAD")
+
+
+def test_a_shallow_clone_is_a_git_tree(where: Path, cache: Cache, tmp_path: Path) -> None:
+    trees.edit(where, "mm/shmem.c", 1, "int one;")
+    head = trees.commit(where, "one")
+    trees.git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{where}", tmp_path / "shallow")
+    tree = trees.fetched(tmp_path / "shallow", cache)
+    assert trees.git(tree.repository, "rev-list", tree.commit) == head
+
+
+def test_a_ref_of_a_local_repository_is_resolved(where: Path, cache: Cache) -> None:
+    base = trees.git(where, "rev-parse", "HEAD")
+    trees.git(where, "tag", "-a", "-m", "x", "v1")
+    trees.edit(where, "mm/shmem.c", 1, "int one;")
+    trees.commit(where, "one")
+    assert at(where, "v1", cache).commit == at(where, "HEAD~1", cache).commit == base
+    for bad in ("nope", "--upload-pack=x"):
+        with pytest.raises(UserError, match=r"no commit nope|begins with '-'"):
+            at(where, bad, cache)
+
+
+def test_a_url_is_fetched_with_the_history_of_its_ref(where: Path, cache: Cache) -> None:
+    base = trees.git(where, "rev-parse", "HEAD")
+    trees.git(where, "branch", "stable")
+    tree = at(f"file://{where}", "stable", cache)
+    assert tree.commit == base
+    trees.edit(where, "mm/shmem.c", 1, "int one;")
+    head = trees.commit(where, "one")
+    trees.git(where, "branch", "-f", "stable")
+    assert at(f"file://{where}", "stable", cache).commit == head, "a branch moves on"
+    trees.git(where, "branch", "-f", "stable", base)
+    assert at(f"file://{where}", "stable", cache).commit == base, "and is rewritten"
+
+
+def test_a_commit_id_that_was_fetched_needs_no_network(where: Path, cache: Cache) -> None:
+    base = trees.git(where, "rev-parse", "HEAD")
+    tree = at(f"file://{where}", base, cache)
+    where.rename(where.with_name("gone"))
+    assert at(f"file://{where}", base, cache) == tree
+    with pytest.raises(InfraError, match="cannot fetch main from file:"):
+        at(f"file://{where}", "main", cache)
+
+
+def test_a_url_without_the_ref_is_the_users_fault(where: Path, cache: Cache) -> None:
+    with pytest.raises(UserError, match="has no ref nope"):
+        at(f"file://{where}", "nope", cache)

@@ -1,0 +1,201 @@
+"""Runs to terms, steps to a conclusion: pure, and never surer than what was seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.bisect import conclusion, judge, report, values
+from orchestrator.bisect.gitbisect import Commit
+from orchestrator.bisect.odds import Count
+from orchestrator.bisect.symptom import Sight, Sighting, Why
+from orchestrator.bisect.values import Outcome, Request, Role, State, Step
+from orchestrator.errors import UserError
+from orchestrator.model import Symptom, SymptomKind, Term, Verdict
+
+FAIL, PASS = Sighting(Sight.SHOWN, "fail"), Sighting(Sight.ABSENT, "works")
+CRASH = Sighting(Sight.SHOWN, "crashed: Oops: other")
+BROKEN = Sighting(Sight.UNCLEAR, "mm/a.c: error", Why.NOT_BUILT)
+CULPRIT = Commit("c" * 40, "mm: culprit", "Dev <dev@example.org>", ("p" * 40,))
+
+
+def asked(runs: int | None = None, kind: SymptomKind = SymptomKind.TEST) -> Request:
+    return Request(good="a", bad="b", symptom=Symptom(kind, "T01" if kind is SymptomKind.TEST else ""), runs=runs)
+
+
+def step(role: Role, term: Term, *sightings: Sighting, commit: str = "x", why: Why | None = None, **more: str) -> Step:
+    shown = sum(s.sight is Sight.SHOWN for s in sightings)
+    count = Count(shown, len(sightings) - shown)
+    return Step(1, role, commit, f"label {commit}", term, "reason", why, sightings, count, **more)  # type: ignore[arg-type]
+
+
+def state(*steps: Step, runs: int | None = None, kind: SymptomKind = SymptomKind.TEST) -> State:
+    return State(asked(runs, kind), "print", steps)
+
+
+def measured(bad: int = 10, of: int = 10, runs: int | None = None) -> State:
+    """Both ends of a symptom that the bad one shows ``bad`` times, and the good one never."""
+    ends = [step(Role.BAD_END, Term.BAD, *[FAIL] * bad, *[PASS] * (of - bad), commit="bad")]
+    return state(*ends, step(Role.GOOD_END, Term.GOOD, *[PASS] * of, commit="good"), runs=runs)
+
+
+def test_an_end_is_measured_before_anything_is_said_of_it() -> None:
+    rule = judge.rule(state(), 16)
+    assert (rule.runs, rule.odds) == (10, None)
+    assert judge.judge([FAIL] * 9, rule) is None
+    judged = judge.judge([FAIL] * 2 + [PASS] * 8, rule)
+    assert judged and (judged.term, judged.count) == (Term.BAD, Count(2, 8))
+    clean = judge.judge([PASS] * 10, rule)
+    assert clean and clean.term is Term.GOOD
+
+
+def test_a_compiler_is_asked_once() -> None:
+    rule = judge.rule(state(kind=SymptomKind.BUILD), 16)
+    assert rule.runs == 1
+    ends = (
+        step(Role.BAD_END, Term.BAD, Sighting(Sight.SHOWN, "mm/a.c:N: error")),
+        step(Role.GOOD_END, Term.GOOD, Sighting(Sight.ABSENT, "builds")),
+    )
+    rule = judge.rule(state(*ends, kind=SymptomKind.BUILD), 16)
+    judged = judge.judge([Sighting(Sight.SHOWN, "mm/a.c:N: error")], rule)
+    assert judged and (judged.term, judged.sure) == (Term.BAD, 1.0)
+    other = judge.judge([Sighting(Sight.SHOWN, "mm/b.c:N: error")], rule)
+    assert other and (other.term, other.why) == (Term.SKIP, Why.OTHER)
+
+
+def test_a_rare_symptom_takes_more_runs_than_a_steady_one() -> None:
+    steady, rare = judge.rule(measured(10), 16), judge.rule(measured(2), 16)
+    assert steady.runs == 2 and rare.runs > 20
+    assert judge.judge([PASS] * 2, rare) is None
+    judged = judge.judge([PASS] * rare.runs, rare)
+    assert judged and judged.term is Term.GOOD and judged.sure >= rare.confidence
+
+
+def test_the_runs_that_were_asked_for_are_made_and_no_more() -> None:
+    rule = judge.rule(measured(runs=3), 16)
+    assert judge.judge([PASS] * 2, rule) is None
+    judged = judge.judge([PASS] * 3, rule)
+    assert judged and judged.term is Term.GOOD
+
+
+def test_what_cannot_change_is_not_tried_twice() -> None:
+    judged = judge.judge([BROKEN], judge.rule(measured(2), 16))
+    assert judged and (judged.term, judged.why, judged.reason) == (Term.SKIP, Why.NOT_BUILT, "mm/a.c: error")
+
+
+def test_one_other_failure_among_many_runs_does_not_flip_a_term() -> None:
+    rule = judge.rule(measured(2), 16)
+    judged = judge.judge([CRASH] + [PASS] * rule.runs, rule)
+    assert judged and judged.term is Term.GOOD
+    crashed = judge.judge([CRASH] * rule.runs, rule)
+    assert crashed and (crashed.term, crashed.why) == (Term.SKIP, Why.OTHER)
+
+
+@given(st.lists(st.sampled_from([FAIL, PASS, CRASH, BROKEN]), max_size=300), st.integers(1, 10))
+def test_every_row_of_runs_comes_to_an_end(tries: list[Sighting], bad: int) -> None:
+    rule = judge.rule(measured(bad), 16)
+    judged = judge.judge(tries, rule)
+    if len(tries) >= rule.most:
+        assert judged
+    if judged and judged.term is not Term.SKIP:
+        assert judged.sure >= rule.confidence
+        assert judged.count.shown or judged.term is Term.GOOD
+        assert judged.count.clean or judged.term is Term.BAD
+
+
+def test_ends_are_what_they_were_said_to_be_or_it_is_said() -> None:
+    assert judge.ends(measured(), 16) == ""
+    clean = state(step(Role.BAD_END, Term.GOOD, PASS))
+    assert "does not show test:T01" in judge.ends(clean, 16)
+    broken = state(step(Role.BAD_END, Term.SKIP, BROKEN, why=Why.NOT_BUILT))
+    assert "does not build" in judge.ends(broken, 16)
+    both = state(step(Role.BAD_END, Term.BAD, *[FAIL] * 10), step(Role.GOOD_END, Term.BAD, *[FAIL] * 9, PASS))
+    assert "shows test:T01 too" in judge.ends(both, 16)
+    lost = state(step(Role.BAD_END, Term.BAD, FAIL), step(Role.GOOD_END, Term.SKIP, BROKEN, why=Why.NOT_BUILT))
+    assert "cannot be judged: does not build" in judge.ends(lost, 16)
+
+
+@pytest.mark.parametrize(
+    ("seen", "term", "why"),
+    [
+        (PASS, Term.GOOD, None),
+        (Sighting(Sight.REFUSED, "no such feature"), Term.GOOD, None),
+        (FAIL, Term.BAD, None),
+        (Sighting(Sight.SHOWN, "timeout"), Term.SKIP, Why.OTHER),
+    ],
+)
+def test_the_good_end_is_read_in_the_light_of_the_bad_one(seen: Sighting, term: Term, why: Why | None) -> None:
+    rule = judge.rule(state(step(Role.BAD_END, Term.BAD, *[FAIL] * 10)), 16)
+    judged = judge.judge([seen] * rule.runs, rule)
+    assert judged and (judged.term, judged.why) == (term, why)
+
+
+def test_the_path_is_no_surer_than_its_steps() -> None:
+    ends = measured().steps
+    one = state(*ends, step(Role.SEARCH, Term.GOOD, PASS, PASS, commit="s"))
+    two = state(*one.steps, step(Role.SEARCH, Term.BAD, FAIL, FAIL, commit="t"))
+    assert 1 > judge.path(one, 16) > judge.path(two, 16) > 0.99
+    verified = state(*two.steps, step(Role.CULPRIT, Term.BAD, FAIL, FAIL, commit="t"))
+    assert judge.path(verified, 16) > judge.path(two, 16)
+
+
+def verified(**terms: Term) -> State:
+    """A bisect that found a culprit and looked at it again."""
+    roles = {"culprit": Role.CULPRIT, "parent": Role.PARENT, "without": Role.WITHOUT}
+    found = [step(roles[name], term, FAIL, commit=name, kernel=name) for name, term in terms.items()]
+    return state(*measured().steps, *found)
+
+
+def test_only_a_verified_culprit_is_conclusive() -> None:
+    good = conclusion.of_culprit("it", verified(culprit=Term.BAD, parent=Term.GOOD, without=Term.GOOD), ())
+    assert good.verdict is Verdict.PASS and "nor does the tip without it" in good.reason
+    no_revert = conclusion.of_culprit("it", verified(culprit=Term.BAD, parent=Term.GOOD), ("no revert",))
+    assert (no_revert.verdict, no_revert.notes) == (Verdict.PASS, ("no revert",))
+
+
+@pytest.mark.parametrize(
+    ("terms", "verdict", "said"),
+    [
+        ({}, Verdict.SKIP, "nothing to compare"),
+        ({"culprit": Term.GOOD, "parent": Term.GOOD}, Verdict.FAIL, "does not show the symptom"),
+        ({"culprit": Term.BAD, "parent": Term.BAD}, Verdict.FAIL, "its parent shows the symptom too"),
+        ({"culprit": Term.SKIP, "parent": Term.GOOD}, Verdict.SKIP, "cannot verify"),
+        ({"culprit": Term.BAD, "parent": Term.SKIP}, Verdict.SKIP, "cannot verify"),
+        ({"culprit": Term.BAD, "parent": Term.GOOD, "without": Term.BAD}, Verdict.FAIL, "all the same"),
+    ],
+)
+def test_what_contradicts_a_culprit_is_said(terms: dict[str, Term], verdict: Verdict, said: str) -> None:
+    found = conclusion.of_culprit("it", verified(**terms), ())
+    assert found.verdict is verdict and said in found.reason
+
+
+def test_a_culprit_that_does_not_change_the_kernel_is_none() -> None:
+    same = [step(Role.CULPRIT, Term.BAD, FAIL, kernel="k"), step(Role.PARENT, Term.GOOD, PASS, kernel="k")]
+    assert conclusion.of_culprit("it", state(*measured().steps, *same), ()).verdict is Verdict.FAIL
+
+
+def test_the_state_is_read_back_as_it_was_written() -> None:
+    whole = verified(culprit=Term.BAD, parent=Term.SKIP)
+    assert values.load(values.dump(whole)) == whole
+    with pytest.raises(UserError, match="no state of a bisect"):
+        values.load("{}")
+    with pytest.raises(UserError, match="of version 7"):
+        values.load(values.dump(whole).replace('"version": 1', '"version": 7'))
+
+
+@pytest.mark.parametrize(
+    ("verdict", "kind"), [(Verdict.FAIL, "failure"), (Verdict.INFRA, "error"), (Verdict.SKIP, "skipped")]
+)
+def test_junit_is_never_greener_than_the_verdict(verdict: Verdict, kind: str) -> None:
+    skipped = step(Role.SEARCH, Term.SKIP, BROKEN, why=Why.NOT_BUILT)
+    whole = state(*measured().steps, skipped)
+    outcome = Outcome(verdict, "why | not", 1, whole, Path("/r"), CULPRIT, (CULPRIT,), 0.5, ("a <note>",))
+    cases = list(ElementTree.fromstring(report.junit(outcome)).iter("testcase"))
+    assert [case.get("name") for case in cases][-1] == "verdict" and cases[-1].find(kind) is not None
+    assert cases[2].find("skipped") is not None
+    text = report.summary(outcome)
+    assert "not conclusive: why \\| not" in text and "a \\<note\\>" in text and "50.00 %" in text

@@ -1,0 +1,137 @@
+"""pipeline.yaml: every kind of fault is one line that names the file, the place and the way out."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from orchestrator.config import loader
+from orchestrator.errors import UserError
+
+GOOD = """
+trees:
+  here: {source: {provider: path, path: tree}}
+series:
+  mine: {path: series, tree: here}
+variants:
+  small: {fragments: [a.config], machine: {memory: 512M}}
+suites:
+  own: {directory: tests, test_timeout: 1m}
+modes:
+  smoke: {series: [mine], variants: [small], suites: [own]}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("tree", "series", "tests"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "a.config").write_text("CONFIG_A=y\n")
+    return tmp_path
+
+
+def load(folder: Path, text: str) -> loader.Pipeline:
+    path = folder / "pipeline.yaml"
+    path.write_text(text)
+    return loader.load(path)
+
+
+def test_a_good_file_gives_values_with_units_and_absolute_paths(folder: Path) -> None:
+    pipeline = load(folder, GOOD)
+    assert pipeline.variants["small"].machine.memory == 512 * 2**20
+    assert pipeline.suites["own"].test_timeout == 60
+    assert pipeline.variants["small"].fragments == (folder / "a.config",)
+    assert pipeline.series["mine"].path == folder / "series"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("memory: 512M", "memry: 512M", ["variants.small.machine.memry", "unknown key", "'memory'"]),
+        ("tree: here", "tree: her", ["series.mine.tree", "'her'", "did you mean 'here'"]),
+        ("[small]", "[smal]", ["modes.smoke.variants[0]", "did you mean 'small'"]),
+        ("a.config", "b.config", ["variants.small.fragments[0]", "b.config"]),
+        ("memory: 512M", "memory: lots", ["variants.small.machine.memory", "'lots'"]),
+        ("provider: path, path: tree", "provider: svn, path: tree", ["trees.here.source", "svn"]),
+        ("provider: path, path: tree", "provider: path", ["trees.here.source.path", "missing"]),
+        ("provider: path, path: tree", "provider: path, pth: tree", ["trees.here.source.pth", "did you mean 'path'"]),
+        ("test_timeout: 1m", "test_timeout: 0", ["suites.own.test_timeout"]),
+        ("modes:", "validate: {builds: [smal]}\nmodes:", ["validate.builds[0]", "did you mean 'small'"]),
+        ("modes:", "validate: {skip: [sprase]}\nmodes:", ["validate.skip[0]", "sparse"]),
+        ("modes:", "validate: {notify: [{kind: github, repositry: x}]}\nmodes:", ["notify[0].repositry", "repository"]),
+        ("modes:", "validate: {notify: [{kind: webhook, url: {env: A, file: b}}]}\nmodes:", ["notify[0].url"]),
+        ("modes:", "mods:", ["mods: unknown key", "'modes'"]),
+        ("series: [mine], ", "", ["modes.smoke", "nothing would run"]),
+        ("suites: [own]}", "suites: [own], also: [{variants: [small], suites: [own]}]}",
+         ["modes.smoke.also[0]", "nothing would run"]),
+        ("suites: [own]}", "suites: [own], also: [{series: [mine], variants: [small], suites: [owm]}]}",
+         ["modes.smoke.also[0].suites[0]", "did you mean 'own'"]),
+        ("suites: [own]}", "suites: [own], also: [{variant: [small], suites: [own]}]}",
+         ["modes.smoke.also[0].variant", "did you mean 'variants'"]),
+        ("suites:\n", "suites: [\n", ["not YAML"]),
+        ("  small: {", "  small: {base: other.config, ", ["variants.small.base", "other.config"]),
+        ("series:\n  mine:", "series:\n  mine: {path: series, tree: here}\n  mine:", ["stands twice"]),
+        ("series:\n", "? [a, b]\n: c\nseries:\n", ["not YAML", "no text"]),
+        ("series:\n", "2020-01-01: c\nseries:\n", ["2020-01-01", "no text"]),
+        ("[a.config]", "[tests]", ["variants.small.fragments[0]", "is a folder"]),
+        ("test_timeout: 1m", "test_timeout: .inf", ["suites.own.test_timeout", "finite"]),
+        ("memory: 512M", "memory: yes", ["variants.small.machine.memory", "True"]),
+        ("variants: [small]", "variants: []", ["modes.smoke.variants", "at least 1"]),
+        ("suites: [own]", "suites: []", ["modes.smoke.suites", "at least 1"]),
+        ("suites:\n", "allow: [{title: x, reason: y, link: z, expires: soon}]\nsuites:\n",
+         ["allow[0].expires", "'soon'", "2027-01-31"]),
+    ],
+)  # fmt: skip
+def test_each_kind_of_fault_is_one_line_with_its_place(folder: Path, old: str, new: str, words: list[str]) -> None:
+    assert old in GOOD
+    with pytest.raises(UserError) as caught:
+        load(folder, GOOD.replace(old, new, 1))
+    line = str(caught.value)
+    assert "\n" not in line
+    assert str(folder / "pipeline.yaml") in line
+    for word in words:
+        assert word in line
+
+
+def test_keys_can_be_merged_and_a_date_needs_no_quotes(folder: Path) -> None:
+    """Anchors keep variants short, and YAML makes a date of what looks like one."""
+    text = GOOD.replace("small: {", "small: &small {").replace(
+        "suites:\n", "  big: {<<: *small, accel: tcg}\nsuites:\n", 1
+    )
+    pipeline = load(folder, text + "allow: [{title: x, reason: y, link: z, expires: 2027-01-31}]\n")
+    assert pipeline.variants["big"].fragments == pipeline.variants["small"].fragments
+    assert pipeline.variants["big"].accel == "tcg"
+    assert pipeline.allow[0].expires == "2027-01-31"
+
+
+@pytest.mark.parametrize("text", ["", "[]", "just text"])
+def test_a_file_that_is_no_mapping_is_refused(folder: Path, text: str) -> None:
+    with pytest.raises(UserError, match="not a mapping"):
+        load(folder, text)
+
+
+def test_a_missing_file_is_told_by_name(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"absent\.yaml: No such file"):
+        loader.load(tmp_path / "absent.yaml")
+
+
+def test_the_schema_describes_every_top_level_key() -> None:
+    schema = json.loads(loader.schema())
+    assert set(schema["properties"]) == {f.alias or name for name, f in loader.Pipeline.model_fields.items()}
+
+
+def test_the_shipped_pipeline_loads() -> None:
+    pipeline = loader.load(Path(__file__).parents[3] / "pipeline.yaml")
+    assert pipeline.default_mode in pipeline.modes
+
+
+@pytest.mark.parametrize(
+    ("url", "resolved"),
+    [
+        ("sqlite:///nights.db", "sqlite:///{folder}/nights.db"),
+        ("sqlite:////var/lib/nights.db", "sqlite:////var/lib/nights.db"),
+        ("postgresql://ci@host/nights", "postgresql://ci@host/nights"),
+    ],
+)
+def test_a_relative_history_lies_beside_the_file(folder: Path, url: str, resolved: str) -> None:
+    assert load(folder, f"{GOOD}history: {url}\n").history == resolved.format(folder=folder)

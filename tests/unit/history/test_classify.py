@@ -1,0 +1,166 @@
+"""What is flaky, and what only looks so: nights of one test as letters, p(ass) f(ail) c(rash) s(kip) t(imeout)."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.history import classify
+from orchestrator.history.classify import Change, Night, Sighting
+from orchestrator.model import Identity, Status
+from tests.fakes.results import IDENTITY
+
+LETTERS = {
+    "p": Status.PASS,
+    "f": Status.FAIL,
+    "c": Status.CRASHED,
+    "s": Status.SKIP,
+    "t": Status.TIMEOUT,
+    "x": Status.XFAIL,
+    "m": Status.MISSING,
+}
+nights = st.lists(
+    st.builds(
+        Night,
+        st.lists(st.sampled_from(list(Status)), min_size=1, max_size=4).map(tuple),
+        st.sampled_from(["one", "two", "three"]),
+    ),
+    min_size=1,
+    max_size=20,
+)
+
+
+def chronicle(text: str) -> list[Night]:
+    """Return nights, newest first, from a text that is read oldest first; a space is where the content changes."""
+    found = [Night((LETTERS[night],), f"{k}") for k, content in enumerate(text.split()) for night in content]
+    return found[::-1]
+
+
+def night_of(text: str, content: str = "a kernel") -> Night:
+    return Night(tuple(LETTERS[letter] for letter in text), content)
+
+
+def change(text: str) -> Change:
+    now, *before = chronicle(text)
+    return classify.change(now, before)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("p", Change.NEW),
+        ("f", Change.NEW),
+        ("ppp", Change.STEADY),
+        ("s s", Change.STEADY),
+        ("p f", Change.REGRESSED),
+        ("s f", Change.REGRESSED),
+        ("p s", Change.REGRESSED),
+        ("p t", Change.REGRESSED),
+        ("f p", Change.FIXED),
+        ("s p", Change.FIXED),
+        ("f f", Change.PERSISTENT),
+        ("x x", Change.PERSISTENT),
+        ("f s", Change.MISSING),
+        ("p m", Change.MISSING),
+        ("m", Change.MISSING),
+        # one kernel, two answers
+        ("pf", Change.FLAKY),
+        ("fp", Change.FLAKY),
+        ("p fp", Change.FLAKY),
+        # each night another kernel: broken for a while is a bug that came and went
+        ("p f f p", Change.FIXED),
+        ("p f p", Change.FIXED),
+        ("p f p f", Change.FLAKY),
+        # a crash is never chance
+        ("pc", Change.REGRESSED),
+        ("cp", Change.FIXED),
+        ("p c p c", Change.REGRESSED),
+        ("p f p f c", Change.PERSISTENT),
+    ],
+)
+def test_nights_are_classed(text: str, expected: Change) -> None:
+    assert change(text) is expected
+
+
+def test_tries_that_contradict_one_another_are_flaky_on_the_first_night() -> None:
+    assert classify.change(night_of("fp"), []) is Change.FLAKY
+    assert classify.change(night_of("fp"), [night_of("p", "another")] * 20) is Change.FLAKY
+
+
+def test_a_retry_that_passes_does_not_hide_a_crash() -> None:
+    found = night_of("cp")
+    assert found.status is Status.CRASHED
+    assert classify.change(found, [night_of("p", "another")]) is Change.REGRESSED
+
+
+def test_a_test_that_is_gone_is_missing() -> None:
+    assert classify.change(None, [night_of("p")]) is Change.MISSING
+
+
+def test_a_streak_too_long_for_chance_ends_being_flaky() -> None:
+    before = [night_of("p" * 9), night_of("f"), *[night_of("p")] * 10]
+    assert classify.change(night_of("f", "new"), before) is Change.FLAKY
+    broken = [night_of("f", "new")] * 8
+    assert classify.change(broken[0], broken[1:] + before) is Change.PERSISTENT
+
+
+@given(nights)
+def test_what_crashed_is_never_flaky(given: list[Night]) -> None:
+    now, *before = given
+    crashed = any(status is Status.CRASHED for night in given for status in night.tries)
+    assert not (crashed and classify.change(now, before) is Change.FLAKY)
+
+
+@given(nights)
+def test_a_night_that_is_broken_is_never_steady_or_fixed(given: list[Night]) -> None:
+    now, *before = given
+    if now.status.broken:
+        assert classify.change(now, before) not in {Change.STEADY, Change.FIXED}
+
+
+@given(nights, st.permutations(range(20)))
+def test_the_rate_counts_every_try_and_no_order(given: list[Night], order: list[int]) -> None:
+    found = classify.rate(given)
+    assert found == classify.rate([given[k] for k in order if k < len(given)])
+    assert found.tries == sum(len(night.tries) for night in given)
+
+
+@given(st.integers(0, 500), st.integers(0, 500))
+def test_the_interval_holds_the_share_and_mirrors(hits: int, misses: int) -> None:
+    low, high = classify.wilson(hits, hits + misses)
+    assert 0 <= low <= high <= 1
+    if hits + misses:
+        assert low <= hits / (hits + misses) <= high
+    mirrored = classify.wilson(misses, hits + misses)
+    assert mirrored == pytest.approx((1 - high, 1 - low))
+
+
+@given(st.integers(1, 50), st.integers(1, 50))
+def test_more_tries_of_the_same_share_say_more(hits: int, misses: int) -> None:
+    few, many = classify.wilson(hits, hits + misses), classify.wilson(10 * hits, 10 * (hits + misses))
+    assert many[1] - many[0] < few[1] - few[0]
+
+
+def test_the_interval_is_wilsons() -> None:
+    # Newcombe, Statistics in Medicine 17 (1998), table I: 81 of 263, and 0 of 20
+    assert classify.wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
+    assert classify.wilson(0, 20) == pytest.approx((0.0, 0.1611), abs=5e-5)
+
+
+@pytest.mark.parametrize("field", ["toolchain", "accel", "cpu", "qemu", "machine"])
+def test_another_setting_is_not_compared_with(field: str) -> None:
+    other = Identity(**{**vars(IDENTITY), field: "another"})
+    assert classify.setting(IDENTITY) != classify.setting(other)
+    assert len(classify.differing(IDENTITY, other)) == 1
+
+
+@pytest.mark.parametrize("field", ["tree", "series", "config", "kernel", "rootfs"])
+def test_another_content_is_what_a_night_is_for(field: str) -> None:
+    assert classify.setting(IDENTITY) == classify.setting(Identity(**{**vars(IDENTITY), field: "another"}))
+
+
+def test_titles_are_new_known_or_gone() -> None:
+    found = classify.sightings(["a", "b"], [["c"], ["b", "d"]])
+    assert found == {"a": Sighting.NEW, "b": Sighting.KNOWN, "c": Sighting.GONE}
+    assert classify.sightings([], []) == {}

@@ -1,0 +1,125 @@
+"""A job against the nights before it: what is compared, what is not, and what is said of that."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from orchestrator.history import night
+from orchestrator.history.classify import Change, Sighting
+from orchestrator.history.night import Judged
+from orchestrator.history.values import Complaint, Job, Seen, StageTime, Test
+from orchestrator.model import Side, Stage, Status, Verdict
+from tests.fakes.results import IDENTITY
+
+
+def seen(
+    run: str, tests: str = "", *, failed: Stage | None = None, blame: Verdict = Verdict.FAIL, **changes: Any
+) -> Seen:
+    """Return a job: ``tests`` is like ``A01=pass A02=fail``, ``failed`` the stage at which it ended."""
+    came_so_far = failed is None or failed in {Stage.BOOT, Stage.SUITE}
+    identity = dataclasses.replace(IDENTITY, kernel=run, **changes) if came_so_far else None
+    job = Job(1, run, "toy.small", "toy", None, "small", Side.BASE, blame, "", Path("/r"), identity, None, None)
+    reached = list(Stage)[: list(Stage).index(failed or Stage.SUITE) + 1]
+    stages = [StageTime(stage, Verdict.PASS, 1.0, "", None, False) for stage in reached]
+    if failed:
+        stages[-1] = StageTime(failed, blame, 1.0, "it broke", None, False)
+    rows = [item.split("=") for item in tests.split()]
+    return Seen(job, tuple(stages), tuple(Test("own", n, Status(s), (Status(s),), "", None) for n, s in rows), ())
+
+
+def with_splats(value: Seen, *titles: str) -> Seen:
+    splats = (Complaint("warning", title, False, None, None, 1, 2, "", None) for title in titles)
+    return dataclasses.replace(value, splats=tuple(splats))
+
+
+def of(judged: Judged, test: str) -> Change:
+    (found,) = [finding.change for finding in judged.findings if finding.test == test]
+    return found
+
+
+def test_a_test_is_compared_with_the_last_night_that_had_it() -> None:
+    found = night.judge(seen("3", "A=fail B=pass"), [seen("2", "B=fail"), seen("1", "A=pass B=pass")])
+    assert of(found, "A") is Change.REGRESSED
+    assert of(found, "B") is Change.FIXED
+
+
+def test_a_test_that_the_last_night_had_is_missed_and_one_gone_before_is_not() -> None:
+    found = night.judge(seen("3", "A=pass"), [seen("2", "A=pass B=pass"), seen("1", "A=pass B=pass C=pass")])
+    assert of(found, "B") is Change.MISSING
+    assert "C" not in {finding.test for finding in found.findings}
+
+
+def asked(value: Seen, *globs: str) -> Seen:
+    return dataclasses.replace(value, job=dataclasses.replace(value.job, asked=globs))
+
+
+def test_what_nobody_asked_for_is_not_missing() -> None:
+    whole = [asked(with_splats(seen(number, "A=pass B=pass"), "old"), "own/*") for number in ("1", "2")]
+    part = asked(seen("2", "A=pass"), "own/A")
+    found = night.judge(part, whole[:1])
+    assert "B" not in {finding.test for finding in found.findings} and found.splats == ()
+    assert found.notes == ("other tests were asked for than in run 1",)
+    assert of(night.judge(asked(seen("3", "A=pass"), "own/*"), [part, whole[0]]), "B") is Change.MISSING
+    assert of(night.judge(asked(seen("3", "A=fail"), "own/*"), [part, whole[0]]), "A") is Change.REGRESSED
+    assert of(night.judge(asked(seen("3", "A=pass"), "own/*"), [seen("2", "A=pass B=pass")]), "B") is Change.MISSING
+
+
+def test_tcg_is_not_compared_with_kvm_in_silence() -> None:
+    found = night.judge(seen("2", "A=fail", accel="kvm"), [seen("1", "A=pass", accel="tcg")])
+    assert of(found, "A") is Change.NEW
+    assert found.notes == ("not compared with run 1, for these differ: accelerator",)
+
+
+def test_what_else_changed_is_said() -> None:
+    found = night.judge(seen("2", "A=fail", tree="beef"), [seen("1", "A=pass")])
+    assert found.notes == ("changed since run 1: tree",)
+
+
+def test_a_build_that_breaks_is_one_finding_and_not_one_for_each_test() -> None:
+    found = night.judge(seen("2", failed=Stage.BUILD), [seen("1", "A=pass B=pass")])
+    assert of(found, "build") is Change.REGRESSED
+    assert {finding.suite for finding in found.findings} == {"stage"}
+    assert found.notes == ("not all of its tests ran: build: it broke",)
+
+
+def test_a_build_that_works_again_brings_its_tests_back() -> None:
+    found = night.judge(seen("3", "A=fail"), [seen("2", failed=Stage.BUILD), seen("1", "A=pass")])
+    assert of(found, "build") is Change.FIXED
+    assert of(found, "A") is Change.REGRESSED
+
+
+def test_a_fault_of_the_host_is_no_finding_about_the_kernel() -> None:
+    broken = seen("2", "A=pass B=crashed C=missing D=fail", failed=Stage.SUITE, blame=Verdict.INFRA)
+    found = night.judge(broken, [seen("1", "A=pass B=pass C=pass D=pass E=pass")])
+    tests = {finding.test: finding.change for finding in found.findings if finding.suite == "own"}
+    assert tests == {"A": Change.STEADY, "D": Change.REGRESSED}
+    again = night.judge(seen("3", "B=pass"), [broken, seen("1", "B=pass")])
+    assert of(again, "B") is Change.STEADY
+
+
+def test_splats_are_told_apart() -> None:
+    now, before = with_splats(seen("2", "A=pass"), "new", "old"), with_splats(seen("1", "A=pass"), "old", "away")
+    found = {splat.title: splat.sighting for splat in night.judge(now, [before]).splats}
+    assert found == {"new": Sighting.NEW, "old": Sighting.KNOWN, "away": Sighting.GONE}
+
+
+def test_a_splat_is_not_gone_where_the_kernel_did_not_come_so_far() -> None:
+    now = seen("2", failed=Stage.BUILD)
+    assert night.judge(now, [with_splats(seen("1", "A=pass"), "away")]).splats == ()
+    cut = seen("3", "A=pass", failed=Stage.SUITE, blame=Verdict.INFRA)
+    assert night.judge(cut, [with_splats(seen("1", "A=pass"), "away")]).splats == ()
+
+
+def test_the_first_night_has_nothing_to_compare_with_and_says_so() -> None:
+    found = night.judge(seen("1", "A=pass"), [])
+    assert of(found, "A") is Change.NEW
+    assert found.notes == ("no earlier run to compare with",)
+
+
+def test_a_splat_that_is_allowed_is_no_finding_until_its_entry_ends() -> None:
+    now = with_splats(seen("2", "A=pass"), "old")
+    allowed = dataclasses.replace(now, splats=tuple(dataclasses.replace(s, allowed_by="known") for s in now.splats))
+    assert night.judge(allowed, []).splats == ()
+    assert [splat.sighting for splat in night.judge(now, [allowed]).splats] == [Sighting.NEW]

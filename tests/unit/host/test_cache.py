@@ -1,0 +1,146 @@
+"""The cache: whole or absent, and one at a time."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from orchestrator.errors import InfraError
+from orchestrator.host import cache
+from orchestrator.host.cache import Cache
+from orchestrator.progress import SILENT
+
+
+def test_a_directory_that_was_not_finished_does_not_exist(tmp_path: Path) -> None:
+    final = tmp_path / "product"
+    with pytest.raises(KeyboardInterrupt), cache.new_directory(final) as scratch:
+        (scratch / "half").write_text("half")
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_directory_replaces_the_old_one_whole(tmp_path: Path) -> None:
+    final = tmp_path / "product"
+    for content in ("one", "two"):
+        with cache.new_directory(final) as scratch:
+            (scratch / content).write_text(content)
+    assert [p.name for p in final.iterdir()] == ["two"]
+
+
+def test_a_write_that_fails_leaves_the_old_content(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    cache.write_atomic(path, "old")
+    with pytest.raises(InfraError, match="cannot write"):
+        cache.write_atomic(tmp_path / "file" / "below", "new")
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_the_digest_depends_on_each_part_and_their_borders(tmp_path: Path) -> None:
+    file = tmp_path / "f"
+    file.write_text("ab")
+    assert cache.digest("a", "b") != cache.digest("ab")
+    assert cache.digest(file) == cache.digest(b"ab")
+
+
+def test_a_lock_is_held_against_others(tmp_path: Path) -> None:
+    class Heard:
+        lines: list[str] = []  # noqa: RUF012
+
+        def note(self, text: str) -> None:
+            self.lines.append(text)
+            raise InterruptedError
+
+        def advance(self, what: str, done: float, total: float | None) -> None: ...
+
+    store = Cache(tmp_path)
+    with store.lock("tree", SILENT), pytest.raises(InterruptedError), store.lock("tree", Heard()):
+        raise AssertionError("two holders at once")
+    assert Heard.lines == ["waiting for another run that uses tree"]
+    with store.lock("tree", SILENT):
+        assert (tmp_path / "locks" / "tree").exists()
+
+
+def test_the_cache_follows_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("WPCI_CACHE", str(tmp_path / "mine"))
+    assert Cache.default().root == tmp_path / "mine"
+    monkeypatch.delenv("WPCI_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert Cache.default().root == tmp_path / "wpci"
+
+
+def filled(root: Path) -> Cache:
+    for name in ("work/a/base", "kernels/key/vmlinux", "programs/p", "rootfs/r", "sources/s", "ccache/0"):
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x" * 1000)
+    return Cache(root)
+
+
+def names(root: Path) -> list[str]:
+    return sorted(path.name for path in root.iterdir())
+
+
+def test_clean_takes_what_can_be_built_again(tmp_path: Path) -> None:
+    store = filled(tmp_path)
+    assert store.clean() == f"removed kernels, programs, rootfs, work from {tmp_path}: 0.0 GiB"
+    assert names(tmp_path) == ["ccache", "locks", "sources"]
+    assert store.clean() == f"removed nothing from {tmp_path}: 0.0 GiB"
+
+
+def test_clean_all_leaves_the_locks_alone(tmp_path: Path) -> None:
+    filled(tmp_path).clean(everything=True)
+    assert names(tmp_path) == ["locks"]
+
+
+@pytest.mark.parametrize("everything", [False, True])
+def test_clean_removes_nothing_while_a_run_is_going_on(tmp_path: Path, everything: bool) -> None:
+    store = filled(tmp_path)
+    before = names(tmp_path)
+    with store.in_use(SILENT), pytest.raises(InfraError, match=r"in use by a run .* nothing was removed"):
+        store.clean(everything=everything)
+    with store.lock("out-1", SILENT), pytest.raises(InfraError, match="nothing was removed"):
+        store.clean(everything=everything)
+    assert sorted({*before, "locks"}) == names(tmp_path)
+    store.clean(everything=everything)
+    assert "kernels" not in names(tmp_path)
+
+
+def test_two_cleans_at_once_do_not_meet(tmp_path: Path) -> None:
+    store = filled(tmp_path)
+    with store.unused(), pytest.raises(InfraError, match="nothing was removed"):
+        store.clean()
+    assert "kernels" in names(tmp_path)
+
+
+def test_a_run_waits_for_a_removal_and_says_so(tmp_path: Path) -> None:
+    store, notes, entered = filled(tmp_path), [], threading.Event()
+
+    class Notes:
+        def note(self, text: str) -> None:
+            notes.append(text)
+            entered.set()
+
+        def advance(self, what: str, done: float, total: float | None) -> None:
+            raise AssertionError
+
+    done = threading.Event()
+
+    def use() -> None:
+        with store.in_use(Notes()):
+            done.set()
+
+    with store.unused():
+        thread = threading.Thread(target=use)
+        thread.start()
+        assert entered.wait(60) and not done.is_set()
+    thread.join(60)
+    assert done.is_set() and notes == [f"waiting for the removal of what is in {tmp_path}"]
+
+
+def test_what_a_killed_clean_left_has_no_name_and_goes_with_the_next(tmp_path: Path) -> None:
+    store = filled(tmp_path)
+    (tmp_path / "kernels").rename(tmp_path / ".removed.kernels")
+    filled(tmp_path)
+    store.clean()
+    assert names(tmp_path) == ["ccache", "locks", "sources"]

@@ -1,0 +1,109 @@
+"""Commands: what is logged, what is killed, and whose fault it is."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from orchestrator.errors import InfraError
+from orchestrator.host import process
+from orchestrator.host.process import Deadline
+
+
+def test_output_and_exit_code_come_back() -> None:
+    done = process.run(["sh", "-c", "echo out; echo err >&2; exit 3"], check=False)
+    assert (done.stdout, done.stderr, done.returncode, done.ok) == ("out\n", "err\n", 3, False)
+
+
+def test_a_failed_command_is_named_with_its_last_line() -> None:
+    with pytest.raises(process.CommandFailed, match=r"exit code 3: sh -c .*: gone wrong$") as caught:
+        process.run(["sh", "-c", "echo gone wrong; exit 3"])
+    assert caught.value.returncode == 3
+
+
+def test_the_log_holds_the_pasteable_line_and_the_output(tmp_path: Path) -> None:
+    log = tmp_path / "deep" / "log"
+    process.run(["echo", "two words"], log=log, cwd=tmp_path)
+    assert log.read_text() == f"$ (cd {tmp_path} && echo 'two words')\ntwo words\n"
+
+
+def test_a_program_that_is_not_there_is_told_by_name() -> None:
+    with pytest.raises(InfraError, match="no-such-program is not installed"):
+        process.run(["no-such-program"])
+
+
+def test_a_deadline_kills_the_whole_group(tmp_path: Path) -> None:
+    mark = tmp_path / "pid"
+    script = f"sleep 1000 & echo $! > {mark}; wait"
+    with pytest.raises(process.CommandFailed, match="out of time"):
+        process.run(["sh", "-c", script], deadline=Deadline.after(1))
+    assert gone(int(mark.read_text()))
+
+
+def test_no_token_of_ours_reaches_a_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_TOKEN", "x")
+    assert "SECRET_TOKEN" not in process.run(["env"]).stdout
+
+
+def test_an_offline_child_has_no_network_but_itself() -> None:
+    if not process.network_can_be_cut():
+        pytest.fail("this host does not let us cut a child's network; the build would not be offline")
+    listing = process.run(["cat", "/proc/net/dev"], offline=True).stdout
+    names = {line.split(":")[0].strip() for line in listing.splitlines()[2:]}
+    assert names <= {"lo"} | {n for n in names if n.startswith(("sit", "tunl", "gre", "ip6", "erspan"))}
+
+
+def test_a_child_dies_with_us(tmp_path: Path) -> None:
+    """A killed wpci leaves no child: here the part of wpci is played by an interpreter of its own."""
+    mark = tmp_path / "pid"
+    code = (
+        "from orchestrator.host import process\n"
+        f"with process.spawn(['sh', '-c', 'echo $$ > {mark}.new; mv {mark}.new {mark}; exec sleep 1000']) as child:\n"
+        "    child.wait()\n"
+    )
+    with process.spawn([sys.executable, "-c", code]) as parent:
+        limit = Deadline.after(30)
+        while not mark.exists() and not limit.expired:
+            time.sleep(0.02)
+        child = int(mark.read_text())
+        os.kill(parent.pid, signal.SIGKILL)
+        parent.wait()
+        assert gone(child)
+
+
+def test_a_leash_ends_the_children_of_its_thread_and_of_no_other() -> None:
+    leash, codes = process.Leash(), list[int]()
+
+    def work() -> None:
+        process.put_on(leash)
+        for _ in range(2):  # the second one comes when the leash is cut
+            codes.append(process.run(["sh", "-c", "echo up >&2; exec sleep 1000"], check=False).returncode)
+
+    with process.spawn(["sleep", "1000"]) as other:
+        worker = threading.Thread(target=work)
+        worker.start()
+        while not leash._children:
+            time.sleep(0.01)
+        leash.cut()
+        worker.join(60)
+        assert not worker.is_alive() and codes == [-signal.SIGTERM] * 2
+        assert other.poll() is None and not leash._children
+
+
+def gone(pid: int) -> bool:
+    """Whether a process ends; a killed one needs a moment where the machine is busy."""
+    limit = Deadline.after(30)
+    while alive(pid) and not limit.expired:
+        time.sleep(0.02)
+    return not alive(pid)
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False

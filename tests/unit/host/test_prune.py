@@ -1,0 +1,99 @@
+"""What goes of earlier runs: the old, then the oldest of what is too much."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.config.schema import Keep
+from orchestrator.errors import InfraError
+from orchestrator.host import prune
+from orchestrator.host.cache import Cache
+from orchestrator.host.prune import Artifacts
+from orchestrator.progress import SILENT
+
+DAY = 86400.0
+runs = st.lists(st.builds(Artifacts, st.just(Path("r")), st.floats(0, 100 * DAY), st.integers(1, 1000)), max_size=12)
+
+
+def test_the_old_go_and_then_the_oldest_of_what_is_too_much() -> None:
+    young, middle, old = (Artifacts(Path(name), day * DAY, 10) for name, day in (("c", 99), ("b", 98), ("a", 10)))
+    assert prune.doomed([middle, old, young], Keep(days=30, size=100), 100 * DAY) == [old]
+    assert prune.doomed([middle, old, young], Keep(days=30, size=15), 100 * DAY) == [old, middle]
+    assert prune.doomed([middle, old, young], Keep(days=1000, size=100), 100 * DAY) == []
+
+
+@given(runs, st.integers(1, 60), st.integers(1, 3000))
+def test_what_stays_is_young_fits_and_is_newer_than_what_went_for_its_size(
+    found: list[Artifacts], days: int, size: int
+) -> None:
+    now = 100 * DAY
+    gone = prune.doomed(found, Keep(days=days, size=size), now)
+    left = [run for run in found if run not in gone]
+    assert all(now - run.when <= days * DAY for run in left)
+    assert sum(run.size for run in left) <= size
+    too_much = [run for run in gone if now - run.when <= days * DAY]
+    assert all(kept.when >= run.when for kept in left for run in too_much)
+
+
+def kernel(root: Path, name: str, day: int, size: int = 100_000) -> None:
+    """Put a kernel into a cache that was used on that day of 1970."""
+    folder = root / "kernels" / name
+    folder.mkdir(parents=True)
+    (folder / "vmlinux").write_bytes(b"x" * size)
+    os.utime(folder, (day * DAY, day * DAY))
+
+
+def kernels(root: Path) -> list[str]:
+    return sorted(path.name for path in (root / "kernels").iterdir())
+
+
+def test_the_kernel_that_was_not_used_for_longest_goes_first(tmp_path: Path) -> None:
+    today = int(time.time() / DAY)
+    for name, ago in (("a", 5), ("b", 1), ("c", 3), ("d", 90)):
+        kernel(tmp_path, name, today - ago)
+    Cache(tmp_path).touch(tmp_path / "kernels" / "a")
+    said = prune.kernels(Cache(tmp_path), Keep(days=60, size=250_000))
+    assert kernels(tmp_path) == ["a", "b"] and said.startswith("2 kernels removed from the cache")
+    assert prune.kernels(Cache(tmp_path), Keep()) == ""
+    assert prune.kernels(Cache(tmp_path / "none"), Keep()) == ""
+
+
+def test_no_kernel_goes_while_a_run_is_going_on(tmp_path: Path) -> None:
+    kernel(tmp_path, "a", 1)
+    with Cache(tmp_path).in_use(SILENT), pytest.raises(InfraError, match="in use by a run"):
+        prune.kernels(Cache(tmp_path), Keep(days=1, size=1))
+    assert kernels(tmp_path) == ["a"]
+
+
+def test_what_was_never_whole_goes_with_the_next_look(tmp_path: Path) -> None:
+    kernel(tmp_path, "a", int(time.time() / DAY))
+    kernel(tmp_path, ".b.half-written", 1)
+    kernel(tmp_path, ".removed.c", 1)
+    prune.kernels(Cache(tmp_path), Keep())
+    assert kernels(tmp_path) == ["a"]
+
+
+def test_only_artifacts_of_other_runs_are_removed(tmp_path: Path) -> None:
+    for run in ("old", "current"):
+        job = tmp_path / run / "jobs" / "toy.small"
+        (job / "boot-1").mkdir(parents=True)
+        (job / "boot-1" / "console.log").write_text("x" * 10_000)
+        (job / "build.log").write_text("x" * 10_000)
+        for name in ("result.json", "job-junit.xml", "reproduce.sh", "config"):
+            (job / name).write_text("kept")
+        (tmp_path / run / "result.json").write_text("kept")
+        (tmp_path / run / "state.json").write_text("of a bisect")
+    (tmp_path / "last").symlink_to("current")
+    said = prune.prune(tmp_path, Keep(days=1, size=1), tmp_path / "current")
+    assert said.startswith("artifacts of 1 earlier runs removed")
+    left = {str(path.relative_to(tmp_path)) for path in (tmp_path / "old").rglob("*") if path.is_file()}
+    job_files = {"result.json", "job-junit.xml", "reproduce.sh", "config"}
+    assert left == {"old/result.json", "old/state.json", *(f"old/jobs/toy.small/{name}" for name in job_files)}
+    assert (tmp_path / "current" / "jobs" / "toy.small" / "boot-1" / "console.log").exists()
+    assert prune.prune(tmp_path, Keep(), tmp_path / "current").startswith("artifacts of 0")

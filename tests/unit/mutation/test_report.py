@@ -1,0 +1,183 @@
+"""Judging a kernel that lacks a part of the series, and the report: nothing that did not run counts as seen."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from orchestrator.errors import UserError
+from orchestrator.model import JobResult, Side, Splat, Stage, StageResult, Status, SuiteRun, TestResult, Verdict
+from orchestrator.mutation import page
+from orchestrator.mutation import report as mutation_report
+from orchestrator.mutation.report import Baseline, Entry, Finding, Outcome, Report, Section
+from tests.fakes import results as fixture
+
+GOOD = TestResult("promised", Status.PASS)
+BAD = TestResult("promised", Status.FAIL)
+WARNING = Splat("warning", "WARNING in x", 1, 2, "", False, "promised")
+
+
+def lacking(*tests: TestResult, **changes: object) -> JobResult:
+    return fixture.job(Side.PATCHED, tests, **changes)
+
+
+def judged(result: JobResult, *ignored: str) -> Finding | None:
+    return mutation_report.judge(result, fixture.EXPECTED, "patched", ignored)
+
+
+def stopped(stage: Stage, blame: Verdict) -> tuple[StageResult, ...]:
+    return (StageResult(stage, blame, 1.0, "why"),)
+
+
+def test_a_test_that_differs_notices_and_may_be_asked_again() -> None:
+    assert judged(lacking(GOOD, TestResult("other", Status.FAIL))) == Finding(
+        Outcome.NOTICED, ("other",), "other: fail", False, 2
+    )
+
+
+def test_a_promised_test_that_is_refused_notices() -> None:
+    found = judged(lacking(TestResult("promised", Status.SKIP)))
+    assert found and found.outcome is Outcome.NOTICED and found.detail == "promised: skip, expected pass"
+
+
+def test_a_test_that_is_not_judged_or_not_heard_notices_nothing() -> None:
+    loose = TestResult("loose", Status.FAIL)
+    assert judged(lacking(GOOD, loose)) == Finding(Outcome.SURVIVED, (), "", True, 2)
+    found = judged(lacking(GOOD, BAD), "prom*")
+    assert found and found.outcome is Outcome.SURVIVED
+
+
+def test_a_splat_that_comes_often_is_named_once_and_is_no_test_to_run_again() -> None:
+    found = judged(lacking(BAD, splats=(WARNING, WARNING)))
+    assert found and found.by == ("promised", "splat: WARNING in x") and found.failing == ("promised",)
+    found = judged(lacking(stages=stopped(Stage.BOOT, Verdict.FAIL)))
+    assert found and found.by == ("boot",) and found.failing == ()
+
+
+def test_a_splat_notices_for_certain_though_all_tests_pass() -> None:
+    found = judged(lacking(GOOD, splats=(WARNING,)))
+    assert found == Finding(Outcome.NOTICED, ("splat: WARNING in x",), "splat: WARNING in x", True, 1)
+    allowed = dataclasses.replace(WARNING, allowed_by="known")
+    found = judged(lacking(GOOD, splats=(allowed,)))
+    assert found and found.outcome is Outcome.SURVIVED
+
+
+@pytest.mark.parametrize(
+    ("stage", "outcome"),
+    [(Stage.SERIES, Outcome.NOT_ALONE), (Stage.BUILD, Outcome.NOT_BUILT), (Stage.BOOT, Outcome.NOTICED)],
+)
+def test_where_the_kernel_failed_says_what_came_of_it(stage: Stage, outcome: Outcome) -> None:
+    found = judged(lacking(stages=stopped(stage, Verdict.FAIL), suites=()))
+    assert found and found.outcome is outcome and found.detail == "why" and found.certain
+
+
+def test_a_fault_of_the_host_says_nothing() -> None:
+    stages = stopped(Stage.SUITE, Verdict.INFRA)
+    assert judged(lacking(BAD, stages=stages)) is None
+    panic = dataclasses.replace(WARNING, fatal=True)
+    found = judged(lacking(BAD, stages=stages, splats=(panic,)))
+    assert found and found.outcome is Outcome.NOTICED, "an oops and the lost connection race"
+
+
+def test_what_did_not_run_was_not_survived() -> None:
+    assert judged(lacking(GOOD, TestResult("late", Status.MISSING))) is None
+    assert judged(lacking(suites=())) is None
+    assert judged(lacking(suites=(SuiteRun("uffd", (), (), 1.0),))) is None
+
+
+def entry(name: str, outcome: Outcome = Outcome.NOTICED, by: tuple[str, ...] = (), **more: object) -> Entry:
+    fields = {"key": name, "name": name, "identity": f"id-{name[:4]}", "where": "f()", **more}
+    return Entry(outcome=outcome, by=by, **fields)  # type: ignore[arg-type]
+
+
+def test_neighbours_say_which_tests_are_likely() -> None:
+    known = [
+        entry("0001/mm/a.c/1", by=("B01", "B02")),
+        entry("0002/mm/a.c/1", by=("Z01",)),
+        entry("0002/mm/b.c/2", by=("S01",)),
+        entry("0002/mm/b.c/3", by=("splat: WARNING",)),
+        entry("0002", by=("W01",)),
+        entry("0003/mm/c.c/1", by=("C01",)),
+    ]
+    assert mutation_report.likely(known, "0001/mm/a.c/2") == ("B01", "Z01")
+    assert mutation_report.likely(known, "0002/mm/a.c/9") == ("Z01", "B01", "S01", "W01")
+    assert mutation_report.likely(known, "0002") == ("Z01", "S01", "W01")
+    assert mutation_report.likely(known, "0009/mm/z.c/1") == ()
+
+
+KNOWN: dict[str, tuple[str, ...]] = {
+    "B01_a.anon": (), "B01_a.file": (), "B01_a.memfd": (), "B02_b": (), "C10_c": ("stock",), "R03_slow": ()
+}  # fmt: skip
+
+
+def report(*entries: Entry) -> Report:
+    base = Baseline("sha", "suite", KNOWN, 9.5, 5.0, ("R03_slow",))
+    return Report("uffd-wp", (Section("smoke", base, (("comment", 2),), 5, entries),))
+
+
+def test_a_report_reads_back_as_it_was_written() -> None:
+    full = report(entry("0001/mm/a.c/1", by=("B01",), doubtful=("R01",), kept=("0001/mm/a.c/2",), seconds=1.5))
+    assert mutation_report.load(mutation_report.dump(full), "x") == full
+    with pytest.raises(UserError, match=r"hunks\.json: not a report"):
+        mutation_report.load("{}", "hunks.json")
+
+
+def test_the_page_counts_all_and_names_what_nobody_noticed() -> None:
+    survivor = entry("0002/mm/a|b.c/1", Outcome.SURVIVED)
+    text = page.render(
+        report(entry("0001/mm/a.c/1", by=("B01", "B02")), survivor, entry("0003", Outcome.NOT_BUILT, detail="no f")), {}
+    )
+    assert "5 parts: 1 noticed, 1 survived, 0 does not come out alone, 1 does not build without it" in text
+    assert "2 to do" in text and "2 comment" in text and "R03_slow" in text
+    assert "| 0001/mm/a.c/1 | f() | noticed | B01 (and 1 more) |" in text
+    assert "| 0003 | f() | does not build without it | no f |" in text
+    assert "**no reason is known**" in text
+    told = page.render(report(survivor), {"id-0002": "only a window of two instructions"})
+    assert "no reason is known" not in told and "two instructions" in told
+
+
+def test_only_survivors_need_a_reason() -> None:
+    (section,) = report(entry("0001/mm/a.c/1"), entry("0002/mm/a.c/1", Outcome.SURVIVED)).sections
+    assert [e.name for e in page.unexplained(section, {})] == ["0002/mm/a.c/1"]
+    assert page.unexplained(section, {"id-0002": "why"}) == ()
+
+
+def test_a_new_entry_takes_the_place_of_the_old_one() -> None:
+    (section,) = report(entry("0001/mm/a.c/1", Outcome.SURVIVED)).sections
+    again = section.adding(entry("0001/mm/a.c/1", by=("B01",)))
+    assert [e.outcome for e in again.entries] == [Outcome.NOTICED]
+
+
+def test_the_page_names_the_tests_that_were_not_seen_failing() -> None:
+    seen = entry("0001/mm/a.c/1", by=("B01_a.anon", "splat: WARNING"), every_test=True)
+    known = report(seen)
+    known = known.updating(dataclasses.replace(known.sections[0], variant="main", entries=()))
+    text = page.render(known, {"R03_*": "a race of a few instructions"})
+    assert text.count("not seen failing") == 1, "once for all variants"
+    assert "2 of 6 tests fail on a kernel without a part" in text and "The other 4:" in text
+    assert "| B01_a | file, memfd | **no reason is known** |" in text
+    assert "| R03_slow |  | a race of a few instructions |" in text and "C10_c" not in text
+    assert page.unproven(known, {"R03_*": "why"}) == ("B01_a.file", "B01_a.memfd", "B02_b")
+
+
+def test_a_test_that_failed_on_another_variant_was_seen_failing() -> None:
+    known = report(entry("0001/mm/a.c/1", by=("B01_a.anon",)))
+    elsewhere = dataclasses.replace(known.sections[0], variant="main", entries=(entry("fault/x", by=("B02_b",)),))
+    assert "B02_b" not in set(known.updating(elsewhere).never_failed())
+
+
+@pytest.mark.parametrize("outcome", [Outcome.NOT_ALONE, Outcome.NOT_BUILT, Outcome.SAME, Outcome.SURVIVED])
+def test_a_fault_that_proves_nothing_needs_a_reason(outcome: Outcome) -> None:
+    (section,) = report(entry("fault/off-by-one", outcome), entry("fault/other")).sections
+    assert [e.name for e in page.unexplained(section, {})] == ["fault/off-by-one"]
+
+
+def test_tests_are_called_not_seen_failing_only_where_all_were_tried() -> None:
+    assert "not seen failing" not in page.render(report(entry("0001/mm/a.c/1", by=("B02_b",))), {})
+
+
+def test_the_page_speaks_of_planted_faults_only_where_there_are_some() -> None:
+    part, fault = entry("0001/mm/a.c/1"), entry("fault/off-by-one")
+    assert "planted" not in page.render(report(part), {})
+    assert "Faults were planted" in page.render(report(part, fault), {})

@@ -1,0 +1,68 @@
+"""What a job expects of its tests on the kernel that it built, and what it reads on the consoles of its guests."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import replace
+from pathlib import Path
+
+from orchestrator.config.schema import Pipeline
+from orchestrator.host.cache import Cache
+from orchestrator.model import Kernel, Status, plan
+from orchestrator.parse import splat
+from orchestrator.pipeline import job_record
+from orchestrator.pipeline.context import Workspace
+from orchestrator.progress import SILENT
+
+EXPECTED = "columns: [stock]\ntests: {S01: {stock: pass}}\nneeds: {SWAP: [S01]}\n"
+
+
+def test_what_a_kernel_lacks_is_expected_to_be_skipped(tmp_path: Path) -> None:
+    (tmp_path / "e.yaml").write_text(EXPECTED)
+    pipeline = _pipeline(tmp_path)
+    (job,) = plan.expand(pipeline, "smoke").jobs
+    for line, status in (
+        ("CONFIG_SWAP=y", Status.PASS),
+        ("CONFIG_SWAP=m", Status.PASS),
+        ("# CONFIG_SWAP is not set", Status.SKIP),
+        ("CONFIG_SWAPPER=y", Status.SKIP),
+    ):
+        (tmp_path / "config").write_text(f"CONFIG_64BIT=y\n{line}\n")
+        assert job_record.expected(job, _kernel(tmp_path / "config"))["uffd"].of("S01", job.expect) is status
+    assert job_record.expected(replace(job, suites=()), None) == {}
+    assert job_record.expected(job)["uffd"].of("S01", job.expect) is Status.PASS
+
+
+def _kernel(config: Path) -> Kernel:
+    none = Path("/none")
+    return Kernel("", none, none, config, None, "", "", "", "", (), none)
+
+
+def _pipeline(folder: Path) -> Pipeline:
+    return Pipeline.model_validate(
+        {
+            "trees": {"old": {"source": {"provider": "path", "path": "/old"}, "expect": "stock"}},
+            "variants": {"small": {}},
+            "suites": {"uffd": {"directory": "/tests", "expected": folder / "e.yaml"}},
+            "modes": {"smoke": {"trees": ["old"], "variants": ["small"], "suites": ["uffd"]}},
+        }
+    )
+
+
+def test_a_console_is_scanned_again_only_when_it_has_grown(tmp_path: Path) -> None:
+    (tmp_path / "e.yaml").write_text(EXPECTED)
+    pipeline = _pipeline(tmp_path)
+    (job,) = plan.expand(pipeline, "smoke").jobs
+    today = datetime.date(2026, 1, 1)
+    workspace = Workspace(pipeline, Cache(tmp_path), tmp_path / "run", SILENT, splat.load_rules(None), today)
+    told = job_record.Record(job, workspace)
+    console = told.directory / "boot-1" / "console.log"
+    console.parent.mkdir()
+    bug = "[    1.000000] BUG: Bad page state in process a  pfn:00001\n"
+    console.write_text(bug)
+    (found,) = told.save().splats
+    assert found.console == console and found.title.startswith("BUG: Bad page state")
+    console.write_text("x" * len(bug))
+    assert told.save().splats == (found,), "nobody looked again at a console that has not grown"
+    console.write_text(bug + "[    2.000000] BUG: Bad page map in process a  pte:8000000000000025 pmd:00000001\n")
+    assert len(told.save().splats) == 2

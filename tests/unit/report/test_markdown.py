@@ -1,0 +1,63 @@
+"""The summary: what a reviewer must see, and in which order."""
+
+from __future__ import annotations
+
+from markdown_it import MarkdownIt
+
+from orchestrator.model import Side, Status, TestResult
+from orchestrator.report import markdown
+from tests.fakes import results as fixture
+
+RUN = fixture.run(fixture.series(*fixture.pair()))
+TEXT = markdown.render(RUN)
+
+
+def test_the_verdict_stands_first() -> None:
+    assert TEXT.splitlines()[0] == "# ❌ FAIL: run 20261123-1"
+    assert "exit code 1" in TEXT
+
+
+def test_red_rows_stand_before_the_rest_and_quiet_ones_are_counted() -> None:
+    rows = [line for line in TEXT.splitlines() if line.startswith("| ") and "`" in line]
+    assert [row.split("`")[1] for row in rows] == ["worse", "fixed", "promised", "loose", "both", "known"]
+    assert "`same`" not in "\n".join(rows)
+    assert "1 more tests are the same on both, and fine." in TEXT
+
+
+def test_splats_warnings_accelerator_and_the_way_to_see_it_again() -> None:
+    assert "**BUG: Bad page map in \\<zap\\>** during `worse`, 2 times" in TEXT
+    assert "WARNING in old" not in TEXT
+    assert "`mm/memory.c:10` unused variable 'x'" in TEXT
+    assert "(tcg, `-cpu max`)" in TEXT
+    assert "/r/jobs/patched/reproduce.sh worse" in TEXT
+
+
+def test_it_renders_as_tables_and_no_markup_leaks_out_of_names() -> None:
+    html = MarkdownIt("commonmark").enable("table").render(TEXT)
+    assert html.count("<table>") == 1
+    assert "<zap>" not in html
+    assert "\x1b" not in TEXT and "\x00" not in TEXT
+
+
+def test_a_long_table_is_cut_and_says_so() -> None:
+    tests = tuple(TestResult(f"t{n:03}", Status.FAIL) for n in range(100))
+    base = fixture.job(Side.BASE, tuple(TestResult(t.name, Status.PASS) for t in tests))
+    text = markdown.render(fixture.run(fixture.series(base, fixture.job(Side.PATCHED, tests))))
+    assert text.count("| ❌ |") == markdown.MOST_ROWS
+    assert "… and 40 more." in text
+
+
+def test_a_test_that_is_alike_on_several_backings_is_one_row() -> None:
+    names = [f"B01_present.{backing}" for backing in ("anon", "memfd", "tmpfs")]
+    base = fixture.job(Side.BASE, tuple(TestResult(name, Status.SKIP) for name in names))
+    patched = (*(TestResult(name, Status.PASS) for name in names[:2]), TestResult(names[2], Status.FAIL))
+    text = markdown.render(fixture.run(fixture.series(base, fixture.job(Side.PATCHED, patched))))
+    assert "| ✅ | `B01_present` ×2 | skip → pass |" in text
+    assert "| ❌ | `B01_present.tmpfs` | skip → fail |" in text
+
+
+def test_a_job_without_a_series() -> None:
+    job = fixture.job(Side.BASE, (TestResult("a|b", Status.CRASHED, "killed by SIGSEGV"), TestResult("c", Status.PASS)))
+    text = markdown.render(fixture.run(alone=(job,)))
+    assert "| `a\\|b` | crashed | killed by SIGSEGV |" in text
+    assert "1 pass, 1 crashed" in text

@@ -1,0 +1,329 @@
+"""A suite over several guests: what a crash costs, what a hang costs, and what must never be lost."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from orchestrator import suite
+from orchestrator.config.schema import ProgramConfig, Suite
+from orchestrator.errors import InfraError, UserError
+from orchestrator.host.process import Deadline
+from orchestrator.model import Status, SuiteRun, TestResult
+from orchestrator.model.plan import Hunt
+from orchestrator.parse import ktap
+from orchestrator.progress import SILENT
+from orchestrator.suite.state import Ledger, Loss
+from orchestrator.verdict.outcome import merged
+
+
+@dataclass
+class Result:
+    exit_code: int | None
+    stdout: str = ""
+    truncated: bool = False
+    seconds: float = 0.5
+    why: str = ""
+    hung: bool = False
+
+
+@dataclass
+class FakeGuest:
+    """Runs programs that exist as tables: test id → what happens when it runs."""
+
+    programs: dict[str, dict[str, str]]
+    console: Path = Path("/dev/null")
+    commands: list[str] = field(default_factory=list)
+    death: str | None = None
+    ran: list[str] = field(default_factory=list)
+
+    def run(self, command: str, *, deadline: Deadline, output: Path | None = None, cap: int) -> Result:
+        if command.endswith("-l; done"):
+            lines = [line for name, tests in self.programs.items() for line in (f"== {name}", *tests)]
+            return Result(0, "\n".join(lines) + "\n")
+        _, _, call = command.partition(" && ")
+        words = shlex.split(call)
+        assert output is not None
+        self.commands.append(command)
+        return self.perform(words[0].removeprefix("./"), words[1:], output)
+
+    def perform(self, program: str, words: list[str], output: Path) -> Result:
+        picked = [words[k + 1] for k, word in enumerate(words) if word == "-r"]
+        lines = ["KTAP version 1", f"1..{len(picked)}"]
+        end: Result = Result(0)
+        for k, test in enumerate(picked, 1):
+            lines.append(f"# begin: {test}")
+            acts = self.programs[program][test].split(",")
+            act = acts[min(self.ran.count(test), len(acts) - 1)]
+            self.ran.append(test)
+            if act == "crash":
+                self.death = "Kernel panic - not syncing"
+                end = Result(None, why="the guest died: Kernel panic - not syncing")
+                break
+            if act == "hang":
+                end = Result(None, why="out of time")
+                break
+            if act == "silence":
+                end = Result(None, why="no output", hung=True)
+                break
+            if act == "vanish":
+                break
+            lines.append(f"{act} {k} {test}")
+            if act == "not ok" and "-x" in words:
+                break
+        output.write_text("\n".join(lines) + "\n")
+        return end
+
+
+class Lab:
+    """Boots fake guests and counts them."""
+
+    def __init__(self, programs: dict[str, dict[str, str]]) -> None:
+        self.programs = programs
+        self.guests: list[FakeGuest] = []
+
+    @contextlib.contextmanager
+    def boot(self) -> Iterator[FakeGuest]:
+        self.guests.append(FakeGuest(self.programs))
+        yield self.guests[-1]
+
+
+def request(folder: Path, tests: tuple[str, ...] = ("*",), **changes: object) -> suite.Request:
+    settings = {"directory": folder, **changes}
+    return suite.Request("own", Suite.model_validate(settings), tests, folder / "out")
+
+
+def performed(asked: suite.Request, boot: suite.Boot) -> SuiteRun:
+    said: list[SuiteRun] = []
+    suite.run(asked, boot, SILENT, said.append)
+    (run,) = said
+    return run
+
+
+def outcome(lab: Lab, asked: suite.Request) -> dict[str, Status]:
+    run = performed(asked, lab.boot)
+    assert len({t.name for t in run.tests}) == len(run.tests)
+    return {t.name: t.status for t in run.tests}
+
+
+def test_programs_that_end_need_one_guest(tmp_path: Path) -> None:
+    lab = Lab({"a": {"A01_x": "ok", "A02_y": "not ok"}, "b": {"B01_z": "ok"}})
+    assert outcome(lab, request(tmp_path)) == {"A01_x": Status.PASS, "A02_y": Status.FAIL, "B01_z": Status.PASS}
+    assert len(lab.guests) == 1
+
+
+def test_a_crash_loses_only_the_test_that_crashed(tmp_path: Path) -> None:
+    lab = Lab({"a": {"A01": "ok", "A02": "crash", "A03": "ok"}, "b": {"B01": "ok"}})
+    seen = outcome(lab, request(tmp_path))
+    assert seen == {"A01": Status.PASS, "A02": Status.CRASHED, "A03": Status.PASS, "B01": Status.PASS}
+    assert len(lab.guests) == 2
+
+
+def test_a_hang_that_leaves_the_guest_well_needs_no_new_one(tmp_path: Path) -> None:
+    lab = Lab({"a": {"A01": "hang", "A02": "ok"}})
+    assert outcome(lab, request(tmp_path)) == {"A01": Status.TIMEOUT, "A02": Status.PASS}
+    assert len(lab.guests) == 1
+
+
+def test_a_guest_that_does_not_answer_is_given_up(tmp_path: Path) -> None:
+    lab = Lab({"a": {"A01": "silence", "A02": "ok"}})
+    assert outcome(lab, request(tmp_path)) == {"A01": Status.TIMEOUT, "A02": Status.PASS}
+    assert len(lab.guests) == 2
+
+
+def test_a_program_that_stops_early_leaves_missing_tests(tmp_path: Path) -> None:
+    lab = Lab({"a": {"A01": "ok", "A02": "vanish", "A03": "ok"}})
+    seen = outcome(lab, request(tmp_path))
+    assert seen["A01"] is Status.PASS
+    assert {seen["A02"], seen["A03"]} <= {Status.CRASHED, Status.MISSING}
+
+
+def test_a_kernel_that_always_crashes_ends_the_suite(tmp_path: Path) -> None:
+    tests = {f"A{k:02}": "crash" for k in range(30)}
+    lab = Lab({"a": tests})
+    seen = outcome(lab, request(tmp_path))
+    assert set(seen) == set(tests)
+    assert len(lab.guests) == suite.MAX_CRASHES
+    assert list(seen.values()).count(Status.MISSING) == 30 - suite.MAX_CRASHES
+
+
+def test_a_suite_out_of_time_counts_what_did_not_run(tmp_path: Path) -> None:
+    lab = Lab({"a": {"A01": "ok"}})
+    asked = request(tmp_path, timeout=0.000001)
+    run = performed(asked, lab.boot)
+    assert run.tests == ()  # and a job in which no test ran is never green
+
+
+@pytest.mark.parametrize(
+    ("glob", "names"),
+    [("A01", ["A01_x", "A01_x.shared"]), ("*.shared", ["A01_x.shared"]), ("A01_x", ["A01_x", "A01_x.shared"])],
+)
+def test_a_glob_names_by_pattern_or_by_the_start_of_the_name(glob: str, names: list[str]) -> None:
+    assert suite.pick(["A01_x", "A01_x.shared", "A012_z"], [glob]) == names
+
+
+def test_a_glob_that_names_nothing_is_refused(tmp_path: Path) -> None:
+    lab = Lab({"a": {"A01": "ok"}})
+    with pytest.raises(UserError, match=r"no test matches 'Q\*'"):
+        performed(request(tmp_path, ("A01", "Q*")), lab.boot)
+
+
+def test_foreign_programs_are_bracketed_with_markers(tmp_path: Path) -> None:
+    class Foreign(FakeGuest):
+        def perform(self, program: str, words: list[str], output: Path) -> Result:
+            output.write_text("whatever\n")
+            return Result({"good": 0, "skips": 4, "bad": 1}[words[0].removeprefix("./")])
+
+    guests: list[Foreign] = []
+
+    @contextlib.contextmanager
+    def boot() -> Iterator[Foreign]:
+        guests.append(Foreign({}))
+        yield guests[-1]
+
+    programs = tuple(ProgramConfig(name=n, run=f"./{n}") for n in ("good", "skips", "bad"))
+    asked = suite.Request("tree", Suite(kind="tree", directory=tmp_path, programs=programs), ("*",), tmp_path / "out")
+    run = performed(asked, boot)
+    assert {t.name: t.status for t in run.tests} == {"good": Status.PASS, "skips": Status.SKIP, "bad": Status.FAIL}
+    assert re.findall(r"wpci: (?:begin|end) \w+|\./\w+", guests[0].commands[0]) == [
+        "wpci: begin good", "./good", "wpci: end good",
+    ]  # fmt: skip
+
+
+class Losing(FakeGuest):
+    """A guest whose SSH is lost where a test says so; what the program printed last does not arrive."""
+
+    def perform(self, program: str, words: list[str], output: Path) -> Result:
+        result = super().perform(program, words, output)
+        picked = [words[k + 1] for k, word in enumerate(words) if word == "-r"]
+        if lost := next((t for t in picked if self.programs[program][t].startswith("lose")), None):
+            kept = output.read_text().split(f"# begin: {lost}")[0]
+            output.write_text("" if self.programs[program][lost] == "lose-all" else kept + f"# begin: {lost}\n")
+            before = picked[: picked.index(lost)]
+            marks = [f"wpci: {word} {test}\n" for test in before for word in ("begin", "end")]
+            self.console.write_text("".join(marks) + f"wpci: begin {lost}\n")
+            raise InfraError("the connection to the guest was lost; the kernel says nothing of it")
+        return result
+
+
+def lossy(tmp_path: Path, programs: dict[str, dict[str, str]]) -> tuple[dict[str, Status], list[Losing], str]:
+    """Run programs in guests that lose their connection; return the statuses, the guests, and the fault."""
+    guests: list[Losing] = []
+
+    @contextlib.contextmanager
+    def boot() -> Iterator[Losing]:
+        console = tmp_path / f"console-{len(guests)}"
+        console.write_text("")
+        guests.append(Losing(programs, console))
+        yield guests[-1]
+
+    said: list[SuiteRun] = []
+    with pytest.raises(InfraError) as fault:
+        suite.run(request(tmp_path), boot, SILENT, said.append)
+    return {t.name: t.status for t in said[0].tests}, guests, str(fault.value)
+
+
+def test_a_lost_connection_costs_the_test_that_ran_and_names_it(tmp_path: Path) -> None:
+    programs = {"a": {"A01": "ok", "A02": "lose", "A03": "ok"}, "b": {"B01": "not ok"}}
+    seen, guests, fault = lossy(tmp_path, programs)
+    assert seen == {"A01": Status.PASS, "A02": Status.ERROR, "A03": Status.PASS, "B01": Status.FAIL}
+    assert len(guests) == 2
+    assert fault == "the connection to the guest was lost; the kernel says nothing of it (during A02)"
+
+
+def test_the_console_tells_who_ran_where_the_output_did_not_arrive(tmp_path: Path) -> None:
+    """A01 had ended, and its result is lost on the way: it runs again, and A02 is charged."""
+    seen, guests, fault = lossy(tmp_path, {"a": {"A01": "ok", "A02": "lose-all", "A03": "ok"}})
+    assert seen == {"A01": Status.PASS, "A02": Status.ERROR, "A03": Status.PASS}
+    assert "during A02" in fault
+    assert len(guests) == 2
+
+
+def test_a_host_that_loses_guest_after_guest_is_given_up(tmp_path: Path) -> None:
+    tests = {f"A{k:02}": "lose" for k in range(9)}
+    seen, guests, fault = lossy(tmp_path, {"a": tests})
+    assert len(guests) == suite.MAX_FAULTS
+    assert set(seen) == set(tests)
+    assert list(seen.values()).count(Status.MISSING) == 9 - suite.MAX_FAULTS
+    assert "during A00" in fault
+
+
+def test_a_repetition_that_the_host_cut_off_is_no_outcome(tmp_path: Path) -> None:
+    first = SuiteRun("own", (TestResult("A01", Status.FAIL), TestResult("A02", Status.FAIL)), (), 1.0)
+    said: list[SuiteRun] = []
+
+    @contextlib.contextmanager
+    def boot() -> Iterator[Losing]:
+        (tmp_path / "console").write_text("")
+        yield Losing({"a": {"A01": "ok", "A02": "lose"}}, tmp_path / "console")
+
+    with pytest.raises(InfraError):
+        suite.run(request(tmp_path), boot, SILENT, said.append)
+    both = merged(first, said[0])
+    assert {t.name: t.status for t in both.tests} == {"A01": Status.PASS, "A02": Status.FAIL}
+    assert dict(both.retried) == {"A01": (Status.FAIL,)}
+
+
+def test_a_crash_is_charged_by_the_console_not_by_the_last_line_that_arrived(tmp_path: Path) -> None:
+    """Each cut of what a guest said: the same test is charged, and none is lost."""
+    whole = "KTAP version 1\n1..3\n# begin: A01\nok 1 A01\n# begin: A02\n"
+    console = "wpci: begin A01\nwpci: end A01\nwpci: begin A02\nKernel panic\n"
+    for cut in range(len(whole) + 1):
+        report = ktap.parse(whole[:cut], planned=["A01", "A02", "A03"])
+        ledger = Ledger()
+        left = ledger.settle(report.tests, ["A01", "A02", "A03"], console, Loss(Status.CRASHED, "panic"))
+        crashed = [t.name for t in ledger.results if t.status is Status.CRASHED]
+        assert crashed == ["A02"]
+        assert sorted([*left, *(t.name for t in ledger.results)]) == ["A01", "A02", "A03"]
+
+
+AVAILABLE = {"a": ["A01_x", "A02_y"], "r": ["R01_z"], "b": ["B01_q.m", "B01_q.n"]}
+
+
+def test_rounds_run_each_test_once_and_the_late_ones_last() -> None:
+    assert suite.by_rounds(AVAILABLE, (("B01_q.n", "R01"), ("A02",), ("*",)), ("R*",)) == [
+        ("b", ["B01_q.n"]), ("a", ["A02_y"]), ("a", ["A01_x"]), ("b", ["B01_q.m"]), ("r", ["R01_z"]),
+    ]  # fmt: skip
+    assert suite.by_rounds(AVAILABLE, (("A01",),)) == [("a", ["A01_x"])]
+
+
+def hunting(folder: Path, **changes: object) -> suite.Request:
+    hunt = Hunt((("B01",), ("*",)), limit=2.0, budget=0.5)
+    asked = dataclasses.replace(request(folder), hunt=hunt, scale=5.0, enough=lambda test: test.status.broken)
+    return dataclasses.replace(asked, **changes)
+
+
+def test_a_hunt_ends_with_the_first_test_that_is_enough(tmp_path: Path) -> None:
+    lab = Lab({"a": {"A01_x": "ok"}, "b": {"B01_q": "ok", "B02_q": "not ok"}, "c": {"C01_q": "ok"}})
+    assert outcome(lab, hunting(tmp_path)) == {
+        "B01_q": Status.PASS, "A01_x": Status.PASS, "B02_q": Status.FAIL,
+    }  # fmt: skip
+    assert hunting(tmp_path).test_seconds == 10.0
+
+
+def test_a_program_that_stops_at_its_first_failure_leaves_nothing_missing(tmp_path: Path) -> None:
+    lab = Lab({"b": {"B01_q": "not ok", "B02_q": "ok"}})
+    hunt = Hunt((("*",),), limit=2.0, budget=0.5)
+    assert outcome(lab, hunting(tmp_path, hunt=hunt)) == {"B01_q": Status.FAIL}
+    never = hunting(tmp_path, hunt=hunt, enough=lambda test: False)
+    assert outcome(lab, never) == {"B01_q": Status.FAIL, "B02_q": Status.PASS}, "it was not enough: the rest runs"
+
+
+def test_a_crash_ends_a_hunt_without_a_second_guest(tmp_path: Path) -> None:
+    lab = Lab({"b": {"B01_q": "crash", "B02_q": "ok"}})
+    assert outcome(lab, hunting(tmp_path)) == {"B01_q": Status.CRASHED}
+    assert len(lab.guests) == 1
+
+
+def test_what_was_enough_once_and_not_again_does_not_end_a_hunt(tmp_path: Path) -> None:
+    lab = Lab({"b": {"B01_q": "not ok,ok", "B02_q": "not ok", "B03_q": "ok"}})
+    run = performed(hunting(tmp_path), lab.boot)
+    assert [(t.name, t.status) for t in run.tests] == [("B01_q", Status.PASS), ("B02_q", Status.FAIL)]
+    assert dict(run.retried) == {"B01_q": (Status.FAIL,), "B02_q": (Status.FAIL,)}

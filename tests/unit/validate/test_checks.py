@@ -1,0 +1,168 @@
+"""Checks that need no guest: what the tools say, read from text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from orchestrator.errors import InfraError, KernelError, PipelineError
+from orchestrator.kbuild import objects
+from orchestrator.kbuild.compiler_log import Folders
+from orchestrator.kbuild.objects import GCC, SPARSE, Heard
+from orchestrator.model import CompilerWarning, Products, Side, Stage, StageResult, Verdict
+from orchestrator.validate import built, checkpatch, touched
+from orchestrator.verdict import complaints
+from tests.fakes import results as fixture
+
+FOLDERS = Folders(Path("/t"), Path("/t/.out"))
+CHECKPATCH = """mm/shmem.c:21: ERROR:TRAILING_WHITESPACE: trailing whitespace
+#12: FILE: mm/shmem.c:21:
++int x; $
+
+WARNING:COMMIT_MESSAGE: Missing commit description - Add an appropriate one
+:7: CHECK:SPACING: No space is necessary after a cast
+total: 1 errors, 1 warnings, 1 checks, 5 lines checked
+
+NOTE: For some of the reported defects, checkpatch may be able to
+"""
+
+
+def test_checkpatch_is_read_with_its_counts_and_a_line_a_finding() -> None:
+    report = checkpatch.read(CHECKPATCH)
+    assert report and report.counts == (1, 1, 1) and report.text == "1 error, 1 warning, 1 check"
+    assert report.findings == (
+        "mm/shmem.c:21: ERROR:TRAILING_WHITESPACE: trailing whitespace",
+        "WARNING:COMMIT_MESSAGE: Missing commit description - Add an appropriate one",
+        "CHECK:SPACING: No space is necessary after a cast",
+    )
+
+
+@pytest.mark.parametrize("cut", range(0, len(CHECKPATCH.partition("total:")[0]), 40))
+def test_a_checkpatch_that_was_cut_off_is_no_report(cut: int) -> None:
+    assert checkpatch.read(CHECKPATCH[:cut]) is None
+
+
+@pytest.mark.parametrize(
+    ("counts", "least", "verdict"),
+    [
+        ((0, 0, 0), "check", Verdict.PASS),
+        ((0, 0, 1), "check", Verdict.FAIL),
+        ((0, 0, 1), "warning", Verdict.PASS),
+        ((0, 1, 0), "warning", Verdict.FAIL),
+        ((0, 1, 1), "error", Verdict.PASS),
+        ((1, 0, 0), "error", Verdict.FAIL),
+        ((1, 0, 0), "check", Verdict.FAIL),
+    ],
+)
+def test_the_gravest_finding_decides(counts: tuple[int, int, int], least: str, verdict: Verdict) -> None:
+    assert checkpatch.judge(checkpatch.Report(counts, ()), least) is verdict
+
+
+def test_objects_of_a_series_are_the_c_files_of_the_kernel() -> None:
+    files = ["mm/shmem.c", "mm/internal.h", "tools/testing/selftests/vm/a.c", "Documentation/x.rst", "mm/shmem.c"]
+    assert objects.of_files(files) == ("mm/shmem.o",)
+
+
+MADE = """  CC      mm/shmem.o
+../mm/shmem.c:10:5: warning: unused parameter 'x' [-Wunused-parameter]
+../include/linux/mm.h:7:1: warning: odd
+  CC [M]  mm/mod.o
+make[3]: *** No rule to make target 'mm/absent.o'.
+"""
+
+
+def test_what_make_said_of_single_objects() -> None:
+    heard = objects.read(MADE, ("mm/shmem.o", "mm/mod.o", "mm/absent.o", "mm/lost.o"), GCC, FOLDERS)
+    assert heard.looked_at == ("mm/mod.o", "mm/shmem.o") and heard.absent == ("mm/absent.o",)
+    assert heard.complaints == (
+        CompilerWarning("include/linux/mm.h:7", "odd"),
+        CompilerWarning("mm/shmem.c:10", "unused parameter 'x' [-Wunused-parameter]"),
+    )
+
+
+def test_only_the_line_of_sparse_proves_that_it_looked() -> None:
+    said = "  CC      mm/shmem.o\n  CHECK   ../mm/memory.c\n../mm/memory.c:3:1: error: bad type\n"
+    heard = objects.read(said, ("mm/shmem.o", "mm/memory.o"), SPARSE, FOLDERS)
+    assert heard.looked_at == ("mm/memory.o",)
+    assert heard.complaints == (CompilerWarning("mm/memory.c:3", "error: bad type"),)
+
+
+ENDS = """  CC      mm/errs.o
+../mm/errs.c:3:5: error: unused parameter 'x' [-Werror=unused-parameter]
+make[2]: *** [../scripts/Makefile.build:279: mm/errs.o] Error 1
+  CC      mm/fatal.o
+../mm/fatal.c:2:10: fatal error: no.h: No such file or directory
+make[2]: *** [../scripts/Makefile.build:279: mm/fatal.o] Error 1
+  CHECK   ../mm/dies.c
+../mm/dies.c:2:10: error: odd
+/bin/sh: line 1: 7 Segmentation fault      sparse ../mm/dies.c
+make[2]: *** [../scripts/Makefile.build:279: mm/dies.o] Error 139
+  CC      mm/mute.o
+make[2]: *** [../scripts/Makefile.build:279: mm/mute.o] Error 1
+make[1]: *** [/t/Makefile:1832: mm] Error 2
+"""
+
+
+def test_errors_that_were_all_told_are_an_end_and_a_tool_that_died_or_stopped_at_once_is_none() -> None:
+    names = ("mm/errs.o", "mm/fatal.o", "mm/dies.o", "mm/mute.o")
+    heard = objects.read(ENDS, names, GCC, FOLDERS)
+    assert heard.looked_at == ("mm/errs.o",) and heard.cut_off == ("mm/dies.o", "mm/fatal.o", "mm/mute.o")
+
+
+TOUCHED = touched.Touched(("mm/a.o",), "small", {side: Path(f"{side.value}.log") for side in Side})
+A, B = CompilerWarning("mm/a.c:1", "odd"), CompilerWarning("mm/a.c:9", "odd")
+
+
+def test_a_complaint_that_moved_is_not_new_and_a_second_one_is() -> None:
+    assert complaints.new((A,), (B,)) == ()
+    assert complaints.new((A,), (A, B)) == (B,)
+    assert complaints.new((), (A,)) == (A,)
+
+
+def test_objects_that_the_configuration_lacks_are_named_and_are_no_pass() -> None:
+    heard = Heard((), (), ("mm/swap.o",))
+    result = touched.judge("sparse", TOUCHED, heard, heard, 1.0)
+    assert result.verdict is Verdict.SKIP and "mm/swap.o" in result.message
+    partly = Heard((A,), ("mm/a.o",), ("mm/swap.o",))
+    result = touched.judge("sparse", TOUCHED, Heard((), ("mm/a.o",), ()), partly, 1.0)
+    assert result.verdict is Verdict.FAIL and result.details == ("mm/a.c:1: odd",)
+    assert "not in this configuration: mm/swap.o" in result.message
+
+
+@pytest.mark.parametrize("fault", [KernelError("mm/a.o does not compile"), InfraError("make did not look")])
+def test_a_base_that_cannot_be_listened_to_is_not_charged_to_the_series(fault: PipelineError) -> None:
+    def listen(side: Side, flag: str, wanted: Sequence[str]) -> Heard:
+        if side is Side.BASE:
+            raise fault
+        return Heard((A,), ("mm/a.o",), ())
+
+    result = touched.check("warnings", TOUCHED, listen)
+    assert result.verdict is Verdict.INFRA and "base" in result.message and str(fault) in result.message
+
+
+def test_a_series_that_does_not_compile_with_more_warnings_is_charged() -> None:
+    def listen(side: Side, flag: str, wanted: Sequence[str]) -> Heard:
+        if side is Side.PATCHED:
+            raise KernelError("mm/a.o does not compile")
+        return Heard((A,), ("mm/a.o",), ())
+
+    result = touched.check("warnings", TOUCHED, listen)
+    assert result.verdict is Verdict.FAIL
+
+
+def done(*stages: StageResult, warnings: tuple[CompilerWarning, ...] = ()) -> built.JobResult:
+    return fixture.job(Side.PATCHED, (), stages=stages, warnings=warnings, products=Products())
+
+
+def test_a_build_is_judged_by_its_stage_and_its_new_warnings() -> None:
+    fine = StageResult(Stage.BUILD, Verdict.PASS, 3.0)
+    assert built.judge("compile", "1/1 x", done(fine, warnings=(B,)), (A,)).verdict is Verdict.PASS
+    assert built.judge("compile", "1/1 x", done(fine, warnings=(A, B)), (A,)).details == ("mm/a.c:9: odd",)
+    broke = StageResult(Stage.BUILD, Verdict.FAIL, 3.0, "the build broke: mm/a.c:1: error: no", Path("log"))
+    result = built.judge("compile", "1/1 x", done(broke), ())
+    assert (result.verdict, result.message, result.log) == (Verdict.FAIL, broke.message, Path("log"))
+    host = StageResult(Stage.BUILD, Verdict.INFRA, 3.0, "no space left on device")
+    assert built.judge("compile", "1/1 x", done(host), ()).verdict is Verdict.INFRA
+    assert built.judge("compile", "1/1 x", done(), ()).verdict is Verdict.INFRA, "no result is no pass"

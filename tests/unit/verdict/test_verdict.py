@@ -1,0 +1,383 @@
+"""Verdicts: design section 4, over all combinations where they are few."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.model import (
+    CompilerWarning,
+    JobResult,
+    Side,
+    Splat,
+    Stage,
+    StageResult,
+    Status,
+    SuiteRun,
+    TestResult,
+    Verdict,
+)
+from orchestrator.model.expectations import Expectations
+from orchestrator.verdict import expectations_file, series_verdict, transitions, verdict
+from orchestrator.verdict.outcome import meets, outcome
+
+PASS, FAIL, SKIP, INFRA = Verdict.PASS, Verdict.FAIL, Verdict.SKIP, Verdict.INFRA
+BROKEN = [s for s in Status if s.broken]
+
+
+def expect(text: str) -> Expectations:
+    return expectations_file.parse("columns: [stock, patched]\ntests:\n" + text, "expected.yaml")
+
+
+def stage(kind: Stage = Stage.SUITE, how: Verdict = PASS, message: str = "") -> StageResult:
+    return StageResult(kind, how, 1.0, message)
+
+
+def suite(problems: tuple[str, ...] = (), retried: Any = (), **tests: Status) -> SuiteRun:
+    results = tuple(TestResult(name, status) for name, status in tests.items())
+    return SuiteRun("uffd", results, (), 1.0, problems, tuple(retried))
+
+
+def splat(title: str = "WARNING in f", fatal: bool = False, allowed: str | None = None) -> Splat:
+    return Splat("warning", title, 7, 9, title, fatal, "a", allowed)
+
+
+def job(side: Side = Side.PATCHED, **changes: Any) -> JobResult:
+    fields: dict[str, Any] = {
+        "job": "j",
+        "tree": "t",
+        "series": "s" if side is Side.PATCHED else None,
+        "variant": "v",
+        "side": side,
+        "verdict": PASS,
+        "reason": "",
+        "stages": (stage(),),
+        "suites": (suite(a=Status.PASS),),
+        "splats": (),
+        "directory": Path("d"),
+    }
+    return JobResult(**{**fields, **changes})
+
+
+def judge(*, stages: Any = (), suites: Any = (), splats: Any = (), **rest: Any) -> Verdict:
+    return verdict.judge_job(stages, suites, splats, **rest)[0]
+
+
+# --- one kernel -------------------------------------------------------------------------------------------------
+
+
+def test_a_job_passes_only_with_a_test_that_passed() -> None:
+    assert judge(suites=[suite(a=Status.PASS)]) is PASS
+    assert judge(suites=[suite(a=Status.PASS, b=Status.SKIP)]) is PASS
+    assert judge(suites=[suite(a=Status.SKIP)]) is SKIP
+    assert judge(suites=[suite()]) is FAIL
+    assert judge(suites=[suite(), suite(a=Status.PASS)]) is FAIL
+    assert judge() is FAIL
+
+
+@pytest.mark.parametrize("status", BROKEN)
+def test_any_broken_test_fails_a_job(status: Status) -> None:
+    assert judge(suites=[suite(a=Status.PASS, b=status)]) is FAIL
+
+
+def test_a_problem_of_the_output_fails_a_job() -> None:
+    assert verdict.judge_job([], [suite(("no plan line",), a=Status.PASS)], []) == (FAIL, "uffd: no plan line")
+
+
+def test_precedence() -> None:
+    """Each finding alone, and every two together: the earlier of the list names the reason."""
+    findings: list[tuple[dict[str, Any], Verdict, str]] = [
+        ({"splats": [splat("oops", fatal=True)]}, FAIL, "oops"),
+        ({"stages": [stage(Stage.BUILD, FAIL, "no build")]}, FAIL, "no build"),
+        ({"splats": [splat("warn")]}, FAIL, "warn"),
+        ({"suites": [suite(b=Status.FAIL)]}, FAIL, "b: fail"),
+        ({"stages": [stage(Stage.SUITE, INFRA, "lost")]}, INFRA, "lost"),
+        ({"suites": [suite()]}, FAIL, "no test ran"),
+        ({"suites": [suite(a=Status.SKIP)]}, SKIP, "skipped"),
+    ]
+    for first, second in itertools.combinations_with_replacement(findings, 2):
+        facts: dict[str, list[Any]] = {"stages": [], "suites": [], "splats": []}
+        for name in facts:
+            facts[name] = [*second[0].get(name, []), *first[0].get(name, [])]
+        found, reason = verdict.judge_job(facts["stages"], facts["suites"], facts["splats"])
+        assert (found, first[2] in reason) == (first[1], True), (first, second, reason)
+
+
+def test_an_oops_beats_a_lost_connection() -> None:
+    assert judge(splats=[splat(fatal=True)], stages=[stage(how=INFRA)], suites=[suite(a=Status.MISSING)]) is FAIL
+
+
+def test_a_lost_connection_without_an_oops_is_infra_though_tests_are_missing() -> None:
+    lost = suite(("no plan line",), a=Status.PASS, b=Status.CRASHED, c=Status.MISSING)
+    assert judge(stages=[stage(how=INFRA)], suites=[lost]) is INFRA
+    assert judge(stages=[stage(how=INFRA)], suites=[suite(a=Status.FAIL, c=Status.MISSING)]) is FAIL
+    assert judge(stages=[stage()], suites=[lost]) is FAIL
+
+
+def test_an_allowed_splat_does_not_count_and_a_fatal_one_is_never_allowed() -> None:
+    assert judge(splats=[splat(allowed="known")], suites=[suite(a=Status.PASS)]) is PASS
+    assert judge(splats=[splat(allowed="known", fatal=True)], suites=[suite(a=Status.PASS)]) is FAIL
+
+
+@pytest.mark.parametrize(("wanted", "got"), list(itertools.product(Status, Status)))
+def test_an_expectation_is_red_in_either_direction(wanted: Status, got: Status) -> None:
+    wants = {"uffd": expect(f"  a: {{stock: {wanted.value}}}\n")}
+    found = judge(suites=[suite(a=got, other=Status.PASS)], expected=wants, column="stock")
+    met = wanted is got or {wanted, got} == {Status.FAIL, Status.XFAIL}
+    assert found is (PASS if met else FAIL)
+
+
+@pytest.mark.parametrize("got", list(Status))
+def test_any_is_recorded_and_not_judged(got: Status) -> None:
+    wants = {"uffd": expect("  a: {stock: any}\n")}
+    assert judge(suites=[suite(a=got, other=Status.PASS)], expected=wants, column="stock") is PASS
+
+
+def test_retries_do_not_launder() -> None:
+    laundered = suite(retried=[("a", (Status.FAIL, Status.PASS))], a=Status.PASS)
+    found, reason = verdict.judge_job([], [laundered], [])
+    assert found is FAIL
+    assert reason == "a is flaky: 1 of 3 tries broken"
+
+
+# --- transitions ------------------------------------------------------------------------------------------------
+
+BY_WORDS = {
+    ("works", "works"): PASS,
+    ("refused", "works"): PASS,
+    ("broken", "works"): PASS,
+    ("works", "broken"): FAIL,
+    ("refused", "broken"): FAIL,
+    ("works", "refused"): FAIL,
+    ("broken", "broken"): SKIP,
+    ("broken", "refused"): SKIP,
+    ("refused", "refused"): SKIP,
+}
+
+
+@pytest.mark.parametrize(("base", "patched"), list(itertools.product(Status, Status)))
+def test_transitions_without_expectations(base: Status, patched: Status) -> None:
+    found = transitions.judge("a", outcome(base), outcome(patched))
+    if (base, patched) == (Status.SKIP, Status.XFAIL):
+        assert found.verdict is SKIP
+    else:
+        assert found.verdict is BY_WORDS[base.word, patched.word]
+    assert found.note or found.words in ("works→works", "refused→refused")
+
+
+@pytest.mark.parametrize(("want_base", "want_patched"), list(itertools.product(Status, Status)))
+def test_transitions_with_expectations(want_base: Status, want_patched: Status) -> None:
+    wants = expect(f"  a: {{stock: {want_base.value}, patched: {want_patched.value}}}\n")
+    for base, patched in itertools.product(Status, Status):
+        found = transitions.judge("a", outcome(base), outcome(patched), wants, "stock", "patched")
+        assert (found.expected_base, found.expected_patched) == (want_base, want_patched)
+        if not meets(base, want_base) or not meets(patched, want_patched):
+            assert found.verdict is FAIL
+        else:
+            assert found.verdict is (PASS if patched is Status.PASS else SKIP)
+
+
+def test_a_promised_feature_that_is_refused_says_so() -> None:
+    wants = expect("  a: {stock: skip, patched: pass}\n")
+    found = transitions.judge("a", outcome(Status.SKIP), outcome(Status.SKIP), wants, "stock", "patched")
+    assert (found.verdict, found.note) == (FAIL, "a promised feature is refused, got skip")
+
+
+def test_an_expected_failure_gives_its_reason() -> None:
+    wants = expect('  a: {stock: fail, patched: fail, why: "needs patch 9"}')
+    found = transitions.judge("a", outcome(Status.FAIL), outcome(Status.FAIL), wants, "stock", "patched")
+    assert (found.verdict, found.note) == (SKIP, "fail, as expected: needs patch 9")
+
+
+@pytest.mark.parametrize(("base", "patched"), list(itertools.product(Status, Status)))
+def test_any_on_the_patched_kernel_is_not_judged(base: Status, patched: Status) -> None:
+    wants = expect("  a: {stock: pass, patched: flaky}\n")
+    found = transitions.judge("a", outcome(base), outcome(patched), wants, "stock", "patched")
+    assert (found.verdict, found.note) == (SKIP, "recorded, not judged")
+
+
+def test_any_on_the_base_leaves_the_patched_kernel_judged() -> None:
+    wants = expect("  a: {stock: any, patched: pass}\n")
+    for base in Status:
+        assert transitions.judge("a", outcome(base), outcome(Status.PASS), wants, "stock", "patched").verdict is PASS
+        assert transitions.judge("a", outcome(base), outcome(Status.FAIL), wants, "stock", "patched").verdict is FAIL
+
+
+FLAKY = outcome(Status.PASS, (Status.FAIL, Status.PASS))
+
+
+def test_flaky() -> None:
+    steady = outcome(Status.PASS, (Status.PASS,))
+    assert FLAKY.flaky and not steady.flaky
+    assert FLAKY.status is Status.FAIL
+    assert transitions.judge("a", steady, FLAKY).verdict is FAIL
+    assert transitions.judge("a", FLAKY, FLAKY).verdict is SKIP
+    assert transitions.judge("a", FLAKY, steady).verdict is PASS
+    wants = expect("  a: {stock: pass, patched: pass}\n")
+    assert transitions.judge("a", steady, FLAKY, wants, "stock", "patched").verdict is FAIL
+    assert transitions.judge("a", FLAKY, steady, wants, "stock", "patched").verdict is PASS
+
+
+@pytest.mark.parametrize("tries", list(itertools.product([Status.PASS, Status.FAIL, Status.TIMEOUT], repeat=3)))
+def test_no_order_of_tries_makes_a_failure_pass(tries: tuple[Status, ...]) -> None:
+    found = outcome(tries[-1], tries[:-1])
+    assert (found.status is Status.PASS) is (set(tries) == {Status.PASS})
+
+
+# --- series -----------------------------------------------------------------------------------------------------
+
+
+def series(base: JobResult, patched: JobResult, **rest: Any) -> tuple[Verdict, str]:
+    found = series_verdict.judge(base, patched, **rest)
+    return found.verdict, found.reason
+
+
+def test_series_counts_its_transitions() -> None:
+    base = job(Side.BASE, suites=(suite(a=Status.SKIP, b=Status.PASS),))
+    patched = job(suites=(suite(a=Status.PASS, b=Status.PASS),))
+    assert series(base, patched) == (PASS, "1 refused→works, 1 works→works")
+
+
+def test_series_that_changes_nothing_for_better_or_worse() -> None:
+    base = job(Side.BASE, suites=(suite(a=Status.FAIL),))
+    patched = job(suites=(suite(a=Status.FAIL),))
+    assert series(base, patched) == (SKIP, "1 broken→broken")
+
+
+def test_regression() -> None:
+    found, reason = series(job(Side.BASE), job(suites=(suite(a=Status.TIMEOUT),)))
+    assert found is FAIL
+    assert reason == "a: works→broken, regression"
+
+
+@pytest.mark.parametrize("kind", [Stage.SOURCE, Stage.BUILD, Stage.ROOTFS, Stage.BOOT])
+@pytest.mark.parametrize("how", [FAIL, INFRA])
+@pytest.mark.parametrize(
+    "also", [job(), job(stages=(stage(Stage.BUILD, FAIL, "x"),)), job(splats=(splat(fatal=True),))]
+)
+def test_a_base_that_fails_gives_no_verdict(kind: Stage, how: Verdict, also: JobResult) -> None:
+    found, reason = series(job(Side.BASE, stages=(stage(kind, how, "boom"),), suites=()), also)
+    assert found is INFRA
+    assert "base failed" in reason and "boom" in reason
+
+
+def test_a_series_that_does_not_apply_fails_whatever_the_base() -> None:
+    patched = job(stages=(stage(Stage.SERIES, FAIL, "patch 3 does not apply"),), suites=())
+    for base in (job(Side.BASE), job(Side.BASE, stages=(stage(Stage.BUILD, FAIL),), suites=())):
+        assert series(base, patched)[0] is FAIL
+
+
+def test_a_base_without_tests_is_nothing_to_compare_with() -> None:
+    assert series(job(Side.BASE, suites=()), job())[0] is INFRA
+
+
+def test_no_test_on_the_patched_kernel() -> None:
+    assert series(job(Side.BASE), job(suites=()))[0] is FAIL
+    assert series(job(Side.BASE), job(suites=(), stages=(stage(Stage.BOOT, INFRA, "no QEMU"),))) == (
+        INFRA,
+        "boot: no QEMU",
+    )
+
+
+def test_lost_connection_on_the_patched_kernel() -> None:
+    base = job(Side.BASE, suites=(suite(a=Status.PASS, b=Status.PASS),))
+    lost = job(suites=(suite(a=Status.PASS, b=Status.MISSING),), stages=(stage(how=INFRA, message="lost"),))
+    assert series(base, lost)[0] is INFRA
+    failed = job(suites=(suite(a=Status.FAIL, b=Status.MISSING),), stages=(stage(how=INFRA, message="lost"),))
+    assert series(base, failed)[0] is FAIL
+    oops = job(suites=lost.suites, stages=lost.stages, splats=(splat("oops", fatal=True),))
+    assert series(base, oops) == (FAIL, "oops during a (console line 7)")
+
+
+def test_a_test_cut_off_by_the_host_is_charged_to_nobody() -> None:
+    """Its transition says so too: a table, or JUnit, that shows a regression there would be wrong."""
+    lost = job(stages=(stage(how=INFRA, message="connection lost"),), suites=(suite(a=Status.ERROR, b=Status.PASS),))
+    fine = job(Side.BASE, suites=(suite(a=Status.PASS, b=Status.PASS),))
+    found = series_verdict.judge(fine, lost)
+    assert (found.verdict, found.reason) == (INFRA, "suite: connection lost")
+    assert [(c.test, c.verdict) for c in found.transitions] == [("a", INFRA), ("b", PASS)]
+    assert series_verdict.judge(replace(lost, side=Side.BASE), fine).transitions[0].verdict is INFRA
+    assert series_verdict.judge(fine, replace(lost, stages=(stage(),))).verdict is FAIL
+
+
+def test_an_oops_on_both_is_known_and_explains_the_lost_connections() -> None:
+    oops = {"splats": (splat("oops", fatal=True),), "stages": (stage(how=INFRA, message="lost"),)}
+    tests = (suite(a=Status.PASS, b=Status.CRASHED),)
+    found, reason = series(job(Side.BASE, suites=tests, **oops), job(suites=tests, **oops))
+    assert (found, reason) == (PASS, "1 broken→broken, 1 works→works")
+
+
+def test_splats() -> None:
+    warn, other = splat("WARNING in f"), splat("WARNING in g")
+    assert series(job(Side.BASE), job(splats=(warn,)))[0] is FAIL
+    assert series(job(Side.BASE, splats=(warn,)), job(splats=(warn,)))[0] is PASS
+    assert series(job(Side.BASE, splats=(warn,)), job())[0] is PASS
+    assert series(job(Side.BASE), job(splats=(splat("WARNING in f", allowed="known"),)))[0] is PASS
+    found = series_verdict.judge(job(Side.BASE, splats=(warn,)), job(splats=(warn, other)))
+    assert found.new_splats == (other,)
+    assert found.verdict is FAIL
+
+
+def test_problems_count_where_they_are_new() -> None:
+    bad = (suite(("no plan line",), a=Status.PASS),)
+    assert series(job(Side.BASE), job(suites=bad)) == (FAIL, "uffd: no plan line")
+    assert series(job(Side.BASE, suites=bad), job(suites=bad))[0] is PASS
+
+
+def test_new_warnings_are_listed_by_file_and_text() -> None:
+    old = CompilerWarning("mm/a.c:10", "unused x")
+    moved, new = CompilerWarning("mm/a.c:17", "unused x"), CompilerWarning("mm/a.c:20", "unused y")
+    found = series_verdict.judge(job(Side.BASE, warnings=(old,)), job(warnings=(moved, new)))
+    assert found.new_warnings == (new,)
+    assert found.verdict is PASS
+
+
+def test_the_same_warning_once_more_in_one_file_is_a_new_one() -> None:
+    old, again = CompilerWarning("mm/a.c:10", "unused x"), CompilerWarning("mm/a.c:30", "unused x")
+    assert series_verdict.judge(job(Side.BASE, warnings=(old,)), job(warnings=(old, again))).new_warnings == (again,)
+
+
+def test_expectations_reach_the_series() -> None:
+    wants = {"uffd": expect("  a: {stock: skip, patched: pass}\n")}
+    rest = {"expected": wants, "base_column": "stock", "patched_column": "patched"}
+    refused, works = (suite(a=Status.SKIP),), (suite(a=Status.PASS),)
+    assert series(job(Side.BASE, suites=refused), job(suites=works), **rest)[0] is PASS
+    assert series(job(Side.BASE, suites=refused), job(suites=refused), **rest)[0] is FAIL
+    assert series(job(Side.BASE, suites=works), job(suites=works), **rest)[0] is FAIL
+
+
+def test_a_test_of_one_kernel_only_is_missing_on_the_other() -> None:
+    both = transitions.between(job(Side.BASE, suites=(suite(a=Status.PASS),)), job(suites=(suite(b=Status.PASS),)))
+    assert [(t.test, t.base, t.patched, t.suite) for t in both] == [
+        ("a", Status.PASS, Status.MISSING, "uffd"),
+        ("b", Status.MISSING, Status.PASS, "uffd"),
+    ]
+
+
+# --- fold and exit codes ----------------------------------------------------------------------------------------
+
+
+def test_fold() -> None:
+    order = [FAIL, INFRA, PASS, SKIP]
+    for count in range(1, 5):
+        for found in itertools.product(Verdict, repeat=count):
+            assert verdict.fold(found) is min(found, key=order.index)
+    assert verdict.fold([]) is FAIL
+
+
+def test_exit_codes() -> None:
+    assert [verdict.exit_code(v) for v in (PASS, FAIL, INFRA, SKIP)] == [0, 1, 3, 4]
+    for found in Verdict:
+        assert verdict.exit_code(found, user_error=True) == 2
+        assert verdict.exit_code(found, interrupted=True) == 130
+
+
+def test_a_patched_kernel_that_does_not_build_is_one_reason_and_not_a_list_of_missing_tests() -> None:
+    broken = StageResult(Stage.BUILD, Verdict.FAIL, 1.0, "the build broke: mm/a.c:1: error: x")
+    found = series_verdict.judge(job(Side.BASE), job(stages=(broken,), suites=()))
+    assert found.transitions == ()
+    assert (found.verdict, found.reason) == (FAIL, "build: the build broke: mm/a.c:1: error: x")
