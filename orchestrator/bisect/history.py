@@ -65,7 +65,7 @@ class History:
     def job(self, commit: str) -> Job:
         """Return the job that looks at a commit."""
         if commit in self.numbers:
-            return replace(self.template, at=self.numbers[commit])
+            return replace(self.template, upto=self.numbers[commit])
         return replace(self.template, source=_at(self.template.source, self.versions.get(commit, commit)))
 
     def label(self, commit: Commit) -> str:
@@ -89,12 +89,12 @@ class History:
         job = self.job(self.bad)
         config = job.series_config
         patches = series_source.load(config.path, name=job.series).patches if config else ()
-        series_source.write(patches[: job.at], folder)
+        series_source.write(patches[: job.upto], folder)
         cache.write_atomic(folder / "revert.patch", diff)
         three_way = config.three_way if config else False
         changed = SeriesConfig(path=folder, tree=job.tree, three_way=three_way)
         name = f"{job.series or job.tree}-revert"
-        return replace(job, series=name, series_config=changed, at=None, side=Side.PATCHED)
+        return replace(job, series=name, series_config=changed, upto=None, side=Side.PATCHED)
 
 
 def open_history(request: Request, workspace: Workspace) -> History:
@@ -136,7 +136,7 @@ def _template(request: Request, pipeline: Pipeline) -> Job:
     loader.check_name(variant, pipeline.variants, "variant")
     planned = plan.expand(pipeline.model_copy(update={"modes": {_MODE: one}}), _MODE)
     job = planned.pairs[0].patched if series else planned.singles[0]
-    return replace(job, place=PLACE, expect=None)
+    return replace(job, worktree=PLACE, expect=None)
 
 
 def _at(source: Source, revision: str) -> Source:

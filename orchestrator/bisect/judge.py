@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from orchestrator.bisect import symptom
 from orchestrator.bisect.odds import MOST, Count, Odds, per_step
-from orchestrator.bisect.symptom import Reference, Sight, Sighting, Why
+from orchestrator.bisect.symptom import Observation, Reference, Sight, Why
 from orchestrator.bisect.values import Role, State
 from orchestrator.model import SymptomKind, Term
 
@@ -47,9 +47,9 @@ class Judged:
     why: Why | None = None
 
 
-def count(sightings: Iterable[Sighting], reference: Reference) -> Count:
+def count(observations: Iterable[Observation], reference: Reference) -> Count:
     """Count what was shown and what was not; what is not clear counts for nothing."""
-    seen = [symptom.read(s, reference).sight for s in sightings]
+    seen = [symptom.read(s, reference).sight for s in observations]
     return Count(seen.count(Sight.SHOWN), seen.count(Sight.ABSENT))
 
 
@@ -62,9 +62,11 @@ def rule(state: State, commits: int) -> Rule:
     if bad is None:
         runs = _runs(request.runs, kind, MEASURED[kind])
         return Rule(runs, runs, confidence, guests=request.runs or MEASURED[SymptomKind.BOOT])
-    reference = symptom.learn(bad.sightings, good.sightings if good else ())
-    seen = count(bad.sightings, reference)
-    measured = Odds(seen, count(good.sightings, reference) if good else Count(0, seen.runs), kind is SymptomKind.BUILD)
+    reference = symptom.learn(bad.observations, good.observations if good else ())
+    seen = count(bad.observations, reference)
+    measured = Odds(
+        seen, count(good.observations, reference) if good else Count(0, seen.runs), kind is SymptomKind.BUILD
+    )
     if good is None:
         needed = measured.needed(confidence) or MOST
         runs = _runs(request.runs, kind, max(MEASURED[kind], needed))
@@ -81,7 +83,7 @@ def _runs(asked: int | None, kind: SymptomKind, chosen: int) -> int:
     return 1 if kind is SymptomKind.BUILD else asked or chosen
 
 
-def judge(tries: Sequence[Sighting], rule: Rule) -> Judged | None:
+def judge(tries: Sequence[Observation], rule: Rule) -> Judged | None:
     """Return the term of a commit, or None where more runs are needed."""
     reference = rule.reference or symptom.learn(tries)
     seen = [symptom.read(one, reference) for one in tries]
@@ -98,14 +100,14 @@ def judge(tries: Sequence[Sighting], rule: Rule) -> Judged | None:
     return _weighed(seen, total, rule, rule.odds)
 
 
-def _measured(seen: Sequence[Sighting], total: Count) -> Judged:
+def _measured(seen: Sequence[Observation], total: Count) -> Judged:
     """Return what an end is by itself."""
     shown = next((one.how for one in seen if one.sight is Sight.SHOWN), "")
     clean = next((one.how for one in seen if one.sight is not Sight.SHOWN), "")
     return Judged(Term.BAD if total.shown else Term.GOOD, _told(shown or clean, total), total)
 
 
-def _weighed(seen: Sequence[Sighting], total: Count, rule: Rule, weights: Odds) -> Judged | None:
+def _weighed(seen: Sequence[Observation], total: Count, rule: Rule, weights: Odds) -> Judged | None:
     bad = weights.bad_given(total)
     how = {sight: next((one.how for one in seen if one.sight is sight), "") for sight in Sight}
     if total.runs and bad >= rule.confidence and bad > 0.5:
@@ -149,7 +151,7 @@ def ends(state: State, commits: int) -> str:
 def remarks(state: State) -> tuple[str, ...]:
     """Say what a reader must know of the ends to read the answer right."""
     bad, good = state.ends
-    if bad and good and symptom.learn(bad.sightings, good.sightings).refusing:
+    if bad and good and symptom.learn(bad.observations, good.observations).refusing:
         return ("the good end does not offer the test: the answer may be what offers it, and the fault older",)
     return ()
 

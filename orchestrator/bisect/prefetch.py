@@ -51,7 +51,7 @@ class _Quiet:
 
 
 @dataclass
-class Ahead:
+class Prefetch:
     """Builds in the background, one after the other, on the spare cores. With none it does nothing."""
 
     workspace: Workspace

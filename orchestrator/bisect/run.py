@@ -72,7 +72,7 @@ def _fingerprint(walked: History) -> str:
     return cache.digest(job.variant_config.model_dump_json(), *job.variant_config.fragments, *suites, carried, *ends)
 
 
-def _ahead(request: Request, walked: History, workspace: Workspace) -> prefetch.Ahead:
+def _ahead(request: Request, walked: History, workspace: Workspace) -> prefetch.Prefetch:
     """Decide whether kernels are built while guests run, and say so."""
     cpus = walked.template.variant_config.machine.cpus
     cores = prefetch.cores(cpus, request.ahead)
@@ -81,7 +81,7 @@ def _ahead(request: Request, walked: History, workspace: Workspace) -> prefetch.
     else:
         why = "as asked" if request.ahead is False else f"the guest's {cpus} vCPUs need every core"
         workspace.progress.note(f"nothing is built while a guest runs: {why}")
-    return prefetch.Ahead(workspace, cores)
+    return prefetch.Prefetch(workspace, cores)
 
 
 @dataclass
@@ -91,7 +91,7 @@ class _Walk:
     history: History
     workspace: Workspace
     state: State
-    ahead: prefetch.Ahead
+    ahead: prefetch.Prefetch
     length: int = 0
     estimate: float | None = None
     """How many steps there will be, as far as git can tell."""

@@ -43,7 +43,7 @@ class Why(enum.Enum):
 
 
 @dataclass(frozen=True)
-class Sighting:
+class Observation:
     """One try. ``how`` tells symptoms of one kind apart where it was shown, and is the reason where it is not clear."""
 
     sight: Sight
@@ -78,8 +78,8 @@ def parse(text: str) -> Symptom:
     return found
 
 
-def sightings(symptom: Symptom, result: JobResult, repeat: int = 1) -> tuple[Sighting, ...]:
-    """Return what a job showed: one sighting, or one for each of the runs that one guest made of a test."""
+def observations(symptom: Symptom, result: JobResult, repeat: int = 1) -> tuple[Observation, ...]:
+    """Return what a job showed: one observation, or one for each of the runs that one guest made of a test."""
     if fault := _before_the_symptom(symptom, result):
         return (fault,)
     if symptom.kind is SymptomKind.TEST:
@@ -109,78 +109,74 @@ def until(symptom: Symptom) -> Stage:
     return _REACHED[symptom.kind]
 
 
-def _before_the_symptom(symptom: Symptom, result: JobResult) -> Sighting | None:
+def _before_the_symptom(symptom: Symptom, result: JobResult) -> Observation | None:
     """Return the fault that kept a job from the stage in which the symptom can be seen."""
-    failed = _failed(result)
+    failed = result.failed_stage
     if failed is None or failed.stage is until(symptom):
         return None
     if symptom.kind is SymptomKind.SPLAT and failed.stage is Stage.BOOT:
         return None  # it may be on the console of a guest that never came up
     if failed.verdict is Verdict.INFRA:
-        return Sighting(Sight.INFRA, failed.message)
-    return Sighting(Sight.UNCLEAR, failed.message, _WHY.get(failed.stage, Why.OTHER))
+        return Observation(Sight.INFRA, failed.message)
+    return Observation(Sight.UNCLEAR, failed.message, _WHY.get(failed.stage, Why.OTHER))
 
 
-def _failed(result: JobResult) -> StageResult | None:
-    return next((s for s in result.stages if s.verdict is not Verdict.PASS), None)
-
-
-def _build(symptom: Symptom, result: JobResult) -> Sighting:
-    failed = _failed(result)
+def _build(symptom: Symptom, result: JobResult) -> Observation:
+    failed = result.failed_stage
     if failed is None:
-        return Sighting(Sight.ABSENT, "builds")
+        return Observation(Sight.ABSENT, "builds")
     if failed.verdict is Verdict.INFRA:
-        return Sighting(Sight.INFRA, failed.message)
-    return Sighting(Sight.SHOWN, _numberless(failed.message))
+        return Observation(Sight.INFRA, failed.message)
+    return Observation(Sight.SHOWN, _numberless(failed.message))
 
 
-def _boot(symptom: Symptom, result: JobResult) -> Sighting:
-    failed, fatal = _failed(result), _fatal(result)
+def _boot(symptom: Symptom, result: JobResult) -> Observation:
+    failed, fatal = result.failed_stage, _fatal(result)
     if failed is None:
-        return Sighting(Sight.ABSENT, "boots")
+        return Observation(Sight.ABSENT, "boots")
     if fatal:
-        return Sighting(Sight.SHOWN, fatal[0])
+        return Observation(Sight.SHOWN, fatal[0])
     if failed.verdict is Verdict.INFRA:
-        return Sighting(Sight.INFRA, failed.message)
-    return Sighting(Sight.SHOWN, _numberless(failed.message))
+        return Observation(Sight.INFRA, failed.message)
+    return Observation(Sight.SHOWN, _numberless(failed.message))
 
 
-def _splat(symptom: Symptom, result: JobResult) -> Sighting:
+def _splat(symptom: Symptom, result: JobResult) -> Observation:
     titles = [splat.title for splat in result.splats]
     if any(title == symptom.name or fnmatch.fnmatchcase(title, symptom.name) for title in titles):
-        return Sighting(Sight.SHOWN, symptom.name)
+        return Observation(Sight.SHOWN, symptom.name)
     if fatal := _fatal(result):
-        return Sighting(Sight.UNCLEAR, fatal[0], Why.OTHER)
-    if failed := _failed(result):
+        return Observation(Sight.UNCLEAR, fatal[0], Why.OTHER)
+    if failed := result.failed_stage:
         return _fault(failed)
     return _quiet(result)
 
 
-def _quiet(result: JobResult) -> Sighting:
+def _quiet(result: JobResult) -> Observation:
     """Return what a clean console means: nothing, unless every test came to its end."""
     tests = [test for suite in result.suites for test in suite.tests]
     unfinished = {Status.CRASHED, Status.TIMEOUT, Status.MISSING, Status.ERROR}
     if bad := next((t for t in tests if t.status in unfinished), None):
-        return Sighting(Sight.UNCLEAR, f"{bad.name}: {bad.status.value}", Why.OTHER)
+        return Observation(Sight.UNCLEAR, f"{bad.name}: {bad.status.value}", Why.OTHER)
     if not tests:
-        return Sighting(Sight.UNCLEAR, "no test ran", Why.OTHER)
-    return Sighting(Sight.ABSENT, f"{len(tests)} tests, no such splat")
+        return Observation(Sight.UNCLEAR, "no test ran", Why.OTHER)
+    return Observation(Sight.ABSENT, f"{len(tests)} tests, no such splat")
 
 
-def _fault(failed: StageResult) -> Sighting:
+def _fault(failed: StageResult) -> Observation:
     if failed.verdict is Verdict.INFRA:
-        return Sighting(Sight.INFRA, failed.message)
-    return Sighting(Sight.UNCLEAR, failed.message, _WHY.get(failed.stage, Why.OTHER))
+        return Observation(Sight.INFRA, failed.message)
+    return Observation(Sight.UNCLEAR, failed.message, _WHY.get(failed.stage, Why.OTHER))
 
 
-def _test(name: str, result: JobResult, repeat: int) -> tuple[Sighting, ...]:
+def _test(name: str, result: JobResult, repeat: int) -> tuple[Observation, ...]:
     found = [test for suite in result.suites for test in suite.tests if test.name == name]
     fatal = _fatal(result)
-    failed = _failed(result)
+    failed = result.failed_stage
     if failed and failed.verdict is Verdict.INFRA and not fatal:
-        return (Sighting(Sight.INFRA, failed.message),)
+        return (Observation(Sight.INFRA, failed.message),)
     if not found:
-        return (Sighting(Sight.UNCLEAR, failed.message if failed else f"{name} did not run", Why.OTHER),)
+        return (Observation(Sight.UNCLEAR, failed.message if failed else f"{name} did not run", Why.OTHER),)
     return tuple(one for test in found for one in _tries(test, fatal, repeat))
 
 
@@ -188,7 +184,7 @@ _RUNS = re.compile(r"(\d+) of (\d+) runs (skipped|in error|failed|timed out)$")
 _WORDS = {"skipped": Status.SKIP, "in error": Status.ERROR, "failed": Status.FAIL, "timed out": Status.TIMEOUT}
 
 
-def _tries(test: TestResult, fatal: tuple[str, ...], repeat: int) -> list[Sighting]:
+def _tries(test: TestResult, fatal: tuple[str, ...], repeat: int) -> list[Observation]:
     """Return each run of a test: ``ktap.h`` says of repeated runs how many did not pass, and in which way."""
     said = [found for line in test.diagnostics if (found := _RUNS.match(line))]
     counts = [(_WORDS[found[3]], int(found[1])) for found in said]
@@ -199,16 +195,16 @@ def _tries(test: TestResult, fatal: tuple[str, ...], repeat: int) -> list[Sighti
     return [_sight(s, test.reason, fatal) for s, number in [*counts, (Status.PASS, passed)] for _ in range(number)]
 
 
-def _sight(status: Status, reason: str, fatal: tuple[str, ...]) -> Sighting:
+def _sight(status: Status, reason: str, fatal: tuple[str, ...]) -> Observation:
     if status is Status.PASS:
-        return Sighting(Sight.ABSENT, "works")
+        return Observation(Sight.ABSENT, "works")
     if status is Status.SKIP:
-        return Sighting(Sight.REFUSED, reason)
+        return Observation(Sight.REFUSED, reason)
     if status in {Status.ERROR, Status.MISSING}:
-        return Sighting(Sight.UNCLEAR, f"{status.value}: {reason}", Why.OTHER)
+        return Observation(Sight.UNCLEAR, f"{status.value}: {reason}", Why.OTHER)
     if status is Status.CRASHED:
-        return Sighting(Sight.SHOWN, f"crashed: {fatal[0]}" if fatal else "crashed")
-    return Sighting(Sight.SHOWN, "fail" if status is Status.XFAIL else status.value)
+        return Observation(Sight.SHOWN, f"crashed: {fatal[0]}" if fatal else "crashed")
+    return Observation(Sight.SHOWN, "fail" if status is Status.XFAIL else status.value)
 
 
 def _fatal(result: JobResult) -> tuple[str, ...]:
@@ -220,7 +216,7 @@ def _numberless(text: str) -> str:
     return re.sub(r"\d+(\.\d+)?", "N", text.partition("; the last line is: ")[0])
 
 
-def learn(bad: Iterable[Sighting], good: Iterable[Sighting] = ()) -> Reference:
+def learn(bad: Iterable[Observation], good: Iterable[Observation] = ()) -> Reference:
     """Return what the ends teach: how the symptom looks, and whether a refusal is worse than the good end.
 
     A bad end that only refuses the test makes the refusal the symptom.
@@ -232,14 +228,14 @@ def learn(bad: Iterable[Sighting], good: Iterable[Sighting] = ()) -> Reference:
     return Reference(shown, any(s.sight is Sight.REFUSED for s in good) and REFUSED not in shown)
 
 
-def read(sighting: Sighting, reference: Reference) -> Sighting:
-    """Return a sighting in the light of the ends: shown, absent, unclear or infra, nothing else."""
-    if sighting.sight is Sight.REFUSED:
+def read(observation: Observation, reference: Reference) -> Observation:
+    """Return a observation in the light of the ends: shown, absent, unclear or infra, nothing else."""
+    if observation.sight is Sight.REFUSED:
         if REFUSED in reference.shown:
-            return Sighting(Sight.SHOWN, REFUSED)
+            return Observation(Sight.SHOWN, REFUSED)
         if reference.refusing:
-            return Sighting(Sight.ABSENT, "refused, as on the good end")
-        return Sighting(Sight.UNCLEAR, sighting.how, Why.REFUSED)
-    if sighting.sight is Sight.SHOWN and sighting.how not in reference.shown:
-        return Sighting(Sight.UNCLEAR, sighting.how, Why.OTHER)
-    return sighting
+            return Observation(Sight.ABSENT, "refused, as on the good end")
+        return Observation(Sight.UNCLEAR, observation.how, Why.REFUSED)
+    if observation.sight is Sight.SHOWN and observation.how not in reference.shown:
+        return Observation(Sight.UNCLEAR, observation.how, Why.OTHER)
+    return observation

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from orchestrator.bisect import judge, symptom
 from orchestrator.bisect.judge import Judged, Rule
-from orchestrator.bisect.symptom import Sight, Sighting, Why
+from orchestrator.bisect.symptom import Observation, Sight, Why
 from orchestrator.bisect.values import Role, State, Step
 from orchestrator.errors import InfraError, UserError
 from orchestrator.model import JobResult, Kernel, Stage, Symptom, SymptomKind, Verdict
@@ -45,7 +45,7 @@ def look(target: Target, state: State, rule: Rule, workspace: Workspace, meanwhi
         if target.role in {Role.BAD_END, Role.GOOD_END}:
             raise
         step = replace(step, reason=str(error), why=Why.UNFIT)
-    return replace(step, sightings=tuple(work.tries), jobs=tuple(work.folders), seconds=time.monotonic() - started)
+    return replace(step, observations=tuple(work.tries), jobs=tuple(work.folders), seconds=time.monotonic() - started)
 
 
 def _taken(step: Step, target: Target, state: State, rule: Rule, work: _Work, meanwhile: Callable[[], None]) -> Step:
@@ -54,7 +54,7 @@ def _taken(step: Step, target: Target, state: State, rule: Rule, work: _Work, me
     if step.same_as is not None:
         return step
     if _stopped(built) or symptom.until(work.chased) is Stage.BUILD:
-        work.tries += symptom.sightings(work.chased, built)
+        work.tries += symptom.observations(work.chased, built)
     else:
         meanwhile()
     return _judged(step, work.decide(target.job, rule))
@@ -102,7 +102,7 @@ class _Work:
     workspace: Workspace
     chased: Symptom
     name: str
-    tries: list[Sighting] = field(default_factory=list)
+    tries: list[Observation] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
     unused: bool = False
     """Whether the last folder has a build, and no guest yet."""
@@ -124,7 +124,7 @@ class _Work:
             repeat = self._repeats(job, rule)
             host_fault = functools.partial(self._infra, repeat=repeat)
             result = self._tried(replace(job, repeat=repeat), symptom.until(self.chased), host_fault)
-            self.tries += symptom.sightings(self.chased, result, repeat)
+            self.tries += symptom.observations(self.chased, result, repeat)
         return judged
 
     def _judge(self, rule: Rule) -> Judged | None:
@@ -139,7 +139,7 @@ class _Work:
         return max(1, rule.runs - len(self.tries) % max(1, rule.runs))
 
     def _infra(self, result: JobResult, repeat: int) -> str:
-        seen = symptom.sightings(self.chased, result, repeat)
+        seen = symptom.observations(self.chased, result, repeat)
         return next((one.how or "no reason" for one in seen if one.sight is Sight.INFRA), "")
 
     def _tried(self, job: Job, until: Stage, fault_of: Callable[[JobResult], str]) -> JobResult:

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from orchestrator.bisect.gitbisect import Commit
 from orchestrator.bisect.odds import Count
-from orchestrator.bisect.symptom import Sighting, Why
+from orchestrator.bisect.symptom import Observation, Why
 from orchestrator.errors import UserError
 from orchestrator.model import Symptom, Term, Verdict
 
@@ -62,8 +62,8 @@ class Role(enum.Enum):
 class Step:
     """One commit that was looked at.
 
-    ``sightings`` are the runs as they were seen; ``count`` and ``sure`` what they come to. ``kernel`` is the sha256 of
-    what ran; ``same_as`` the number of the step that ran the same kernel, and whose answer this is. ``jobs`` are
+    ``observations`` are its runs; ``count`` and ``sure`` what they come to. ``kernel`` is the sha256 of what ran;
+    ``same_as`` the number of the step that ran the same kernel, and whose answer this is. ``jobs`` are
     folders under ``jobs/``.
     """
 
@@ -74,7 +74,7 @@ class Step:
     term: Term = Term.SKIP
     reason: str = ""
     why: Why | None = None
-    sightings: tuple[Sighting, ...] = ()
+    observations: tuple[Observation, ...] = ()
     count: Count = field(default_factory=Count)
     sure: float = 1.0
     same_as: int | None = None

@@ -42,7 +42,7 @@ def _patchsets(run: RunResult) -> dict[str, kcidb.Patchset]:
     """Return the patches of the jobs that kept what they applied."""
     from orchestrator.pipeline.job import PATCHES
 
-    found = {job.job: _patchset(job.directory / PATCHES) for job in run.jobs if job.series}
+    found = {job.name: _patchset(job.directory / PATCHES) for job in run.jobs if job.series}
     return {name: patchset for name, patchset in found.items() if patchset}
 
 

@@ -34,7 +34,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "report": report.report,
     "kcidb": kcidb.kcidb_,
     "bisect": bisect.bisect,
-    "hunks": mutate.hunks,
+    "mutate": mutate.mutate,
     "validate": validate.validate,
     "doctor": inspect.doctor_,
     "parse": inspect.parse,
@@ -47,6 +47,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
 
 for _name, _command in COMMANDS.items():
     app.command(_name)(_command)
+app.command("hunks", hidden=True)(mutate.mutate)  # the name it had before
 
 
 class _Interrupted(SystemExit):

@@ -1,4 +1,4 @@
-"""`wpci hunks`: take a series apart, plant faults in it, and say which test notices each."""
+"""`wpci mutate`: mutation testing of a series: take it apart, seed faults in it, and say which test notices each."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from orchestrator.config import loader
 from orchestrator.errors import UserError
 from orchestrator.model import plan
 
-REPORT = Path("patches/evidence/hunks")
+REPORT = Path("patches/evidence/mutation")
 
 
-def hunks(
+def mutate(
     config: ConfigOption = PIPELINE,
     mode: ModeOption = None,
     variant: VariantOption = [],  # noqa: B006
     only: Annotated[
-        list[str], typer.Option("--only", help="Glob over parts ('0014*', '*mprotect.c*', 'fault/*', an id).")
+        list[str], typer.Option("--only", help="Glob over mutants ('0014*', '*mprotect.c*', 'fault/*', an id).")
     ] = [],  # noqa: B006
     first: Annotated[
         list[str], typer.Option("--first", help="Glob of tests to try before those of the mode; repeatable.")
@@ -29,20 +29,20 @@ def hunks(
     late: Annotated[list[str], typer.Option("--late", help="Glob of tests that run last; repeatable.")] = ["R*"],  # noqa: B006
     budget: Annotated[float, typer.Option("--budget", min=0.1, help="Seconds of tests that work for a time.")] = 3.0,
     every_test: Annotated[
-        bool, typer.Option("--every-test", help="Try each part with all tests, to learn which ones never fail.")
+        bool, typer.Option("--every-test", help="Try each mutant with all tests, to learn which ones never fail.")
     ] = False,
     report: Annotated[
         Path, typer.Option("--report", help="Where progress lives: this path with .json, .md and -why.yaml.")
     ] = REPORT,
     results: ResultsOption = RESULTS,
 ) -> None:
-    """Take each hunk and each patch out of the whole series, plant each fault in it, and say which test notices.
+    """Take each hunk and each patch out of a series, seed each fault in it, and say which test kills each mutant.
 
-    Goes on where an earlier run ended. Exit code 1: a part is noticed by no test, and nobody says why.
+    Goes on where an earlier run ended. Exit code 1: a mutant survived, and nobody says why.
     """
     from orchestrator.config import overrides
     from orchestrator.mutation import page
-    from orchestrator.mutation import run as mode_hunks
+    from orchestrator.mutation import run as mutation
     from orchestrator.pipeline import opening
 
     pipeline = loader.load(config)
@@ -56,7 +56,7 @@ def hunks(
         pairs = plan.expand(workspace.pipeline, mode_name, plan.Choice(tuple(variant), tests=("*",))).pairs
         if len(pairs) != 1:
             raise UserError(f"mode {mode_name}: {len(pairs)} series and variants; --mode and --variant must leave one")
-        request = mode_hunks.Request(
+        request = mutation.Request(
             job=pairs[0].patched,
             report=report,
             first=(tuple(first), workspace.pipeline.modes[mode_name].tests),
@@ -65,14 +65,14 @@ def hunks(
             budget=budget,
             every_test=every_test,
         )
-        done = mode_hunks.run(request, workspace)
+        done = mutation.run(request, workspace)
     section = done.section(pairs[0].patched.variant)
     for line in page.summary(section):
         typer.echo(line)
-    why = mode_hunks.reasons(report)
+    why = mutation.reasons(report)
     open_ones = page.unexplained(section, why)
     for entry in open_ones:
-        typer.echo(f"noticed by no test: {entry.name} ({entry.identity}) {entry.where}")
+        typer.echo(f"survived: {entry.name} ({entry.identity}) {entry.where}")
     for test in page.unproven(done, why) if every_test else ():
         typer.echo(f"not seen failing: {test}")
     raise typer.Exit(1 if open_ones else 0)

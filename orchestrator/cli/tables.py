@@ -102,10 +102,8 @@ def show(run: RunResult, console: Console, *, every_test: bool) -> None:
     _show_checks(run.checks, console)
     for series in run.series:
         _show_series(series, console, every_test)
-    paired = {job.job for series in run.series for job in (series.base, series.patched)}
-    for job in run.jobs:
-        if job.job not in paired:
-            _show_job(job, console)
+    for job in run.single_jobs:
+        _show_job(job, console)
     console.print()
     for note in run.notes:
         console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)

@@ -111,7 +111,7 @@ def of_result(result: JobResult, run_id: str) -> Seen:
         job=Job(
             id=0,
             run=run_id,
-            name=result.job,
+            name=result.name,
             tree=result.tree,
             series=result.series,
             variant=result.variant,
@@ -124,7 +124,7 @@ def of_result(result: JobResult, run_id: str) -> Seen:
             config=kernel.config if kernel else None,
             commit=tree.commit if tree else None,
             base=tree.base if tree else None,
-            asked=result.asked,
+            asked=result.requested,
         ),
         stages=tuple(StageTime(s.stage, s.verdict, s.seconds, s.message, s.log, s.reused) for s in result.stages),
         tests=tuple(

@@ -122,7 +122,7 @@ def _job(session: Session, run: RunResult, job: JobResult, number: int) -> JobRo
     kernel, tree = job.products.kernel, job.products.tree
     return JobRow(
         ordinal=number,
-        name=job.job,
+        name=job.name,
         tree=job.tree,
         series=job.series,
         variant=job.variant,
@@ -135,7 +135,7 @@ def _job(session: Session, run: RunResult, job: JobResult, number: int) -> JobRo
         config=_relative(_config(job, kernel), run.directory) if kernel else None,
         commit=tree.commit if tree else None,
         base=tree.base if tree else None,
-        asked=list(job.asked),
+        asked=list(job.requested),
         stages=[
             StageRow(
                 ordinal=order,

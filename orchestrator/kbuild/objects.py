@@ -36,7 +36,7 @@ _UNKNOWN = re.compile(r"make(?:\[\d+\])?: \*\*\* No rule to make target '(?P<obj
 
 
 @dataclass(frozen=True)
-class Heard:
+class Diagnostics:
     """What was said of which objects. ``absent`` are those that this configuration, or this tree, does not have.
 
     ``cut_off`` are those on which the tool did not come to its end: what it would have said of the rest is not known.
@@ -54,9 +54,9 @@ def of_files(files: Sequence[str]) -> tuple[str, ...]:
     return tuple(sorted(f"{name.removesuffix('.c')}.o" for name in wanted))
 
 
-def listen(
+def compile_objects(
     request: BuildRequest, objects: Sequence[str], flag: str, cache: Cache, progress: Progress, deadline: Deadline
-) -> Heard:
+) -> Diagnostics:
     """Compile the objects anew with ``flag``, and return what was said of them. The caller holds the tree still.
 
     Raises KernelError where one does not compile, InfraError where make did not look at one that it knows, or where
@@ -76,13 +76,13 @@ def listen(
         request.log.parent.mkdir(parents=True, exist_ok=True)
         request.log.write_text(said)
     try:
-        return _heard(said, objects, flag, request.folders)
+        return _diagnostics(said, objects, flag, request.folders)
     except (KernelError, InfraError) as error:
         error.log = request.log or request.out / outfolder.LOG
         raise
 
 
-def _heard(said: str, objects: Sequence[str], flag: str, folders: Folders) -> Heard:
+def _diagnostics(said: str, objects: Sequence[str], flag: str, folders: Folders) -> Diagnostics:
     heard = read(said, objects, flag, folders)
     lost = sorted(set(objects) - set(heard.looked_at) - set(heard.absent) - set(heard.cut_off))
     if (stopped := [*lost, *heard.cut_off]) and (fault := compiler_log.host_fault(said)):
@@ -94,13 +94,13 @@ def _heard(said: str, objects: Sequence[str], flag: str, folders: Folders) -> He
     raise InfraError(f"make {flag} did not look at {', '.join(lost)}: {compiler_log.first_error(said, folders)}")
 
 
-def read(said: str, objects: Sequence[str], flag: str, folders: Folders) -> Heard:
+def read(said: str, objects: Sequence[str], flag: str, folders: Folders) -> Diagnostics:
     """Read what make printed (pure)."""
     unknown = {found["object"] for line in said.splitlines() if (found := _UNKNOWN.fullmatch(line.strip()))}
     done = {folders.relative(found["object"]) for line in said.splitlines() if (found := _DONE[flag].match(line))}
     cut_off = _cut_off(said, folders)
     looked_at = {name for name in objects if name in done or f"{name.removesuffix('.o')}.c" in done} - cut_off
-    return Heard(
+    return Diagnostics(
         complaints=tuple(sorted(set(_complaints(said, folders)), key=lambda c: (c.where, c.text))),
         looked_at=tuple(sorted(looked_at)),
         absent=tuple(name for name in objects if name in unknown and name not in looked_at),

@@ -75,10 +75,10 @@ class StageResult:
 class JobResult:
     """One kernel built, booted and tested, and the judgement of it alone.
 
-    ``asked`` are globs over ``SUITE/TEST``, of all that was to run; empty in results of older versions.
+    ``requested`` are globs over ``SUITE/TEST``, of all that was to run; empty in results of older versions.
     """
 
-    job: str
+    name: str
     tree: str
     series: str | None
     variant: str
@@ -94,7 +94,17 @@ class JobResult:
     warnings: tuple[CompilerWarning, ...] = ()
     products: Products = field(default_factory=Products)
     machine: Machine | None = None
-    asked: tuple[str, ...] = ()
+    requested: tuple[str, ...] = ()
+
+    @property
+    def failed_stage(self) -> StageResult | None:
+        """The first stage that did not pass, if any."""
+        return next((stage for stage in self.stages if stage.verdict is not Verdict.PASS), None)
+
+    @property
+    def seconds(self) -> float:
+        """What all stages took."""
+        return sum(stage.seconds for stage in self.stages)
 
 
 @dataclass(frozen=True)
@@ -171,3 +181,9 @@ class RunResult:
     notes: tuple[str, ...] = field(default=())
     checks: tuple[CheckResult, ...] = ()
     missing: tuple[str, ...] = ()
+
+    @property
+    def single_jobs(self) -> tuple[JobResult, ...]:
+        """The jobs that belong to no pair of base and patched."""
+        paired = {job.name for series in self.series for job in (series.base, series.patched)}
+        return tuple(job for job in self.jobs if job.name not in paired)

@@ -13,7 +13,7 @@ from orchestrator.model.expectations import Expectations
 
 
 @dataclass(frozen=True)
-class Hunt:
+class Trial:
     """How tests are run to find one that notices: by rounds, up to the first test that shows something unexpected.
 
     ``rounds`` are globs over test ids, round by round; a test runs once, in the first round that names it, and those
@@ -37,8 +37,9 @@ class Job:
     """One tree × series × variant with its suites.
 
     ``name`` is unique in a plan and fit for a folder. ``expect`` names the column of the expectations.
-    ``tests`` are globs over test ids. ``at`` stops the series after that many patches; None applies all.
-    ``place`` names the work tree, where that is not the one of its side; ``carry`` goes on top of the series, in order.
+    ``tests`` are globs over test ids. ``upto`` stops the series after that many patches; None applies all.
+    ``worktree`` names the work tree that the job builds in: jobs of one name follow each other there.
+    ``extra_series`` go on top of the series, in order.
     """
 
     name: str
@@ -52,16 +53,11 @@ class Job:
     suites: tuple[tuple[str, schema.Suite], ...]
     tests: tuple[str, ...]
     expect: str | None
-    at: int | None = None
+    worktree: str
+    upto: int | None = None
     repeat: int = 1
-    place: str = ""
-    carry: tuple[schema.SeriesConfig, ...] = ()
-    hunt: Hunt | None = None
-
-    @property
-    def worktree(self) -> str:
-        """The name of the work tree that the job builds in: those of one name follow each other there."""
-        return self.place or self.side.value
+    extra_series: tuple[schema.SeriesConfig, ...] = ()
+    trial: Trial | None = None
 
 
 @dataclass(frozen=True)
@@ -98,14 +94,14 @@ class Choice:
     """What the command line asks for instead of what the mode names; empty means: as the mode says.
 
     In a mode of several products each keeps what it names itself, and is left out where it names none of it.
-    ``at`` is how many patches of each series are applied.
+    ``upto`` is how many patches of each series are applied.
     """
 
     variants: tuple[str, ...] = ()
     suites: tuple[str, ...] = ()
     tests: tuple[str, ...] = ()
     repeat: int = 1
-    at: int | None = None
+    upto: int | None = None
 
 
 def expand(pipeline: Pipeline, mode_name: str, choice: Choice | None = None) -> Plan:
@@ -168,12 +164,12 @@ def _pairs(pipeline: Pipeline, part: Product, choice: Choice) -> Iterator[Pair]:
         for variant in part.variants:
             base = _job(pipeline, tree, None, variant, part, choice.repeat)
             patched = _job(pipeline, tree, series, variant, part, choice.repeat)
-            yield Pair(base, patched if choice.at is None else _cut(patched, choice.at))
+            yield Pair(base, patched if choice.upto is None else _cut(patched, choice.upto))
 
 
-def _cut(job: Job, at: int) -> Job:
+def _cut(job: Job, upto: int) -> Job:
     """Return the job with a part of its series: nobody has said what its tests must show, but what works must go on."""
-    return replace(job, name=f"{job.name}.at-{at}", at=at, expect=None, carry=())
+    return replace(job, name=f"{job.name}.at-{upto}", upto=upto, expect=None, extra_series=())
 
 
 def _refuse_twins(mode: str, jobs: Iterable[Job]) -> None:
@@ -200,7 +196,8 @@ def _job(pipeline: Pipeline, tree: str, series: str | None, variant: str, part: 
         tests=part.tests,
         expect=series_config.expect if series_config else tree_config.expect,
         repeat=repeat,
-        carry=_on_top(series_config),
+        worktree=(Side.PATCHED if series else Side.BASE).value,
+        extra_series=_on_top(series_config),
     )
 
 

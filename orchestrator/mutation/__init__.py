@@ -1,1 +1,1 @@
-"""Mutation testing of a series: each part taken out, each fault planted, and the test that notices."""
+"""Mutation testing of a series: each mutant taken out, each fault seeded, and the test that notices."""

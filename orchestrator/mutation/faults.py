@@ -1,4 +1,4 @@
-"""Planted faults: diffs, each of which makes the kernel with a series wrong in one known way. Read from a folder."""
+"""Seeded faults: diffs, each of which makes the kernel with a series wrong in one known way. Read from a folder."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from orchestrator.series import mail
 
 
 @dataclass(frozen=True)
-class Fault:
-    """One fault. ``noticed_by`` are globs of the tests that must fail of it; empty: which ones do is not known.
+class SeededFault:
+    """One fault. ``killed_by`` are globs of the tests that must fail of it; empty: which ones do is not known.
 
-    ``variants`` are those on which it is planted; empty: all. ``files`` are the names that the diff touches.
+    ``variants`` are those on which it is seeded; empty: all. ``files`` are the names that the diff touches.
     """
 
     name: str
     subject: str
     diff: str
     files: tuple[str, ...]
-    noticed_by: tuple[str, ...] = ()
+    killed_by: tuple[str, ...] = ()
     variants: tuple[str, ...] = ()
 
 
-def load(folder: Path | None) -> tuple[Fault, ...]:
+def load(folder: Path | None) -> tuple[SeededFault, ...]:
     """Read a folder of faults, ``*.diff``; None holds none.
 
     Above the diff stand a line that says what is wrong, and ``Noticed-by:`` and ``Variants:`` with words behind them.
@@ -36,15 +36,15 @@ def load(folder: Path | None) -> tuple[Fault, ...]:
         return ()
     paths = sorted(folder.glob("*.diff"))
     if not paths:
-        raise UserError(f"{folder} holds no planted fault (*.diff)")
+        raise UserError(f"{folder} holds no seeded fault (*.diff)")
     return tuple(parse(path.stem, path.read_text(), str(path)) for path in paths)
 
 
-def parse(name: str, content: str, place: str) -> Fault:
+def parse(name: str, content: str, place: str) -> SeededFault:
     """Return the fault that a file holds; ``place`` is what a message calls it. Raises UserError. Pure."""
     letters = mail.split(name, content.encode())
     if len(letters) != 1 or not letters[0].diff:
-        raise UserError(f"{place}: a planted fault is one diff, with a line above it that says what is wrong")
+        raise UserError(f"{place}: a seeded fault is one diff, with a line above it that says what is wrong")
     letter = letters[0]
     subject = letter.subject if letter.is_mail else letter.text.strip().partition("\n")[0]
     if not subject:
@@ -53,8 +53,8 @@ def parse(name: str, content: str, place: str) -> Fault:
         files = mail.files_of(letter.diff)
     except ValueError as error:
         raise UserError(f"{place}: {error}") from error
-    noticed_by, variants = (tuple(_words(letter.text, key)) for key in ("Noticed-by", "Variants"))
-    return Fault(name, subject, letter.diff, files, noticed_by, variants)
+    killed_by, variants = (tuple(_words(letter.text, key)) for key in ("Noticed-by", "Variants"))
+    return SeededFault(name, subject, letter.diff, files, killed_by, variants)
 
 
 def _words(text: str, key: str) -> Iterator[str]:

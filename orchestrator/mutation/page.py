@@ -1,4 +1,4 @@
-"""What is known of the parts of a series, as a page for people. Pure."""
+"""What is known of the mutants of a series, as a page for people. Pure."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from orchestrator.mutation.report import Entry, Outcome, Report, Section
 
 
 def render(report: Report, reasons: Mapping[str, str]) -> str:
-    """Return the report for people; ``reasons`` say by identity why no test can see a part."""
+    """Return the report for people; ``reasons`` say by identity why no test can see a mutant."""
     lines = [f"# What the tests notice of {report.series}", ""]
     lines += [
         "Each hunk of the series, and each whole patch, was taken out of the otherwise whole series; the kernel was",
-        "built, booted and tested, up to the first test that noticed or by all (see [how](how-hunks-are-judged.md)).",
-        "`wpci hunks` writes this page and goes on where it ended.",
+        "built, booted and tested, up to the first test that noticed or by all",
+        "(see [how](../../docs/how-mutants-are-judged.md)).",
+        "`wpci mutate` writes this page and goes on where it ended.",
     ]
-    if any(entry.is_planted for section in report.sections for entry in section.entries):
-        lines.append("Faults were planted in the whole series, one at a time: their names begin with `fault/`.")
+    if any(entry.is_seeded for section in report.sections for entry in section.entries):
+        lines.append("Faults were seeded in the whole series, one at a time: their names begin with `fault/`.")
     for section in report.sections:
         lines += ["", *_section(section, reasons)]
     lines += _never_failed(report, reasons)
@@ -37,9 +38,9 @@ def _section(section: Section, reasons: Mapping[str, str]) -> Iterator[str]:
         )
     yield from _survivors(section, reasons)
     yield ""
-    yield "### All parts"
+    yield "### All mutants"
     yield ""
-    yield "| part | in | outcome | first noticed by, or why not |"
+    yield "| mutant | in | outcome | first noticed by, or why not |"
     yield "|---|---|---|---|"
     for entry in section.entries:
         yield f"| {entry.name} | {_cell(entry.where)} | {entry.outcome.value} | {_cell(_said(entry))} |"
@@ -49,7 +50,7 @@ def summary(section: Section) -> Iterator[str]:
     """Yield the counts of a variant, in a line or two."""
     counts = Counter(entry.outcome for entry in section.entries)
     left = section.planned - len(section.entries)
-    yield f"{section.planned} parts: " + ", ".join(f"{counts[o]} {o.value}" for o in Outcome) + f", {left} to do."
+    yield f"{section.planned} mutants: " + ", ".join(f"{counts[o]} {o.value}" for o in Outcome) + f", {left} to do."
     if section.left_out:
         yield "Left out, for they make no other kernel: " + ", ".join(f"{n} {k}" for k, n in section.left_out) + "."
 
@@ -60,7 +61,7 @@ def _survivors(section: Section, reasons: Mapping[str, str]) -> Iterator[str]:
         yield ""
         yield "### Noticed by no test"
         yield ""
-        yield "| part | id | in | why |"
+        yield "| mutant | id | in | why |"
         yield "|---|---|---|---|"
     for entry in survivors:
         why = reasons.get(entry.identity, "**no reason is known**")
@@ -68,7 +69,7 @@ def _survivors(section: Section, reasons: Mapping[str, str]) -> Iterator[str]:
 
 
 def _never_failed(report: Report, reasons: Mapping[str, str]) -> Iterator[str]:
-    """Yield the tests that were not seen failing, once there is a part that all tests were tried on."""
+    """Yield the tests that were not seen failing, once there is a mutant that all tests were tried on."""
     if not any(entry.every_test for section in report.sections for entry in section.entries):
         return
     kinds: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
@@ -76,7 +77,7 @@ def _never_failed(report: Report, reasons: Mapping[str, str]) -> Iterator[str]:
         case, _, backing = test.partition(".")
         kinds[case, _why(test, reasons) or "**no reason is known**"].append(backing)
     count, tests = sum(map(len, kinds.values())), len(report.tests)
-    seen = f"{tests - count} of {tests} tests fail on a kernel without a part or with a fault"
+    seen = f"{tests - count} of {tests} tests fail on a kernel without a mutant or with a fault"
     yield from ("", "## Tests that were not seen failing", "", f"{seen}, or on another one (expected.yaml).")
     yield from (f"The other {count}:", "", "| test | on | why |", "|---|---|---|") if kinds else ()
     for (case, why), backings in kinds.items():
@@ -93,7 +94,7 @@ def unproven(report: Report, reasons: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def unexplained(section: Section, reasons: Mapping[str, str]) -> tuple[Entry, ...]:
-    """Return the parts that no test noticed, and of which nobody says why."""
+    """Return the mutants that no test noticed, and of which nobody says why."""
     return tuple(e for e in section.entries if e.is_hole and e.identity not in reasons)
 
 

@@ -1,4 +1,4 @@
-"""Which test notices that a part of a series is missing: the judgement of a kernel, and what is known of all. Pure."""
+"""Which test kills each mutant of a series: the judgement of a kernel, and what is known of all. Pure."""
 
 from __future__ import annotations
 
@@ -15,27 +15,32 @@ from orchestrator.model import JobResult, Stage, StageResult, Status, TestResult
 from orchestrator.model.expectations import NONE, Expectations
 from orchestrator.verdict import verdict
 
-PLANTED = "fault/"
-"""What the name of a fault begins with that was planted in the series."""
+SEEDED = "fault/"
+"""What the name of a fault begins with that was seeded in the series."""
 SPLAT = "splat: "
-"""What stands before a complaint of the kernel among the tests that noticed a part."""
+"""What stands before a complaint of the kernel among the tests that noticed a mutant."""
 
 
 class Outcome(enum.Enum):
-    """What came of taking a part out."""
+    """What came of taking a mutant out."""
 
-    NOTICED = "noticed"
+    KILLED = "killed"
     SURVIVED = "survived"
     NOT_ALONE = "does not come out alone"
     NOT_BUILT = "does not build without it"
-    SAME = "same kernel"
+    EQUIVALENT = "equivalent"
+
+    @classmethod
+    def _missing_(cls, value: object) -> Outcome | None:
+        """Read the words that reports had before."""
+        return {"killed": cls.KILLED, "equivalent": cls.EQUIVALENT}.get(str(value))
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One part of the series, or a fault that was planted in it.
+    """One mutant of the series, or a fault that was seeded in it.
 
-    ``by`` are the tests (or splats) that noticed, first the one that ended the hunt.
+    ``by`` are the tests (or splats) that noticed, first the one that ended the trial.
     ``doubtful`` tests differed once and not again: they count for nothing. ``tests`` is how many ran, ``suite`` the
     digest of the initramfs that they came in; ``kept`` are hunks of a whole patch that could not be taken out.
     ``where`` is the function, or the subject of a whole patch. With ``every_test`` all tests were heard, and ``by`` are
@@ -63,13 +68,13 @@ class Entry:
 
     @property
     def is_hole(self) -> bool:
-        """Whether no test noticed what one should: a fault that cannot be planted, or is none, proves nothing."""
-        return self.outcome is Outcome.SURVIVED or (self.is_planted and self.outcome is not Outcome.NOTICED)
+        """Whether no test noticed what one should: a fault that cannot be seeded, or is none, proves nothing."""
+        return self.outcome is Outcome.SURVIVED or (self.is_seeded and self.outcome is not Outcome.KILLED)
 
     @property
-    def is_planted(self) -> bool:
-        """Whether this is a fault, and no part of the series."""
-        return self.name.startswith(PLANTED)
+    def is_seeded(self) -> bool:
+        """Whether this is a fault, and no mutant of the series."""
+        return self.name.startswith(SEEDED)
 
     @property
     def patch(self) -> str:
@@ -79,7 +84,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Baseline:
-    """The whole series, run as everything is that lacks a part. ``ignored`` tests were not as expected there.
+    """The whole series, run as everything is that lacks a mutant. ``ignored`` tests were not as expected there.
 
     ``fails_on`` holds every test, and the kernels (columns of the expectations) on which it is known to fail.
     """
@@ -160,7 +165,7 @@ def load(text: str, name: str) -> Report:
 
 @dataclass(frozen=True)
 class Finding:
-    """What one kernel without a part showed. ``certain``: it died, complained or does not build; else tests differ."""
+    """What a mutant showed. ``certain``: it died, complained or does not build; else tests differ."""
 
     outcome: Outcome
     by: tuple[str, ...]
@@ -192,7 +197,7 @@ def judge(
     if splats or unexpected:
         by = (*(name for name, _ in unexpected), *splats)
         detail = unexpected[0][1] if unexpected else splats[0]
-        return Finding(Outcome.NOTICED, by, detail, bool(splats), len(ran), doubtful)
+        return Finding(Outcome.KILLED, by, detail, bool(splats), len(ran), doubtful)
     if not ran or any(test.status is Status.MISSING for test in ran):
         return None
     return Finding(Outcome.SURVIVED, (), "", True, len(ran), doubtful)
@@ -204,8 +209,8 @@ def _failed(stages: Sequence[StageResult], blame: Verdict) -> StageResult | None
 
 def _of_stage(failed: StageResult) -> Finding:
     outcomes = {Stage.SERIES: Outcome.NOT_ALONE, Stage.BUILD: Outcome.NOT_BUILT}
-    outcome = outcomes.get(failed.stage, Outcome.NOTICED)
-    by = (failed.stage.value,) if outcome is Outcome.NOTICED else ()
+    outcome = outcomes.get(failed.stage, Outcome.KILLED)
+    by = (failed.stage.value,) if outcome is Outcome.KILLED else ()
     return Finding(outcome, by, failed.message)
 
 
@@ -226,7 +231,7 @@ def _ignored(test: TestResult, globs: Sequence[str]) -> bool:
 
 
 def likely(entries: Iterable[Entry], name: str, most: int = 24) -> tuple[str, ...]:
-    """Return the tests that noticed neighbours of a part: of its file, then of its patch; the frequent ones first."""
+    """Return the tests that noticed neighbours of a mutant: of its file, then of its patch; the frequent ones first."""
     patch, _, rest = name.partition("/")
     file = rest.rpartition("/")[0]
     near: Counter[str] = Counter()

@@ -1,6 +1,6 @@
-"""Take a series apart: one part after the other is left out, and the tests must notice. Progress is in the report.
+"""Take a series apart: one mutant after the other is left out, and the tests must notice. Progress is in the report.
 
-Faults that are planted in the series are tried as its parts are.
+Faults that are seeded in the series are tried as its mutants are.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from orchestrator.mutation import faults, hunks, mutants, page
 from orchestrator.mutation import report as mutation_report
 from orchestrator.mutation import trial as mutation_trial
 from orchestrator.mutation.hunks import Hunk
-from orchestrator.mutation.mutants import Part
+from orchestrator.mutation.mutants import Mutant
 from orchestrator.mutation.report import Baseline, Outcome, Report
 from orchestrator.pipeline import discover, job
 from orchestrator.pipeline.context import Workspace
@@ -33,8 +33,8 @@ class Request:
     """What to take out, and where it is written: ``report`` is a path without suffix.
 
     ``first`` are globs of quick tests that go first, ``late`` of slow ones that go last, ``budget`` the seconds of
-    those that work for a time; ``only`` are globs over the names of parts. With ``every_test`` all tests try each part,
-    and not only those up to the first that notices.
+    those that work for a time; ``only`` are globs over the names of mutants. With ``every_test`` each mutant meets
+    all tests, and not only those up to the first that kills it.
     """
 
     job: Job
@@ -47,7 +47,7 @@ class Request:
 
 
 def run(request: Request, workspace: Workspace) -> Report:
-    """Take out every part that the report does not know yet; the report is on disk after each.
+    """Take out every mutant that the report does not know yet; the report is on disk after each.
 
     Raises KernelError where the series itself is broken, InfraError where the host fails again and again.
     """
@@ -55,13 +55,13 @@ def run(request: Request, workspace: Workspace) -> Report:
 
 
 def reasons(report: Path) -> dict[str, str]:
-    """Read why no test can see a part, by identity: a YAML file beside the report. Raises UserError."""
+    """Read why no test can see a mutant, by identity: a YAML file beside the report. Raises UserError."""
     path = report.with_name(f"{report.name}-why.yaml")
     if not path.exists():
         return {}
     raw = yaml.safe_load(path.read_text())
     if not isinstance(raw, dict) or not all(isinstance(v, str) for v in raw.values()):
-        raise UserError(f"{path}: a mapping from a part's id to a text is needed")
+        raise UserError(f"{path}: a mapping from a mutant's id to a text is needed")
     return {str(key): value for key, value in raw.items()}
 
 
@@ -77,7 +77,7 @@ class _Run:
     def run(self) -> Report:
         """Take out what is still to be taken out."""
         ws, asked = self.workspace, self.request
-        series_alone = replace(asked.job, carry=())  # what is on top of it, for tests only, is no part of it
+        series_alone = replace(asked.job, extra_series=())  # what is on top of it, for tests only, is no part of it
         tree = mutation_trial.succeeded(job.run(series_alone, ws, until=Stage.SERIES)).products.tree
         assert tree
         every, fingerprint, variant = hunks.listed(tree), hunks.fingerprint(tree), asked.job.variant
@@ -85,29 +85,29 @@ class _Run:
         planned = mutants.planned(every, known, fingerprint, variant)
         self._renew(every, planned)
         _check_tests(planned, asked.job, ws)
-        trial = mutation_trial.trial(asked.job, asked.budget, asked.late, self.section.baseline, ws)
-        self.section = replace(self.section, baseline=trial.baseline)
+        campaign = mutation_trial.prepare(asked.job, asked.budget, asked.late, self.section.baseline, ws)
+        self.section = replace(self.section, baseline=campaign.baseline)
         self._save()
-        todo = [part for part in mutants.chosen(planned, asked.only) if self._is_open(part, trial.baseline)]
+        todo = [mutant for mutant in mutants.chosen(planned, asked.only) if self._is_open(mutant, campaign.baseline)]
         known_keys = {entry.key for entry in self.section.entries}
-        todo.sort(key=lambda part: part.key in known_keys)  # those that survived other tests come last
+        todo.sort(key=lambda mutant: mutant.key in known_keys)  # those that survived other tests come last
         failures = 0
-        for number, part in enumerate(todo):
-            ws.progress.advance("parts taken out", number, len(todo))
-            trying = trial.asking(*self._rounds(part), every_test=asked.every_test or bool(part.tests))
-            entry = mutation_trial.entry(part, trying, ws)
+        for number, mutant in enumerate(todo):
+            ws.progress.advance("mutants taken out", number, len(todo))
+            trying = campaign.asking(*self._rounds(mutant), every_test=asked.every_test or bool(mutant.tests))
+            entry = mutation_trial.entry(mutant, trying, ws)
             failures = 0 if entry else failures + 1
             if failures >= HOST_FAULTS:
-                raise InfraError(f"the host failed on {failures} parts in a row; the last is {part.name}")
+                raise InfraError(f"the host failed on {failures} mutants in a row; the last is {mutant.name}")
             if entry:
-                ws.progress.note(f"{part.name}: {entry.outcome.value}: {', '.join(entry.by[:3]) or entry.detail}")
+                ws.progress.note(f"{mutant.name}: {entry.outcome.value}: {', '.join(entry.by[:3]) or entry.detail}")
                 self.section = self.section.adding(entry)
                 self._save()
         return self.report
 
-    def _renew(self, every: Sequence[Hunk], planned: Sequence[Part]) -> None:
+    def _renew(self, every: Sequence[Hunk], planned: Sequence[Mutant]) -> None:
         """Drop what the series no longer holds, and count what is left out."""
-        keys = {part.key: part for part in planned}
+        keys = {mutant.key: mutant for mutant in planned}
         kinds = [hunk.kind for hunk in every if not hunk.kind.makes_a_kernel]
         counted = tuple((kind.value, kinds.count(kind)) for kind in dict.fromkeys(kinds))
         kept = tuple(replace(e, name=keys[e.key].name) for e in self.section.entries if e.key in keys)
@@ -120,31 +120,31 @@ class _Run:
         text = page.render(self.report, reasons(path))
         cache.write_atomic(path.with_name(f"{path.name}.md"), text)
 
-    def _is_open(self, part: Part, baseline: Baseline) -> bool:
-        """Whether a part is still to be judged: a survivor is, once the tests are others."""
-        known = next((e for e in self.section.entries if e.key == part.key), None)
-        if known and known.outcome is Outcome.NOTICED:
+    def _is_open(self, mutant: Mutant, baseline: Baseline) -> bool:
+        """Whether a mutant is still to be judged: a survivor is, once the tests are others."""
+        known = next((e for e in self.section.entries if e.key == mutant.key), None)
+        if known and known.outcome is Outcome.KILLED:
             return self.request.every_test and not known.every_test
         return known is None or (known.outcome is Outcome.SURVIVED and known.suite != baseline.suite)
 
-    def _rounds(self, part: Part) -> Iterator[tuple[str, ...]]:
-        """Yield the tests that noticed the neighbours of a part, then the quick ones, then all; or those that must."""
-        if part.tests:
-            yield part.tests
+    def _rounds(self, mutant: Mutant) -> Iterator[tuple[str, ...]]:
+        """Yield the tests that killed the neighbours of a mutant, then the quick ones, then all; or those that must."""
+        if mutant.tests:
+            yield mutant.tests
             return
-        if near := mutation_report.likely(self.section.entries, part.name):
+        if near := mutation_report.likely(self.section.entries, mutant.name):
             yield near
         yield from (globs for globs in self.request.first if globs)
         yield self.request.job.tests
 
 
-def _check_tests(planned: Sequence[Part], whole: Job, workspace: Workspace) -> None:
+def _check_tests(planned: Sequence[Mutant], whole: Job, workspace: Workspace) -> None:
     """Refuse a glob that names no test: a fault that nothing looks for would look as if none noticed it."""
-    for part in planned:
+    for mutant in planned:
         try:
-            discover.check([replace(whole, tests=part.tests)], workspace)
+            discover.check([replace(whole, tests=mutant.tests)], workspace)
         except UserError as error:
-            raise UserError(f"{part.name}: {error}") from error
+            raise UserError(f"{mutant.name}: {error}") from error
 
 
 def _loaded(request: Request) -> Report:

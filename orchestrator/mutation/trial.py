@@ -1,4 +1,4 @@
-"""One part of a series taken out: built, booted, and hunted for a test that notices."""
+"""One mutant of a series taken out: built, booted, and tried for a test that notices."""
 
 from __future__ import annotations
 
@@ -11,43 +11,43 @@ from orchestrator import suite
 from orchestrator.errors import InfraError, KernelError, UserError
 from orchestrator.model import JobResult, Stage, Verdict
 from orchestrator.model.expectations import NONE, Expectations
-from orchestrator.model.plan import Hunt, Job
+from orchestrator.model.plan import Job, Trial
 from orchestrator.mutation import mutants, report
 from orchestrator.mutation.hunks import Hunk
-from orchestrator.mutation.mutants import Part
+from orchestrator.mutation.mutants import Mutant
 from orchestrator.mutation.report import Baseline, Entry, Finding, Outcome
 from orchestrator.pipeline import job
 from orchestrator.pipeline.context import Workspace
-from orchestrator.pipeline.job_record import Record
+from orchestrator.pipeline.job_record import JobRecord
 from orchestrator.pipeline.job_record import expected as promised
 
 PLACE = "mutant"
-"""The work tree of kernels that lack a part: from one to the next only what differs is built."""
+"""The work tree of kernels that lack a mutant: from one to the next only what differs is built."""
 _SHORTEST, _PATIENCE = 10.0, 3.0
 """Seconds that a test may take at least, and how many times what the slowest good test of the whole series took."""
 
 
 @dataclass(frozen=True)
-class Trial:
-    """How parts are tried: the job with the whole series, the order of its tests, and what the whole showed."""
+class Campaign:
+    """How mutants are tried: the job with the whole series, the order of its tests, and what the whole showed."""
 
     job: Job
-    hunt: Hunt
+    trial: Trial
     baseline: Baseline
 
-    def asking(self, *rounds: tuple[str, ...], every_test: bool) -> Trial:
-        """Return the trial with the tests in this order, all of them or up to the first that notices."""
-        return replace(self, hunt=replace(self.hunt, rounds=rounds, every_test=every_test))
+    def asking(self, *rounds: tuple[str, ...], every_test: bool) -> Campaign:
+        """Return the campaign with the tests in this order, all of them or up to the first that notices."""
+        return replace(self, trial=replace(self.trial, rounds=rounds, every_test=every_test))
 
 
-def trial(whole: Job, budget: float, late: tuple[str, ...], known: Baseline | None, workspace: Workspace) -> Trial:
-    """Run the whole series as its parts will be, unless ``known`` is of this kernel and these tests.
+def prepare(whole: Job, budget: float, late: tuple[str, ...], known: Baseline | None, workspace: Workspace) -> Campaign:
+    """Run the whole series as its mutants will be, unless ``known`` is of this kernel and these tests.
 
     Raises KernelError where the series does not apply, build, boot or run its tests, InfraError where the host failed.
     """
     limit = whole.suites[0][1].test_timeout
-    hunt = Hunt((whole.tests,), limit, budget, late, ignored=("*",), every_test=True)
-    planned = replace(whole, name=f"{whole.name}.whole", hunt=hunt)
+    trial = Trial((whole.tests,), limit, budget, late, ignored=("*",), every_test=True)
+    planned = replace(whole, name=f"{whole.name}.whole", trial=trial)
     made = succeeded(job.run(planned, workspace, until=Stage.ROOTFS)).products
     assert made.kernel and made.rootfs
     expected = promised(planned, made.kernel)
@@ -57,7 +57,7 @@ def trial(whole: Job, budget: float, late: tuple[str, ...], known: Baseline | No
         result = succeeded(job.run(planned, workspace))
         base = _measured(result, report.judge(result, expected, planned.expect, ()), expected, workspace)
     limit = min(limit, max(_SHORTEST, _PATIENCE * base.slowest) / base.scale)
-    return Trial(whole, replace(hunt, limit=limit, ignored=base.ignored, expected=expected), base)
+    return Campaign(whole, replace(trial, limit=limit, ignored=base.ignored, expected=expected), base)
 
 
 def _measured(
@@ -89,78 +89,78 @@ def succeeded(result: JobResult) -> JobResult:
     return result
 
 
-def entry(part: Part, trial: Trial, workspace: Workspace) -> Entry | None:
-    """Take a part out and hunt for a test that notices; None where the host failed, for then nothing is known."""
+def entry(mutant: Mutant, campaign: Campaign, workspace: Workspace) -> Entry | None:
+    """Take a mutant out and trial for a test that notices; None where the host failed, for then nothing is known."""
     started = time.monotonic()
-    out = _what_comes_out(part, trial, workspace)
-    found = _tried(_job_without(part, out, trial, workspace), trial, workspace)
+    out = _what_comes_out(mutant, campaign, workspace)
+    found = _tried(_job_without(mutant, out, campaign, workspace), campaign, workspace)
     if found is None:
         return None
     return Entry(
-        key=part.key,
-        name=part.name,
-        identity=part.identity,
-        where=part.hunks[0].subject if part.whole else part.hunks[0].function,
+        key=mutant.key,
+        name=mutant.name,
+        identity=mutant.identity,
+        where=mutant.hunks[0].subject if mutant.whole else mutant.hunks[0].function,
         outcome=found.outcome,
         by=found.by,
-        detail=found.detail or _unheard(part, trial.baseline),
+        detail=found.detail or _unheard(mutant, campaign.baseline),
         tests=found.tests,
         seconds=round(time.monotonic() - started, 1),
-        suite=trial.baseline.suite,
+        suite=campaign.baseline.suite,
         doubtful=found.doubtful,
-        every_test=trial.hunt.every_test,
-        kept=tuple(hunk.name for hunk in part.hunks if hunk not in out),
+        every_test=campaign.trial.every_test,
+        kept=tuple(hunk.name for hunk in mutant.hunks if hunk not in out),
     )
 
 
-def _unheard(part: Part, baseline: Baseline) -> str:
+def _unheard(mutant: Mutant, baseline: Baseline) -> str:
     """Name those of the tests that must notice a fault, and could not. Pure."""
-    unheard = suite.pick(baseline.ignored, part.tests) if part.tests else ()
+    unheard = suite.pick(baseline.ignored, mutant.tests) if mutant.tests else ()
     return f"not as expected with the whole series either: {', '.join(unheard)}" if unheard else ""
 
 
-def _tried(planned: Job, trial: Trial, workspace: Workspace) -> Finding | None:
+def _tried(planned: Job, campaign: Campaign, workspace: Workspace) -> Finding | None:
     """Build a kernel, and test it unless it is the kernel of the whole series; None where the host failed."""
-    record = Record(planned, workspace)
+    record = JobRecord(planned, workspace)
     try:
         built = job.go_on(record, Stage.BUILD)
-    except UserError as error:  # the tree without the part does not know a symbol that the variant asks for
+    except UserError as error:  # the tree without the mutant does not know a symbol that the variant asks for
         return Finding(Outcome.NOT_BUILT, (), str(error))
-    if built.products.kernel and built.products.kernel.sha256 == trial.baseline.kernel:
-        return Finding(Outcome.SAME, (), f"the variant {planned.variant} does not build this code")
-    hunt = planned.hunt
-    assert hunt
+    if built.products.kernel and built.products.kernel.sha256 == campaign.baseline.kernel:
+        return Finding(Outcome.EQUIVALENT, (), f"the variant {planned.variant} does not build this code")
+    trial = planned.trial
+    assert trial
     result = job.go_on(record)
-    found = report.judge(result, hunt.expected, planned.expect, hunt.ignored)
+    found = report.judge(result, trial.expected, planned.expect, trial.ignored)
     tests = found.failing if found else ()
-    if tests and hunt.every_test:  # else the hunt itself has asked the one that ended it again
+    if tests and trial.every_test:  # else the trial itself has asked the one that ended it again
         result = job.again(record, {run.suite: tests for run in result.suites})
-        found = report.judge(result, hunt.expected, planned.expect, hunt.ignored)
+        found = report.judge(result, trial.expected, planned.expect, trial.ignored)
     if found is None:
         workspace.progress.note(f"{planned.name}: the host failed, and nothing is known: {result.reason}")
     return found
 
 
-def _job_without(part: Part, out: Sequence[Hunk], trial: Trial, workspace: Workspace) -> Job:
-    carry = mutants.write(out, _folder(part, workspace) / f"{len(out)}-hunks")
-    return mutants.without(trial.job, part, carry, trial.hunt, PLACE)
+def _job_without(mutant: Mutant, out: Sequence[Hunk], campaign: Campaign, workspace: Workspace) -> Job:
+    carry = mutants.write(out, _folder(mutant, workspace) / f"{len(out)}-hunks")
+    return mutants.without(campaign.job, mutant, carry, campaign.trial, PLACE)
 
 
-def _folder(part: Part, workspace: Workspace) -> Path:
-    return workspace.directory / "hunks" / part.name.replace("/", "-")
+def _folder(mutant: Mutant, workspace: Workspace) -> Path:
+    return workspace.directory / "hunks" / mutant.name.replace("/", "-")
 
 
-def _what_comes_out(part: Part, trial: Trial, workspace: Workspace) -> tuple[Hunk, ...]:
-    """Return the hunks of a part that come out together; of a whole patch some may be held by later patches."""
+def _what_comes_out(mutant: Mutant, campaign: Campaign, workspace: Workspace) -> tuple[Hunk, ...]:
+    """Return the hunks of a mutant that come out together; of a whole patch some may be held by later patches."""
     out: tuple[Hunk, ...] = ()
-    if not part.whole or _comes_out(part, part.hunks, trial, workspace):
-        return part.hunks
-    for hunk in reversed(part.hunks):
-        if _comes_out(part, (hunk, *out), trial, workspace):
+    if not mutant.whole or _comes_out(mutant, mutant.hunks, campaign, workspace):
+        return mutant.hunks
+    for hunk in reversed(mutant.hunks):
+        if _comes_out(mutant, (hunk, *out), campaign, workspace):
             out = (hunk, *out)
-    return out or part.hunks
+    return out or mutant.hunks
 
 
-def _comes_out(part: Part, out: tuple[Hunk, ...], trial: Trial, workspace: Workspace) -> bool:
-    tried = _job_without(part, out, trial, workspace)
+def _comes_out(mutant: Mutant, out: tuple[Hunk, ...], campaign: Campaign, workspace: Workspace) -> bool:
+    tried = _job_without(mutant, out, campaign, workspace)
     return job.run(tried, workspace, until=Stage.SERIES).stages[-1].verdict is Verdict.PASS

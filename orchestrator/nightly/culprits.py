@@ -31,7 +31,7 @@ class Suspect:
     @property
     def name(self) -> str:
         """The regression in one word, for people."""
-        return f"{self.job.job} {self.finding.id}"
+        return f"{self.job.name} {self.finding.id}"
 
 
 def chase(
@@ -58,14 +58,14 @@ def chase(
 
 def suspects(result: RunResult, comparison: Comparison, database: Database) -> list[Suspect]:
     """Return the regressions to chase."""
-    jobs = {job.job: job for job in result.jobs}
+    jobs = {job.name: job for job in result.jobs}
     chosen = first(result, comparison.of(Change.REGRESSED))
     return [Suspect(f, jobs[f.job], _before(database, result.run, f.job)) for f in chosen]
 
 
 def first(result: RunResult, regressed: Sequence[Finding]) -> list[Finding]:
     """Return the first regression of each job; what the base shows too is asked of the base alone. Pure."""
-    jobs = {job.job: job for job in result.jobs}
+    jobs = {job.name: job for job in result.jobs}
     bases = {(jobs[f.job].tree, jobs[f.job].variant, f.id) for f in regressed if not jobs[f.job].series}
     found: dict[str, Finding] = {}
     for finding in regressed:

@@ -1,6 +1,6 @@
 """A night: a whole matrix, longest jobs first, several guests at a time, each test against the nights before.
 
-Every job is a thread that waits for its turn in the lanes: first for the build, then for a guest. The main thread only
+Every job is a thread that waits for its turn in the slots: first for the build, then for a guest. The main thread only
 collects, judges and writes; a signal comes to it, and ends the others.
 """
 
@@ -19,11 +19,11 @@ from orchestrator.host import cache, process
 from orchestrator.model import JobResult, RunResult, Stage, Verdict
 from orchestrator.model.plan import Job, Plan
 from orchestrator.nightly import culprits, summary
-from orchestrator.nightly.slots import Cancelled, Lanes, Need, Room
+from orchestrator.nightly.slots import Cancelled, Capacity, Need, Slots
 from orchestrator.pipeline import job
 from orchestrator.pipeline.context import Workspace
-from orchestrator.pipeline.job_record import Record
-from orchestrator.pipeline.run_record import Tally
+from orchestrator.pipeline.job_record import JobRecord
+from orchestrator.pipeline.run_record import RunRecord
 from orchestrator.progress import Progress
 
 LOCK = "nightly"
@@ -40,7 +40,7 @@ class Night:
     comparison: Comparison
 
 
-def run(plan: Plan, workspace: Workspace, database: Database, room: Room, *, bisect: bool = False) -> Night:
+def run(plan: Plan, workspace: Workspace, database: Database, room: Capacity, *, bisect: bool = False) -> Night:
     """Run every job of a plan; what has ended is on disk and in the history, however this ends.
 
     With ``bisect``, regressions are bisected after all is judged and written.
@@ -48,7 +48,7 @@ def run(plan: Plan, workspace: Workspace, database: Database, room: Room, *, bis
     A night that is cut short (SystemExit by a signal) leaves no guest behind, and is marked: its exit code is 130, and
     it names the jobs that are missing. A job that asks for what is not there is missing, too, and said in a note.
     """
-    at_work = _Night(workspace, database, Lanes(room), Tally(plan, workspace))
+    at_work = _Night(workspace, database, Slots(room), RunRecord(plan, workspace))
     night_of_today = at_work.run(plan)
     return at_work.chased(night_of_today) if bisect else night_of_today
 
@@ -57,17 +57,17 @@ def run(plan: Plan, workspace: Workspace, database: Database, room: Room, *, bis
 class _Night:
     workspace: Workspace
     database: Database
-    lanes: Lanes
-    tally: Tally
-    leash: process.Leash = field(default_factory=process.Leash)
+    slots: Slots
+    run_record: RunRecord
+    group: process.ChildGroup = field(default_factory=process.ChildGroup)
     over: threading.Event = field(default_factory=threading.Event)
     ended: queue.SimpleQueue[tuple[Job, JobResult | BaseException]] = field(default_factory=queue.SimpleQueue)
 
     def run(self, plan: Plan) -> Night:
         self._look_back(plan.label)
-        store.add(self.database, self.tally.write())
+        store.add(self.database, self.run_record.write())
         ordered = self._longest_first(plan.jobs)
-        self.workspace.progress.note(self.lanes.room.words([Need.of(j.variant_config.machine) for j in ordered]))
+        self.workspace.progress.note(self.slots.room.words([Need.of(j.variant_config.machine) for j in ordered]))
         threads = [threading.Thread(target=self._work, args=(k, j), daemon=True) for k, j in enumerate(ordered)]
         try:
             for thread in threads:
@@ -77,8 +77,8 @@ class _Night:
         except BaseException as error:
             self._farewell(threads)
             if isinstance(error, SystemExit):
-                self.tally.interrupted = True
-                store.add(self.database, self.tally.write())
+                self.run_record.interrupted = True
+                store.add(self.database, self.run_record.write())
             raise
         return self._judged()
 
@@ -90,7 +90,7 @@ class _Night:
 
     def _say(self, text: str) -> None:
         self.workspace.progress.note(text)
-        self.tally.notes.append(text)
+        self.run_record.notes.append(text)
 
     def _longest_first(self, jobs: tuple[Job, ...]) -> list[Job]:
         """Return the jobs in the order of beginning; of one that nobody has seen, the longest is to be feared."""
@@ -99,20 +99,20 @@ class _Night:
 
     def _work(self, turn: int, planned: Job) -> None:
         """Run one job in a thread of its own, and hand in what came of it."""
-        process.put_on(self.leash)
+        process.use_group(self.group)
         voice = _Voice(planned.name, self.workspace.progress, self.over)
-        record = Record(planned, replace(self.workspace, progress=voice))
+        record = JobRecord(planned, replace(self.workspace, progress=voice))
         try:
-            with self.lanes.build(turn):
+            with self.slots.build(turn):
                 result = job.go_on(record, Stage.ROOTFS)
             if list(record.left(Stage.SUITE)):
-                with self.lanes.guest(Need.of(planned.variant_config.machine), turn):
+                with self.slots.guest(Need.of(planned.variant_config.machine), turn):
                     result = self._tested(record)
             self.ended.put((planned, result))
         except BaseException as error:  # whatever it is, the main thread must not wait for ever
             self.ended.put((planned, error))
 
-    def _tested(self, record: Record) -> JobResult:
+    def _tested(self, record: JobRecord) -> JobResult:
         """Run the tests of a job, and once more those that differ from the last night."""
         result = job.go_on(record)
         if result.stages[-1].verdict is not Verdict.PASS:
@@ -128,17 +128,17 @@ class _Night:
     def _collect(self, planned: Job, outcome: JobResult | BaseException) -> None:
         if isinstance(outcome, UserError):
             self._say(f"{planned.name}: {outcome}")
-            self.tally.verdicts.append(Verdict.INFRA)
+            self.run_record.verdicts.append(Verdict.INFRA)
         elif isinstance(outcome, BaseException):
             raise outcome
         else:
-            store.add(self.database, self.tally.add(outcome))
+            store.add(self.database, self.run_record.add(outcome))
 
     def _farewell(self, threads: list[threading.Thread]) -> None:
         """End what still runs, and wait until it is gone."""
         self.over.set()
-        self.lanes.close()
-        self.leash.cut()
+        self.slots.close()
+        self.group.cut()
         deadline = process.Deadline.after(_FAREWELL)
         for thread in threads:
             if thread.ident is not None:
@@ -146,15 +146,15 @@ class _Night:
 
     def _judged(self) -> Night:
         """Compare with the nights before: what is worse than it was makes the night red, whatever was expected."""
-        store.add(self.database, self.tally.write())
+        store.add(self.database, self.run_record.write())
         comparison = night.compare(self.database, self.workspace.directory.name)
         if worse := comparison.of(Change.REGRESSED):
-            self.tally.notes.append(f"{len(worse)} tests regressed since the last night: see night.txt")
-            self.tally.verdicts.append(Verdict.FAIL)
+            self.run_record.notes.append(f"{len(worse)} tests regressed since the last night: see night.txt")
+            self.run_record.verdicts.append(Verdict.FAIL)
         return self._written(comparison)
 
     def _written(self, comparison: Comparison) -> Night:
-        result = self.tally.write()
+        result = self.run_record.write()
         store.add(self.database, result)
         comparison = replace(comparison, run=read.run(self.database, result.run))
         cache.write_atomic(self.workspace.directory / "night.txt", "\n".join(summary.lines(comparison)) + "\n")
@@ -162,7 +162,7 @@ class _Night:
 
     def chased(self, tonight: Night) -> Night:
         """Bisect what regressed, and write down what came of it."""
-        mode, place = self.tally.plan.mode, self.workspace
+        mode, place = self.run_record.plan.mode, self.workspace
         for line in culprits.chase(mode, tonight.result, tonight.comparison, self.database, place):
             self._say(line)
             tonight = self._written(replace(tonight.comparison, notes=(*tonight.comparison.notes, line)))

@@ -41,7 +41,7 @@ class Need:
 
 
 @dataclass(frozen=True)
-class Room:
+class Capacity:
     """What there is for guests. ``guests`` is a number that a person gave: then nothing else counts."""
 
     cores: frozenset[int]
@@ -71,9 +71,9 @@ class Room:
         )
 
 
-def here(guests: int | None = None) -> Room:
+def here(guests: int | None = None) -> Capacity:
     """Return what this machine has left for guests, as far as this process may use it."""
-    return Room(frozenset(os.sched_getaffinity(0)), max(0, _available(Path("/proc/meminfo")) - _OURS), guests)
+    return Capacity(frozenset(os.sched_getaffinity(0)), max(0, _available(Path("/proc/meminfo")) - _OURS), guests)
 
 
 def _available(meminfo: Path) -> int:
@@ -90,10 +90,10 @@ def _pin(cores: frozenset[int]) -> None:
 
 
 @dataclass
-class Lanes:
+class Slots:
     """Lets the threads of a night begin in their turn: the lowest number first."""
 
-    room: Room
+    room: Capacity
     pin: Callable[[frozenset[int]], None] = _pin
     _guests: list[Need] = field(default_factory=list)
     _build: frozenset[int] | None = None

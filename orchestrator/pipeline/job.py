@@ -20,7 +20,7 @@ from orchestrator.model.expectations import NONE
 from orchestrator.model.plan import Job
 from orchestrator.parse import splat
 from orchestrator.pipeline.context import Workspace
-from orchestrator.pipeline.job_record import Record, Stopped, Told
+from orchestrator.pipeline.job_record import JobRecord, StageNote, Stopped
 from orchestrator.series import apply, series
 from orchestrator.suite.guests import Guests
 from orchestrator.trees import checkout, fetch
@@ -33,20 +33,20 @@ def run(job: Job, workspace: Workspace, until: Stage = Stage.SUITE) -> JobResult
     Faults of the host and of the kernel end the job and are in its result. Raises UserError only: then what was
     asked for is wrong, and nothing is to be judged.
     """
-    return go_on(Record(job, workspace), until)
+    return go_on(JobRecord(job, workspace), until)
 
 
-def go_on(record: Record, until: Stage = Stage.SUITE) -> JobResult:
+def go_on(record: JobRecord, until: Stage = Stage.SUITE) -> JobResult:
     """Run the stages of a job that have not run yet, up to ``until``; none, where one has failed. Raises as ``run``."""
     ws = record.workspace
     with ws.cache.in_use(ws.progress), contextlib.suppress(Stopped), record.open:
         for stage in record.left(until):
-            with record.stage(stage) as told:
-                _STAGES[stage](record, told)
+            with record.stage(stage) as note:
+                _STAGES[stage](record, note)
     return record.save()
 
 
-def again(record: Record, tests: Mapping[str, Sequence[str]]) -> JobResult:
+def again(record: JobRecord, tests: Mapping[str, Sequence[str]]) -> JobResult:
     """Run tests of a job once more, by suite, in a new guest; every outcome is kept, and the job judged by all.
 
     A fault of the host changes nothing: it is a note, and the first outcomes stand.
@@ -72,7 +72,7 @@ def again(record: Record, tests: Mapping[str, Sequence[str]]) -> JobResult:
     return record.save()
 
 
-def _repeat(record: Record, request: suite.Request, guests: Guests) -> None:
+def _repeat(record: JobRecord, request: suite.Request, guests: Guests) -> None:
     """Run one suite once more, and put what it says beside what it said before."""
 
     def done(repeated: SuiteRun) -> None:
@@ -82,33 +82,33 @@ def _repeat(record: Record, request: suite.Request, guests: Guests) -> None:
     suite.run(request, guests.following, record.workspace.progress, done)
 
 
-def _source(record: Record, told: Told) -> None:
+def _source(record: JobRecord, note: StageNote) -> None:
     job, ws = record.job, record.workspace
     deadline = Deadline.after(ws.pipeline.limits.fetch)
     tree = fetch(job.source, job.tree, ws.cache, ws.progress, deadline)
     record.products = replace(record.products, tree=tree)
-    told.message = f"{tree.label}, commit {tree.commit[:12]}"
+    note.message = f"{tree.label}, commit {tree.commit[:12]}"
 
 
-def _series(record: Record, told: Told) -> None:
+def _series(record: JobRecord, note: StageNote) -> None:
     job, ws, config = record.job, record.workspace, record.job.series_config
     if config is None:
-        told.message = "none: the base alone"
+        note.message = "none: the base alone"
         return
     assert record.products.tree
     loaded = series.load(config.path, name=job.series)
-    tree = apply.apply(record.products.tree, loaded, ws.cache, ws.progress, three_way=config.three_way, upto=job.at)
-    applied = loaded.patches[: job.at]
-    for more in job.carry:
+    tree = apply.apply(record.products.tree, loaded, ws.cache, ws.progress, three_way=config.three_way, upto=job.upto)
+    applied = loaded.patches[: job.upto]
+    for more in job.extra_series:
         carried = series.load(more.path)
         applied += carried.patches
         tree = apply.apply(tree, carried, ws.cache, ws.progress, three_way=more.three_way)
     record.products = replace(record.products, tree=tree)
     _keep_patches(record, applied)
-    told.message = f"{len(tree.patches)} patches, tip {tree.commit[:12]}"
+    note.message = f"{len(tree.patches)} patches, tip {tree.commit[:12]}"
 
 
-def _keep_patches(record: Record, patches: Sequence[series.Patch]) -> None:
+def _keep_patches(record: JobRecord, patches: Sequence[series.Patch]) -> None:
     """Write what was applied beside the results: the series of tomorrow is another one."""
     for stale in (record.directory / PATCHES).glob("*.patch"):
         stale.unlink()
@@ -119,17 +119,17 @@ PATCHES = "patches"
 """The folder of a job in which the patches are that it applied, in their order."""
 
 
-def _build(record: Record, told: Told) -> None:
+def _build(record: JobRecord, note: StageNote) -> None:
     job, ws, tree = record.job, record.workspace, record.products.tree
     assert tree
     request = _asked(job, tree, ws, job.variant, record.directory / "build.log")
     built = kernel.lookup(request, ws.cache)
-    told.reused = built is not None
+    note.reused = built is not None
     if built is None:
         with checked_out(tree, job.tree, job.worktree, ws):
             built = kernel.build(request, ws.cache, ws.progress, Deadline.after(ws.pipeline.limits.build))
     record.products = replace(record.products, kernel=built)
-    told.message = f"{built.release}, build-id {built.build_id[:12]}, {len(built.warnings)} warnings"
+    note.message = f"{built.release}, build-id {built.build_id[:12]}, {len(built.warnings)} warnings"
 
 
 def _asked(job: Job, tree: Tree, workspace: Workspace, folder: str, log: Path) -> kernel.BuildRequest:
@@ -147,12 +147,14 @@ def _asked(job: Job, tree: Tree, workspace: Workspace, folder: str, log: Path) -
     )
 
 
-def listen(job: Job, tree: Tree, names: Sequence[str], flag: str, log: Path, workspace: Workspace) -> objects.Heard:
+def compile_objects(
+    job: Job, tree: Tree, names: Sequence[str], flag: str, log: Path, workspace: Workspace
+) -> objects.Diagnostics:
     """Compile single objects of a job's tree with a flag of make, beside its kernel; return what was said of them."""
     request = _asked(job, tree, workspace, f"{job.variant}-checks", log)
     deadline = Deadline.after(workspace.pipeline.limits.build)
     with checked_out(tree, job.tree, job.worktree, workspace):
-        return objects.listen(request, names, flag, workspace.cache, workspace.progress, deadline)
+        return objects.compile_objects(request, names, flag, workspace.cache, workspace.progress, deadline)
 
 
 def work_tree(name: str, place: str, workspace: Workspace) -> Path:
@@ -169,7 +171,7 @@ def checked_out(tree: Tree, name: str, place: str, workspace: Workspace) -> Iter
         yield where
 
 
-def _rootfs(record: Record, told: Told) -> None:
+def _rootfs(record: JobRecord, note: StageNote) -> None:
     job, ws, built = record.job, record.workspace, record.products.kernel
     assert built
     made = rootfs.build(
@@ -183,10 +185,10 @@ def _rootfs(record: Record, told: Told) -> None:
         ws.progress,
     )
     record.products = replace(record.products, rootfs=made)
-    told.message = f"{made.image.stat().st_size / 2**20:.1f} MB, {made.sha256[:12]}"
+    note.message = f"{made.image.stat().st_size / 2**20:.1f} MB, {made.sha256[:12]}"
 
 
-def _programs(record: Record, name: str, config: Suite) -> Programs:
+def _programs(record: JobRecord, name: str, config: Suite) -> Programs:
     ws = record.workspace
     deadline = Deadline.after(ws.pipeline.limits.build)
     if config.kind == "own":
@@ -198,7 +200,7 @@ def _programs(record: Record, name: str, config: Suite) -> Programs:
         return programs.build_from_tree(wanted, ws.cache, ws.progress, deadline)
 
 
-def _suite_tree(record: Record, config: Suite) -> tuple[Tree, str, str]:
+def _suite_tree(record: JobRecord, config: Suite) -> tuple[Tree, str, str]:
     """Return the tree that a suite is built from, and the name and place that say where it is checked out."""
     job, ws = record.job, record.workspace
     if config.tree is None:
@@ -209,7 +211,7 @@ def _suite_tree(record: Record, config: Suite) -> tuple[Tree, str, str]:
     return tree, config.tree, Side.BASE.value
 
 
-def _boot(record: Record, told: Told) -> None:
+def _boot(record: JobRecord, note: StageNote) -> None:
     """Choose the accelerator, and bring up the guest in which the first suite begins."""
     job, ws = record.job, record.workspace
 
@@ -221,10 +223,10 @@ def _boot(record: Record, told: Told) -> None:
     record.products = replace(record.products, accel=fact)
     limits = guest_limits(fact, ws)
     record.guests = record.open.enter_context(Guests(lambda name: _booted(record, fact, name, limits)))
-    told.message = f"{fact.accel.value}, -cpu {fact.cpu}, QEMU {fact.qemu}"
+    note.message = f"{fact.accel.value}, -cpu {fact.cpu}, QEMU {fact.qemu}"
 
 
-def _suite(record: Record, told: Told) -> None:
+def _suite(record: JobRecord, note: StageNote) -> None:
     job, fact, guests = record.job, record.products.accel, record.guests
     assert fact and guests
     for name, config in job.suites:
@@ -232,7 +234,7 @@ def _suite(record: Record, told: Told) -> None:
             record.save()  # the end of the stage does it for the last one
         request = _request(record, name, config, name, job.tests)
         suite.run(request, guests.following, record.workspace.progress, record.suites.append)
-    told.message = f"{sum(len(run.tests) for run in record.suites)} tests in {guests.count} guests"
+    note.message = f"{sum(len(run.tests) for run in record.suites)} tests in {guests.count} guests"
 
 
 def _patterns(config: Suite, tests: Iterable[str]) -> tuple[str, ...]:
@@ -242,7 +244,7 @@ def _patterns(config: Suite, tests: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(glob.escape(name) for name in named))
 
 
-def _request(record: Record, name: str, config: Suite, folder: str, tests: tuple[str, ...]) -> suite.Request:
+def _request(record: JobRecord, name: str, config: Suite, folder: str, tests: tuple[str, ...]) -> suite.Request:
     fact = record.products.accel
     assert fact
     return suite.Request(
@@ -253,21 +255,21 @@ def _request(record: Record, name: str, config: Suite, folder: str, tests: tuple
         scale=scale(fact, record.workspace),
         repeat=record.job.repeat,
         alone=len(record.job.suites) == 1,
-        hunt=record.job.hunt,
+        trial=record.job.trial,
         enough=_enough(record.job, name),
     )
 
 
 def _enough(job: Job, name: str) -> Callable[[TestResult], bool]:
-    """Return what ends a hunt: a test that shows something else than what is expected of it."""
-    if job.hunt is None or job.hunt.every_test:
+    """Return what ends a trial: a test that shows something else than what is expected of it."""
+    if job.trial is None or job.trial.every_test:
         return lambda test: False
-    wanted, ignored = job.hunt.expected.get(name, NONE), job.hunt.ignored
+    wanted, ignored = job.trial.expected.get(name, NONE), job.trial.ignored
     return lambda test: not suite.pick([test.name], ignored) and bool(verdict.unexpected(test, wanted, job.expect))
 
 
 @contextlib.contextmanager
-def _booted(record: Record, fact: AccelFact, name: str, limits: machine.Limits) -> Iterator[machine.Guest]:
+def _booted(record: JobRecord, fact: AccelFact, name: str, limits: machine.Limits) -> Iterator[machine.Guest]:
     """Boot a guest of the job, and check that it runs the kernel that was built."""
     built, made = record.products.kernel, record.products.rootfs
     assert built and made
@@ -297,7 +299,7 @@ def guest_limits(fact: AccelFact, workspace: Workspace) -> machine.Limits:
     return machine.Limits(limits.boot * factor, limits.shutdown * factor, limits.silence * factor)
 
 
-_STAGES: dict[Stage, Callable[[Record, Told], None]] = {
+_STAGES: dict[Stage, Callable[[JobRecord, StageNote], None]] = {
     Stage.SOURCE: _source,
     Stage.SERIES: _series,
     Stage.BUILD: _build,

@@ -26,7 +26,7 @@ class Stopped(Exception):
 
 
 @dataclass
-class Told:
+class StageNote:
     """What a stage says of itself."""
 
     message: str = ""
@@ -34,7 +34,7 @@ class Told:
 
 
 @dataclass
-class Record:
+class JobRecord:
     """What a job has to tell so far; written to its folder after each stage, so that a killed run tells its story."""
 
     job: Job
@@ -57,20 +57,20 @@ class Record:
             yield from list(Stage)[len(self.stages) : list(Stage).index(until) + 1]
 
     @contextlib.contextmanager
-    def stage(self, stage: Stage) -> Iterator[Told]:
+    def stage(self, stage: Stage) -> Iterator[StageNote]:
         """Time one stage, and record how it went: what the block says of it, or the fault that ended it."""
         self.workspace.progress.note(f"{self.job.name}: {stage.value}")
         started = time.monotonic()
-        told = Told()
+        note = StageNote()
         try:
-            yield told
+            yield note
         except UserError:
             raise
         except PipelineError as error:
             blame = Verdict.FAIL if isinstance(error, KernelError) else Verdict.INFRA
             self._add(StageResult(stage, blame, time.monotonic() - started, str(error), error.log))
             raise Stopped from error
-        self._add(StageResult(stage, Verdict.PASS, time.monotonic() - started, told.message, reused=told.reused))
+        self._add(StageResult(stage, Verdict.PASS, time.monotonic() - started, note.message, reused=note.reused))
 
     def _add(self, result: StageResult) -> None:
         self.stages.append(result)
@@ -89,7 +89,7 @@ class Record:
         splats = self._splats()
         judged, reason = verdict.judge_job(self.stages, self.suites, splats, expected(job, products.kernel), job.expect)
         return JobResult(
-            job=job.name,
+            name=job.name,
             tree=job.tree,
             series=job.series,
             variant=job.variant,
@@ -109,7 +109,7 @@ class Record:
             warnings=products.kernel.warnings if products.kernel else (),
             products=products,
             machine=job.variant_config.machine,
-            asked=tuple(f"{name}/{glob}" for name, _ in job.suites for glob in job.tests),
+            requested=tuple(f"{name}/{glob}" for name, _ in job.suites for glob in job.tests),
         )
 
     def _splats(self) -> tuple[Splat, ...]:

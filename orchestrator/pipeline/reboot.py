@@ -30,11 +30,11 @@ def find(results: Path, run: str, side: Side, job: str | None) -> JobResult:
     if not folder.is_dir():
         raise UserError(f"--run {run}: no such run in {results}")
     found = [result_json.load_job(path.read_text()) for path in sorted(folder.glob("jobs/*/result.json"))]
-    fitting = [j for j in found if j.job == job] if job else [j for j in found if j.side is side]
+    fitting = [j for j in found if j.name == job] if job else [j for j in found if j.side is side]
     if not fitting:
-        raise UserError(f"run {run}: no such job; there are {', '.join(j.job for j in found) or 'none'}")
+        raise UserError(f"run {run}: no such job; there are {', '.join(j.name for j in found) or 'none'}")
     if len(fitting) > 1:
-        raise UserError(f"run {run}: several jobs; name one with --job: {', '.join(j.job for j in fitting)}")
+        raise UserError(f"run {run}: several jobs; name one with --job: {', '.join(j.name for j in fitting)}")
     return fitting[0]
 
 
@@ -49,10 +49,10 @@ def _booted(job: JobResult, progress: Progress, gdb: bool = False) -> Iterator[G
     """Boot the guest of an earlier job again, in a folder that goes away with it."""
     kernel, rootfs, accel = job.products.kernel, job.products.rootfs, job.products.accel
     if not (kernel and rootfs and accel and job.machine):
-        raise UserError(f"{job.job}: that run did not come as far as a guest")
+        raise UserError(f"{job.name}: that run did not come as far as a guest")
     for path in (kernel.image, rootfs.image):
         if not path.exists():
-            raise UserError(f"{job.job}: {path} is gone; run it again")
+            raise UserError(f"{job.name}: {path} is gone; run it again")
     rules = splat.load_rules(None)
     Cache.default().touch(kernel.image.parent)
     with Cache.default().in_use(progress), tempfile.TemporaryDirectory(prefix="wpci-") as scratch:
@@ -85,7 +85,7 @@ def boot(job: JobResult, tests: tuple[str, ...], progress: Progress, *, gdb: boo
         console = guest.console.read_bytes().decode(errors="replace")
     print(console, *said, sep="\n")
     if tests and not said:
-        raise UserError(f"no test of {job.job} matches {', '.join(tests)}")
+        raise UserError(f"no test of {job.name} matches {', '.join(tests)}")
     return code
 
 
@@ -98,7 +98,7 @@ def shell(job: JobResult, progress: Progress) -> int:
     rootfs = job.products.rootfs
     with _booted(job, progress) as guest:
         assert rootfs
-        progress.note(f"{job.job}: the tests are under /tests; the guest ends with this session")
+        progress.note(f"{job.name}: the tests are under /tests; the guest ends with this session")
         return process.interact(
             [
                 "ssh", "-q", "-t", "-p", str(guest.port), "-i", str(rootfs.identity), "-o", "IdentitiesOnly=yes",

@@ -17,7 +17,7 @@ from orchestrator.verdict import series_verdict, verdict
 
 
 @dataclass
-class Tally:
+class RunRecord:
     """The jobs of a plan as they end. ``notes`` are told with the result.
 
     ``checks`` count as jobs do, and ``verdicts`` beside them. ``excused`` names jobs that a check speaks for, and which
@@ -43,7 +43,7 @@ class Tally:
 
     def add(self, job: JobResult) -> RunResult:
         """Take the result of a job, and write down what the run comes to so far: a killed run tells its story."""
-        self._done[job.job] = job
+        self._done[job.name] = job
         return self.write()
 
     def write(self) -> RunResult:
@@ -111,10 +111,10 @@ def _keep_config(done: JobResult) -> None:
 
 def _reproduce(result: RunResult, done: JobResult) -> str:
     boot = process.pasteable(
-        [sys.executable, "-m", "orchestrator.cli", "boot", "--run", result.directory, "--job", done.job]
+        [sys.executable, "-m", "orchestrator.cli", "boot", "--run", result.directory, "--job", done.name]
     )
     return (
         "#!/bin/sh\n"
-        f"# Boot the kernel of {done.job} again and run one test in it: reproduce.sh TEST\n"
+        f"# Boot the kernel of {done.name} again and run one test in it: reproduce.sh TEST\n"
         f'exec {boot} ${{1:+--test "$1"}}\n'
     )

@@ -22,7 +22,6 @@ MOST = 30
 
 def render(run: RunResult) -> str:
     """Return the page of a run; links are relative to the folder of the run."""
-    paired = {job.job for series in run.series for job in (series.base, series.patched)}
     link = functools.partial(_link, run.directory)
     text = (
         _templates()
@@ -32,7 +31,7 @@ def render(run: RunResult) -> str:
             title=_title(run),
             reasons=_reasons(run),
             groups=_groups(run.checks),
-            alone=[job for job in run.jobs if job.job not in paired],
+            alone=run.single_jobs,
             changed=_changed,
             splats=_splats,
             stem=_stem,
@@ -70,12 +69,7 @@ def _reasons(run: RunResult) -> list[str]:
     lines = [f"{check.name}: {check.subject}: {check.message}" for check in red[:5]]
     lines += [f"… and {len(red) - 5} more checks"] if len(red) > 5 else []
     lines += [f"{series.variant}: {series.reason}" for series in run.series if _counts_for(series.verdict, run)]
-    return lines + [f"{job.job}: {job.reason}" for job in _single(run) if _counts_for(job.verdict, run)]
-
-
-def _single(run: RunResult) -> list[JobResult]:
-    paired = {job.job for series in run.series for job in (series.base, series.patched)}
-    return [job for job in run.jobs if job.job not in paired]
+    return lines + [f"{job.name}: {job.reason}" for job in run.single_jobs if _counts_for(job.verdict, run)]
 
 
 def _counts_for(judged: Verdict, run: RunResult) -> bool:

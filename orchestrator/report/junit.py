@@ -40,10 +40,9 @@ MOST_TEXT = 20_000
 
 def render(run: RunResult) -> str:
     """Return the document of a run."""
-    paired = {job.job for series in run.series for job in (series.base, series.patched)}
     suites = [_checks(run.checks)] if run.checks else []
     suites += [suite for series in run.series for suite in _series(series)]
-    suites += [suite for job in run.jobs if job.job not in paired for suite in _job(job, None, None)]
+    suites += [suite for job in run.single_jobs for suite in _job(job, None, None)]
     notes = "\n".join(run.notes)
     suites.append(_suite("run", [_verdict("run", run.verdict, notes or f"exit code {run.exit_code}", notes)]))
     return _document(suites)
@@ -83,7 +82,7 @@ def _series(series: SeriesResult) -> Iterator[TestSuite]:
 
 
 def _job(job: JobResult, expected: Expected | None, column: str | None) -> Iterator[TestSuite]:
-    name = job.job
+    name = job.name
     yield _suite(f"{name} stages", _stages(name, job))
     yield _suite(f"{name} console", _console(name, job, None))
     for run in job.suites:

@@ -121,7 +121,7 @@ class _Report:
     def checkout(self, job: JobResult) -> Object:
         """Return what was checked out for a job: a base, with the patches of a series on it."""
         tree, series = job.products.tree, _stage(job, Stage.SERIES)
-        patchset = self.patchsets.get(job.job)
+        patchset = self.patchsets.get(job.name)
         return self._object(
             *self._checkout_parts(job),
             tree_name=_text(job.tree),
@@ -140,7 +140,7 @@ class _Report:
 
     def _checkout_parts(self, job: JobResult) -> tuple[str, ...]:
         """Return what names a checkout: jobs of the same source share it, those with a part of a series do not."""
-        commit = job.products.tree.commit[:12] if job.products.tree else job.job
+        commit = job.products.tree.commit[:12] if job.products.tree else job.name
         return (job.tree, job.series or "base", commit)
 
     def _finished(self) -> str:
@@ -153,7 +153,7 @@ class _Report:
         assert stage
         about = {"build_id": kernel.build_id, "sha256": kernel.sha256, "release": kernel.release} if kernel else {}
         return self._object(
-            job.job,
+            job.name,
             checkout_id=self._object(*self._checkout_parts(job))["id"],
             architecture=ARCHITECTURE,
             compiler=_text(kernel.toolchain) if kernel else None,
@@ -224,16 +224,16 @@ class _Report:
     def _of(self, job: JobResult, name: str, where: str, **fields: Any) -> Object:
         """Return a test of a job, with the guest that it ran in."""
         return self._object(
-            job.job,
+            job.name,
             name,
-            build_id=self._object(job.job)["id"],
+            build_id=self._object(job.name)["id"],
             path=where,
             environment=_environment(job),
             **fields,
         )
 
     def _changes(self, job: JobResult) -> dict[tuple[str, str], Transition]:
-        pairs = (series for series in self.run.series if series.patched.job == job.job)
+        pairs = (series for series in self.run.series if series.patched.name == job.name)
         return {(change.suite, change.test): change for series in pairs for change in series.transitions}
 
     def _url(self, file: Path) -> str | None:

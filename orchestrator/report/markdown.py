@@ -23,16 +23,14 @@ _ORDER = (Verdict.FAIL, Verdict.INFRA, Verdict.PASS, Verdict.SKIP)
 
 def render(run: RunResult) -> str:
     """Return the summary of a run."""
-    paired = {job.job for series in run.series for job in (series.base, series.patched)}
     lines = [f"# {_MARKS[run.verdict]} {run.verdict.name}: run {run.run}", ""]
     lines.append(f"Mode `{run.mode}`, {run.seconds:.0f} s, exit code {run.exit_code}, started {run.started}.")
     lines += [f"- {_cell(note)}" for note in run.notes]
     lines += _checks(run.checks)
     for series in run.series:
         lines += ["", *_series(series)]
-    for job in run.jobs:
-        if job.job not in paired:
-            lines += ["", *_alone(job)]
+    for job in run.single_jobs:
+        lines += ["", *_alone(job)]
     return "\n".join(lines) + "\n"
 
 
@@ -83,7 +81,7 @@ def _series(series: SeriesResult) -> Iterator[str]:
 
 
 def _alone(job: JobResult) -> Iterator[str]:
-    yield f"## {_MARKS[job.verdict]} {job.job}"
+    yield f"## {_MARKS[job.verdict]} {job.name}"
     yield ""
     yield f"**{job.verdict.name}**: {_cell(job.reason)}"
     yield ""

@@ -92,9 +92,14 @@ def _value(kind: Any, raw: Any) -> Any:
     return _scalar(kind, raw)
 
 
+_OLD_NAMES: dict[type, dict[str, str]] = {JobResult: {"job": "name", "asked": "requested"}}
+"""Names that fields had before: results of then are read, too."""
+
+
 def _record(kind: type, raw: dict[str, Any]) -> Any:
-    hints = _hints(kind)
-    return kind(**{name: _value(hints[name], item) for name, item in raw.items()})
+    hints, names = _hints(kind), _OLD_NAMES.get(kind, {})
+    known = {names.get(name, name): item for name, item in raw.items()}
+    return kind(**{name: _value(hints[name], item) for name, item in known.items()})
 
 
 def _tuple(kinds: tuple[Any, ...], raw: Any) -> tuple[Any, ...]:

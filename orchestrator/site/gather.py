@@ -20,7 +20,7 @@ _QUIET = len(LOUD)
 
 def transitions(run: RunResult) -> dict[tuple[str, str, str], Transition]:
     """Return the transitions that a run judged, by the job of the series, suite and test; those of a base are None."""
-    return {(s.patched.job, t.suite, t.test): t for s in run.series for t in s.transitions}
+    return {(s.patched.name, t.suite, t.test): t for s in run.series for t in s.transitions}
 
 
 def tests(parts: Sequence[Part]) -> tuple[TestHistory, ...]:

@@ -50,7 +50,7 @@ def _listed(request: Request, guest: Guest, deadline: Deadline) -> Pending:
     available = listed(request.name, guest, deadline.capped(60 * request.scale))
     request.check_globs([test for tests in available.values() for test in tests])
     wanted = {program: pick(tests, request.tests) for program, tests in available.items()}
-    return by_rounds(wanted, request.rounds, request.hunt.late if request.hunt else ())
+    return by_rounds(wanted, request.rounds, request.trial.late if request.trial else ())
 
 
 def by_rounds(
@@ -119,8 +119,8 @@ def _left_by_a_hunt(tests: Sequence[TestResult]) -> list[str]:
 def _command(request: Request, program: str, tests: list[str]) -> str:
     picks = " ".join(f"-r {shlex.quote(test)}" for test in tests)
     command = f"cd /tests/{request.name} && ./{program} -t {request.test_seconds:.0f} {picks}"
-    if request.hunt:
-        command += f" -b {request.hunt.budget:g}"
+    if request.trial:
+        command += f" -b {request.trial.budget:g}"
     if request.stops_early:
         command += " -x"
     return f"{command} -n {request.repeat}" if request.repeat > 1 else command

@@ -13,7 +13,7 @@ from orchestrator.config.schema import Suite
 from orchestrator.errors import UserError
 from orchestrator.host.process import Deadline
 from orchestrator.model import TestResult
-from orchestrator.model.plan import Hunt
+from orchestrator.model.plan import Trial
 
 
 class CommandResult(Protocol):
@@ -64,7 +64,7 @@ class Request:
     """One suite to run. ``scale`` stretches its limits (TCG); ``directory`` takes the raw outputs.
 
     ``alone`` says that the job has no other suite in which a test could be that matches nothing here.
-    In a ``hunt`` a test for which ``enough`` says so twice ends the suite: what has not run by then is not reported.
+    In a ``trial`` a test for which ``enough`` says so twice ends the suite: what has not run by then is not reported.
     """
 
     name: str
@@ -74,27 +74,27 @@ class Request:
     scale: float = 1.0
     repeat: int = 1
     alone: bool = True
-    hunt: Hunt | None = None
+    trial: Trial | None = None
     enough: Callable[[TestResult], bool] = lambda test: False
 
     @property
     def test_seconds(self) -> float:
         """The limit of one test."""
-        return (self.hunt.limit if self.hunt else self.suite.test_timeout) * self.scale
+        return (self.trial.limit if self.trial else self.suite.test_timeout) * self.scale
 
     @property
     def stops_early(self) -> bool:
         """Whether a program is to stop at its first failure."""
-        return self.hunt is not None and not self.hunt.every_test
+        return self.trial is not None and not self.trial.every_test
 
     @property
     def rounds(self) -> tuple[tuple[str, ...], ...]:
         """The globs of each round."""
-        return self.hunt.rounds if self.hunt else (self.tests,)
+        return self.trial.rounds if self.trial else (self.tests,)
 
     def check_globs(self, available: Sequence[str]) -> None:
         """Refuse a glob that names nothing: a test that was asked for and does not exist must not look green."""
-        for glob in self.tests if self.alone and not self.hunt else ():
+        for glob in self.tests if self.alone and not self.trial else ():
             if not any(matches(test, glob) for test in available):
                 raise UserError(f"suite {self.name}: no test matches {glob!r} ({len(available)} tests there)")
 

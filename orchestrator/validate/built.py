@@ -14,18 +14,17 @@ def judge(name: str, subject: str, done: JobResult, before: Sequence[CompilerWar
 
     The base that a patch is compared with is the prefix before it, so that each warning is charged to one patch.
     """
-    failed = next((stage for stage in done.stages if stage.verdict is not Verdict.PASS), None)
-    seconds = sum(stage.seconds for stage in done.stages)
+    failed = done.failed_stage
     if failed:
-        return CheckResult(name, subject, failed.verdict, failed.message, seconds, log=failed.log)
+        return CheckResult(name, subject, failed.verdict, failed.message, done.seconds, log=failed.log)
     stage = _build(done)
     if stage is None:
-        return CheckResult(name, subject, Verdict.INFRA, "the build stage left no result", seconds)
+        return CheckResult(name, subject, Verdict.INFRA, "the build stage left no result", done.seconds)
     fresh = complaints.new(before, done.warnings) if before is not None else ()
     told = complaints.counted(fresh, "new warning") if fresh else "builds, no new warning"
     verdict = Verdict.FAIL if fresh else Verdict.PASS
     reused = " (built before)" if stage.reused else ""
-    return CheckResult(name, subject, verdict, told + reused, seconds, complaints.lines(fresh), _log(done))
+    return CheckResult(name, subject, verdict, told + reused, done.seconds, complaints.lines(fresh), _log(done))
 
 
 def _build(done: JobResult) -> StageResult | None:

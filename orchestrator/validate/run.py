@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from orchestrator.errors import PipelineError
-from orchestrator.kbuild.objects import Heard, of_files
+from orchestrator.kbuild.objects import Diagnostics, of_files
 from orchestrator.model import CheckResult, JobResult, RunResult, SeriesResult, Side, Stage, Verdict
 from orchestrator.model.plan import Job, Pair
 from orchestrator.pipeline import job
 from orchestrator.pipeline.context import Workspace
-from orchestrator.pipeline.job_record import Record
-from orchestrator.pipeline.run_record import Tally
+from orchestrator.pipeline.job_record import JobRecord
+from orchestrator.pipeline.run_record import RunRecord
 from orchestrator.series import apply
 from orchestrator.validate import announce, built, checkpatch, touched
 from orchestrator.validate import retries as retried
@@ -28,30 +28,30 @@ SUITES = "suites"
 
 def run(wanted: Wanted, workspace: Workspace) -> RunResult:
     """Make every check, judge, and tell whoever is to be told. Raises UserError, where what was asked for is wrong."""
-    tally = Tally(wanted.plan, workspace, notes=_notes(wanted), pending=["applies", *_STEPS])
-    tally.write()
-    tally.notes += announce.begun(wanted, workspace)
+    run_record = RunRecord(wanted.plan, workspace, notes=_notes(wanted), pending=["applies", *_STEPS])
+    run_record.write()
+    run_record.notes += announce.begun(wanted, workspace)
     try:
-        result = _checked(Ledger(wanted, workspace, tally))
+        result = _checked(Ledger(wanted, workspace, run_record))
     except PipelineError as error:
         announce.failed(wanted, workspace, str(error))
         raise
-    tally.notes += announce.ended(wanted, result)
-    return tally.write()
+    run_record.notes += announce.ended(wanted, result)
+    return run_record.write()
 
 
 def _checked(ledger: Ledger) -> RunResult:
-    wanted, tally = ledger.wanted, ledger.tally
+    wanted, run_record = ledger.wanted, ledger.run_record
     _applies(ledger)
-    tally.pending.remove("applies")
+    run_record.pending.remove("applies")
     for name, (perform, subject) in _STEPS.items():
         why = "not asked for" if name in wanted.settings.skip else "" if name == checkpatch.NAME else ledger.stopped
         if why:
             ledger.skip(name, subject(wanted), why, wanted.plan.pairs if name == SUITES else ())
         else:
             perform(ledger)
-        tally.pending.remove(name)
-    return tally.write()
+        run_record.pending.remove(name)
+    return run_record.write()
 
 
 def _notes(wanted: Wanted) -> list[str]:
@@ -72,17 +72,16 @@ def _applies(ledger: Ledger) -> None:
         done = job.run(planned, inside, until=until)
         if done.products.tree and done.verdict is not Verdict.INFRA:
             ledger.trees[planned.side] = done.products.tree
-        failed = next((stage for stage in done.stages if stage.verdict is not Verdict.PASS), None)
+        failed = done.failed_stage
         if failed:
             what = "the series does not apply" if failed.verdict is Verdict.FAIL else "the tree cannot be had"
             ledger.stopped = what
             ledger.trees.pop(Side.PATCHED, None)
-            name, seconds = ledger.wanted.series.name, sum(stage.seconds for stage in done.stages)
-            ledger.add(CheckResult("applies", name, failed.verdict, failed.message, seconds, log=failed.log))
+            name = ledger.wanted.series.name
+            ledger.add(CheckResult("applies", name, failed.verdict, failed.message, done.seconds, log=failed.log))
             return
-    seconds = sum(stage.seconds for stage in done.stages)
     told = f"{len(ledger.wanted.series.patches)} patches on {ledger.wanted.base.name}"
-    ledger.add(CheckResult("applies", ledger.wanted.series.name, Verdict.PASS, told, seconds))
+    ledger.add(CheckResult("applies", ledger.wanted.series.name, Verdict.PASS, told, done.seconds))
 
 
 def _checkpatch(ledger: Ledger) -> None:
@@ -109,7 +108,7 @@ def _compile(ledger: Ledger) -> None:
         return
     ledger.warnings[pair.base.variant] = before = base.warnings
     for number, subject in enumerate(ledger.wanted.subjects, 1):
-        done = _built(ledger, replace(pair.patched, at=number, name=f"{pair.patched.name}.{number:04}"), "compile")
+        done = _built(ledger, replace(pair.patched, upto=number, name=f"{pair.patched.name}.{number:04}"), "compile")
         ledger.add(built.judge("compile", subject, done, before))
         before = done.warnings if _came_to(done, Stage.BUILD) else before
     if not _came_to(done, Stage.BUILD):
@@ -133,11 +132,13 @@ def _touched(name: str) -> Callable[[Ledger], None]:
         jobs = {Side.BASE: pair.base, Side.PATCHED: pair.patched}
         logs = {side: ledger.log(f"{name}-{side.value}") for side in Side}
 
-        def listen(side: Side, flag: str, wanted: Sequence[str]) -> Heard:
-            return job.listen(jobs[side], trees[side], wanted, flag, logs[side], ledger.workspace)
+        def compile_objects(side: Side, flag: str, wanted: Sequence[str]) -> Diagnostics:
+            return job.compile_objects(jobs[side], trees[side], wanted, flag, logs[side], ledger.workspace)
 
         ledger.add(
-            touched.check(name, Touched(of_files(apply.changed(trees[Side.PATCHED])), pair.base.variant, logs), listen)
+            touched.check(
+                name, Touched(of_files(apply.changed(trees[Side.PATCHED])), pair.base.variant, logs), compile_objects
+            )
         )
 
     return perform
@@ -167,13 +168,13 @@ def _suites(ledger: Ledger) -> None:
             why = f"there is no pair of kernels in variant {pair.base.variant}"
             ledger.skip(SUITES, pair.base.variant, why, [pair])
             continue
-        records = [Record(planned, ledger.workspace) for planned in (pair.base, pair.patched)]
+        records = [JobRecord(planned, ledger.workspace) for planned in (pair.base, pair.patched)]
         for opened in records:
-            ledger.tally.add(job.go_on(opened))
+            ledger.run_record.add(job.go_on(opened))
         _again(ledger, pair, records)
 
 
-def _again(ledger: Ledger, pair: Pair, records: Sequence[Record]) -> None:
+def _again(ledger: Ledger, pair: Pair, records: Sequence[JobRecord]) -> None:
     """Run all tests as often as was asked for, then those that differ, as long as any does."""
     runs, retries = ledger.wanted.runs, ledger.wanted.settings.retries
     for number in range(1, runs + retries):
@@ -183,11 +184,11 @@ def _again(ledger: Ledger, pair: Pair, records: Sequence[Record]) -> None:
             return
         ledger.workspace.progress.note(f"try {number + 1} of {sum(map(len, tests.values()))} tests, on both kernels")
         for opened in records:
-            ledger.tally.add(job.again(opened, tests))
+            ledger.run_record.add(job.again(opened, tests))
 
 
 def _series(ledger: Ledger, pair: Pair) -> SeriesResult:
-    return next(found for found in ledger.tally.result().series if found.patched.job == pair.patched.name)
+    return next(found for found in ledger.run_record.result().series if found.patched.name == pair.patched.name)
 
 
 def _patches(wanted: Wanted) -> str:

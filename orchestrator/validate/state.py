@@ -1,4 +1,4 @@
-"""What a validation knows so far: the facts that one check leaves to the next, and the tally of the run."""
+"""What a validation knows so far: the facts that one check leaves to the next, and the run_record of the run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from orchestrator.model import CheckResult, CompilerWarning, RunResult, Side, Tree, Verdict
 from orchestrator.model.plan import Pair
 from orchestrator.pipeline.context import Workspace
-from orchestrator.pipeline.run_record import Tally
+from orchestrator.pipeline.run_record import RunRecord
 from orchestrator.validate.request import Wanted
 
 
@@ -23,7 +23,7 @@ class Ledger:
 
     wanted: Wanted
     workspace: Workspace
-    tally: Tally
+    run_record: RunRecord
     stopped: str = ""
     trees: dict[Side, Tree] = field(default_factory=dict)
     warnings: dict[str, tuple[CompilerWarning, ...]] = field(default_factory=dict)
@@ -40,12 +40,12 @@ class Ledger:
         return replace(self.workspace, directory=self.workspace.directory / "checks" / name)
 
     def add(self, result: CheckResult) -> RunResult:
-        """Record a check, and say how it went."""
-        self.tally.checks.append(result)
+        """JobRecord a check, and say how it went."""
+        self.run_record.checks.append(result)
         self.workspace.progress.note(f"{result.name}: {result.subject}: {result.verdict.name}: {result.message}")
-        return self.tally.write()
+        return self.run_record.write()
 
     def skip(self, name: str, subject: str, why: str, pairs: Sequence[Pair] = ()) -> None:
-        """Record a check that did not run, for the jobs of these pairs, too."""
-        self.tally.excused |= {planned.name for pair in pairs for planned in (pair.base, pair.patched)}
+        """JobRecord a check that did not run, for the jobs of these pairs, too."""
+        self.run_record.excused |= {planned.name for pair in pairs for planned in (pair.base, pair.patched)}
         self.add(CheckResult(name, subject, Verdict.SKIP, f"did not run: {why}", 0.0))

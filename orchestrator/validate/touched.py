@@ -10,7 +10,7 @@ from pathlib import Path
 
 from orchestrator.errors import KernelError, PipelineError
 from orchestrator.kbuild import objects
-from orchestrator.kbuild.objects import Heard
+from orchestrator.kbuild.objects import Diagnostics
 from orchestrator.model import CheckResult, Side, Verdict
 from orchestrator.verdict import complaints
 
@@ -20,7 +20,7 @@ FLAGS: Mapping[str, str] = {"warnings": objects.GCC, "sparse": objects.SPARSE}
 _WHAT = {"warnings": "new warning at W=1", "sparse": "new complaint of sparse"}
 _TOOL = {"warnings": "the compiler at W=1", "sparse": "sparse"}
 
-Listen = Callable[[Side, str, Sequence[str]], Heard]
+Compile = Callable[[Side, str, Sequence[str]], Diagnostics]
 """Compiles objects of one side with a flag, and returns what was said."""
 
 
@@ -33,7 +33,7 @@ class Touched:
     logs: Mapping[Side, Path]
 
 
-def check(name: str, touched: Touched, listen: Listen) -> CheckResult:
+def check(name: str, touched: Touched, compile_objects: Compile) -> CheckResult:
     """Compare what is said of base and patched. Only what is new is charged to the series.
 
     An object that the tool could not be heard about on the base is not asked for with the series: what would be said of
@@ -49,18 +49,18 @@ def check(name: str, touched: Touched, listen: Listen) -> CheckResult:
     if name == "sparse" and shutil.which("sparse") is None:
         return fault(Verdict.INFRA, "sparse is not installed (Debian package sparse)", None)
     try:
-        before = listen(Side.BASE, FLAGS[name], touched.objects)
+        before = compile_objects(Side.BASE, FLAGS[name], touched.objects)
     except PipelineError as error:
         return fault(Verdict.INFRA, f"no verdict on the series, for on the base: {error}", error.log)
     known = [wanted for wanted in touched.objects if wanted not in before.cut_off]
     try:
-        after = listen(Side.PATCHED, FLAGS[name], known) if known else Heard((), (), ())
+        after = compile_objects(Side.PATCHED, FLAGS[name], known) if known else Diagnostics((), (), ())
     except PipelineError as error:
         return fault(Verdict.FAIL if isinstance(error, KernelError) else Verdict.INFRA, str(error), error.log)
     return judge(name, touched, before, after, time.monotonic() - started)
 
 
-def judge(name: str, touched: Touched, before: Heard, after: Heard, seconds: float) -> CheckResult:
+def judge(name: str, touched: Touched, before: Diagnostics, after: Diagnostics, seconds: float) -> CheckResult:
     """Judge what was heard, and name the objects of which nothing is known: no verdict is green over them. Pure."""
     fresh = complaints.new(before.complaints, after.complaints)
     unknown = [*_unknown(name, before.cut_off, "the base"), *_unknown(name, after.cut_off, "the series")]
@@ -79,5 +79,5 @@ def _unknown(name: str, cut_off: Sequence[str], whose: str) -> list[str]:
     return [f"{_TOOL[name]} did not come to its end with {whose} on {', '.join(cut_off)}"] if cut_off else []
 
 
-def _quiet(after: Heard) -> str:
+def _quiet(after: Diagnostics) -> str:
     return f"nothing new in {len(after.looked_at)} objects" if after.looked_at else "no touched object to look at"

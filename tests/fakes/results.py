@@ -42,7 +42,7 @@ IDENTITY = Identity("c0ffee", "s", "conf", "gcc 12", "sha", "tcg", "max", "7.2",
 def job(side: Side, tests: tuple[TestResult, ...], **changes: Any) -> JobResult:
     """Return a job that ran these tests in the suite ``uffd``."""
     fields: dict[str, Any] = {
-        "job": f"linux-5.10/smoke.{side.value}",
+        "name": f"linux-5.10/smoke.{side.value}",
         "tree": "linux-5.10",
         "series": "uffd-wp" if side is Side.PATCHED else None,
         "variant": "smoke",

@@ -46,7 +46,7 @@ def night(results: Path, number: int, *, missing: tuple[str, ...] = ()) -> RunRe
         image = Path("/nowhere/vmlinux")
         kernel = Kernel("k", image, image, Path("/nowhere/config"), None, "5.10", "b", "s", "gcc", (), image)
         job = fixture.job(
-            side, tests(number, side), job=name, directory=job_folder, verdict=Verdict.FAIL,
+            side, tests(number, side), name=name, directory=job_folder, verdict=Verdict.FAIL,
             products=Products(None, kernel),
             splats=(Splat("mm", TITLE, 20, 40, HOSTILE, True, "worse", None, console),) if number == 3 else (),
             identity=dataclasses.replace(fixture.IDENTITY, kernel=f"kernel {number}"),

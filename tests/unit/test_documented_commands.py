@@ -70,11 +70,11 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "wpci report --out DIR": (
         "tests/stage/site/test_report.py::test_the_pages_can_be_written_elsewhere_and_look_back_on_fewer_runs",
     ),
-    "wpci hunks": ("tests/stage/mutation/test_run.py::test_each_hunk_is_taken_out_and_its_fate_is_told",),
-    "wpci hunks --every-test --only 0012*": (
+    "wpci mutate": ("tests/stage/mutation/test_run.py::test_each_hunk_is_taken_out_and_its_fate_is_told",),
+    "wpci mutate --every-test --only 0012*": (
         "tests/stage/mutation/test_run.py::test_every_test_is_tried_where_that_is_asked_for",
     ),
-    "wpci hunks --only fault/*": (
+    "wpci mutate --only fault/*": (
         "tests/stage/mutation/test_run.py::test_a_planted_fault_is_tried_with_the_tests_that_must_notice",
     ),
     "wpci list": (f"{TYPED}test_what_a_run_would_do_is_what_it_does",),

@@ -5,7 +5,16 @@ we vanish (``setpriv --pdeathsig``), and a deadline or an exception kills its wh
 all that it started along, whoever killed it.
 """
 
-from orchestrator.host.process.children import GRACE, PIPE, Child, Leash, kill_group, minimal_environment, put_on, spawn
+from orchestrator.host.process.children import (
+    GRACE,
+    PIPE,
+    Child,
+    ChildGroup,
+    kill_group,
+    minimal_environment,
+    spawn,
+    use_group,
+)
 from orchestrator.host.process.command import CommandFailed, Completed, interact, pasteable, run
 from orchestrator.host.process.deadline import FOREVER, Deadline
 from orchestrator.host.process.namespaces import can_enclose, network_can_be_cut
@@ -15,17 +24,17 @@ __all__ = [
     "GRACE",
     "PIPE",
     "Child",
+    "ChildGroup",
     "CommandFailed",
     "Completed",
     "Deadline",
-    "Leash",
     "can_enclose",
     "interact",
     "kill_group",
     "minimal_environment",
     "network_can_be_cut",
     "pasteable",
-    "put_on",
     "run",
     "spawn",
+    "use_group",
 ]

@@ -36,7 +36,7 @@ def minimal_environment(extra: Mapping[str, str] | None = None) -> dict[str, str
 
 
 @dataclass
-class Leash:
+class ChildGroup:
     """Holds the children of one thread, so that another thread can end them: what they are waited for ends, too."""
 
     _children: set[Child] = field(default_factory=set)
@@ -64,12 +64,12 @@ class Leash:
             self._children.discard(child)
 
 
-_leash: contextvars.ContextVar[Leash | None] = contextvars.ContextVar("leash", default=None)
+_group: contextvars.ContextVar[ChildGroup | None] = contextvars.ContextVar("group", default=None)
 
 
-def put_on(leash: Leash) -> None:
-    """Let ``leash`` hold every child that this thread starts from now on."""
-    _leash.set(leash)
+def use_group(group: ChildGroup) -> None:
+    """Let ``group`` hold every child that this thread starts from now on."""
+    _group.set(group)
 
 
 @contextlib.contextmanager
@@ -105,15 +105,15 @@ def spawn(
         )
     except OSError as error:
         raise InfraError(f"cannot start {argv[0]}: {error.strerror or error}") from error
-    leash = _leash.get()
+    group = _group.get()
     try:
-        if leash:
-            leash.add(child)
+        if group:
+            group.add(child)
         yield child
     finally:
         kill_group(child)
-        if leash:
-            leash.remove(child)
+        if group:
+            group.remove(child)
 
 
 def kill_group(child: Child, grace: float = GRACE) -> None:

@@ -106,7 +106,7 @@ def test_what_a_run_would_do_is_what_it_does(table: Table) -> None:
     code, output = table.type("list", "--json")
     planned = [job["name"] for job in json.loads(output)]
     table.type("run")
-    assert planned == [job["job"] for job in table.result()["jobs"]]
+    assert planned == [job["name"] for job in table.result()["jobs"]]
 
 
 def test_saved_files_are_read_as_in_the_run(table: Table) -> None:

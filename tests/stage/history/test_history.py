@@ -146,7 +146,7 @@ def test_the_checks_of_a_run_are_kept_in_their_order(opened: Database) -> None:
 
 def test_adding_a_run_again_replaces_it(opened: Database) -> None:
     whole = a_run()
-    store.add(opened, dataclasses.replace(whole, jobs=whole.jobs[:1], series=(), missing=(whole.jobs[1].job,)))
+    store.add(opened, dataclasses.replace(whole, jobs=whole.jobs[:1], series=(), missing=(whole.jobs[1].name,)))
     (run,) = read.runs(opened)
     assert not run.complete and run.missing == ("linux-5.10/smoke.patched",)
     for _ in range(2):
@@ -183,7 +183,7 @@ def test_nights_are_compared_in_their_order(opened: Database) -> None:
 
 def test_another_mode_and_another_job_are_not_compared_with(opened: Database) -> None:
     store.add(opened, dataclasses.replace(alone(1, TestResult("T", Status.PASS)), mode="full"))
-    store.add(opened, alone(2, TestResult("T", Status.PASS), job="other"))
+    store.add(opened, alone(2, TestResult("T", Status.PASS), name="other"))
     store.add(opened, alone(3, TestResult("T", Status.FAIL)))
     assert night.compare(opened, "run-3").findings[-1].change is Change.NEW
 
@@ -426,7 +426,7 @@ def test_an_empty_suite_is_kept(opened: Database) -> None:
 def test_a_run_that_went_on_since_it_was_imported_is_brought_up_to_date(opened: Database, tmp_path: Path) -> None:
     whole = a_run()
     part = dataclasses.replace(
-        whole, jobs=whole.jobs[:1], series=(), missing=(whole.jobs[1].job,), seconds=5.0, verdict=Verdict.INFRA
+        whole, jobs=whole.jobs[:1], series=(), missing=(whole.jobs[1].name,), seconds=5.0, verdict=Verdict.INFRA
     )
     path = tmp_path / "results" / whole.run / "result.json"
     path.parent.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""`wpci hunks` as a user runs it, on the fake kernel tree and a fake guest: what is noticed, and that it goes on."""
+"""`wpci mutate` as a user runs it, on the fake kernel tree and a fake guest: what is noticed, and that it goes on."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def mark(word: str) -> str:
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
-    """A series whose parts are noticed, not noticed, used by another one, and not code."""
+    """A series whose mutants are noticed, not noticed, used by another one, and not code."""
     bench = Bench(tmp_path)
     bench.configure(GUEST)
     (tmp_path / "programs" / "t.sh").write_text("#!/bin/sh\necho T01\necho T02\n")
@@ -51,7 +51,7 @@ def bench(tmp_path: Path) -> Bench:
 
 
 def ran(bench: Bench) -> list[tuple[str, list[str]]]:
-    """Return, for each job of the last run that came as far as a test, its part and the tests that ran."""
+    """Return, for each job of the last run that came as far as a test, its mutant and the tests that ran."""
     found = []
     for folder in (bench.folder / "results" / "last" / "jobs").iterdir():
         outputs = sorted(folder.glob("own*/*.ktap"), key=lambda p: (p.parent.name, int(p.suffixes[-2][1:])))
@@ -61,30 +61,30 @@ def ran(bench: Bench) -> list[tuple[str, list[str]]]:
     return sorted(found)
 
 
-def hunks(bench: Bench, *options: str) -> tuple[int, str]:
+def mutate(bench: Bench, *options: str) -> tuple[int, str]:
     done = subprocess.run(
-        bench.argv("hunks", "--late", "T02", *options), cwd=bench.folder, env=bench.environment, text=True, check=False,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        bench.argv("mutate", "--late", "T02", *options), cwd=bench.folder, env=bench.environment, text=True,
+        check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     return done.returncode, done.stdout
 
 
 def entries(bench: Bench) -> dict[str, dict[str, Any]]:
-    report = json.loads((bench.folder / "patches" / "evidence" / "hunks.json").read_text())
+    report = json.loads((bench.folder / "patches" / "evidence" / "mutation.json").read_text())
     return {entry["name"]: entry for entry in report["sections"][0]["entries"]}
 
 
 def test_each_hunk_is_taken_out_and_its_fate_is_told(bench: Bench) -> None:
-    code, output = hunks(bench)
+    code, output = mutate(bench)
     assert code == 1, output
     assert {name: (entry["outcome"], entry["by"][:1]) for name, entry in entries(bench).items()} == {
-        f"0001/{MEMORY}/1": ("noticed", ["T01"]),
+        f"0001/{MEMORY}/1": ("killed", ["T01"]),
         f"0002/{MEMORY}/1": ("does not build without it", []),
         f"0003/{SWAP}/1": ("survived", []),
-        f"0004/{SWAP}/1": ("noticed", ["T02"]),
+        f"0004/{SWAP}/1": ("killed", ["T02"]),
         f"0005/{MEMORY}/1": ("survived", []),
     }, output
-    page = (bench.folder / "patches" / "evidence" / "hunks.md").read_text()
+    page = (bench.folder / "patches" / "evidence" / "mutation.md").read_text()
     assert "1 comment" in page and "**no reason is known**" in page
     assert f"noticed by no test: 0003/{SWAP}/1" in output
     assert "helper" in entries(bench)[f"0002/{MEMORY}/1"]["detail"]
@@ -92,23 +92,23 @@ def test_each_hunk_is_taken_out_and_its_fate_is_told(bench: Bench) -> None:
 
 
 def test_what_is_known_is_not_done_again_and_a_reason_makes_it_green(bench: Bench) -> None:
-    hunks(bench)
+    mutate(bench)
     why = {
         entry["identity"]: "no test can see it" for entry in entries(bench).values() if entry["outcome"] == "survived"
     }
-    (bench.folder / "patches" / "evidence" / "hunks-why.yaml").write_text(json.dumps(why))
-    code, output = hunks(bench)
+    (bench.folder / "patches" / "evidence" / "mutation-why.yaml").write_text(json.dumps(why))
+    code, output = mutate(bench)
     assert code == 0, output
     assert ran(bench) == []
-    assert "**no reason is known**" not in (bench.folder / "patches" / "evidence" / "hunks.md").read_text()
+    assert "**no reason is known**" not in (bench.folder / "patches" / "evidence" / "mutation.md").read_text()
 
 
 def test_new_tests_are_tried_on_what_no_test_noticed(bench: Bench) -> None:
-    hunks(bench, "--only", "000[1-3]*")
+    mutate(bench, "--only", "000[1-3]*")
     before = entries(bench)
     script = bench.folder / "programs" / "t.sh"
     script.write_text(script.read_text() + "# another test\n")
-    _, output = hunks(bench)
+    _, output = mutate(bench)
     after = entries(bench)
     order = re.findall(r"(000\d)/\S+: (?:survived|noticed)", output)
     assert order == ["0004", "0005", "0003"], "what is not known goes first"
@@ -116,8 +116,8 @@ def test_new_tests_are_tried_on_what_no_test_noticed(bench: Bench) -> None:
 
 
 def test_every_test_is_tried_where_that_is_asked_for(bench: Bench) -> None:
-    hunks(bench, "--only", "0001*")
-    code, output = hunks(bench, "--only", "000[14]*", "--every-test")
+    mutate(bench, "--only", "0001*")
+    code, output = mutate(bench, "--only", "000[14]*", "--every-test")
     assert code == 0, output
     known = entries(bench)
     assert known[f"0001/{MEMORY}/1"]["by"] == ["T01"] and known[f"0001/{MEMORY}/1"]["tests"] == 2, "again, and whole"
@@ -125,13 +125,13 @@ def test_every_test_is_tried_where_that_is_asked_for(bench: Bench) -> None:
         ("0001-mm-memory.c-1", ["T01", "T02", "T01"]),
         ("0004-mm-swap.c-1", ["T01", "T02", "T02"]),
     ]
-    assert "2 of 2 tests fail" in (bench.folder / "patches" / "evidence" / "hunks.md").read_text()
-    assert hunks(bench, "--only", "000[14]*", "--every-test")[0] == 0 and ran(bench) == [], "and then it is known"
+    assert "2 of 2 tests fail" in (bench.folder / "patches" / "evidence" / "mutation.md").read_text()
+    assert mutate(bench, "--only", "000[14]*", "--every-test")[0] == 0 and ran(bench) == [], "and then it is known"
 
 
 def test_a_killed_run_is_gone_on_with(bench: Bench) -> None:
     with subprocess.Popen(
-        bench.argv("hunks"),
+        bench.argv("mutate"),
         cwd=bench.folder,
         env=bench.environment,
         stdout=subprocess.DEVNULL,
@@ -141,7 +141,7 @@ def test_a_killed_run_is_gone_on_with(bench: Bench) -> None:
         child.send_signal(signal.SIGKILL)
     known = set(entries(bench))
     assert known == {f"0001/{MEMORY}/1", f"0002/{MEMORY}/1"}
-    code, output = hunks(bench)
+    code, output = mutate(bench)
     assert code == 1, output
     assert len(entries(bench)) == 5
     assert ran(bench) == [
@@ -152,35 +152,35 @@ def test_a_killed_run_is_gone_on_with(bench: Bench) -> None:
 
 
 def test_a_changed_series_is_taken_apart_anew(bench: Bench) -> None:
-    hunks(bench, "--only", "0003*")
+    mutate(bench, "--only", "0003*")
     assert list(entries(bench)) == [f"0003/{SWAP}/1"]
     third = next((bench.folder / "series").glob("0003*"))
     third.write_text(third.read_text().replace("page - 2", "page - 3"))
-    hunks(bench, "--only", "0004*")
+    mutate(bench, "--only", "0004*")
     assert list(entries(bench)) == [f"0004/{SWAP}/1"], "what no longer exists is dropped"
 
 
 def test_a_host_that_fails_has_noticed_nothing(bench: Bench) -> None:
-    hunks(bench, "--only", "0001*")
+    mutate(bench, "--only", "0001*")
     bench.configure("line:Linux+version+5.10,die:SIGKILL")
-    code, output = hunks(bench)
+    code, output = mutate(bench)
     assert code == 3, output
-    assert "the host failed on 3 parts in a row" in output
+    assert "the host failed on 3 mutants in a row" in output
     assert set(entries(bench)) == {f"0001/{MEMORY}/1", f"0002/{MEMORY}/1"}, "what does not build needs no guest"
 
 
 def test_a_series_that_is_not_well_is_not_taken_apart(bench: Bench) -> None:
     bench.configure(PANIC)
-    code, output = hunks(bench)
+    code, output = mutate(bench)
     assert code == 1, output
-    assert "Kernel panic" in output and not (bench.folder / "patches" / "evidence" / "hunks.json").exists()
+    assert "Kernel panic" in output and not (bench.folder / "patches" / "evidence" / "mutation.json").exists()
 
 
 def test_a_mode_with_two_variants_needs_a_choice(bench: Bench) -> None:
     path = bench.folder / "pipeline.yaml"
     path.write_text(path.read_text().replace("variants: [small], suites", "variants: [small, other], suites", 1)
                     .replace("suites:\n", "  other: {fragments: [small.config]}\nsuites:\n", 1))  # fmt: skip
-    code, output = hunks(bench)
+    code, output = mutate(bench)
     assert code == 2 and "--variant must leave one" in output
 
 
@@ -201,13 +201,13 @@ def plant(bench: Bench, name: str, head: str, old: str, new: str) -> None:
 def test_a_planted_fault_is_tried_with_the_tests_that_must_notice(bench: Bench) -> None:
     plant(bench, "late-is-lost", "the mark is lost\nNoticed-by: T02\n\n", mark("LATE"), "\n")
     plant(bench, "harmless", "nothing at all\nNoticed-by: T01\n\n", "return page - 2", "return page - 4")
-    code, output = hunks(bench, "--only", "fault/*")
+    code, output = mutate(bench, "--only", "fault/*")
     assert code == 1, output
     known = entries(bench)
     assert known["fault/late-is-lost"]["by"] == ["T02"] and known["fault/late-is-lost"]["tests"] == 1
     assert known["fault/harmless"]["outcome"] == "survived"
     assert "noticed by no test: fault/harmless" in output and "nothing at all" in output
-    assert hunks(bench, "--only", "fault/late*")[0] == 1 and ran(bench) == [], "and then it is known"
+    assert mutate(bench, "--only", "fault/late*")[0] == 1 and ran(bench) == [], "and then it is known"
 
 
 def test_a_test_that_is_red_with_the_whole_series_notices_nothing_and_is_named(bench: Bench) -> None:
@@ -216,7 +216,7 @@ def test_a_test_that_is_red_with_the_whole_series_notices_nothing_and_is_named(b
     bench.git("add", "-fu")
     bench.commit("toy: T02 is red")
     plant(bench, "late-is-lost", "the mark is lost\nNoticed-by: T02\n\n", mark("LATE"), "\n")
-    code, output = hunks(bench, "--only", "fault/*")
+    code, output = mutate(bench, "--only", "fault/*")
     assert code == 1, output
     known = entries(bench)["fault/late-is-lost"]
     assert (known["outcome"], known["detail"]) == ("survived", "not as expected with the whole series either: T02")
@@ -225,17 +225,17 @@ def test_a_test_that_is_red_with_the_whole_series_notices_nothing_and_is_named(b
 
 def test_a_fault_that_names_a_test_that_is_not_there_is_refused(bench: Bench) -> None:
     plant(bench, "late-is-lost", "the mark is lost\nNoticed-by: T02 T99\n\n", mark("LATE"), "\n")
-    code, output = hunks(bench, "--only", "fault/*")
+    code, output = mutate(bench, "--only", "fault/*")
     assert code == 2 and "fault/late-is-lost: suite own: no test matches 'T99' (2 tests there)" in output
     assert "boot" not in output, "before anything is built for it"
 
 
 def test_the_report_of_another_series_is_left_alone(bench: Bench) -> None:
-    report = bench.folder / "patches" / "evidence" / "hunks.json"
+    report = bench.folder / "patches" / "evidence" / "mutation.json"
     report.parent.mkdir(parents=True, exist_ok=True)
     report.write_text('{"series": "other"}')
-    code, output = hunks(bench)
-    assert code == 2 and "hunks.json is the report of other: give series one of its own (--report)" in output
+    code, output = mutate(bench)
+    assert code == 2 and "mutation.json is the report of other: give series one of its own (--report)" in output
     assert report.read_text() == '{"series": "other"}'
 
 
@@ -249,10 +249,12 @@ def test_what_is_on_top_of_a_series_stays_and_is_no_part_of_it(bench: Bench) -> 
     path = bench.folder / "pipeline.yaml"
     path.write_text(path.read_text().replace("path: series,", "path: series, on_top: checks,"))
     plant(bench, "late-is-lost", "the mark is lost\nNoticed-by: T02\n\n", mark("LATE"), "\n")
-    code, output = hunks(bench, "--only", "fault/*", "--only", "0001*")
+    code, output = mutate(bench, "--only", "fault/*", "--only", "0001*")
     assert code == 0, output
     known = entries(bench)
     assert set(known) == {"fault/late-is-lost", f"0001/{MEMORY}/1"}
-    assert json.loads((bench.folder / "patches" / "evidence" / "hunks.json").read_text())["sections"][0]["planned"] == 6
+    assert (
+        json.loads((bench.folder / "patches" / "evidence" / "mutation.json").read_text())["sections"][0]["planned"] == 6
+    )
     without = next((bench.folder / "results" / "last" / "jobs").glob("*fault-late-is-lost"))
     assert len(list((without / "patches").iterdir())) == 6 + 1 + 1

@@ -78,7 +78,7 @@ class Nights(Bench):
         return read.runs(database.open_(database.place(None, self.folder / "results")))
 
     def job(self, name: str) -> dict[str, Any]:
-        return next(job for job in self.result()["jobs"] if job["job"] == name)
+        return next(job for job in self.result()["jobs"] if job["name"] == name)
 
 
 @pytest.fixture
@@ -160,7 +160,7 @@ def test_a_night_that_is_cut_short_keeps_what_it_has_and_says_so(bench: Nights, 
     assert bench.left_running() == []
     result = bench.result()
     assert (result["missing"], result["exit_code"], result["verdict"]) == (["toy.other"], 130, "infra")
-    assert [job["job"] for job in result["jobs"]] == ["toy.small"]
+    assert [job["name"] for job in result["jobs"]] == ["toy.small"]
     (run,) = bench.runs()
     assert run.missing == ("toy.other",) and run.exit_code == 130
     bench.variants(GUEST)

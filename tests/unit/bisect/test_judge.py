@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from orchestrator.bisect import conclusion, judge, report, values
 from orchestrator.bisect.gitbisect import Commit
 from orchestrator.bisect.odds import Count
-from orchestrator.bisect.symptom import Sight, Sighting, Why
+from orchestrator.bisect.symptom import Observation, Sight, Why
 from orchestrator.bisect.values import Outcome, Request, Role, State, Step
 from orchestrator.errors import UserError
 from orchestrator.model import Symptom, SymptomKind, Term, Verdict
 
-FAIL, PASS = Sighting(Sight.SHOWN, "fail"), Sighting(Sight.ABSENT, "works")
-CRASH = Sighting(Sight.SHOWN, "crashed: Oops: other")
-BROKEN = Sighting(Sight.UNCLEAR, "mm/a.c: error", Why.NOT_BUILT)
+FAIL, PASS = Observation(Sight.SHOWN, "fail"), Observation(Sight.ABSENT, "works")
+CRASH = Observation(Sight.SHOWN, "crashed: Oops: other")
+BROKEN = Observation(Sight.UNCLEAR, "mm/a.c: error", Why.NOT_BUILT)
 CULPRIT = Commit("c" * 40, "mm: culprit", "Dev <dev@example.org>", ("p" * 40,))
 
 
@@ -27,10 +27,12 @@ def asked(runs: int | None = None, kind: SymptomKind = SymptomKind.TEST) -> Requ
     return Request(good="a", bad="b", symptom=Symptom(kind, "T01" if kind is SymptomKind.TEST else ""), runs=runs)
 
 
-def step(role: Role, term: Term, *sightings: Sighting, commit: str = "x", why: Why | None = None, **more: str) -> Step:
-    shown = sum(s.sight is Sight.SHOWN for s in sightings)
-    count = Count(shown, len(sightings) - shown)
-    return Step(1, role, commit, f"label {commit}", term, "reason", why, sightings, count, **more)  # type: ignore[arg-type]
+def step(
+    role: Role, term: Term, *observations: Observation, commit: str = "x", why: Why | None = None, **more: str
+) -> Step:
+    shown = sum(s.sight is Sight.SHOWN for s in observations)
+    count = Count(shown, len(observations) - shown)
+    return Step(1, role, commit, f"label {commit}", term, "reason", why, observations, count, **more)  # type: ignore[arg-type]
 
 
 def state(*steps: Step, runs: int | None = None, kind: SymptomKind = SymptomKind.TEST) -> State:
@@ -57,13 +59,13 @@ def test_a_compiler_is_asked_once() -> None:
     rule = judge.rule(state(kind=SymptomKind.BUILD), 16)
     assert rule.runs == 1
     ends = (
-        step(Role.BAD_END, Term.BAD, Sighting(Sight.SHOWN, "mm/a.c:N: error")),
-        step(Role.GOOD_END, Term.GOOD, Sighting(Sight.ABSENT, "builds")),
+        step(Role.BAD_END, Term.BAD, Observation(Sight.SHOWN, "mm/a.c:N: error")),
+        step(Role.GOOD_END, Term.GOOD, Observation(Sight.ABSENT, "builds")),
     )
     rule = judge.rule(state(*ends, kind=SymptomKind.BUILD), 16)
-    judged = judge.judge([Sighting(Sight.SHOWN, "mm/a.c:N: error")], rule)
+    judged = judge.judge([Observation(Sight.SHOWN, "mm/a.c:N: error")], rule)
     assert judged and (judged.term, judged.sure) == (Term.BAD, 1.0)
-    other = judge.judge([Sighting(Sight.SHOWN, "mm/b.c:N: error")], rule)
+    other = judge.judge([Observation(Sight.SHOWN, "mm/b.c:N: error")], rule)
     assert other and (other.term, other.why) == (Term.SKIP, Why.OTHER)
 
 
@@ -96,7 +98,7 @@ def test_one_other_failure_among_many_runs_does_not_flip_a_term() -> None:
 
 
 @given(st.lists(st.sampled_from([FAIL, PASS, CRASH, BROKEN]), max_size=300), st.integers(1, 10))
-def test_every_row_of_runs_comes_to_an_end(tries: list[Sighting], bad: int) -> None:
+def test_every_row_of_runs_comes_to_an_end(tries: list[Observation], bad: int) -> None:
     rule = judge.rule(measured(bad), 16)
     judged = judge.judge(tries, rule)
     if len(tries) >= rule.most:
@@ -123,12 +125,12 @@ def test_ends_are_what_they_were_said_to_be_or_it_is_said() -> None:
     ("seen", "term", "why"),
     [
         (PASS, Term.GOOD, None),
-        (Sighting(Sight.REFUSED, "no such feature"), Term.GOOD, None),
+        (Observation(Sight.REFUSED, "no such feature"), Term.GOOD, None),
         (FAIL, Term.BAD, None),
-        (Sighting(Sight.SHOWN, "timeout"), Term.SKIP, Why.OTHER),
+        (Observation(Sight.SHOWN, "timeout"), Term.SKIP, Why.OTHER),
     ],
 )
-def test_the_good_end_is_read_in_the_light_of_the_bad_one(seen: Sighting, term: Term, why: Why | None) -> None:
+def test_the_good_end_is_read_in_the_light_of_the_bad_one(seen: Observation, term: Term, why: Why | None) -> None:
     rule = judge.rule(state(step(Role.BAD_END, Term.BAD, *[FAIL] * 10)), 16)
     judged = judge.judge([seen] * rule.runs, rule)
     assert judged and (judged.term, judged.why) == (term, why)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.bisect import symptom
-from orchestrator.bisect.symptom import Reference, Sight, Sighting, Why
+from orchestrator.bisect.symptom import Observation, Reference, Sight, Why
 from orchestrator.errors import UserError
 from orchestrator.model import (
     JobResult,
@@ -45,8 +45,8 @@ def job(
     return JobResult("j", "t", None, "v", Side.BASE, Verdict.PASS, "", tuple(stages), runs, found, Path("/x"))
 
 
-def one(chased: Symptom, result: JobResult) -> Sighting:
-    (found,) = symptom.sightings(chased, result)
+def one(chased: Symptom, result: JobResult) -> Observation:
+    (found,) = symptom.observations(chased, result)
     return found
 
 
@@ -108,10 +108,10 @@ def test_a_test_that_did_not_run_says_nothing() -> None:
 
 def test_repeated_runs_are_counted_from_what_the_program_says() -> None:
     said = test("T01", Status.FAIL, "2 of 9 runs skipped", "3 of 9 runs failed")
-    sights = [s.sight for s in symptom.sightings(TEST, job(said), repeat=9)]
+    sights = [s.sight for s in symptom.observations(TEST, job(said), repeat=9)]
     assert [sights.count(s) for s in (Sight.SHOWN, Sight.REFUSED, Sight.ABSENT)] == [3, 2, 4]
-    assert len(symptom.sightings(TEST, job(test("T01", Status.PASS)), repeat=9)) == 9
-    assert len(symptom.sightings(TEST, job(test("T01", Status.CRASHED)), repeat=9)) == 1
+    assert len(symptom.observations(TEST, job(test("T01", Status.PASS)), repeat=9)) == 9
+    assert len(symptom.observations(TEST, job(test("T01", Status.CRASHED)), repeat=9)) == 1
 
 
 @pytest.mark.parametrize(
@@ -169,13 +169,13 @@ def test_a_splat_is_known_by_its_title_and_its_absence_needs_tests_that_ended() 
 
 
 def test_another_crash_than_that_of_the_bad_end_is_no_answer() -> None:
-    reference = symptom.learn([Sighting(Sight.SHOWN, "crashed: Oops: a")])
-    assert symptom.read(Sighting(Sight.SHOWN, "crashed: Oops: a"), reference).sight is Sight.SHOWN
-    assert symptom.read(Sighting(Sight.SHOWN, "crashed: Oops: b"), reference).why is Why.OTHER
+    reference = symptom.learn([Observation(Sight.SHOWN, "crashed: Oops: a")])
+    assert symptom.read(Observation(Sight.SHOWN, "crashed: Oops: a"), reference).sight is Sight.SHOWN
+    assert symptom.read(Observation(Sight.SHOWN, "crashed: Oops: b"), reference).why is Why.OTHER
 
 
 def test_a_refusal_is_read_in_the_light_of_the_ends() -> None:
-    refused, works, failed = Sighting(Sight.REFUSED), Sighting(Sight.ABSENT), Sighting(Sight.SHOWN, "fail")
+    refused, works, failed = Observation(Sight.REFUSED), Observation(Sight.ABSENT), Observation(Sight.SHOWN, "fail")
     assert symptom.read(refused, symptom.learn([failed], [works])).why is Why.REFUSED
     assert symptom.read(refused, symptom.learn([failed], [refused])).sight is Sight.ABSENT
     lost = symptom.learn([refused], [works])

@@ -76,22 +76,22 @@ def test_a_child_dies_with_us(tmp_path: Path) -> None:
 
 
 def test_a_leash_ends_the_children_of_its_thread_and_of_no_other() -> None:
-    leash, codes = process.Leash(), list[int]()
+    group, codes = process.ChildGroup(), list[int]()
 
     def work() -> None:
-        process.put_on(leash)
-        for _ in range(2):  # the second one comes when the leash is cut
+        process.use_group(group)
+        for _ in range(2):  # the second one comes when the group is cut
             codes.append(process.run(["sh", "-c", "echo up >&2; exec sleep 1000"], check=False).returncode)
 
     with process.spawn(["sleep", "1000"]) as other:
         worker = threading.Thread(target=work)
         worker.start()
-        while not leash._children:
+        while not group._children:
             time.sleep(0.01)
-        leash.cut()
+        group.cut()
         worker.join(60)
         assert not worker.is_alive() and codes == [-signal.SIGTERM] * 2
-        assert other.poll() is None and not leash._children
+        assert other.poll() is None and not group._children
 
 
 def gone(pid: int) -> bool:

@@ -93,8 +93,8 @@ def test_what_is_chosen_of_several_products_stays_where_it_is_named() -> None:
 
 
 def test_a_part_of_a_series_has_a_job_of_its_own_and_no_expectations() -> None:
-    (pair,) = plan.expand(PIPELINE, "smoke", plan.Choice(at=3)).pairs
-    assert (pair.patched.at, pair.patched.name, pair.patched.expect) == (3, "old.one.small.at-3", None)
+    (pair,) = plan.expand(PIPELINE, "smoke", plan.Choice(upto=3)).pairs
+    assert (pair.patched.upto, pair.patched.name, pair.patched.expect) == (3, "old.one.small.at-3", None)
     assert pair.base == plan.expand(PIPELINE, "smoke").pairs[0].base
 
 
@@ -102,8 +102,8 @@ def test_what_is_on_top_of_a_series_goes_with_the_whole_of_it() -> None:
     series = {"one": PIPELINE.series["one"].model_copy(update={"on_top": Path("/checks")})}
     counted = PIPELINE.model_copy(update={"series": {**PIPELINE.series, **series}})
     (pair,) = plan.expand(counted, "smoke").pairs
-    assert [carried.path for carried in pair.patched.carry] == [Path("/checks")] and not pair.base.carry
-    assert not plan.expand(counted, "smoke", plan.Choice(at=0)).pairs[0].patched.carry
+    assert [carried.path for carried in pair.patched.extra_series] == [Path("/checks")] and not pair.base.extra_series
+    assert not plan.expand(counted, "smoke", plan.Choice(upto=0)).pairs[0].patched.extra_series
 
 
 def test_what_no_product_names_goes_to_the_first() -> None:

@@ -32,13 +32,13 @@ def stopped(stage: Stage, blame: Verdict) -> tuple[StageResult, ...]:
 
 def test_a_test_that_differs_notices_and_may_be_asked_again() -> None:
     assert judged(lacking(GOOD, TestResult("other", Status.FAIL))) == Finding(
-        Outcome.NOTICED, ("other",), "other: fail", False, 2
+        Outcome.KILLED, ("other",), "other: fail", False, 2
     )
 
 
 def test_a_promised_test_that_is_refused_notices() -> None:
     found = judged(lacking(TestResult("promised", Status.SKIP)))
-    assert found and found.outcome is Outcome.NOTICED and found.detail == "promised: skip, expected pass"
+    assert found and found.outcome is Outcome.KILLED and found.detail == "promised: skip, expected pass"
 
 
 def test_a_test_that_is_not_judged_or_not_heard_notices_nothing() -> None:
@@ -57,7 +57,7 @@ def test_a_splat_that_comes_often_is_named_once_and_is_no_test_to_run_again() ->
 
 def test_a_splat_notices_for_certain_though_all_tests_pass() -> None:
     found = judged(lacking(GOOD, splats=(WARNING,)))
-    assert found == Finding(Outcome.NOTICED, ("splat: WARNING in x",), "splat: WARNING in x", True, 1)
+    assert found == Finding(Outcome.KILLED, ("splat: WARNING in x",), "splat: WARNING in x", True, 1)
     allowed = dataclasses.replace(WARNING, allowed_by="known")
     found = judged(lacking(GOOD, splats=(allowed,)))
     assert found and found.outcome is Outcome.SURVIVED
@@ -65,7 +65,7 @@ def test_a_splat_notices_for_certain_though_all_tests_pass() -> None:
 
 @pytest.mark.parametrize(
     ("stage", "outcome"),
-    [(Stage.SERIES, Outcome.NOT_ALONE), (Stage.BUILD, Outcome.NOT_BUILT), (Stage.BOOT, Outcome.NOTICED)],
+    [(Stage.SERIES, Outcome.NOT_ALONE), (Stage.BUILD, Outcome.NOT_BUILT), (Stage.BOOT, Outcome.KILLED)],
 )
 def test_where_the_kernel_failed_says_what_came_of_it(stage: Stage, outcome: Outcome) -> None:
     found = judged(lacking(stages=stopped(stage, Verdict.FAIL), suites=()))
@@ -77,7 +77,7 @@ def test_a_fault_of_the_host_says_nothing() -> None:
     assert judged(lacking(BAD, stages=stages)) is None
     panic = dataclasses.replace(WARNING, fatal=True)
     found = judged(lacking(BAD, stages=stages, splats=(panic,)))
-    assert found and found.outcome is Outcome.NOTICED, "an oops and the lost connection race"
+    assert found and found.outcome is Outcome.KILLED, "an oops and the lost connection race"
 
 
 def test_what_did_not_run_was_not_survived() -> None:
@@ -86,7 +86,7 @@ def test_what_did_not_run_was_not_survived() -> None:
     assert judged(lacking(suites=(SuiteRun("uffd", (), (), 1.0),))) is None
 
 
-def entry(name: str, outcome: Outcome = Outcome.NOTICED, by: tuple[str, ...] = (), **more: object) -> Entry:
+def entry(name: str, outcome: Outcome = Outcome.KILLED, by: tuple[str, ...] = (), **more: object) -> Entry:
     fields = {"key": name, "name": name, "identity": f"id-{name[:4]}", "where": "f()", **more}
     return Entry(outcome=outcome, by=by, **fields)  # type: ignore[arg-type]
 
@@ -128,9 +128,9 @@ def test_the_page_counts_all_and_names_what_nobody_noticed() -> None:
     text = page.render(
         report(entry("0001/mm/a.c/1", by=("B01", "B02")), survivor, entry("0003", Outcome.NOT_BUILT, detail="no f")), {}
     )
-    assert "5 parts: 1 noticed, 1 survived, 0 does not come out alone, 1 does not build without it" in text
+    assert "5 mutants: 1 killed, 1 survived, 0 does not come out alone, 1 does not build without it" in text
     assert "2 to do" in text and "2 comment" in text and "R03_slow" in text
-    assert "| 0001/mm/a.c/1 | f() | noticed | B01 (and 1 more) |" in text
+    assert "| 0001/mm/a.c/1 | f() | killed | B01 (and 1 more) |" in text
     assert "| 0003 | f() | does not build without it | no f |" in text
     assert "**no reason is known**" in text
     told = page.render(report(survivor), {"id-0002": "only a window of two instructions"})
@@ -146,7 +146,7 @@ def test_only_survivors_need_a_reason() -> None:
 def test_a_new_entry_takes_the_place_of_the_old_one() -> None:
     (section,) = report(entry("0001/mm/a.c/1", Outcome.SURVIVED)).sections
     again = section.adding(entry("0001/mm/a.c/1", by=("B01",)))
-    assert [e.outcome for e in again.entries] == [Outcome.NOTICED]
+    assert [e.outcome for e in again.entries] == [Outcome.KILLED]
 
 
 def test_the_page_names_the_tests_that_were_not_seen_failing() -> None:
@@ -155,7 +155,7 @@ def test_the_page_names_the_tests_that_were_not_seen_failing() -> None:
     known = known.updating(dataclasses.replace(known.sections[0], variant="main", entries=()))
     text = page.render(known, {"R03_*": "a race of a few instructions"})
     assert text.count("not seen failing") == 1, "once for all variants"
-    assert "2 of 6 tests fail on a kernel without a part" in text and "The other 4:" in text
+    assert "2 of 6 tests fail on a kernel without a mutant" in text and "The other 4:" in text
     assert "| B01_a | file, memfd | **no reason is known** |" in text
     assert "| R03_slow |  | a race of a few instructions |" in text and "C10_c" not in text
     assert page.unproven(known, {"R03_*": "why"}) == ("B01_a.file", "B01_a.memfd", "B02_b")
@@ -167,7 +167,7 @@ def test_a_test_that_failed_on_another_variant_was_seen_failing() -> None:
     assert "B02_b" not in set(known.updating(elsewhere).never_failed())
 
 
-@pytest.mark.parametrize("outcome", [Outcome.NOT_ALONE, Outcome.NOT_BUILT, Outcome.SAME, Outcome.SURVIVED])
+@pytest.mark.parametrize("outcome", [Outcome.NOT_ALONE, Outcome.NOT_BUILT, Outcome.EQUIVALENT, Outcome.SURVIVED])
 def test_a_fault_that_proves_nothing_needs_a_reason(outcome: Outcome) -> None:
     (section,) = report(entry("fault/off-by-one", outcome), entry("fault/other")).sections
     assert [e.name for e in page.unexplained(section, {})] == ["fault/off-by-one"]
@@ -178,6 +178,6 @@ def test_tests_are_called_not_seen_failing_only_where_all_were_tried() -> None:
 
 
 def test_the_page_speaks_of_planted_faults_only_where_there_are_some() -> None:
-    part, fault = entry("0001/mm/a.c/1"), entry("fault/off-by-one")
-    assert "planted" not in page.render(report(part), {})
-    assert "Faults were planted" in page.render(report(part, fault), {})
+    mutant, fault = entry("0001/mm/a.c/1"), entry("fault/off-by-one")
+    assert "seeded" not in page.render(report(mutant), {})
+    assert "Faults were seeded" in page.render(report(mutant, fault), {})

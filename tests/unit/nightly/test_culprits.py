@@ -38,7 +38,7 @@ def suspect(
     suite, _, name_of_test = test.partition("/")
     tree = Tree(Path("/g"), base=now[0], commit=now[1], content="c", label="l")
     job = fixture.job(side, (), tree=name, products=Products(tree=tree))
-    finding = Finding(job.job, suite, name_of_test, Change.REGRESSED, Status.PASS, Status.FAIL, rate([]))
+    finding = Finding(job.name, suite, name_of_test, Change.REGRESSED, Status.PASS, Status.FAIL, rate([]))
     last = rows.of_result(job, "last night").job
     return Suspect(finding, job, before and dataclasses.replace(last, base=before[0], commit=before[1]))
 
@@ -90,9 +90,9 @@ def test_what_the_base_shows_too_is_asked_of_the_base() -> None:
     base, patched = fixture.pair()
     result = fixture.run(fixture.series(base, patched))
     findings = [
-        Finding(job.job, "uffd", test, Change.REGRESSED, Status.PASS, Status.FAIL, rate([]))
+        Finding(job.name, "uffd", test, Change.REGRESSED, Status.PASS, Status.FAIL, rate([]))
         for job, test in ((base, "T"), (patched, "T"), (patched, "U"))
     ]
-    assert [f.job for f in culprits.first(result, findings)] == [base.job, patched.job]
+    assert [f.job for f in culprits.first(result, findings)] == [base.name, patched.name]
     assert [f.test for f in culprits.first(result, findings)] == ["T", "U"]
     assert culprits.first(result, findings[:2]) == findings[:1]

@@ -14,19 +14,19 @@ from hypothesis import strategies as st
 from orchestrator.config.schema import Machine
 from orchestrator.host.process import Deadline
 from orchestrator.nightly import slots
-from orchestrator.nightly.slots import Cancelled, Lanes, Need, Room
+from orchestrator.nightly.slots import Cancelled, Capacity, Need, Slots
 
 GIB = 2**30
 needs = st.lists(st.builds(Need, st.integers(1, 8), st.integers(1, 4 * GIB)), min_size=1, max_size=6)
 
 
-def lanes_of(where: Room) -> Lanes:
-    """Return lanes that pin nothing: this machine may not have the cores."""
-    return Lanes(where, pin=lambda _: None)
+def lanes_of(where: Capacity) -> Slots:
+    """Return slots that pin nothing: this machine may not have the cores."""
+    return Slots(where, pin=lambda _: None)
 
 
-def room(cores: int, memory: int = 64 * GIB, guests: int | None = None) -> Room:
-    return Room(frozenset(range(cores)), memory, guests)
+def room(cores: int, memory: int = 64 * GIB, guests: int | None = None) -> Capacity:
+    return Capacity(frozenset(range(cores)), memory, guests)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_this_machine_has_room() -> None:
 
 def test_a_build_keeps_to_its_cores_and_gives_them_back() -> None:
     before = os.sched_getaffinity(0)
-    of = Lanes(slots.here(guests=1))
+    of = Slots(slots.here(guests=1))
     with of.guest(Need(len(before), 1), 0), of.build(1):
         assert os.sched_getaffinity(0) == {max(before)}
     assert os.sched_getaffinity(0) == before
@@ -75,18 +75,18 @@ def test_a_build_keeps_to_its_cores_and_gives_them_back() -> None:
 class Crowd:
     """Threads that stay in a lane until they are let go."""
 
-    def __init__(self, of: Lanes) -> None:
-        self.lanes = of
+    def __init__(self, of: Slots) -> None:
+        self.slots = of
         self.inside: set[str] = set()
         self.sent_home: set[str] = set()
         self._moved = threading.Condition()
         self._leave: dict[str, threading.Event] = {}
 
     def guest(self, name: str, cpus: int, turn: int) -> None:
-        self._enter(name, lambda: self.lanes.guest(Need(cpus, 1), turn))
+        self._enter(name, lambda: self.slots.guest(Need(cpus, 1), turn))
 
     def build(self, name: str, turn: int) -> None:
-        self._enter(name, lambda: self.lanes.build(turn))
+        self._enter(name, lambda: self.slots.build(turn))
 
     def _enter(self, name: str, lane: Callable[[], AbstractContextManager[None]]) -> None:
         self._leave[name] = threading.Event()
@@ -105,7 +105,7 @@ class Crowd:
 
     def _stands(self, name: str) -> bool:
         """Whether a thread is inside, or waits: then nothing moves until somebody leaves."""
-        waiting = len(self.lanes._waiting) + len(self.lanes._builders)
+        waiting = len(self.slots._waiting) + len(self.slots._builders)
         return name in self.inside or len(self.inside) + waiting == len(self._leave)
 
     @contextmanager

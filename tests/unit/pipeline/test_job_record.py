@@ -55,7 +55,7 @@ def test_a_console_is_scanned_again_only_when_it_has_grown(tmp_path: Path) -> No
     (job,) = plan.expand(pipeline, "smoke").jobs
     today = datetime.date(2026, 1, 1)
     workspace = Workspace(pipeline, Cache(tmp_path), tmp_path / "run", SILENT, splat.load_rules(None), today)
-    told = job_record.Record(job, workspace)
+    told = job_record.JobRecord(job, workspace)
     console = told.directory / "boot-1" / "console.log"
     console.parent.mkdir()
     bug = "[    1.000000] BUG: Bad page state in process a  pfn:00001\n"

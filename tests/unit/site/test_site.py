@@ -243,7 +243,7 @@ def judged() -> tuple[RunResult, Part]:
     for number, job in enumerate(result.jobs):
         tests = tuple(Test("uffd", t.name, t.status, (t.status,), t.reason, None) for t in job.suites[0].tests)
         jobs.append(
-            seen(number, *tests, name=job.job, series=job.series, verdict=Verdict.FAIL, variant="smoke", side=job.side)
+            seen(number, *tests, name=job.name, series=job.series, verdict=Verdict.FAIL, variant="smoke", side=job.side)
         )
     return result, part(Whole(run(1), tuple(jobs)), transitions=gather.transitions(result))
 

@@ -17,7 +17,7 @@ from orchestrator.config.schema import ProgramConfig, Suite
 from orchestrator.errors import InfraError, UserError
 from orchestrator.host.process import Deadline
 from orchestrator.model import Status, SuiteRun, TestResult
-from orchestrator.model.plan import Hunt
+from orchestrator.model.plan import Trial
 from orchestrator.parse import ktap
 from orchestrator.progress import SILENT
 from orchestrator.suite.state import Ledger, Loss
@@ -294,36 +294,36 @@ def test_rounds_run_each_test_once_and_the_late_ones_last() -> None:
     assert suite.by_rounds(AVAILABLE, (("A01",),)) == [("a", ["A01_x"])]
 
 
-def hunting(folder: Path, **changes: object) -> suite.Request:
-    hunt = Hunt((("B01",), ("*",)), limit=2.0, budget=0.5)
-    asked = dataclasses.replace(request(folder), hunt=hunt, scale=5.0, enough=lambda test: test.status.broken)
+def trying(folder: Path, **changes: object) -> suite.Request:
+    trial = Trial((("B01",), ("*",)), limit=2.0, budget=0.5)
+    asked = dataclasses.replace(request(folder), trial=trial, scale=5.0, enough=lambda test: test.status.broken)
     return dataclasses.replace(asked, **changes)
 
 
 def test_a_hunt_ends_with_the_first_test_that_is_enough(tmp_path: Path) -> None:
     lab = Lab({"a": {"A01_x": "ok"}, "b": {"B01_q": "ok", "B02_q": "not ok"}, "c": {"C01_q": "ok"}})
-    assert outcome(lab, hunting(tmp_path)) == {
+    assert outcome(lab, trying(tmp_path)) == {
         "B01_q": Status.PASS, "A01_x": Status.PASS, "B02_q": Status.FAIL,
     }  # fmt: skip
-    assert hunting(tmp_path).test_seconds == 10.0
+    assert trying(tmp_path).test_seconds == 10.0
 
 
 def test_a_program_that_stops_at_its_first_failure_leaves_nothing_missing(tmp_path: Path) -> None:
     lab = Lab({"b": {"B01_q": "not ok", "B02_q": "ok"}})
-    hunt = Hunt((("*",),), limit=2.0, budget=0.5)
-    assert outcome(lab, hunting(tmp_path, hunt=hunt)) == {"B01_q": Status.FAIL}
-    never = hunting(tmp_path, hunt=hunt, enough=lambda test: False)
+    trial = Trial((("*",),), limit=2.0, budget=0.5)
+    assert outcome(lab, trying(tmp_path, trial=trial)) == {"B01_q": Status.FAIL}
+    never = trying(tmp_path, trial=trial, enough=lambda test: False)
     assert outcome(lab, never) == {"B01_q": Status.FAIL, "B02_q": Status.PASS}, "it was not enough: the rest runs"
 
 
 def test_a_crash_ends_a_hunt_without_a_second_guest(tmp_path: Path) -> None:
     lab = Lab({"b": {"B01_q": "crash", "B02_q": "ok"}})
-    assert outcome(lab, hunting(tmp_path)) == {"B01_q": Status.CRASHED}
+    assert outcome(lab, trying(tmp_path)) == {"B01_q": Status.CRASHED}
     assert len(lab.guests) == 1
 
 
 def test_what_was_enough_once_and_not_again_does_not_end_a_hunt(tmp_path: Path) -> None:
     lab = Lab({"b": {"B01_q": "not ok,ok", "B02_q": "not ok", "B03_q": "ok"}})
-    run = performed(hunting(tmp_path), lab.boot)
+    run = performed(trying(tmp_path), lab.boot)
     assert [(t.name, t.status) for t in run.tests] == [("B01_q", Status.PASS), ("B02_q", Status.FAIL)]
     assert dict(run.retried) == {"B01_q": (Status.FAIL,), "B02_q": (Status.FAIL,)}

@@ -10,7 +10,7 @@ import pytest
 from orchestrator.errors import InfraError, KernelError, PipelineError
 from orchestrator.kbuild import objects
 from orchestrator.kbuild.compiler_log import Folders
-from orchestrator.kbuild.objects import GCC, SPARSE, Heard
+from orchestrator.kbuild.objects import GCC, SPARSE, Diagnostics
 from orchestrator.model import CompilerWarning, Products, Side, Stage, StageResult, Verdict
 from orchestrator.validate import built, checkpatch, touched
 from orchestrator.verdict import complaints
@@ -122,33 +122,33 @@ def test_a_complaint_that_moved_is_not_new_and_a_second_one_is() -> None:
 
 
 def test_objects_that_the_configuration_lacks_are_named_and_are_no_pass() -> None:
-    heard = Heard((), (), ("mm/swap.o",))
+    heard = Diagnostics((), (), ("mm/swap.o",))
     result = touched.judge("sparse", TOUCHED, heard, heard, 1.0)
     assert result.verdict is Verdict.SKIP and "mm/swap.o" in result.message
-    partly = Heard((A,), ("mm/a.o",), ("mm/swap.o",))
-    result = touched.judge("sparse", TOUCHED, Heard((), ("mm/a.o",), ()), partly, 1.0)
+    partly = Diagnostics((A,), ("mm/a.o",), ("mm/swap.o",))
+    result = touched.judge("sparse", TOUCHED, Diagnostics((), ("mm/a.o",), ()), partly, 1.0)
     assert result.verdict is Verdict.FAIL and result.details == ("mm/a.c:1: odd",)
     assert "not in this configuration: mm/swap.o" in result.message
 
 
 @pytest.mark.parametrize("fault", [KernelError("mm/a.o does not compile"), InfraError("make did not look")])
 def test_a_base_that_cannot_be_listened_to_is_not_charged_to_the_series(fault: PipelineError) -> None:
-    def listen(side: Side, flag: str, wanted: Sequence[str]) -> Heard:
+    def compile_objects(side: Side, flag: str, wanted: Sequence[str]) -> Diagnostics:
         if side is Side.BASE:
             raise fault
-        return Heard((A,), ("mm/a.o",), ())
+        return Diagnostics((A,), ("mm/a.o",), ())
 
-    result = touched.check("warnings", TOUCHED, listen)
+    result = touched.check("warnings", TOUCHED, compile_objects)
     assert result.verdict is Verdict.INFRA and "base" in result.message and str(fault) in result.message
 
 
 def test_a_series_that_does_not_compile_with_more_warnings_is_charged() -> None:
-    def listen(side: Side, flag: str, wanted: Sequence[str]) -> Heard:
+    def compile_objects(side: Side, flag: str, wanted: Sequence[str]) -> Diagnostics:
         if side is Side.PATCHED:
             raise KernelError("mm/a.o does not compile")
-        return Heard((A,), ("mm/a.o",), ())
+        return Diagnostics((A,), ("mm/a.o",), ())
 
-    result = touched.check("warnings", TOUCHED, listen)
+    result = touched.check("warnings", TOUCHED, compile_objects)
     assert result.verdict is Verdict.FAIL
 
 

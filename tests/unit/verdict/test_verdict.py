@@ -48,7 +48,7 @@ def splat(title: str = "WARNING in f", fatal: bool = False, allowed: str | None 
 
 def job(side: Side = Side.PATCHED, **changes: Any) -> JobResult:
     fields: dict[str, Any] = {
-        "job": "j",
+        "name": "j",
         "tree": "t",
         "series": "s" if side is Side.PATCHED else None,
         "variant": "v",
