@@ -86,7 +86,7 @@ def test_each_hunk_is_taken_out_and_its_fate_is_told(bench: Bench) -> None:
     }, output
     page = (bench.folder / "patches" / "evidence" / "mutation.md").read_text()
     assert "1 comment" in page and "**no reason is known**" in page
-    assert f"noticed by no test: 0003/{SWAP}/1" in output
+    assert f"survived: 0003/{SWAP}/1" in output
     assert "helper" in entries(bench)[f"0002/{MEMORY}/1"]["detail"]
     assert bench.left_running() == []
 
@@ -110,7 +110,7 @@ def test_new_tests_are_tried_on_what_no_test_noticed(bench: Bench) -> None:
     script.write_text(script.read_text() + "# another test\n")
     _, output = mutate(bench)
     after = entries(bench)
-    order = re.findall(r"(000\d)/\S+: (?:survived|noticed)", output)
+    order = re.findall(r"(000\d)/\S+: (?:survived|killed)", output)
     assert order == ["0004", "0005", "0003"], "what is not known goes first"
     assert [name for name in before if after[name]["suite"] != before[name]["suite"]] == [f"0003/{SWAP}/1"]
 
@@ -206,7 +206,7 @@ def test_a_planted_fault_is_tried_with_the_tests_that_must_notice(bench: Bench) 
     known = entries(bench)
     assert known["fault/late-is-lost"]["by"] == ["T02"] and known["fault/late-is-lost"]["tests"] == 1
     assert known["fault/harmless"]["outcome"] == "survived"
-    assert "noticed by no test: fault/harmless" in output and "nothing at all" in output
+    assert "survived: fault/harmless" in output and "nothing at all" in output
     assert mutate(bench, "--only", "fault/late*")[0] == 1 and ran(bench) == [], "and then it is known"
 
 
