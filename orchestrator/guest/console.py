@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
+
+from orchestrator.parse import printk
 
 READY = "wpci: ready"
 """What init prints when SSH answers."""
@@ -11,13 +12,6 @@ END = "wpci: end"
 """What init prints when the guest ends because it was asked to."""
 FAILED = "wpci: failed: "
 """What init prints, with a reason, when it cannot set the guest up."""
-
-_STAMP = re.compile(r"^(?:<\d+>)?(?:\[\s*\d+\.\d+\](?:\[\s*[CT]\d+\])?\s)?")
-
-
-def message(line: str) -> str:
-    """Return a console line without the time and caller that printk may put before it."""
-    return _STAMP.sub("", line, count=1)
 
 
 def marker(text: str) -> str | None:
@@ -28,14 +22,18 @@ def marker(text: str) -> str | None:
 
 
 class Lines:
-    """Put lines together from bytes that come in pieces cut anywhere."""
+    """Put lines together from bytes that come in pieces cut anywhere.
+
+    Of a line without an end, both ends are kept: a guest must not fill our memory, and a record may follow.
+    """
 
     def __init__(self) -> None:
         self._rest = b""
 
     def feed(self, data: bytes) -> list[str]:
         """Take more bytes; return the lines that they complete, without their ends."""
-        *whole, self._rest = (self._rest + data).split(b"\n")
+        *whole, rest = (self._rest + data).split(b"\n")
+        self._rest = _bounded(rest)
         return [_decoded(line) for line in whole]
 
     def close(self) -> list[str]:
@@ -44,8 +42,13 @@ class Lines:
         return [_decoded(rest)] if rest else []
 
 
+def _bounded(line: bytes) -> bytes:
+    half = 2 * printk.LONGEST  # of characters, which may have four bytes
+    return line if len(line) <= 2 * half else line[:half] + line[-half:]
+
+
 def _decoded(line: bytes) -> str:
-    return line.decode(errors="replace").rstrip("\r")
+    return printk.bounded(_bounded(line).decode(errors="replace").rstrip("\r"))
 
 
 class Follower:

@@ -18,6 +18,7 @@ from typing import Any
 from orchestrator.errors import KernelError
 from orchestrator.guest import console
 from orchestrator.host import process
+from orchestrator.parse import printk
 
 _TICK = 0.02
 _QUIET = 0.6
@@ -176,7 +177,7 @@ class Watch:
                 self._changed.notify_all()
 
     def _take(self, line: str) -> None:
-        text = console.message(line).strip()
+        text = printk.message(line).strip()
         self.last_line = text or self.last_line
         if marker := console.marker(text):
             self._markers.setdefault(marker, text)

@@ -17,7 +17,6 @@ SUBTEST = re.compile(r"#\s*Subtest: (\S.*)$", re.I)
 SECONDS = re.compile(r"#\s*seconds: ([0-9]{1,9}(?:\.[0-9]{1,9})?)$")
 TIME = re.compile(r"(?:^|\s)time=([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s)?(?=\s|$)")
 BAIL = re.compile(r"Bail out!\s*(.*)$", re.I)
-KERNEL = re.compile(r"\[ *[0-9]+\.[0-9]{6}\](?:\[ *[TC][0-9]+\])? ?")
 
 _DIRECTIVES = {
     "SKIP": Status.SKIP,

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 
 from orchestrator.model import Status, TestResult
 from orchestrator.parse import ktap_lines as lines
+from orchestrator.parse import printk
+from orchestrator.parse.printk import Origin
 
 SEPARATOR = "/"
 """Between the names of a parent and its nested test."""
@@ -47,11 +49,11 @@ class Reader:
 
     def line(self, text: str) -> None:
         """Take one line."""
-        if self.in_log or (lines.VERSION.search(text) and lines.KERNEL.match(text)):
-            self.in_log = True
-            text = lines.KERNEL.sub("", text, count=1)
-        if lines.KERNEL.match(text):
-            return
+        record = printk.parse(text)
+        if record.origin is Origin.KERNEL and not record.before:
+            if not self.in_log and not lines.VERSION.search(record.message):
+                return
+            self.in_log, text = True, record.message
         content = text.lstrip()
         indent = len(text) - len(content)
         if content.startswith("#"):
@@ -149,7 +151,7 @@ class Reader:
             self.skipped = reason or "the program skipped all of its tests"
 
     def _result(self, negative: bool, number: str, rest: str, indent: int) -> None:
-        if lines.KERNEL.search(rest):
+        if printk.parse(rest).origin is Origin.KERNEL:
             self.problems.append(f"a kernel line runs through a result line, which is not counted: {rest[:80]}")
             return
         self.commented = self.commented and indent > 0

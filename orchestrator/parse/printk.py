@@ -1,0 +1,168 @@
+"""What stands before a kernel message in a log, and who printed it. Pure; the only place that knows.
+
+A log of the kernel comes from a serial console, ``dmesg``, ``/dev/kmsg``, the journal or syslog, and a console server
+or a CI service may have put a date before each line of it. Before the message stand, outermost first:
+
+- the name of a container or guest (``vm1 | ``), a date, a level (``<4>``), a facility (``kern  :warn  : ``)
+- host and program of syslog and of the journal (``host1 kernel: ``)
+- the time of printk (``[   12.345678] ``), and the caller (``[  T123]`` a task, ``[    C1]`` a CPU)
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from dataclasses import dataclass, replace
+
+LONGEST = 4096
+"""Characters of a line that are looked at: a record of printk has 1 KiB at most."""
+
+
+class Origin(enum.Enum):
+    """Who printed a line, as far as its prefix says."""
+
+    KERNEL = "kernel"
+    USER = "user"
+    DOUBTFUL = "doubtful"  # it has no stamp, and the kernel stamps its lines
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a log.
+
+    ``caller`` is ``T123`` or ``C1``, empty where printk does not say. ``before`` is what a program wrote on the same
+    line before the record began.
+    """
+
+    message: str
+    caller: str = ""
+    origin: Origin = Origin.UNKNOWN
+    before: str = ""
+
+
+_TIME = r"\[ {0,12}\d{1,10}\.\d{6}(?: <[ +]{0,12}\d{1,10}\.\d{1,9}>)?\]"
+_CALLER = r"\[ {0,10}([TC]\d{1,10})\]"
+_STAMP = re.compile(rf"{_TIME}(?: ?{_CALLER})? ?|{_CALLER} ?")
+_LATE_STAMP = re.compile(rf"(?:<\d{{1,3}}>)?{_TIME}(?: ?{_CALLER})? ?")
+_DAY = r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? )?"
+_MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+_CLOCK = r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?"
+_DATES = (  # ISO and its relatives, with GitLab's stream; then syslog and dmesg -T
+    rf"{_DAY}\d{{4}}[-/]\d\d[-/]\d\d[T ]{_CLOCK}(?:Z|[+-]\d\d:?\d\d)?(?: UTC| [+-]\d{{4}}| \d\d[OE]\+?)?",
+    rf"{_DAY}{_MONTH} {{1,2}}\d{{1,2}} {_CLOCK}(?: \d{{4}})?",
+    _CLOCK,
+)
+_BRACKETED_DATES = (  # ISO and its relatives, with GitLab's stream; then syslog and dmesg -T
+    *_DATES,
+    rf"{_MONTH}\d{{1,2}} \d\d:\d\d",  # dmesg -H
+    r" {0,12}\+\d{1,10}\.\d{6}",  # dmesg -H, the lines of the same minute
+    r"< {0,12}\d{1,10}\.\d{6}>",  # dmesg -d -t
+    r" {0,12}\d{1,10}\.\d{6} {1,12}\d{1,10}\.\d{6}",  # grabserial
+)
+_DATE = re.compile(rf"\[(?:{'|'.join(_BRACKETED_DATES)})\]:? ?|(?:{'|'.join(_DATES)}|\d{{9,10}}\.\d{{6}}):? ")
+_LEVEL = re.compile(r"<(?P<level>\d{1,3})>(?:1 (?=\d{4}-))?")
+_FACILITY = re.compile(
+    r"(?:(?P<kern>kern)|user|daemon|auth|syslog|local\d) {0,6}:"
+    r"(?:emerg|alert|crit|err|warn|notice|info|debug) {0,3}: ?"
+)
+_CONTAINER = re.compile(r"[\w.-]{1,40} {1,20}\| ?")
+_RECORD = re.compile(
+    r"(?:\d[\w.+-]{2,60},)?(?P<level>\d{1,4}),\d{1,20},\d{1,20},[-c+]"
+    r"(?P<fields>(?:,[a-z_]{1,20}=[^,;]{0,60}){0,6});"
+)
+_RECORD_CALLER = re.compile(r",caller=([TC]\d{1,10})(?:,|$)")
+_KERNEL = re.compile(r"(?:[\w.:-]{1,64} )?kernel(?:\[0\])?(?: - - -|:) ?")
+_PROGRAM = re.compile(r"(?:[\w.:-]{1,64} )?[\w./@-]{1,64}(?:\(\w{1,20}\))?\[\d{1,10}\]: ")
+
+
+def parse(line: str) -> Line:
+    """Take the prefixes off a line that holds no control characters."""
+    line = bounded(line)
+    if not (found := _STAMP.match(line)):
+        line, origin, dated = _outer(line)
+        if found := _RECORD.match(line):
+            caller = _RECORD_CALLER.search(found["fields"])
+            return Line(line[found.end() :], caller[1] if caller else "", _by_level(found["level"]))
+        found = _STAMP.match(line)
+        if found and origin is Origin.USER:
+            return replace(_stamped(line, found), origin=origin)
+        if not found and not (found := _LATE_STAMP.search(line)):
+            return _tagged(line, Line(line, "", origin)) if dated else Line(line, "", origin)
+    return _stamped(line, found)
+
+
+class Log:
+    """Whose the lines of one log are, read in order.
+
+    Where the kernel stamps its lines, one without a stamp is hardly the kernel's, whatever its words. Whether it does,
+    the first stamp shows, or a banner that has none.
+    """
+
+    _BANNER = "Linux version "
+
+    def __init__(self) -> None:
+        self._stamps: bool | None = None
+
+    def take(self, line: str) -> Line:
+        """Take the next line; its origin is unknown only where the kernel does not stamp its lines."""
+        found = parse(line)
+        if self._stamps is None:
+            if found.origin is Origin.KERNEL:
+                self._stamps = True
+            elif found.origin is Origin.UNKNOWN and found.message.startswith(self._BANNER):
+                self._stamps = False
+        if found.origin is Origin.UNKNOWN and self._stamps:
+            return replace(found, origin=Origin.DOUBTFUL)
+        return found
+
+
+def message(line: str) -> str:
+    """Return a line without what stands before its message."""
+    return parse(line).message
+
+
+def bounded(line: str) -> str:
+    """Return both ends of a line that is longer than any of the kernel's: a record may follow what a program wrote."""
+    return line if len(line) <= LONGEST else line[: LONGEST // 2] + line[-LONGEST // 2 :]
+
+
+def _by_level(level: str) -> Origin:
+    """Return whose a level is: above the eight of the kernel it has the facility of a program in it."""
+    return Origin.KERNEL if int(level) < 8 else Origin.USER
+
+
+def _outer(line: str) -> tuple[str, Origin, bool]:
+    """Return the line without dates, levels and the like; what they say of its origin; whether there was a date."""
+    origin, dated = Origin.UNKNOWN, False
+    if found := _CONTAINER.match(line):
+        line = line[found.end() :]
+    for _ in range(4):
+        if found := _LEVEL.match(line):
+            origin = _by_level(found["level"])
+        elif found := _FACILITY.match(line):
+            origin = Origin.KERNEL if found["kern"] else Origin.USER
+        elif found := _DATE.match(line):
+            dated = True
+        elif dated and (found := _KERNEL.match(line)):
+            origin = Origin.KERNEL
+        else:
+            break
+        line = line[found.end() :]
+    return line, origin, dated
+
+
+def _stamped(line: str, stamp: re.Match[str]) -> Line:
+    caller = next(filter(None, stamp.groups()), "")
+    inner = line[stamp.end() :]
+    origin = Origin.KERNEL if "." in stamp[0] else Origin.UNKNOWN  # a caller alone may be anybody's brackets
+    return replace(_tagged(inner, Line(inner, caller, origin)), before=line[: stamp.start()])
+
+
+def _tagged(text: str, line: Line) -> Line:
+    """Take off the host and program that the journal puts after a time. A program can write to the kernel's log."""
+    if found := _KERNEL.match(text):
+        return replace(line, message=text[found.end() :], origin=Origin.KERNEL)
+    if found := _PROGRAM.match(text):
+        return replace(line, message=text[found.end() :], origin=Origin.USER)
+    return line

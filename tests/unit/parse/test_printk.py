@@ -1,0 +1,147 @@
+"""One prefix parser for every kind of log that a kernel message comes in."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from orchestrator.parse import printk
+from orchestrator.parse.printk import Line, Origin
+
+BUG = "BUG: Bad page map in process x"
+
+KERNEL = {
+    "printk": "[   12.345678] ",
+    "printk, late": "[123456.345678] ",
+    "a task": "[   12.345678][   T77] ",
+    "a CPU": "[   12.345678][    C1] ",
+    "level": "<4>[   12.345678] ",
+    "level, no time": "<4>",
+    "dmesg -x": "kern  :warn  : [   12.345678] ",
+    "dmesg -x -t": "kern  :err   : ",
+    "dmesg -x -T": "kern  :err   : [Sat Nov 28 00:37:01 2026] ",
+    "dmesg -d": "[   12.345678 <    0.000012>] ",
+    "/dev/kmsg": "4,1234,12345678,-;",
+    "/dev/kmsg with caller": "4,1234,12345678,-,caller=T77;",
+    "netconsole": "6.12.117,4,1234,12345678,-;",
+    "syslog": "Nov 28 00:37:01 host1 kernel: [   12.345678] ",
+    "syslog, one digit": "Nov  8 00:37:01 host1 kernel: [   12.345678] ",
+    "journal": "Nov 28 00:37:01 host1 kernel: ",
+    "journal -o short-precise": "Nov 28 00:37:01.123456 host1 kernel: ",
+    "journal -o short-iso": "2026-11-28T00:37:01+00:00 host1 kernel: ",
+    "journal -o short-iso-precise": "2026-11-28T00:37:01.123456+0000 host1 kernel: ",
+    "journal -o short-full": "Sat 2026-11-28 00:37:01 UTC host1 kernel: ",
+    "journal -o short-monotonic": "[   12.345678] host1 kernel: ",
+    "journal -o short-unix": "1795826221.123456 host1 kernel: ",
+    "rsyslog": "2026-11-28T00:37:01.123456+00:00 host1 kernel: [   12.345678] ",
+    "RFC 5424": "<4>1 2026-11-28T00:37:01.123456Z host1 kernel - - - [   12.345678] ",
+    "console server": "[Sat Nov 28 00:37:01 2026] [   12.345678] ",
+    "minicom": "[2026-11-28 00:37:01] [   12.345678] ",
+    "minicom, fractions": "[2026-11-28 00:37:01.123] [   12.345678][   T77] ",
+    "ts": "Nov 28 00:37:01 [   12.345678] ",
+    "grabserial": "[12.345678 0.000012] [   12.345678] ",
+    "a clock": "00:37:01 [   12.345678] ",
+    "a clock in brackets": "[00:37:01] [   12.345678] ",
+    "LAVA": "00:37:01.123456  <4>[   12.345678] ",
+    "GitHub": "2026-11-28T00:37:01.1234567Z [   12.345678] ",
+    "GitHub, caller": "2026-11-28T00:37:01.1234567Z [   12.345678][   T77] ",
+    "GitLab": "2026-11-28T00:37:01.123456Z 00O [   12.345678] ",
+    "Jenkins": "[2026-11-28T00:37:01.123Z] [   12.345678] ",
+    "compose": "vm1      | [   12.345678] ",
+    "a prompt": "login: [   12.345678] ",
+    "a prompt and a level": "login: <4>[   12.345678] ",
+    "a TAP comment": "# [   12.345678] ",
+}
+UNKNOWN = {
+    "nothing": "",
+    "dmesg -T": "[Sat Nov 28 00:37:01 2026] ",
+    "dmesg -H": "[Nov28 00:37] ",
+    "dmesg -H, later": "[  +0.000012] ",
+    "dmesg -d -t": "[<    0.000012>] ",
+    "dmesg --time-format iso": "2026-11-28T00:37:01,123456+00:00 ",
+    "GitHub": "2026-11-28T00:37:01.1234567Z ",
+    "a clock": "[00:37:01] ",
+}
+USER = {
+    "syslog": "Nov 28 00:37:01 host1 zapper[77]: ",
+    "journal": "2026-11-28T00:37:01+00:00 host1 zapper[77]: ",
+    "journal -o short-monotonic": "[   12.345678] host1 zapper[77]: ",
+    "in the log of the kernel": "[   12.345678] systemd[1]: ",
+    "dmesg -x": "user  :warn  : [   12.345678] ",
+    "level": "<12>[   12.345678] ",
+    "/dev/kmsg": "12,1234,12345678,-;",
+}
+
+
+@pytest.mark.parametrize("prefix", KERNEL.values(), ids=KERNEL)
+def test_a_record_of_the_kernel(prefix: str) -> None:
+    found = printk.parse(prefix + BUG)
+    assert (found.message, found.origin) == (BUG, Origin.KERNEL)
+    assert found.caller == ("T77" if "T77" in prefix else "C1" if "C1" in prefix else "")
+
+
+@pytest.mark.parametrize("prefix", UNKNOWN.values(), ids=UNKNOWN)
+def test_a_line_that_may_be_anybodys(prefix: str) -> None:
+    assert printk.parse(prefix + BUG) == Line(BUG)
+
+
+@pytest.mark.parametrize("prefix", USER.values(), ids=USER)
+def test_a_line_of_a_program(prefix: str) -> None:
+    found = printk.parse(prefix + BUG)
+    assert (found.message, found.origin) == (BUG, Origin.USER)
+
+
+@pytest.mark.parametrize("prefix", [*KERNEL.values(), *UNKNOWN.values()])
+@pytest.mark.parametrize("text", [" dump_stack+0x57/0x6e", "    ok 1 nested", "[drm] ready", "rcu: INFO: x", ""])
+def test_what_the_message_begins_with_stays(prefix: str, text: str) -> None:
+    assert printk.message(prefix + text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "wpci: ready",
+        "[drm] wpci: ready",
+        "[1] 77",
+        "list_del corruption: next is wrong",
+        "divide error: 0000 [#1]",
+        "mm/memory.c:217: bad pmd",
+        "uffd-b[93]: segfault at 0",
+        "12 tests",
+    ],
+)
+def test_what_is_no_prefix_stays(text: str) -> None:
+    assert printk.parse(text) == Line(text)
+
+
+def test_a_caller_without_a_time() -> None:
+    assert printk.parse(f"[   T77] {BUG}") == Line(BUG, "T77")
+
+
+def test_a_line_without_a_stamp_is_in_doubt_where_the_kernel_stamps_its_lines() -> None:
+    log = printk.Log()
+    lines = [BUG, "[    0.000000] Linux version 6.12", BUG, f"[    1.000000] {BUG}"]
+    origins = [Origin.UNKNOWN, Origin.KERNEL, Origin.DOUBTFUL, Origin.KERNEL]
+    assert [log.take(line).origin for line in lines] == origins
+
+
+def test_a_banner_without_a_stamp_shows_that_the_kernel_has_none() -> None:
+    log = printk.Log()
+    lines = ["Linux version 6.12", "[    1.000000] a program", BUG]
+    assert [log.take(line).origin for line in lines] == [Origin.UNKNOWN, Origin.KERNEL, Origin.UNKNOWN]
+
+
+def test_what_a_program_wrote_before_the_record() -> None:
+    assert printk.parse("ok 1 x[   12.345678][    C1] foo") == Line("foo", "C1", Origin.KERNEL, "ok 1 x")
+
+
+def test_both_ends_of_a_long_line_are_read() -> None:
+    found = printk.parse("x" * 100_000 + f"[   12.345678] {BUG}")
+    assert (found.message, len(found.before) <= printk.LONGEST) == (BUG, True)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from([*KERNEL.values(), *UNKNOWN.values(), *USER.values()]), st.text(max_size=80))
+def test_no_text_raises_and_none_is_made_up(prefix: str, text: str) -> None:
+    assert printk.parse(prefix + text).message in prefix + text
