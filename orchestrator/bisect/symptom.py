@@ -142,7 +142,7 @@ def _boot(symptom: Symptom, result: JobResult) -> Observation:
 
 
 def _splat(symptom: Symptom, result: JobResult) -> Observation:
-    titles = [splat.title for splat in result.splats]
+    titles = [title for splat in result.splats for title in (splat.title, *splat.other_titles)]
     if any(title == symptom.name or fnmatch.fnmatchcase(title, symptom.name) for title in titles):
         return Observation(Sight.SHOWN, symptom.name)
     if fatal := _fatal(result):

@@ -24,7 +24,7 @@ def load(path: Path) -> Pipeline:
     an unknown key or name comes with its nearest match.
     """
     try:
-        raw = yaml.load(path.read_text(), Loader=_NoDuplicates)
+        raw = strict_yaml(path.read_text())
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -40,6 +40,11 @@ def load(path: Path) -> Pipeline:
         return _resolve_paths(pipeline, path.absolute().parent)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
+
+
+def strict_yaml(text: str) -> Any:
+    """Return what YAML text stands for. Raises yaml.YAMLError, also for a key that stands twice in one mapping."""
+    return yaml.load(text, Loader=_NoDuplicates)
 
 
 def schema() -> str:

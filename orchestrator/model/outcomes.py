@@ -44,7 +44,8 @@ class SuiteRun:
 class Splat:
     """One complaint of the kernel. Lines count from 1 in ``console``.
 
-    ``title`` has addresses, pids and numbers removed: one bug, one title. ``test`` is the test that ran.
+    ``title`` has addresses, pids and numbers removed: one bug, one title. ``other_titles`` are those that it has in the
+    wording of other kernels, and had by the top of its stack. ``test`` is the test that ran.
     ``allowed_by`` is the reason of the allow-list entry, if any.
     """
 
@@ -57,6 +58,7 @@ class Splat:
     test: str | None = None
     allowed_by: str | None = None
     console: Path | None = None
+    other_titles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -9,18 +9,21 @@ from __future__ import annotations
 import importlib.resources
 import re
 import string
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from orchestrator.config import loader
 from orchestrator.errors import UserError
+from orchestrator.parse import printk
+from orchestrator.parse.printk import Origin
 
-FRAME = "frame"
-"""In ``where``: the first function of the call trace that is not in ``skip_frames``."""
+ALWAYS = "always"
+"""The list of ``skip_frames`` that holds for every rule."""
 
 
 class _RuleText(BaseModel):
@@ -30,13 +33,21 @@ class _RuleText(BaseModel):
     kind: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
     start: Annotated[str, Field(min_length=1)]
     title: Annotated[str, Field(min_length=1)]
+    aliases: tuple[str, ...] = ()
     where: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
     suffix: str = " in {where}"
     end: str | None = None
     fatal: bool = False
     joins: tuple[str, ...] = ()
     late: Annotated[int, Field(ge=0)] = 0
     nth: Annotated[int, Field(ge=1)] = 1
+    least: Annotated[int, Field(ge=1)] = 1
+    headless: bool = False
+    aside: bool = False
+    any_caller: bool = False
+    bare: bool = False
+    harmless: str | None = None
 
 
 class _RulesText(BaseModel):
@@ -44,25 +55,59 @@ class _RulesText(BaseModel):
 
     version: Literal[1]
     rules: Annotated[tuple[_RuleText, ...], Field(min_length=1)]
-    skip_frames: tuple[str, ...] = ()
+    quotes: tuple[str, ...] = ()
+    skip_frames: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    entries: tuple[str, ...] = ()
     body: tuple[str, ...] = ()
+
+    @field_validator("skip_frames", mode="before")
+    @classmethod
+    def _one_list(cls, value: Any) -> Any:
+        return {ALWAYS: value} if isinstance(value, list) else value
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a title gets its function or place from: a pattern, or, without one, the stack in the way of ``word``."""
+
+    word: str
+    pattern: re.Pattern[str] | None = None
+
+
+GROUPS = frozenset({"where", "exact", "place", "reason"})
+"""What a pattern of ``where`` can find: a function, one that counts whatever the lists say, a file, words."""
+
+WORDS = ("frame", "pointer", "outermost")
+"""What ``where`` can name besides a pattern."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One kind of complaint; see rules.yaml for what the fields mean. A ``where`` of None is the frame."""
+    """One kind of complaint; see rules.yaml for what the fields mean."""
 
     id: str
     kind: str
     start: re.Pattern[str]
     title: str
-    where: tuple[re.Pattern[str] | None, ...]
+    aliases: tuple[str, ...]
+    where: tuple[Source, ...]
+    skip: re.Pattern[str]
     suffix: str
     end: re.Pattern[str] | None
     fatal: bool
     joins: frozenset[str]
     late: int
     nth: int
+    least: int
+    headless: bool
+    aside: bool
+    any_caller: bool
+    bare: bool
+    harmless: str | None
+
+    def fits(self, origin: Origin) -> bool:
+        """Whether a line of that origin can start a splat. A banner in doubt is what a program prints of the kernel."""
+        return self.bare or origin in (Origin.KERNEL, Origin.UNKNOWN) or (origin is Origin.DOUBTFUL and self.nth == 1)
 
     def may_join(self, other: Rule, lines_since: int, closed: bool) -> bool:
         """Whether a line of this rule belongs to a splat of the other one."""
@@ -72,17 +117,23 @@ class Rule:
 
 @dataclass(frozen=True)
 class Rules:
-    """A rule set: the first rule that fits a line counts."""
+    """A rule set: the first rule that fits a line counts, unless the line only quotes."""
 
     rules: tuple[Rule, ...]
-    skip_frames: re.Pattern[str]
+    at_start: re.Pattern[str]
+    anywhere: re.Pattern[str]
+    quotes: re.Pattern[str]
+    reporting: re.Pattern[str]
+    entries: re.Pattern[str]
     body: re.Pattern[str]
 
-    def match(self, message: str) -> tuple[Rule, re.Match[str]] | None:
+    def match(self, line: printk.Line) -> tuple[Rule, re.Match[str]] | None:
         """Return the rule that the line starts a splat of, and its match."""
+        if not (self.at_start.match(line.message) or self.anywhere.search(line.message)):
+            return None  # as nearly every line: two patterns cost a third of eighty
         for rule in self.rules:
-            if found := rule.start.search(message):
-                return rule, found
+            if rule.fits(line.origin) and (found := rule.start.search(line.message)):
+                return None if self.quotes.search(line.message) else (rule, found)
         return None
 
 
@@ -91,7 +142,7 @@ def load_rules(path: Path | None = None) -> Rules:
     name = str(path) if path else "rules.yaml"
     try:
         text = path.read_text() if path else importlib.resources.files(__package__).joinpath("rules.yaml").read_text()
-        raw = yaml.safe_load(text)
+        raw = loader.strict_yaml(text)
     except OSError as error:
         raise UserError(f"{name}: cannot read the splat rules: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -120,45 +171,73 @@ def _compile(texts: _RulesText) -> Rules:
     for name in names:
         if names.count(name) > 1:
             raise _Broken(f"the rule {name} is there twice")
-    rules = tuple(_rule(text, names) for text in texts.rules)
+    rules = tuple(_rule(text, names, texts.skip_frames) for text in texts.rules)
+    starts = [rule.start.pattern for rule in rules]
     return Rules(
         rules=rules,
-        skip_frames=_pattern("|".join(f"(?:{part})" for part in texts.skip_frames) or r"(?!)", "skip_frames"),
-        body=_pattern("|".join(f"(?:{part})" for part in texts.body) or r"(?!)", "body"),
+        at_start=_one_of(start for start in starts if _anchored(start)),
+        anywhere=_one_of(start for start in starts if not _anchored(start)),
+        quotes=_any_of(texts.quotes, "quotes"),
+        reporting=_any_of(texts.skip_frames.get(ALWAYS, ()), "skip_frames"),
+        entries=_any_of(texts.entries, "entries"),
+        body=_any_of(texts.body, "body"),
     )
 
 
-def _rule(text: _RuleText, names: list[str]) -> Rule:
+def _rule(text: _RuleText, names: list[str], lists: Mapping[str, tuple[str, ...]]) -> Rule:
     start = _pattern(text.start, f"{text.id}.start")
     if start.search(""):
         raise _Broken(f"{text.id}.start fits an empty line")
-    fields = {field for _, field, _, _ in string.Formatter().parse(text.title) if field is not None}
-    if unknown := fields - set(start.groupindex):
-        raise _Broken(f"{text.id}.title names {sorted(unknown)[0]!r}, and start has no such group")
-    if unknown := set(text.joins) - {*names, "*"}:
-        raise _Broken(f"{text.id}.joins names {sorted(unknown)[0]!r}, and no rule has that id")
+    for title in (text.title, *text.aliases):
+        fields = {field for _, field, _, _ in string.Formatter().parse(title) if field is not None}
+        _known(fields - {"where"}, start.groupindex, f"{text.id}.title names {{}}, and start has no such group")
+    _known(text.joins, {*names, "*"}, f"{text.id}.joins names {{}}, and no rule has that id")
+    _known(text.skip, lists, f"{text.id}.skip names {{}}, and skip_frames has no such list")
+    skipped = [part for name in (ALWAYS, *text.skip) for part in lists.get(name, ())]
+    same = text.model_dump(exclude={"start", "where", "skip", "end", "joins"})
     return Rule(
-        id=text.id,
-        kind=text.kind,
+        **same,
         start=start,
-        title=text.title,
         where=tuple(_where(part, text.id) for part in text.where),
-        suffix=text.suffix,
+        skip=_any_of(skipped, "skip_frames"),
         end=_pattern(text.end, f"{text.id}.end") if text.end else None,
-        fatal=text.fatal,
         joins=frozenset(text.joins),
-        late=text.late,
-        nth=text.nth,
     )
 
 
-def _where(text: str, rule: str) -> re.Pattern[str] | None:
-    if text == FRAME:
-        return None
+def _known(names: Iterable[str], known: Iterable[str], message: str) -> None:
+    if unknown := sorted(set(names) - set(known)):
+        raise _Broken(message.format(repr(unknown[0])))
+
+
+def _where(text: str, rule: str) -> Source:
+    if text in WORDS:
+        return Source(text)
     pattern = _pattern(text, f"{rule}.where")
-    if "where" not in pattern.groupindex:
+    if not GROUPS & set(pattern.groupindex):
         raise _Broken(f"{rule}.where has no group called where: {text}")
-    return pattern
+    return Source("", pattern)
+
+
+def _any_of(parts: Iterable[str], place: str) -> re.Pattern[str]:
+    """Return a pattern that fits what one of the parts fits; nothing, where there is none."""
+    return _pattern("|".join(f"(?:{part})" for part in parts) or r"(?!)", place)
+
+
+def _anchored(pattern: str) -> bool:
+    """Whether a pattern fits at the start of a line only."""
+    outside = re.sub(r"\\.|\[[^\]]*\]", "", pattern)
+    while (inner := re.sub(r"\([^()]*\)", "", outside)) != outside:
+        outside = inner
+    return outside.startswith("^") and "|" not in outside
+
+
+def _one_of(patterns: Iterable[str]) -> re.Pattern[str]:
+    """Return a pattern that fits wherever one of the patterns does, and perhaps elsewhere."""
+    parts = [re.sub(r"\(\?P<\w+>", "(?:", pattern) for pattern in patterns]
+    if any(re.search(r"\\[1-9]|\(\?P=|\(\?[aiLmsux]+\)", part) for part in parts):
+        return re.compile("")  # they refer to groups, or hold flags: together they would mean something else
+    return _any_of(parts, "start")
 
 
 def _pattern(text: str, place: str) -> re.Pattern[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import time
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,8 @@ from hypothesis import strategies as st
 from orchestrator.config.schema import AllowedSplat
 from orchestrator.errors import UserError
 from orchestrator.model import Splat
-from orchestrator.parse import splat, splat_rules
+from orchestrator.parse import printk, splat, splat_rules, stack
+from tests.unit.parse import test_printk
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "console"
 TODAY = date(2026, 11, 23)
@@ -61,7 +64,8 @@ def test_sample(path: Path) -> None:
 @by_sample
 def test_each_splat_is_found_again_from_its_first_line_and_not_from_its_end(path: Path) -> None:
     promised, console = sample(path)
-    lines = splat.plain.split(console)[0] + [splat.plain.split(console)[1]]
+    whole, rest = splat.plain.split(console)
+    lines = [*whole, rest]
     for found in scan(console):
         if found.kind == "reboot":
             continue  # it is the second banner only because of the first
@@ -71,14 +75,19 @@ def test_each_splat_is_found_again_from_its_first_line_and_not_from_its_end(path
         assert len(after) < len(promised)
 
 
+def ended(splats: tuple[Splat, ...], console: str, size: int) -> list[Splat]:
+    """Return the splats whose last line is whole in the first ``size`` characters of a console."""
+    offsets = line_offsets(console)
+    return [s for s in splats if offsets[min(s.last_line, len(offsets) - 1)] <= size]
+
+
 @by_sample
 def test_cut_after_the_end_of_a_splat_it_stays_the_same(path: Path) -> None:
     _, console = sample(path)
     whole = scan(console)
-    offsets = line_offsets(console)
     for at in range(0, len(console) + 1, max(1, len(console) // 60)):
-        ended = [s for s in whole if offsets[min(s.last_line, len(offsets) - 1)] <= at]
-        assert list(scan(console[:at])[: len(ended)]) == ended
+        part = scan(console[:at])
+        assert [s for s in ended(whole, console, at) if s not in part] == []
 
 
 def line_offsets(text: str) -> list[int]:
@@ -95,10 +104,8 @@ def test_cut_at_any_byte(path: Path, data: st.DataObject) -> None:
     console = sample(path)[1]
     raw = console.encode()
     cut = raw[: data.draw(st.integers(0, len(raw)))].decode(errors="ignore")
-    whole, part = scan(console), scan(cut)
-    offsets = line_offsets(console)
-    ended = [s for s in whole if offsets[min(s.last_line, len(offsets) - 1)] <= len(cut)]
-    assert list(part[: len(ended)]) == ended
+    part = scan(cut)
+    assert [s for s in ended(scan(console), console, len(cut)) if s not in part] == []
 
 
 @settings(max_examples=150, deadline=None)
@@ -113,22 +120,110 @@ def shipped() -> dict[str, Any]:
 
 
 @functools.cache
-def baseline() -> dict[Path, list[Seen]]:
-    return {path: seen(scan(sample(path)[1])) for path in PATHS}
+def messages(path: Path) -> list[str]:
+    return [printk.message(line) for line in splat.plain.split(sample(path)[1])[0]]
 
 
-@pytest.mark.parametrize("rule", [rule["id"] for rule in shipped()["rules"]])
-def test_every_rule_is_needed_by_a_sample(rule: str) -> None:
-    less = dataclasses.replace(RULES, rules=tuple(r for r in RULES.rules if r.id != rule))
-    assert any(seen(scan(sample(path)[1], less)) != found for path, found in baseline().items())
+@pytest.mark.parametrize("rule", RULES.rules, ids=lambda rule: rule.id)
+def test_every_rule_is_needed_by_a_sample(rule: splat_rules.Rule) -> None:
+    less = dataclasses.replace(RULES, rules=tuple(r for r in RULES.rules if r is not rule))
+    near = [path for path in PATHS if any(map(rule.start.search, messages(path)))]
+    assert any(seen(scan(sample(path)[1], less)) != sample(path)[0] for path in near)
 
 
-@pytest.mark.parametrize("at", range(len(shipped()["skip_frames"])))
-def test_every_line_of_skipped_frames_is_needed(at: int) -> None:
+@pytest.mark.parametrize("name", shipped()["skip_frames"])
+def test_every_list_of_skipped_frames_is_needed(name: str) -> None:
     texts = shipped()
-    del texts["skip_frames"][at]
+    texts["skip_frames"][name] = []
     less = splat_rules.of(texts)
-    assert any(seen(scan(sample(path)[1], less)) != found for path, found in baseline().items())
+    assert any(seen(scan(sample(path)[1], less)) != sample(path)[0] for path in PATHS)
+
+
+def test_what_fails_no_run_says_why() -> None:
+    harmless = {rule.id: rule.harmless for rule in RULES.rules if rule.harmless}
+    assert set(harmless) == {"dropped", "alloc-failure", "warning-text"}
+    found = [s for path in PATHS for s in scan(sample(path)[1])]
+    assert {s.allowed_by for s in found} == {None, *harmless.values()}
+
+
+def only_kernel(path: Path) -> bool:
+    """Whether a sample holds one CPU's lines of the kernel and nothing else."""
+    log = printk.Log()
+    lines = [log.take(line) for line in splat.plain.split(sample(path)[1])[0]]
+    return {line.origin for line in lines} in ({printk.Origin.KERNEL}, {printk.Origin.UNKNOWN}) and not any(
+        line.caller or line.before for line in lines
+    )
+
+
+PLAIN = [path for path in PATHS if only_kernel(path)]
+
+
+@pytest.mark.parametrize("prefix", [*test_printk.KERNEL.values(), *test_printk.UNKNOWN.values()])
+def test_what_stands_before_the_lines_changes_neither_title_nor_extent(prefix: str) -> None:
+    assert len(PLAIN) > 15
+    for path in PLAIN:
+        bare, dressed = ("".join(f"{p}{m}\n" for m in messages(path)) for p in ("", prefix))
+        expected, found = scan(bare), scan(dressed)
+        assert seen(found) == seen(expected)
+        assert [(s.first_line, s.last_line) for s in found] == [(s.first_line, s.last_line) for s in expected]
+
+
+@pytest.mark.parametrize("name", ["atomic", "kasan-5.10", "leaks-and-slab", "words-only"])
+def test_lines_of_another_task_between_change_no_title(name: str) -> None:
+    path = SAMPLES / f"{name}.txt"
+    mixed = "".join(
+        f"[    1.000000][   T77] {text}\n" + f"[    1.000001][   T78]  strange_{number}+0x1/0x2\n" * 20
+        for number, text in enumerate(messages(path))
+    )
+    assert seen(scan(mixed)) == sample(path)[0]
+
+
+@pytest.mark.parametrize("lines", [13, 50, 99])
+def test_other_lines_inside_a_report_do_not_split_it(lines: int) -> None:
+    strange = "[    5.000001] gpio gpiochip1: created GPIO range\n" * lines
+    oops = "[    5.000000] BUG: unable to handle page fault for address: 0000000000200286\n"
+    rest = "[    5.000002] Oops: 0000 [#1] SMP\n[    5.000003] RIP: 0010:shmem_fault+0x1/0x2\n"
+    (found,) = scan(oops + strange + rest + strange + "[    5.000004] ---[ end trace 0123456789abcdef ]---\n")
+    assert (found.title, found.last_line) == ("BUG: unable to handle page fault in shmem_fault", 4 + 2 * lines)
+
+
+PUMPS = [
+    "a", "ab ", "a: ", "[", "(", "? ", "_", "at ", " at: ", "in ", "0x1 ", "x:1: ", "x/1 ", "1,", "<4>", "12:00:00 ",
+    "Nov 28 ", "BUG: ", "BUG x (", "WARNING: ", "WARNING: [x] ", "KASAN: x in ", "list_add ", "page: ", "task:",
+    "Oops: 0000 ", "INFO: task ", "[<ffffffff81>] ", "ffff8880 ", "page allocation failure: ", "CPU: 1 PID: 1 at ",
+]  # fmt: skip
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Return the least processor time of three tries."""
+
+    def once() -> float:
+        start = time.process_time()
+        work()
+        return time.process_time() - start
+
+    return min(once() for _ in range(3))
+
+
+@pytest.mark.parametrize("pump", PUMPS)
+def test_no_rule_is_quadratic(pump: str) -> None:
+    patterns = [rule.start for rule in RULES.rules]
+    patterns += [source.pattern for rule in RULES.rules for source in rule.where if source.pattern]
+    patterns += [RULES.body, RULES.quotes]
+    short, long = (pump * (size // len(pump)) for size in (6_400, 64_000))
+
+    def read(text: str) -> None:
+        for pattern in patterns:
+            pattern.search(text)
+        stack.belongs(text)
+
+    assert seconds(lambda: read(long)) < 30 * seconds(lambda: read(short)) + 0.02
+
+
+@pytest.mark.parametrize("pump", PUMPS)
+def test_a_long_line_costs_little(pump: str) -> None:
+    text = f"[    1.000000] {pump * (65_536 // len(pump))}\n"
+    assert seconds(lambda: scan(text)) < 0.1
 
 
 FATAL = [
@@ -259,6 +354,17 @@ def test_an_expired_entry_is_said_only_where_it_would_have_held() -> None:
     assert splat.expired(splats, [allowed()], TODAY) == ()
 
 
+def test_an_entry_for_a_title_of_older_rules_still_holds() -> None:
+    oops = (
+        "BUG: KASAN: use-after-free in __lock_acquire+0x1/0x2\nCall Trace:\n kasan_report+0x1/0x2\n"
+        " __lock_acquire+0x1/0x2\n shmem_evict_inode+0x1/0x2\n"
+    )
+    for title in ("KASAN: use-after-free in __lock_acquire", "KASAN: slab-use-after-free in shmem_evict_inode"):
+        (found,) = splat.scan(oops, RULES, [allowed(title=title)], TODAY)
+        assert found.title == "KASAN: use-after-free in shmem_evict_inode"
+        assert found.allowed_by
+
+
 def test_a_fatal_splat_is_never_allowed() -> None:
     panic = "Kernel panic - not syncing: x\n"
     (found,) = splat.scan(panic, RULES, [allowed(title="*")], TODAY)
@@ -282,6 +388,10 @@ RULE = {"id": "a", "kind": "b", "start": "c", "title": "d"}
         (yaml.safe_dump({"version": 1, "rules": [RULE | {"where": ["x"]}]}), "no group called where"),
         (yaml.safe_dump({"version": 1, "rules": [RULE | {"joins": ["x"]}]}), "no rule has that id"),
         (yaml.safe_dump({"version": 1, "rules": [RULE, RULE]}), "twice"),
+        (yaml.safe_dump({"version": 1, "rules": [RULE | {"skip": ["x"]}]}), "skip_frames has no such list"),
+        (yaml.safe_dump({"version": 1, "rules": [RULE | {"aliases": ["{x}"]}]}), "no such group"),
+        ("version: 1\nversion: 1\n", "'version' stands twice"),
+        ("version: 1\nrules:\n  - {id: a, id: b, kind: b, start: c, title: d}\n", "'id' stands twice"),
         (yaml.safe_dump({"version": 1, "rules": [RULE | {"colour": "red"}]}), "rules.0.colour"),
     ],
 )
