@@ -48,7 +48,7 @@ def _patchsets(run: RunResult) -> dict[str, kcidb.Patchset]:
 
 def _patchset(folder: Path) -> kcidb.Patchset | None:
     """Return patches with the hash that the schema wants: a sha256 over the lines of their sha256s."""
-    files = tuple(sorted(folder.glob("*.patch")))
+    files = tuple(sorted(folder.glob("*")))
     if not files:
         return None
     lines = "".join(f"{hashlib.sha256(file.read_bytes()).hexdigest()}\n" for file in files)

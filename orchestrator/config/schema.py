@@ -54,10 +54,14 @@ Source = Annotated[DebianSource | TarballSource | GitSource | PathSource, Field(
 
 
 class TreeConfig(Strict):
-    """A kernel tree; ``expect`` names the column of the expectations that holds for it without a series."""
+    """A kernel tree; ``expect`` names the column of the expectations that holds for it without a series.
+
+    ``prerequisites`` are series that are part of it: they are applied before anything is built.
+    """
 
     source: Source
     expect: Name | None = None
+    prerequisites: tuple[Path, ...] = ()
 
 
 class SeriesConfig(Strict):
@@ -241,7 +245,7 @@ class Pipeline(Strict):
     """The whole of pipeline.yaml.
 
     ``history`` is the URL of the database of runs; None is the file ``history.db`` in the folder of results. A password
-    does not belong into it: libpq reads ``~/.pgpass``.
+    does not belong into it: libpq reads ``~/.pgpass``. ``lore`` is the archive in which a message-id is looked up.
     """
 
     model_config = ConfigDict(serialize_by_alias=True)
@@ -258,5 +262,6 @@ class Pipeline(Strict):
     allow: tuple[AllowedSplat, ...] = ()
     limits: Limits = Limits()
     history: str | None = None
+    lore: Annotated[str, Field(pattern=r"^https?://\S+$")] = "https://lore.kernel.org/all"
     nightly: Nightly = Nightly()
     kcidb: Kcidb = Kcidb()

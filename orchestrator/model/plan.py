@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from orchestrator.config import loader, schema
 from orchestrator.config.schema import Mode, Pipeline, Product
@@ -40,6 +41,7 @@ class Job:
     ``tests`` are globs over test ids. ``upto`` stops the series after that many patches; None applies all.
     ``worktree`` names the work tree that the job builds in: jobs of one name follow each other there.
     ``extra_series`` go on top of the series, in order.
+    ``prerequisites`` are series that are part of the tree.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Job:
     repeat: int = 1
     extra_series: tuple[schema.SeriesConfig, ...] = ()
     trial: Trial | None = None
+    prerequisites: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -198,6 +201,7 @@ def _job(pipeline: Pipeline, tree: str, series: str | None, variant: str, part: 
         repeat=repeat,
         worktree=(Side.PATCHED if series else Side.BASE).value,
         extra_series=_on_top(series_config),
+        prerequisites=tree_config.prerequisites,
     )
 
 

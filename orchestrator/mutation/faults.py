@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.errors import UserError
-from orchestrator.series import mail
+from orchestrator.series import diffs, mail
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def parse(name: str, content: str, place: str) -> SeededFault:
     if not subject:
         raise UserError(f"{place}: no line above the diff says what is wrong")
     try:
-        files = mail.files_of(letter.diff)
+        files = diffs.files_of(letter.diff)
     except ValueError as error:
         raise UserError(f"{place}: {error}") from error
     killed_by, variants = (tuple(_words(letter.text, key)) for key in ("Noticed-by", "Variants"))

@@ -86,6 +86,8 @@ def _source(record: JobRecord, note: StageNote) -> None:
     job, ws = record.job, record.workspace
     deadline = Deadline.after(ws.pipeline.limits.fetch)
     tree = fetch(job.source, job.tree, ws.cache, ws.progress, deadline)
+    for path in job.prerequisites:
+        tree = apply.as_base(apply.apply(tree, series.load(path), ws.cache, ws.progress))
     record.products = replace(record.products, tree=tree)
     note.message = f"{tree.label}, commit {tree.commit[:12]}"
 
@@ -110,7 +112,7 @@ def _series(record: JobRecord, note: StageNote) -> None:
 
 def _keep_patches(record: JobRecord, patches: Sequence[series.Patch]) -> None:
     """Write what was applied beside the results: the series of tomorrow is another one."""
-    for stale in (record.directory / PATCHES).glob("*.patch"):
+    for stale in (record.directory / PATCHES).glob("*"):
         stale.unlink()
     series.write(patches, record.directory / PATCHES)
 

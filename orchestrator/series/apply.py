@@ -14,7 +14,7 @@ from orchestrator.errors import KernelError, UserError
 from orchestrator.host.cache import Cache, digest
 from orchestrator.model import Tree
 from orchestrator.progress import Progress
-from orchestrator.series import scratch
+from orchestrator.series import prerequisites, scratch
 from orchestrator.series.series import Patch, Series
 from orchestrator.trees import repository
 
@@ -31,7 +31,8 @@ def apply(
     """Return the tree with the first ``upto`` patches of a series on it (all of them by default).
 
     There is no fuzz. With ``three_way`` a patch whose context differs is merged, and the tree's notes say so.
-    Raises KernelError where a patch does not apply, is applied already, or where the series changes nothing.
+    Raises KernelError where a patch does not apply, is applied already, or where the series changes nothing, and
+    InfraError where it names prerequisites that the tree does not have, and does not apply.
     """
     patches = series.patches[:upto]
     if upto is not None and not 0 <= upto <= len(series.patches):
@@ -43,8 +44,20 @@ def apply(
         if (kept := _kept(tree, key)) is None:
             log = cache.path("logs", f"apply-{key}.log")
             log.unlink(missing_ok=True)
-            kept = _apply(tree, series, patches, three_way, log, progress)
+            kept = _applied(tree, series, patches, three_way, log, progress)
     return _patched(tree, series, patches, kept)
+
+
+def _applied(
+    tree: Tree, series: Series, patches: tuple[Patch, ...], three_way: bool, log: Path, progress: Progress
+) -> _Kept:
+    """Apply, and charge to the series what is the series': not that the patches are missing which it is made for."""
+    try:
+        return _apply(tree, series, patches, three_way, log, progress)
+    except KernelError as error:
+        if any(patch.fault for patch in patches) or not (lacking := prerequisites.missing(tree, series)):
+            raise
+        raise prerequisites.fault(series, lacking, error) from error
 
 
 def _key(tree: Tree, patches: tuple[Patch, ...], three_way: bool) -> str:
@@ -55,6 +68,12 @@ def prefixes(tree: Tree) -> tuple[str, ...]:
     """Return the commit of the base, and those after patch 1, patch 2 and so on."""
     listed = repository.git(tree.repository, "rev-list", "--reverse", "--first-parent", f"{tree.base}..{tree.commit}")
     return (tree.base, *listed.split())
+
+
+def as_base(tree: Tree) -> Tree:
+    """Return a tree whose patches are part of it: what comes on top of them is held against it as it is."""
+    label = f"{tree.label} with {len(tree.patches)} patches before the series"
+    return dataclasses.replace(tree, base=tree.commit, patches=(), label=label)
 
 
 def changed(tree: Tree) -> tuple[str, ...]:
@@ -92,6 +111,8 @@ def _patched(tree: Tree, series: Series, patches: tuple[Patch, ...], kept: _Kept
     if kept.content == tree.content:
         raise KernelError(f"series {series.name} has no effect: with all its patches the tree is what it was")
     notes = [*tree.notes, *series.notes]
+    if series.base_commit is None:
+        notes.append(f"series {series.name} names no base-commit")
     if series.base_commit and series.base_commit != tree.commit:
         notes.append(f"series {series.name} was made for commit {series.base_commit[:12]}, not {tree.commit[:12]}")
     notes += kept.labels

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from orchestrator.config.schema import GitSource, PathSource, Source, TreeConfig
 from orchestrator.errors import InfraError, PipelineError, UserError
 from orchestrator.model import Tree
+from orchestrator.series import diffs
 from orchestrator.series.series import Series
 from orchestrator.trees import repository
 
@@ -19,6 +20,8 @@ MOST_COMMITS = 300
 """How far back the history of a tree is searched for the blobs of a series: that many commits to its files."""
 
 _FILE = re.compile(r"^diff --git a/(?P<old>.+?) b/(?P<new>.+)$")
+_QUOTED = re.compile(r'^diff --git (?P<old>"a/(?:[^"\\]|\\.)*"|a/\S+) (?P<new>"b/(?:[^"\\]|\\.)*"|b/\S+)$')
+"""With a name of which git writes some bytes as ``\\303``."""
 _BARE = re.compile(r"^diff --git (?P<old>\S+) (?P<new>(?P=old))$")
 """As ``--no-prefix`` writes it."""
 _INDEX = re.compile(r"^index (?P<before>[0-9a-f]{7,40})\.\.[0-9a-f]{7,40}(?: \d+)?$")
@@ -52,16 +55,24 @@ def preimages(series: Series) -> Blobs:
     seen: set[str] = set()
     for patch in series.patches:
         name = ""
-        for line in patch.diff.splitlines():
-            if found := _FILE.match(line) or _BARE.match(line):
-                name = found["old"]
+        for line in patch.diff.split("\n"):
+            if names := _names(line):
+                name = names[0]
                 fresh = name not in seen
-                seen |= {found["old"], found["new"]}
+                seen |= set(names)
             elif name and (found := _INDEX.match(line)):
                 if fresh and found["before"].strip("0"):
                     wanted[name] = found["before"]
                 name = ""
     return wanted
+
+
+def _names(line: str) -> tuple[str, str] | None:
+    """Return the names in the first line of a file of a diff, as the tree has them; None for another line."""
+    if match := _QUOTED.match(line):
+        return diffs.unquoted(match["old"]).removeprefix("a/"), diffs.unquoted(match["new"]).removeprefix("b/")
+    match = _FILE.match(line) or _BARE.match(line)
+    return (match["old"], match["new"]) if match else None
 
 
 def agreeing(wanted: Blobs, there: Blobs) -> int:

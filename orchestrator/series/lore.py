@@ -16,13 +16,17 @@ from orchestrator.errors import InfraError, UserError
 from orchestrator.host import cache, process
 from orchestrator.host.process import CommandFailed, Deadline
 from orchestrator.trees import network
+from orchestrator.wording import some
 
 ARCHIVE = "https://lore.kernel.org/all"
 """Where a bare message-id is looked up."""
 
 _SECONDS = 300.0
 _SEPARATOR = b"From mboxrd@z Thu Jan  1 00:00:00 1970\n"
-_MESSAGE_ID = re.compile(r"<?[^\s<>/@]+@[^\s<>/@]+>?")
+_MESSAGE_ID = re.compile(r"<[^\s<>]+@[^\s<>]+>|(?!-)[^\s<>/@]+@[\w[][^\s<>/@]*")
+"""In brackets, or bare; ``HEAD@{1}..HEAD`` is none."""
+_MISSING = re.compile(r"^\s*ERROR: missing \[(?P<number>\d+/\d+)\]", re.M)
+"""How b4 says of a patch that the archive does not have it."""
 
 
 def names(text: str) -> bool:
@@ -32,10 +36,13 @@ def names(text: str) -> bool:
     return not Path(text).exists() and _MESSAGE_ID.fullmatch(text) is not None
 
 
-def place(text: str) -> tuple[str, str]:
-    """Return the archive and the message-id that a text names (pure). Raises UserError for an address of no mail."""
+def place(text: str, archive: str = ARCHIVE) -> tuple[str, str]:
+    """Return the archive and the message-id that a text names (pure): a bare one is looked up in ``archive``.
+
+    Raises UserError for an address of no mail.
+    """
     if not text.startswith(("http://", "https://")):
-        return ARCHIVE, text.strip("<>")
+        return archive.rstrip("/"), text.strip("<>")
     parts = urlsplit(text)
     steps = [step for step in parts.path.split("/") if step]
     for number, step in enumerate(steps):
@@ -45,7 +52,7 @@ def place(text: str) -> tuple[str, str]:
     raise UserError(f"{text}: no address of a mail: it has no message-id in it")
 
 
-def fetch(text: str, directory: Path, local: Path | None = None) -> Path:
+def fetch(text: str, directory: Path, local: Path | None = None, *, archive: str = ARCHIVE) -> Path:
     """Write the newest version of the series that a mail belongs to as an mbox into ``directory``; return its path.
 
     ``local`` is an mbox of the thread to take it from instead of the network. Raises UserError for what is no series,
@@ -53,7 +60,9 @@ def fetch(text: str, directory: Path, local: Path | None = None) -> Path:
     """
     if importlib.util.find_spec("b4") is None:
         raise InfraError("b4 is not installed: pip install 'wpci[lore]', or give the series as an mbox")
-    archive, message = place(text)
+    if local and not local.is_file():
+        raise UserError(f"--mbox {local}: no such file")
+    archive, message = place(text, archive)
     log = directory / "b4.log"
     with tempfile.TemporaryDirectory(prefix="wpci-b4-") as scratch:
         home = Path(scratch)
@@ -68,6 +77,8 @@ def fetch(text: str, directory: Path, local: Path | None = None) -> Path:
         found = sorted(home.glob("*.mbx"))
         if not found:
             raise UserError(f"{text}: b4 found no series there (log: {log})")
+        if gap := _MISSING.findall(log.read_text(errors="replace")):
+            raise UserError(f"{text}: the series is not whole there: patch {some(gap)} is missing", log=log)
         cover = b"".join(_SEPARATOR + path.read_bytes() + b"\n" for path in home.glob("*.cover"))
         target = directory / "lore.mbox"
         cache.write_atomic(target, cover + found[0].read_bytes())
@@ -90,6 +101,6 @@ def _environment(home: Path) -> dict[str, str]:
 
 def _fault(text: str, log: Path, error: CommandFailed) -> UserError | InfraError:
     said = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()][-1:]
-    nothing = re.search(r"no patches|not found|No such|404|nothing", " ".join(said), re.I)
+    nothing = re.search(r"no patches|not find|not found|No such|404|nothing", " ".join(said), re.I)
     kind = UserError if nothing else InfraError
     return kind(f"b4 cannot get {text}: {said[0] if said else error}", log=log)

@@ -1,157 +1,166 @@
-"""Mails and diffs, taken apart (pure): what ``git format-patch``, ``b4 am`` and a mail program write."""
+"""Mails, diffs and commits, taken apart: what ``git format-patch``, ``b4 am``, quilt and a mail program write."""
 
 from __future__ import annotations
 
-import email
-import email.policy
-import io
 import re
 from dataclasses import dataclass
-from email.message import EmailMessage
+from typing import Literal
 
-from unidiff.errors import UnidiffParseError
-from unidiff.patch import PatchSet
+from orchestrator.plain import clean
+from orchestrator.series import bounds, commits, mailinfo, mbox, tag
+from orchestrator.series.mailinfo import Mail, Refused
+from orchestrator.wording import cut
 
-_FROM_LINE = re.compile(rb"^From \S.*\d?\d:\d\d(:\d\d)? .*\d{4}[^\n]*\n", re.M)
-"""The separator of an mbox, as strict as git's: a sentence that begins with 'From' is none."""
+Kind = Literal["mail", "diff", "commit"]
 
-_TAG = re.compile(r"^\s*(?:re:\s*)?\[(?P<tag>[^]]*)\]\s*", re.I)
-_NUMBER = re.compile(r"\b0*(\d+)/0*(\d+)\b")
-_DIFF = re.compile(r"^(diff --git |Index: |--- [^\n]+\n\+\+\+ )", re.M)
+_DIFF = re.compile(r"^(?:diff --git |Index: [^\n]|--- [^\n]+\n\+\+\+ )", re.M)
 _BASE = re.compile(r"^base-commit: ([0-9a-f]{40})\s*$", re.M)
-_BINARY = re.compile(r"^(GIT binary patch|Binary files .* differ)$", re.M)
+_PREREQUISITE = re.compile(r"^prerequisite-(patch-id|change-id|message-id):\s*(\S{1,400})\s*$", re.M | re.I)
+_FIELD = re.compile(rb"^(message-id|in-reply-to|subject):((?:[^\n]|\n[ \t])*)", re.M | re.I)
 _DATE = b"Date: Sat, 1 Jan 2000 00:00:00 +0000\n"
 
 
 @dataclass(frozen=True)
-class Letter:
-    """One mail, or one plain diff. ``number`` and ``total`` are those of ``[PATCH n/m]``, 0 where there are none.
+class Prerequisite:
+    """What a series names as applied before it: a ``patch-id``, a ``change-id`` or a ``message-id``."""
 
-    ``text`` is what stands before the diff; ``raw`` is the mail without its mbox separator.
+    kind: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"prerequisite-{self.kind}: {self.value}"
+
+
+@dataclass(frozen=True)
+class Letter:
+    """One mail, one plain diff, or one commit.
+
+    ``text`` is what stands before the diff; ``raw`` is what git is given. ``tag`` is what the subject says of numbers
+    and versions. ``refusal`` says why git cannot read it, and is empty where it can. ``level`` is how many components
+    its names lose, where its sender says so.
     """
 
+    label: str
     subject: str
     author: str
     text: str
     diff: str
     raw: bytes
-    is_mail: bool
-    number: int = 0
-    total: int = 0
-    is_cover: bool = False
+    kind: Kind
+    tag: tag.Tag
+    message_id: str = ""
+    in_reply_to: str = ""
     base_commit: str | None = None
+    prerequisites: tuple[Prerequisite, ...] = ()
+    refusal: str = ""
+    level: int | None = None
+
+    @property
+    def is_mail(self) -> bool:
+        """Whether it came as a mail."""
+        return self.kind == "mail"
+
+    @property
+    def is_cover(self) -> bool:
+        """Whether it is ``[PATCH 0/n]``: what stands in it is talk, a diff as well."""
+        return self.tag.total > 0 and self.tag.number == 0
 
 
 def split(label: str, data: bytes) -> list[Letter]:
-    """Return the mails of a file, or the plain diff that it is; ``label`` names a diff. Line ends become LF."""
-    data = data.replace(b"\r\n", b"\n")
-    if not _is_mail(data):
-        return [_plain(label, data)] if data.strip() else []
-    starts = [found.start() for found in _FROM_LINE.finditer(data) if _begins_mail(data, found.start())]
-    if not starts:
-        return [_letter(data)]
-    ends = [*starts[1:], len(data)]
-    return [_letter(_unescaped(data[start:end])) for start, end in zip(starts, ends, strict=True)]
+    """Return the mails of a file, or the plain diff or the commit that it is; ``label`` names the file."""
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    if commits.is_commit(data):
+        return [_commit(label, data)]
+    if not mbox.is_mail(data):
+        return [_plain(label, mbox.plain(data))] if data.strip() else []
+    mails = mbox.split(data.lstrip(b"\r\n"))
+    bounds.check_mails(label, len(mails))
+    return [_letter(label, raw) for raw in mails]
 
 
-def _is_mail(data: bytes) -> bool:
-    head = data.lstrip(b"\n").split(b"\n\n", 1)[0]
-    return bool(_FROM_LINE.match(head + b"\n")) or (
-        bool(re.search(rb"^From:", head, re.M | re.I)) and bool(re.search(rb"^Subject:", head, re.M | re.I))
-    )
-
-
-def _begins_mail(data: bytes, start: int) -> bool:
-    """Whether headers follow a separator: a quoted one in a text has none."""
-    line_end = data.index(b"\n", start) + 1
-    return bool(re.match(rb"[A-Za-z-]+:[ \t]", data[line_end : line_end + 80]))
-
-
-def _unescaped(mail: bytes) -> bytes:
-    """Take off the separator, and the '>' that an mbox puts before a line that begins with 'From '."""
-    body = mail[mail.index(b"\n") + 1 :]
-    return re.sub(rb"^>(>*From )", rb"\1", body, flags=re.M)
-
-
-def _letter(raw: bytes) -> Letter:
-    message = email.message_from_bytes(raw, policy=email.policy.default)
-    assert isinstance(message, EmailMessage)
-    body = _body(message)
-    header = " ".join(str(message.get("subject", "")).split())
-    tag = _TAG.match(header)
-    numbered = _NUMBER.search(tag["tag"]) if tag else None
-    number, total = (int(numbered[1]), int(numbered[2])) if numbered else (0, 0)
-    text, diff = _parts(body)
-    base = _BASE.search(body)
+def _letter(label: str, raw: bytes) -> Letter:
+    fields = _fields(raw)
+    message_id, in_reply_to = (_id(fields.get(name, "")) for name in ("message-id", "in-reply-to"))
+    try:
+        mail = mailinfo.read(raw)
+    except Refused as error:
+        about = tag.read(_line(" ".join(fields.get("subject", label).split())))
+        return Letter(label, about.title, "", "", "", raw, "mail", about, message_id, in_reply_to, refusal=str(error))
+    patch = mail.patch.decode(errors="replace")
+    before, diff = _parts(patch)
+    about = tag.read(mail.subject)
     return Letter(
-        subject=header[tag.end() :] if tag else header,
-        author=_author(text) or str(message.get("from", "")),
-        text=text.strip(),
+        label=label,
+        subject=_line(about.title) or _line(mail.message),
+        author=_line(mail.author),
+        text=(mail.message + before).strip(),
         diff=diff,
-        raw=raw if message.get("date") else _DATE + raw,
-        is_mail=True,
-        number=number,
-        total=total,
-        is_cover=bool(numbered) and number == 0 and not diff,
-        base_commit=base[1] if base else None,
+        raw=_applicable(raw, mail, message_id),
+        kind="mail",
+        tag=about,
+        message_id=message_id,
+        in_reply_to=in_reply_to,
+        base_commit=_base(mail.message + patch),
+        prerequisites=_prerequisites(mail.message + patch),
     )
+
+
+def _applicable(raw: bytes, mail: Mail, message_id: str) -> bytes:
+    """Return the mail for ``git am``: as it was sent where that is plain, with a date where it has none."""
+    if mailinfo.is_encoded(raw):
+        raw = mailinfo.written_plain(mail, message_id)
+    if mail.date:
+        return raw
+    head, gap, body = raw.partition(b"\n\n")
+    return _DATE + re.sub(rb"^date:[^\n]*(?:\n|\Z)", b"", head + b"\n", flags=re.M | re.I).rstrip(b"\n") + gap + body
+
+
+def _fields(raw: bytes) -> dict[str, str]:
+    head = raw[: bounds.HEADER_LINE].partition(b"\n\n")[0]
+    return {match[1].decode().lower(): match[2].decode(errors="replace").strip() for match in _FIELD.finditer(head)}
+
+
+def _id(field: str) -> str:
+    match = re.search(r"<([^<>\s]{1,1000})>", field)
+    return match[1] if match else ""
+
+
+def _line(text: str) -> str:
+    """Return the first line of a text, for people: without control characters, and not endless."""
+    return cut(clean(text.strip().partition("\n")[0]).strip(), bounds.SUBJECT)
 
 
 def _plain(label: str, data: bytes) -> Letter:
-    text, diff = _parts(data.decode(errors="replace"))
-    base = _BASE.search(text)
-    return Letter(f"plain diff {label}", "", text, diff, data, False, base_commit=base[1] if base else None)
+    content = data.decode(errors="replace")
+    text, diff = _parts(content)
+    name = _line(f"plain diff {label}")
+    return Letter(
+        label, name, "", text.strip(), diff, data, "diff", tag.Tag(name),
+        base_commit=_base(content), prerequisites=_prerequisites(content),
+    )  # fmt: skip
 
 
-def _body(message: EmailMessage) -> str:
-    parts = [part for part in message.walk() if part.get_content_maintype() == "text"]
-    texts = [(part.get_payload(decode=True) or b"", part.get_content_charset() or "utf-8") for part in parts]
-    return "".join(_decoded(data, charset) for data, charset in texts if isinstance(data, bytes))
+def _commit(label: str, data: bytes) -> Letter:
+    commit = commits.read(data)
+    diff = commit.diff.decode(errors="replace")
+    subject = _line(commit.message)
+    return Letter(
+        label, subject, _line(commit.author), commit.message, diff, data, "commit", tag.Tag(subject),
+        base_commit=commit.parent or None, prerequisites=_prerequisites(commit.message),
+    )  # fmt: skip
 
 
-def _decoded(data: bytes, charset: str) -> str:
-    try:
-        return data.decode(charset, errors="replace")
-    except LookupError:
-        return data.decode(errors="replace")
+def _base(text: str) -> str | None:
+    match = _BASE.search(text)
+    return match[1] if match else None
+
+
+def _prerequisites(text: str) -> tuple[Prerequisite, ...]:
+    matches = [Prerequisite(match[1].lower(), match[2].strip("<>")) for match in _PREREQUISITE.finditer(text)]
+    return tuple(dict.fromkeys(matches))[: bounds.PREREQUISITES]
 
 
 def _parts(body: str) -> tuple[str, str]:
     """Return what stands before the diff, and the diff."""
-    found = _DIFF.search(body)
-    return (body[: found.start()], body[found.start() :]) if found else (body, "")
-
-
-def _author(text: str) -> str:
-    """Return the author that the text itself names in its first line, as git am takes it."""
-    first = text.lstrip().split("\n", 1)[0]
-    return first.removeprefix("From:").strip() if first.startswith("From:") else ""
-
-
-def files_of(diff: str) -> tuple[str, ...]:
-    """Return the names that a diff touches, sorted. Raises ValueError, with the words for a person.
-
-    Refused: binary and damaged hunks, and names that lead out of the tree.
-    """
-    if _BINARY.search(diff):
-        raise ValueError("holds a binary hunk, which cannot be reviewed or merged")
-    try:
-        files = PatchSet(io.StringIO(diff))
-    except UnidiffParseError as error:
-        raise ValueError(f"damaged hunk: {error}") from error
-    if not files:
-        raise ValueError("changes no file")
-    names = {name for file in files for name in (file.source_file, file.target_file) if name != "/dev/null"}
-    for name in sorted(names):
-        _check(name)
-    return tuple(sorted({_stripped(name) for name in names}))
-
-
-def _check(name: str) -> None:
-    parts = name.strip('"').split("/")
-    if _stripped(name.strip('"')).startswith("/") or ".." in parts or ".git" in (part.lower() for part in parts):
-        raise ValueError(f"names a path outside the tree: {name}")
-
-
-def _stripped(name: str) -> str:
-    return name.split("/", 1)[1] if name.startswith(("a/", "b/")) else name
+    match = _DIFF.search(body)
+    return (body[: match.start()], body[match.start() :]) if match else (body, "")

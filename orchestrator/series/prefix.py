@@ -6,11 +6,10 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 
-from unidiff.patch import PatchSet
+from orchestrator.series import diffs
+from orchestrator.series.diffs import Damaged, Names
 
 USUAL = 1
 """Components that ``git am`` takes off: ``a/`` and ``b/``."""
@@ -23,20 +22,6 @@ class Ambiguous(ValueError):
     """The names are in the tree with and without their first component."""
 
 
-@dataclass(frozen=True)
-class _Names:
-    """The names of one file of a diff; ``is_new`` where the tree is not to have it."""
-
-    old: str
-    new: str
-    is_new: bool
-    is_renamed: bool
-
-    @property
-    def all(self) -> tuple[str, ...]:
-        return tuple(name for name in (self.old, self.new) if name != "/dev/null")
-
-
 def level(diff: str, there: IsThere) -> int:
     """Return how many components of each name are not the tree's: 1 for git's own, 0 where there are none.
 
@@ -44,7 +29,7 @@ def level(diff: str, there: IsThere) -> int:
     """
     if is_usual(diff):
         return USUAL
-    files = list(_files(diff))
+    files = diffs.names_of(diff)
     fitting = [count for count in (0, 1) if all(_fits(file, count, there) for file in files)]
     if len(fitting) == 2:
         raise Ambiguous(f"the tree has {files[0].all[0]} with and without its first folder: write it with a/ and b/")
@@ -52,24 +37,21 @@ def level(diff: str, there: IsThere) -> int:
 
 
 def is_usual(diff: str) -> bool:
-    """Whether every name has git's ``a/`` or ``b/`` before it."""
-    return all(name.startswith(("a/", "b/")) for file in _files(diff) for name in file.all)
+    """Whether every name has git's ``a/`` or ``b/`` before it. A damaged diff is left to git."""
+    try:
+        return all(name.startswith(("a/", "b/")) for file in diffs.names_of(diff) for name in file.all)
+    except Damaged:
+        return True
 
 
 def taken_off(diff: str) -> str:
     """Return the first components of the names, for people: ``linux-5.10.orig/ and linux-5.10/``."""
-    files = list(_files(diff))
+    files = diffs.names_of(diff)
     names = [*(file.old for file in files), *(file.new for file in files)]
-    return " and ".join(dict.fromkeys(name.partition("/")[0] + "/" for name in names if name != "/dev/null"))
+    return " and ".join(dict.fromkeys(name.partition("/")[0] + "/" for name in names if name != diffs.NOWHERE))
 
 
-def _files(diff: str) -> Iterator[_Names]:
-    for file in PatchSet(io.StringIO(diff)):
-        renamed = any(line.startswith("rename from ") for line in file.patch_info or ())
-        yield _Names(file.source_file, file.target_file, file.is_added_file, renamed)
-
-
-def _fits(file: _Names, count: int, there: IsThere) -> bool:
+def _fits(file: Names, count: int, there: IsThere) -> bool:
     stripped = [name.split("/", count)[count] for name in file.all if name.count("/") >= count]
     if len(stripped) < len(file.all) or (len(set(stripped)) > 1 and not file.is_renamed):
         return False

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import re
 
-from unidiff.patch import PatchSet
+from orchestrator.series import diffs
 
 _HUNK = re.compile(r"^error: patch failed: (?P<file>.+):(?P<line>\d+)$", re.M)
 _CONFLICT = re.compile(r"^CONFLICT .*$", re.M)
@@ -31,7 +30,11 @@ def reason(said: str, diff: str) -> str:
 
 def hunk_number(diff: str, name: str, line: int) -> tuple[int, int]:
     """Return which hunk of a file begins at that line of the old file, and how many it has; 0 where unknown."""
-    for file in PatchSet(io.StringIO(diff)):
+    try:
+        files = diffs.patched_files(diff)
+    except diffs.Damaged:
+        return 0, 0
+    for file in files:
         if name in (file.path, file.path.partition("/")[2]):
             starts = [hunk.source_start for hunk in file]
             return (starts.index(line) + 1 if line in starts else 0), len(starts)

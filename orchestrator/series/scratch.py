@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 from orchestrator.errors import KernelError, UserError
 from orchestrator.host import process
 from orchestrator.host.process import Completed
 from orchestrator.model import Tree
-from orchestrator.series import prefix, refusal
+from orchestrator.series import commits, prefix, refusal
 from orchestrator.series.series import Patch
 from orchestrator.trees import repository
 
@@ -54,6 +55,8 @@ class Scratch:
 
     def take(self, patch: Patch, three_way: bool, place: str) -> Taken:
         """Commit one patch on HEAD. Raises KernelError, and UserError where its names could mean two things."""
+        if patch.fault:
+            raise KernelError(f"{place}: {patch.fault}")
         file = self.place / ".git" / "patch"
         file.write_bytes(patch.raw)
         strip = self._level(patch, place)
@@ -61,7 +64,7 @@ class Scratch:
             self._bring_in(patch, strip)
         before = self.git("rev-parse", "HEAD").stdout
         options = [f"-p{strip}", "--3way" if three_way else "--no-3way"]
-        done = self._am(file, options) if patch.kind == "mail" else self._diff(file, patch, options)
+        done = self._KINDS[patch.kind](self, file, patch, options)
         said = done.stdout + done.stderr
         self._record(place, said)
         if not done.ok or self.git("rev-parse", "HEAD").stdout == before:
@@ -69,6 +72,8 @@ class Scratch:
         return Taken("3-way merge" in said, _label(patch, place, strip))
 
     def _level(self, patch: Patch, place: str) -> int:
+        if patch.level is not None:
+            return patch.level
         try:
             return prefix.level(patch.diff, lambda name: bool(self._listed(name)))
         except prefix.Ambiguous as error:
@@ -86,8 +91,14 @@ class Scratch:
         if there:
             self.git("checkout-index", "--force", "--index", "--", *there)
 
-    def _am(self, file: Path, options: list[str]) -> Completed:
-        return self.git("am", *options, "--patch-format=mbox", "--no-gpg-sign", file, check=False)
+    def _am(self, file: Path, patch: Patch, options: list[str]) -> Completed:
+        """Commit a mail. Its CRs are those of the files, and where they do not fit those of a mail program."""
+        argv = ("am", *options, "--patch-format=mbox", "--no-gpg-sign")
+        done = self.git(*argv, "--keep-cr", file, check=False)
+        if done.ok or b"\r\n" not in patch.raw:
+            return done
+        self.git("am", "--abort", check=False)
+        return self.git(*argv, "--no-keep-cr", file, check=False)
 
     def _diff(self, file: Path, patch: Patch, options: list[str]) -> Completed:
         done = self.git("apply", *options, "--index", "--whitespace=nowarn", file, check=False)
@@ -95,10 +106,33 @@ class Scratch:
             self._commit(patch.subject)
         return done
 
-    def _commit(self, subject: str) -> None:
+    def _taken_over(self, file: Path, patch: Patch, options: list[str]) -> Completed:
+        """Commit a commit of a user's own tree: its diff to the byte, its message and its author."""
+        commit = commits.read(patch.raw)
+        file.write_bytes(commit.diff)
+        strict = ("apply", "--cached", "--whitespace=nowarn", "-p1")
+        done = self.git(*strict, file, check=False)
+        if not done.ok and "--3way" in options:
+            done = self.git(*strict, "--3way", file, check=False)
+            done = replace(done, stdout=f"{done.stdout}applied with a 3-way merge\n")
+        if done.ok:
+            author = {"GIT_AUTHOR_NAME": commit.name, "GIT_AUTHOR_EMAIL": commit.email, "GIT_AUTHOR_DATE": commit.date}
+            self._commit(commit.message, author)
+        return done
+
+    _KINDS: ClassVar[Mapping[str, Callable[[Scratch, Path, Patch, list[str]], Completed]]] = {
+        "mail": _am,
+        "diff": _diff,
+        "commit": _taken_over,
+    }
+
+    def _commit(self, message: str, author: Mapping[str, str] | None = None) -> None:
         """Commit the index on HEAD. ``git commit`` would look for all 70,000 files, none of which is here."""
         content = self.git("write-tree").stdout.strip()
-        commit = self.git("commit-tree", content, "-p", "HEAD", "-m", subject).stdout.strip()
+        argv: list[str | Path] = ["git", "-C", self.place, "commit-tree", content, "-p", "HEAD", "-F", "-"]
+        env = repository.environment({**self.env, **(author or {})})
+        text = message.replace("\0", "")
+        commit = process.run(argv, env=env, input_text=text, offline=True).stdout.strip()
         self.git("update-ref", "HEAD", commit)
 
     def _why(self, file: Path, patch: Patch, place: str, said: str, strip: int) -> str:
@@ -115,7 +149,7 @@ class Scratch:
 
 
 def _label(patch: Patch, place: str, strip: int) -> str:
-    if prefix.is_usual(patch.diff):
+    if patch.level is not None or prefix.is_usual(patch.diff):
         return ""
     if strip == 0:
         return f"{place} names its files without a/ and b/: taken as the tree has them"

@@ -1,31 +1,32 @@
 """A patch series as a value: read from a folder, an mbox, standard input or a range of commits, and looked over.
 
-Nothing here touches a tree. What git would refuse later, or silently take, is named here: paths that lead out of
-the tree, binary hunks, damaged hunks, patches that are missing from the numbering.
+Nothing here touches a tree. Which mails are its patches, and in which order, is decided in ``thread``; what git would
+refuse later stands in each patch, so that the stage that applies it says so.
 """
 
 from __future__ import annotations
 
+import re
 import sys
-import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
-from orchestrator.errors import KernelError, UserError
+from orchestrator.errors import UserError
 from orchestrator.host import cache
-from orchestrator.series import mail
-from orchestrator.trees import repository
+from orchestrator.series import bounds, commits, diffs, mail, quilt, thread
+from orchestrator.series.mail import Kind, Letter, Prerequisite
 
-Kind = Literal["mail", "diff"]
+SUFFIXES = {".patch", ".diff", ".eml", ".mbox", ".mbx", commits.SUFFIX}
 
 
 @dataclass(frozen=True)
 class Patch:
     """One patch. ``raw`` is what git is given; ``files`` are the names it touches, sorted.
 
-    ``subject`` is without ``[PATCH n/m]``. ``kind`` is ``diff`` for one that came without a mail around it.
+    ``subject`` is without ``[PATCH n/m]``. ``kind`` is ``diff`` for one that came without a mail around it, ``commit``
+    for one that never was a mail. ``fault`` says why it cannot be applied to any tree. ``level`` is how many
+    components its names lose, where whoever sent it says so.
     """
 
     subject: str
@@ -34,22 +35,38 @@ class Patch:
     diff: str
     raw: bytes
     kind: Kind = "mail"
+    fault: str = ""
+    level: int | None = None
+
+    @property
+    def mail(self) -> bytes:
+        """The patch for a program that reads mails."""
+        return commits.as_mail(self.raw) if self.kind == "commit" else self.raw
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether somebody signed it off."""
+        return b"\nSigned-off-by:" in self.mail
 
 
 @dataclass(frozen=True)
 class Series:
-    """Ordered patches and their cover letter. ``base_commit`` is the trailer of that name, if any."""
+    """Ordered patches and their cover letter. ``base_commit`` is the trailer of that name, if any.
+
+    ``notes`` say which mails were left out; ``prerequisites`` is what it names as applied before it.
+    """
 
     name: str
     patches: tuple[Patch, ...]
     cover: str = ""
     base_commit: str | None = None
     notes: tuple[str, ...] = ()
+    prerequisites: tuple[Prerequisite, ...] = ()
 
     @property
     def kind(self) -> Kind:
-        """``mail`` where every patch came as one, else ``diff``."""
-        return "diff" if any(patch.kind == "diff" for patch in self.patches) else "mail"
+        """``mail`` where every patch came as one, else ``diff``, or ``commit``."""
+        return next((patch.kind for patch in self.patches if patch.kind != "mail"), "mail")
 
     @property
     def subjects(self) -> tuple[str, ...]:
@@ -62,102 +79,111 @@ class Series:
         return cache.digest(*(patch.raw for patch in self.patches))
 
 
-def load(where: Path, *, name: str | None = None) -> Series:
-    """Read a series: a folder of ``git format-patch`` files, an mbox, one patch or diff, or ``-`` for standard input.
+@dataclass(frozen=True)
+class File:
+    """A file that a series is read from; ``level`` as in ``Patch``."""
 
-    Raises UserError where there is no series or a part of it is missing, KernelError where the series is broken.
+    name: str
+    data: bytes
+    level: int | None = None
+
+
+def load(where: Path, *, name: str | None = None) -> Series:
+    """Read a series: a folder of ``git format-patch`` files or of quilt, an mbox, one patch, or ``-``: standard input.
+
+    Raises UserError where there is no series, a part of it is missing, or there is more of it than is read.
     """
     if str(where) == "-":
-        return parse(name or "stdin", [("standard input", sys.stdin.buffer.read())])
+        return parse(name or "stdin", [("standard input", read_input())])
     title = name or where.stem if where.is_file() else name or where.absolute().name
     try:
-        return parse(title, [(path.name, path.read_bytes()) for path in _files(where)])
+        listed = quilt.read(where, _text(where / quilt.SERIES)) if (where / quilt.SERIES).is_file() else None
+        entries = _files(where) if listed is None else [(where / entry.name, entry.level) for entry in listed]
+        bounds.check_mails(title, len(entries))
+        bounds.check_size(title, sum(path.stat().st_size for path, _ in entries))
+        files = [File(path.name, path.read_bytes(), level) for path, level in entries]
     except OSError as error:
         raise UserError(f"{error.filename}: {error.strerror}") from error
+    return assemble(title, files, is_ordered=listed is not None)
+
+
+def read_input() -> bytes:
+    """Return standard input, as far as a series may go. Raises UserError where there is more."""
+    data = sys.stdin.buffer.read(bounds.SERIES_BYTES + 1)
+    bounds.check_size("standard input", len(data))
+    return data
 
 
 def write(patches: Iterable[Patch], folder: Path) -> None:
     """Write patches into a folder, in their order, as ``load`` reads them."""
     for number, patch in enumerate(patches, 1):
-        cache.write_atomic(folder / f"{number:04}.patch", patch.raw)
+        suffix = commits.SUFFIX if patch.kind == "commit" else ".patch"
+        cache.write_atomic(folder / f"{number:04}{suffix}", patch.raw)
 
 
-def _files(where: Path) -> list[Path]:
+def _text(path: Path) -> str:
+    bounds.check_size(str(path), path.stat().st_size)
+    return path.read_bytes().decode(errors="replace")
+
+
+def _files(where: Path) -> list[tuple[Path, int | None]]:
     if not where.is_dir():
-        return [where]
-    found = sorted(path for path in where.iterdir() if path.suffix in {".patch", ".diff", ".eml", ".mbox", ".mbx"})
-    if not found:
+        return [(where, None)]
+    paths = sorted((path for path in where.iterdir() if path.suffix.lower() in SUFFIXES), key=_natural)
+    if not paths:
         raise UserError(f"{where} holds no patch (*.patch, as git format-patch writes them)")
-    return found
+    return [(path, None) for path in paths]
+
+
+def _natural(path: Path) -> tuple[list[tuple[int, str]], str]:
+    """Return what sorts ``2-b`` before ``10-a``: numbers by their value."""
+    return [
+        (int(part[:18]), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", path.name)
+    ], path.name
 
 
 def load_range(tree: Path, revisions: str, *, name: str | None = None) -> Series:
-    """Read the commits of a local git tree from ``base..tip`` (or ``base..``) as a series. The tree is only read.
-
-    Raises UserError for a range that git does not know, that is empty, or that holds a merge.
-    """
-    base, dots, tip = revisions.partition("..")
-    tip = tip.removeprefix(".") or "HEAD"
-    if not (base and dots) or base.startswith("-"):
-        raise UserError(f"{revisions}: a range of commits is written base..tip")
-    span = f"{_commit(tree, base)}..{_commit(tree, tip)}"
-    if merges := repository.git(tree, "rev-list", "--merges", "--abbrev-commit", span):
-        raise UserError(f"{revisions} holds a merge ({merges.split()[0]}), which no patch can carry")
-    fork = repository.git(tree, "merge-base", *span.split(".."))
-    with tempfile.TemporaryDirectory() as scratch:
-        options = ("--numbered", "--full-index", "--no-signature", "--no-renames", "--quiet")
-        repository.git(tree, "format-patch", *options, "-o", scratch, span)
-        letters = [(path.name, path.read_bytes()) for path in sorted(Path(scratch).iterdir())]
-    if not letters:
-        raise UserError(f"{revisions} of {tree} holds no commits")
-    title = name or tip.replace("/", "-")
-    return parse(title, letters, base_commit=fork)
-
-
-def _commit(tree: Path, revision: str) -> str:
-    if commit := repository.commit_of(tree, revision):
-        return commit
-    raise UserError(f"{tree} has no commit {revision}")
+    """Read the commits of a local git tree from ``base..tip`` (or ``base..``) as a series. Raises as commits.export."""
+    fork, files = commits.export(tree, revisions)
+    title = name or (revisions.partition("..")[2].removeprefix(".") or "HEAD").replace("/", "-")
+    return parse(title, files, base_commit=fork)
 
 
 def parse(name: str, files: list[tuple[str, bytes]], *, base_commit: str | None = None) -> Series:
-    """Make a series of named file contents; a file may hold one mail, a whole mbox, or a plain diff.
+    """Make a series of named file contents; a file may hold one mail, a whole mbox, a plain diff, or a commit.
 
-    Raises like ``load``. Pure.
+    Raises like ``load``.
     """
-    letters = [letter for label, data in files for letter in mail.split(label, data)]
-    covers = [letter for letter in letters if letter.is_cover]
-    parts = [letter for letter in letters if letter.diff]
-    if not parts:
-        raise UserError(f"series {name} is empty: no patch in it")
-    patches = tuple(_patch(part, index, len(parts)) for index, part in enumerate(_ordered(name, parts), 1))
-    base = base_commit or next((letter.base_commit for letter in letters if letter.base_commit), None)
+    return assemble(name, [File(*file) for file in files], base_commit=base_commit)
+
+
+def assemble(name: str, files: list[File], *, base_commit: str | None = None, is_ordered: bool = False) -> Series:
+    """Make a series of files; with ``is_ordered`` their order is that of the patches. Raises like ``load``."""
+    bounds.check_size(name, sum(len(file.data) for file in files))
+    letters = [replace(letter, level=file.level) for file in files for letter in mail.split(file.name, file.data)]
+    bounds.check_mails(name, len(letters))
+    chosen = thread.choose(name, letters, is_ordered=is_ordered)
+    covers = [chosen.cover] if chosen.cover else []
+    commits_in_order = [letter for letter in letters if letter.kind == "commit"]
+    bases = (one.base_commit for one in (*covers, *commits_in_order, *chosen.patches))
+    base = base_commit or next((commit for commit in bases if commit), None)
     return Series(
         name=name,
-        patches=patches,
-        cover="\n\n".join(f"{letter.subject}\n\n{letter.text}".strip() for letter in covers[:1]),
+        patches=tuple(_patch(letter) for letter in chosen.patches),
+        cover="\n\n".join(f"{letter.subject}\n\n{letter.text}".strip() for letter in covers),
         base_commit=base,
-        notes=() if base else (f"series {name} names no base-commit",),
+        notes=chosen.notes,
+        prerequisites=tuple(dict.fromkeys(p for letter in (*covers, *chosen.patches) for p in letter.prerequisites)),
     )
 
 
-def _ordered(name: str, parts: list[mail.Letter]) -> list[mail.Letter]:
-    """Return the patches in the order of their ``[PATCH n/m]``, or as they came. Raises UserError for a gap."""
-    numbers = [part.number for part in parts]
-    if not all(numbers):
-        return parts
-    total = max(part.total for part in parts)
-    if twice := sorted({n for n in numbers if numbers.count(n) > 1}):
-        raise UserError(f"series {name} has patch {twice[0]}/{total} more than once")
-    if missing := sorted(set(range(1, total + 1)) - set(numbers)):
-        listed = ", ".join(f"{n}/{total}" for n in missing)
-        raise UserError(f"series {name} is not whole: patch {listed} is missing")
-    return sorted(parts, key=lambda part: part.number)
-
-
-def _patch(part: mail.Letter, index: int, count: int) -> Patch:
+def _patch(letter: Letter) -> Patch:
+    patch = Patch(
+        letter.subject, letter.author, (), letter.diff, letter.raw, letter.kind, letter.refusal, letter.level
+    )  # fmt: skip
     try:
-        files = mail.files_of(part.diff)
+        return replace(patch, files=diffs.files_of(letter.diff))
+    except diffs.Damaged:
+        return patch
     except ValueError as error:
-        raise KernelError(f'patch {index}/{count} "{part.subject}": {error}') from error
-    return Patch(part.subject, part.author, files, part.diff, part.raw, "mail" if part.is_mail else "diff")
+        return replace(patch, fault=patch.fault or str(error))

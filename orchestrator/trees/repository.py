@@ -53,7 +53,7 @@ def git(
     *arguments: str | Path,
     deadline: Deadline = FOREVER,
     env: Mapping[str, str] | None = None,
-    input_text: str | None = None,
+    input_text: str | bytes | None = None,
     offline: bool = True,
 ) -> str:
     """Run git in a repository and return what it printed, without the last newline. Raises CommandFailed."""

@@ -67,7 +67,7 @@ def check(patch: Patch, subject: str, tree: Path, log: Path, settings: Validatio
     if shutil.which("perl") is None:
         return CheckResult(NAME, subject, Verdict.INFRA, "perl is not installed (Debian package perl)", 0.0)
     mail = log.with_suffix(".patch")
-    write_atomic(mail, patch.raw)
+    write_atomic(mail, patch.mail)
     log.unlink(missing_ok=True)
     argv: list[str | Path] = ["perl", tree / SCRIPT, *OPTIONS, mail]
     try:

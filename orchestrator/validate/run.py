@@ -56,11 +56,12 @@ def _checked(ledger: Ledger) -> RunResult:
 
 def _notes(wanted: Wanted) -> list[str]:
     base = wanted.base
-    unsigned = sum(b"\nSigned-off-by:" not in patch.raw for patch in wanted.series.patches)
+    unsigned = sum(not patch.is_signed for patch in wanted.series.patches)
     signing = f"{unsigned} of {len(wanted.series.patches)} patches have no Signed-off-by: whoever sends them signs them"
     return [
         f"base: {base.name} at {base.commit[:12]}, found by {base.how}",
         *base.notes,
+        *wanted.series.notes,
         *([signing] if unsigned else []),
     ]
 
@@ -74,7 +75,7 @@ def _applies(ledger: Ledger) -> None:
             ledger.trees[planned.side] = done.products.tree
         failed = done.failed_stage
         if failed:
-            what = "the series does not apply" if failed.verdict is Verdict.FAIL else "the tree cannot be had"
+            what = "the series does not apply" if failed.stage is Stage.SERIES else "the tree cannot be had"
             ledger.stopped = what
             ledger.trees.pop(Side.PATCHED, None)
             name = ledger.wanted.series.name

@@ -55,7 +55,7 @@ def run(
     deadline: Deadline = FOREVER,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
-    input_text: str | None = None,
+    input_text: str | bytes | None = None,
     log: Path | None = None,
     check: bool = True,
     offline: bool = False,
@@ -95,10 +95,10 @@ def _opened(log: Path | None, line: str) -> Iterator[tuple[int | IO[bytes], int]
         yield file, subprocess.STDOUT
 
 
-def _talk(child: Child, text: str | None, deadline: Deadline) -> tuple[str, str]:
+def _talk(child: Child, text: str | bytes | None, deadline: Deadline) -> tuple[str, str]:
     """Give a child its input and take its output, to its end. Raises subprocess.TimeoutExpired."""
     limit = None if deadline == FOREVER else deadline.remaining
-    said = child.communicate(text.encode() if text is not None else None, timeout=limit)
+    said = child.communicate(text.encode() if isinstance(text, str) else text, timeout=limit)
     out, err = ((part or b"").decode(errors="replace") for part in said)
     return out, err
 

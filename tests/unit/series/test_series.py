@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.errors import KernelError, UserError
+from orchestrator.errors import UserError
 from orchestrator.series import series
 
 BASE = "bf2060f1aa1d96b0dc04ccd667b4b3127718084c"
@@ -39,6 +39,12 @@ def cover(total: int) -> str:
 
 def parsed(*texts: str) -> series.Series:
     return series.parse("s", [(f"{n}.patch", text.encode()) for n, text in enumerate(texts)])
+
+
+def fault(text: str) -> str:
+    """Return why the only patch of a text can be applied nowhere."""
+    (only,) = parsed(text).patches
+    return only.fault
 
 
 def test_a_folder_is_read_in_the_order_of_its_names(tmp_path: Path) -> None:
@@ -108,8 +114,8 @@ def test_the_author_in_the_text_counts() -> None:
     )
 
 
-def test_a_missing_base_commit_is_noted() -> None:
-    assert parsed(patch("[PATCH] mm: a")).notes == ("series s names no base-commit",)
+def test_a_series_of_one_patch_needs_no_note() -> None:
+    assert parsed(patch("[PATCH] mm: a")).notes == () and parsed(patch("[PATCH] mm: a")).base_commit is None
 
 
 def test_the_digest_follows_the_content() -> None:
@@ -123,9 +129,9 @@ def test_a_gap_in_the_numbering_is_the_users_fault() -> None:
         parsed(patch("[PATCH 1/4] mm: a"), patch("[PATCH 3/4] mm: c"))
 
 
-def test_two_versions_in_one_mbox_are_refused() -> None:
+def test_two_patches_of_one_number_are_refused() -> None:
     with pytest.raises(UserError, match="patch 1/1 more than once"):
-        parsed(patch("[PATCH 1/1] mm: a"), patch("[PATCH v2 1/1] mm: a"))
+        parsed(patch("[PATCH 1/1] mm: a"), patch("[PATCH 1/1] mm: b"))
 
 
 def test_a_series_without_a_patch_is_empty(tmp_path: Path) -> None:
@@ -143,38 +149,32 @@ def test_a_series_without_a_patch_is_empty(tmp_path: Path) -> None:
 )
 def test_a_path_outside_the_tree_is_refused(name: str) -> None:
     bad = DIFF.replace("a/mm/shmem.c", f"a/{name}").replace("b/mm/shmem.c", f"b/{name}")
-    with pytest.raises(KernelError, match=r'patch 1/1 "mm: a": names a path outside the tree'):
-        parsed(patch("[PATCH] mm: a", diff=bad))
+    assert "names a path outside the tree" in fault(patch("[PATCH] mm: a", diff=bad))
 
 
 def test_an_absolute_path_in_a_plain_diff_is_refused() -> None:
-    with pytest.raises(KernelError, match="outside the tree: /etc/passwd"):
-        parsed("--- /etc/passwd\n+++ /etc/passwd\n@@ -1 +1 @@\n-a\n+b\n")
+    assert "outside the tree: /etc/passwd" in fault("--- /etc/passwd\n+++ /etc/passwd\n@@ -1 +1 @@\n-a\n+b\n")
 
 
 def test_a_new_file_outside_the_tree_is_refused() -> None:
     bad = "diff --git a/../x b/../x\nnew file mode 100644\n--- /dev/null\n+++ b/../x\n@@ -0,0 +1 @@\n+evil\n"
-    with pytest.raises(KernelError, match=r"outside the tree: b/\.\./x"):
-        parsed(patch("[PATCH] mm: a", diff=bad))
+    assert "outside the tree: b/../x" in fault(patch("[PATCH] mm: a", diff=bad))
 
 
 def test_a_rename_out_of_the_tree_is_refused() -> None:
     bad = "diff --git a/mm/x.c b/../x.c\nsimilarity index 100%\nrename from mm/x.c\nrename to ../x.c\n"
-    with pytest.raises(KernelError, match="outside the tree"):
-        parsed(patch("[PATCH] mm: a", diff=bad))
+    assert "outside the tree" in fault(patch("[PATCH] mm: a", diff=bad))
 
 
-@pytest.mark.parametrize("hunk", ["GIT binary patch\nliteral 3\nKcmZ=5\n\n", "Binary files a/x and b/x differ\n"])
-def test_a_binary_hunk_is_refused(hunk: str) -> None:
-    with pytest.raises(KernelError, match="holds a binary hunk"):
-        parsed(patch("[PATCH] mm: a", diff=f"diff --git a/x b/x\nindex 1234567..89abcde 100644\n{hunk}"))
+def test_a_binary_file_without_its_content_is_refused() -> None:
+    diff = "diff --git a/x b/x\nindex 1234567..89abcde 100644\nBinary files a/x and b/x differ\n"
+    assert "holds a binary hunk without its content" in fault(patch("[PATCH] mm: a", diff=diff))
 
 
 def test_a_line_that_only_speaks_of_binaries_is_text() -> None:
     assert parsed(patch("[PATCH] mm: a", diff=DIFF.replace("+two", "+GIT binary patch"))).patches
 
 
-def test_a_damaged_hunk_is_refused() -> None:
+def test_a_damaged_hunk_is_left_to_git() -> None:
     cut = "\n".join(DIFF.splitlines()[:-2]) + "\n"
-    with pytest.raises(KernelError, match=r'patch 1/1 "mm: a": damaged hunk'):
-        parsed(patch("[PATCH] mm: a", diff=cut, tail=""))
+    assert parsed(patch("[PATCH] mm: a", diff=cut, tail="")).patches[0].diff == cut

@@ -1,0 +1,115 @@
+"""Commits of a user's own tree as a series: taken as they are, never by way of a mail.
+
+A file holds one commit as ``git show --format=raw`` prints it. Its message is indented there, so that nothing in
+it is taken for a diff; the diff is whole (``--binary --full-index``), with the bytes and line ends of the files.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.errors import UserError
+from orchestrator.host.process import CommandFailed
+from orchestrator.series import bounds
+from orchestrator.trees import repository
+
+SUFFIX = ".commit"
+
+_SHOW = (
+    "show", "--format=raw", "--encoding=UTF-8", "--no-notes", "--no-color", "--binary", "--full-index", "--no-renames",
+    "--no-ext-diff", "--no-textconv", "--submodule=short", "--ignore-submodules=none", "--src-prefix=a/",
+    "--dst-prefix=b/", "--unified=3", "--inter-hunk-context=0", "--no-indent-heuristic", "--diff-algorithm=myers",
+)  # fmt: skip
+_HEAD = re.compile(rb"\Acommit [0-9a-f]{40,64}[^\n]*\ntree [0-9a-f]{40,64}\n")
+_AUTHOR = re.compile(r"^author (?P<name>[^<\n]*?) ?<(?P<email>[^>\n]*)> (?P<date>-?\d+ [+-]\d+)$", re.M)
+_PARENT = re.compile(r"^parent ([0-9a-f]{40,64})$", re.M)
+
+
+@dataclass(frozen=True)
+class Commit:
+    """One commit. ``date`` is as git keeps it: seconds and zone. ``parent`` is empty for a first commit."""
+
+    name: str
+    email: str
+    date: str
+    parent: str
+    message: str
+    diff: bytes
+
+    @property
+    def author(self) -> str:
+        """The author as a mail has it."""
+        return f"{self.name} <{self.email}>"
+
+
+def is_commit(data: bytes) -> bool:
+    """Whether a file holds a commit (pure)."""
+    return _HEAD.match(data) is not None
+
+
+def read(data: bytes) -> Commit:
+    """Take a commit apart (pure)."""
+    head, _, rest = data.partition(b"\n\n")
+    lines = rest.split(b"\n")
+    count = next((number for number, line in enumerate(lines) if line and not line.startswith(b"    ")), len(lines))
+    message = b"\n".join(line.removeprefix(b"    ") for line in lines[:count]).decode(errors="replace")
+    fields = head.decode(errors="replace")
+    author, parent = _AUTHOR.search(fields), _PARENT.search(fields)
+    name, email, date = (author["name"], author["email"], author["date"]) if author else ("", "", "0 +0000")
+    return Commit(
+        name=name or email or "unknown",
+        email=email,
+        date=date,
+        parent=parent[1] if parent else "",
+        message=message.rstrip("\n") + "\n",
+        diff=b"\n".join(lines[count:]),
+    )
+
+
+def as_mail(data: bytes) -> bytes:
+    """Return a commit as a mail, for programs that read nothing else (checkpatch). It is never applied. Pure."""
+    commit = read(data)
+    subject, _, text = commit.message.partition("\n")
+    head = f"From: {commit.author}\nSubject: [PATCH] {subject}\n\n{text.strip()}\n---\n\n"
+    return head.encode() + commit.diff
+
+
+def export(tree: Path, revisions: str) -> tuple[str, list[tuple[str, bytes]]]:
+    """Return where a range of commits begins, and its commits as files with their names. The tree is only read.
+
+    Raises UserError for a range that git does not know, that is empty, or that holds a merge.
+    """
+    base, dots, tip = revisions.partition("..")
+    tip = tip.removeprefix(".") or "HEAD"
+    if not (base and dots) or base.startswith("-"):
+        raise UserError(f"{revisions}: a range of commits is written base..tip")
+    first, last = _commit(tree, base), _commit(tree, tip)
+    fork = repository.asks(tree, "merge-base", first, last)
+    if not fork:
+        raise UserError(f"{revisions}: {base} and {tip} have no commit in common")
+    listed = repository.git(tree, "rev-list", "--reverse", "--topo-order", "--parents", f"{first}..{last}").splitlines()
+    bounds.check_patches(revisions, len(listed))
+    if not listed:
+        raise UserError(f"{revisions} of {tree} holds no commits")
+    if merges := [line for line in listed if line.count(" ") > 1]:
+        raise UserError(f"{revisions} holds a merge ({merges[0][:12]}), which is no patch: name a range without one")
+    return fork, [_file(tree, number, line.split()[0]) for number, line in enumerate(listed, 1)]
+
+
+def _file(tree: Path, number: int, commit: str) -> tuple[str, bytes]:
+    try:
+        with tempfile.TemporaryDirectory(prefix="wpci-") as scratch:
+            file = Path(scratch, "commit")
+            repository.git(tree, *_SHOW, f"--output={file}", commit)
+            return f"{number:04}{SUFFIX}", file.read_bytes()
+    except CommandFailed as error:
+        raise UserError(f"{tree}: commit {commit[:12]} cannot be read: {error}") from error
+
+
+def _commit(tree: Path, revision: str) -> str:
+    if commit := repository.commit_of(tree, revision):
+        return commit
+    raise UserError(f"{tree} has no commit {revision}")

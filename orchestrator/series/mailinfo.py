@@ -1,0 +1,89 @@
+"""A mail as ``git am`` reads it: git itself takes off MIME, charsets and what mail programs do to a patch."""
+
+from __future__ import annotations
+
+import functools
+import re
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.host import process
+from orchestrator.host.process import Deadline
+from orchestrator.series import bounds
+from orchestrator.trees import repository
+
+_SECONDS = 60.0
+_CONTENT = re.compile(rb"^content-[a-z-]+:(?:[^\n]|\n[ \t])*", re.M | re.I)
+_NEEDS_DECODING = re.compile(rb"base64|quoted-printable|multipart/|message/|flowed|uuencode|application/", re.I)
+_CHARSET = re.compile(rb"charset\s*=\s*\"?([^\s\";]*)", re.I)
+_PLAIN = {b"utf-8", b"utf8", b"us-ascii"}
+
+
+class Refused(ValueError):
+    """git cannot read the mail; its words say why."""
+
+
+@dataclass(frozen=True)
+class Mail:
+    """What git reads in a mail. ``subject`` is whole, with its tags; ``date`` is empty where there is none.
+
+    ``message`` is the text before the patch; ``patch`` is what follows, bytes as the file has them.
+    """
+
+    author: str
+    subject: str
+    date: str
+    message: str
+    patch: bytes
+
+
+@functools.lru_cache(maxsize=256)
+def read(raw: bytes) -> Mail:
+    """Decode one mail. A CR that stood inside base64 or quoted-printable is the mail program's. Raises Refused."""
+    with tempfile.TemporaryDirectory(prefix="wpci-mail-") as scratch:
+        text, patch = Path(scratch, "text"), Path(scratch, "patch")
+        argv: list[str | Path] = ["git", "mailinfo", "-k", "-u", "--quoted-cr=strip", text, patch]
+        environment = repository.environment({"GIT_CEILING_DIRECTORIES": "/"})
+        done = process.run(
+            argv, cwd=Path(scratch), env=environment, input_text=raw, check=False, offline=True,
+            deadline=Deadline.after(_SECONDS),
+        )  # fmt: skip
+        if not done.ok:
+            lines = [line for line in done.stderr.splitlines() if line.strip()] or ["git gave no reason"]
+            raise Refused(lines[0].removeprefix("error: ").removeprefix("fatal: "))
+        return _mail(done.stdout, text.read_bytes(), patch.read_bytes())
+
+
+def _mail(headers: str, text: bytes, patch: bytes) -> Mail:
+    fields = dict(line.partition(": ")[::2] for line in headers.splitlines() if ": " in line)
+    address = fields.get("Email", "")
+    name = fields.get("Author", "")
+    return Mail(
+        author=f"{name} <{address}>" if name != address else address,
+        subject=fields.get("Subject", ""),
+        date=fields.get("Date", ""),
+        message=text.decode(errors="replace"),
+        patch=patch,
+    )
+
+
+def is_encoded(raw: bytes) -> bool:
+    """Whether a patch does not stand in a mail as it is (pure): MIME parts, another charset, flowed text."""
+    head = raw[: bounds.HEADER_LINE].partition(b"\n\n")[0]
+    content = b"\n".join(_CONTENT.findall(head))
+    charsets = {name.lower() for name in _CHARSET.findall(content)}
+    return bool(_NEEDS_DECODING.search(content)) or not charsets <= _PLAIN
+
+
+def written_plain(mail: Mail, message_id: str) -> bytes:
+    """Return a decoded mail as one that needs no decoding (pure): for git, for checkpatch and for people.
+
+    The author stands in the text once more, so that nothing in the text is taken for a header.
+    """
+    headers = [f"From: {mail.author}", f"Subject: {mail.subject}"]
+    headers += [f"Date: {mail.date}"] if mail.date else []
+    headers += [f"Message-ID: {message_id}"] if message_id else []
+    headers += ["MIME-Version: 1.0", "Content-Type: text/plain; charset=UTF-8", "Content-Transfer-Encoding: 8bit"]
+    text = f"From: {mail.author}\n\n{mail.message}"
+    return ("\n".join(headers) + f"\n\n{text}").encode() + mail.patch

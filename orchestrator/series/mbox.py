@@ -1,0 +1,53 @@
+"""A file with mails → the mails in it (pure). What separates them is as strict as git's: a date and a header behind."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from orchestrator.series import bounds
+
+_LINE = re.compile(rb"^From [^\n]{1,400}\n", re.M)
+_STAMP = re.compile(rb"\b\d?\d:\d\d(?::\d\d)?\b.*\b(?:19|20)\d\d\b")
+_HEADER = re.compile(rb"[!-9;-~]+:")
+"""The name of a header (RFC 5322, section 2.2), with or without a blank behind its colon."""
+_CRLF_HEAD = re.compile(rb"\A[^\n]*\r\n")
+_CRLF_DIFF = re.compile(rb"^(?:diff --git |--- |\+\+\+ |@@ )[^\n]*\r$", re.M)
+
+
+def split(data: bytes) -> list[bytes]:
+    """Return the mails of a file that holds mails, without separators and with the line ends of the patches."""
+    data = data.replace(b"\r\n", b"\n") if _CRLF_HEAD.match(data) else data
+    starts = list(_starts(data))
+    if not starts:
+        return [data]
+    ends = [*starts[1:], len(data)]
+    return [_unescaped(data[start:end]) for start, end in zip(starts, ends, strict=True)]
+
+
+def is_mail(data: bytes) -> bool:
+    """Whether a file holds mails: a separator comes first, or nothing but headers, with ``From:`` or ``Subject:``."""
+    head = data.lstrip(b"\r\n")[: bounds.HEADER_LINE].replace(b"\r\n", b"\n").partition(b"\n\n")[0] + b"\n"
+    if next(_starts(head), None) == 0:
+        return True
+    has_author = re.search(rb"^From:", head, re.M | re.I)
+    has_subject = re.search(rb"^Subject:", head, re.M | re.I)
+    lines = head.splitlines()
+    return bool(has_author and (has_subject or all(_HEADER.match(line) or line[:1] in b" \t" for line in lines)))
+
+
+def plain(data: bytes) -> bytes:
+    """Return a plain diff with its own line ends: a CR in the lines that diff writes is a mail program's."""
+    return data.replace(b"\r\n", b"\n") if _CRLF_DIFF.search(data) else data
+
+
+def _starts(data: bytes) -> Iterator[int]:
+    for line in _LINE.finditer(data):
+        if _STAMP.search(line[0]) and _HEADER.match(data, line.end()):
+            yield line.start()
+
+
+def _unescaped(mail: bytes) -> bytes:
+    """Take off the separator, and the '>' that an mbox puts before a line that begins with 'From '."""
+    body = mail[mail.index(b"\n") + 1 :]
+    return re.sub(rb"^>(>*From )", rb"\1", body, flags=re.M)

@@ -1,0 +1,97 @@
+"""What the subject of a mail says before its title (pure): ``[RFC][PATCH net-next v2 3/7]`` and its many spellings.
+
+The title is the one that ``git am`` makes the first line of the commit. Numbers and versions are read as b4 reads
+them, and besides as mercurial, quilt and people write them.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_REPLY = re.compile(r"(?:re|aw|sv|antw|fwd?|vs)(?:\[\d+\])?\s*:", re.I)
+_NUMBER = re.compile(r"(?<![\d./])0*(?P<number>\d+)(?:\s*/\s*|\s+of\s+)0*(?P<total>\d+)(?![\d/]|\.\d)", re.I)
+"""``3/7``, ``03/07``, ``3 of 7``. ``5.10/5.15`` and ``5.10/6`` are trees."""
+_VERSION = re.compile(r"(?:(?<![a-z0-9])|(?<=patch)|(?<=rfc)|(?<=resend))v(?P<version>\d{1,4})(?!\d|\.\d|[a-z])", re.I)
+_BEHIND = re.compile(r"\s[\[(]\s*(?P<tag>(?:patch\s+)?\d+\s*/\s*\d+)\s*[\])]$", re.I)
+_INSIDE = re.compile(r"\[(?P<tag>[^\[\]]*\bpatch[^\[\]]*)\]", re.I)
+"""A tag that stands behind other words, as in ``mm: [PATCH 1/2] do it``."""
+
+
+@dataclass(frozen=True)
+class Tag:
+    """What stands before a title. ``number`` and ``total`` are those of ``[PATCH n/m]``; ``total`` is 0 without them.
+
+    ``version`` is None where none is written. ``is_patch`` says that a tag speaks of a patch.
+    """
+
+    title: str
+    number: int = 0
+    total: int = 0
+    version: int | None = None
+    is_reply: bool = False
+    is_patch: bool = False
+
+
+def read(subject: str) -> Tag:
+    """Take a subject apart."""
+    text = " ".join(subject.split())
+    tags, is_reply = _leading(text)
+    if not any(_NUMBER.search(tag) for tag in tags):
+        tags += [match["tag"] for match in (_INSIDE.search(text), _BEHIND.search(text)) if match]
+    words = " ".join(tags)
+    number, total = _numbers(words)
+    version = _VERSION.search(words)
+    return Tag(
+        title=title(text),
+        number=number,
+        total=total,
+        version=int(version["version"]) if version else None,
+        is_reply=is_reply,
+        is_patch=bool(total or re.search("patch", words, re.I)),
+    )
+
+
+def title(subject: str) -> str:
+    """Return a subject without tags and ``Re:``, by the rule of ``git mailinfo`` (cleanup_subject in mailinfo.c)."""
+    text = subject
+    while text:
+        if text[:3].lower() == "re:":
+            text = text[3:]
+        elif text[0] in " \t:":
+            text = text[1:]
+        elif text[0] == "[" and "]" in text:
+            text = text[text.index("]") + 1 :]
+        else:
+            break
+    return text.strip()
+
+
+def _leading(text: str) -> tuple[list[str], bool]:
+    """Return what stands in brackets before the title, and whether a ``Re:`` stands there, too."""
+    tags, is_reply = [], False
+    while text:
+        if match := _REPLY.match(text):
+            is_reply, text = True, text[match.end() :].lstrip()
+        elif text.startswith("[") and (end := _closing(text)):
+            tags.append(text[1:end])
+            text = text[end + 1 :].lstrip(" :-")
+        else:
+            break
+    return tags, is_reply
+
+
+def _closing(text: str) -> int:
+    """Return where the bracket that opens a text closes, brackets within it counted; 0 where it does not."""
+    depth = 0
+    for at, character in enumerate(text):
+        depth += (character == "[") - (character == "]")
+        if depth == 0:
+            return at
+    return 0
+
+
+def _numbers(words: str) -> tuple[int, int]:
+    """Return the last ``n/m`` in which n is not more than m; git writes it last."""
+    pairs = [(int(match["number"][:12]), int(match["total"][:12])) for match in _NUMBER.finditer(words)]
+    return next(((number, total) for number, total in reversed(pairs) if number <= total and total), (0, 0))

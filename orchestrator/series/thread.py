@@ -1,0 +1,157 @@
+"""Which of many mails are the patches of a series, and in which order (pure): versions, replies, duplicates, covers.
+
+The rules are b4's where it has one: the newest version counts, an answer is no patch, ``0/n`` is a cover letter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from orchestrator.errors import UserError
+from orchestrator.series import bounds
+from orchestrator.series.mail import Letter
+from orchestrator.wording import some
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The patches in their order, the cover letter, and commits without a change; ``notes`` say what was left out."""
+
+    patches: tuple[Letter, ...]
+    cover: Letter | None
+    empty: tuple[Letter, ...]
+    notes: tuple[str, ...]
+
+
+def choose(name: str, letters: Sequence[Letter], *, is_ordered: bool = False) -> Chosen:
+    """Choose the patches of a series; with ``is_ordered`` they keep the order in which they came.
+
+    Raises UserError where there is none, one is missing, or two versions cannot be told apart.
+    """
+    bounds.check_patches(name, max((letter.tag.total for letter in letters), default=0))
+    notes: list[str] = []
+    letters = _with_versions(_once(letters, notes))
+    empty = [letter for letter in letters if letter.kind == "commit" and not letter.diff]
+    patches = _patches(letters, notes)
+    if not patches:
+        raise UserError(_nothing(name, letters))
+    patches = patches if is_ordered else _ordered(name, _newest(name, patches, notes), letters, notes)
+    bounds.check_patches(name, len(patches))
+    notes += [f"left out, an empty commit: {letter.subject}" for letter in empty]
+    return Chosen(tuple(patches), _cover(letters, patches), tuple(empty), tuple(notes))
+
+
+def _nothing(name: str, letters: Sequence[Letter]) -> str:
+    if any(letter.kind == "commit" for letter in letters):
+        return f"series {name} is empty: none of its {len(letters)} commits changes a file"
+    return f"series {name} is empty: no patch in it"
+
+
+def _once(letters: Sequence[Letter], notes: list[str]) -> list[Letter]:
+    """Return each mail once: two of one id, or with one title, number and diff, are one that came two ways."""
+    kept: list[Letter] = []
+    seen: set[object] = set()
+    for letter in letters:
+        marks: set[object] = {("id", letter.message_id)} if letter.message_id else set()
+        marks |= {_content(letter)} if letter.is_mail and letter.diff else set()
+        if not seen.isdisjoint(marks):
+            notes.append(f"came twice, and is taken once: {letter.subject}")
+        else:
+            kept.append(letter)
+        seen |= marks
+    return kept
+
+
+def _content(letter: Letter) -> tuple[object, ...]:
+    """Return what is alike in two copies of a mail: lists put lines of their own around it."""
+    body = (line for line in letter.diff.split("\n") if line.startswith(("+", "-", "@", " ")) and line != "-- ")
+    lines = tuple(line.rstrip() for line in body)
+    return letter.subject, letter.tag.number, letter.tag.total, letter.tag.version, hash(lines)
+
+
+def _with_versions(letters: Iterable[Letter]) -> list[Letter]:
+    """Give a patch without a version that of the cover letter, or first patch, which it answers to."""
+    known = {letter.message_id: letter for letter in letters if letter.message_id}
+
+    def versioned(letter: Letter) -> Letter:
+        above = known.get(letter.in_reply_to)
+        if letter.tag.version or not letter.tag.total or above is None or not above.tag.version or above.tag.is_reply:
+            return letter
+        if not above.is_cover and above.tag.number != 1:
+            return letter
+        return replace(letter, tag=replace(letter.tag, version=above.tag.version))
+
+    return [versioned(letter) for letter in letters]
+
+
+def _patches(letters: Sequence[Letter], notes: list[str]) -> list[Letter]:
+    """Return the letters that are patches. An answer with a diff in it is one only where there is nothing else."""
+    with_diff = [letter for letter in letters if (letter.diff or letter.refusal) and not letter.is_cover]
+    sent = [letter for letter in with_diff if not letter.tag.is_reply]
+    if not sent:
+        return with_diff
+    numbered = any(letter.tag.total for letter in sent)
+    patches = [letter for letter in sent if not (numbered and _is_aside(letter))]
+    notes += [f"left out, no patch of the series: {letter.subject}" for letter in with_diff if letter not in patches]
+    return patches
+
+
+def _is_aside(letter: Letter) -> bool:
+    """Whether a mail in the thread of a numbered series is a remark with a diff in it."""
+    return letter.is_mail and not letter.tag.total and bool(letter.in_reply_to or not letter.tag.is_patch)
+
+
+def _version(letter: Letter) -> int:
+    return letter.tag.version or 1
+
+
+def _newest(name: str, patches: list[Letter], notes: list[str]) -> list[Letter]:
+    """Return the patches of the newest version, where it stands for the older ones. Raises UserError."""
+    versions = sorted({_version(letter) for letter in patches})
+    if len(versions) == 1:
+        return patches
+    newest = [letter for letter in patches if _version(letter) == versions[-1]]
+    older = [letter for letter in patches if letter not in newest]
+    gap = _missing(newest) if all(letter.tag.total for letter in newest) else []
+    strangers = {letter.subject for letter in older} - {letter.subject for letter in newest}
+    whole = not gap if newest[0].tag.total else not strangers
+    if not whole:
+        why = f"patch {_numbers(gap, newest)} is missing" if gap else f"it has no {some(sorted(strangers))}"
+        mixed = " and ".join(f"v{version}" for version in versions)
+        raise UserError(f"series {name} holds patches of {mixed}, and v{versions[-1]} does not stand for all: {why}")
+    notes.append(f"v{versions[-1]} is taken; older versions are left out: {some([f'v{v}' for v in versions[:-1]])}")
+    return newest
+
+
+def _ordered(name: str, parts: list[Letter], letters: Sequence[Letter], notes: list[str]) -> list[Letter]:
+    """Return the patches in the order of their ``[PATCH n/m]``, or as they came. Raises UserError for a gap."""
+    if not all(part.tag.total for part in parts):
+        return parts
+    total = max(part.tag.total for part in parts)
+    numbers = [part.tag.number for part in parts]
+    if twice := sorted({number for number in numbers if numbers.count(number) > 1}):
+        raise UserError(f"series {name} has patch {twice[0]}/{total} more than once")
+    gap = _missing(parts)
+    if gap and len(parts) == 1 and _cover(letters, parts) is None:
+        notes.append(f"patch {numbers[0]}/{total} of a series, alone: the others are not here")
+    elif gap:
+        raise UserError(f"series {name} is not whole: patch {_numbers(gap, parts)} is missing")
+    return sorted(parts, key=lambda part: part.tag.number)
+
+
+def _missing(parts: Sequence[Letter]) -> list[int]:
+    total = max(part.tag.total for part in parts)
+    return sorted(set(range(1, total + 1)) - {part.tag.number for part in parts})
+
+
+def _numbers(numbers: Sequence[int], parts: Sequence[Letter]) -> str:
+    total = max(part.tag.total for part in parts)
+    return some([f"{number}/{total}" for number in numbers])
+
+
+def _cover(letters: Sequence[Letter], patches: Sequence[Letter]) -> Letter | None:
+    """Return the cover letter of these patches: that of their version, or the only one."""
+    covers = [letter for letter in letters if letter.is_cover and not letter.tag.is_reply]
+    versions = {_version(patch) for patch in patches}
+    return next((cover for cover in covers if _version(cover) in versions), covers[0] if len(covers) == 1 else None)

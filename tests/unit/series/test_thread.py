@@ -1,0 +1,223 @@
+"""Which of many mails are the patches of a series, and in which order."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.errors import UserError
+from orchestrator.series import bounds, series
+
+ANSWER = "In-Reply-To: <{0}>\nReferences: <{0}>\n"
+
+
+def diff(line: str) -> str:
+    return (
+        "diff --git a/mm/shmem.c b/mm/shmem.c\nindex 1234567..89abcde 100644\n--- a/mm/shmem.c\n+++ b/mm/shmem.c\n"
+        f"@@ -1,3 +1,4 @@\n one\n+{line}\n three\n four\n"
+    )
+
+
+def mail(subject: str, line: str = "", *, message: str = "", answers: str = "", text: str = "Why.") -> str:
+    """Return a mail; ``line`` is what its diff adds, and without one it has no diff."""
+    head = f"Message-ID: <{message}>\n" if message else ""
+    head += ANSWER.format(answers) if answers else ""
+    content = f"---\n\n{diff(line)}" if line else ""
+    return (
+        "From mboxrd@z Thu Jan  1 00:00:00 1970\nFrom: Dev <dev@example.org>\nDate: Sat, 3 Feb 2001 04:05:06 +0000\n"
+        f"{head}Subject: {subject}\n\n{text}\n{content}-- \n2.39.5\n\n"
+    )
+
+
+def of(*mails: str) -> series.Series:
+    return series.parse("s", [("all.mbox", "".join(mails).encode())])
+
+
+def refused(*mails: str) -> str:
+    with pytest.raises(UserError) as caught:
+        of(*mails)
+    return str(caught.value)
+
+
+THREE = [mail("[PATCH 1/3] a", "a"), mail("[PATCH 2/3] b", "b"), mail("[PATCH 3/3] c", "c")]
+V2 = [mail("[PATCH v2 1/2] a", "a2"), mail("[PATCH v2 2/2] b", "b2")]
+
+
+def test_the_newest_version_counts_and_the_note_says_so() -> None:
+    both = of(*THREE, *V2)
+    assert both.subjects == ("a", "b") and "+a2" in both.patches[0].diff
+    assert both.notes == ("v2 is taken; older versions are left out: v1",)
+    assert of(*V2, *THREE).digest == both.digest
+    assert of(mail("[PATCH v9] a", "9"), mail("[PATCH v10] a", "10")).patches[0].diff == diff("10") + "-- \n2.39.5\n\n"
+
+
+@pytest.mark.parametrize(
+    ("mails", "words"),
+    [
+        ([*THREE, V2[1]], "patches of v1 and v2, and v2 does not stand for all: patch 1/2 is missing"),
+        ([THREE[0], mail("[PATCH v2 2/3] b", "b2"), THREE[2]], "patch 1/3, 3/3 is missing"),
+        ([mail("[PATCH] a", "a"), mail("[PATCH v2] b", "b")], "v1 and v2, and v2 does not stand for all: it has no a"),
+        ([THREE[0], THREE[2]], "not whole: patch 2/3 is missing"),
+        ([*THREE, mail("[PATCH 2/3] another", "x")], "patch 2/3 more than once"),
+        ([*THREE, mail("[PATCH 1/2] x", "x"), mail("[PATCH 2/2] y", "y")], "more than once"),
+    ],
+)  # fmt: skip
+def test_what_is_mixed_or_not_whole_is_refused_in_words(mails: list[str], words: str) -> None:
+    assert words in refused(*mails)
+
+
+def test_patches_without_a_version_have_that_of_the_cover_letter_they_answer_to() -> None:
+    old = [mail("[PATCH 0/1] s", message="old"), mail("[PATCH 1/1] a", "a", message="o1", answers="old")]
+    new = [mail("[PATCH v2 0/1] s", message="new"), mail("[PATCH 1/1] a", "a2", message="n1", answers="new")]
+    assert "+a2" in of(*old, *new).patches[0].diff
+
+
+def test_a_cover_letter_is_one_whatever_stands_in_it() -> None:
+    shown = mail("[PATCH 0/3] all", "sample", text="What it is about.")
+    interdiff = mail("[PATCH 0/3] all", text=f"Interdiff against v1:\n{diff('x')}")
+    ranged = mail(
+        "[PATCH 0/3] all", text="Range-diff against v1:\n1:  123 ! 1:  456 a\n    @@ mm/shmem.c\n    -x\n    +y"
+    )
+    for cover in (shown, interdiff, ranged):
+        assert of(cover, *THREE).subjects == ("a", "b", "c") and of(cover, *THREE).cover.startswith("all\n\n")
+        assert of(*THREE, cover).digest == of(cover, *THREE).digest
+
+
+def test_the_cover_letter_is_that_of_the_version() -> None:
+    covers = [mail("[PATCH 0/3] old"), mail("[PATCH v2 0/2] new")]
+    assert of(*covers, *THREE, *V2).cover.startswith("new") and of(*reversed(covers), *V2, *THREE).cover.startswith(
+        "new"
+    )
+
+
+@pytest.mark.parametrize("prefix", ["Re: ", "RE: ", "AW: ", "Re: [mm] Re: "])
+def test_an_answer_with_a_diff_is_no_patch(prefix: str) -> None:
+    answer = mail(f"{prefix}[PATCH 2/3] b", "better", answers="x")
+    assert of(*THREE, answer).subjects == of(answer, *THREE).subjects == ("a", "b", "c")
+    assert any("left out" in note for note in of(*THREE, answer).notes)
+
+
+def test_a_remark_with_a_diff_under_a_title_of_its_own_is_no_patch() -> None:
+    for remark in (mail("how about this", "better", answers="x"), mail("[PATCH] fix it", "better", answers="x")):
+        assert of(*THREE, remark).subjects == ("a", "b", "c")
+
+
+def test_answers_alone_are_patches_for_git_am_takes_them() -> None:
+    assert of(mail("Re: [PATCH] a", "a")).subjects == ("a",)
+
+
+def test_a_mail_that_came_twice_is_one() -> None:
+    listed = THREE[1].replace("-- \n2.39.5\n", "-- \n2.39.5\n____\nlist footer\n").replace("[PATCH", "[mm] [PATCH")
+    assert of(*THREE, THREE[1]).digest == of(*THREE, listed).digest == of(*THREE).digest
+    one, other = mail("[PATCH] a", "a", message="x"), mail("[mm] [PATCH] a (was: b)", "a", message="x")
+    assert of(one, other).subjects == ("a",)
+    resent = [text.replace("[PATCH", "[PATCH RESEND") for text in THREE]
+    assert of(*THREE, *resent).digest == of(*THREE).digest
+
+
+def test_two_patches_that_look_alike_are_two() -> None:
+    assert len(of(mail("[PATCH 1/2] a", "x"), mail("[PATCH 2/2] a", "x")).patches) == 2
+    assert len(of(mail("[PATCH] a", "x"), mail("[PATCH] b", "x")).patches) == 2
+
+
+def test_one_patch_of_a_series_alone_is_taken_with_a_note() -> None:
+    for number in (1, 2, 3):
+        alone = of(THREE[number - 1])
+        assert len(alone.patches) == 1
+        assert alone.notes == (f"patch {number}/3 of a series, alone: the others are not here",)
+    assert "patch 2/3, 3/3 is missing" in refused(mail("[PATCH 0/3] all"), THREE[0])
+
+
+def test_trees_in_a_tag_are_no_numbers() -> None:
+    assert of(mail("[PATCH 5.10/5.15] a", "a")).notes == ()
+
+
+@given(
+    st.permutations(range(5)), st.sampled_from(["[PATCH {}/5]", "[RFC][PATCH net-next v3 {}/5]", "[PATCHv3,0{}/05]"])
+)
+def test_the_numbers_rule_over_the_order_of_the_mails(order: list[int], form: str) -> None:
+    mails = [mail(f"{form.format(number + 1)} p{number}", f"p{number}") for number in order]
+    assert of(*mails).subjects == tuple(f"p{number}" for number in range(5))
+
+
+@given(st.randoms(use_true_random=False), st.integers(2, 30), st.sampled_from([".patch", ".diff"]))
+def test_numbers_of_files_need_no_zeros(
+    tmp_path_factory: pytest.TempPathFactory, rng: random.Random, count: int, suffix: str
+) -> None:
+    folder = tmp_path_factory.mktemp("folder")
+    names = [f"{number}-step{suffix}" for number in range(1, count + 1)]
+    for name in rng.sample(names, count):
+        (folder / name).write_text(diff(name))
+    assert series.load(folder).subjects == tuple(f"plain diff {name}" for name in names)
+
+
+class TestQuilt:
+    """A folder with a file ``series``."""
+
+    def folder(self, where: Path, text: str) -> Path:
+        (where / "sub").mkdir()
+        for name in ("b.patch", "a.patch", "sub/c", "unlisted.patch"):
+            (where / name).write_text(diff(name))
+        (where / "series").write_text(text)
+        return where
+
+    def test_the_file_rules(self, tmp_path: Path) -> None:
+        loaded = series.load(self.folder(tmp_path, "# why\nb.patch\n\na.patch -p1 # because\n  sub/c -p0\n"))
+        assert loaded.subjects == ("plain diff b.patch", "plain diff a.patch", "plain diff c")
+        assert [patch.level for patch in loaded.patches] == [None, 1, 0]
+
+    def test_numbers_in_subjects_do_not_rule(self, tmp_path: Path) -> None:
+        where = self.folder(tmp_path, "b.patch\na.patch\n")
+        (where / "b.patch").write_text(mail("[PATCH 2/9] b", "b"))
+        (where / "a.patch").write_text(mail("[PATCH 1/9] a", "a"))
+        assert series.load(where).subjects == ("b", "a")
+
+    @pytest.mark.parametrize(
+        ("text", "words"),
+        [("gone.patch\n", "No such file"), ("../x\n", "outside"), ("/x\n", "outside"), ("# none\n", "no patch"),
+         ("a.patch\na.patch\n", "more than once"), ("a.patch -R\n", "reverts")],
+    )  # fmt: skip
+    def test_what_it_cannot_mean_is_refused(self, tmp_path: Path, text: str, words: str) -> None:
+        with pytest.raises(UserError, match=words):
+            series.load(self.folder(tmp_path, text))
+
+
+class TestBounds:
+    """More than is read is refused in words, before it costs anything."""
+
+    def test_numbers(self) -> None:
+        for total in ("999999999", "9" * 5000, str(bounds.PATCHES + 1)):
+            assert "the most that are taken" in refused(mail(f"[PATCH 1/{total}] a", "a"))
+
+    def test_mails(self) -> None:
+        assert "the most that are read" in refused("From a@b Sat Feb  3 04:05:06 2001\nA: b\n\n" * (bounds.MAILS + 1))
+
+    def test_size(self, tmp_path: Path) -> None:
+        with (tmp_path / "a.patch").open("wb") as file:
+            file.truncate(bounds.SERIES_BYTES + 1)
+        for where in (tmp_path, tmp_path / "a.patch"):
+            with pytest.raises(UserError, match="the most that is read"):
+                series.load(where)
+
+    def test_files(self, tmp_path: Path) -> None:
+        for number in range(bounds.MAILS + 1):
+            (tmp_path / f"{number}.patch").touch()
+        with pytest.raises(UserError, match="the most that are read"):
+            series.load(tmp_path)
+
+    def test_subjects(self) -> None:
+        (only,) = of(mail(f"[PATCH] \x1b[31mred\x07 {'x' * 900}", "a")).patches
+        assert only.subject.isprintable() and len(only.subject) == bounds.SUBJECT
+
+
+@given(st.binary(max_size=400))
+def test_bytes_of_any_kind_are_a_series_or_refused_in_one_line(data: bytes) -> None:
+    for text in (data, b"From: a@b\nSubject: x\n" + data, THREE[0].encode() + data, diff("x").encode() + data):
+        try:
+            series.parse("s", [("f", text)])
+        except UserError as error:
+            assert "\n" not in str(error)
