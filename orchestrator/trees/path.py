@@ -24,19 +24,22 @@ def fetch(source: PathSource, name: str, cache: Cache, progress: Progress, deadl
     where = source.path.expanduser().absolute()
     if not where.is_dir():
         raise UserError(f"{where}: no such directory")
-    if not source.ref and not (where / "Makefile").is_file():
+    bare = local.is_git(where) and not (where / ".git").exists()
+    if not (source.ref or bare or (where / "Makefile").is_file()):
         raise UserError(f"{where} holds no Makefile: it is no kernel tree")
     with cache.lock(f"source-{local.key_of(where)}", progress):
-        if (where / ".git").exists() and source.ref:
-            return _named(source.ref, where, name, cache, progress, deadline)
+        if bare or ((where / ".git").exists() and source.ref):
+            return _named(source.ref or "HEAD", where, name, cache, progress, deadline)
         if (where / ".git").exists():
             return _head(source, where, name, cache, progress, deadline)
         return _plain(where, name, cache, progress)
 
 
 def _named(ref: str, where: Path, name: str, cache: Cache, progress: Progress, deadline: Deadline) -> Tree:
-    """Return a commit of the tree, whatever is checked out there or changed."""
+    """Return a commit of the tree, whatever is checked out there or changed; a bare repository has nothing else."""
     commit = local.resolve(where, ref)
+    if repository.asks(where, "cat-file", "-e", f"{commit}:Makefile") is None:
+        raise UserError(f"{where} holds no Makefile at {ref}: it is no kernel tree")
     place = local.take(where, commit, cache, progress, deadline)
     return repository.tree_at(place, commit, f"{name} {commit[:12]}")
 
