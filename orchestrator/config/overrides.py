@@ -20,7 +20,7 @@ class Options:
     """What the command line said. ``tree`` and ``series`` name a configured entry or a path.
 
     ``ref`` is the commit of ``tree`` to start from (the base of a range); None takes what is checked out. ``mbox`` is a
-    thread to take a message-id from, instead of the network.
+    thread to take a message-id from, instead of the network; ``archive`` is where the series was found, if in one.
     """
 
     tree: str | None = None
@@ -29,6 +29,7 @@ class Options:
     dirty: bool = False
     three_way: bool = False
     mbox: Path | None = None
+    archive: str | None = None
 
 
 def overlay(pipeline: Pipeline, mode_name: str, options: Options) -> tuple[Pipeline, str]:

@@ -5,20 +5,20 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from orchestrator.config import overrides
 from orchestrator.config.overrides import Options
 from orchestrator.config.schema import Pipeline
-from orchestrator.errors import InfraError, KernelError, UserError
+from orchestrator.errors import InfraError, UserError
 from orchestrator.host import cache, prune
 from orchestrator.host.cache import Cache
 from orchestrator.parse import splat
-from orchestrator.pipeline import context
+from orchestrator.pipeline import context, prerequisites
 from orchestrator.pipeline.context import Workspace
 from orchestrator.progress import Progress
+from orchestrator.series import commits, lore
 from orchestrator.series import series as series_source
 
 
@@ -32,8 +32,10 @@ def open_run(
     ``workspace.opened_run`` for what becomes of the folder when the block raises.
     """
     with opened(pipeline, results, progress) as space:
-        settled = written_out(options, space.directory, pipeline)
+        settled = written_out(options, space.directory, pipeline, progress)
         changed, mode_name = overrides.overlay(pipeline, mode or pipeline.default_mode, settled)
+        if settled.series and (own := changed.modes[mode_name].series):
+            changed = prerequisites.applied(changed, own[0], settled, space)
         yield dataclasses.replace(space, pipeline=changed), mode_name
 
 
@@ -64,30 +66,39 @@ def workspace_in(pipeline: Pipeline, directory: Path, progress: Progress) -> Wor
     return Workspace(pipeline, Cache.default(), directory, progress, rules, datetime.date.today())
 
 
-def written_out(options: Options, directory: Path, pipeline: Pipeline) -> Options:
+def written_out(options: Options, directory: Path, pipeline: Pipeline, progress: Progress) -> Options:
     """Write a series that is no file yet (standard input, lore, a range of commits) into the folder of the run."""
     named = options.series
-    if named == "-":
-        path = directory / "stdin.mbox"
-        cache.write_atomic(path, sys.stdin.buffer.read())
-        _look_over(path, "standard input")
-        return dataclasses.replace(options, series=str(path))
+    if options.mbox and not (named and named not in pipeline.series and lore.names(named)):
+        raise UserError(f"--mbox holds the thread of a message-id; {named} is none")
     if named is None or named in pipeline.series:
         return options
+    if named == "-":
+        path = directory / "stdin.mbox"
+        cache.write_atomic(path, series_source.read_input())
+        return _looked_over(options, path, "standard input", progress)
     if Path(named).exists():
-        _look_over(Path(named), Path(named).stem)
-        return options
-    if ".." not in named:
-        return options
+        return _looked_over(options, Path(named), Path(named).stem, progress)
+    if lore.names(named):
+        archive, message = lore.place(named, pipeline.lore)
+        progress.note(f"{message}: from {options.mbox or archive}")
+        path = lore.fetch(named, directory, options.mbox, archive=archive)
+        return _looked_over(dataclasses.replace(options, archive=archive), path, named, progress)
+    return _range(options, directory, progress) if ".." in named else options
+
+
+def _range(options: Options, directory: Path, progress: Progress) -> Options:
+    """Write the commits of a range into the folder of the run, and begin where they do."""
     if options.tree is None or not Path(options.tree).is_dir():
-        raise UserError(f"--series {named}: a range of commits needs --tree DIR, the repository it is in")
-    loaded = series_source.load_range(Path(options.tree), named)
-    path = directory / "range"
-    series_source.write(loaded.patches, path)
-    return dataclasses.replace(options, series=str(path), ref=loaded.base_commit)
+        raise UserError(f"--series {options.series}: a range of commits needs --tree DIR, the repository it is in")
+    fork, files = commits.export(Path(options.tree), str(options.series))
+    for name, data in files:
+        cache.write_atomic(directory / "range" / name, data)
+    return dataclasses.replace(_looked_over(options, directory / "range", str(options.series), progress), ref=fork)
 
 
-def _look_over(series: Path, name: str) -> None:
+def _looked_over(options: Options, path: Path, name: str, progress: Progress) -> Options:
     """Refuse what is no series now, and not after the job of the base. Raises UserError."""
-    with contextlib.suppress(KernelError):  # a series that is one, and broken, is a finding of its stage
-        series_source.load(series, name=name)
+    for note in series_source.load(path, name=name).notes:
+        progress.note(note)
+    return dataclasses.replace(options, series=str(path))

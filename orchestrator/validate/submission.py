@@ -13,7 +13,7 @@ from orchestrator.config.overrides import Options
 from orchestrator.config.schema import Pipeline, Source, TreeConfig
 from orchestrator.host.process import Deadline
 from orchestrator.model import Tree
-from orchestrator.pipeline import opening
+from orchestrator.pipeline import opening, prerequisites
 from orchestrator.pipeline.context import Workspace
 from orchestrator.progress import Progress
 from orchestrator.series import base
@@ -43,7 +43,7 @@ def open_validation(
     ``said`` is the base that the user named. Raises as ``open_run`` and ``settle``.
     """
     with opening.opened(pipeline, results, progress) as space:
-        settled = settle(space, mode, opening.written_out(options, space.directory, pipeline), said)
+        settled = settle(space, mode, opening.written_out(options, space.directory, pipeline, progress), said)
         progress.note(f"{settled.name}: {len(settled.series.patches)} patches on {settled.base.name}")
         progress.note(f"base {settled.base.commit[:12]}, found by: {settled.base.how}")
         yield dataclasses.replace(space, pipeline=settled.pipeline), settled
@@ -69,7 +69,8 @@ def settle(workspace: Workspace, mode: str, options: Options, said: str | None) 
         "trees": {**overlaid.trees, found.name: found.tree},
         "series": {**overlaid.series, name: placed},
     }
-    return Submission(overlaid.model_copy(update=update), chosen, name, loaded, found)
+    whole = prerequisites.applied(overlaid.model_copy(update=update), name, options, workspace)
+    return Submission(whole, chosen, name, loaded, found)
 
 
 def _trees(pipeline: Pipeline, first: str, options: Options) -> dict[str, TreeConfig]:
