@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import typer
 
-from orchestrator.cli import bisect, history, inspect, kcidb, mutate, nightly, reboot, report, run, validate
+from orchestrator.cli import bisect, history, inspect, kcidb, mutate, nightly, reboot, report, run, streams, validate
 from orchestrator.errors import PipelineError
 
 INTERRUPTED = 130
@@ -82,6 +82,7 @@ def guarded(command: Callable[[], None]) -> int:
 
 def main() -> NoReturn:
     """Enter the program."""
+    streams.outlive_readers()
     sys.exit(guarded(app))
 
 
