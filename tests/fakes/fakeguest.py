@@ -74,7 +74,9 @@ class Guest:
         self.say("wpci: ready")
 
     def answer(self, command: str) -> tuple[str, int]:
-        """Return what a command prints, and its exit code."""
+        """Return what a command prints, and its exit code. What was asked for stands in ``commands`` by the image."""
+        with self.image.with_name("commands").open("a") as file:
+            file.write(f"{command}\n")
         if command == "poweroff":
             self.say("wpci: end")
             self.session.event("SHUTDOWN", guest=True, reason="guest-shutdown")

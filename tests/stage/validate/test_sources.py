@@ -12,9 +12,9 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from tests.stage.validate.test_run import ONE, TWO
 
 from tests.stage.cli.test_commands import Table
+from tests.stage.validate.test_run import ONE, TWO
 
 pytest.importorskip("b4")
 
