@@ -32,6 +32,7 @@ BISECT = "tests/stage/bisect/test_run.py::"
 TYPED = "tests/stage/cli/test_commands.py::"
 RUN = "tests/stage/pipeline/test_run.py::"
 VALIDATE = "tests/stage/validate/test_run.py::"
+NAMED = "tests/stage/validate/test_sources.py::"
 
 TESTS: Mapping[str, tuple[str, ...]] = {
     "make run": (f"{TYPED}test_make_run_is_the_run",),
@@ -97,6 +98,13 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "wpci scan": (f"{TYPED}test_saved_files_are_read_as_in_the_run",),
     "wpci schema": (f"{TYPED}test_the_schema_is_one_for_editors",),
     "wpci shell --run last --side patched": (f"{TYPED}test_a_run_is_gone_back_to_with_a_shell_gdb_and_its_script",),
+    "wpci validate 20261124030844.1234-1-dev@example.org": (f"{NAMED}test_a_series_of_an_archive_is_validated",),
+    "wpci validate 20261124030844.1234-1-dev@example.org --mbox thread.mbox": (
+        f"{NAMED}test_a_thread_on_disk_needs_no_network",
+    ),
+    "wpci validate https://lore.kernel.org/linux-mm/20261124030844.1234-1-dev@example.org/": (
+        f"{NAMED}test_a_series_of_an_archive_is_validated",
+    ),
     "wpci validate SERIES": (f"{VALIDATE}test_a_good_series_is_green_in_every_check_and_every_paper",),
 }
 """A command as the pages show it (without ``.venv/bin/``, quotes and comment) → the tests that run it."""
