@@ -11,8 +11,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from orchestrator import wording
+from orchestrator.config import fragments, validation
 from orchestrator.config import schema as config_schema
-from orchestrator.config import validation
 from orchestrator.config.schema import Pipeline
 from orchestrator.errors import UserError
 
@@ -201,12 +201,15 @@ def _resolve_paths(pipeline: Pipeline, folder: Path) -> Pipeline:
         return value
 
     def variant(name: str, value: config_schema.Variant) -> config_schema.Variant:
-        place = f"variants.{name}.fragments"
-        fragments = tuple(a_file(f, f"{place}[{k}]") for k, f in enumerate(value.fragments))
+        named = fragments.files(value.fragments, f"variants.{name}.fragments", pipeline.fragments)
         base = value.base
         if base not in ("tinyconfig", "defconfig"):
             base = str(a_file(Path(base), f"variants.{name}.base"))
-        return value.model_copy(update={"fragments": fragments, "base": base})
+        return value.model_copy(update={"fragments": tuple(a_file(*each) for each in named), "base": base})
+
+    for name, entries in pipeline.fragments.items():  # those, too, that no variant names
+        for each in fragments.files(entries, f"fragments.{name}", pipeline.fragments, (name,)):
+            a_file(*each)
 
     def series(name: str, value: config_schema.SeriesConfig) -> config_schema.SeriesConfig:
         paths = {key: getattr(value, key) for key in ("path", "on_top", "faults")}

@@ -1,4 +1,4 @@
-"""What pipeline.yaml may say, as frozen, strict models. ``configfile`` reads the file into them."""
+"""What pipeline.yaml may say, as frozen, strict models. ``loader`` reads the file into them."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class SeriesConfig(Strict):
 
     ``expect`` names the column of the expectations that holds with it. ``on_top`` is a second series, for tests only
     (it counts, it checks), that is applied where all of the first one is. ``faults`` is a folder of diffs, each of
-    which `wpci hunks` plants in the whole series, for its tests to notice.
+    which `wpci mutate` seeds in the whole series, for its tests to notice.
     """
 
     path: Path
@@ -95,7 +95,8 @@ class Machine(Strict):
 class Variant(Strict):
     """How a kernel is configured and on what machine it runs.
 
-    ``base`` is ``tinyconfig``, ``defconfig`` or a file; ``fragments`` are merged over it in their order.
+    ``base`` is ``tinyconfig``, ``defconfig`` or a file; ``fragments``, files and names of
+    sets, are merged over it in their order.
     """
 
     arch: Literal["x86_64"] = "x86_64"
@@ -246,6 +247,7 @@ class Pipeline(Strict):
 
     ``history`` is the URL of the database of runs; None is the file ``history.db`` in the folder of results. A password
     does not belong into it: libpq reads ``~/.pgpass``. ``lore`` is the archive in which a message-id is looked up.
+    ``fragments`` are named sets of Kconfig fragments; a set may hold others.
     """
 
     model_config = ConfigDict(serialize_by_alias=True)
@@ -254,6 +256,7 @@ class Pipeline(Strict):
     default_mode: Name = "smoke"
     trees: dict[Name, TreeConfig]
     series: dict[Name, SeriesConfig] = Field(default_factory=dict)
+    fragments: dict[Name, tuple[Path, ...]] = Field(default_factory=dict)
     variants: dict[Name, Variant]
     suites: dict[Name, Suite]
     modes: dict[Name, Mode]

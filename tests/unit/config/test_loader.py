@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.config import loader
+from orchestrator.config.schema import Pipeline
 from orchestrator.errors import UserError
 
 GOOD = """
@@ -30,7 +31,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def load(folder: Path, text: str) -> loader.Pipeline:
+def load(folder: Path, text: str) -> Pipeline:
     path = folder / "pipeline.yaml"
     path.write_text(text)
     return loader.load(path)
@@ -117,7 +118,7 @@ def test_a_missing_file_is_told_by_name(tmp_path: Path) -> None:
 
 def test_the_schema_describes_every_top_level_key() -> None:
     schema = json.loads(loader.schema())
-    assert set(schema["properties"]) == {f.alias or name for name, f in loader.Pipeline.model_fields.items()}
+    assert set(schema["properties"]) == {f.alias or name for name, f in Pipeline.model_fields.items()}
 
 
 def test_the_shipped_pipeline_loads() -> None:

@@ -1,0 +1,45 @@
+"""Sets of fragments: a variant names a set as it names a file, and each fault has the place that names it."""
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator.config import loader
+from orchestrator.config.schema import Pipeline
+from orchestrator.errors import UserError
+from tests.unit.config.test_loader import GOOD, folder
+
+__all__ = ["folder"]
+
+SETS = """
+fragments:
+  guest: [a.config]
+  checked: [guest, b.config]
+"""
+
+
+def load(folder: Path, sets: str, named: str) -> Pipeline:
+    (folder / "b.config").write_text("CONFIG_B=y\n")
+    (folder / "c.config").write_text("CONFIG_C=y\n")
+    path = folder / "pipeline.yaml"
+    path.write_text(GOOD.replace("[a.config]", named) + sets)
+    return loader.load(path)
+
+
+def test_a_set_stands_for_its_files_and_may_build_on_another(folder: Path) -> None:
+    pipeline = load(folder, SETS, "[checked, c.config]")
+    assert [path.name for path in pipeline.variants["small"].fragments] == ["a.config", "b.config", "c.config"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("b.config]", "d.config]", ["fragments.checked[1]", "d.config"]),
+        ("guest: [a.config]", "guest: [checked]", ["fragments.checked[0]", "holds itself", "guest → checked → guest"]),
+        ("guest: [a.config]", "unused: [none.config]\n  guest: [a.config]", ["fragments.unused[0]", "none.config"]),
+    ],
+)
+def test_a_fault_in_a_set_has_its_place(folder: Path, old: str, new: str, words: list[str]) -> None:
+    with pytest.raises(UserError) as caught:
+        load(folder, SETS.replace(old, new), "[checked]")
+    assert all(word in str(caught.value) for word in words), caught.value
