@@ -12,16 +12,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator import arch
 from orchestrator.config.schema import Machine
 from orchestrator.model import Accel, AccelFact
 
-BINARY = "qemu-system-x86_64"
+BINARY = arch.DEFAULT.qemu
 SWAP_SERIAL = "swap"
 """The serial number by which init finds the swap disk."""
 
 CMDLINE = (
-    "console=ttyS0",
-    "earlycon=uart8250,io,0x3f8,115200",  # a kernel that dies before its console is up can still say so
+    *arch.DEFAULT.console,
     "loglevel=7",
     "panic=-1",  # reset at once; -no-reboot makes that an exit
     "oops=panic",  # what an oops leaves behind, held locks above all, makes later tests hang
@@ -68,7 +68,7 @@ def argv(
         *kernel_args(files, machine),
         *console_args(files.console),
         *monitor_args(files.monitor),
-        *("-device", "pvpanic"),
+        *(("-device", arch.DEFAULT.panic_device) if arch.DEFAULT.panic_device else ()),
         *network_args(),
         *(swap_args(files.swap) if files.swap else ()),
         *(debugger_args(debugger) if debugger else ()),
@@ -88,7 +88,7 @@ def accel_args(accel: AccelFact) -> list[str]:
 def machine_args(machine: Machine) -> list[str]:
     """Return board, CPUs and memory."""
     mebibytes = machine.memory // 2**20
-    return ["-machine", "q35", "-smp", smp(machine), "-m", f"{mebibytes}M", *numa_args(machine)]
+    return ["-machine", arch.DEFAULT.board, "-smp", smp(machine), "-m", f"{mebibytes}M", *numa_args(machine)]
 
 
 def smp(machine: Machine) -> str:

@@ -8,6 +8,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator import arch
 from orchestrator.host import process
 from orchestrator.host.cache import Cache
 
@@ -27,7 +28,7 @@ _TOOLS = {
     "perl": "perl",
     "rsync": "rsync",
     "apt-get": "apt",
-    "qemu-system-x86_64": "qemu-system-x86",
+    arch.DEFAULT.qemu: arch.DEFAULT.qemu_package,
     "ssh": "openssh-client",
     "setpriv": "util-linux",
     "busybox": "busybox-static",
@@ -68,7 +69,7 @@ def _tool(name: str, package: str) -> Finding:
 
 def _header(name: str, package: str) -> Finding:
     there = any(
-        folder.joinpath(name).exists() for folder in (Path("/usr/include"), Path("/usr/include/x86_64-linux-gnu"))
+        folder.joinpath(name).exists() for folder in (Path("/usr/include"), Path("/usr/include", arch.DEFAULT.triplet))
     )
     return Finding(name, there, True, "found" if there else f"missing: Debian package {package}")
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
+from orchestrator.arch import ARCHITECTURES, DEFAULT
 from orchestrator.errors import InfraError, KernelError, PipelineError, UserError
 from orchestrator.host.cache import Cache, digest, new_directory, write_atomic
 from orchestrator.host.process import Deadline
@@ -23,9 +24,6 @@ from orchestrator.progress import Progress
 
 RECIPE = "1"
 """Part of every key: a change here, or in ``make.py``, that makes other kernels of the same tree counts it up."""
-
-IMAGES = {"vmlinux": "vmlinux", "bzImage": "arch/x86/boot/bzImage"}
-"""Where make leaves each kind of image."""
 
 _RECORD = "kernel.json"
 
@@ -44,7 +42,7 @@ class BuildRequest:
     out: Path
     base: str = "tinyconfig"
     fragments: tuple[Path, ...] = ()
-    arch: str = "x86_64"
+    arch: str = DEFAULT.name
     image: str = "vmlinux"
     jobs: int = field(default_factory=make.processors)
     log: Path | None = None
@@ -90,8 +88,8 @@ def build(request: BuildRequest, cache: Cache, progress: Progress, deadline: Dea
     build, its line being the first error; InfraError where this host cannot build. An interrupted build goes on
     from what is there when it is asked for again.
     """
-    if request.image not in IMAGES:
-        raise UserError(f"image {request.image}: not one of {', '.join(IMAGES)}")
+    if request.image not in ARCHITECTURES[request.arch].images:
+        raise UserError(f"image {request.image}: not one of {', '.join(ARCHITECTURES[request.arch].images)}")
     if kernel := lookup(request, cache):
         return kernel
     with cache.lock(f"out-{digest(str(request.out.absolute()))[:16]}", progress):
@@ -211,7 +209,7 @@ def _keep(work: _Work, warnings: tuple[CompilerWarning, ...], modules: bool) -> 
     out, name = work.request.out, key(work.request)
     final = work.cache.path("kernels", name)
     wanted = {"vmlinux": "vmlinux", ".config": "config", "System.map": "System.map"}
-    wanted[IMAGES[work.request.image]] = work.request.image
+    wanted[ARCHITECTURES[work.request.arch].images[work.request.image]] = work.request.image
     with new_directory(final) as scratch:
         if modules:
             _install_modules(work, scratch / "modules")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from orchestrator.arch import ARCHITECTURES
 from orchestrator.errors import InfraError
 from orchestrator.host import process
 from orchestrator.host.cache import Cache
@@ -29,7 +30,7 @@ FIXED = {
 }
 """What would else make two builds of one tree differ (Documentation/kbuild/reproducible-builds.rst)."""
 
-SRCARCH = {"x86_64": "x86"}
+SRCARCH = {row.name: row.source for row in ARCHITECTURES.values()}
 """The folder under arch/ of each architecture."""
 
 

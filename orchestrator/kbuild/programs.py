@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from orchestrator.arch import DEFAULT
 from orchestrator.config.schema import Suite
 from orchestrator.errors import InfraError, KernelError, PipelineError, UserError
 from orchestrator.host.cache import Cache, digest, new_directory, write_atomic
@@ -39,7 +40,7 @@ class TreeSuite:
     source: Path
     content: str
     out: Path
-    arch: str = "x86_64"
+    arch: str = DEFAULT.name
     jobs: int = field(default_factory=make.processors)
 
     @property

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from orchestrator import plain
+from orchestrator import arch, plain
 from orchestrator.errors import InfraError
 from orchestrator.model import (
     JobResult,
@@ -44,7 +44,7 @@ from orchestrator.model import (
 from orchestrator.verdict import outcome
 
 VERSION = {"major": 5, "minor": 3}
-ARCHITECTURE = "x86_64"
+ARCHITECTURE = arch.DEFAULT.name
 """The only one that a variant may name."""
 EXCERPT = 16_000
 """Characters of an excerpt; the schema takes 384 more."""

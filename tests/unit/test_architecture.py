@@ -7,7 +7,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[2] / "orchestrator"
 
 ORDER: tuple[tuple[str, ...], ...] = (
-    ("errors", "plain", "progress", "wording"),
+    ("arch", "errors", "plain", "progress", "wording"),
     ("config",),
     ("model",),
     ("host",),

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from orchestrator.arch import DEFAULT
 from orchestrator.errors import InfraError
 from orchestrator.guest.rootfs import elf
 
-_STANDARD = ("/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64", "/usr/lib64", "/lib", "/usr/lib")
+_STANDARD = (f"/lib/{DEFAULT.triplet}", f"/usr/lib/{DEFAULT.triplet}", "/lib64", "/usr/lib64", "/lib", "/usr/lib")
 _LOADED_LATE = "libgcc_s.so.1"
 """The C library opens it by name when a thread is cancelled or exits."""
 
