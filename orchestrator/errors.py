@@ -25,6 +25,10 @@ class PipelineError(Exception):
         self.log = log
 
 
+class Cancelled(Exception):
+    """Nobody wants this work any more. No fault: no stage records it, and whoever began the work takes it."""
+
+
 class UserError(PipelineError):
     """What was asked for is wrong."""
 

@@ -8,14 +8,16 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from orchestrator.errors import PipelineError
+from orchestrator.errors import Cancelled, PipelineError
+from orchestrator.host import crash, process
 from orchestrator.model import Stage
 from orchestrator.model.plan import Job
 from orchestrator.pipeline import job as jobs
 from orchestrator.pipeline.context import Workspace
+from orchestrator.progress import SILENT
 
 _PATIENCE = 30.0
-"""Seconds that a build which is not wanted any more has to end; it does with the next object it makes."""
+"""Seconds that a build which is not wanted any more has to end."""
 
 
 def cores(cpus: int, asked: bool | None) -> frozenset[int]:
@@ -29,27 +31,6 @@ def cores(cpus: int, asked: bool | None) -> frozenset[int]:
     return frozenset(there[cpus:] or (there[-1:] if asked else []))
 
 
-class _Cancelled(BaseException):
-    """Nobody wants this build any more. Not an Exception: no stage may take it for its own."""
-
-
-@dataclass
-class _Quiet:
-    """Progress that says nothing and, when told to, ends the work."""
-
-    cancelled: threading.Event
-
-    def note(self, text: str) -> None:
-        self._check()
-
-    def advance(self, what: str, done: float, total: float | None) -> None:
-        self._check()
-
-    def _check(self) -> None:
-        if self.cancelled.is_set():
-            raise _Cancelled
-
-
 @dataclass
 class Prefetch:
     """Builds in the background, one after the other, on the spare cores. With none it does nothing."""
@@ -57,7 +38,7 @@ class Prefetch:
     workspace: Workspace
     cores: frozenset[int]
     _thread: threading.Thread | None = None
-    _cancelled: threading.Event = field(default_factory=threading.Event)
+    _group: process.ChildGroup = field(default_factory=process.ChildGroup)
     _now: str = ""
     _last: str = ""
 
@@ -66,8 +47,8 @@ class Prefetch:
         self.stop()
         if not self.cores or not candidates:
             return
-        self._cancelled, self._now, self._last = threading.Event(), "", ""
-        self._thread = threading.Thread(target=self._work, args=(candidates, self._cancelled), daemon=True)
+        self._group, self._now, self._last = process.ChildGroup(), "", ""
+        self._thread = threading.Thread(target=self._work, args=(candidates, self._group), daemon=True)
         self._thread.start()
 
     def await_(self, commit: str) -> None:
@@ -80,16 +61,17 @@ class Prefetch:
     def stop(self) -> None:
         """Leave what is under way, and wait until it is gone."""
         if self._thread is not None:
-            self._cancelled.set()
+            self._group.cut()
             self._thread.join(_PATIENCE)
         self._thread = None
 
-    def _work(self, candidates: Sequence[tuple[str, Job]], cancelled: threading.Event) -> None:
+    def _work(self, candidates: Sequence[tuple[str, Job]], group: process.ChildGroup) -> None:
+        process.use_group(group)
         os.sched_setaffinity(0, self.cores)  # of this thread, and of the compilers that it starts
-        quiet = replace(self.workspace, progress=_Quiet(cancelled))
+        quiet = replace(self.workspace, progress=SILENT)
         for commit, job in candidates:
             self._now = commit
-            with contextlib.suppress(_Cancelled, PipelineError):
+            with contextlib.suppress(Cancelled, PipelineError), crash.contained(quiet.directory):
                 jobs.run(replace(job, name=f"ahead-{commit[:12]}"), quiet, until=Stage.BUILD)
-            if cancelled.is_set() or self._last:
+            if group.is_cut or self._last:
                 return

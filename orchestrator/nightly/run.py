@@ -10,16 +10,16 @@ import queue
 import threading
 from dataclasses import dataclass, field, replace
 
-from orchestrator.errors import UserError
+from orchestrator.errors import PipelineError
 from orchestrator.history import night, read, rows, store
 from orchestrator.history.classify import Change
 from orchestrator.history.database import Database
 from orchestrator.history.night import Comparison
-from orchestrator.host import cache, process
+from orchestrator.host import cache, crash, process
 from orchestrator.model import JobResult, RunResult, Stage, Verdict
 from orchestrator.model.plan import Job, Plan
 from orchestrator.nightly import culprits, summary
-from orchestrator.nightly.slots import Cancelled, Capacity, Need, Slots
+from orchestrator.nightly.slots import Capacity, Need, Slots
 from orchestrator.pipeline import job
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord
@@ -46,7 +46,8 @@ def run(plan: Plan, workspace: Workspace, database: Database, room: Capacity, *,
     With ``bisect``, regressions are bisected after all is judged and written.
 
     A night that is cut short (SystemExit by a signal) leaves no guest behind, and is marked: its exit code is 130, and
-    it names the jobs that are missing. A job that asks for what is not there is missing, too, and said in a note.
+    it names the jobs that are missing. A job that asks for what is not there, or ends as nobody foresaw, is missing,
+    too, and said in a note: the others go on.
     """
     at_work = _Night(workspace, database, Slots(room), RunRecord(plan, workspace))
     night_of_today = at_work.run(plan)
@@ -103,14 +104,18 @@ class _Night:
         voice = _Voice(planned.name, self.workspace.progress, self.over)
         record = JobRecord(planned, replace(self.workspace, progress=voice))
         try:
-            with self.slots.build(turn):
-                result = job.go_on(record, Stage.ROOTFS)
-            if list(record.left(Stage.SUITE)):
-                with self.slots.guest(Need.of(planned.variant_config.machine), turn):
-                    result = self._tested(record)
-            self.ended.put((planned, result))
+            with crash.contained(self.workspace.directory):
+                self.ended.put((planned, self._job(turn, record)))
         except BaseException as error:  # whatever it is, the main thread must not wait for ever
             self.ended.put((planned, error))
+
+    def _job(self, turn: int, record: JobRecord) -> JobResult:
+        with self.slots.build(turn):
+            result = job.go_on(record, Stage.ROOTFS)
+        if list(record.left(Stage.SUITE)):
+            with self.slots.guest(Need.of(record.job.variant_config.machine), turn):
+                result = self._tested(record)
+        return result
 
     def _tested(self, record: JobRecord) -> JobResult:
         """Run the tests of a job, and once more those that differ from the last night."""
@@ -126,9 +131,9 @@ class _Night:
         return job.again(record, tests)
 
     def _collect(self, planned: Job, outcome: JobResult | BaseException) -> None:
-        if isinstance(outcome, UserError):
-            self._say(f"{planned.name}: {outcome}")
-            self.run_record.verdicts.append(Verdict.INFRA)
+        if isinstance(outcome, PipelineError):
+            self.workspace.progress.note(f"{planned.name}: {outcome}")
+            self.run_record.lose(planned, outcome)
         elif isinstance(outcome, BaseException):
             raise outcome
         else:
@@ -171,20 +176,17 @@ class _Night:
 
 @dataclass(frozen=True)
 class _Voice:
-    """Progress of one job among many; when the night is over, whoever speaks is sent home."""
+    """Progress of one job among many; when the night is over it says nothing more."""
 
     job: str
     progress: Progress
     over: threading.Event
 
     def note(self, text: str) -> None:
-        self._check()
+        if self.over.is_set():
+            return
         self.progress.note(text if text.startswith(f"{self.job}: ") else f"{self.job}: {text}")
 
     def advance(self, what: str, done: float, total: float | None) -> None:
-        self._check()
-        self.progress.advance(f"{self.job}: {what}", done, total)
-
-    def _check(self) -> None:
-        if self.over.is_set():
-            raise Cancelled
+        if not self.over.is_set():
+            self.progress.advance(f"{self.job}: {what}", done, total)

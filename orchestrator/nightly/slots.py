@@ -15,16 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.config.schema import Machine
+from orchestrator.errors import Cancelled
 
 _OVERHEAD = 256 * 2**20
 """Bytes that QEMU takes beside the memory of its guest."""
 _OURS = 2 * 2**30
 """Bytes that are left to the build and to ourselves."""
 _GIB = 2**30
-
-
-class Cancelled(BaseException):
-    """Nobody wants this work any more. Not an Exception: no stage may take it for a fault of its own."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from orchestrator.config.schema import Pipeline
 from orchestrator.errors import InfraError, PipelineError, UserError
+from orchestrator.host import crash
 from orchestrator.host.cache import Cache
 from orchestrator.parse.splat import Rules
 from orchestrator.progress import Progress
@@ -47,7 +48,8 @@ def opened_run(results: Path, told: str = "result.json") -> Iterator[Path]:
     directory = _new_run(results)
     _point(results, directory.name)
     try:
-        yield directory
+        with crash.contained(directory):
+            yield directory
     except PipelineError as error:
         if not (directory / told).exists():
             if _pointed(results) == directory.name:

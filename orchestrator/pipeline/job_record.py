@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from orchestrator.errors import KernelError, PipelineError, UserError
-from orchestrator.host import cache
+from orchestrator.errors import Cancelled, KernelError, PipelineError, UserError
+from orchestrator.host import cache, crash, process
 from orchestrator.kbuild import kconfig, symbolise
 from orchestrator.model import Identity, JobResult, Kernel, Products, Splat, Stage, StageResult, SuiteRun, Verdict
 from orchestrator.model.expectations import Expectations
@@ -62,11 +62,14 @@ class JobRecord:
         self.workspace.progress.note(f"{self.job.name}: {stage.value}")
         started = time.monotonic()
         note = StageNote()
+        process.check_wanted()
         try:
-            yield note
-        except UserError:
+            with crash.contained(self.directory):
+                yield note
+        except (UserError, Cancelled):
             raise
         except PipelineError as error:
+            process.check_wanted()  # what was ended by us is nobody's fault
             blame = Verdict.FAIL if isinstance(error, KernelError) else Verdict.INFRA
             self._add(StageResult(stage, blame, time.monotonic() - started, str(error), error.log))
             raise Stopped from error

@@ -7,9 +7,10 @@ import sys
 import time
 from dataclasses import dataclass, field
 
+from orchestrator.errors import PipelineError
 from orchestrator.host import cache, process
 from orchestrator.model import CheckResult, JobResult, RunResult, SeriesResult, Verdict
-from orchestrator.model.plan import Pair, Plan
+from orchestrator.model.plan import Job, Pair, Plan
 from orchestrator.pipeline import job_record
 from orchestrator.pipeline.context import Workspace
 from orchestrator.report import html, junit, markdown, result_json
@@ -45,6 +46,12 @@ class RunRecord:
         """Take the result of a job, and write down what the run comes to so far: a killed run tells its story."""
         self._done[job.name] = job
         return self.write()
+
+    def lose(self, planned: Job, error: PipelineError) -> None:
+        """Note that a job has no result, and why: it is missing, and nothing is green without it."""
+        self._done.pop(planned.name, None)
+        log = f" (log: {error.log})" if error.log else ""
+        self.notes.append(f"{planned.name}: {error}{log}")
 
     def write(self) -> RunResult:
         """Write what people and CI servers read; a job's files have names that ``**/junit*.xml`` does not catch."""

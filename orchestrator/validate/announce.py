@@ -20,9 +20,9 @@ def begun(wanted: Wanted, workspace: Workspace) -> list[str]:
     return notify.tell(wanted.settings.notify, _news(wanted, workspace.directory.name, None, text))
 
 
-def failed(wanted: Wanted, workspace: Workspace, why: str) -> None:
-    """Tell that a validation came to no end."""
-    notify.tell(wanted.settings.notify, _news(wanted, workspace.directory.name, Verdict.INFRA, why))
+def failed(wanted: Wanted, workspace: Workspace, why: str) -> list[str]:
+    """Tell that a validation came to no end; return a note for each who could not be told."""
+    return notify.tell(wanted.settings.notify, _news(wanted, workspace.directory.name, Verdict.INFRA, why))
 
 
 def ended(wanted: Wanted, result: RunResult) -> list[str]:

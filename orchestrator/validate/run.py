@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from orchestrator.errors import PipelineError
+from orchestrator.host import crash
 from orchestrator.kbuild.objects import Diagnostics, of_files
 from orchestrator.model import CheckResult, JobResult, RunResult, SeriesResult, Side, Stage, Verdict
 from orchestrator.model.plan import Job, Pair
@@ -27,14 +28,21 @@ SUITES = "suites"
 
 
 def run(wanted: Wanted, workspace: Workspace) -> RunResult:
-    """Make every check, judge, and tell whoever is to be told. Raises UserError, where what was asked for is wrong."""
+    """Make every check, judge, and tell whoever is to be told, also where it comes to no end.
+
+    Raises UserError, where what was asked for is wrong.
+    """
     run_record = RunRecord(wanted.plan, workspace, notes=_notes(wanted), pending=["applies", *_STEPS])
     run_record.write()
     run_record.notes += announce.begun(wanted, workspace)
     try:
-        result = _checked(Ledger(wanted, workspace, run_record))
-    except PipelineError as error:
-        announce.failed(wanted, workspace, str(error))
+        with crash.contained(workspace.directory):
+            result = _checked(Ledger(wanted, workspace, run_record))
+    except BaseException as error:  # a signal, too: nobody is to wait for this validation any more
+        for note in announce.failed(
+            wanted, workspace, str(error) if isinstance(error, PipelineError) else "interrupted"
+        ):
+            workspace.progress.note(note)
         raise
     run_record.notes += announce.ended(wanted, result)
     return run_record.write()

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from orchestrator.errors import InfraError
+from orchestrator.errors import Cancelled, InfraError
 from orchestrator.host.process.namespaces import full_argv
 
 Child = subprocess.Popen[bytes]
@@ -43,6 +43,11 @@ class ChildGroup:
     _guard: threading.Lock = field(default_factory=threading.Lock)
     _is_cut: bool = False
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether the work is not wanted any more."""
+        return self._is_cut
+
     def cut(self) -> None:
         """End every child and its group with SIGTERM; from now on there will be no other."""
         with self._guard:
@@ -65,6 +70,13 @@ class ChildGroup:
 
 
 _group: contextvars.ContextVar[ChildGroup | None] = contextvars.ContextVar("group", default=None)
+
+
+def check_wanted() -> None:
+    """Raise Cancelled where the group of this thread was cut: what it does now is of no use to anybody."""
+    group = _group.get()
+    if group and group.is_cut:
+        raise Cancelled
 
 
 def use_group(group: ChildGroup) -> None:
