@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 _ESCAPE = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
@@ -11,6 +12,7 @@ _ESCAPE = re.compile(
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _BREAK = re.compile(r"\r+\n?|\n")
+_KEPT = "\n\t"
 
 
 def clean(line: str) -> str:
@@ -29,6 +31,17 @@ def split(text: str) -> tuple[list[str], str]:
     return [clean(line) for line in whole], clean(rest)
 
 
+def visible(text: str) -> str:
+    """Return text in which nothing acts unseen: control characters, and what turns or hides text, as ``\\x1b``."""
+    if text.isprintable():
+        return text
+    return "".join(c if _is_seen(c) else ascii(c)[1:-1] for c in text.replace("\r\n", "\n"))
+
+
+def _is_seen(character: str) -> bool:
+    return character.isprintable() or character in _KEPT or unicodedata.category(character) == "Zs"
+
+
 def printable(text: str) -> str:
-    """Return ``text`` without anything that XML or a terminal could choke on; line ends stay as LF."""
-    return "\n".join(clean(line) for line in _BREAK.split(text))
+    """Return ``text`` without anything that XML or a terminal could choke on, and nothing hidden; line ends are LF."""
+    return visible("\n".join(clean(line) for line in _BREAK.split(text)))

@@ -22,7 +22,7 @@ from orchestrator.cli.options import (
     SuiteOption,
     TestOption,
 )
-from orchestrator.cli.tables import console
+from orchestrator.cli.screen import Screen
 from orchestrator.config import loader
 from orchestrator.errors import UserError
 
@@ -105,7 +105,7 @@ def bisect(
     if as_json:
         output.json(dataclasses.asdict(outcome))
     else:
-        bisect_table.show(outcome, console())
+        bisect_table.show(outcome, Screen())
     raise typer.Exit(outcome.exit_code)
 
 

@@ -2,54 +2,45 @@
 
 from __future__ import annotations
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
 from orchestrator.bisect import report
-from orchestrator.bisect.values import Outcome
+from orchestrator.bisect.values import Outcome, Step
+from orchestrator.cli.screen import Column, Part, Screen, Styled
 from orchestrator.model import Term, Verdict
 
 _TERMS = {Term.GOOD: "green", Term.BAD: "red", Term.SKIP: "yellow"}
 _VERDICTS = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.SKIP: "yellow", Verdict.INFRA: "magenta"}
+_COLUMNS = (
+    Column("step", right=True),
+    Column("what for"),
+    Column("term", style="bold"),
+    Column("sure", right=True),
+    Column("time", right=True),
+    Column("commit", most=44),
+    Column("why", folded=True),
+)
 
 
-def show(outcome: Outcome, console: Console) -> None:
+def show(outcome: Outcome, screen: Screen) -> None:
     """Print what a reader takes in within ten seconds: what each step was and why, and what follows from it."""
-    console.print(_table(outcome))
-    for note in outcome.notes:
-        _say(console, f"note        {note}")
-    for commit in outcome.candidates:
-        _say(console, f"one of      {commit.id[:12]} {commit.subject}")
-    if outcome.culprit and not outcome.candidates:
-        _say(console, f"author      {outcome.culprit.author}")
-    _say(console, f"log         {outcome.directory / report.LOG}   (git bisect replay)")
-    _say(console, f"summary     {outcome.directory / 'summary.md'}")
-    if outcome.confidence:
-        _say(console, f"confidence  {report.percent(outcome.confidence)} that every step is what it was taken for")
-    colour = _VERDICTS[outcome.verdict]
-    console.print(f"[bold {colour}]{escape(report.headline(outcome))}[/]", highlight=False, soft_wrap=True)
-    seconds = f"{outcome.state.seconds:.0f} s in {len(outcome.state.steps)} steps"
-    console.print(f"exit code {outcome.exit_code}, {seconds}", highlight=False)
-
-
-def _say(console: Console, text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-
-def _table(outcome: Outcome) -> Table:
-    request = outcome.state.request
+    request, steps = outcome.state.request, outcome.state.steps
     title = f"{request.symptom}, good {request.good}, bad {request.bad}"
-    table = Table(title=escape(title), title_justify="left", header_style="bold")
-    for name, style in (("step", ""), ("what for", ""), ("term", "bold"), ("sure", ""), ("time", "")):
-        table.add_column(
-            name, style=style, no_wrap=True, justify="right" if name in {"step", "sure", "time"} else "left"
-        )
-    table.add_column("commit", overflow="ellipsis", no_wrap=True, max_width=44)
-    table.add_column("why", overflow="fold")
-    for step in outcome.state.steps:
-        term = f"[{_TERMS[step.term]}]{step.term.name}[/]"
-        seconds = f"{step.seconds:.0f} s"
-        cells = (str(step.number), step.role.value, term, report.sure(step), seconds)
-        table.add_row(*cells, escape(step.label), escape(report.why(step)))
-    return table
+    screen.table(title, _COLUMNS, [_cells(step) for step in steps])
+    for note in outcome.notes:
+        screen.line(f"note        {note}")
+    for commit in outcome.candidates:
+        screen.line(f"one of      {commit.id[:12]} {commit.subject}")
+    if outcome.culprit and not outcome.candidates:
+        screen.line(f"author      {outcome.culprit.author}")
+    screen.line(f"log         {outcome.directory / report.LOG}   (git bisect replay)")
+    screen.line(f"summary     {outcome.directory / 'summary.md'}")
+    if outcome.confidence:
+        sure = report.percent(outcome.confidence)
+        screen.line(f"confidence  {sure} that every step is what it was taken for")
+    screen.line(Styled(report.headline(outcome), f"bold {_VERDICTS[outcome.verdict]}"))
+    screen.line(f"exit code {outcome.exit_code}, {outcome.state.seconds:.0f} s in {len(steps)} steps")
+
+
+def _cells(step: Step) -> tuple[Part, ...]:
+    term = Styled(step.term.name, _TERMS[step.term])
+    seconds = f"{step.seconds:.0f} s"
+    return str(step.number), step.role.value, term, report.sure(step), seconds, step.label, report.why(step)

@@ -8,6 +8,7 @@ import typer
 
 from orchestrator.cli import output
 from orchestrator.cli.options import PIPELINE, RESULTS, ConfigOption, JobOption, ModeOption, ResultsOption
+from orchestrator.cli.screen import Screen
 from orchestrator.config import loader
 
 
@@ -28,13 +29,13 @@ def history_(
     opened = database.open_(database.place(loader.load(config).history, results))
     if import_:
         imported = store.import_folders(opened, results)
-        typer.echo(f"{len(imported.runs)} runs added", err=True)
+        Screen(stderr=True).line(f"{len(imported.runs)} runs added")
         for problem in imported.problems:
-            typer.echo(f"not added: {problem}", err=True)
+            Screen(stderr=True).line(f"not added: {problem}")
     if test is None:
         lines = summary.runs(read.runs(opened, mode=mode, limit=limit))
     else:
         suite, _, name = test.rpartition("/")
         lines = summary.points(read.points(opened, name, suite=suite or None, job=job, mode=mode, limit=limit))
     for line in lines:
-        typer.echo(line)
+        Screen().line(line)

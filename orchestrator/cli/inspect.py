@@ -10,7 +10,7 @@ import typer
 
 from orchestrator.cli import output
 from orchestrator.cli.options import JsonOption
-from orchestrator.cli.tables import console
+from orchestrator.cli.screen import Screen, Styled
 from orchestrator.config import loader
 from orchestrator.host import doctor
 from orchestrator.host.cache import Cache
@@ -22,10 +22,10 @@ def doctor_(as_json: JsonOption = False) -> None:
     if as_json:
         output.json([dataclasses.asdict(f) for f in findings])
     else:
-        out = console()
+        out = Screen()
         for finding in findings:
-            mark = "[green]ok[/]  " if finding.ok else "[red]no[/]  " if finding.needed else "[yellow]note[/]"
-            out.print(f"{mark} {finding.what:22} {finding.detail}", highlight=False, soft_wrap=True)
+            word, colour = ("ok", "green") if finding.ok else ("no", "red") if finding.needed else ("note", "yellow")
+            out.line(Styled(f"{word:4}", colour), f" {finding.what:22} {finding.detail}")
     raise typer.Exit(0 if all(f.ok or not f.needed for f in findings) else 3)
 
 
@@ -41,9 +41,9 @@ def parse(
         output.json(dataclasses.asdict(report))
     else:
         for result in report.tests:
-            typer.echo(f"{result.status.value:8} {result.name}" + (f": {result.reason}" if result.reason else ""))
+            Screen().line(f"{result.status.value:8} {result.name}" + (f": {result.reason}" if result.reason else ""))
         for problem in report.problems:
-            typer.echo(f"problem: {problem}")
+            Screen().line(f"problem: {problem}")
     bad = report.problems or not report.tests or any(t.status.broken for t in report.tests)
     raise typer.Exit(1 if bad else 0)
 
@@ -68,10 +68,10 @@ def scan(
     else:
         for s in found:
             allowed = f" (allowed: {s.allowed_by})" if s.allowed_by else ""
-            typer.echo(f"{file}:{s.first_line}: {s.kind}: {s.title} [{s.test or 'no test'}]{allowed}")
+            Screen().line(f"{file}:{s.first_line}: {s.kind}: {s.title} [{s.test or 'no test'}]{allowed}")
     raise typer.Exit(1 if any(s.allowed_by is None for s in found) else 0)
 
 
 def schema() -> None:
     """Print the JSON schema of pipeline.yaml, for editors."""
-    typer.echo(loader.schema(), nl=False)
+    Screen().document(loader.schema())

@@ -10,6 +10,7 @@ import typer
 
 from orchestrator.cli import output
 from orchestrator.cli.options import PIPELINE, RESULTS, ConfigOption, ResultsOption
+from orchestrator.cli.screen import Screen
 from orchestrator.config import loader
 from orchestrator.errors import UserError
 from orchestrator.host import cache
@@ -33,7 +34,7 @@ def kcidb_(
     with output.extra("kcidb"):
         text = kcidb.dump(kcidb.render(told, sender, _patchsets(told)))
     if out is None:
-        typer.echo(text, nl=False)
+        Screen().document(text)
     else:
         cache.write_atomic(out, text)
 

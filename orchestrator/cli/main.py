@@ -1,4 +1,4 @@
-"""The door: commands in, exit code out. No logic.
+"""The entry point: commands in, exit code out. No logic.
 
 Exit codes: 0 pass, 1 the kernel or a test failed, 2 wrong usage, 3 the host failed, 4 nothing but skips,
 130 interrupted.
@@ -6,15 +6,34 @@ Exit codes: 0 pass, 1 the kernel or a test failed, 2 wrong usage, 3 the host fai
 
 from __future__ import annotations
 
+import functools
+import locale
+import os
 import signal
 import sys
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 import typer
 
-from orchestrator.cli import bisect, history, inspect, kcidb, mutate, nightly, reboot, report, run, streams, validate
+from orchestrator.cli import (
+    bisect,
+    history,
+    inspect,
+    kcidb,
+    mutate,
+    nightly,
+    reboot,
+    report,
+    run,
+    screen,
+    streams,
+    validate,
+)
 from orchestrator.errors import PipelineError
+from orchestrator.host import crash
 
 INTERRUPTED = 130
 
@@ -45,9 +64,29 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "schema": inspect.schema,
 }
 
+_LOGS = "wpci-unexpected-"
+
+
+def _contained(command: Callable[..., None]) -> Callable[..., None]:
+    """Return the command with nothing but faults of ours coming out of it: the option parser makes an exit code 1 of
+    some others.
+    """
+
+    @functools.wraps(command)
+    def guarded_command(*arguments: object, **options: object) -> None:
+        try:
+            command(*arguments, **options)
+        except (PipelineError, typer.Exit):
+            raise
+        except Exception as error:
+            raise crash.fault(error, Path(tempfile.mkdtemp(prefix=_LOGS))) from error
+
+    return guarded_command
+
+
 for _name, _command in COMMANDS.items():
-    app.command(_name)(_command)
-app.command("hunks", hidden=True)(mutate.mutate)  # the name it had before
+    app.command(_name)(_contained(_command))
+app.command("hunks", hidden=True)(_contained(mutate.mutate))  # the name it had before
 
 
 class _Interrupted(SystemExit):
@@ -65,23 +104,40 @@ def guarded(command: Callable[[], None]) -> int:
     """Run the command line; return its exit code. A fault is one line, and where the log lies."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
+    code = _answered(command)
+    try:
+        screen.flushed()
+    except PipelineError as error:
+        return _said(error)
+    return code
+
+
+def _answered(command: Callable[[], None]) -> int:
     try:
         command()
     except PipelineError as error:
-        print(f"wpci: {error}", file=sys.stderr)
-        if error.log:
-            print(f"wpci: log: {error.log}", file=sys.stderr)
-        return error.exit_code
+        return _said(error)
     except _Interrupted:
-        print("wpci: interrupted; what is whole stays in the cache, and the next run goes on from it", file=sys.stderr)
+        screen.complain("wpci: interrupted; what is whole stays in the cache, and the next run goes on from it")
         return INTERRUPTED
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 2 if stop.code else 0
     return 0
 
 
+def _said(error: PipelineError) -> int:
+    screen.complain(f"wpci: {error}")
+    if error.log:
+        screen.complain(f"wpci: log: {error.log}")
+    return error.exit_code
+
+
 def main() -> NoReturn:
-    """Enter the program."""
+    """Enter the program. Files, arguments and git speak UTF-8 whatever the locale; only the terminal has its own."""
+    if not sys.flags.utf8_mode and os.environ.get("PYTHONUTF8") != "1" and locale.getencoding().lower() != "utf-8":
+        terminal = f"{sys.stdout.encoding}:backslashreplace"
+        environment = {**os.environ, "PYTHONUTF8": "1", "PYTHONIOENCODING": terminal}
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)
     streams.outlive_readers()
     sys.exit(guarded(app))
 

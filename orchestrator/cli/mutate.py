@@ -9,6 +9,7 @@ import typer
 
 from orchestrator.cli import output
 from orchestrator.cli.options import PIPELINE, RESULTS, ConfigOption, ModeOption, ResultsOption, VariantOption
+from orchestrator.cli.screen import Screen
 from orchestrator.config import loader
 from orchestrator.errors import UserError
 from orchestrator.model import plan
@@ -68,11 +69,11 @@ def mutate(
         done = mutation.run(request, workspace)
     section = done.section(pairs[0].patched.variant)
     for line in page.summary(section):
-        typer.echo(line)
+        Screen().line(line)
     why = mutation.reasons(report)
     open_ones = page.unexplained(section, why)
     for entry in open_ones:
-        typer.echo(f"survived: {entry.name} ({entry.identity}) {entry.where}")
+        Screen().line(f"survived: {entry.name} ({entry.identity}) {entry.where}")
     for test in page.unproven(done, why) if every_test else ():
-        typer.echo(f"not seen failing: {test}")
+        Screen().line(f"not seen failing: {test}")
     raise typer.Exit(1 if open_ones else 0)

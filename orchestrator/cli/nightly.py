@@ -20,7 +20,8 @@ from orchestrator.cli.options import (
     TestOption,
     VariantOption,
 )
-from orchestrator.cli.tables import console, show
+from orchestrator.cli.screen import Screen
+from orchestrator.cli.tables import show
 from orchestrator.config import loader
 from orchestrator.host.cache import Cache
 from orchestrator.model import plan
@@ -76,9 +77,9 @@ def nightly(
     if as_json:
         output.json(dataclasses.asdict(night))
     else:
-        show(night.result, console(), every_test=False)
+        show(night.result, Screen(), every_test=False)
         for line in summary.lines(night.comparison):
-            typer.echo(line)
+            Screen().line(line)
     raise typer.Exit(night.result.exit_code)
 
 

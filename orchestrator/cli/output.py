@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import typer
-
-from orchestrator.cli.tables import Terminal, console
+from orchestrator.cli.screen import Screen
+from orchestrator.cli.tables import Terminal
 from orchestrator.errors import UserError
 
 
@@ -18,7 +17,7 @@ class Plain:
     """Progress as plain lines on standard error, for commands that hand the terminal over."""
 
     def note(self, text: str) -> None:
-        typer.echo(text, err=True)
+        Screen(stderr=True).line(text)
 
     def advance(self, what: str, done: float, total: float | None) -> None:
         del what, done, total
@@ -26,7 +25,7 @@ class Plain:
 
 def terminal(*, quiet: bool) -> Terminal:
     """Return progress for a terminal; ``quiet`` keeps standard output free for values."""
-    return Terminal(console(stderr=quiet))
+    return Terminal(Screen(stderr=quiet))
 
 
 @contextlib.contextmanager
@@ -54,4 +53,4 @@ def json(value: Any) -> None:
             return item.model_dump(mode="json")
         return getattr(item, "value", None) or str(item)
 
-    typer.echo(jsonlib.dumps(value, indent=2, sort_keys=True, default=plain))
+    Screen().document(jsonlib.dumps(value, indent=2, sort_keys=True, default=plain) + "\n")

@@ -17,6 +17,7 @@ from orchestrator.cli.options import (
     SideOption,
     TestOption,
 )
+from orchestrator.cli.screen import Screen
 from orchestrator.errors import UserError
 from orchestrator.host.cache import Cache
 from orchestrator.model import Side
@@ -36,7 +37,7 @@ def boot(
     from orchestrator.pipeline import reboot
 
     found = reboot.find(results, run, side, job)
-    raise typer.Exit(reboot.boot(found, tuple(test), output.Plain(), gdb=gdb))
+    raise typer.Exit(reboot.boot(found, tuple(test), output.Plain(), Screen().text, gdb=gdb))
 
 
 def shell_(
@@ -62,6 +63,6 @@ def clean(
     if everything and old:
         raise UserError("--all and --old: one of them")
     if old:
-        typer.echo(prune.kernels(Cache.default(), loader.load(config).limits.kernels) or "no kernel is too old")
+        Screen().line(prune.kernels(Cache.default(), loader.load(config).limits.kernels) or "no kernel is too old")
     else:
-        typer.echo(Cache.default().clean(everything=everything))
+        Screen().line(Cache.default().clean(everything=everything))

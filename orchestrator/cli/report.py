@@ -9,6 +9,7 @@ import typer
 
 from orchestrator.cli import output
 from orchestrator.cli.options import PIPELINE, RESULTS, ConfigOption, ModeOption, ResultsOption
+from orchestrator.cli.screen import Screen
 from orchestrator.config import loader
 
 
@@ -30,5 +31,5 @@ def report(
     opened = database.open_(database.place(pipeline.history, results))
     written = site.write(opened, results, out, mode=mode or pipeline.nightly.mode, nights=runs)
     for problem in written.problems:
-        typer.echo(f"not in the report: {problem}", err=True)
-    typer.echo(f"{written.pages} pages: {written.front}")
+        Screen(stderr=True).line(f"not in the report: {problem}")
+    Screen().line(f"{written.pages} pages: {written.front}")

@@ -19,7 +19,8 @@ from orchestrator.cli.options import (
     TestOption,
     VariantOption,
 )
-from orchestrator.cli.tables import console, show
+from orchestrator.cli.screen import Screen, Styled
+from orchestrator.cli.tables import show
 from orchestrator.config import loader
 from orchestrator.model import plan
 
@@ -66,9 +67,9 @@ def run(
     if as_json:
         from orchestrator.report import result_json
 
-        typer.echo(result_json.dump(result))
+        Screen().document(result_json.dump(result))
     else:
-        show(result, console(), every_test=every_test)
+        show(result, Screen(), every_test=every_test)
     if keep_on_failure and (red := reboot.first_red(result)):
         reboot.shell(red, output.Plain())
     raise typer.Exit(result.exit_code)
@@ -90,11 +91,12 @@ def list_(
     if as_json:
         output.json([dataclasses.asdict(job) for job in planned.jobs])
         return
-    out = console()
-    out.print(f"mode {planned.label}: {len(planned.jobs)} jobs", highlight=False)
+    out = Screen()
+    out.line(f"mode {planned.label}: {len(planned.jobs)} jobs")
     for job in planned.jobs:
         box = job.variant_config.machine
-        out.print(f"\n[bold]{job.name}[/bold]", highlight=False)
+        out.line()
+        out.line(Styled(job.name, "bold"))
         for what, value in (
             ("tree", f"{job.tree} ({job.source.provider})"),
             ("series", job.series or "none: the base alone"),
@@ -103,4 +105,4 @@ def list_(
             ("suites", ", ".join(name for name, _ in job.suites)),
             ("tests", ", ".join(job.tests)),
         ):
-            out.print(f"  {what:8} {value}", markup=False, highlight=False, soft_wrap=True)
+            out.line(f"  {what:8} {value}")

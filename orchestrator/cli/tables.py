@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bars
-from rich.table import Table
-
+from orchestrator.cli.screen import Column, Part, Screen, Styled
+from orchestrator.errors import InfraError
 from orchestrator.model import CheckResult, JobResult, RunResult, SeriesResult, Status, Transition, Verdict
 from orchestrator.verdict import outcome
 
 _COLOURS = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.SKIP: "yellow", Verdict.INFRA: "magenta"}
 _QUIET_STEP = 30.0
 """Seconds between two lines of one figure where the output is not a terminal."""
-
-
-WIDTH = 120
-"""Columns of what is printed where nobody tells the width: in a log file."""
-
-
-def console(*, stderr: bool = False) -> Console:
-    """Return a console as wide as the terminal, and of a fixed width elsewhere."""
-    plain = Console(stderr=stderr)
-    return plain if plain.is_terminal else Console(stderr=stderr, width=WIDTH)
-
 
 _COUNTED = 100_000
 """From here on a figure is one of bytes, which nobody counts."""
@@ -47,19 +33,9 @@ def figure(done: float, total: float | None) -> str:
 class Terminal:
     """Progress on a terminal as bars; elsewhere as lines, at most one each half minute for one figure."""
 
-    def __init__(self, console: Console) -> None:
-        self.console = console
-        self._bars = Bars(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.fields[figure]}"),
-            TimeElapsedColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
-        self._tasks: dict[str, TaskID] = {}
+    def __init__(self, screen: Screen) -> None:
+        self.screen = screen
+        self._bars = screen.bars()
         self._said: dict[str, float] = {}
 
     def __enter__(self) -> Terminal:
@@ -72,19 +48,16 @@ class Terminal:
         self._bars.stop()
 
     def note(self, text: str) -> None:
-        """Print one line that stays, with the time of day."""
-        self.console.print(f"[dim]{time.strftime('%H:%M:%S')}[/dim]", text, highlight=False, soft_wrap=True)
+        """Print one line that stays, with the time of day. Where it cannot be written, the work goes on without."""
+        with contextlib.suppress(InfraError):
+            self.screen.line(Styled(time.strftime("%H:%M:%S"), "dim"), " ", text)
 
     def advance(self, what: str, done: float, total: float | None) -> None:
         """Move the bar of ``what``; its end removes it."""
-        if not self.console.is_terminal:
+        if self.screen.is_terminal:
+            self._bars.move(what, done, total, figure(done, total))
+        else:
             self._say(what, done, total)
-            return
-        if what not in self._tasks:
-            self._tasks[what] = self._bars.add_task(what, total=total, figure="")
-        self._bars.update(self._tasks[what], completed=done, total=total, figure=figure(done, total))
-        if total is not None and done >= total:
-            self._bars.remove_task(self._tasks.pop(what))
 
     def _say(self, what: str, done: float, total: float | None) -> None:
         now = time.monotonic()
@@ -94,72 +67,73 @@ class Terminal:
         self._said.setdefault(what, now)
 
 
-def show(run: RunResult, console: Console, *, every_test: bool) -> None:
+def show(run: RunResult, screen: Screen, *, every_test: bool) -> None:
     """Print the outcome of a run: one table a series, a line a job, the verdict last.
 
     Without ``every_test``, transitions that are as expected and unchanged are counted, not listed.
     """
-    _show_checks(run.checks, console)
+    _show_checks(run.checks, screen)
     for series in run.series:
-        _show_series(series, console, every_test)
+        _show_series(series, screen, every_test)
     for job in run.single_jobs:
-        _show_job(job, console)
-    console.print()
+        _show_job(job, screen)
+    screen.line()
     for note in run.notes:
-        console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
-    console.print(f"results   {run.directory}", highlight=False, soft_wrap=True)
-    console.print(f"junit     {run.directory / 'junit.xml'}", highlight=False, soft_wrap=True)
-    console.print(f"summary   {run.directory / 'summary.md'}", highlight=False, soft_wrap=True)
-    console.print(f"page      {run.directory / 'report.html'}", highlight=False, soft_wrap=True)
-    console.print(
-        f"verdict   {_coloured(run.verdict)}   (exit code {run.exit_code}, {run.seconds:.0f} s)", highlight=False
-    )
+        screen.line(f"note: {note}")
+    screen.line(f"results   {run.directory}")
+    screen.line(f"junit     {run.directory / 'junit.xml'}")
+    screen.line(f"summary   {run.directory / 'summary.md'}")
+    screen.line(f"page      {run.directory / 'report.html'}")
+    screen.line("verdict   ", _coloured(run.verdict), f"   (exit code {run.exit_code}, {run.seconds:.0f} s)")
 
 
-def _coloured(verdict: Verdict) -> str:
-    return f"[bold {_COLOURS[verdict]}]{verdict.name}[/]"
+def _coloured(verdict: Verdict) -> Styled:
+    return Styled(verdict.name, f"bold {_COLOURS[verdict]}")
 
 
-def _show_checks(checks: Sequence[CheckResult], console: Console) -> None:
+def _show_checks(checks: Sequence[CheckResult], screen: Screen) -> None:
     """Print a line for each check that is not green, and one for all that are alike and green."""
     for name in dict.fromkeys(check.name for check in checks):
         alike = [check for check in checks if check.name == name]
         green = [check for check in alike if check.verdict is Verdict.PASS]
         if len(green) == len(alike) and len(alike) > 1:
-            console.print(f"{name:10} {_coloured(Verdict.PASS)}   {len(green)} of {len(alike)}", highlight=False)
+            screen.line(f"{name:10} ", _coloured(Verdict.PASS), f"   {len(green)} of {len(alike)}")
             continue
         for check in alike if len(alike) == 1 else [c for c in alike if c not in green]:
-            line = f"{name:10} {_coloured(check.verdict)}   {escape(check.subject)}: {escape(check.message)}"
-            console.print(line, highlight=False, soft_wrap=True)
+            screen.line(f"{name:10} ", _coloured(check.verdict), f"   {check.subject}: {check.message}")
             for detail in check.details if check.verdict is Verdict.FAIL else ():
-                console.print(f"{'':17} {detail}", markup=False, highlight=False, soft_wrap=True)
+                screen.line(f"{'':17} {detail}")
 
 
-def _show_series(series: SeriesResult, console: Console, every_test: bool) -> None:
-    shown = [t for t in series.transitions if every_test or _worth_a_row(t)]
-    table = Table(
-        title=f"{series.series} on {series.tree}, variant {series.variant}", title_justify="left", header_style="bold"
+_COLUMNS = (
+    *(Column(name) for name in ("test", "base", "patched", "transition", "verdict")),
+    Column("note", folded=True),
+)
+
+
+def _show_series(series: SeriesResult, screen: Screen, every_test: bool) -> None:
+    shown = sorted(
+        (t for t in series.transitions if every_test or _worth_a_row(t)),
+        key=lambda t: (t.verdict is Verdict.PASS, t.test),
     )
-    for name in ("test", "base", "patched", "transition", "verdict"):
-        table.add_column(name, no_wrap=True)
-    table.add_column("note", overflow="fold")
-    for items in _alike(sorted(shown, key=lambda t: (t.verdict is Verdict.PASS, t.test))):
-        item = items[0]
-        title = item.test if len(items) == 1 else f"{_row(item)} ×{len(items)}"
-        verdict = _coloured(item.verdict)
-        table.add_row(title, item.base.value, item.patched.value, item.words, verdict, escape(item.note))
     if shown:
-        console.print(table)
-    hidden = len(series.transitions) - len(shown)
-    if hidden:
-        console.print(f"{hidden} tests unchanged and as expected", highlight=False)
+        title = f"{series.series} on {series.tree}, variant {series.variant}"
+        screen.table(title, _COLUMNS, [_cells(items) for items in _alike(shown)])
+    if hidden := len(series.transitions) - len(shown):
+        screen.line(f"{hidden} tests unchanged and as expected")
     for side in (series.base, series.patched):
-        _show_job(side, console)
+        _show_job(side, screen)
     for splat in series.new_splats:
-        console.print(f"[red]new splat[/red] {escape(splat.title)} (during {splat.test or 'no test'})", highlight=False)
+        screen.line(Styled("new splat", "red"), f" {splat.title} (during {splat.test or 'no test'})")
     for warning in series.new_warnings:
-        console.print(f"new warning {warning.where}: {warning.text}", markup=False, highlight=False, soft_wrap=True)
-    console.print(f"series    {_coloured(series.verdict)}   {escape(series.reason)}", highlight=False, soft_wrap=True)
+        screen.line(f"new warning {warning.where}: {warning.text}")
+    screen.line("series    ", _coloured(series.verdict), f"   {series.reason}")
+
+
+def _cells(alike: Sequence[Transition]) -> tuple[Part, ...]:
+    item = alike[0]
+    title = item.test if len(alike) == 1 else f"{_row(item)} ×{len(alike)}"
+    return title, item.base.value, item.patched.value, item.words, _coloured(item.verdict), item.note
 
 
 def _alike(items: Iterable[Transition]) -> Iterator[list[Transition]]:
@@ -176,16 +150,13 @@ def _worth_a_row(item: Transition) -> bool:
     return item.verdict is not Verdict.PASS or item.base.word != item.patched.word or item.patched is not Status.PASS
 
 
-def _show_job(job: JobResult, console: Console) -> None:
+def _show_job(job: JobResult, screen: Screen) -> None:
     accel = job.identity.accel if job.identity else "no accelerator"
     counts = outcome.counts(test.status for suite in job.suites for test in suite.tests)
-    why = "" if job.verdict is Verdict.PASS else f": {escape(job.reason)}"
-    line = f"{job.side.value:8}  {_coloured(job.verdict)}   {counts or 'no test ran'}, under {accel}{why}"
-    console.print(line, highlight=False, soft_wrap=True)
+    why = "" if job.verdict is Verdict.PASS else f": {job.reason}"
+    screen.line(f"{job.side.value:8}  ", _coloured(job.verdict), f"   {counts or 'no test ran'}, under {accel}{why}")
     for stage in job.stages:
         if stage.verdict is not Verdict.PASS:
-            console.print(
-                f"          {stage.stage.value}: {stage.message}", markup=False, highlight=False, soft_wrap=True
-            )
+            screen.line(f"          {stage.stage.value}: {stage.message}")
             if stage.log:
-                console.print(f"          log: {stage.log}", markup=False, highlight=False, soft_wrap=True)
+                screen.line(f"          log: {stage.log}")

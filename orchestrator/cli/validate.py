@@ -20,7 +20,8 @@ from orchestrator.cli.options import (
     TestOption,
     VariantOption,
 )
-from orchestrator.cli.tables import console, show
+from orchestrator.cli.screen import Screen
+from orchestrator.cli.tables import show
 from orchestrator.config import loader
 from orchestrator.model import plan
 
@@ -80,7 +81,7 @@ def validate(
     if as_json:
         from orchestrator.report import result_json
 
-        typer.echo(result_json.dump(result), nl=False)
+        Screen().document(result_json.dump(result))
     else:
-        show(result, console(), every_test=every_test)
+        show(result, Screen(), every_test=every_test)
     raise typer.Exit(result.exit_code)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from orchestrator import suite
@@ -72,8 +72,10 @@ def _booted(job: JobResult, progress: Progress, gdb: bool = False) -> Iterator[G
             yield guest
 
 
-def boot(job: JobResult, tests: tuple[str, ...], progress: Progress, *, gdb: bool = False) -> int:
-    """Boot a kernel of an earlier run, print its console, then what the named tests say; return an exit code."""
+def boot(
+    job: JobResult, tests: tuple[str, ...], progress: Progress, show: Callable[[str], None], *, gdb: bool = False
+) -> int:
+    """Boot a kernel of an earlier run, show its console, then what the named tests say; return an exit code."""
     code, said = 0, []
     with _booted(job, progress, gdb) as guest:
         for run in job.suites if tests else ():
@@ -83,7 +85,8 @@ def boot(job: JobResult, tests: tuple[str, ...], progress: Progress, *, gdb: boo
                     said.append(result.stdout)
                     code = max(code, 1 if result.exit_code is None else result.exit_code)
         console = guest.console.read_bytes().decode(errors="replace")
-    print(console, *said, sep="\n")
+    for text in (console, *said):
+        show(text)
     if tests and not said:
         raise UserError(f"no test of {job.name} matches {', '.join(tests)}")
     return code

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 
 from markupsafe import Markup, escape
 
+from orchestrator import plain
 from orchestrator.history import night
 from orchestrator.history.classify import Change
 from orchestrator.history.night import Key
-from orchestrator.site import gather, strip, text
+from orchestrator.site import gather, strip
 from orchestrator.site.values import Column, Matrix
 
 
@@ -72,4 +73,4 @@ def _side(column: Column, series: int) -> Markup:
 
 
 def _shown(words: str) -> Markup:
-    return escape(text.visible(words))
+    return escape(plain.visible(words))

@@ -14,6 +14,7 @@ from typing import Any
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from orchestrator import plain
 from orchestrator.errors import PipelineError
 from orchestrator.history.classify import Change, Sighting
 from orchestrator.history.night import Key
@@ -43,7 +44,7 @@ def _templates() -> Environment:
 
 def _finalized(value: Any) -> Any:
     """Make what acts unseen visible in every text that a template puts out."""
-    return text.visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    return plain.visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 @dataclass

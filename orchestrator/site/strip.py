@@ -6,11 +6,10 @@ from collections.abc import Callable, Sequence
 
 from markupsafe import Markup, escape
 
-from orchestrator import wording
+from orchestrator import plain, wording
 from orchestrator.history import classify
 from orchestrator.history.values import Run, Test
 from orchestrator.model import Status, Verdict
-from orchestrator.site import text
 from orchestrator.site.values import Cell, Track
 from orchestrator.verdict import outcome
 
@@ -40,7 +39,7 @@ def told(test: Test) -> str:
     """Return what a test showed, in words: every try, how long the last one took, why."""
     tries = " → ".join(status.value for status in test.tries)
     seconds = "" if test.seconds is None else f", {test.seconds:.2f} s"
-    reason = f": {wording.cut(text.visible(test.reason), _MOST_REASON)}" if test.reason else ""
+    reason = f": {wording.cut(plain.visible(test.reason), _MOST_REASON)}" if test.reason else ""
     return f"{tries}{seconds}{reason}"
 
 

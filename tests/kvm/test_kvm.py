@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
+from orchestrator.cli.screen import Screen
 from orchestrator.cli.tables import Terminal
 from orchestrator.config import loader, overrides
 from orchestrator.config.schema import Machine
@@ -76,7 +76,7 @@ class Seen:
 
 @pytest.fixture(scope="module")
 def progress() -> Iterator[Progress]:
-    with Terminal(Console(stderr=True)) as terminal:
+    with Terminal(Screen(stderr=True)) as terminal:
         yield terminal
 
 

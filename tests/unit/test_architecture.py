@@ -36,6 +36,7 @@ OWNERS = {
     "sqlalchemy": ("history/",),
     "alembic": ("history/",),
     "requests": ("trees/", "notify/"),
+    "rich": ("cli/screen.py",),
 }
 """The libraries that only some may touch."""
 
@@ -86,3 +87,15 @@ def test_each_of_these_libraries_has_its_owners() -> None:
         if (owners := OWNERS.get(name.split(".")[0])) and not path.relative_to(PACKAGE).as_posix().startswith(owners)
     ]
     assert strangers == []
+
+
+def test_only_the_screen_prints() -> None:
+    """What others wrote reaches a terminal through one module, which takes it for no markup and no command."""
+    printing = [
+        f"{path.relative_to(PACKAGE)}:{node.lineno}"
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if path.relative_to(PACKAGE).as_posix() != "cli/screen.py"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in {"print", "typer.echo", "typer.secho", "click.echo"}
+    ]
+    assert printing == []

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import io
 
-from rich.console import Console
-
+from orchestrator.cli.screen import Screen
 from orchestrator.cli.tables import figure, show
 from orchestrator.model import Side, Status, Verdict
 from tests.fakes import results as results_fixture
@@ -15,7 +14,7 @@ RUN = results_fixture.run(results_fixture.series(*results_fixture.pair()))
 
 def shown(*, every_test: bool = False) -> str:
     out = io.StringIO()
-    show(RUN, Console(file=out, width=160), every_test=every_test)
+    show(RUN, Screen(file=out, width=160), every_test=every_test)
     return out.getvalue()
 
 

@@ -69,18 +69,7 @@ def track(*words: str) -> Any:
     return test.tracks[0]
 
 
-# --- text
-
-
-def test_what_acts_unseen_is_seen() -> None:
-    assert (
-        text.visible("a\x1b[31m\x00\x7f\u202e\u200b\ud800é\n\tß") == "a\\x1b[31m\\x00\\x7f\\u202e\\u200b\\ud800é\n\tß"
-    )
-
-
-@given(st.text())
-def test_nothing_that_acts_unseen_is_left_in_any_text(hostile: str) -> None:
-    assert all(c.isprintable() or c in "\n\t" for c in text.visible(hostile))
+# --- names
 
 
 @given(st.lists(st.tuples(st.text(), st.text()), unique=True, max_size=8))
