@@ -86,7 +86,13 @@ def _first_problem(error: ValidationError) -> str:
         return f"{place}: unknown key{_hint(key, _known_keys(problem['loc'][:-1]))}"
     if problem["type"] == "missing":
         return f"{place}: missing"
-    return f"{place}: {problem['msg']} (got {problem['input']!r})"
+    if "notify" in problem["loc"]:  # what stands where a secret belongs may be one
+        return f"{place}: {problem['msg']}"
+    return f"{place}: {problem['msg']} (got {wording.cut(repr(problem['input']), _MOST_SHOWN)})"
+
+
+_MOST_SHOWN = 80
+"""Characters of a wrong value in a message."""
 
 
 _PROVIDERS = ("debian", "tarball", "git", "path")

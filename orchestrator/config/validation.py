@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from orchestrator.config.scalars import Name
 from orchestrator.config.strict import Strict
@@ -14,8 +14,15 @@ from orchestrator.config.strict import Strict
 class Secret(Strict):
     """Where a token or a key is: an environment variable, or a file. Never the secret itself."""
 
-    env: str | None = None
+    env: Annotated[str, Field(pattern=r"^[A-Z_][A-Z0-9_]*$")] | None = None
     file: Path | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_secret(cls, value: Any) -> Any:
+        if isinstance(value, dict | Secret):
+            return value
+        raise ValueError("a place is needed, {env: NAME} or {file: PATH}, and never the secret itself")
 
     @model_validator(mode="after")
     def _one_place(self) -> Secret:
@@ -24,11 +31,20 @@ class Secret(Strict):
         return self
 
 
+def _without_password(value: str) -> str:
+    if "@" in value.split("//", 1)[-1].split("/", 1)[0]:
+        raise ValueError("holds a password: it belongs into the environment or a file")
+    return value
+
+
+Url = Annotated[str, AfterValidator(_without_password), Field(pattern=r"^https?://[^/\s]+", max_length=2000)]
+
+
 class PatchworkNotice(Strict):
     """A check on every patch of the series at a Patchwork server; ``url`` is the server's."""
 
     kind: Literal["patchwork"]
-    url: str
+    url: Url
     token: Secret
     context: Annotated[str, Field(pattern=r"^[-a-zA-Z0-9_]+$", max_length=255)] = "wpci"
     target_url: str | None = None
@@ -38,7 +54,7 @@ class GithubNotice(Strict):
     """A status on one commit at GitHub, or at a server that speaks as it does."""
 
     kind: Literal["github"]
-    url: str = "https://api.github.com"
+    url: Url = "https://api.github.com"
     repository: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")]
     token: Secret
     context: str = "wpci"
@@ -49,7 +65,7 @@ class WebhookNotice(Strict):
     """A POST of the outcome as JSON. With ``secret`` the body is signed; ``url`` may be a secret itself."""
 
     kind: Literal["webhook"]
-    url: str | Secret
+    url: Url | Secret
     secret: Secret | None = None
     target_url: str | None = None
 

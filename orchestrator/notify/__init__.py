@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from orchestrator.config.validation import GithubNotice, Notice, PatchworkNotice, WebhookNotice
 from orchestrator.notify import github, patchwork, webhook
-from orchestrator.notify.http import NotifyError, Sender
+from orchestrator.notify.http import NotifyError, Sender, within
 from orchestrator.notify.news import News
 
 _TELLERS: Mapping[type[Any], Callable[[Any, News, Sender], None]] = {
@@ -19,10 +20,10 @@ _TELLERS: Mapping[type[Any], Callable[[Any, News, Sender], None]] = {
 
 def tell(notices: Sequence[Notice], news: News, sender: Sender | None = None) -> list[str]:
     """Tell everybody who is configured; return a note for each who could not be told. No secret is in a note."""
-    failed = []
+    failed, patience = [], sender or Sender()
     for notice in notices:
         try:
-            _TELLERS[type(notice)](notice, news, sender or Sender())
+            within(patience.total, functools.partial(_TELLERS[type(notice)], notice, news, patience))
         except NotifyError as error:
             failed.append(f"{notice.kind} was not told: {error}")
     return failed

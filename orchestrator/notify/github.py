@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import quote
 
 from orchestrator.config.validation import GithubNotice
 from orchestrator.model import Verdict
@@ -34,7 +35,7 @@ def tell(notice: GithubNotice, news: News, sender: Sender) -> None:
     }
     sender.ask(
         "POST",
-        f"{notice.url.rstrip('/')}/repos/{notice.repository}/statuses/{news.commit}",
+        f"{notice.url.rstrip('/')}/repos/{notice.repository}/statuses/{quote(news.commit, safe='')}",
         body=json.dumps({key: value for key, value in body.items() if value is not None}).encode(),
         authorization=f"Bearer {secret.read(notice.token)}",
         headers={"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"},

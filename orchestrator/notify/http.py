@@ -1,13 +1,22 @@
-"""JSON over HTTP to somebody else's server: tried again with back-off, never for long, and no secret in any fault."""
+"""JSON over HTTP to somebody else's server: tried again with back-off, never for long, and no secret in any fault.
+
+No word of an answer gets into a fault: a server may echo what it was sent.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import http
+import json
+import ssl
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
+import urllib3
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from urllib3.util.retry import Retry
@@ -17,6 +26,10 @@ _AGAIN = (429, 500, 502, 503, 504)
 
 _LONGEST = 60
 """Seconds that a server may make us wait between two tries, whatever its Retry-After says."""
+
+
+MOST_ANSWER = 2**20
+"""Bytes of an answer; what is longer is none."""
 
 
 class NotifyError(Exception):
@@ -37,12 +50,15 @@ class _Bearer(AuthBase):
 
 @dataclass(frozen=True)
 class Sender:
-    """How patient we are. Seconds: to connect, to wait for an answer, and before the second try (doubled each time)."""
+    """How patient we are. Seconds: to connect, to wait for an answer, and before the second try (doubled each time);
+    and ``total`` for all that one notice takes, however many exchanges that is and however slow they are.
+    """
 
     connect: float = 10.0
     answer: float = 30.0
     pause: float = 1.0
     tries: int = 5
+    total: float = 120.0
 
     def ask(
         self,
@@ -56,26 +72,28 @@ class Sender:
     ) -> Any:
         """Return the JSON that a server answers with, or None where it answers with something else.
 
-        Raises NotifyError where it cannot be reached, or refuses.
+        Raises NotifyError where it cannot be reached, refuses, or answers with more than ``MOST_ANSWER`` bytes.
         """
-        host = urlsplit(url).hostname or "that address"
-        sent = {"User-Agent": "wpci", "Accept": "application/json", **(headers or {})}
+        host = _host(url)
+        sent = {"User-Agent": "wpci", "Accept": "application/json", "Accept-Encoding": "identity", **(headers or {})}
         if body is not None:
             sent["Content-Type"] = "application/json"
         try:
             with self._session() as session:
                 response = session.request(
                     method, url, data=body, headers=sent, params=params, auth=_Bearer(authorization),
-                    timeout=(self.connect, self.answer), allow_redirects=False,
+                    timeout=(self.connect, self.answer), allow_redirects=False, stream=True,
                 )  # fmt: skip
-        except requests.RequestException as error:
+                raw = response.raw.read(MOST_ANSWER + 1, decode_content=False)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
             raise NotifyError(f"{host}: {_words(error)}") from None  # the cause would tell the whole address
         if not 200 <= response.status_code < 300:
-            raise NotifyError(f"{host} says {response.status_code} {response.reason}")
-        try:
-            return response.json()
-        except ValueError:
-            return None
+            raise NotifyError(f"{host} says {_status(response.status_code)}")
+        if len(raw) > MOST_ANSWER:
+            raise NotifyError(f"{host}: the answer is longer than {MOST_ANSWER} bytes")
+        with contextlib.suppress(ValueError, RecursionError):
+            return json.loads(raw)
+        return None
 
     def _session(self) -> requests.Session:
         session = requests.Session()
@@ -93,11 +111,62 @@ class Sender:
         return session
 
 
-def _words(error: requests.RequestException) -> str:
-    if isinstance(error, requests.exceptions.SSLError):
-        return "its certificate is not accepted"
-    if isinstance(error, requests.Timeout) or "Read timed out" in str(error):
+def within(seconds: float, work: Callable[[], None]) -> None:
+    """Do work with servers, and wait for its end no longer than that; what still hangs then is left to itself.
+
+    A server that sends a byte now and then is in time for every wait of a socket. Raises what the work raises, as
+    NotifyError where nobody foresaw it: no answer of a server is more than a note.
+    """
+    ended: list[NotifyError | None] = []
+
+    def run() -> None:
+        try:
+            work()
+            ended.append(None)
+        except NotifyError as error:
+            ended.append(error)
+        except Exception as error:
+            ended.append(NotifyError(f"unexpected {type(error).__name__}"))
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if not ended:
+        raise NotifyError("no end of it in time")
+    if ended[0]:
+        raise ended[0]
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or "that address"
+    except ValueError:
+        return "that address"
+
+
+def _status(code: int) -> str:
+    """Return a status in the words of the standard: those of the server may be anything."""
+    with contextlib.suppress(ValueError):
+        return f"{code} {http.HTTPStatus(code).phrase}"
+    return str(code)
+
+
+def _words(error: Exception) -> str:
+    for cause in _causes(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"its certificate is not accepted: {cause.verify_message}"
+        if isinstance(cause, ssl.SSLError):
+            return f"no TLS with it: {(cause.reason or 'unknown').replace('_', ' ').lower()}"
+    if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError) or "Read timed out" in str(error):
         return "no answer in time"
-    if isinstance(error, requests.ConnectionError):
+    if isinstance(error, requests.ConnectionError | urllib3.exceptions.ProtocolError):
         return "no connection, or a broken one"
     return f"cannot be asked ({type(error).__name__})"
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception and what it was made of: requests and urllib3 put the cause among the arguments."""
+    yield error
+    inner = [part for part in (*error.args, getattr(error, "reason", None)) if isinstance(part, BaseException)]
+    for part in inner[:1]:
+        yield from _causes(part)

@@ -16,6 +16,9 @@ from orchestrator.notify.news import News
 MOST = 255
 """Characters of a description (patchwork/models.py takes more, its pages do not)."""
 
+_MOST_OF_ONE = 10
+"""Patches that one message-id may stand for: a mail that went to several lists is one of each project."""
+
 _STATES = {None: "pending", Verdict.PASS: "success", Verdict.FAIL: "fail", Verdict.SKIP: "warning"}
 """Verdict → state. Where the host failed nothing is known of the patch: that is a warning, too."""
 
@@ -48,6 +51,8 @@ def tell(notice: PatchworkNotice, news: News, sender: Sender) -> None:
 def _known(api: str, messages: Iterable[str], token: str, sender: Sender) -> Iterable[int]:
     """Yield the ids of the patches with these message-ids."""
     for message in messages:
-        found = sender.ask("GET", f"{api}patches/", params={"msgid": message}, authorization=token)
-        for entry in found if isinstance(found, list) else []:
-            yield int(entry["id"])
+        answer = sender.ask("GET", f"{api}patches/", params={"msgid": message}, authorization=token)
+        for entry in answer[:_MOST_OF_ONE] if isinstance(answer, list) else []:
+            number = entry.get("id") if isinstance(entry, dict) else None
+            if isinstance(number, int) and not isinstance(number, bool) and number > 0:
+                yield number

@@ -7,9 +7,13 @@ import re
 from orchestrator import notify
 from orchestrator.model import RunResult, Verdict
 from orchestrator.notify import news
+from orchestrator.notify.http import Sender
 from orchestrator.notify.news import News
 from orchestrator.pipeline.context import Workspace
 from orchestrator.validate.request import Wanted
+
+HASTY = Sender(connect=3, answer=5, tries=2, total=10)
+"""How patient one is who was told to end."""
 
 _MESSAGE_ID = re.compile(rb"^Message-I[dD]:\s*<([^>\s]+)>", re.M)
 
@@ -20,9 +24,9 @@ def begun(wanted: Wanted, workspace: Workspace) -> list[str]:
     return notify.tell(wanted.settings.notify, _news(wanted, workspace.directory.name, None, text))
 
 
-def failed(wanted: Wanted, workspace: Workspace, why: str) -> list[str]:
+def failed(wanted: Wanted, workspace: Workspace, why: str, sender: Sender | None = None) -> list[str]:
     """Tell that a validation came to no end; return a note for each who could not be told."""
-    return notify.tell(wanted.settings.notify, _news(wanted, workspace.directory.name, Verdict.INFRA, why))
+    return notify.tell(wanted.settings.notify, _news(wanted, workspace.directory.name, Verdict.INFRA, why), sender)
 
 
 def ended(wanted: Wanted, result: RunResult) -> list[str]:

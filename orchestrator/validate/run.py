@@ -34,18 +34,23 @@ def run(wanted: Wanted, workspace: Workspace) -> RunResult:
     """
     run_record = RunRecord(wanted.plan, workspace, notes=_notes(wanted), pending=["applies", *_STEPS])
     run_record.write()
-    run_record.notes += announce.begun(wanted, workspace)
     try:
+        run_record.notes += announce.begun(wanted, workspace)
         with crash.contained(workspace.directory):
             result = _checked(Ledger(wanted, workspace, run_record))
-    except BaseException as error:  # a signal, too: nobody is to wait for this validation any more
-        for note in announce.failed(
-            wanted, workspace, str(error) if isinstance(error, PipelineError) else "interrupted"
-        ):
-            workspace.progress.note(note)
+        run_record.notes += announce.ended(wanted, result)
+    except PipelineError as error:
+        _came_to_no_end(announce.failed(wanted, workspace, str(error)), workspace)
         raise
-    run_record.notes += announce.ended(wanted, result)
+    except BaseException:  # a signal: nobody is to wait for this validation any more
+        _came_to_no_end(announce.failed(wanted, workspace, "interrupted", announce.HASTY), workspace)
+        raise
     return run_record.write()
+
+
+def _came_to_no_end(notes: Sequence[str], workspace: Workspace) -> None:
+    for note in notes:
+        workspace.progress.note(note)
 
 
 def _checked(ledger: Ledger) -> RunResult:
