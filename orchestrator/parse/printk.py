@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import enum
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 LONGEST = 4096
 """Characters of a line that are looked at: a record of printk has 1 KiB at most."""
@@ -32,16 +32,17 @@ class Line:
     """One line of a log.
 
     ``caller`` is ``T123`` or ``C1``, empty where printk does not say. ``before`` is what a program wrote on the same
-    line before the record began.
+    line before the record began. ``time`` is that of printk, in seconds since the boot.
     """
 
     message: str
     caller: str = ""
     origin: Origin = Origin.UNKNOWN
     before: str = ""
+    time: float | None = field(default=None, compare=False)
 
 
-_TIME = r"\[ {0,12}\d{1,10}\.\d{6}(?: <[ +]{0,12}\d{1,10}\.\d{1,9}>)?\]"
+_TIME = r"\[ {0,12}(\d{1,10}\.\d{6})(?: <[ +]{0,12}\d{1,10}\.\d{1,9}>)?\]"
 _CALLER = r"\[ {0,10}([TC]\d{1,10})\]"
 _STAMP = re.compile(rf"{_TIME}(?: ?{_CALLER})? ?|{_CALLER} ?")
 _LATE_STAMP = re.compile(rf"(?:<\d{{1,3}}>)?{_TIME}(?: ?{_CALLER})? ?")
@@ -72,8 +73,9 @@ _RECORD = re.compile(
     r"(?P<fields>(?:,[a-z_]{1,20}=[^,;]{0,60}){0,6});"
 )
 _RECORD_CALLER = re.compile(r",caller=([TC]\d{1,10})(?:,|$)")
-_KERNEL = re.compile(r"(?:[\w.:-]{1,64} )?kernel(?:\[0\])?(?: - - -|:) ?")
-_PROGRAM = re.compile(r"(?:[\w.:-]{1,64} )?[\w./@-]{1,64}(?:\(\w{1,20}\))?\[\d{1,10}\]: ")
+_SENDER = r"(?:[\w.:-]{1,64} )?(?:(?:kern|user|daemon|auth|authpriv|syslog|local\d)\.\w{1,8} )?"
+_KERNEL = re.compile(rf"{_SENDER}kernel(?:\[0\])?(?: - - -|:) ?")
+_PROGRAM = re.compile(rf"{_SENDER}[\w./@-]{{1,64}}(?:\(\w{{1,20}}\))?\[\d{{1,10}}\]: ")
 
 
 def parse(line: str) -> Line:
@@ -96,13 +98,17 @@ class Log:
     """Whose the lines of one log are, read in order.
 
     Where the kernel stamps its lines, one without a stamp is hardly the kernel's, whatever its words. Whether it does,
-    the first stamp shows, or a banner that has none.
+    the first stamp shows, or a banner that has none. A line that was there before, at the same time, and comes after
+    later ones, is of a program that prints the log again.
     """
 
     _BANNER = "Linux version "
+    _MOST = 500_000  # lines that are remembered
 
     def __init__(self) -> None:
         self._stamps: bool | None = None
+        self._latest = 0.0
+        self._seen: set[int] = set()
 
     def take(self, line: str) -> Line:
         """Take the next line; its origin is unknown only where the kernel does not stamp its lines."""
@@ -114,7 +120,17 @@ class Log:
                 self._stamps = False
         if found.origin is Origin.UNKNOWN and self._stamps:
             return replace(found, origin=Origin.DOUBTFUL)
-        return found
+        return replace(found, origin=Origin.USER) if self._again(found) else found
+
+    def _again(self, line: Line) -> bool:
+        if not line.time:  # at zero, all boots print the same
+            return False
+        key = hash((line.time, line.caller, line.message))
+        again = line.time < self._latest and key in self._seen
+        self._latest = max(self._latest, line.time)
+        if len(self._seen) < self._MOST:
+            self._seen.add(key)
+        return again
 
 
 def message(line: str) -> str:
@@ -153,10 +169,12 @@ def _outer(line: str) -> tuple[str, Origin, bool]:
 
 
 def _stamped(line: str, stamp: re.Match[str]) -> Line:
-    caller = next(filter(None, stamp.groups()), "")
+    seconds, *callers = stamp.groups()
     inner = line[stamp.end() :]
-    origin = Origin.KERNEL if "." in stamp[0] else Origin.UNKNOWN  # a caller alone may be anybody's brackets
-    return replace(_tagged(inner, Line(inner, caller, origin)), before=line[: stamp.start()])
+    origin = Origin.KERNEL if seconds else Origin.UNKNOWN  # a caller alone may be anybody's brackets
+    time = float(seconds) if seconds else None
+    found = Line(inner, next(filter(None, callers), ""), origin, line[: stamp.start()], time)
+    return _tagged(inner, found)
 
 
 def _tagged(text: str, line: Line) -> Line:

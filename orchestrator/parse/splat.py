@@ -57,16 +57,9 @@ def titles(splats: Sequence[Splat]) -> tuple[str, ...]:
 def fatal_matcher(rules: Rules) -> Callable[[str], bool]:
     """Return a function that says of each line of one guest's console whether the guest is lost with it.
 
-    It counts banners, so each boot needs a matcher of its own, fed with every line in order.
+    It counts banners, so each guest needs a matcher of its own, fed with every line in order.
     """
-    log = printk.Log()
-    seen: Counter[str] = Counter()
-
-    def is_fatal(line: str) -> bool:
-        rule = splat_scanner.started(rules, log.take(plain.clean(printk.bounded(line))), seen)
-        return rule is not None and rule.fatal
-
-    return is_fatal
+    return splat_scanner.Watch(rules).is_fatal
 
 
 def _splats(console: str, rules: Rules) -> Iterator[Splat]:
@@ -88,7 +81,7 @@ def _splats(console: str, rules: Rules) -> Iterator[Splat]:
 def _build(found: Found, texts: Sequence[str], lines: Sequence[printk.Line], rules: Rules) -> Splat:
     own = splat_scanner.own_lines(found, lines)
     messages = [lines[number].message for number in own if found.concerns(lines[number])]
-    title, *others = splat_title.titles(rules, found.rule, found.match, messages)
+    title, *others = splat_title.titles(rules, found.rule, found.groups, messages)
     return Splat(
         kind=found.rule.kind,
         title=title,

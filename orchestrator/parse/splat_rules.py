@@ -47,6 +47,7 @@ class _RuleText(BaseModel):
     aside: bool = False
     any_caller: bool = False
     bare: bool = False
+    loses: bool = False
     harmless: str | None = None
 
 
@@ -103,6 +104,7 @@ class Rule:
     aside: bool
     any_caller: bool
     bare: bool
+    loses: bool
     harmless: str | None
 
     def fits(self, origin: Origin) -> bool:
@@ -126,6 +128,11 @@ class Rules:
     reporting: re.Pattern[str]
     entries: re.Pattern[str]
     body: re.Pattern[str]
+
+    @property
+    def headless(self) -> Rule | None:
+        """The rule for a report whose first line is lost."""
+        return next((rule for rule in self.rules if rule.headless), None)
 
     def match(self, line: printk.Line) -> tuple[Rule, re.Match[str]] | None:
         """Return the rule that the line starts a splat of, and its match."""

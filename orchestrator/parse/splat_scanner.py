@@ -7,10 +7,12 @@ are in doubt counts once a stack is seen in it: programs print the kernel's word
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
+from orchestrator import plain
 from orchestrator.parse import markers, printk, stack
 from orchestrator.parse.printk import Origin
 from orchestrator.parse.splat_rules import Rule, Rules
@@ -24,17 +26,20 @@ MOST_LINES = 300
 _NEAR = 16
 """Splats that are looked back at for the one that a line belongs to: as many CPUs may complain at once."""
 
+_LOST = 12
+"""Lines after lost ones in which a stack shows that the first line of a report was among them."""
+
 _DOUBTS = frozenset({Origin.USER, Origin.DOUBTFUL})
 
 _END = re.compile(r"---\[ end (?:trace|Kernel panic)")
 
 
-@dataclass
+@dataclass(eq=False)
 class Found:
     """A splat while it is read. Lines count from 0; ``count`` are those known to belong to it, the last is ``last``."""
 
     rule: Rule
-    match: re.Match[str]
+    groups: Mapping[str, str]
     begin: printk.Line
     first: int
     last: int
@@ -68,6 +73,32 @@ class Found:
         """Take a line as its own."""
         self.last, self.strange, self.count = number, 0, self.count + 1
 
+    def extend(self, number: int, framed: bool, belongs: bool) -> bool:
+        """Take a line as its own where it belongs to it; ``framed`` where it is one of a stack. Return ``belongs``."""
+        if belongs:
+            self.take(number)
+            self.proven = self.proven or framed
+        else:
+            self.strange += 1
+        return belongs
+
+
+T = TypeVar("T")
+
+
+class Reboots(Generic[T]):
+    """Hold back what a second banner means until a time shows whether it is of a boot, or of the log printed again."""
+
+    def __init__(self) -> None:
+        self.held: T | None = None
+
+    def settle(self, line: printk.Line) -> T | None:
+        """Take the next line; return what was held if it is of a boot."""
+        if self.held is None or not line.time:
+            return None
+        held, self.held = self.held, None
+        return held if line.origin is not Origin.USER else None
+
 
 class Scanner:
     """The state of one pass. ``found`` are the splats in the order of their first lines."""
@@ -75,27 +106,40 @@ class Scanner:
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
         self.found: list[Found] = []
+        self._near: deque[Found] = deque(maxlen=_NEAR)  # newest first
         self._running = markers.Running()
         self._seen: Counter[str] = Counter()
+        self._reboots: Reboots[Found] = Reboots()
+        self._lost = -_LOST
 
     def line(self, number: int, line: printk.Line, whole: bool) -> None:
         """Take one line. The unfinished last line may start a splat; nobody knows whether it belongs to one."""
+        if reboot := self._reboots.settle(line):
+            self._boot(reboot)
         if self._running.take(line.message):
             return
         last = self._last(line)
         if last and self._closes(last, number, line.message):
             return
-        if not self._starts(last, number, line) and last and whole:
-            self._extends(last, number, line.message)
+        if self._starts(last, number, line) or not whole:
+            return
+        framed = stack.belongs(line.message)
+        if last and last.open:
+            if last.extend(number, framed, framed or bool(self.rules.body.search(line.message))):
+                self._lost = -_LOST
+        elif framed and number - self._lost < _LOST and line.origin is not Origin.USER and self.rules.headless:
+            self._begin(self.rules.headless, {}, number, line)
+        elif last:
+            last.strange += 1
 
     def reported(self) -> list[Found]:
         """Return the splats that came to be: one that only began is none."""
-        return [found for found in self.found if found.counts]
+        held = [self._reboots.held] if self._reboots.held else []
+        return sorted((found for found in (*self.found, *held) if found.counts), key=lambda found: found.first)
 
     def _last(self, line: printk.Line) -> Found | None:
         """Return the newest splat that the line may belong to."""
-        near = (found for found in reversed(self.found[-_NEAR:]) if not found.rule.aside)
-        return next((found for found in near if found.concerns(line)), None)
+        return next((found for found in self._near if found.concerns(line)), None)
 
     @staticmethod
     def _closes(last: Found, number: int, message: str) -> bool:
@@ -122,28 +166,49 @@ class Scanner:
             return True
         if last and last.rule.headless and last.count == 1 and last.open and not rule.aside:
             self.found.remove(last)  # here is the line that it lacked
-        self.found.append(Found(rule, match, line, number, number, self._running.last, rule.fatal))
-        if rule.nth > 1:  # a new boot: whatever ran is gone
-            self._running.names.clear()
+            self._near.remove(last)
+        self._begin(rule, match.groupdict(default=""), number, line)
         return True
 
-    def _extends(self, last: Found, number: int, message: str) -> None:
-        framed = stack.belongs(message)
-        if last.open and (framed or self.rules.body.search(message)):
-            last.take(number)
-            last.proven = last.proven or framed
+    def _begin(self, rule: Rule, groups: Mapping[str, str], number: int, line: printk.Line) -> None:
+        found = Found(rule, groups, line, number, number, self._running.last, rule.fatal)
+        self._lost = number if rule.loses else self._lost
+        if not rule.aside:
+            self._near.appendleft(found)
+        if rule.nth == 1:
+            self.found.append(found)
+        elif line.time is None:
+            self._boot(found)
         else:
-            last.strange += 1
+            self._reboots.held = found
+
+    def _boot(self, found: Found) -> None:
+        self.found.append(found)
+        self._running.names.clear()  # whatever ran is gone
 
 
-def started(rules: Rules, line: printk.Line, seen: Counter[str]) -> Rule | None:
-    """Return the rule that a line starts a splat of, where ``seen`` counts the lines of each rule so far."""
-    hit = None if markers.MARKER.search(line.message) else rules.match(line)
-    if not hit or (line.origin is Origin.DOUBTFUL and not hit[0].bare):
-        return None
-    rule = hit[0]
-    seen[rule.id] += 1
-    return rule if seen[rule.id] >= rule.nth else None
+class Watch:
+    """Tell of each line of one guest's console whether the guest is lost with it; for a console that still grows."""
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        self._log = printk.Log()
+        self._seen: Counter[str] = Counter()
+        self._reboots: Reboots[Rule] = Reboots()
+
+    def is_fatal(self, text: str) -> bool:
+        """Take the next line."""
+        line = self._log.take(plain.clean(printk.bounded(text)))
+        rebooted = self._reboots.settle(line)
+        hit = None if markers.MARKER.search(line.message) else self.rules.match(line)
+        if not hit or (line.origin is Origin.DOUBTFUL and not hit[0].bare):
+            return rebooted is not None
+        rule = hit[0]
+        self._seen[rule.id] += 1
+        if rule.nth > 1 and line.time is not None:
+            self._reboots.held = rule if rule.fatal and self._seen[rule.id] >= rule.nth else None
+            return False
+        return rebooted is not None or (rule.fatal and self._seen[rule.id] >= rule.nth)
 
 
 def own_lines(found: Found, lines: Sequence[printk.Line]) -> list[int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator.parse import stack
@@ -42,12 +42,11 @@ class _Place:
 _NOWHERE = _Place("", "")
 
 
-def titles(rules: Rules, rule: Rule, match: re.Match[str], messages: Sequence[str]) -> tuple[str, ...]:
+def titles(rules: Rules, rule: Rule, groups: Mapping[str, str], messages: Sequence[str]) -> tuple[str, ...]:
     """Return the title, and after it those under which the same splat may be known.
 
     These are the wording of other kernels, and the title by the function on top of the stack, whatever it is.
     """
-    groups = {name: value or "" for name, value in match.groupdict().items()}
     sources = [list(_places(rules, rule, source, messages)) for source in rule.where]
     tops = [places[0] for places in sources if places]
     best = next((place for places in sources for place in places if not place.skipped), (*tops, _NOWHERE)[0])
