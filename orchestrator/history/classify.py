@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator.model import Identity, Status
@@ -162,11 +162,14 @@ _STEPS: Mapping[tuple[str, str], Change] = {
 }
 
 
-def sightings(now: Sequence[str], before: Sequence[Sequence[str]]) -> dict[str, Sighting]:
-    """Return what each title is. ``before`` are those of the comparable nights, newest first.
+def sightings(now: Mapping[str, Collection[str]], before: Sequence[Collection[str]]) -> dict[str, Sighting]:
+    """Return what each title is. ``now`` has with each those under which older rules or kernels knew the same bug.
 
-    Gone is what the last night had; what was gone longer is not told every night.
+    ``before`` are those of the comparable nights, newest first. Gone is what the last night had; what was gone longer
+    is not told every night.
     """
     known = {title for night in before for title in night}
-    found = {title: Sighting.KNOWN if title in known else Sighting.NEW for title in now}
-    return {**{title: Sighting.GONE for title in (before[0] if before else ()) if title not in found}, **found}
+    seen = {title: known.isdisjoint({title, *others}) for title, others in now.items()}
+    found = {title: Sighting.NEW if new else Sighting.KNOWN for title, new in seen.items()}
+    still = {name for title, others in now.items() for name in (title, *others)}
+    return {**{title: Sighting.GONE for title in (before[0] if before else ()) if title not in still}, **found}

@@ -197,9 +197,12 @@ def _came_to_a_guest(seen: Seen) -> bool:
     return bool(seen.tests or seen.splats)
 
 
-def _titles(seen: Seen) -> tuple[str, ...]:
-    """Return the titles that nobody has allowed: an entry of the allow list that ends makes its title a new one."""
-    return tuple(dict.fromkeys(splat.title for splat in seen.splats if splat.allowed_by is None))
+def _titles(seen: Seen) -> dict[str, tuple[str, ...]]:
+    """Return the titles that nobody has allowed, each with its others.
+
+    An entry of the allow list that ends makes its title a new one.
+    """
+    return {splat.title: splat.other_titles for splat in seen.splats if splat.allowed_by is None}
 
 
 def _notes(now: Seen, earlier: Sequence[Seen], before: Sequence[Seen]) -> Iterator[str]:

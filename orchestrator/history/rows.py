@@ -101,6 +101,7 @@ def complaint(row: SplatRow, folder: Path) -> Complaint:
         last_line=row.last_line,
         text=row.text,
         console=folder / row.console if row.console else None,
+        other_titles=tuple(row.other_titles or ()),
     )
 
 

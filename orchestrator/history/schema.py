@@ -240,4 +240,5 @@ class SplatRow(Base):
     test: Mapped[str | None]
     allowed_by: Mapped[str | None]
     console: Mapped[str | None]
+    other_titles: Mapped[list[str] | None]
     job: Mapped[JobRow] = relationship(back_populates="splats")

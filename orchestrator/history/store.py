@@ -190,6 +190,7 @@ def _splats(job: JobResult, run: RunResult) -> list[SplatRow]:
             test=s.test,
             allowed_by=s.allowed_by,
             console=_relative(s.console, run.directory) if s.console else None,
+            other_titles=list(s.other_titles),
         )
         for s in job.splats
     ]

@@ -138,6 +138,7 @@ class Complaint:
     last_line: int
     text: str
     console: Path | None
+    other_titles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ _TEST = (
 )  # fmt: skip
 _SPLAT = (
     SplatRow.kind, SplatRow.title, SplatRow.fatal, SplatRow.test, SplatRow.allowed_by, SplatRow.first_line,
-    SplatRow.last_line, SplatRow.text, SplatRow.console,
+    SplatRow.last_line, SplatRow.text, SplatRow.console, SplatRow.other_titles,
 )  # fmt: skip
 
 
@@ -117,6 +117,6 @@ def _outcome(status: Status, earlier: tuple[str, ...]) -> outcome.Outcome:
 
 
 def _splat(row: Any, folder: Path) -> Complaint:
-    _, kind, title, fatal, test, allowed_by, first_line, last_line, text, console = row
+    _, kind, title, fatal, test, allowed_by, first_line, last_line, text, console, others = row
     where = folder / console if console else None
-    return Complaint(kind, title, fatal, test, allowed_by, first_line, last_line, text, where)
+    return Complaint(kind, title, fatal, test, allowed_by, first_line, last_line, text, where, tuple(others or ()))

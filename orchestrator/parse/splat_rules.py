@@ -56,6 +56,7 @@ class _RulesText(BaseModel):
 
     version: Literal[1]
     rules: Annotated[tuple[_RuleText, ...], Field(min_length=1)]
+    wordings: tuple[tuple[str, ...], ...] = ()
     quotes: tuple[str, ...] = ()
     skip_frames: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     entries: tuple[str, ...] = ()
@@ -124,6 +125,7 @@ class Rules:
     rules: tuple[Rule, ...]
     at_start: re.Pattern[str]
     anywhere: re.Pattern[str]
+    wordings: tuple[tuple[str, ...], ...]
     quotes: re.Pattern[str]
     reporting: re.Pattern[str]
     entries: re.Pattern[str]
@@ -184,6 +186,7 @@ def _compile(texts: _RulesText) -> Rules:
         rules=rules,
         at_start=_one_of(start for start in starts if _anchored(start)),
         anywhere=_one_of(start for start in starts if not _anchored(start)),
+        wordings=texts.wordings,
         quotes=_any_of(texts.quotes, "quotes"),
         reporting=_any_of(texts.skip_frames.get(ALWAYS, ()), "skip_frames"),
         entries=_any_of(texts.entries, "entries"),

@@ -52,7 +52,17 @@ def titles(rules: Rules, rule: Rule, groups: Mapping[str, str], messages: Sequen
     best = next((place for places in sources for place in places if not place.skipped), (*tops, _NOWHERE)[0])
     own = [rule.title.format_map(groups) + place.text for place in (best, *tops)]
     others = [alias.format_map({**groups, "where": best.name}) for alias in rule.aliases]
-    return tuple(dict.fromkeys(_normal(title) for title in (*own, *others)))
+    titles = dict.fromkeys(_normal(title) for title in (*own, *others))
+    reworded = [other for title in titles for other in _reworded(rules.wordings, title)]
+    return tuple(dict.fromkeys((*titles, *reworded)))
+
+
+def _reworded(wordings: Sequence[Sequence[str]], title: str) -> Iterator[str]:
+    """Yield a title in the words of other kernels."""
+    for words in wordings:
+        for old in words:
+            if title.startswith(f"{old} "):
+                yield from (new + title.removeprefix(old) for new in words if new != old)
 
 
 def _places(rules: Rules, rule: Rule, source: Source, messages: Sequence[str]) -> Iterator[_Place]:

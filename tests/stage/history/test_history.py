@@ -42,7 +42,7 @@ from orchestrator.report import result_json
 from tests.fakes import postgres
 from tests.fakes import results as fixture
 
-HEAD = "4"
+HEAD = "5"
 SAMPLES = Path(__file__).parents[2] / "samples" / "history"
 
 

@@ -161,6 +161,11 @@ def test_another_content_is_what_a_night_is_for(field: str) -> None:
 
 
 def test_titles_are_new_known_or_gone() -> None:
-    found = classify.sightings(["a", "b"], [["c"], ["b", "d"]])
+    found = classify.sightings({"a": (), "b": ()}, [["c"], ["b", "d"]])
     assert found == {"a": Sighting.NEW, "b": Sighting.KNOWN, "c": Sighting.GONE}
-    assert classify.sightings([], []) == {}
+    assert classify.sightings({}, []) == {}
+
+
+def test_a_title_that_older_rules_gave_is_known_and_not_gone() -> None:
+    found = classify.sightings({"KASAN in caller": ("KASAN in kfree",)}, [["KASAN in kfree"]])
+    assert found == {"KASAN in caller": Sighting.KNOWN}

@@ -15,6 +15,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from orchestrator import plain
 from orchestrator.config.schema import AllowedSplat
 from orchestrator.errors import UserError
 from orchestrator.model import Splat
@@ -64,7 +65,7 @@ def test_sample(path: Path) -> None:
 @by_sample
 def test_each_splat_is_found_again_from_its_first_line_and_not_from_its_end(path: Path) -> None:
     promised, console = sample(path)
-    whole, rest = splat.plain.split(console)
+    whole, rest = plain.split(console)
     lines = [*whole, rest]
     for found in scan(console):
         if found.kind == "reboot" or (found.kind == "headless" and "dropped" in lines[found.first_line - 3]):
@@ -93,7 +94,7 @@ def test_cut_after_the_end_of_a_splat_it_stays_the_same(path: Path) -> None:
 def line_offsets(text: str) -> list[int]:
     """Return where each line starts, in the scanner's own idea of a line."""
     offsets = [0]
-    for found in splat.plain._BREAK.finditer(text):
+    for found in plain._BREAK.finditer(text):
         offsets.append(found.end())
     return [*offsets, len(text)]
 
@@ -121,7 +122,7 @@ def shipped() -> dict[str, Any]:
 
 @functools.cache
 def messages(path: Path) -> list[str]:
-    return [printk.message(line) for line in splat.plain.split(sample(path)[1])[0]]
+    return [printk.message(line) for line in plain.split(sample(path)[1])[0]]
 
 
 @pytest.mark.parametrize("rule", RULES.rules, ids=lambda rule: rule.id)
@@ -149,7 +150,7 @@ def test_what_fails_no_run_says_why() -> None:
 def only_kernel(path: Path) -> bool:
     """Whether a sample holds one CPU's lines of the kernel and nothing else."""
     log = printk.Log()
-    lines = [log.take(line) for line in splat.plain.split(sample(path)[1])[0]]
+    lines = [log.take(line) for line in plain.split(sample(path)[1])[0]]
     return {line.origin for line in lines} in ({printk.Origin.KERNEL}, {printk.Origin.UNKNOWN}) and not any(
         line.caller or line.before for line in lines
     )
@@ -372,6 +373,26 @@ def test_an_entry_for_a_title_of_older_rules_still_holds() -> None:
         (found,) = splat.scan(oops, RULES, [allowed(title=title)], TODAY)
         assert found.title == "KASAN: use-after-free in shmem_evict_inode"
         assert found.allowed_by
+    (found,) = splat.scan(oops.replace("use-after-free", "out-of-bounds"), RULES, [allowed(title=title)], TODAY)
+    assert found.allowed_by is None
+
+
+@pytest.mark.parametrize(
+    ("first", "other"),
+    [
+        (
+            "BUG: unable to handle page fault for address: ffffea00",
+            "BUG: unable to handle kernel paging request at ffffea00",
+        ),
+        (
+            "BUG: kernel NULL pointer dereference, address: 08",
+            "BUG: unable to handle kernel NULL pointer dereference at 08",
+        ),
+    ],
+)
+def test_a_bug_is_known_in_the_words_of_another_kernel(first: str, other: str) -> None:
+    both = [scan(f"{line}\nRIP: 0010:shmem_fault+0x1/0x2\n")[0] for line in (first, other)]
+    assert both[0].title in both[1].other_titles and both[1].title in both[0].other_titles
 
 
 def test_a_fatal_splat_is_never_allowed() -> None:
