@@ -115,6 +115,21 @@ static void unregister_wakes(void)
 }
 CASE("G03_anon-unregister-wakes", unregister_wakes);
 
+/* And with a registration that has no place for protection. */
+static void drop_wp_wakes(void)
+{
+	struct trap t;
+	struct area a;
+
+	protect(&a);
+	REQUIRE(trap_begin(&a, a.map, &t));
+	REQUIRE_EQ(uffd_register(a.uffd, a.map, a.size, UFFDIO_REGISTER_MODE_MISSING, NULL), 0);
+	EXPECT(!touch_asleep(&t.touch));
+	REQUIRE_EQ(uffd_wake(a.uffd, a.map, a.size), 0);
+	trap_released(&a, &t);
+}
+CASE("G03_anon-drop-wp-wakes", drop_wp_wakes);
+
 #define MANY 512
 
 /* Lifting the protection of a range leaves pages alone that did not have it. */

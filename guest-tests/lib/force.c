@@ -271,6 +271,11 @@ static long cgroup_number(const char *file)
 	return atol(text);
 }
 
+long cgroup_charged(void)
+{
+	return cgroup_number("memory.current");
+}
+
 /*
  * Writing memory.high reclaims until there is no more than that; asking for what cannot be had takes
  * seconds, so ask for more only from round to round. Each CPU holds a stock of 64 charged pages that
@@ -280,7 +285,7 @@ static long cgroup_number(const char *file)
 static void cgroup_reclaim(size_t pages, int round)
 {
 	size_t stock = 64 * sysconf(_SC_NPROCESSORS_CONF), want = (pages + stock) << (round < 8 ? round : 8);
-	long left = cgroup_number("memory.current") - (long)(want * PAGE);
+	long left = cgroup_charged() - (long)(want * PAGE);
 	char text[24];
 
 	snprintf(text, sizeof(text), "%ld", left > 0 ? left : 0);

@@ -35,6 +35,8 @@ void cgroup_enter(void);
 void cgroup_set(const char *file, const char *text);
 /* Give it no more memory than that, and no swap. */
 void cgroup_limit(const char *bytes);
+/* What is charged to that cgroup, in bytes. */
+long cgroup_charged(void);
 /* Lower memory.high until none of the pages is present in this mm, then lift it again. */
 void squeeze_out(const struct area *a, size_t first, size_t pages);
 /*

@@ -85,7 +85,7 @@ uint64_t peer_call(struct peer *p, peer_fn fn, void *addr, uint64_t value)
 	return peer_result(p);
 }
 
-static int reap(struct peer *p)
+int peer_reap(struct peer *p)
 {
 	int status;
 
@@ -99,13 +99,13 @@ static int reap(struct peer *p)
 int peer_end(struct peer *p)
 {
 	peer_post(p, NULL, NULL, 0);
-	return reap(p);
+	return peer_reap(p);
 }
 
 void peer_kill(struct peer *p)
 {
 	kill(p->pid, SIGKILL);
-	reap(p);
+	peer_reap(p);
 }
 
 static char state_of(pid_t pid)

@@ -31,6 +31,8 @@ bool peer_answered(const struct peer *p);
 uint64_t peer_result(struct peer *p);
 uint64_t peer_call(struct peer *p, peer_fn fn, void *addr, uint64_t value);
 int peer_end(struct peer *p);
+/* Wait for the end of a peer that something else ends; returns its wait status. */
+int peer_reap(struct peer *p);
 /* Kill it, wherever it is, and reap it. */
 void peer_kill(struct peer *p);
 /* Wait until the peer sleeps in the order it was given and burns no CPU. False if it answers or spins. */

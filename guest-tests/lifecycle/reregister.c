@@ -4,7 +4,8 @@
  * unregistering in a loop costs no memory.
  * Needs: REGISTER(WP) on shmem.
  * L15 fails on a kernel that replaces the mode and leaves bits and markers behind (mainline):
- * they come to life again with the next REGISTER(WP). L19 fails on one that leaks page tables.
+ * they come to life again with the next REGISTER(WP); or that lets those sleep who wait for a
+ * protection to be lifted. L19 fails on one that leaks page tables.
  */
 #include "ktap.h"
 #include "uffd.h"
@@ -27,6 +28,27 @@ static void drop_wp(const struct backing *b)
 		EXPECT_NO_TRAP(&a, area_page(&a, i));
 }
 CASE_ON(BACKINGS_SMALL, "L15_rereg-drop-wp", drop_wp);
+
+/* Who waits for a protection that is gone goes on by itself: nobody is left to answer the message. */
+static void drop_wp_wakes(const struct backing *b)
+{
+	struct trap t;
+	struct area a;
+
+	area_arm(&a, b, PAGES, 0);
+	area_fill_file(&a, 0, PAGES);	/* nothing is missing */
+	touch_read_all(&a, 0, PAGES / 2);
+	for (size_t i = 0; i < PAGES; i += PAGES - 1) {	/* a mapped one, and a marker */
+		REQUIRE_EQ(uffd_register(a.uffd, a.map, PAGES * PAGE, UFFDIO_REGISTER_MODE_WP, NULL), 0);
+		REQUIRE_EQ(area_wp(&a, 0, PAGES), 0);
+		REQUIRE(trap_begin(&a, area_page(&a, i), &t));
+		REQUIRE_EQ(uffd_register(a.uffd, a.map, PAGES * PAGE, UFFDIO_REGISTER_MODE_MISSING, NULL), 0);
+		EXPECT_MSG(!touch_asleep(&t.touch), "the writer sleeps on");
+		REQUIRE_EQ(uffd_wake(a.uffd, a.map, PAGES * PAGE), 0);
+		trap_released(&a, &t);
+	}
+}
+CASE_ON(BACKINGS_SMALL, "L15_rereg-drop-wp-wakes", drop_wp_wakes);
 
 #define ROUNDS 2000
 

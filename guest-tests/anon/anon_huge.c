@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Write protection of anonymous huge pages: it moves along with the page, and who is registered
+ * without being protected pays nothing when the registration ends.
+ * Needs: write protection of anonymous memory, TRANSPARENT_HUGEPAGE; the moving ones two NUMA nodes.
+ * A failure means: the entry of a huge page on its way to another node has no place for the bit, and
+ * the write goes through (mainline before 6.3); or lifting a protection rewrites the entries of
+ * pages that have none, at the price of a fault each.
+ */
+#include <sched.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "force.h"
+#include "ktap.h"
+#include "sweep.h"
+
+#define TABLE (HUGE / PAGE)
+#define MANY 8		/* huge pages */
+
+/* Huge pages that have been written, registered after that. */
+static void arm_huge(struct area *a, size_t huge_pages)
+{
+	need_anon_wp();
+	area_open_aligned(a, &anon, huge_pages * TABLE, HUGE);
+	if (madvise(a->map, a->size, MADV_HUGEPAGE))
+		SKIP("CONFIG_TRANSPARENT_HUGEPAGE: MADV_HUGEPAGE: %s", strerror(errno));
+	touch_write_all(a, 0, a->pages);
+	SETUP_MSG(huge_mapped_kb(a) == (long)(a->size >> 10), "%ld kB are mapped huge", huge_mapped_kb(a));
+	area_register(a, 0, UFFDIO_REGISTER_MODE_WP);
+}
+
+static void expect_all_trap(const struct area *a)
+{
+	for (size_t i = 0; i < TABLE; i += 73) {
+		EXPECT_EQ(touch_read(area_page(a, i)), file_value(i));
+		EXPECT_TRAPS(a, area_page(a, i));
+	}
+}
+
+/* A huge page moves as one, whichever small page of it is named. */
+static void move_huge(const struct area *a)
+{
+	migrate(a, 0, 1, MPOL_MF_MOVE);
+	SETUP_MSG(huge_mapped_kb(a) == (long)(HUGE >> 10), "it was split on its way");
+}
+
+static void moved(void)
+{
+	struct area a;
+
+	arm_huge(&a, 1);
+	REQUIRE_EQ(area_wp(&a, 0, TABLE), 0);
+	move_huge(&a);
+	expect_all_trap(&a);
+}
+CASE("G03_anon-huge-migrate", moved);
+
+/* There and back again: what is not protected is not protected after it. */
+static void moved_unprotected(void)
+{
+	struct area a;
+
+	arm_huge(&a, 1);
+	move_huge(&a);
+	for (size_t i = 0; i < TABLE; i += 73)
+		EXPECT_NO_TRAP(&a, area_page(&a, i));
+	REQUIRE_EQ(area_wp(&a, 0, TABLE), 0);
+	REQUIRE_EQ(area_unwp(&a, 0, TABLE), 0);
+	move_huge(&a);
+	for (size_t i = 0; i < TABLE; i += 73)
+		EXPECT_NO_TRAP(&a, area_page(&a, i));
+}
+CASE("G03_anon-huge-migrate-unprotected", moved_unprotected);
+
+static void move_to_and_fro(void *area)
+{
+	migrate(area, 0, 1, MPOL_MF_MOVE);
+}
+
+#define ROUNDS 40
+
+/* Protected, or released, while the entry is that of a page on its way. */
+static void while_moving(void)
+{
+	struct looper mover;
+	struct area a;
+
+	arm_huge(&a, 1);
+	loop_start(&mover, move_to_and_fro, &a);
+	for (int i = 0; i < ROUNDS || loop_calls(&mover) < ROUNDS; i++) {
+		REQUIRE_EQ(area_unwp(&a, 0, TABLE), 0);
+		EXPECT_EQ(touch_once(WRITES, a.map, file_value(0)), COMPLETED);
+		REQUIRE_EQ(area_wp(&a, 0, TABLE), 0);
+	}
+	loop_end(&mover);
+	SETUP_MSG(huge_mapped_kb(&a) == (long)(HUGE >> 10), "it was split on its way");
+	expect_all_trap(&a);
+}
+CASE("G03_anon-huge-wp-while-migrating", while_moving);
+
+/* One fault for each huge page would show. */
+static void judge_no_faults(const struct area *a, size_t huge_pages)
+{
+	long faults = 0;
+
+	for (size_t i = 0; i < huge_pages; i++)
+		faults += faults_of_writing(area_page(a, i * TABLE), 1);
+	EXPECT_MSG(!faults, "%ld faults of writing to %zu huge pages that nobody had protected", faults, huge_pages);
+}
+
+static void unregistered(void)
+{
+	struct area a;
+
+	arm_huge(&a, MANY);
+	REQUIRE_EQ(uffd_unregister(a.uffd, a.map, a.size), 0);
+	judge_no_faults(&a, MANY);
+}
+CASE("G02_anon-huge-unregister-faults", unregistered);
+
+static void closed(void)
+{
+	struct area a;
+
+	arm_huge(&a, MANY);
+	close(a.uffd);
+	judge_no_faults(&a, MANY);
+}
+CASE("G02_anon-huge-close-faults", closed);
+
+static void unprotected(void)
+{
+	struct area a;
+
+	arm_huge(&a, MANY);
+	REQUIRE_EQ(area_wp(&a, (MANY - 1) * TABLE, TABLE), 0);
+	REQUIRE_EQ(area_unwp(&a, 0, MANY * TABLE), 0);
+	judge_no_faults(&a, MANY - 1);
+	EXPECT_NO_TRAP(&a, area_page(&a, (MANY - 1) * TABLE));
+}
+CASE("G03_anon-huge-unwp-faults", unprotected);
