@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * R17: two sides at once take the pages of a protected range away or move them, while readers bring
+ * them back: at no moment is an address without protection, and a child that nobody watches
+ * never has any.
+ * Needs: REGISTER(WP) on shmem; -migrate two NUMA nodes, -reclaim MEMCG and a swap device, -collapse
+ * TRANSPARENT_HUGEPAGE.
+ * Fails on a kernel that zaps an entry of a page on its way (migration, swap) without leaving its
+ * protection, that collapses or splits what another one has just unmapped, or that copies page
+ * tables to a child while they change.
+ * Mainline drops markers in the second pass of a hole punch by design (Z09): where one side
+ * punches or truncates, the losses are printed there, and what was lost is protected again.
+ */
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "force.h"
+#include "ktap.h"
+#include "sides.h"
+#include "sweep.h"
+
+#define PAGES (HUGE / PAGE)
+
+/* One of the two, called over and over by a thread of its own. */
+struct side {
+	void (*step)(void *area);
+	void (*prepare)(void);		/* before anything is mapped; may SKIP */
+	long (*happened)(void);		/* how much of it has taken place since boot */
+	bool drops_by_design;		/* mainline loses protection to it */
+};
+
+static void punch(void *area)
+{
+	SETUP(!side_punch(area));
+}
+
+static void dontneed(void *area)
+{
+	const struct area *a = area;
+
+	SETUP(!madvise(a->map, a->size, MADV_DONTNEED));
+}
+
+static void migrate_all(void *area)
+{
+	SETUP(!side_migrate(area, 0));
+}
+
+static void reclaim(void *unused)
+{
+	(void)unused;
+	side_reclaim();
+}
+
+static void collapse_once(void *area)
+{
+	SETUP(!side_collapse(area));
+}
+
+/* The child looks before it touches anything; a private page of its own may be in swap. */
+static void fork_child(void *area)
+{
+	const struct area *a = area;
+	uint64_t no = a->backing->shared ? PM_SWAP : 0;
+	int status;
+	pid_t pid = fork();
+
+	SETUP(pid >= 0);
+	if (!pid) {
+		REQUIRE_EQ(pm_count(a->map, a->pages, PM_UFFD_WP, 0), 0);
+		REQUIRE_EQ(pm_count(a->map, a->pages, 0, no), a->pages);
+		for (size_t i = 0; i < a->pages; i += 17)
+			touch_once(WRITES, area_page(a, i), i);
+		_exit(0);
+	}
+	SETUP(waitpid(pid, &status, 0) == pid);
+	REQUIRE_EQ(status, 0);
+}
+
+static const struct side
+	punching = { .step = punch, .drops_by_design = true },
+	zapping = { .step = dontneed },
+	migrating = { .step = migrate_all, .prepare = need_migration, .happened = side_migrated },
+	reclaiming = { .step = reclaim, .prepare = need_reclaim, .happened = side_swapped },
+	forking = { .step = fork_child };
+
+static void read_pages(void *area)
+{
+	const struct area *a = area;
+
+	touch_read_all(a, 0, a->pages);
+}
+
+/* Look for a page without protection until the time is up. What was lost is protected again. */
+static size_t watch(const struct area *a, double end)
+{
+	size_t lost = 0;
+
+	do {
+		size_t here = a->pages - pm_count(a->map, a->pages, PM_UFFD_WP, 0);
+
+		lost += here;
+		if (here)
+			REQUIRE_EQ(area_wp(a, 0, a->pages), 0);
+	} while (ktap_now() < end);
+	return lost;
+}
+
+static void open_pair(const struct backing *b, const struct side *one, const struct side *other, struct area *a)
+{
+	need_shmem_wp();
+	if (one->prepare)
+		one->prepare();
+	if (other != one && other->prepare)
+		other->prepare();
+	area_open_aligned(a, b, PAGES, HUGE);
+	area_register(a, 0, UFFDIO_REGISTER_MODE_WP);
+	touch_write_all(a, 0, PAGES / 2);	/* a private mapping has these for itself */
+	REQUIRE_EQ(area_wp(a, 0, PAGES), 0);
+}
+
+static void together(const struct backing *b, const struct side *one, const struct side *other)
+{
+	bool by_design = (one->drops_by_design || other->drops_by_design) &&
+			 uffd_offered() & UFFD_FEATURE_WP_UNPOPULATED;
+	const struct side *side[] = { one, other };
+	struct looper reader, looper[2];
+	long before[2], calls[2];
+	struct area a;
+	size_t lost;
+
+	open_pair(b, one, other, &a);
+	for (int i = 0; i < 2; i++)
+		before[i] = side[i]->happened ? side[i]->happened() : 0;
+	loop_start(&reader, read_pages, &a);
+	for (int i = 0; i < 2; i++)
+		loop_start(&looper[i], side[i]->step, &a);
+	lost = watch(&a, ktap_now() + ktap_budget());
+	for (int i = 0; i < 2; i++) {
+		loop_end(&looper[i]);
+		calls[i] = loop_calls(&looper[i]);
+		SETUP_MSG(!side[i]->happened || side[i]->happened() > before[i], "side %d got nothing done", i + 1);
+	}
+	loop_end(&reader);
+	ktap_diag("%ld and %ld steps of the two sides, %zu protections lost", calls[0], calls[1], lost);
+	EXPECT(by_design || !lost);
+	if (lost)
+		REQUIRE_EQ(area_wp(&a, 0, PAGES), 0);
+	EXPECT_EQ(pm_count(a.map, PAGES, PM_UFFD_WP, 0), PAGES);
+	EXPECT_ALL_TRAP(&a, 0, PAGES);
+}
+
+static const struct backing *const BOTH[] = { &memfd_shared, &memfd_private, NULL };
+
+static void zap_migrate(const struct backing *b)
+{
+	together(b, &zapping, &migrating);
+}
+CASE_BUDGET_ON(BOTH, "R17_two-sides-zap-migrate", zap_migrate);
+
+static void punch_migrate(const struct backing *b)
+{
+	together(b, &punching, &migrating);
+}
+CASE_BUDGET_ON(BOTH, "R17_two-sides-punch-migrate", punch_migrate);
+
+static void fork_punch(const struct backing *b)
+{
+	together(b, &forking, &punching);
+}
+CASE_BUDGET_ON(BOTH, "R17_two-sides-fork-punch", fork_punch);
+
+static void fork_migrate(const struct backing *b)
+{
+	together(b, &forking, &migrating);
+}
+CASE_BUDGET_ON(BOTH, "R17_two-sides-fork-migrate", fork_migrate);
+
+static void zap_reclaim(const struct backing *b)
+{
+	together(b, &zapping, &reclaiming);
+}
+CASE_BUDGET_ON(BOTH, "R17_two-sides-zap-reclaim", zap_reclaim);
+
+/*
+ * khugepaged gives up where anybody else is at work: readers and the other side stand still until it has
+ * begun, which shows by pages of this mapping that are gone, and then the other side starts.
+ */
+static bool await_collapse(const struct area *a)
+{
+	double end = ktap_now() + 1;
+	long before = khugepaged_collapsed();
+	size_t left;
+
+	do
+		left = pm_count(a->map, a->pages, PM_PRESENT, 0);
+	while (left == a->pages && khugepaged_collapsed() == before && ktap_now() < end);
+	return left < a->pages;
+}
+
+/* The file has all its small pages, and they are mapped here. */
+static void refill(const struct area *a)
+{
+	SETUP(!madvise(a->alias, a->size, MADV_NOHUGEPAGE));
+	do {
+		SETUP(!side_punch(a));
+		touch_read_all(a, 0, a->pages);
+	} while (pm_count(a->map, a->pages, PM_PRESENT, 0) != a->pages);
+}
+
+static void with_collapse(const struct backing *b, const struct side *other)
+{
+	bool by_design = uffd_offered() & UFFD_FEATURE_WP_UNPOPULATED;	/* refill() punches */
+	double end = ktap_now() + ktap_budget();
+	long rounds = 0, met = 0, collapsed;
+	struct once collapser;
+	struct area a;
+	size_t lost = 0;
+
+	need_collapse();
+	open_pair(b, other, other, &a);
+	collapsed = khugepaged_collapsed();
+	for (; ktap_now() < end; rounds++) {
+		refill(&a);
+		lost += watch(&a, 0);
+		once_start(&collapser, collapse_once, &a);
+		met += await_collapse(&a);
+		other->step(&a);
+		lost += watch(&a, 0);
+		once_end(&collapser);
+		lost += watch(&a, 0);
+	}
+	ktap_diag("%ld rounds, %ld met a collapse, %ld huge pages made; %zu protections lost", rounds, met,
+		  khugepaged_collapsed() - collapsed, lost);
+	SETUP_MSG(met, "khugepaged never got to work");
+	EXPECT(by_design || !lost);
+	EXPECT_EQ(pm_count(a.map, PAGES, PM_UFFD_WP, 0), PAGES);
+	EXPECT_ALL_TRAP(&a, 0, PAGES);
+}
+
+static void punch_collapse(const struct backing *b)
+{
+	with_collapse(b, &punching);
+}
+CASE_BUDGET_ON(BOTH, "R17_two-sides-punch-collapse", punch_collapse);
+
+static void reclaim_collapse(const struct backing *b)
+{
+	with_collapse(b, &reclaiming);
+}
+CASE_BUDGET_ON(BOTH, "R17_two-sides-reclaim-collapse", reclaim_collapse);
+
+static void zap_collapse(const struct backing *b)
+{
+	with_collapse(b, &zapping);
+}
+CASE_BUDGET_ON(BOTH, "R17_two-sides-zap-collapse", zap_collapse);
