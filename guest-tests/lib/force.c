@@ -393,6 +393,12 @@ void khugepaged_eager(void)
 	set_file(THP "khugepaged/scan_sleep_millisecs", "0");
 }
 
+void khugepaged_eager_on_shmem(void)
+{
+	khugepaged_eager();
+	set_file(THP "shmem_enabled", "advise");
+}
+
 static long number_in(const char *path)
 {
 	char text[64];

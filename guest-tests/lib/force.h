@@ -58,6 +58,8 @@ void migrate(const struct area *a, size_t first, size_t pages, int flags);
 long huge_mapped_kb(const struct area *a);
 /* Make khugepaged eager for the rest of the case. SKIP without CONFIG_TRANSPARENT_HUGEPAGE. */
 void khugepaged_eager(void);
+/* The same, and let it work on shmem for which MADV_HUGEPAGE says so. */
+void khugepaged_eager_on_shmem(void);
 /*
  * Keep it from filling holes for the rest of the case, unless khugepaged_eager() asks for that. Every
  * area on a huge backing does so: a hole that khugepaged fills makes UFFDIO_COPY say EEXIST.

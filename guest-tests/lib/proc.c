@@ -133,6 +133,15 @@ long faults_of_writing(void *addr, size_t pages)
 	return minor_faults() - before;
 }
 
+long faults_of_reading(const void *addr, size_t pages)
+{
+	long before = minor_faults();
+
+	for (size_t i = 0; i < pages; i++)
+		touch_read((const char *)addr + i * PAGE);
+	return minor_faults() - before;
+}
+
 char task_state(pid_t tid)
 {
 	char path[40], text[300], *end;

@@ -136,6 +136,8 @@ long meminfo_kb(const char *name);
 long vmstat(const char *name);
 /* Write to one page after the other; the minor faults that took. */
 long faults_of_writing(void *addr, size_t pages);
+/* The same of reading. */
+long faults_of_reading(const void *addr, size_t pages);
 /* State letter of a task of this process, 0 if it is gone. */
 char task_state(pid_t tid);
 /* Whether text can be written to / read from a file; path may be of /proc, /sys or cgroupfs. */

@@ -254,7 +254,7 @@ static void fill_small(const struct area *a)
 
 static void collapsed(void)
 {
-	run(&(struct side){ .work = collapse, .backing = &memfd_shared, .pages = TABLE, .prepare = need_collapse,
+	run(&(struct side){ .work = collapse, .backing = &memfd_shared, .pages = TABLE, .prepare = khugepaged_eager_on_shmem,
 			    .fill = fill_small, .happened = khugepaged_collapsed });
 }
 CASE_BUDGET("R16_protect-during-collapse", collapsed);

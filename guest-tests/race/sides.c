@@ -85,9 +85,3 @@ void need_reclaim(void)
 	need_swap();
 	cgroup_enter();
 }
-
-void need_collapse(void)
-{
-	khugepaged_eager();
-	set_file("/sys/kernel/mm/transparent_hugepage/shmem_enabled", "advise");
-}

@@ -28,6 +28,5 @@ long side_swapped(void);
 /* SKIP where it is not to be had. */
 void need_migration(void);
 void need_reclaim(void);	/* enters a cgroup */
-void need_collapse(void);	/* makes khugepaged eager */
 
 #endif

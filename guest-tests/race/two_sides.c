@@ -218,7 +218,7 @@ static void with_collapse(const struct backing *b, const struct side *other)
 	struct area a;
 	size_t lost = 0;
 
-	need_collapse();
+	khugepaged_eager_on_shmem();
 	open_pair(b, other, other, &a);
 	collapsed = khugepaged_collapsed();
 	for (; ktap_now() < end; rounds++) {

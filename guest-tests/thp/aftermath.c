@@ -15,8 +15,7 @@
 /* A huge page was mapped, protected, and released again. */
 static void protect_and_release(struct area *a)
 {
-	khugepaged_eager();
-	set_file("/sys/kernel/mm/transparent_hugepage/shmem_enabled", "advise");
+	khugepaged_eager_on_shmem();
 	arm_huge(a, 1, 0);
 	REQUIRE_EQ(area_wp(a, 0, TABLE), 0);
 	EXPECT_EQ(huge_mapped_kb(a), 0);

@@ -27,8 +27,7 @@ static inline void arm_huge(struct area *a, size_t huge_pages, __u64 features)
 static inline void arm_small(struct area *a)
 {
 	need_shmem_wp();
-	khugepaged_eager();
-	set_file("/sys/kernel/mm/transparent_hugepage/shmem_enabled", "advise");
+	khugepaged_eager_on_shmem();
 	area_open_aligned(a, &memfd_shared, TABLE, HUGE);
 	populate(a, 0, TABLE);
 	NEED_HUGE(a, 0);
