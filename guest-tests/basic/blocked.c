@@ -30,8 +30,11 @@ static void zap(const struct area *a, double seconds, long pause_ns)
 }
 
 /*
- * A marker is neither none nor a present read-only page. A kernel that takes it for "no
- * reason to wait" sends the writer round and round.
+ * The fault on a marker maps the page, protected, and the writer waits for that. The page is zapped
+ * under it, which leaves a marker: nobody wakes the writer for it, and when something does, it
+ * maps the page once more and waits again. Either must cost it next to nothing.
+ * Whether the kernel looks for a marker before it puts the writer to sleep does not show here: where it
+ * does not, a writer that meets a zap at that very moment goes round once more, and no further.
  */
 static void no_spin(const struct backing *b)
 {

@@ -3,8 +3,10 @@
  * R11: write faults that race with zaps of their page and with un-WP in two steps (DONTWAKE, then
  * WAKE): no wake-up is lost, and who waits uses no CPU.
  * Needs: REGISTER(WP) on shmem, UFFD_FEATURE_THREAD_ID.
- * Fails on a kernel whose must_wait does not know markers (the waiter spins), or lets a waiter sleep
- * on a page that is not protected any more. A lost wake-up shows as the watchdog's timeout.
+ * Fails on a kernel that lets a waiter sleep on a page which is not protected any more, or that
+ * sends who waits round and round. A lost wake-up shows as the watchdog's timeout.
+ * A must_wait that does not know markers is not noticed: where a fault maps the page before it waits,
+ * such a one costs a waiter one more round for a zap at that very moment.
  */
 #include <poll.h>
 #include <sched.h>
