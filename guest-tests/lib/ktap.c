@@ -293,6 +293,62 @@ void ktap_dump_tasks(void)
 	for_each_left(getpgrp(), dump_tasks);
 }
 
+/* State, and user and system time in clock ticks, of a task by its stat file. */
+static bool stat_of(const char *path, char *state, long *ticks)
+{
+	unsigned long user, system;
+	char text[512], *end;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return false;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = 0;
+	end = strrchr(text, ')');
+	if (!end || sscanf(end + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", state, &user, &system) != 3)
+		return false;
+	*ticks = (long)(user + system);
+	return true;
+}
+
+static struct {
+	long ticks;
+	bool asleep;
+} others;
+
+static void add_other(int pid)
+{
+	char path[300], state;
+	struct dirent *entry;
+	long ticks;
+	DIR *tasks;
+
+	if (pid == getpid())
+		return;
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	tasks = opendir(path);
+	while (tasks && (entry = readdir(tasks))) {
+		snprintf(path, sizeof(path), "/proc/%d/task/%.20s/stat", pid, entry->d_name);
+		if (entry->d_name[0] == '.' || !stat_of(path, &state, &ticks))
+			continue;
+		others.ticks += ticks;
+		others.asleep = others.asleep && state != 'R';
+	}
+	if (tasks)
+		closedir(tasks);
+}
+
+double ktap_others(bool *asleep)
+{
+	others.ticks = 0;
+	others.asleep = true;
+	for_each_left(getpgrp(), add_other);
+	*asleep = others.asleep;
+	return (double)others.ticks / (double)sysconf(_SC_CLK_TCK);
+}
+
 static void kill_task(int pid)
 {
 	kill(pid, SIGKILL);

@@ -114,6 +114,8 @@ uint64_t ktap_seed(void);
 double ktap_limit(void);
 /* Print where every task of the case sleeps. */
 void ktap_dump_tasks(void);
+/* The CPU seconds of all other tasks of the case, and whether every one of them sleeps. */
+double ktap_others(bool *asleep);
 /* Seconds of CLOCK_MONOTONIC. */
 double ktap_now(void);
 /* Have @text written to the file @path when the case has ended, however it ends. */

@@ -10,7 +10,9 @@ const char *const op_names[NR_OPS] = {
 	[COPY] = "COPY", [COPY_WP] = "COPY_WP", [ZEROPAGE] = "ZEROPAGE", [PAGEOUT] = "PAGEOUT",
 	[SQUEEZE] = "SQUEEZE", [SWAPOFF] = "SWAPOFF", [MIGRATE] = "MIGRATE", [COLLAPSE] = "COLLAPSE",
 	[MPROTECT] = "MPROTECT", [CLEAR_REFS] = "CLEAR_REFS", [FORK] = "FORK", [MREMAP] = "MREMAP",
-	[REMAP] = "REMAP", [UNREGISTER] = "UNREGISTER", [DROP_WP] = "DROP_WP",
+	[REMAP] = "REMAP", [UNREGISTER] = "UNREGISTER", [DROP_WP] = "DROP_WP", [REG_END] = "REG_END",
+	[REG_WP] = "REG_WP", [REG_MISSING] = "REG_MISSING", [REG_BOTH] = "REG_BOTH", [CLOSE] = "CLOSE",
+	[SPLIT] = "SPLIT", [MERGE] = "MERGE", [BESIDE] = "BESIDE",
 };
 
 static bool is_private(int map)
@@ -22,6 +24,9 @@ void model_init(struct model *m)
 {
 	memset(m, 0, sizeof(*m));
 	m->size = MODEL_WHOLE;
+	for (int map = 0; map < MODEL_MAPS; map++)
+		for (size_t page = 0; page < MODEL_PAGES; page++)
+			m->map[map][page].mode = FOR_WP;
 }
 
 uint64_t model_value(const struct model *m, int map, size_t page)
@@ -29,6 +34,26 @@ uint64_t model_value(const struct model *m, int map, size_t page)
 	const struct mpage *p = &m->map[map][page];
 
 	return p->own == OWN_COPY ? p->value : p->own == OWN_ZERO ? 0 : m->file[page];
+}
+
+bool model_can_protect(const struct model *m, int map, size_t page)
+{
+	return m->map[map][page].mode & FOR_WP;
+}
+
+static bool is_fill(enum op_kind kind)
+{
+	return kind == COPY || kind == COPY_WP || kind == ZEROPAGE;
+}
+
+static bool is_access(enum op_kind kind)
+{
+	return kind == READ || kind == WRITE;
+}
+
+bool op_of_one_page(enum op_kind kind)
+{
+	return is_access(kind) || is_fill(kind) || kind == FD_WRITE;
 }
 
 struct op model_legal(struct op op)
@@ -41,8 +66,7 @@ struct op model_legal(struct op op)
 		op.first %= MODEL_PAGES;
 	if (op.kind == REMOVE && is_private(op.map))	/* refused with EACCES */
 		op.map = 0;
-	if (op.pages < 1 || op.kind == READ || op.kind == WRITE || op.kind == COPY || op.kind == COPY_WP ||
-	    op.kind == ZEROPAGE || op.kind == FD_WRITE)
+	if (op.pages < 1 || op_of_one_page(op.kind))
 		op.pages = 1;
 	if (op.kind != TRUNCATE && op.first + op.pages > MODEL_PAGES)
 		op.pages = MODEL_PAGES - op.first;
@@ -50,30 +74,60 @@ struct op model_legal(struct op op)
 }
 
 /* MISSING comes first: a page that is not there can be filled. Beyond the end there is nothing to fill. */
-static enum outcome expects_fill(const struct model *m, struct op op)
+static struct expected expects_fill(const struct model *m, struct op op)
+{
+	const struct mpage *p = &m->map[op.map][op.first];
+	const struct expected exists = { EXISTS, 0 }, fine = { 0, 0 }, either = { 0, EXISTS };
+
+	if (!p->mode)
+		return (struct expected){ UNREGISTERED, 0 };
+	if (op.kind == COPY_WP && !(p->mode & FOR_WP))
+		return (struct expected){ INVALID, 0 };
+	if (op.first >= m->size)
+		return (struct expected){ FAULTS, 0 };
+	if (m->huge)
+		return (struct expected){ 0, EXISTS | FAULTS };
+	if (!is_private(op.map))
+		return m->cached[op.first] == YES ? exists : m->cached[op.first] == NO ? fine : either;
+	if (p->at == PRESENT)
+		return exists;
+	if (op.kind == ZEROPAGE && p->wp)	/* refused, or as protected as the marker was: C11 */
+		return either;
+	return p->at == ABSENT ? fine : either;
+}
+
+/* The page of the file is asked for, and there is none. */
+static struct expected expects_miss(const struct model *m, struct op op)
 {
 	const struct mpage *p = &m->map[op.map][op.first];
 
-	if (op.first >= m->size)
-		return FAULTS;
-	if (m->huge)
-		return FINE_OR_EXISTS;
-	if (!is_private(op.map))
-		return m->cached[op.first] == YES ? EXISTS : m->cached[op.first] == NO ? FINE : FINE_OR_EXISTS;
-	if (op.kind == ZEROPAGE && p->wp)	/* not even over a marker */
-		return EXISTS;
-	return p->at == PRESENT ? EXISTS : p->at == ABSENT ? FINE : FINE_OR_EXISTS;
+	if (!(p->mode & FOR_MISSING) || p->own != FROM_FILE || m->cached[op.first] == YES)
+		return (struct expected){ 0, 0 };
+	if (m->huge || m->cached[op.first] == MAYBE)
+		return (struct expected){ 0, MISSES };
+	return (struct expected){ MISSES, 0 };
 }
 
-enum outcome model_expects(const struct model *m, struct op op)
+struct expected model_expects(const struct model *m, struct op op)
 {
-	if (op.kind == COPY || op.kind == COPY_WP || op.kind == ZEROPAGE)
+	const struct mpage *p = &m->map[op.map][op.first];
+	struct expected expected;
+
+	if (is_fill(op.kind))
 		return expects_fill(m, op);
-	if (op.kind != READ && op.kind != WRITE)
-		return FINE;
+	if (!is_access(op.kind))
+		return (struct expected){ 0, 0 };
 	if (op.first >= m->size)
-		return BUS_ERROR;
-	return op.kind == WRITE && m->map[op.map][op.first].wp ? TRAPS : FINE;
+		return (struct expected){ BUS_ERROR, 0 };
+	expected = expects_miss(m, op);
+	if (op.kind == WRITE && p->wp && p->mode & FOR_WP)
+		expected.must |= TRAPS;
+	return expected;
+}
+
+bool as_expected(struct expected expected, unsigned int came)
+{
+	return (came & expected.must) == expected.must && !(came & ~(expected.must | expected.may));
 }
 
 /* The page table entry goes; protection stays. */
@@ -123,6 +177,16 @@ static void forget_present(struct model *m)
 				m->map[map][page].at = UNKNOWN;
 }
 
+/* Where nothing is protected, a fault for reading maps what is around it, too, and before it fails. */
+void map_around(struct model *m, struct op op)
+{
+	if (op.kind != READ || m->map[op.map][op.first].mode & FOR_WP)
+		return;
+	for (size_t page = 0; page < MODEL_PAGES; page++)
+		if (!(m->map[op.map][page].mode & FOR_WP) && m->map[op.map][page].at == ABSENT)
+			m->map[op.map][page].at = UNKNOWN;
+}
+
 /* The file page comes in where the access is to it. */
 static void touched(struct model *m, struct op op)
 {
@@ -131,6 +195,21 @@ static void touched(struct model *m, struct op op)
 	if (p->own == FROM_FILE)
 		m->cached[op.first] = YES;
 	p->at = PRESENT;
+}
+
+void model_fault(struct model *m, struct op op)
+{
+	struct mpage *p = &m->map[op.map][op.first];
+	uint64_t value = model_value(m, op.map, op.first);
+
+	map_around(m, op);
+	if (op.first >= m->size)
+		return;
+	touched(m, op);
+	if (op.kind == WRITE && is_private(op.map) && !(p->wp && p->mode & FOR_WP)) {
+		p->own = OWN_COPY;
+		p->value = value;
+	}
 }
 
 static void written(struct model *m, struct op op, uint64_t value)
@@ -147,7 +226,8 @@ static void written(struct model *m, struct op op, uint64_t value)
 	}
 }
 
-static void filled(struct model *m, struct op op, uint64_t value)
+/* The page is filled, and protected from now on, or not. */
+static void filled(struct model *m, struct op op, uint64_t value, bool wp)
 {
 	struct mpage *p = &m->map[op.map][op.first];
 
@@ -158,13 +238,56 @@ static void filled(struct model *m, struct op op, uint64_t value)
 		p->own = op.kind == ZEROPAGE ? OWN_ZERO : OWN_COPY;
 		p->value = value;
 	}
-	p->wp = op.kind == COPY_WP;
+	p->wp = wp;
 	p->at = PRESENT;
+}
+
+static void apply_fill(struct model *m, struct op op, uint64_t value)
+{
+	bool stays = op.kind == ZEROPAGE && is_private(op.map) && m->map[op.map][op.first].wp;
+
+	filled(m, op, value, op.kind == COPY_WP || stays);
+}
+
+/* A page that was missing has been filled for it, as protected as the hole was. */
+static void apply_access(struct model *m, struct op op, struct came came)
+{
+	if (came.bits & MISSES)
+		filled(m, op, came.filled, m->map[op.map][op.first].wp);
+	if (op.kind == READ)
+		touched(m, op);
+	else
+		written(m, op, came.value);
 }
 
 static void unprotect(struct mpage *p)
 {
 	p->wp = false;
+}
+
+static void end_registration(struct mpage *p)
+{
+	unprotect(p);
+	p->mode = 0;
+}
+
+/* What is registered for all that is asked for stays as it is. */
+static void reregister(struct mpage *p, uint8_t mode)
+{
+	if ((p->mode & mode) == mode)
+		return;
+	if (!(mode & FOR_WP))
+		unprotect(p);
+	p->mode = mode;
+}
+
+static void drop_wp(const struct model *m, struct mpage *p)
+{
+	bool was = p->wp;
+
+	reregister(p, FOR_MISSING);
+	reregister(p, FOR_WP);
+	p->wp = p->wp || (was && m->known.drop_keeps);
 }
 
 static void apply_to_page(struct model *m, struct op op, size_t page)
@@ -173,17 +296,33 @@ static void apply_to_page(struct model *m, struct op op, size_t page)
 
 	switch (op.kind) {
 	case WP:
-		p->wp = true;
+		p->wp = p->mode & FOR_WP;
 		if (m->huge && p->at == PRESENT)	/* a huge page is split for it */
 			p->at = UNKNOWN;
 		break;
 	case UNWP:
+		if (p->mode & FOR_WP)
+			unprotect(p);
+		break;
 	case UNREGISTER:
-		unprotect(p);
+		end_registration(p);
+		reregister(p, FOR_WP);
 		break;
 	case DROP_WP:
-		if (!m->drop_keeps)
-			unprotect(p);
+		drop_wp(m, p);
+		break;
+	case REG_END:
+	case BESIDE:
+		end_registration(p);
+		break;
+	case REG_WP:
+		reregister(p, FOR_WP);
+		break;
+	case REG_MISSING:
+		reregister(p, FOR_MISSING);
+		break;
+	case REG_BOTH:
+		reregister(p, FOR_WP | FOR_MISSING);
 		break;
 	case DONTNEED:
 		zap(p);
@@ -199,12 +338,21 @@ static void apply_to_page(struct model *m, struct op op, size_t page)
 		break;
 	case REMAP:
 		zap(p);
-		unprotect(p);
+		end_registration(p);
+		reregister(p, FOR_WP);
 		break;
 	case FORK:	/* the child has read it, in all the mappings of its process */
 		if (page < m->size)
 			m->cached[page] = YES;
 		break;
+	}
+}
+
+static void end_all(struct model *m, int map, uint8_t mode)
+{
+	for (size_t page = 0; page < MODEL_PAGES; page++) {
+		end_registration(&m->map[map][page]);
+		m->map[map][page].mode = mode;
 	}
 }
 
@@ -229,28 +377,31 @@ static void apply_to_all(struct model *m, struct op op, uint64_t value)
 		m->huge = true;
 		break;
 	case MREMAP:
-		for (size_t page = 0; page < MODEL_PAGES; page++)
-			unprotect(&m->map[op.map][page]);
+		end_all(m, op.map, FOR_WP);
+		break;
+	case CLOSE:
+		end_all(m, op.map, 0);
 		break;
 	}
 }
 
-void model_apply(struct model *m, struct op op, enum outcome came, uint64_t value)
+#define REFUSED (BUS_ERROR | EXISTS | FAULTS | UNREGISTERED | INVALID)
+
+void model_apply(struct model *m, struct op op, struct came came)
 {
 	if (m->huge)
 		forget_present(m);
-	if (came == BUS_ERROR || came == EXISTS || came == FAULTS)
+	map_around(m, op);
+	if (came.bits & REFUSED)
 		return;
-	if (op.kind == READ)
-		touched(m, op);
-	else if (op.kind == WRITE)
-		written(m, op, value);
-	else if (op.kind == COPY || op.kind == COPY_WP || op.kind == ZEROPAGE)
-		filled(m, op, value);
+	if (is_access(op.kind))
+		apply_access(m, op, came);
+	else if (is_fill(op.kind))
+		apply_fill(m, op, came.value);
 	else
 		for (size_t page = op.first; page < (size_t)op.first + op.pages && page < MODEL_PAGES; page++)
 			apply_to_page(m, op, page);
-	apply_to_all(m, op, value);
+	apply_to_all(m, op, came.value);
 	if (m->huge && op.kind == COLLAPSE)
 		forget_present(m);
 }

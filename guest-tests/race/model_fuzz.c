@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * R15: random operations on three mappings of one file in two processes; after each, pagemap, data
- * and trapping are compared with the reference model (model.c).
+ * and trapping are compared with the reference model (model.c). In -meet, two processes and a manager are
+ * at work at once, and what they leave is compared when all have stopped (model_meet.c).
  *
  * A sequence that differs is cut down to a short one, each trial in a new process, and printed
  * twice: as text for the replay, and as C to keep in known[] below.
- *	R15_OPS="WP 0 3 4; DONTNEED 0 3 4" ./uffd-r -r R15_model-replay
- *	R15_SEED=7000036 ./uffd-r -r R15_model-replay	(a whole sequence; with R15_HUGE=1 one of -huge)
+ *	R15_OPS="WP 0 3 4; DONTNEED 0 3 4" ./uffd-race -r R15_model-replay
+ *	R15_SEED=7000036 ./uffd-race -r R15_model-replay	(a whole sequence; with R15_HUGE=1 one of -huge)
  *
  * Needs: REGISTER(WP) on shmem, a swap device, MEMCG, two NUMA nodes; R15_model-fuzz-huge
  * TRANSPARENT_HUGEPAGE.
  * Fails on a kernel that differs from the state table, in any order of events the seed finds.
- * Known difference, found by probing: mainline keeps protection when a registration drops WP (L15).
+ * Known differences, found by probing: mainline keeps protection when a registration drops WP (L15), and
+ * ends the registration of the neighbour when mremap() moves something beside it (L20).
  */
 #include <signal.h>
 #include <stdio.h>
@@ -29,7 +31,8 @@
 #define MAX_OPS 400
 #define OPS_PER_RUN 120
 #define RESERVE 10	/* seconds kept back for an operation that hangs */
-#define HANGS 0.4	/* of the limit of a case: an operation that takes longer hangs */
+#define IDLE 0.6		/* of the limit of a case: an operation hangs that has all its tasks asleep for longer */
+#define BUSY 0.8		/* the same of CPU time that it uses */
 #define SHRINK_LIMIT 6	/* seconds for all of the shrinking, and the last trial */
 
 /* How often each operation is drawn, of about a thousand. */
@@ -37,13 +40,14 @@ static const int weights[NR_OPS] = {
 	[READ] = 150, [WRITE] = 220, [WP] = 130, [UNWP] = 50, [DONTNEED] = 70, [REMOVE] = 25, [PUNCH] = 30,
 	[TRUNCATE] = 25, [FD_WRITE] = 30, [COPY] = 25, [COPY_WP] = 25, [ZEROPAGE] = 15, [PAGEOUT] = 70,
 	[SQUEEZE] = 1, [SWAPOFF] = 3, [MIGRATE] = 40, [COLLAPSE] = 0, [MPROTECT] = 30, [CLEAR_REFS] = 10,
-	[FORK] = 12, [MREMAP] = 12, [REMAP] = 20, [UNREGISTER] = 20, [DROP_WP] = 10,
+	[FORK] = 12, [MREMAP] = 12, [REMAP] = 20, [UNREGISTER] = 20, [DROP_WP] = 10, [REG_END] = 20, [REG_WP] = 40,
+	[REG_MISSING] = 10, [REG_BOTH] = 20, [CLOSE] = 5, [SPLIT] = 10, [MERGE] = 15, [BESIDE] = 15,
 };
 
 static struct progress *progress;
-static bool drop_keeps;
+static struct differences known_differences;
 
-static uint64_t next(uint64_t *state)
+uint64_t model_random(uint64_t *state)
 {
 	*state += 0x9E3779B97F4A7C15ULL;
 	uint64_t z = *state;
@@ -60,18 +64,18 @@ static struct op draw(uint64_t *state, int collapse_weight)
 
 	for (kind = 0; kind < NR_OPS; kind++)
 		total += weights[kind];
-	pick = (int)(next(state) % total);
+	pick = (int)(model_random(state) % total);
 	for (kind = 0; kind < NR_OPS - 1; kind++) {
 		pick -= weights[kind] + (kind == COLLAPSE ? collapse_weight : 0);
 		if (pick < 0)
 			break;
 	}
 	op.kind = (uint8_t)kind;
-	op.map = next(state) % MODEL_MAPS;
+	op.map = model_random(state) % MODEL_MAPS;
 	/* Few pages, so that the operations meet: mostly the first ones. */
-	op.first = next(state) % (next(state) % 4 ? 8 : MODEL_PAGES);
-	op.pages = 1 + next(state) % (next(state) % 8 ? 6 : MODEL_PAGES);
-	if (op.kind == TRUNCATE && next(state) % 2)
+	op.first = model_random(state) % (model_random(state) % 4 ? 8 : MODEL_PAGES);
+	op.pages = 1 + model_random(state) % (model_random(state) % 8 ? 6 : MODEL_PAGES);
+	if (op.kind == TRUNCATE && model_random(state) % 2)
 		op.first = MODEL_PAGES;
 	return model_legal(op);
 }
@@ -82,17 +86,43 @@ static void draw_sequence(struct op *ops, uint64_t seed, int collapse_weight)
 		ops[i] = draw(&seed, collapse_weight);
 }
 
+/* How an operation goes on, from one look to the next. */
+struct pulse {
+	size_t op;
+	double cpu, cpu_at_begin;	/* seconds of all tasks of the run */
+	double since;			/* when anything was last seen to move */
+};
+
+/*
+ * Whether nothing moves any more, or everything without end. A machine that is slow to run a task shows it
+ * as runnable, and not as asleep: however long it takes, that is no hang.
+ */
+static bool hangs(struct pulse *p)
+{
+	bool asleep;
+	double cpu = ktap_others(&asleep);
+
+	if (p->op != progress->done || cpu < p->cpu_at_begin)
+		*p = (struct pulse){ progress->done, cpu, cpu, ktap_now() };
+	if (!asleep || cpu != p->cpu) {
+		p->cpu = cpu;
+		p->since = ktap_now();
+	}
+	return ktap_now() - p->since > IDLE * ktap_limit() || cpu - p->cpu_at_begin > BUSY * ktap_limit();
+}
+
 /* Wait for the process of a sequence; end it if an operation hangs, and say where its tasks sleep. */
 static bool await(pid_t pid, int *status)
 {
+	struct pulse pulse = { .op = SIZE_MAX };
 	sigset_t chld;
 	pid_t got;
 
 	sigemptyset(&chld);
 	sigaddset(&chld, SIGCHLD);
 	while (!(got = waitpid(pid, status, WNOHANG))) {
-		if (progress->began && ktap_now() - progress->began > HANGS * ktap_limit()) {
-			ktap_diag("an operation takes more than %g seconds; the tasks of the case:", HANGS * ktap_limit());
+		if (hangs(&pulse)) {
+			ktap_diag("operation %zu hangs; the tasks of the case:", progress->done);
 			ktap_dump_tasks();
 			SETUP(!kill(pid, SIGKILL));
 			got = waitpid(pid, status, 0);
@@ -114,31 +144,58 @@ static void block_sigchld(void)
 	SETUP(!sigprocmask(SIG_BLOCK, &chld, NULL));
 }
 
-/* Run a sequence in a process of its own. Returns whether it agreed with the model to its end. */
-static bool agrees(const struct op *ops, size_t n)
+/* Wait for the process of a run. Returns whether it agreed with the model to its end. */
+static bool agreed(pid_t pid)
 {
 	bool ended;
 	int status;
-	pid_t pid;
 
-	block_sigchld();
-	progress->done = 0;
-	progress->began = 0;
-	progress->differs = false;
-	progress->text[0] = 0;
-	pid = fork();
-	SETUP(pid >= 0);
-	if (!pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		model_run(ops, n, drop_keeps, progress);
-		_exit(0);
-	}
 	ended = await(pid, &status);
 	if (!status)
 		return true;
 	if (!progress->differs)
 		snprintf(progress->text, sizeof(progress->text), "%s", ended ? "the run ended early" : "it hangs");
 	return false;
+}
+
+/* A process of its own for a run: returns 0 in it. */
+static pid_t start_run(void)
+{
+	pid_t pid;
+
+	block_sigchld();
+	progress->done = 0;
+	progress->differs = false;
+	progress->text[0] = 0;
+	pid = fork();
+	SETUP(pid >= 0);
+	if (!pid)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	return pid;
+}
+
+/* Run a sequence. Returns whether it agreed with the model to its end. */
+static bool agrees(const struct op *ops, size_t n)
+{
+	pid_t pid = start_run();
+
+	if (!pid) {
+		model_run(ops, n, known_differences, progress);
+		_exit(0);
+	}
+	return agreed(pid);
+}
+
+/* The same of rounds in which operations meet. */
+static bool meets(uint64_t seed, size_t rounds)
+{
+	pid_t pid = start_run();
+
+	if (!pid) {
+		model_meet(seed, rounds, known_differences, progress);
+		_exit(0);
+	}
+	return agreed(pid);
 }
 
 static size_t without(struct op *to, const struct op *from, size_t n, size_t at, size_t count)
@@ -183,7 +240,7 @@ static void print_ops(const struct op *ops, size_t n)
 	for (size_t i = 0; i < n && used < sizeof(text) - 40; i++)
 		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s %d %d %d", i ? "; " : "",
 					 op_names[ops[i].kind], ops[i].map, ops[i].first, ops[i].pages);
-	ktap_diag("replay: R15_OPS=\"%s\" uffd-r -r R15_model-replay", text);
+	ktap_diag("replay: R15_OPS=\"%s\" uffd-race -r R15_model-replay", text);
 	ktap_diag("as C:");
 	for (size_t i = 0; i < n; i++)
 		ktap_diag("\t{ %s, %d, %d, %d },", op_names[ops[i].kind], ops[i].map, ops[i].first, ops[i].pages);
@@ -226,14 +283,38 @@ static bool probe_drop_keeps(void)
 	return keeps;
 }
 
+/* Whether a page that comes back to its neighbour ends the registration of that, too (L20). */
+static bool probe_beside_ends(void)
+{
+	struct area a, spare;
+	bool ends;
+
+	area_arm(&a, &memfd_shared, 2, 0);
+	area_open(&spare, &anon, 1);
+	SETUP(mremap(a.map, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, spare.map) == spare.map);
+	SETUP(!uffd_register(a.uffd, spare.map, PAGE, UFFDIO_REGISTER_MODE_WP, NULL));
+	SETUP(mremap(spare.map, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, a.map) == a.map);
+	ends = area_wp(&a, 1, 1);
+	area_close(&a);
+	return ends;
+}
+
+static void probe(void)
+{
+	known_differences.drop_keeps = probe_drop_keeps();
+	if (known_differences.drop_keeps)
+		ktap_diag("this kernel keeps protection when a registration drops WP (L15)");
+	known_differences.beside_ends = probe_beside_ends();
+	if (known_differences.beside_ends)
+		ktap_diag("this kernel ends the registration of the neighbour of what mremap() moves (L20)");
+}
+
 static void prepare(void)
 {
 	need_shmem_wp();
 	need_swap();
 	cgroup_enter();
-	drop_keeps = probe_drop_keeps();
-	if (drop_keeps)
-		ktap_diag("this kernel keeps protection when a registration drops WP (L15)");
+	probe();
 	progress = mmap(NULL, sizeof(*progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	SETUP(progress != MAP_FAILED);
 }
@@ -287,6 +368,30 @@ static void fuzz_huge(void)
 }
 CASE_BUDGET("R15_model-fuzz-huge", fuzz_huge);
 
+/* How many rounds with one seed. */
+#define ROUNDS 40
+
+/* What meets depends on the moment: it is printed as it was, and may not come again with its seed. */
+static void fuzz_meet(void)
+{
+	double end = ktap_now() + (ktap_budget() > 3 * RESERVE ? ktap_budget() - RESERVE : ktap_budget());
+	long runs = 0;
+
+	prepare();
+	for (; ktap_now() < end; runs++) {
+		uint64_t seed = ktap_seed() * 1000003 + (uint64_t)runs;
+		bool good = meets(seed, ROUNDS);
+
+		EXPECT_MSG(good, "seed %llu, round %zu: %s", (unsigned long long)seed, progress->done, progress->text);
+		if (!good) {
+			ktap_diag("replay: R15_MEET=%llu uffd-race -r R15_model-replay", (unsigned long long)seed);
+			return;
+		}
+	}
+	ktap_diag("%ld runs of %d rounds, %ld operations at once", runs, ROUNDS, progress->met);
+}
+CASE_BUDGET("R15_model-fuzz-meet", fuzz_meet);
+
 /* Sequences that have found something, and one that uses everything. */
 struct sequence {
 	const char *name;
@@ -303,6 +408,13 @@ static const struct sequence known[] = {
 		{ WRITE, 1, 0, 1 }, { WP, 1, 0, 3 }, { PAGEOUT, 1, 0, 3 }, { PUNCH, 1, 0, 3 }, { READ, 1, 0, 1 },
 		{ DONTNEED, 1, 0, 1 }, { WRITE, 1, 0, 1 }, { ZEROPAGE, 1, 2, 1 }, { FORK, 1, 0, 4 }, { WP, 1, 0, 2 },
 		{ TRUNCATE, 1, 0, 1 }, { WRITE, 1, 0, 1 },
+	} },
+	{ "registrations", 24, {
+		{ FD_WRITE, 0, 0, 1 }, { WRITE, 0, 1, 1 }, { WP, 0, 0, 8 }, { REG_END, 0, 2, 2 }, { WRITE, 0, 2, 1 },
+		{ READ, 0, 3, 1 }, { REG_BOTH, 0, 4, 4 }, { WRITE, 0, 4, 1 }, { READ, 0, 5, 1 }, { REG_MISSING, 0, 0, 2 },
+		{ WRITE, 0, 0, 1 }, { REG_WP, 0, 0, 8 }, { WP, 0, 0, 8 }, { SPLIT, 0, 1, 3 }, { BESIDE, 0, 2, 1 },
+		{ WRITE, 0, 3, 1 }, { MERGE, 0, 0, 64 }, { CLOSE, 0, 0, 1 }, { WRITE, 0, 6, 1 }, { REG_WP, 0, 0, 64 },
+		{ WRITE, 0, 7, 1 }, { WP, 0, 0, 4 }, { MREMAP, 0, 0, 1 }, { WRITE, 0, 3, 1 },
 	} },
 	{ "every operation", 26, {
 		{ FD_WRITE, 0, 0, 1 }, { WP, 0, 0, 8 }, { READ, 0, 0, 1 }, { WRITE, 2, 0, 1 }, { MPROTECT, 0, 0, 4 },
@@ -351,12 +463,18 @@ static void replay_one(const char *name, const struct op *ops, size_t n)
 
 static void replay(void)
 {
-	char *text = getenv("R15_OPS"), *seed = getenv("R15_SEED"), *huge = getenv("R15_HUGE");
+	char *text = getenv("R15_OPS"), *seed = getenv("R15_SEED"), *huge = getenv("R15_HUGE"), *meet = getenv("R15_MEET");
 	struct op ops[MAX_OPS];
 
 	prepare();
 	if (huge)
 		prepare_huge();
+	if (meet) {
+		bool good = meets(strtoull(meet, NULL, 0), ROUNDS);
+
+		EXPECT_MSG(good, "round %zu: %s", progress->done, progress->text);
+		return;
+	}
 	if (seed) {
 		draw_sequence(ops, strtoull(seed, NULL, 0), huge ? COLLAPSE_WEIGHT : 0);
 		replay_one("R15_SEED", ops, OPS_PER_RUN);

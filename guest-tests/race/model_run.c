@@ -3,240 +3,46 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "force.h"
 #include "ktap.h"
-#include "model_run.h"
-#include "peer.h"
+#include "model_world.h"
 
-#define MAP_SIZE (MODEL_WHOLE * PAGE)
-#define SLOTS 2			/* places that a mapping moves between */
 #define COLLAPSE_WAIT 0.3	/* seconds */
-#define LOOK_AGAIN 50		/* times, for what may be on its way (a migration) */
 
-/* One of the mappings. Its process is a peer; this process has its userfaultfd, too. */
-struct mapping {
-	struct peer *peer;
-	char *slot[SLOTS];
-	char *addr;
-	int uffd, pagemap;
-};
-
-static struct model *model;	/* shared with the peers: their children read it */
-static struct progress *progress;
-static struct mapping maps[MODEL_MAPS];
-static struct peer peers[2];
-static int file;
-
-/* The kernel and the model differ: say how, and end this run. */
-static void __attribute__((noreturn, format(printf, 1, 2))) differ(const char *fmt, ...)
+static bool all_can_be_protected(struct op op)
 {
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(progress->text, sizeof(progress->text), fmt, args);
-	va_end(args);
-	progress->differs = true;
-	_exit(1);
+	for (size_t i = op.first; i < (size_t)op.first + op.pages; i++)
+		if (!model_can_protect(model, op.map, i))
+			return false;
+	return true;
 }
 
-static const char *page_text(int map, size_t page)
+/* Each page for itself: those that are registered for it, and no others, take it. */
+static void writeprotect_each(struct op op, __u64 mode)
 {
-	static char text[120];
-	const struct mpage *p = &model->map[map][page];
-	uint64_t entry = 0;
+	for (size_t i = op.first; i < (size_t)op.first + op.pages; i++) {
+		int err = uffd_writeprotect(maps[op.map].uffd, maps[op.map].addr + i * PAGE, PAGE, mode);
 
-	if (pread(maps[map].pagemap, &entry, 8, ((uintptr_t)maps[map].addr / PAGE + page) * 8) != 8)
-		entry = 0;
-	snprintf(text, sizeof(text), "mapping %d page %zu: pagemap %#llx, model: %s, %s, %s", map, page,
-		 (unsigned long long)entry, p->wp ? "protected" : "not protected",
-		 p->at == ABSENT ? "not mapped" : p->at == PRESENT ? "mapped" : "mapped or not",
-		 p->own == OWN_COPY ? "own page" : p->own == OWN_ZERO ? "zero page" : "page of the file");
-	return text;
-}
-
-/* ---- orders to the peers: addresses are theirs, values are packed ---- */
-
-static uint64_t result(int err)
-{
-	return err ? (uint64_t)errno : 0;
-}
-
-static uint64_t do_advise(void *addr, uint64_t how)
-{
-	return result(madvise(addr, how >> 8 << 12, (int)(how & 255)));
-}
-
-static uint64_t advice(size_t pages, int what)
-{
-	return pages << 8 | what;
-}
-
-static uint64_t do_mprotect(void *addr, uint64_t how)
-{
-	size_t size = how >> 1 << 12;
-
-	if (mprotect(addr, size, how & 1 ? PROT_NONE : PROT_READ))
-		return errno;
-	return result(mprotect(addr, size, PROT_READ | PROT_WRITE));
-}
-
-/* Returns how many pages moved. */
-static uint64_t do_migrate(void *addr, uint64_t pages)
-{
-	void *addrs[MODEL_PAGES];
-	int now[MODEL_PAGES], want[MODEL_PAGES], then[MODEL_PAGES];
-	uint64_t moved = 0;
-
-	for (size_t i = 0; i < pages; i++)
-		addrs[i] = (char *)addr + i * PAGE;
-	if (syscall(SYS_move_pages, 0, pages, addrs, NULL, now, 0))
-		return 0;
-	for (size_t i = 0; i < pages; i++) {
-		want[i] = now[i] != 1;
-		then[i] = -1;
+		if (err != (model_can_protect(model, op.map, i) ? 0 : -ENOENT))
+			differ("WRITEPROTECT: %s: %s", err ? strerror(-err) : "not refused", page_text(op.map, i));
 	}
-	syscall(SYS_move_pages, 0, pages, addrs, want, then, MPOL_MF_MOVE_ALL);
-	for (size_t i = 0; i < pages; i++)
-		moved += now[i] >= 0 && then[i] == want[i] && now[i] != want[i];
-	return moved;
-}
-
-static uint64_t do_clear_refs(void *unused, uint64_t what)
-{
-	char text[] = { '1' + what % 5, 0 };
-
-	(void)unused;
-	return !file_write("/proc/self/clear_refs", text);
-}
-
-static uint64_t do_remap(void *addr, uint64_t how)
-{
-	size_t size = (how >> 16 & 0xffff) * PAGE, offset = (how & 0xffff) * PAGE;
-	int flags = (how >> 32 ? MAP_PRIVATE : MAP_SHARED) | MAP_FIXED | MAP_NORESERVE;
-
-	if (munmap(addr, size))
-		return errno;
-	return result(mmap(addr, size, PROT_READ | PROT_WRITE, flags, file, (off_t)offset) == MAP_FAILED);
-}
-
-static uint64_t do_mremap(void *addr, uint64_t to)
-{
-	void *hole;
-
-	if (mremap(addr, MAP_SIZE, MAP_SIZE, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)to) == MAP_FAILED)
-		return errno;
-	/* Keep the place for the way back. */
-	hole = mmap(addr, MAP_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
-	return result(hole == MAP_FAILED);
-}
-
-/* What a child without userfaultfd sees: nothing protected, no marker, the right data. 0, or what differs where. */
-#define CHILD_PROTECTED 1
-#define CHILD_DATA (1 + MODEL_PAGES)
-#define CHILD_WRITE (1 + 2 * MODEL_PAGES)
-
-static uint64_t child_differs(int map, size_t first, size_t pages, const char *addr)
-{
-	for (size_t i = first; i < first + pages; i++) {
-		uint64_t entry = pm(addr + i * PAGE);
-
-		if ((entry & PM_UFFD_WP) || ((entry & PM_SWAP) && model->map[map][i].own != OWN_COPY))
-			return CHILD_PROTECTED + i;
-	}
-	for (size_t i = first; i < first + pages; i++)
-		if (i < model->size && touch_read(addr + i * PAGE) != model_value(model, map, i))
-			return CHILD_DATA + i;
-	if (map == 1 && first < model->size && touch_once(WRITES, (char *)addr + first * PAGE, 1) != COMPLETED)
-		return CHILD_WRITE + first;
-	return 0;
-}
-
-struct fork_order {
-	int first_map, last_map;
-	size_t first, pages;
-	char *addr[MODEL_MAPS];
-};
-static struct fork_order *fork_order;	/* shared */
-
-static uint64_t do_fork(void *unused, uint64_t unused2)
-{
-	const struct fork_order *o = fork_order;
-	int status;
-	pid_t pid = fork();
-
-	(void)unused, (void)unused2;
-	if (pid < 0)
-		return 1000;
-	if (!pid) {
-		uint64_t differs = 0;
-
-		for (int map = o->first_map; map <= o->last_map && !differs; map++)
-			differs = child_differs(map, o->first, o->pages, o->addr[map]);
-		_exit((int)differs);
-	}
-	if (waitpid(pid, &status, 0) != pid)
-		return 1001;
-	return WIFEXITED(status) ? (uint64_t)WEXITSTATUS(status) : 2000 + (uint64_t)WTERMSIG(status);
-}
-
-static uint64_t do_arm(void *addr, uint64_t unused)
-{
-	int fd = uffd_create(0);
-
-	(void)unused;
-	if (fd < 0 || uffd_api(fd, 0, NULL) || uffd_register(fd, addr, MAP_SIZE, UFFDIO_REGISTER_MODE_WP, NULL))
-		return UINT64_MAX;
-	return fd;
-}
-
-/* ---- asking them ---- */
-
-static uint64_t answer(struct peer *p)
-{
-	uint64_t value;
-
-	if (read(p->answers, &value, sizeof(value)) != sizeof(value))
-		differ("process %d died", p->pid);
-	return value;
-}
-
-static uint64_t ask(struct peer *p, peer_fn fn, void *addr, uint64_t value)
-{
-	peer_post(p, fn, addr, value);
-	return answer(p);
-}
-
-static void ask_fine(struct op op, peer_fn fn, void *addr, uint64_t value)
-{
-	uint64_t err = ask(maps[op.map].peer, fn, addr, value);
-
-	if (err)
-		differ("%s in the process: error %llu (%s)", op_names[op.kind], (unsigned long long)err, strerror((int)err));
-}
-
-static char *addr_of(struct op op)
-{
-	return maps[op.map].addr + op.first * PAGE;
 }
 
 /* A range that lies in more than one vma may have to be done in pieces (before 6.4). */
 static void writeprotect(struct op op, __u64 mode)
 {
-	int uffd = maps[op.map].uffd, err = uffd_writeprotect(uffd, addr_of(op), op.pages * PAGE, mode);
+	int err = -ENOENT;
 
-	for (size_t i = 0; err == -ENOENT && i < op.pages; i++)
-		if (uffd_writeprotect(uffd, addr_of(op) + i * PAGE, PAGE, mode))
-			differ("WRITEPROTECT of page %zu is refused", op.first + i);
-	if (err && err != -ENOENT)
+	if (all_can_be_protected(op))
+		err = uffd_writeprotect(maps[op.map].uffd, addr_of(op), op.pages * PAGE, mode);
+	if (err == -ENOENT)
+		writeprotect_each(op, mode);
+	else if (err)
 		differ("WRITEPROTECT: %s", strerror(-err));
 }
 
@@ -246,6 +52,14 @@ static void reregister(struct op op, __u64 mode)
 
 	if (err)
 		differ("REGISTER: %s", strerror(-err));
+}
+
+static void unregister(struct op op)
+{
+	int err = uffd_unregister(maps[op.map].uffd, addr_of(op), op.pages * PAGE);
+
+	if (err)
+		differ("UNREGISTER: %s", strerror(-err));
 }
 
 /* ---- accesses ---- */
@@ -268,12 +82,19 @@ static int message_or_answer(const struct peer *p, struct uffd_msg *msg)
 	}
 }
 
-static bool right_message(const struct uffd_msg *msg, struct op op)
+static bool is_about(const struct uffd_msg *msg, struct op op)
 {
-	const __u64 flags = UFFD_PAGEFAULT_FLAG_WP | UFFD_PAGEFAULT_FLAG_WRITE;
+	return msg->event == UFFD_EVENT_PAGEFAULT && msg->arg.pagefault.address == (uintptr_t)addr_of(op);
+}
 
-	return msg->event == UFFD_EVENT_PAGEFAULT && (msg->arg.pagefault.flags & flags) == flags &&
-	       msg->arg.pagefault.address == (uintptr_t)addr_of(op);
+static bool is_for_protection(const struct uffd_msg *msg)
+{
+	return msg->arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_WP;
+}
+
+static bool is_for_writing(const struct uffd_msg *msg)
+{
+	return msg->arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_WRITE;
 }
 
 static uint64_t file_at(size_t page)
@@ -285,64 +106,90 @@ static uint64_t file_at(size_t page)
 	return value;
 }
 
-/* Serve the messages of an access until it has ended. Returns whether it trapped. */
-static bool serve_access(struct op op, uint64_t value)
+/* Fill the page that is missing, as protected as it is. A message may come twice. */
+static void fill_missing(struct op op, struct came *came)
 {
-	struct peer *p = maps[op.map].peer;
+	uint64_t page[PAGE / 8] = { came->filled };
+	bool wp = model->map[op.map][op.first].wp;
+	int err = uffd_copy(maps[op.map].uffd, addr_of(op), page, PAGE, wp ? UFFDIO_COPY_MODE_WP : 0, NULL);
+
+	if (err == -EEXIST)
+		err = uffd_wake(maps[op.map].uffd, addr_of(op), PAGE);
+	if (err)
+		differ("the page that is missing cannot be filled: %s: %s", strerror(-err), page_text(op.map, op.first));
+	came->bits |= MISSES;
+}
+
+static void release(struct op op, struct came *came)
+{
+	if (peer_answered(maps[op.map].peer))
+		differ("the writer did not stay blocked: %s", page_text(op.map, op.first));
+	if (op.first < model->size && file_at(op.first) == came->value)
+		differ("the value is in the file before un-WP: %s", page_text(op.map, op.first));
+	came->bits |= TRAPS;
+	writeprotect(op, 0);
+}
+
+/* Serve the messages of an access until it has ended. */
+static void serve_access(struct op op, struct came *came)
+{
 	struct uffd_msg msg;
-	bool trapped = false;
 	int from;
 
-	while ((from = message_or_answer(p, &msg)) >= 0) {
-		if (from != op.map || op.kind != WRITE || !right_message(&msg, op))
+	while ((from = message_or_answer(maps[op.map].peer, &msg)) >= 0) {
+		bool known = from == op.map && is_about(&msg, op);
+
+		if (known && is_for_protection(&msg) && is_for_writing(&msg) && op.kind == WRITE)
+			release(op, came);
+		else if (known && !is_for_protection(&msg) && is_for_writing(&msg) == (op.kind == WRITE))
+			fill_missing(op, came);
+		else
 			differ("wrong message to the userfaultfd of mapping %d: event %#x, flags %#llx, address %#llx",
 			       from, msg.event, (unsigned long long)msg.arg.pagefault.flags,
 			       (unsigned long long)msg.arg.pagefault.address);
-		if (peer_answered(p))
-			differ("the writer did not stay blocked: %s", page_text(op.map, op.first));
-		if (op.first < model->size && file_at(op.first) == value)
-			differ("the value is in the file before un-WP: %s", page_text(op.map, op.first));
-		trapped = true;
-		writeprotect(op, 0);
 	}
-	return trapped;
 }
 
-static enum outcome access_page(struct op op, uint64_t value)
+static void access_page(struct op op, struct came *came)
 {
 	struct peer *p = maps[op.map].peer;
 	enum ending ending;
-	bool trapped;
 
-	peer_post(p, op.kind == WRITE ? peer_write : peer_read, addr_of(op), value);
-	trapped = serve_access(op, value);
+	peer_post(p, op.kind == WRITE ? peer_write : peer_read, addr_of(op), came->value);
+	serve_access(op, came);
 	ending = (enum ending)answer(p);
 	if (ending == GOT_SIGBUS)
-		return trapped ? TRAPS : BUS_ERROR;
-	if (ending != COMPLETED)
+		came->bits |= BUS_ERROR;
+	else if (ending != COMPLETED)
 		differ("the access ended in a signal: %s", page_text(op.map, op.first));
-	return trapped ? TRAPS : FINE;
 }
 
-static const char *outcome_text(enum outcome outcome)
+static void fill(struct op op, struct came *came)
 {
-	static const char *const text[] = { "completes", "traps", "SIGBUS", "EEXIST", "EFAULT", "completes or EEXIST" };
-
-	return text[outcome];
-}
-
-static enum outcome fill(struct op op, uint64_t value)
-{
-	uint64_t page[PAGE / 8] = { value };
+	uint64_t page[PAGE / 8] = { came->value };
 	int uffd = maps[op.map].uffd, err;
 
 	if (op.kind == ZEROPAGE)
 		err = uffd_zeropage(uffd, addr_of(op), PAGE, 0);
 	else
 		err = uffd_copy(uffd, addr_of(op), page, PAGE, op.kind == COPY_WP ? UFFDIO_COPY_MODE_WP : 0, NULL);
-	if (err && err != -EEXIST && err != -EFAULT)
-		differ("%s: %s", op_names[op.kind], strerror(-err));
-	return !err ? FINE : err == -EEXIST ? EXISTS : FAULTS;
+	came->bits = !err ? 0 : err == -EEXIST ? EXISTS : err == -EFAULT ? FAULTS : err == -ENOENT ? UNREGISTERED :
+		     err == -EINVAL ? INVALID : ~0u;
+}
+
+static const char *bits_text(unsigned int bits)
+{
+	static const char *const names[] = { "traps", "misses", "SIGBUS", "EEXIST", "EFAULT", "ENOENT", "EINVAL" };
+	static char text[2][100];
+	static int turn;
+	char *to = text[turn++ % 2];
+	size_t used = 0;
+
+	strcpy(to, "completes");
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (bits & 1u << i)
+			used += (size_t)snprintf(to + used, 100 - used, "%s%s", used ? ", " : "", names[i]);
+	return to;
 }
 
 /* ---- the other operations ---- */
@@ -351,17 +198,15 @@ static void run_fork(struct op op)
 {
 	uint64_t differs;
 
-	*fork_order = (struct fork_order){ .first_map = op.map == 2 ? 2 : 0, .last_map = op.map == 2 ? 2 : 1,
-					   .first = op.first, .pages = op.pages };
-	for (int i = 0; i < MODEL_MAPS; i++)
-		fork_order->addr[i] = maps[i].addr;
-	differs = ask(maps[op.map].peer, do_fork, NULL, 0);
-	if (differs >= 1000)
-		differ("the child of a fork: error or signal %llu", (unsigned long long)differs % 1000);
+	orders->fork = op;
+	differs = ask(maps[op.map].peer, order_fork, NULL, 0);
 	if (differs)
-		differ("the child of a fork: page %llu %s", (unsigned long long)(differs - 1) % MODEL_PAGES,
-		       differs >= CHILD_WRITE ? "cannot be written" :
-		       differs >= CHILD_DATA ? "has wrong data" : "has protection, or a marker");
+		differ("the child of a fork: %s", fork_text(differs));
+}
+
+static void moved_to(int map, char *to)
+{
+	orders->addr[map] = maps[map].addr = to;
 }
 
 /* A mapping in several pieces that do not merge cannot move: then nothing has happened. */
@@ -369,16 +214,42 @@ static bool run_mremap(struct op op)
 {
 	struct mapping *m = &maps[op.map];
 	char *to = m->addr == m->slot[0] ? m->slot[1] : m->slot[0];
-	uint64_t err = ask(m->peer, do_mremap, m->addr, (uintptr_t)to);
+	uint64_t err = ask(m->peer, order_move, m->addr, (uintptr_t)to);
 
 	if (err == EFAULT)
 		return false;
 	if (err)
 		differ("mremap: %s", strerror((int)err));
-	m->addr = to;
+	moved_to(op.map, to);
 	if (uffd_register(m->uffd, m->addr, MAP_SIZE, UFFDIO_REGISTER_MODE_WP, NULL))
 		differ("REGISTER after mremap is refused");
 	return true;
+}
+
+/* What comes back is registered and protected as its neighbours may be, so that it can merge with them. */
+static bool run_beside(struct op op)
+{
+	struct mapping *m = &maps[op.map];
+	uint64_t err = ask(m->peer, order_move_pages, addr_of(op), moving(m->spare, op.pages));
+
+	if (err == EFAULT)
+		return false;
+	if (err)
+		differ("mremap: %s", strerror((int)err));
+	if (uffd_register(m->uffd, m->spare, op.pages * PAGE, UFFDIO_REGISTER_MODE_WP, NULL) ||
+	    uffd_writeprotect(m->uffd, m->spare, op.pages * PAGE, UFFDIO_WRITEPROTECT_MODE_WP))
+		differ("REGISTER or WRITEPROTECT after mremap is refused");
+	err = ask(m->peer, order_move_pages, m->spare, moving(addr_of(op), op.pages));
+	if (err)
+		differ("mremap back: %s", strerror((int)err));
+	return true;
+}
+
+static void run_close(struct op op)
+{
+	ask_fine(op, order_close, NULL, (uint64_t)maps[op.map].their_uffd);
+	close(maps[op.map].uffd);
+	world_new_uffd(op.map);
 }
 
 /* khugepaged does not scan at all where no mapping is whole enough: it need not make a huge page. */
@@ -388,11 +259,11 @@ static void run_collapse(struct op op)
 	long before = khugepaged_collapsed();
 
 	for (int i = 0; i < 2; i++)	/* 5.10 looks at the flag that the call before has set */
-		ask_fine(op, do_advise, maps[op.map].addr, advice(MODEL_WHOLE, MADV_HUGEPAGE));
+		ask_fine(op, order_advise, maps[op.map].addr, advice(MODEL_WHOLE, MADV_HUGEPAGE));
 	while (ktap_now() < end && khugepaged_collapsed() == before)
 		usleep(2000);
 	if (op.pages % 2)
-		ask_fine(op, do_advise, maps[op.map].addr, advice(MODEL_WHOLE, MADV_NOHUGEPAGE));
+		ask_fine(op, order_advise, maps[op.map].addr, advice(MODEL_WHOLE, MADV_NOHUGEPAGE));
 	progress->collapsed += khugepaged_collapsed() - before;
 }
 
@@ -416,6 +287,41 @@ static void squeeze(void)
 	cgroup_set("memory.high", "max");
 }
 
+/* Operations on a range of registrations. */
+static bool run_registration(struct op op)
+{
+	switch (op.kind) {
+	case UNREGISTER:
+		unregister(op);
+		reregister(op, UFFDIO_REGISTER_MODE_WP);
+		break;
+	case DROP_WP:
+		reregister(op, UFFDIO_REGISTER_MODE_MISSING);
+		reregister(op, UFFDIO_REGISTER_MODE_WP);
+		break;
+	case REG_END:
+		unregister(op);
+		break;
+	case REG_WP:
+		reregister(op, UFFDIO_REGISTER_MODE_WP);
+		break;
+	case REG_MISSING:
+		if (model->known.drop_keeps)
+			unregister(op);
+		reregister(op, UFFDIO_REGISTER_MODE_MISSING);
+		break;
+	case REG_BOTH:
+		reregister(op, UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_WP);
+		break;
+	case CLOSE:
+		run_close(op);
+		break;
+	default:
+		return false;
+	}
+	return true;
+}
+
 /* Returns whether the operation took place. */
 static bool run_other(struct op op, uint64_t value)
 {
@@ -427,10 +333,10 @@ static bool run_other(struct op op, uint64_t value)
 		writeprotect(op, 0);
 		break;
 	case DONTNEED:
-		ask_fine(op, do_advise, addr_of(op), advice(op.pages, MADV_DONTNEED));
+		ask_fine(op, order_advise, addr_of(op), advice(op.pages, MADV_DONTNEED));
 		break;
 	case REMOVE:
-		ask_fine(op, do_advise, addr_of(op), advice(op.pages, MADV_REMOVE));
+		ask_fine(op, order_advise, addr_of(op), advice(op.pages, MADV_REMOVE));
 		break;
 	case PUNCH:
 	case TRUNCATE:
@@ -438,7 +344,7 @@ static bool run_other(struct op op, uint64_t value)
 		run_file_op(op, value);
 		break;
 	case PAGEOUT:
-		ask_fine(op, do_advise, addr_of(op), advice(op.pages, MADV_PAGEOUT));
+		ask_fine(op, order_advise, addr_of(op), advice(op.pages, MADV_PAGEOUT));
 		break;
 	case SQUEEZE:
 		squeeze();
@@ -447,16 +353,16 @@ static bool run_other(struct op op, uint64_t value)
 		swap_off_and_on();
 		break;
 	case MIGRATE:
-		progress->moved += (long)ask(maps[op.map].peer, do_migrate, addr_of(op), op.pages);
+		progress->moved += (long)ask(maps[op.map].peer, order_migrate, addr_of(op), op.pages);
 		break;
 	case COLLAPSE:
 		run_collapse(op);
 		break;
 	case MPROTECT:
-		ask_fine(op, do_mprotect, addr_of(op), (uint64_t)op.pages << 1 | op.pages % 2);
+		ask_fine(op, order_mprotect, addr_of(op), (uint64_t)op.pages << 1 | op.pages % 2);
 		break;
 	case CLEAR_REFS:
-		ask(maps[op.map].peer, do_clear_refs, NULL, op.first);
+		ask(maps[op.map].peer, order_clear_refs, NULL, op.first);
 		break;
 	case FORK:
 		run_fork(op);
@@ -464,175 +370,69 @@ static bool run_other(struct op op, uint64_t value)
 	case MREMAP:
 		return run_mremap(op);
 	case REMAP:
-		ask_fine(op, do_remap, addr_of(op), (uint64_t)(op.map == 1) << 32 | (uint64_t)op.pages << 16 | op.first);
+		ask_fine(op, order_remap, addr_of(op), remapping(op.map == 1, op.first, op.pages));
 		reregister(op, UFFDIO_REGISTER_MODE_WP);
 		break;
-	case UNREGISTER:
-		if (uffd_unregister(maps[op.map].uffd, addr_of(op), op.pages * PAGE))
-			differ("UNREGISTER is refused");
-		reregister(op, UFFDIO_REGISTER_MODE_WP);
+	case SPLIT:
+		ask_fine(op, order_advise, addr_of(op), advice(op.pages, MADV_RANDOM));
 		break;
-	case DROP_WP:
-		reregister(op, UFFDIO_REGISTER_MODE_MISSING);
-		reregister(op, UFFDIO_REGISTER_MODE_WP);
+	case MERGE:
+		ask_fine(op, order_advise, addr_of(op), advice(op.pages, MADV_NORMAL));
 		break;
+	case BESIDE:
+		return run_beside(op);
+	default:
+		return run_registration(op);
 	}
 	return true;
 }
 
-/* ---- comparing ---- */
-
-/* What the model knows of a page, and pagemap says. A marker shows as swapped. */
-static bool entry_agrees(const struct mpage *p, uint64_t entry)
+/* What was read or written is what the process finds there afterwards. */
+static void look_again(struct op op)
 {
-	if (!!(entry & PM_UFFD_WP) != p->wp)
-		return false;
-	if (p->at == PRESENT)	/* khugepaged may take it away again at once */
-		return (entry & PM_PRESENT) || model->huge;
-	if (p->at == ABSENT && (!model->huge || p->wp))
-		return !(entry & PM_PRESENT) && !!(entry & PM_SWAP) == p->wp;
-	return true;
+	uint64_t seen = ask(maps[op.map].peer, peer_get, addr_of(op), 0);
+
+	if (seen != model_value(model, op.map, op.first))
+		differ("it reads %#llx, in the model %#llx: %s", (unsigned long long)seen,
+		       (unsigned long long)model_value(model, op.map, op.first), page_text(op.map, op.first));
 }
 
-static void compare_map(int map)
+/* A huge entry maps what lies beyond the end of the file, too, where nothing forbids huge entries. */
+static bool is_beyond_huge(struct op op)
 {
-	uint64_t entries[MODEL_PAGES];
-	size_t page = 0;
-
-	for (int tries = 0; tries < LOOK_AGAIN; tries++) {
-		if (pread(maps[map].pagemap, entries, sizeof(entries), (uintptr_t)maps[map].addr / PAGE * 8) !=
-		    sizeof(entries))
-			differ("pagemap cannot be read");
-		for (page = 0; page < MODEL_PAGES; page++)
-			if (!entry_agrees(&model->map[map][page], entries[page]))
-				break;
-		if (page == MODEL_PAGES)
-			return;
-		usleep(1000);
-	}
-	differ("%s", page_text(map, page));
+	return model->huge && op.first >= model->size && !model_can_protect(model, op.map, op.first);
 }
 
-static void compare_file(void)
+void model_step(struct op op)
 {
-	static char text[MODEL_PAGES * PAGE];
-	size_t pages = model->size < MODEL_PAGES ? model->size : MODEL_PAGES;
+	struct came came = { .value = op.kind == ZEROPAGE ? 0 : fresh_value(), .filled = fresh_value() };
+	struct expected expected = model_expects(model, op);
+	bool done = true, access = op.kind == READ || op.kind == WRITE;
 
-	if (pread(file, text, pages * PAGE, 0) != (ssize_t)(pages * PAGE))
-		differ("the file cannot be read");
-	for (size_t i = 0; i < pages; i++)
-		if (*(uint64_t *)(text + i * PAGE) != model->file[i])
-			differ("page %zu of the file is %#llx, in the model %#llx", i,
-			       (unsigned long long)*(uint64_t *)(text + i * PAGE), (unsigned long long)model->file[i]);
-}
-
-static bool came_as_expected(enum outcome came, enum outcome expected)
-{
-	return came == expected || (expected == FINE_OR_EXISTS && (came == FINE || came == EXISTS || came == FAULTS));
-}
-
-static void run_op(struct op op)
-{
-	enum outcome expected = model_expects(model, op), came = FINE;
-	uint64_t value = op.kind == ZEROPAGE ? 0 : fresh_value();
-	bool done = true;
-
-	if (op.kind == READ || op.kind == WRITE)
-		came = access_page(op, value);
+	if ((access && is_beyond_huge(op)) || (op.kind == BESIDE && model->known.beside_ends))
+		return;
+	if (access)
+		access_page(op, &came);
 	else if (op.kind == COPY || op.kind == COPY_WP || op.kind == ZEROPAGE)
-		came = fill(op, value);
+		fill(op, &came);
 	else
-		done = run_other(op, value);
-	if (!came_as_expected(came, expected))
-		differ("it %s; in the model it %s: %s", outcome_text(came), outcome_text(expected),
+		done = run_other(op, came.value);
+	if (!as_expected(expected, came.bits))
+		differ("it %s; in the model it %s%s%s: %s", bits_text(came.bits), bits_text(expected.must),
+		       expected.may ? ", or " : "", expected.may ? bits_text(expected.may) : "",
 		       page_text(op.map, op.first));
 	if (!done)
 		return;
-	model_apply(model, op, came, value);
-	if ((op.kind == READ || op.kind == WRITE) && came != BUS_ERROR) {
-		uint64_t seen = ask(maps[op.map].peer, peer_get, addr_of(op), 0);
-
-		if (seen != model_value(model, op.map, op.first))
-			differ("it reads %#llx, in the model %#llx: %s", (unsigned long long)seen,
-			       (unsigned long long)model_value(model, op.map, op.first), page_text(op.map, op.first));
-	}
-	for (int map = 0; map < MODEL_MAPS; map++)
-		compare_map(map);
-	compare_file();
+	model_apply(model, op, came);
+	if (access && !(came.bits & BUS_ERROR))
+		look_again(op);
+	compare_all();
 }
 
-/* ---- setting up ---- */
-
-static void *shared_memory(size_t size)
+void model_run(const struct op *ops, size_t n, struct differences known, struct progress *p)
 {
-	void *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	SETUP(map != MAP_FAILED);
-	return map;
-}
-
-static char *aligned_hole(void)
-{
-	char *map = mmap(NULL, MAP_SIZE + 2 * HUGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	SETUP(map != MAP_FAILED);
-	return (char *)(((uintptr_t)map + HUGE - 1) / HUGE * HUGE);
-}
-
-static int take_descriptor(pid_t pid, int fd)
-{
-	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0), mine;
-
-	SETUP(pidfd >= 0);
-	mine = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
-	SETUP(mine >= 0);
-	close(pidfd);
-	return mine;
-}
-
-static void set_up_map(int i)
-{
-	struct mapping *m = &maps[i];
-	uint64_t fd;
-	char path[40];
-
-	m->peer = &peers[i == 2];
-	m->addr = m->slot[0];
-	SETUP(!ask(m->peer, do_remap, m->addr, (uint64_t)(i == 1) << 32 | (uint64_t)MODEL_WHOLE << 16));
-	fd = ask(m->peer, do_arm, m->addr, 0);
-	SETUP_MSG(fd != UINT64_MAX, "REGISTER in process %d is refused", m->peer->pid);
-	m->uffd = take_descriptor(m->peer->pid, (int)fd);
-	snprintf(path, sizeof(path), "/proc/%d/pagemap", m->peer->pid);
-	m->pagemap = open(path, O_RDONLY | O_CLOEXEC);
-	SETUP(m->pagemap >= 0);
-}
-
-static void set_up(bool drop_keeps)
-{
-	model = shared_memory(sizeof(*model));
-	fork_order = shared_memory(sizeof(*fork_order));
-	model_init(model);
-	model->drop_keeps = drop_keeps;
-	file = memfd_create("model", MFD_CLOEXEC);
-	SETUP(file >= 0);
-	SETUP(!ftruncate(file, MAP_SIZE));
-	for (int i = 0; i < MODEL_MAPS; i++)
-		for (int slot = 0; slot < SLOTS; slot++)
-			maps[i].slot[slot] = aligned_hole();
-	peer_start(&peers[0]);
-	peer_start(&peers[1]);
-	for (int i = 0; i < MODEL_MAPS; i++)
-		set_up_map(i);
-}
-
-void model_run(const struct op *ops, size_t n, bool drop_keeps, struct progress *p)
-{
-	progress = p;
-	set_up(drop_keeps);
-	for (p->done = 0; p->done < n; p->done++) {
-		p->began = ktap_now();
-		run_op(ops[p->done]);
-	}
-	peer_kill(&peers[0]);
-	peer_kill(&peers[1]);
+	world_set_up(known, p);
+	for (p->done = 0; p->done < n; p->done++)
+		model_step(ops[p->done]);
+	world_end();
 }
