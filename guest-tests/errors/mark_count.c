@@ -2,7 +2,7 @@
 /*
  * The kernel counts the marks in all its page tables: as many as there should be while a range is
  * protected, and none of them left when the protection, the registration or the mapping ends.
- * Needs: REGISTER(WP) on shmem, and the patch under patches/instrumentation with UFFD_WP_MARK_CHECK.
+ * Needs: REGISTER(WP) on shmem, and the patch under patches/instrumentation with UFFD_WP_MARKER_CHECK.
  * Fails on a kernel that leaves marks in page tables, or frees a table that has some.
  */
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 #include "ktap.h"
 #include "uffd.h"
 
-#define COUNTER "/sys/kernel/debug/uffd_wp_marks"
+#define COUNTER "/sys/kernel/debug/uffd_wp_markers"
 #define PAGES 1024UL	/* of two or three page tables */
 #define MAPPED 16
 
@@ -24,7 +24,7 @@ static long marks(void)
 	char text[128];
 
 	if (!file_read(COUNTER, text, sizeof(text)))
-		SKIP("CONFIG_UFFD_WP_MARK_CHECK: " COUNTER " is not there");
+		SKIP("CONFIG_UFFD_WP_MARKER_CHECK: " COUNTER " is not there");
 	SETUP(sscanf(text, "installed %ld cleared %ld lost %ld", &installed, &cleared, &lost) == 3);
 	EXPECT_MSG(!lost, "%ld marks were in page tables that were freed", lost);
 	return installed - cleared;
