@@ -92,7 +92,7 @@ def by_wpci(folder: Path, tree: Path, made: list[str], start: str) -> float:
     argv = [sys.executable, "-m", "orchestrator.cli", "bisect", "--series", str(series), "--symptom", TEST]
     subprocess.run([*argv, "--runs", "1", "--no-ahead", "--results", str(folder / "r")], cwd=ROOT, check=True)
     state = json.loads((folder / "r" / "last" / "state.json").read_text())
-    return statistics.mean(step["seconds"] for step in state["steps"] if step["role"] == "search")
+    return statistics.mean(float(step["seconds"]) for step in state["steps"] if step["role"] == "search")
 
 
 def main() -> None:

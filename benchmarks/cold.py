@@ -28,7 +28,8 @@ from pathlib import Path
 import byhand
 from overhead import ROOT
 
-from orchestrator.cli.tables import Terminal, console
+from orchestrator.cli.screen import Screen
+from orchestrator.cli.tables import Terminal
 from orchestrator.config import loader
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import Deadline
@@ -74,7 +75,7 @@ def pipeline(folder: Path, jobs: Sequence[JobResult]) -> None:
             base=variant.base,
             fragments=variant.fragments,
         )
-        kernel.build(request, Cache(folder / "cache"), Terminal(console(stderr=True)), Deadline.after(7200))
+        kernel.build(request, Cache(folder / "cache"), Terminal(Screen(stderr=True)), Deadline.after(7200))
 
 
 def hand(folder: Path, jobs: Sequence[JobResult], processes: int) -> None:

@@ -64,8 +64,8 @@ def main() -> None:
             word = f"{time.time_ns()}-{number}"
             patch = folder / f"{number}.diff"
             patch.write_text(diff(tree, word))
-            argv = [sys.executable, "-m", "orchestrator.cli", "run", "--results", str(folder / "r"), *tests]
-            seconds = timed([*argv, "--series", str(patch)])
+            wpci = [sys.executable, "-m", "orchestrator.cli", "run", "--results", str(folder / "r"), *tests]
+            seconds = timed([*wpci, "--series", str(patch)])
             if number:  # the first one moved the patched tree away from another series
                 ours.append(seconds)
                 theirs.append(timed(["bash", str(script), word]))

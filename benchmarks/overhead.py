@@ -34,7 +34,7 @@ def timed(argv: list[str]) -> float:
 def decided(results: Path) -> float:
     """Return the seconds of the last run's stages before the first boot."""
     stages = [stage for job in byhand.jobs(results) for stage in job.stages]
-    return sum(s.seconds for s in stages if s.stage in {Stage.SOURCE, Stage.SERIES, Stage.BUILD, Stage.ROOTFS})
+    return sum(float(s.seconds) for s in stages if s.stage in {Stage.SOURCE, Stage.SERIES, Stage.BUILD, Stage.ROOTFS})
 
 
 def main() -> None:

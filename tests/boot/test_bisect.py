@@ -30,8 +30,8 @@ def patch(job: JobResult, number: int) -> str:
     name, old, new = EDITS[number - 1]
     before = repository.git(tree.repository, "show", f"{tree.commit}:{name}") + "\n"
     assert before.count(old) == 1, f"{name} has not one {old!r}"
-    lines = (text.splitlines(keepends=True) for text in (before, before.replace(old, new, 1)))
-    diff = "".join(difflib.unified_diff(*lines, f"a/{name}", f"b/{name}"))
+    was, becomes = (text.splitlines(keepends=True) for text in (before, before.replace(old, new, 1)))
+    diff = "".join(difflib.unified_diff(was, becomes, f"a/{name}", f"b/{name}"))
     head = f"From: Dev <dev@example.org>\nSubject: [PATCH {number}/{len(EDITS)}] mm: edit {number}\n\nWhy.\n---\n"
     return f"From {'0' * 40} Mon Sep 17 00:00:00 2001\n{head}diff --git a/{name} b/{name}\n{diff}"
 

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,7 +46,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Rootfs:
 
 @pytest.fixture(scope="module")
 def request_for(kernel: Kernel, made: Rootfs, tmp_path_factory: pytest.TempPathFactory) -> Make:
-    def make(**changes: object) -> machine.BootRequest:
+    def make(**changes: Any) -> machine.BootRequest:
         plain = machine.BootRequest(
             kernel,
             made,

@@ -117,7 +117,7 @@ class Guest:
         return "".join(f"{line}\n" for line in lines)
 
     def lacks(self, words: list[str] | None) -> bool:
-        return bool(words) and self.image.read_bytes().count(words[0].encode()) < 2
+        return words is not None and bool(words) and self.image.read_bytes().count(words[0].encode()) < 2
 
     def drop(self) -> None:
         """Close every connection, and take no new one."""
@@ -183,7 +183,7 @@ def live(server: socket.socket, session: Any, console: IO[bytes]) -> None:
     guest.boot()
     with tempfile.TemporaryDirectory() as folder:
         key = Path(folder) / "key"
-        convert = ["dropbearconvert", "dropbear", "openssh", guest.keys / "host", key]
+        convert = ["dropbearconvert", "dropbear", "openssh", str(guest.keys / "host"), str(key)]
         subprocess.run(convert, check=True, capture_output=True)
         host_key = paramiko.Ed25519Key.from_private_key_file(str(key))
     while True:

@@ -164,8 +164,13 @@ def test_an_address_that_is_none_is_a_note(url: str, monkeypatch: pytest.MonkeyP
 
 
 def test_a_commit_of_the_command_line_stays_in_its_place() -> None:
-    seen = []
-    with listening(lambda connection, asked: (seen.append(asked), answers(b"{}")(connection, asked))[0]) as url:
+    seen: list[bytes] = []
+
+    def answer(connection: socket.socket, request: bytes) -> None:
+        seen.append(request)
+        answers(b"{}")(connection, request)
+
+    with listening(answer) as url:
         notice = GithubNotice(kind="github", url=url, repository="me/linux", token=Secret(env="PW_TOKEN"))
         notify.tell([notice], News("r", "s", None, "t", commit="../../../user?x"), QUICK)
     assert seen[0].startswith(b"POST /repos/me/linux/statuses/..%2F..%2F..%2Fuser%3Fx ")

@@ -40,7 +40,7 @@ def test_systemd_takes_its_units(name: str, tmp_path: Path) -> None:
     for path in (CONTRIB / "systemd").iterdir():
         text = path.read_text().replace("/srv/wpci/.venv/bin/wpci", "/bin/true")
         (tmp_path / path.name).write_text(text)
-    argv = ["systemd-analyze", "verify", "--man=no", tmp_path / name]
+    argv = ["systemd-analyze", "verify", "--man=no", str(tmp_path / name)]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     about_ours = [line for line in done.stderr.splitlines() if "wpci" in line]
     assert (done.returncode, about_ours) == (0, [])

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -309,7 +310,7 @@ def test_a_history_of_version_2_is_migrated_and_gets_the_checks_of_its_runs(tmp_
 def test_a_history_of_version_2_with_runs_is_migrated_in_each_database(url: str, tmp_path: Path) -> None:
     engine = database._engine(database._parsed(url))
     with database._exclusive(engine) as connection:
-        database.command.upgrade(database._config(connection), "2")
+        command.upgrade(database._config(connection), "2")
         connection.execute(
             text(
                 "INSERT INTO runs (id, mode, started, seconds, verdict, exit_code, directory, missing, notes) VALUES "
@@ -369,13 +370,13 @@ def test_a_database_of_something_else_is_left_alone(url: str) -> None:
 
 
 def test_a_migration_that_fails_leaves_nothing_behind(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    upgrade = database.command.upgrade
+    upgrade = command.upgrade
 
     def upgrade_and_fail(config: Config, target: str) -> None:
         upgrade(config, target)
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(database.command, "upgrade", upgrade_and_fail)
+    monkeypatch.setattr(command, "upgrade", upgrade_and_fail)
     with pytest.raises(InfraError, match="No space left on device"):
         database.open_(url)
     monkeypatch.undo()

@@ -14,7 +14,7 @@ ID = "0123456789abcdef0123456789abcdef01234567"
 def linked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("elf")
     (folder / "x.c").write_text("void _start(void) {}\n")
-    common = ["gcc", "-nostdlib", "-static", folder / "x.c"]
+    common: list[str | Path] = ["gcc", "-nostdlib", "-static", folder / "x.c"]
     subprocess.run([*common, f"-Wl,--build-id=0x{ID}", "-o", folder / "with"], check=True)
     subprocess.run([*common, "-Wl,--build-id=none", "-o", folder / "without"], check=True)
     subprocess.run(["objcopy", "--dump-section", f".note.gnu.build-id={folder / 'notes'}", folder / "with"], check=True)

@@ -415,7 +415,13 @@ def test_a_make_left_behind_by_a_killed_run_is_waited_for(bench: Bench) -> None:
     ) as left_behind:
         assert left_behind.stdin and left_behind.stdout
         left_behind.stdout.readline()
-        said = Said(on_note=lambda text: left_behind.stdin.write("\n") and left_behind.stdin.flush())  # type: ignore[union-attr,func-returns-value]
+        stdin = left_behind.stdin
+
+        def let_go(text: str) -> None:
+            stdin.write("\n")
+            stdin.flush()
+
+        said = Said(on_note=let_go)
         assert bench.build(said)
     assert "waiting for an earlier make" in said.notes[0]
 

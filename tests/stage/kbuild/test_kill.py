@@ -66,7 +66,7 @@ def test_a_killed_run_leaves_nothing_of_its_build(folder: Path) -> None:
     if not process.can_enclose():
         pytest.fail("this host does not let us start a build in a process namespace; a killed run would leave a part")
     env = process.minimal_environment({"PYTHONPATH": str(Path(__file__).parents[3])})
-    argv = [sys.executable, "-c", WORKER, folder, folder / "fifo"]
+    argv: list[str | Path] = [sys.executable, "-c", WORKER, folder, folder / "fifo"]
     with process.spawn(argv, env=env, stdout=1, stderr=2) as worker:
         both_up(folder / "fifo")
         assert len(sleepers(folder)) >= 4

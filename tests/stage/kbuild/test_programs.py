@@ -13,6 +13,7 @@ from orchestrator.errors import KernelError, UserError
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import FOREVER
 from orchestrator.kbuild import kernel, programs
+from orchestrator.model import Programs
 from orchestrator.progress import SILENT
 
 MAKEFILE = "all: $(O)/hello\n$(O)/hello: hello.c ; echo called >> calls.log; $(CC) -static -o $@ $<\n"
@@ -33,7 +34,7 @@ def own(tmp_path: Path) -> Path:
     return folder
 
 
-def build(own: Path) -> programs.Programs:
+def build(own: Path) -> Programs:
     return programs.build_own("own", own, Cache(own.parent / "cache"), SILENT, FOREVER, 2)
 
 
@@ -93,7 +94,7 @@ def in_tree(tmp_path: Path, *runs: str, make: tuple[str, ...] = ()) -> programs.
     return programs.TreeSuite("vm", config, source, "content", kernel.out_folder(source, "selftests"), jobs=2)
 
 
-def build_tree(suite: programs.TreeSuite) -> programs.Programs:
+def build_tree(suite: programs.TreeSuite) -> Programs:
     return programs.build_from_tree(suite, Cache(suite.source.parent / "cache"), SILENT, FOREVER)
 
 

@@ -37,7 +37,8 @@ class Asked:
 
     @property
     def json(self) -> dict[str, Any]:
-        return json.loads(self.body)
+        read: dict[str, Any] = json.loads(self.body)
+        return read
 
 
 Answer = tuple[int, Any, dict[str, str]]
@@ -195,7 +196,8 @@ def test_a_webhook_is_signed_over_the_bytes_that_were_sent(serve: Any, tmp_path:
 
 
 def test_a_server_that_stumbles_is_asked_again(serve: Any) -> None:
-    answers = [(500, {}, {}), (429, {}, {"Retry-After": "0"}), (503, {}, {})]
+    nothing: dict[str, Any] = {}
+    answers = [(500, nothing, {}), (429, nothing, {"Retry-After": "0"}), (503, nothing, {})]
     server = serve(lambda asked: answers.pop(0) if answers else patchwork(asked))
     assert notify.tell([to_patchwork(server)], NEWS, QUICK) == []
     assert len(server.asked) == 4

@@ -113,7 +113,8 @@ class Bench:
         return child.returncode, output
 
     def result(self) -> dict[str, Any]:
-        return json.loads((self.folder / "results" / "last" / "result.json").read_text())["result"]
+        result: dict[str, Any] = json.loads((self.folder / "results" / "last" / "result.json").read_text())["result"]
+        return result
 
     def reason(self) -> str:
         result = self.result()

@@ -17,7 +17,7 @@ from sqlalchemy import event
 from orchestrator.errors import UserError
 from orchestrator.history import database
 from orchestrator.history.database import Database
-from orchestrator.model import Status, TestResult
+from orchestrator.model import Side, Status, TestResult
 from orchestrator.report import result_json
 from orchestrator.site import report
 from tests.fakes import browser, site
@@ -204,7 +204,7 @@ def statements(results: Path, tests: int) -> int:
     """Return how many statements the pages of a run with so many tests take."""
     for number in (1, 2):
         found = [TestResult(f"T{k}", Status.FAIL if number == 2 else Status.PASS) for k in range(tests)]
-        job = fixture.job(fixture.Side.BASE, tuple(found), directory=results / f"run-{number}" / "jobs" / "j")
+        job = fixture.job(Side.BASE, tuple(found), directory=results / f"run-{number}" / "jobs" / "j")
         run = fixture.run(alone=(job,), run=f"run-{number}", started=f"2026-11-{number:02}T04:00:00+00:00")
         (results / run.run).mkdir(parents=True)
         (results / run.run / "result.json").write_text(result_json.dump(run))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from pathlib import PurePosixPath
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,7 +32,8 @@ def read_back(data: bytes) -> dict[str, tuple[dict[str, int], bytes]]:
         "name",
         "check",
     ]
-    found, at = {}, 0
+    found: dict[str, Any] = {}
+    at = 0
     while True:
         assert data[at : at + 6] == b"070701"
         header = {f: int(data[at + 6 + 8 * n : at + 14 + 8 * n], 16) for n, f in enumerate(fields)}

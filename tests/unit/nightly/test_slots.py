@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.config.schema import Machine
+from orchestrator.errors import Cancelled
 from orchestrator.host.process import Deadline
 from orchestrator.nightly import slots
-from orchestrator.nightly.slots import Cancelled, Capacity, Need, Slots
+from orchestrator.nightly.slots import Capacity, Need, Slots
 
 GIB = 2**30
 needs = st.lists(st.builds(Need, st.integers(1, 8), st.integers(1, 4 * GIB)), min_size=1, max_size=6)
@@ -147,7 +148,7 @@ def test_a_build_takes_what_guests_leave_and_lets_them_go_first() -> None:
     crowd = Crowd(of)
     crowd.guest("guest", 3, 0)
     crowd.build("build", 1)
-    assert crowd.settles_at("guest", "build") and of._build == {3}
+    assert crowd.settles_at("guest", "build") and of._build == frozenset({3})
     crowd.build("other", 2)
     crowd.guest("next", 3, 3)
     assert crowd.inside == {"guest", "build"}
@@ -167,7 +168,7 @@ def test_a_build_waits_where_guests_have_every_core_and_gets_all_when_they_are_g
     crowd.build("build", 1)
     assert crowd.inside == {"guest"}
     crowd.leave("guest")
-    assert crowd.settles_at("build") and of._build == {0, 1}
+    assert crowd.settles_at("build") and of._build == frozenset({0, 1})
 
 
 def test_a_guest_larger_than_the_machine_runs_alone() -> None:

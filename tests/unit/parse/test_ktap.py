@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from orchestrator.model import Status, TestResult
 from orchestrator.parse import ktap
+from orchestrator.parse.ktap_reader import MOST_DIAGNOSTICS
 
 
 def statuses(text: str, planned: tuple[str, ...] = ()) -> dict[str, Status]:
@@ -291,7 +292,7 @@ def test_yaml_block_left_open_at_a_change_of_level() -> None:
 
 def test_diagnostics_are_bounded() -> None:
     test = ktap.parse("1..1\n" + "# noise\n" * 5000 + "# last\nnot ok 1 a\n").tests[0]
-    assert len(test.diagnostics) == ktap.MOST_DIAGNOSTICS
+    assert len(test.diagnostics) == MOST_DIAGNOSTICS
     assert test.diagnostics[-1] == "last"
 
 

@@ -38,7 +38,7 @@ def of(kind: Any) -> st.SearchStrategy[Any]:
         return st.lists(of(inner[0]), max_size=1).map(tuple) if inner[1:] == (...,) else st.tuples(*map(of, inner))
     if inner:
         return st.one_of([st.none() if option is type(None) else of(option) for option in inner])
-    if dataclasses.is_dataclass(kind):
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         return st.builds(kind, **{name: of(hint) for name, hint in typing.get_type_hints(kind).items()})
     return st.from_type(kind)
 

@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -294,7 +295,7 @@ def test_rounds_run_each_test_once_and_the_late_ones_last() -> None:
     assert suite.by_rounds(AVAILABLE, (("A01",),)) == [("a", ["A01_x"])]
 
 
-def trying(folder: Path, **changes: object) -> suite.Request:
+def trying(folder: Path, **changes: Any) -> suite.Request:
     trial = Trial((("B01",), ("*",)), limit=2.0, budget=0.5)
     asked = dataclasses.replace(request(folder), trial=trial, scale=5.0, enough=lambda test: test.status.broken)
     return dataclasses.replace(asked, **changes)

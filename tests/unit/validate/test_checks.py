@@ -11,7 +11,7 @@ from orchestrator.errors import InfraError, KernelError, PipelineError
 from orchestrator.kbuild import objects
 from orchestrator.kbuild.compiler_log import Folders
 from orchestrator.kbuild.objects import GCC, SPARSE, Diagnostics
-from orchestrator.model import CompilerWarning, Products, Side, Stage, StageResult, Verdict
+from orchestrator.model import CompilerWarning, JobResult, Products, Side, Stage, StageResult, Verdict
 from orchestrator.validate import built, checkpatch, touched
 from orchestrator.verdict import complaints
 from tests.fakes import results as fixture
@@ -152,7 +152,7 @@ def test_a_series_that_does_not_compile_with_more_warnings_is_charged() -> None:
     assert result.verdict is Verdict.FAIL
 
 
-def done(*stages: StageResult, warnings: tuple[CompilerWarning, ...] = ()) -> built.JobResult:
+def done(*stages: StageResult, warnings: tuple[CompilerWarning, ...] = ()) -> JobResult:
     return fixture.job(Side.PATCHED, (), stages=stages, warnings=warnings, products=Products())
 
 

@@ -305,7 +305,7 @@ def test_a_test_cut_off_by_the_host_is_charged_to_nobody() -> None:
 
 
 def test_an_oops_on_both_is_known_and_explains_the_lost_connections() -> None:
-    oops = {"splats": (splat("oops", fatal=True),), "stages": (stage(how=INFRA, message="lost"),)}
+    oops: dict[str, Any] = {"splats": (splat("oops", fatal=True),), "stages": (stage(how=INFRA, message="lost"),)}
     tests = (suite(a=Status.PASS, b=Status.CRASHED),)
     found, reason = series(job(Side.BASE, suites=tests, **oops), job(suites=tests, **oops))
     assert (found, reason) == (PASS, "1 broken→broken, 1 works→works")
