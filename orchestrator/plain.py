@@ -32,7 +32,7 @@ def split(text: str) -> tuple[list[str], str]:
 
 
 def visible(text: str) -> str:
-    """Return text in which nothing acts unseen: control characters, and what turns or hides text, as ``\\x1b``."""
+    """Return text in which nothing acts unseen: control characters, and what turns or hides text, spelt out."""
     if text.isprintable():
         return text
     return "".join(c if _is_seen(c) else ascii(c)[1:-1] for c in text.replace("\r\n", "\n"))

@@ -68,8 +68,9 @@ _LOGS = "wpci-unexpected-"
 
 
 def _contained(command: Callable[..., None]) -> Callable[..., None]:
-    """Return the command with nothing but faults of ours coming out of it: the option parser makes an exit code 1 of
-    some others.
+    """Return the command with nothing but faults of ours coming out of it.
+
+    The option parser makes an exit code 1 of some others.
     """
 
     @functools.wraps(command)

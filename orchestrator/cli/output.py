@@ -17,9 +17,11 @@ class Plain:
     """Progress as plain lines on standard error, for commands that hand the terminal over."""
 
     def note(self, text: str) -> None:
+        """Print a line."""
         Screen(stderr=True).line(text)
 
     def advance(self, what: str, done: float, total: float | None) -> None:
+        """Show nothing: there are no bars here."""
         del what, done, total
 
 

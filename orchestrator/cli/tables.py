@@ -137,7 +137,7 @@ def _cells(alike: Sequence[Transition]) -> tuple[Part, ...]:
 
 
 def _alike(items: Iterable[Transition]) -> Iterator[list[Transition]]:
-    """Gather what one row of the catalogue shows alike on several backings: ``Z07_x.memfd``, ``Z07_x.tmpfs``, …"""
+    """Gather what one row of the catalogue shows alike on several backings: ``Z07_x.memfd``, ``Z07_x.tmpfs``."""
     for _, group in itertools.groupby(items, lambda t: (_row(t), t.base, t.patched, t.verdict, t.note)):
         yield list(group)
 

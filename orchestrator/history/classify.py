@@ -121,8 +121,11 @@ def change(now: Night | None, before: Sequence[Night]) -> Change:
 
 
 def flaky(now: Night, before: Sequence[Night]) -> bool:
-    """Whether chance is the best explanation: tonight's tries differ, or the nights do and the content does not, or
-    they changed to and fro too often; and the last streak is not too long for that. Nothing that crashed is flaky."""
+    """Whether chance is the best explanation.
+
+    Tonight's tries differ, or the nights do and the content does not, or they changed to and fro too often; and the
+    last streak is not too long for that. Nothing that crashed is flaky.
+    """
     nights = (now, *before)
     if any(status is Status.CRASHED for night in nights for status in night.tries):
         return False

@@ -139,8 +139,10 @@ def _config(connection: Connection | None = None) -> Config:
 
 
 def _up_to_date(engine: Engine, name: str) -> bool:
-    """Whether there is nothing to do. What seems to be empty is looked at once more under the lock: it may be in the
-    making, and hold tables a moment after it had no version.
+    """Whether there is nothing to do.
+
+    What seems to be empty is looked at once more under the lock: it may be in the making, and hold tables a moment
+    after it had no version.
     """
     with engine.connect() as connection:
         return _version(connection, name) == _scripts().get_current_head()

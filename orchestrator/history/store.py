@@ -44,8 +44,10 @@ class Imported:
 
 
 def import_folders(database: Database, results: Path) -> Imported:
-    """Add the runs of a folder that the history does not know yet, from their result.json; bring up to date those
-    that had not come to their end when they were added, or were added when checks were not kept. Raises InfraError.
+    """Add the runs of a folder that the history does not know yet, from their result.json.
+
+    Those that had not come to their end when they were added, or were added when checks were not kept, are brought up
+    to date. Raises InfraError.
     """
     with database.reading() as session:
         told = select(RunRow.id, RunRow.seconds, RunRow.verdict, RunRow.missing)

@@ -50,8 +50,10 @@ class _Bearer(AuthBase):
 
 @dataclass(frozen=True)
 class Sender:
-    """How patient we are. Seconds: to connect, to wait for an answer, and before the second try (doubled each time);
-    and ``total`` for all that one notice takes, however many exchanges that is and however slow they are.
+    """How patient we are, in seconds.
+
+    To connect, to wait for an answer, and before the second try (doubled each time); and ``total`` for all that one
+    notice takes, however many exchanges that is and however slow they are.
     """
 
     connect: float = 10.0

@@ -49,6 +49,7 @@ class JobRecord:
 
     @property
     def directory(self) -> Path:
+        """The folder of the job, in that of its run."""
         return self.workspace.job_directory(self.job.name)
 
     def left(self, until: Stage) -> Iterator[Stage]:

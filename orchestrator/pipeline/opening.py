@@ -41,6 +41,7 @@ def open_run(
 
 @contextlib.contextmanager
 def opened(pipeline: Pipeline, results: Path, progress: Progress) -> Iterator[Workspace]:
+    """Give a new run its folder and hold the cache, for the block in which it runs. Raises as ``open_run``."""
     rules = splat.load_rules(pipeline.splat_rules)
     with cache_in_use(pipeline, progress) as used, context.opened_run(results) as directory:
         yield Workspace(pipeline, used, directory, progress, rules, datetime.date.today())

@@ -50,6 +50,7 @@ class Scratch:
     log: Path
 
     def git(self, *arguments: str | Path, check: bool = True) -> Completed:
+        """Run git in this work tree."""
         argv = ["git", "-C", self.place, *arguments]
         return process.run(argv, env=repository.environment(self.env), check=check, offline=True)
 

@@ -1,5 +1,6 @@
-"""What the pages tell → HTML, through templates that share the frame of a run's own page. Pure, but for the look
-whether a file that is linked is there.
+"""What the pages tell → HTML, through templates that share the frame of a run's own page.
+
+Pure, but for the look whether a file that is linked is there.
 """
 
 from __future__ import annotations

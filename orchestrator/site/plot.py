@@ -60,8 +60,9 @@ def short(seconds: float) -> str:
 
 
 def svg(found: Sequence[Point], runs: int) -> Markup:
-    """Return the plot of so many runs, from 0 to the most, as wide as their strip: a dot for each run, a bar where
-    the test was broken; nothing for one point.
+    """Return the plot of so many runs, from 0 to the most, as wide as their strip.
+
+    A dot for each run, a bar where the test was broken; nothing for one point.
     """
     if len(found) < _LEAST:
         return Markup("")

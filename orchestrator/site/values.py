@@ -94,8 +94,9 @@ class Matrix:
 
 @dataclass(frozen=True)
 class Part:
-    """One mode: its last runs, newest first, and what the last of them says. ``transitions`` is None where the run's
-    own result.json is gone.
+    """One mode: its last runs, newest first, and what the last of them says.
+
+    ``transitions`` is None where the run's own result.json is gone.
     """
 
     mode: str

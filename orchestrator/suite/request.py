@@ -20,22 +20,28 @@ class CommandResult(Protocol):
     """How a command in the guest ended; ``exit_code`` is None where it did not end."""
 
     @property
-    def exit_code(self) -> int | None: ...
+    def exit_code(self) -> int | None:
+        """None where the command did not end."""
 
     @property
-    def stdout(self) -> str: ...
+    def stdout(self) -> str:
+        """What it printed."""
 
     @property
-    def truncated(self) -> bool: ...
+    def truncated(self) -> bool:
+        """Whether there was more than is kept."""
 
     @property
-    def seconds(self) -> float: ...
+    def seconds(self) -> float:
+        """How long it took."""
 
     @property
-    def why(self) -> str: ...
+    def why(self) -> str:
+        """Why there is no exit code."""
 
     @property
-    def hung(self) -> bool: ...
+    def hung(self) -> bool:
+        """Whether it was ended for lack of an answer."""
 
 
 class Guest(Protocol):
