@@ -17,6 +17,7 @@ _DIFF = re.compile(r"^(?:diff --git |Index: [^\n]|--- [^\n]+\n\+\+\+ )", re.M)
 _BASE = re.compile(r"^base-commit: ([0-9a-f]{40})\s*$", re.M)
 _PREREQUISITE = re.compile(r"^prerequisite-(patch-id|change-id|message-id):\s*(\S{1,400})\s*$", re.M | re.I)
 _FIELD = re.compile(rb"^(message-id|in-reply-to|subject):((?:[^\n]|\n[ \t])*)", re.M | re.I)
+_COVER = re.compile(r"(?:^|-)0000-cover-letter\.(?:patch|eml)$")
 _DATE = b"Date: Sat, 1 Jan 2000 00:00:00 +0000\n"
 
 
@@ -62,8 +63,8 @@ class Letter:
 
     @property
     def is_cover(self) -> bool:
-        """Whether it is ``[PATCH 0/n]``: what stands in it is talk, a diff as well."""
-        return self.tag.total > 0 and self.tag.number == 0
+        """Whether it is ``[PATCH 0/n]``, or git's file for it: what stands in it is talk, a diff as well."""
+        return (self.tag.total > 0 and self.tag.number == 0) or _COVER.search(self.label) is not None
 
 
 def split(label: str, data: bytes) -> list[Letter]:

@@ -204,8 +204,15 @@ def is_given(context: Any, param: str) -> bool:
 
 
 def is_elsewhere(name: str) -> bool:
-    """Whether a name is that of a reader's own tree or series: a path, a range, standard input, or a placeholder."""
-    return name == "-" or name.isupper() or ".." in name or "/" in name or name.endswith((".diff", ".mbox", ".patch"))
+    """Whether a name is that of a reader's own tree or series: a path, a range, a mail, or a placeholder."""
+    return (
+        name == "-"
+        or "@" in name
+        or name.isupper()
+        or ".." in name
+        or "/" in name
+        or name.endswith((".diff", ".mbox", ".patch"))
+    )
 
 
 SOURCES = "".join(path.read_text() for path in sorted((ROOT / "guest-tests").rglob("*.c")))

@@ -216,13 +216,13 @@ def test_a_bisect_of_patches_merges_where_it_is_asked_for(table: Table) -> None:
     assert "finds other text there" not in " ".join(output.split()), output
 
 
-def test_hunks_of_one_mode_and_variant_with_a_report_elsewhere(table: Table) -> None:
+def test_mutants_of_one_mode_and_variant_with_a_report_elsewhere(table: Table) -> None:
     shutil.rmtree(table.folder / "series")
     table.series(ONE)
     another(table)
     (table.folder / "pages").mkdir()
     chosen = ("--mode", "both", "--variant", "large", "--only", "0001*", "--report", "pages/mine")
-    code, output = table.type("hunks", *chosen, "--first", "T02", "--budget", "0.5", *ELSEWHERE)
+    code, output = table.type("mutate", *chosen, "--first", "T02", "--budget", "0.5", *ELSEWHERE)
     report = json.loads((table.folder / "pages" / "mine.json").read_text())
     assert code in (0, 1) and [section["variant"] for section in report["sections"]] == ["large"], output
     asked = [line for path in table.folder.glob("cache/**/commands") for line in path.read_text().splitlines()]
