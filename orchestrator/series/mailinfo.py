@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import re
 import tempfile
@@ -76,12 +77,17 @@ def is_encoded(raw: bytes) -> bool:
     return bool(_NEEDS_DECODING.search(content)) or not charsets <= _PLAIN
 
 
+def _undecodable(text: str) -> str:
+    """Return a header so that it is read as it stands, where it happens to look like an encoded one (RFC 2047)."""
+    return f"=?utf-8?b?{base64.b64encode(text.encode()).decode()}?=" if "=?" in text else text
+
+
 def written_plain(mail: Mail, message_id: str) -> bytes:
     """Return a decoded mail as one that needs no decoding (pure): for git, for checkpatch and for people.
 
     The author stands in the text once more, so that nothing in the text is taken for a header.
     """
-    headers = [f"From: {mail.author}", f"Subject: {mail.subject}"]
+    headers = [f"From: {mail.author}", f"Subject: {_undecodable(mail.subject)}"]
     headers += [f"Date: {mail.date}"] if mail.date else []
     headers += [f"Message-ID: {message_id}"] if message_id else []
     headers += ["MIME-Version: 1.0", "Content-Type: text/plain; charset=UTF-8", "Content-Transfer-Encoding: 8bit"]
