@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from orchestrator.errors import UserError
 from orchestrator.model import JobResult, Stage, StageResult, Status, Symptom, SymptomKind, TestResult, Verdict
+from orchestrator.suite import repeats
 
 REFUSED = "refused"
 """How a test that the kernel does not offer looks, where that is what the bad end shows."""
@@ -170,7 +171,7 @@ def _fault(failed: StageResult) -> Observation:
 
 
 def _test(name: str, result: JobResult, repeat: int) -> tuple[Observation, ...]:
-    found = [test for suite in result.suites for test in suite.tests if test.name == name]
+    found = _of_name(name, result)
     fatal = _fatal(result)
     failed = result.failed_stage
     if failed and failed.verdict is Verdict.INFRA and not fatal:
@@ -180,8 +181,16 @@ def _test(name: str, result: JobResult, repeat: int) -> tuple[Observation, ...]:
     return tuple(one for test in found for one in _tries(test, fatal, repeat))
 
 
-_RUNS = re.compile(r"(\d+) of (\d+) runs (skipped|in error|failed|timed out)$")
-_WORDS = {"skipped": Status.SKIP, "in error": Status.ERROR, "failed": Status.FAIL, "timed out": Status.TIMEOUT}
+def _of_name(name: str, result: JobResult) -> list[TestResult]:
+    """Return the results of a test; of a program that has cases, its worst one stands for it."""
+    every = [test for suite in result.suites for test in suite.tests]
+    cases = [test for test in every if test.name.startswith(f"{name}.")]
+    worst = sorted(cases, key=lambda test: (not test.status.broken, test.status is not Status.PASS))[:1]
+    return [test for test in every if test.name == name] or worst
+
+
+_WORDS = {word: status for status, word in repeats.WORDS.items()}
+_RUNS = re.compile(rf"(\d+) of (\d+) runs ({'|'.join(_WORDS)})$")
 
 
 def _tries(test: TestResult, fatal: tuple[str, ...], repeat: int) -> list[Observation]:

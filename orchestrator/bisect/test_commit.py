@@ -73,7 +73,7 @@ def _with_kernel(step: Step, target: Target, kernel: Kernel | None, state: State
 
 def _same_programs(job: Job) -> bool:
     """Whether the test programs are the same at every step: not built from the tree under test."""
-    return all(suite.kind == "own" or suite.tree is not None for _, suite in job.suites)
+    return all(suite.kind != "tree" or suite.tree is not None for _, suite in job.suites)
 
 
 def _judged(step: Step, judged: Judged) -> Step:
@@ -133,8 +133,8 @@ class _Work:
         return judge.judge(self.tries, rule) if self.tries else None
 
     def _repeats(self, job: Job, rule: Rule) -> int:
-        """Return how many runs the next guest makes: programs of our own protocol repeat a test, others do not."""
-        if self.chased.kind is not SymptomKind.TEST or any(suite.kind != "own" for _, suite in job.suites):
+        """Return how many runs the next guest makes: programs of a tree do not repeat a test, all others do."""
+        if self.chased.kind is not SymptomKind.TEST or any(suite.kind == "tree" for _, suite in job.suites):
             return 1
         return max(1, rule.runs - len(self.tries) % max(1, rule.runs))
 

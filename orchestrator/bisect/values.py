@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from orchestrator.bisect.gitbisect import Commit
 from orchestrator.bisect.odds import Count
 from orchestrator.bisect.symptom import Observation, Why
+from orchestrator.config.schema import Suite
 from orchestrator.errors import UserError
 from orchestrator.model import Symptom, Term, Verdict
 
@@ -28,7 +29,7 @@ class Request:
     ``good`` and ``bad`` are commits of the tree, versions where its source is a Debian package, or with ``series``
     numbers of patches applied (``all``). ``tests`` and ``suites`` say what runs where the symptom is a splat. ``runs``
     is the number of runs a step; None measures it for ``confidence``. ``ahead`` builds what may be next; None looks
-    at the cores.
+    at the cores. ``program`` is a suite of the user's own programs, which the pipeline file does not have.
     """
 
     good: str
@@ -45,6 +46,7 @@ class Request:
     confidence: float = 0.99
     ahead: bool | None = None
     three_way: bool = False
+    program: Suite | None = None
 
 
 class Role(enum.Enum):

@@ -11,19 +11,26 @@ from typing import Annotated
 import typer
 
 from orchestrator.bisect.values import ALL, STATE
-from orchestrator.cli import output
+from orchestrator.cli import output, programs
 from orchestrator.cli.options import (
-    PIPELINE,
-    RESULTS,
     ConfigOption,
     JsonOption,
     ModeOption,
     ResultsOption,
     SuiteOption,
     TestOption,
+    TreeOption,
+)
+from orchestrator.cli.programs import (
+    EndlessOption,
+    ExpectSplatOption,
+    ProgramArgsOption,
+    ProgramOption,
+    TimeoutOption,
 )
 from orchestrator.cli.screen import Screen
-from orchestrator.config import loader
+from orchestrator.config import locate, overrides
+from orchestrator.config.overrides import OwnPrograms
 from orchestrator.errors import UserError
 
 
@@ -39,12 +46,10 @@ def bisect(
     symptom: Annotated[
         str | None, typer.Option("--symptom", "-s", help="boot, build, test:ID, splat:TITLE, or an id or a title.")
     ] = None,
-    tree: Annotated[
-        str | None, typer.Option("--tree", help="A tree of the pipeline file, or your own git directory.")
-    ] = None,
+    tree: TreeOption = None,
     series: Annotated[str | None, typer.Option("--series", help="Bisect the patches of this series instead.")] = None,
     carry: Annotated[str | None, typer.Option("--carry", help="Apply this series on top of each step.")] = None,
-    config: ConfigOption = PIPELINE,
+    config: ConfigOption = None,
     mode_name: ModeOption = None,
     variant: Annotated[
         str | None, typer.Option("--variant", help="Variant to run instead of the mode's first.")
@@ -62,7 +67,12 @@ def bisect(
     ] = None,
     three_way: Annotated[bool, typer.Option("--3way", help="Let git am fall back to a 3-way merge.")] = False,
     go_on: Annotated[bool, typer.Option("--continue", help="Go on with a bisect that was interrupted.")] = False,
-    results: ResultsOption = RESULTS,
+    program: ProgramOption = [],  # noqa: B006
+    program_args: ProgramArgsOption = "",
+    timeout: TimeoutOption = "60s",
+    expect_splat: ExpectSplatOption = None,
+    endless: EndlessOption = False,
+    results: ResultsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Find the commit, patch or version that brings a symptom; exit code 0 only when the answer is verified."""
@@ -72,27 +82,32 @@ def bisect(
     from orchestrator.cli import bisect_table
     from orchestrator.pipeline import context, opening
 
-    pipeline = loader.load(config)
+    pipeline = output.pipeline(config, quiet=as_json)
+    results = locate.results(results)
     if go_on:
         directory = _folder(results, run)
         request = values.load(output.read(directory / values.STATE)).request
     else:
+        own = programs.given(program, program_args, timeout, expect_splat, endless)
+        pipeline = overrides.with_programs(pipeline, own, runs or _RUNS)
+        here = locate.kernel_tree(Path()) if tree is None and series is None else None
         first, last = _ends(good, bad, series)
         request = mode.Request(
             good=first,
             bad=last,
-            symptom=parse(symptom or ""),
-            tree=_named(tree, pipeline.trees),
+            symptom=parse(symptom or _failing(own)),
+            tree=str(here) if here else _named(tree, pipeline.trees),
             series=_named(series, pipeline.series),
             carry=_named(carry, pipeline.series),
             mode=mode_name,
             variant=variant,
-            suites=tuple(suite),
-            tests=tuple(test),
+            suites=own.suites(suite),
+            tests=own.tests(test, suite, ("*",)),
             runs=runs,
             confidence=confidence,
             ahead=ahead,
             three_way=three_way,
+            program=pipeline.suites[overrides.PROGRAM] if program else None,
         )
     with (
         output.terminal(quiet=as_json) as terminal,
@@ -101,12 +116,23 @@ def bisect(
     ):
         if not go_on:
             directory = opened.enter_context(context.opened_run(results, told=values.STATE))
+        if request.program:
+            pipeline = overrides.with_suite(pipeline, request.program)
         outcome = mode.run(request, opening.workspace_in(pipeline, directory, terminal))
     if as_json:
         output.json(dataclasses.asdict(outcome))
     else:
         bisect_table.show(outcome, Screen())
     raise typer.Exit(outcome.exit_code)
+
+
+_RUNS = 10
+"""Runs of a program that its suite has time for in one guest, where nobody says how many are made."""
+
+
+def _failing(own: OwnPrograms) -> str:
+    """Return the symptom that is meant where none is named: the one program fails."""
+    return f"test:{own.names[0]}" if len(own.names) == 1 else ""
 
 
 def _ends(good: str | None, bad: str | None, series: str | None) -> tuple[str, str]:

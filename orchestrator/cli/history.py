@@ -7,26 +7,27 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli import output
-from orchestrator.cli.options import PIPELINE, RESULTS, ConfigOption, JobOption, ModeOption, ResultsOption
+from orchestrator.cli.options import ConfigOption, JobOption, ModeOption, ResultsOption
 from orchestrator.cli.screen import Screen
-from orchestrator.config import loader
+from orchestrator.config import locate
 
 
 def history_(
     test: Annotated[str | None, typer.Argument(help="A test (SUITE/TEST): what it showed in each run.")] = None,
-    config: ConfigOption = PIPELINE,
+    config: ConfigOption = None,
     mode: ModeOption = None,
     job: JobOption = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="No more lines than that.")] = 30,
     import_: Annotated[bool, typer.Option("--import", help="Add the runs in the folder of results first.")] = False,
-    results: ResultsOption = RESULTS,
+    results: ResultsOption = None,
 ) -> None:
     """List the runs of the history, newest first, or what one test showed in them."""
     with output.extra("history"):
         from orchestrator.history import database, read, store
         from orchestrator.nightly import summary
 
-    opened = database.open_(database.place(loader.load(config).history, results))
+    results = locate.results(results)
+    opened = database.open_(database.place(output.pipeline(config, quiet=True).history, results))
     if import_:
         imported = store.import_folders(opened, results)
         Screen(stderr=True).line(f"{len(imported.runs)} runs added")

@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli import output
-from orchestrator.cli.options import PIPELINE, RESULTS, ConfigOption, ResultsOption
+from orchestrator.cli.options import ConfigOption, ResultsOption
 from orchestrator.cli.screen import Screen
-from orchestrator.config import loader
+from orchestrator.config import locate
 from orchestrator.errors import UserError
 from orchestrator.host import cache
 from orchestrator.model import RunResult
@@ -20,12 +20,13 @@ from orchestrator.report import kcidb, result_json
 
 def kcidb_(
     run: Annotated[str, typer.Argument(help="A run: its folder, its name, or 'last'.")] = "last",
-    config: ConfigOption = PIPELINE,
+    config: ConfigOption = None,
     out: Annotated[Path | None, typer.Option("--out", help="File to write, instead of standard output.")] = None,
-    results: ResultsOption = RESULTS,
+    results: ResultsOption = None,
 ) -> None:
     """Print a run as a KCIDB report (JSON), checked against its schema."""
-    settings = loader.load(config).kcidb
+    settings = output.pipeline(config, quiet=True).kcidb
+    results = locate.results(results)
     folder = Path(run) if Path(run, "result.json").is_file() else results / run
     if not (folder / "result.json").is_file():
         raise UserError(f"{run}: no such run in {results}")

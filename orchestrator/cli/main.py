@@ -13,14 +13,16 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
 from orchestrator.cli import (
     bisect,
     history,
+    init,
     inspect,
     kcidb,
     mutate,
@@ -41,11 +43,27 @@ app = typer.Typer(
     name="wpci",
     help="Validate a Linux kernel patch series: build without and with it, boot both, compare test by test.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        screen.Screen().line(f"wpci {metadata.version('wpci')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Validate a Linux kernel patch series: build without and with it, boot both, compare test by test."""
+
+
 COMMANDS: dict[str, Callable[..., None]] = {
+    "init": init.init,
     "run": run.run,
     "list": run.list_,
     "nightly": nightly.nightly,
@@ -58,6 +76,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "doctor": inspect.doctor_,
     "parse": inspect.parse,
     "scan": inspect.scan,
+    "build": reboot.build,
     "boot": reboot.boot,
     "shell": reboot.shell_,
     "clean": reboot.clean,

@@ -7,10 +7,17 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli import output
-from orchestrator.cli.options import PIPELINE, RESULTS, ConfigOption, ModeOption, ResultsOption, VariantOption
+from orchestrator.cli import output, programs
+from orchestrator.cli.options import ConfigOption, ModeOption, ResultsOption, VariantOption
+from orchestrator.cli.programs import (
+    EndlessOption,
+    ExpectSplatOption,
+    ProgramArgsOption,
+    ProgramOption,
+    TimeoutOption,
+)
 from orchestrator.cli.screen import Screen
-from orchestrator.config import loader
+from orchestrator.config import locate
 from orchestrator.errors import UserError
 from orchestrator.model import plan
 
@@ -18,7 +25,7 @@ REPORT = Path("patches/evidence/mutation")
 
 
 def mutate(
-    config: ConfigOption = PIPELINE,
+    config: ConfigOption = None,
     mode: ModeOption = None,
     variant: VariantOption = [],  # noqa: B006
     only: Annotated[
@@ -35,7 +42,12 @@ def mutate(
     report: Annotated[
         Path, typer.Option("--report", help="Where progress lives: this path with .json, .md and -why.yaml.")
     ] = REPORT,
-    results: ResultsOption = RESULTS,
+    program: ProgramOption = [],  # noqa: B006
+    program_args: ProgramArgsOption = "",
+    timeout: TimeoutOption = "60s",
+    expect_splat: ExpectSplatOption = None,
+    endless: EndlessOption = False,
+    results: ResultsOption = None,
 ) -> None:
     """Take each hunk and each patch out of a series, seed each fault in it, and say which test kills each mutant.
 
@@ -46,21 +58,23 @@ def mutate(
     from orchestrator.mutation import run as mutation
     from orchestrator.pipeline import opening
 
-    pipeline = loader.load(config)
+    own = programs.given(program, program_args, timeout, expect_splat, endless)
+    pipeline = overrides.with_programs(output.pipeline(config), own)
     with (
         output.terminal(quiet=False) as terminal,
-        opening.open_run(pipeline, mode, overrides.Options(), results=results, progress=terminal) as (
+        opening.open_run(pipeline, mode, overrides.Options(), results=locate.results(results), progress=terminal) as (
             workspace,
             mode_name,
         ),
     ):
-        pairs = plan.expand(workspace.pipeline, mode_name, plan.Choice(tuple(variant), tests=("*",))).pairs
+        choice = plan.Choice(tuple(variant), own.suites(()), own.names or ("*",))
+        pairs = plan.expand(workspace.pipeline, mode_name, choice).pairs
         if len(pairs) != 1:
             raise UserError(f"mode {mode_name}: {len(pairs)} series and variants; --mode and --variant must leave one")
         request = mutation.Request(
             job=pairs[0].patched,
             report=report,
-            first=(tuple(first), workspace.pipeline.modes[mode_name].tests),
+            first=(tuple(first), own.names or workspace.pipeline.modes[mode_name].tests),
             late=tuple(late),
             only=tuple(only),
             budget=budget,

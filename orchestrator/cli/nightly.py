@@ -10,8 +10,6 @@ import typer
 
 from orchestrator.cli import output
 from orchestrator.cli.options import (
-    PIPELINE,
-    RESULTS,
     ConfigOption,
     JsonOption,
     ModeOption,
@@ -22,7 +20,7 @@ from orchestrator.cli.options import (
 )
 from orchestrator.cli.screen import Screen
 from orchestrator.cli.tables import show
-from orchestrator.config import loader
+from orchestrator.config import locate
 from orchestrator.host.cache import Cache
 from orchestrator.model import plan
 
@@ -31,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def nightly(
-    config: ConfigOption = PIPELINE,
+    config: ConfigOption = None,
     mode: ModeOption = None,
     variant: VariantOption = [],  # noqa: B006
     suite: SuiteOption = [],  # noqa: B006
@@ -42,7 +40,7 @@ def nightly(
     bisect: Annotated[
         bool | None, typer.Option("--bisect/--no-bisect", help="Bisect what regressed; as pipeline.yaml says.")
     ] = None,
-    results: ResultsOption = RESULTS,
+    results: ResultsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run a whole matrix, several guests at a time, and say what is other than the nights before."""
@@ -55,7 +53,8 @@ def nightly(
     from orchestrator.nightly import slots
     from orchestrator.pipeline import discover, opening
 
-    pipeline = loader.load(config)
+    pipeline = output.pipeline(config, quiet=as_json)
+    results = locate.results(results)
     settings = pipeline.nightly
     planned = plan.expand(pipeline, mode or settings.mode, plan.Choice(tuple(variant), tuple(suite), tuple(test)))
     with (

@@ -7,20 +7,35 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.cli import complete
 from orchestrator.model import Side
 
-ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="The pipeline file.", show_default=True)]
+_CONFIG = "The pipeline file (default: ./pipeline.yaml, else yours, else the one that came along)"
+_RESULTS = "Folder that takes the folder of each run (default: ./results; in a kernel tree, your state folder)"
+
+ConfigOption = Annotated[Path | None, typer.Option("--config", "-c", help=_CONFIG)]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the values as JSON, for scripts.")]
-ModeOption = Annotated[str | None, typer.Option("--mode", "-m", help="Mode of the pipeline file.")]
-VariantOption = Annotated[
-    list[str], typer.Option("--variant", help="Variant to run instead of the mode's; repeatable.")
+ModeOption = Annotated[
+    str | None, typer.Option("--mode", "-m", help="Mode of the pipeline file.", autocompletion=complete.modes)
 ]
-SuiteOption = Annotated[list[str], typer.Option("--suite", help="Suite to run instead of the mode's; repeatable.")]
-TestOption = Annotated[list[str], typer.Option("--test", "-t", help="Glob of tests to run (B01, 'Z*'); repeatable.")]
-ResultsOption = Annotated[Path, typer.Option("--results", help="Folder that takes the folder of each run.")]
-RunOption = Annotated[str, typer.Option("--run", help="A run: its folder, its name, or 'last'.")]
+VariantOption = Annotated[
+    list[str],
+    typer.Option(
+        "--variant", help="Variant to run instead of the mode's; repeatable.", autocompletion=complete.variants
+    ),
+]
+SuiteOption = Annotated[
+    list[str],
+    typer.Option("--suite", help="Suite to run instead of the mode's; repeatable.", autocompletion=complete.suites),
+]
+TestOption = Annotated[
+    list[str],
+    typer.Option("--test", "-t", help="Glob of tests to run (B01, 'Z*'); repeatable.", autocompletion=complete.tests),
+]
+TreeOption = Annotated[
+    str | None,
+    typer.Option("--tree", help="A tree of the pipeline file, or your own directory.", autocompletion=complete.trees),
+]
+ResultsOption = Annotated[Path | None, typer.Option("--results", help=_RESULTS)]
 SideOption = Annotated[Side, typer.Option("--side", help="Which kernel of the pair.")]
 JobOption = Annotated[str | None, typer.Option("--job", help="Job of the run, where it has several.")]
-
-PIPELINE = Path("pipeline.yaml")
-RESULTS = Path("results")

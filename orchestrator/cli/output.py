@@ -8,8 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from orchestrator.cli import screen
 from orchestrator.cli.screen import Screen
 from orchestrator.cli.tables import Terminal
+from orchestrator.config import loader, locate
+from orchestrator.config.schema import Pipeline
 from orchestrator.errors import UserError
 
 
@@ -28,6 +31,28 @@ class Plain:
 def terminal(*, quiet: bool) -> Terminal:
     """Return progress for a terminal; ``quiet`` keeps standard output free for values."""
     return Terminal(Screen(stderr=quiet))
+
+
+def pipeline(named: Path | None, *, quiet: bool = False) -> Pipeline:
+    """Load the pipeline file that a command means, and say which one that is. Raises as ``loader.load``."""
+    located = locate.pipeline_file(named)
+    loaded = loader.load(located.path)
+    if not quiet:
+        screen.complain(f"pipeline  {located.path} ({located.place})")
+    return loaded
+
+
+def own_tree(config: Path | None, pipeline: Pipeline, tree: str | None, series: str | None) -> Path | None:
+    """Return the kernel tree that the user works in, where it is what a command means.
+
+    That is so unless another tree is named, or a series of the pipeline file; and without a series only where no
+    pipeline file was written for this folder, which says itself what is tested.
+    """
+    if tree is not None or series in pipeline.series:
+        return None
+    if series is None and locate.pipeline_file(config).is_named:
+        return None
+    return locate.kernel_tree(Path())
 
 
 @contextlib.contextmanager

@@ -1,52 +1,136 @@
-"""Commands that go back to an earlier run: boot its kernels again, open a shell in them, remove what it left."""
+"""Commands that build, boot or enter a kernel: that of the tree one works in, or of an earlier run; and clean."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from orchestrator.cli import output
+from orchestrator.cli import complete, output
 from orchestrator.cli.options import (
-    PIPELINE,
-    RESULTS,
     ConfigOption,
     JobOption,
     ResultsOption,
-    RunOption,
     SideOption,
+    SuiteOption,
     TestOption,
 )
 from orchestrator.cli.screen import Screen
+from orchestrator.config import locate
 from orchestrator.errors import UserError
 from orchestrator.host.cache import Cache
 from orchestrator.model import Side
 
+RunOption = Annotated[
+    str | None,
+    typer.Option(
+        "--run",
+        help="A run: its folder, its name, or 'last' (default: in a kernel tree the tree as it stands, else last)",
+        autocompletion=complete.runs,
+    ),
+]
+StandingOption = Annotated[
+    Path | None, typer.Option("--tree", help="A kernel tree as it stands (default: the one that this folder is in)")
+]
+VariantOption = Annotated[
+    str | None,
+    typer.Option("--variant", help="Variant, where it is a tree that is built.", autocompletion=complete.variants),
+]
+DirtyOption = Annotated[bool, typer.Option("--dirty", help="Take uncommitted changes of the tree along.")]
+
+
+def build(
+    tree: StandingOption = None,
+    variant: VariantOption = None,
+    dirty: DirtyOption = False,
+    config: ConfigOption = None,
+    results: ResultsOption = None,
+) -> None:
+    """Build the kernel of the tree you work in, and say where it is."""
+    from orchestrator.pipeline import standing
+
+    where = _tree(tree)
+    if where is None:
+        raise UserError("this folder is in no kernel tree: name yours with --tree")
+    wanted = standing.Standing(where, variant, dirty=dirty)
+    made = standing.build(wanted, output.pipeline(config), locate.results(results), output.Plain())
+    for what, value in (("release", made.release), ("image", made.image), ("vmlinux", made.vmlinux)):
+        Screen().line(f"{what:9} {value}")
+    Screen().line(f"{'config':9} {made.config}")
+
 
 def boot(
-    run: RunOption = "last",
+    run: RunOption = None,
+    tree: StandingOption = None,
+    variant: VariantOption = None,
+    dirty: DirtyOption = False,
     side: SideOption = Side.PATCHED,
     job: JobOption = None,
     gdb: Annotated[
         bool, typer.Option("--gdb", help="Wait for gdb on a loopback port before the first instruction.")
     ] = False,
     test: TestOption = [],  # noqa: B006
-    results: ResultsOption = RESULTS,
+    config: ConfigOption = None,
+    results: ResultsOption = None,
 ) -> None:
-    """Boot a kernel of an earlier run, show its console, and run the named tests in it."""
-    from orchestrator.pipeline import reboot
+    """Boot the kernel of the tree you work in, or of an earlier run, and show its console.
 
-    found = reboot.find(results, run, side, job)
+    Of an earlier run the named tests run in it.
+    """
+    from orchestrator.pipeline import reboot, standing
+
+    if where := _standing(run, tree):
+        if gdb or test:
+            raise UserError("--gdb and --test go with --run: an earlier run has what they need")
+        wanted = standing.Standing(where, variant, dirty=dirty)
+        Screen().text(standing.boot(wanted, output.pipeline(config), locate.results(results), output.Plain()))
+        return
+    found = reboot.find(locate.results(results), run or "last", side, job)
     raise typer.Exit(reboot.boot(found, tuple(test), output.Plain(), Screen().text, gdb=gdb))
 
 
 def shell_(
-    run: RunOption = "last", side: SideOption = Side.PATCHED, job: JobOption = None, results: ResultsOption = RESULTS
+    command: Annotated[
+        list[str], typer.Argument(metavar="[-- COMMAND...]", help="What to run there, in place of a shell.")
+    ] = [],  # noqa: B006
+    run: RunOption = None,
+    tree: StandingOption = None,
+    variant: VariantOption = None,
+    suite: SuiteOption = [],  # noqa: B006
+    dirty: DirtyOption = False,
+    side: SideOption = Side.PATCHED,
+    job: JobOption = None,
+    config: ConfigOption = None,
+    results: ResultsOption = None,
 ) -> None:
-    """Boot a kernel of an earlier run and open an SSH session in it."""
-    from orchestrator.pipeline import reboot
+    """Boot the kernel of the tree you work in, or of an earlier run, and open a shell in it, or run a command.
 
-    raise typer.Exit(reboot.shell(reboot.find(results, run, side, job), output.Plain()))
+    The exit code is that of the command.
+    """
+    from orchestrator.pipeline import reboot, standing
+
+    if where := _standing(run, tree):
+        wanted = standing.Standing(where, variant, tuple(suite), dirty)
+        pipeline = output.pipeline(config)
+        raise typer.Exit(standing.shell(wanted, command, pipeline, locate.results(results), output.Plain()))
+    found = reboot.find(locate.results(results), run or "last", side, job)
+    raise typer.Exit(reboot.shell(found, command, output.Plain()))
+
+
+def _tree(named: Path | None) -> Path | None:
+    """Return the kernel tree that is meant. Raises UserError for a folder that is none."""
+    found = locate.kernel_tree(named or Path())
+    if named and found is None:
+        raise UserError(f"--tree {named}: that is no kernel tree")
+    return found
+
+
+def _standing(run: str | None, tree: Path | None) -> Path | None:
+    """Return the tree to take as it stands, or None where an earlier run is meant."""
+    if run and tree:
+        raise UserError("--run and --tree: one of them")
+    return None if run else _tree(tree)
 
 
 def clean(
@@ -54,15 +138,15 @@ def clean(
     old: Annotated[
         bool, typer.Option("--old", help="Only the kernels that limits: kernels: of the pipeline file lets go.")
     ] = False,
-    config: ConfigOption = PIPELINE,
+    config: ConfigOption = None,
 ) -> None:
     """Remove work trees and built products from the cache; sources and ccache stay unless --all."""
-    from orchestrator.config import loader
     from orchestrator.host import prune
 
     if everything and old:
         raise UserError("--all and --old: one of them")
     if old:
-        Screen().line(prune.kernels(Cache.default(), loader.load(config).limits.kernels) or "no kernel is too old")
+        limits = output.pipeline(config, quiet=True).limits
+        Screen().line(prune.kernels(Cache.default(), limits.kernels) or "no kernel is too old")
     else:
         Screen().line(Cache.default().clean(everything=everything))

@@ -8,26 +8,27 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli import output
-from orchestrator.cli.options import PIPELINE, RESULTS, ConfigOption, ModeOption, ResultsOption
+from orchestrator.cli.options import ConfigOption, ModeOption, ResultsOption
 from orchestrator.cli.screen import Screen
-from orchestrator.config import loader
+from orchestrator.config import locate
 
 
 def report(
-    config: ConfigOption = PIPELINE,
+    config: ConfigOption = None,
     mode: ModeOption = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Folder of the pages [default: report in the results]")
+        Path | None, typer.Option("--out", help="Folder of the pages (default: report in the results)")
     ] = None,
     runs: Annotated[int, typer.Option("--runs", min=1, help="Look back on that many runs of each mode.")] = 60,
-    results: ResultsOption = RESULTS,
+    results: ResultsOption = None,
 ) -> None:
     """Write the history of runs as a folder of static pages."""
     with output.extra("history"):
         from orchestrator.history import database
         from orchestrator.site import report as site
 
-    pipeline = loader.load(config)
+    pipeline = output.pipeline(config, quiet=True)
+    results = locate.results(results)
     opened = database.open_(database.place(pipeline.history, results))
     written = site.write(opened, results, out, mode=mode or pipeline.nightly.mode, nights=runs)
     for problem in written.problems:

@@ -7,33 +7,45 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli import output
+from orchestrator.cli import complete, output, programs
 from orchestrator.cli.options import (
-    PIPELINE,
-    RESULTS,
     ConfigOption,
     JsonOption,
     ModeOption,
     ResultsOption,
     SuiteOption,
     TestOption,
+    TreeOption,
     VariantOption,
+)
+from orchestrator.cli.programs import (
+    EndlessOption,
+    ExpectSplatOption,
+    ProgramArgsOption,
+    ProgramOption,
+    TimeoutOption,
 )
 from orchestrator.cli.screen import Screen, Styled
 from orchestrator.cli.tables import show
-from orchestrator.config import loader
+from orchestrator.config import locate
+from orchestrator.errors import UserError
 from orchestrator.model import plan
 
 
 def run(
-    config: ConfigOption = PIPELINE,
-    mode: ModeOption = None,
-    tree: Annotated[
-        str | None, typer.Option("--tree", help="A tree of the pipeline file, or your own directory.")
+    patches: Annotated[
+        str | None,
+        typer.Argument(metavar="[SERIES]", help="As --series.", autocompletion=complete.series),
     ] = None,
+    config: ConfigOption = None,
+    mode: ModeOption = None,
+    tree: TreeOption = None,
     series: Annotated[
         str | None,
         typer.Option("--series", help="A series of the pipeline file, a folder, an mbox, A..B, or - (stdin)."),
+    ] = None,
+    base: Annotated[
+        str | None, typer.Option("--base", help="What HEAD goes on (default: the merge base with its upstream)")
     ] = None,
     variant: VariantOption = [],  # noqa: B006
     suite: SuiteOption = [],  # noqa: B006
@@ -42,22 +54,36 @@ def run(
     three_way: Annotated[bool, typer.Option("--3way", help="Let git am fall back to a 3-way merge.")] = False,
     at: Annotated[int | None, typer.Option("--at", min=0, help="Apply only the first N patches of the series.")] = None,
     repeat: Annotated[int, typer.Option("--repeat", "-n", min=1, help="Run each test that often in one guest.")] = 1,
-    results: ResultsOption = RESULTS,
+    program: ProgramOption = [],  # noqa: B006
+    program_args: ProgramArgsOption = "",
+    timeout: TimeoutOption = "60s",
+    expect_splat: ExpectSplatOption = None,
+    endless: EndlessOption = False,
+    results: ResultsOption = None,
     every_test: Annotated[bool, typer.Option("--all", help="List unchanged tests, too.")] = False,
     keep_on_failure: Annotated[
         bool, typer.Option("--keep-on-failure", help="After a red verdict, open a shell in the guest that was red.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Build, boot and test base and patched, and say test by test what the series changed."""
+    """Build, boot and test base and patched, and say test by test what the series changed.
+
+    In a kernel tree, and without a series: the commits of HEAD on top of its upstream.
+    """
     from orchestrator.config import overrides
     from orchestrator.pipeline import discover, opening, reboot
     from orchestrator.pipeline import run as run_mode
 
-    pipeline = loader.load(config)
-    options = overrides.Options(tree=tree, series=series, dirty=dirty, three_way=three_way)
-    choice = plan.Choice(tuple(variant), tuple(suite), tuple(test), repeat, at)
-    plan.check(pipeline, mode or pipeline.default_mode, choice)
+    own = programs.given(program, program_args, timeout, expect_splat, endless)
+    pipeline = overrides.with_programs(output.pipeline(config, quiet=as_json), own, repeat)
+    results = locate.results(results)
+    if patches and series:
+        raise UserError(f"{patches} and --series {series}: one of them")
+    series = patches or series
+    here = output.own_tree(config, pipeline, tree, series)
+    options = overrides.Options(tree=tree, series=series, dirty=dirty, three_way=three_way, here=here, base=base)
+    named = plan.Choice(tuple(variant), tuple(suite), tuple(test), repeat, at)
+    choice = programs.choice(pipeline, mode or pipeline.default_mode, own, named)
     with (
         output.terminal(quiet=as_json) as terminal,
         opening.open_run(pipeline, mode, options, results=results, progress=terminal) as (workspace, mode_name),
@@ -71,12 +97,12 @@ def run(
     else:
         show(result, Screen(), every_test=every_test)
     if keep_on_failure and (red := reboot.first_red(result)):
-        reboot.shell(red, output.Plain())
+        reboot.shell(red, (), output.Plain())
     raise typer.Exit(result.exit_code)
 
 
 def list_(
-    config: ConfigOption = PIPELINE,
+    config: ConfigOption = None,
     mode: ModeOption = None,
     variant: VariantOption = [],  # noqa: B006
     suite: SuiteOption = [],  # noqa: B006
@@ -84,7 +110,7 @@ def list_(
     as_json: JsonOption = False,
 ) -> None:
     """Say what a run would do."""
-    pipeline = loader.load(config)
+    pipeline = output.pipeline(config, quiet=as_json)
     planned = plan.expand(
         pipeline, mode or pipeline.default_mode, plan.Choice(tuple(variant), tuple(suite), tuple(test))
     )

@@ -8,21 +8,27 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli import output
+from orchestrator.cli import output, programs
 from orchestrator.cli.options import (
-    PIPELINE,
-    RESULTS,
     ConfigOption,
     JsonOption,
     ModeOption,
     ResultsOption,
     SuiteOption,
     TestOption,
+    TreeOption,
     VariantOption,
+)
+from orchestrator.cli.programs import (
+    EndlessOption,
+    ExpectSplatOption,
+    ProgramArgsOption,
+    ProgramOption,
+    TimeoutOption,
 )
 from orchestrator.cli.screen import Screen
 from orchestrator.cli.tables import show
-from orchestrator.config import loader
+from orchestrator.config import locate
 from orchestrator.model import plan
 
 
@@ -31,11 +37,9 @@ def validate(
         str,
         typer.Argument(help="A folder, mbox, A..B, message-id or its URL, name of the pipeline file, or - (stdin)."),
     ],
-    config: ConfigOption = PIPELINE,
+    config: ConfigOption = None,
     mode: ModeOption = None,
-    tree: Annotated[
-        str | None, typer.Option("--tree", help="A tree of the pipeline file, or your own directory.")
-    ] = None,
+    tree: TreeOption = None,
     mbox: Annotated[
         Path | None, typer.Option("--mbox", help="A thread to take a message-id from, instead of the network.")
     ] = None,
@@ -53,7 +57,12 @@ def validate(
         list[int], typer.Option("--patchwork-id", help="Patch at Patchwork to put the check on; repeatable.")
     ] = [],  # noqa: B006
     commit: Annotated[str | None, typer.Option("--commit", help="Commit to put the GitHub status on.")] = None,
-    results: ResultsOption = RESULTS,
+    program: ProgramOption = [],  # noqa: B006
+    program_args: ProgramArgsOption = "",
+    timeout: TimeoutOption = "60s",
+    expect_splat: ExpectSplatOption = None,
+    endless: EndlessOption = False,
+    results: ResultsOption = None,
     every_test: Annotated[bool, typer.Option("--all", help="List unchanged tests, too.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -63,12 +72,15 @@ def validate(
     from orchestrator.validate import request, submission
     from orchestrator.validate import run as mode_validate
 
-    options = overrides.Options(tree=tree, series=series, three_way=three_way, mbox=mbox)
-    choice = plan.Choice(tuple(variant), tuple(suite), tuple(test))
+    own = programs.given(program, program_args, timeout, expect_splat, endless)
     asked = request.Asked(tuple(skip), tuple(build), runs, request.Addressed(tuple(patchwork_id), commit))
-    pipeline = loader.load(config)
+    pipeline = overrides.with_programs(output.pipeline(config, quiet=as_json), own, runs)
+    results = locate.results(results)
+    here = output.own_tree(config, pipeline, tree, series)
+    tree = str(here) if here else tree
+    options = overrides.Options(tree=tree, series=series, three_way=three_way, mbox=mbox)
     chosen = mode or pipeline.validation.mode or pipeline.default_mode
-    plan.check(pipeline, chosen, choice)
+    choice = programs.choice(pipeline, chosen, own, plan.Choice(tuple(variant), tuple(suite), tuple(test)))
     request.check(pipeline, asked)
     with (
         output.terminal(quiet=as_json) as terminal,

@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from orchestrator import wording
-from orchestrator.config import fragments, validation
+from orchestrator.config import fragments, locate, validation
 from orchestrator.config import schema as config_schema
 from orchestrator.config.schema import Pipeline
 from orchestrator.errors import UserError
@@ -31,6 +31,8 @@ def load(path: Path) -> Pipeline:
         raise UserError(f"{path}: not YAML: {error}") from error
     if not isinstance(raw, dict):
         raise UserError(f"{path}: empty, or not a mapping")
+    if raw.get("extends") == "default":
+        raw = _extended(load(locate.shipped()), raw)
     try:
         pipeline = Pipeline.model_validate(raw)
     except ValidationError as error:
@@ -45,6 +47,14 @@ def load(path: Path) -> Pipeline:
 def strict_yaml(text: str) -> Any:
     """Return what YAML text stands for. Raises yaml.YAMLError, also for a key that stands twice in one mapping."""
     return yaml.load(text, Loader=_NoDuplicates)
+
+
+def _extended(base: Pipeline, raw: dict[str, Any]) -> dict[str, Any]:
+    """Return what a file says with what it builds upon: entries by name, all else as a whole. Pure."""
+    below = base.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    by_name = ("trees", "series", "fragments", "variants", "suites", "modes")
+    added = {key: {**below.get(key, {}), **raw[key]} for key in by_name if isinstance(raw.get(key), dict)}
+    return {**below, **raw, **added}
 
 
 def schema() -> str:
@@ -170,10 +180,26 @@ def _check_names(pipeline: Pipeline) -> None:
     if pipeline.validation.mode is not None:
         check_name(pipeline.validation.mode, pipeline.modes, "validate.mode")
     for name, suite in pipeline.suites.items():
-        if suite.kind == "tree" and not suite.programs:
-            raise UserError(f"suites.{name}.programs: a suite from a kernel tree names its programs")
+        _check_suite(name, suite)
         if suite.tree is not None:
             check_name(suite.tree, pipeline.trees, f"suites.{name}.tree")
+
+
+_SUITES = {"own": ("directory",), "tree": ("directory", "programs"), "program": ("programs",)}
+"""What a suite of each kind must name."""
+
+
+def _check_suite(name: str, suite: config_schema.Suite) -> None:
+    for field in _SUITES[suite.kind]:
+        if field not in suite.model_fields_set or not getattr(suite, field):
+            raise UserError(f"suites.{name}.{field}: missing, and a suite of kind {suite.kind} needs it")
+    needed = "file" if suite.kind == "program" else "run"
+    names = [program.name for program in suite.programs]
+    for k, program in enumerate(suite.programs):
+        if not getattr(program, needed):
+            raise UserError(f"suites.{name}.programs[{k}].{needed}: missing, and a suite of that kind needs it")
+        if names.count(program.name) > 1:
+            raise UserError(f"suites.{name}.programs[{k}]: two programs are called {program.name}")
 
 
 def _check_product(pipeline: Pipeline, product: config_schema.Product, place: str) -> None:
@@ -225,7 +251,13 @@ def _resolve_paths(pipeline: Pipeline, folder: Path) -> Pipeline:
         expected = value.expected and resolved(value.expected, f"suites.{name}.expected")
         own = value.kind == "own"
         directory = resolved(value.directory, f"suites.{name}.directory") if own else value.directory
-        return value.model_copy(update={"expected": expected, "directory": directory})
+        programs = tuple(
+            program.model_copy(update={"file": resolved(program.file, f"suites.{name}.programs[{k}].file")})
+            if program.file
+            else program
+            for k, program in enumerate(value.programs)
+        )
+        return value.model_copy(update={"expected": expected, "directory": directory, "programs": programs})
 
     return pipeline.model_copy(
         update={

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator import wording
 from orchestrator.config import loader
-from orchestrator.config.schema import Mode, PathSource, Pipeline, SeriesConfig, TreeConfig
+from orchestrator.config.schema import Mode, PathSource, Pipeline, ProgramConfig, SeriesConfig, Suite, TreeConfig
 from orchestrator.errors import UserError
-
-MODE = "adhoc"
 
 
 @dataclass(frozen=True)
@@ -21,6 +19,8 @@ class Options:
 
     ``ref`` is the commit of ``tree`` to start from (the base of a range); None takes what is checked out. ``mbox`` is a
     thread to take a message-id from, instead of the network; ``archive`` is where the series was found, if in one.
+    ``here`` is the kernel tree that the user works in, where nothing else names one; ``base`` says what its commits go
+    on.
     """
 
     tree: str | None = None
@@ -30,6 +30,67 @@ class Options:
     three_way: bool = False
     mbox: Path | None = None
     archive: str | None = None
+    here: Path | None = None
+    base: str | None = None
+
+
+@dataclass(frozen=True)
+class OwnPrograms:
+    """What the command line said of programs of one's own. ``timeout`` is for each, in seconds, and for KVM."""
+
+    files: tuple[Path, ...] = ()
+    args: str = ""
+    timeout: float = 60.0
+    expect_splat: str | None = None
+    endless: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What each is called."""
+        return tuple(label(path.stem if path.is_file() else path.name) for path in self.files)
+
+    def suites(self, named: Sequence[str]) -> tuple[str, ...]:
+        """Return the suites to run, of which the user named these."""
+        return (*((PROGRAM,) if self.files else ()), *named)
+
+    def tests(self, named: Sequence[str], suites: Sequence[str], usual: Sequence[str]) -> tuple[str, ...]:
+        """Return the tests to run, where the user named these, and suites; ``usual`` are those of the mode."""
+        if not self.files:
+            return tuple(named)
+        return (*(named or (usual if suites else ())), *self.names)
+
+
+PROGRAM = "program"
+"""The suite of the programs that the command line names."""
+
+
+def with_programs(pipeline: Pipeline, own: OwnPrograms, repeat: int = 1) -> Pipeline:
+    """Return the pipeline with a suite of these programs, or as it is without any. Raises UserError."""
+    if not own.files:
+        return pipeline
+    paths = [_existing(str(file), "--program", ()) for file in own.files]
+    names = own.names
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise UserError(f"--program: two programs are called {twice}")
+    suite = Suite(
+        kind="program",
+        programs=tuple(
+            ProgramConfig(name=name, file=path, args=own.args, expect_splat=own.expect_splat, endless=own.endless)
+            for name, path in zip(names, paths, strict=True)
+        ),
+        test_timeout=own.timeout,
+        timeout=max(600.0, own.timeout * len(paths) * repeat * _SPARE),
+    )
+    return with_suite(pipeline, suite)
+
+
+def with_suite(pipeline: Pipeline, suite: Suite) -> Pipeline:
+    """Return the pipeline with the suite of the user's own programs."""
+    return pipeline.model_copy(update={"suites": {**pipeline.suites, PROGRAM: suite}})
+
+
+_SPARE = 1.5
+"""What a suite may take beside the limits of its programs."""
 
 
 def overlay(pipeline: Pipeline, mode_name: str, options: Options) -> tuple[Pipeline, str]:
@@ -50,8 +111,9 @@ def overlay(pipeline: Pipeline, mode_name: str, options: Options) -> tuple[Pipel
     own = {"trees": () if series_name else (tree_name,), "series": (series_name,) if series_name else ()}
     also = tuple(part.model_copy(update=own) for part in mode.also if bool(part.series) is bool(mode.series))
     chosen = mode.model_copy(update={**own, "also": also})
-    update = {"trees": trees, "series": series, "modes": {**pipeline.modes, MODE: chosen}}
-    return pipeline.model_copy(update=update), MODE
+    name = f"{mode_name} on {tree_name}"
+    update = {"trees": trees, "series": series, "modes": {**pipeline.modes, name: chosen}}
+    return pipeline.model_copy(update=update), name
 
 
 def _by_name(pipeline: Pipeline, options: Options) -> Options:
@@ -74,7 +136,7 @@ def _tree(pipeline: Pipeline, mode: Mode, options: Options) -> tuple[str, dict[s
     if named in pipeline.trees:
         return named, pipeline.trees
     path = _existing(named, "--tree", pipeline.trees)
-    name = _label(path)
+    name = label(path.stem if path.is_file() else path.name)
     entry = TreeConfig(source=PathSource(provider="path", path=path, ref=options.ref, dirty=options.dirty))
     return name, {**pipeline.trees, name: entry}
 
@@ -89,20 +151,20 @@ def _series(pipeline: Pipeline, tree: str, options: Options) -> tuple[str | None
         changed = known.model_copy(update={"tree": tree, "expect": expect, "three_way": options.three_way})
         return named, {**pipeline.series, named: changed}
     path = _existing(named, "--series", pipeline.series)
-    name = _label(path)
+    name = label(path.stem if path.is_file() else path.name)
     entry = SeriesConfig(path=path, tree=tree, three_way=options.three_way)
     return name, {**pipeline.series, name: entry}
 
 
-def _existing(text: str, option: str, known: Iterable[str]) -> Path:
+def _existing(text: str, option: str, known: Collection[str]) -> Path:
     path = Path(text).expanduser().absolute()
     if not path.exists():
         hint = wording.nearest(text, known)
-        raise UserError(f"{option}: no such name in pipeline.yaml, and no such file or folder: {text}{hint}")
+        name = "no such name in pipeline.yaml, and " if known else ""
+        raise UserError(f"{option}: {name}no such file or folder: {text}{hint}")
     return path
 
 
-def _label(path: Path) -> str:
-    """Return a name for an entry that the user gave by path: what a folder or a file name allows."""
-    text = "".join(c if c.isalnum() or c in "._-" else "-" for c in (path.stem if path.is_file() else path.name))
-    return text.strip("._-") or "own"
+def label(text: str) -> str:
+    """Return a name for an entry that the user named in another way: what a folder or a file name allows."""
+    return "".join(c if c.isalnum() or c in "._-" else "-" for c in text).strip("._-") or "own"

@@ -6,7 +6,9 @@ import datetime
 import re
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
+
+from orchestrator.errors import UserError
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _SIZES = {"K": 2**10, "M": 2**20, "G": 2**30}
@@ -40,3 +42,11 @@ Seconds = Annotated[
 ]
 Bytes = Annotated[int, BeforeValidator(_bytes), Field(gt=0, description="bytes, or text like 64M, 1G")]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+
+
+def seconds(text: str, option: str) -> float:
+    """Read a time from the command line: ``90s``, ``5m``, or a number of seconds. Raises UserError."""
+    try:
+        return TypeAdapter(Seconds).validate_python(text)
+    except ValidationError as error:
+        raise UserError(f"{option} {text}: a time like 90s or 5m is needed") from error

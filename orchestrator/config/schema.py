@@ -133,14 +133,23 @@ class LineFormat(Strict):
 
 
 class ProgramConfig(Strict):
-    """One program of a foreign suite: how it is run in the guest, and how its output is read.
+    """One program of a suite: how it is run in the guest, and how its output is read.
 
+    In a suite of a tree ``run`` is the command line. In one of ``kind: program`` it is ``file``, with ``args``: a C
+    file (compiled static, with pthread, the uapi headers of the tree under test first), an executable, a script, or a
+    folder with a Makefile. ``expect_splat`` is a glob over titles: it passes where the kernel complains so, and only
+    there. One that is ``endless`` is not done before its time is up.
     ``format`` is ``ktap`` (case lines are the truth), ``exit`` (one test, the exit code; 4 is a skip), or how to read
-    the lines that the program prints.
+    the lines that the program prints. Of ``kind: program`` one that prints a plan is read as KTAP, and by its exit code
+    77 is a skip, too, and 125 says that it cannot judge.
     """
 
     name: Name
-    run: str
+    run: str = ""
+    file: Path | None = None
+    args: str = ""
+    expect_splat: str | None = None
+    endless: bool = False
     format: Literal["ktap", "exit"] | LineFormat = "exit"
 
 
@@ -149,12 +158,12 @@ class Suite(Strict):
 
     ``kind: own`` is a directory with a Makefile whose programs speak the protocol of ``ktap.h`` (``-l`` lists,
     ``-r`` picks); ``kind: tree`` builds ``directory`` of a kernel tree with ``make``, and runs ``programs``. That
-    tree is the one under test, or the one that ``tree`` names.
+    tree is the one under test, or the one that ``tree`` names. ``kind: program`` runs ``programs`` that lie here.
     ``test_timeout`` and ``timeout`` are for KVM and are multiplied by ``limits.tcg_scale`` under TCG.
     """
 
-    kind: Literal["own", "tree"] = "own"
-    directory: Path
+    kind: Literal["own", "tree", "program"] = "own"
+    directory: Path = Path()
     tree: Name | None = None
     make: tuple[str, ...] = ()
     setup: tuple[str, ...] = ()
@@ -247,12 +256,14 @@ class Pipeline(Strict):
 
     ``history`` is the URL of the database of runs; None is the file ``history.db`` in the folder of results. A password
     does not belong into it: libpq reads ``~/.pgpass``. ``lore`` is the archive in which a message-id is looked up.
-    ``fragments`` are named sets of Kconfig fragments; a set may hold others.
+    ``fragments`` are named sets of Kconfig fragments; a set may hold others. With ``extends: default`` the file adds to
+    the one that came along, and what it names replaces what has that name there.
     """
 
     model_config = ConfigDict(serialize_by_alias=True)
 
     version: Literal[1] = 1
+    extends: Literal["default"] | None = None
     default_mode: Name = "smoke"
     trees: dict[Name, TreeConfig]
     series: dict[Name, SeriesConfig] = Field(default_factory=dict)

@@ -33,6 +33,15 @@ FIXED = {
 SRCARCH = {row.name: row.source for row in ARCHITECTURES.values()}
 """The folder under arch/ of each architecture."""
 
+UAPI = {
+    "x86_64": (
+        "Makefile", "include/uapi", "include/asm-generic/Kbuild", "include/uapi/asm-generic", "arch/x86/include/uapi",
+        "arch/x86/include/asm/Kbuild", "arch/x86/entry/syscalls", "scripts/Makefile.headersinst",
+        "scripts/headers_install.sh",
+    )
+}  # fmt: skip
+"""What of a tree its exported headers are made from: where these are equal, the headers are."""
+
 
 def processors() -> int:
     """Return how many processors this process may use."""

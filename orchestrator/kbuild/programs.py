@@ -70,9 +70,9 @@ def build_own(
             log.truncate(0)
             argv = ["make", f"-C{directory}", f"O={scratch}", f"CC={cc.command}", f"-j{jobs or make.processors()}"]
             code = make.run(argv, env, log, lambda line: None, deadline)
-            _judge(code, Path(log.name), Folders(directory, scratch), UserError(f"suite {name} does not build"))
+            judge(code, Path(log.name), Folders(directory, scratch), UserError(f"suite {name} does not build"))
 
-    return _kept(name, key, cache, progress, build)
+    return kept(name, key, cache, progress, build)
 
 
 def _sources(directory: Path) -> list[Path]:
@@ -107,7 +107,7 @@ def build_from_tree(suite: TreeSuite, cache: Cache, progress: Progress, deadline
                 raise KernelError(f"suite {suite.name}: make left no {name}", log=suite.out / outfolder.LOG)
             shutil.copy(made, scratch / name)
 
-    return _kept(suite.name, key, cache, progress, build)
+    return kept(suite.name, key, cache, progress, build)
 
 
 def _quiet(line: str) -> None:
@@ -128,7 +128,7 @@ def _make_in_tree(
     kernel = make.kernel_argv(suite.source, suite.out / "headers", suite.arch, suite.jobs, cc)
     fault = KernelError(f"suite {suite.name} does not build")
     code = run([*kernel, f"INSTALL_HDR_PATH={suite.out / 'usr'}", "headers_install"], env)
-    _judge(code, log, folders, fault)
+    judge(code, log, folders, fault)
     output = suite.out / "bin"
     output.mkdir(exist_ok=True)
     include = f"-isystem {suite.out / 'usr' / 'include'}"
@@ -136,7 +136,7 @@ def _make_in_tree(
     targets = [] if any("=" not in word for word in suite.config.make) else _targets(suite, output)
     folder = suite.source / suite.config.directory
     argv = ["make", "--output-sync=target", f"-j{suite.jobs}", f"-C{folder}", *variables, *suite.config.make, *targets]
-    _judge(run(argv, env), log, Folders(folder, folder), fault)
+    judge(run(argv, env), log, Folders(folder, folder), fault)
 
 
 def _targets(suite: TreeSuite, output: Path) -> list[str]:
@@ -144,7 +144,7 @@ def _targets(suite: TreeSuite, output: Path) -> list[str]:
     return [str(output / name) for name in suite.files if (folder / f"{name}.c").is_file()]
 
 
-def _judge(code: int, log: Path, folders: Folders, fault: PipelineError) -> None:
+def judge(code: int, log: Path, folders: Folders, fault: PipelineError) -> None:
     """Raise the fault with the first error of the log, or InfraError where the host is to blame."""
     if code == 0:
         return
@@ -154,7 +154,7 @@ def _judge(code: int, log: Path, folders: Folders, fault: PipelineError) -> None
     raise type(fault)(f"{fault}: {compiler_log.first_error(said, folders)}", log=log)
 
 
-def _kept(name: str, key: str, cache: Cache, progress: Progress, build: Callable[[Path], None]) -> Programs:
+def kept(name: str, key: str, cache: Cache, progress: Progress, build: Callable[[Path], None]) -> Programs:
     """Return the programs under a key, building them where the cache does not have them whole."""
     final = cache.path("programs", key)
     with _built(final, cache, progress, build):

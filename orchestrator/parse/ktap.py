@@ -19,8 +19,9 @@ Nothing here raises, whatever the bytes.
 
 from __future__ import annotations
 
+import re
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from orchestrator import plain
@@ -113,18 +114,38 @@ def _plan_problems(top: Level) -> list[str]:
     return problems
 
 
+KSELFTEST = {4: Status.SKIP}
+"""What exit codes mean beside 0: KSFT_SKIP of tools/testing/selftests/kselftest.h."""
+REPRODUCER = {**KSELFTEST, 77: Status.SKIP, 125: Status.ERROR}
+"""And to programs of one's own: automake's skip, and what tells ``git bisect run`` that a commit cannot be judged."""
+_MEANING = {Status.SKIP: "skip", Status.ERROR: "cannot judge"}
+
+
+def plans(text: str) -> bool:
+    """Whether a program prints KTAP: a line of it is a version or a plan."""
+    return _PLANS.search(text) is not None
+
+
+_PLANS = re.compile(r"^(?:K?TAP version \d+|1\.\.\d+(?: # .*)?)\s*$", re.M)
+
+
 def from_exit_code(
-    name: str, code: int, *, diagnostics: Sequence[str] = (), seconds: float | None = None
+    name: str,
+    code: int,
+    *,
+    diagnostics: Sequence[str] = (),
+    seconds: float | None = None,
+    meanings: Mapping[int, Status] = KSELFTEST,
 ) -> TestResult:
     """Return the result of a program that has nothing but its exit code.
 
-    0 is PASS and 4 SKIP (KSFT_SKIP); 128 + n, or -n, is death by signal n (CRASHED); all else is FAIL.
+    0 is PASS; 128 + n, or -n, is death by signal n (CRASHED); all that ``meanings`` does not have is FAIL.
     """
     lines = tuple(plain.clean(line)[:400] for line in diagnostics)[-MOST_DIAGNOSTICS:]
     if code == 0:
         return TestResult(name, Status.PASS, "", lines, seconds)
-    if code == 4:
-        return TestResult(name, Status.SKIP, "exit code 4 (skip)", lines, seconds)
+    if status := meanings.get(code):
+        return TestResult(name, status, f"exit code {code} ({_MEANING[status]})", lines, seconds)
     number = code - 128 if 128 < code < 193 else -code
     if 0 < number < 65:
         return TestResult(name, Status.CRASHED, f"killed by {_signal_name(number)}", lines, seconds)

@@ -14,7 +14,7 @@ from orchestrator.errors import PipelineError
 from orchestrator.guest import accel, machine
 from orchestrator.guest.rootfs import rootfs
 from orchestrator.host.process import Deadline
-from orchestrator.kbuild import kernel, objects, programs
+from orchestrator.kbuild import kernel, make, objects, own_programs, programs
 from orchestrator.model import Accel, AccelFact, JobResult, Programs, Side, Stage, SuiteRun, TestResult, Tree
 from orchestrator.model.expectations import NONE
 from orchestrator.model.plan import Job
@@ -23,7 +23,7 @@ from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord, StageNote, Stopped
 from orchestrator.series import apply, series
 from orchestrator.suite.guests import Guests
-from orchestrator.trees import checkout, fetch
+from orchestrator.trees import checkout, fetch, repository
 from orchestrator.verdict import outcome, verdict
 
 
@@ -124,6 +124,9 @@ PATCHES = "patches"
 def _build(record: JobRecord, note: StageNote) -> None:
     job, ws, tree = record.job, record.workspace, record.products.tree
     assert tree
+    for name, config in job.suites:
+        if config.kind == "program":
+            _programs(record, name, config)  # what does not compile is said before a kernel is built for it
     request = _asked(job, tree, ws, job.variant, record.directory / "build.log")
     built = kernel.lookup(request, ws.cache)
     note.reused = built is not None
@@ -195,11 +198,29 @@ def _programs(record: JobRecord, name: str, config: Suite) -> Programs:
     deadline = Deadline.after(ws.pipeline.limits.build)
     if config.kind == "own":
         return programs.build_own(name, config.directory, ws.cache, ws.progress, deadline)
+    if config.kind == "program":
+        return own_programs.build(name, config, _uapi(record, config), ws.cache, ws.progress, deadline)
     tree, tree_name, place = _suite_tree(record, config)
     with checked_out(tree, tree_name, place, ws) as source:
         out = ws.cache.path("work", tree_name, f"{place}-{name}")
         wanted = programs.TreeSuite(name, config, source, tree.content, out)
         return programs.build_from_tree(wanted, ws.cache, ws.progress, deadline)
+
+
+def _uapi(record: JobRecord, config: Suite) -> Path | None:
+    """Return the uapi headers of the tree under test, where a program is compiled; equal ones are installed once."""
+    job, ws, tree = record.job, record.workspace, record.products.tree
+    if not own_programs.needs_headers(config):
+        return None
+    assert tree
+    arch = job.variant_config.arch
+    wanted = own_programs.Headers(repository.contents(tree, make.UAPI[arch]), arch)
+    if there := own_programs.headers(wanted, ws.cache):
+        return there
+    deadline = Deadline.after(ws.pipeline.limits.build)
+    with checked_out(tree, job.tree, job.worktree, ws) as source:
+        out = ws.cache.path("work", job.tree, f"{job.worktree}-uapi")
+        return own_programs.install_headers(wanted, source, out, ws.cache, ws.progress, deadline)
 
 
 def _suite_tree(record: JobRecord, config: Suite) -> tuple[Tree, str, str]:
@@ -215,6 +236,22 @@ def _suite_tree(record: JobRecord, config: Suite) -> tuple[Tree, str, str]:
 
 def _boot(record: JobRecord, note: StageNote) -> None:
     """Choose the accelerator, and bring up the guest in which the first suite begins."""
+    fact = _accel(record)
+    limits = guest_limits(fact, record.workspace)
+    record.guests = record.open.enter_context(Guests(lambda name: _booted(record, fact, name, limits)))
+    note.message = f"{fact.accel.value}, -cpu {fact.cpu}, QEMU {fact.qemu}"
+
+
+@contextlib.contextmanager
+def one_guest(record: JobRecord, limits: Callable[[AccelFact], machine.Limits]) -> Iterator[machine.Guest]:
+    """Boot the guest of a job for something else than its suites. Raises as ``machine.boot``."""
+    fact = _accel(record)
+    with _booted(record, fact, "boot-1", limits(fact)) as guest:
+        yield guest
+
+
+def _accel(record: JobRecord) -> AccelFact:
+    """Choose the accelerator of a job."""
     job, ws = record.job, record.workspace
 
     def probe(fact: AccelFact) -> None:
@@ -223,9 +260,7 @@ def _boot(record: JobRecord, note: StageNote) -> None:
 
     fact = accel.choose(job.variant_config.accel, job.variant_config.machine, probe, ws.cache, ws.progress)
     record.products = replace(record.products, accel=fact)
-    limits = guest_limits(fact, ws)
-    record.guests = record.open.enter_context(Guests(lambda name: _booted(record, fact, name, limits)))
-    note.message = f"{fact.accel.value}, -cpu {fact.cpu}, QEMU {fact.qemu}"
+    return fact
 
 
 def _suite(record: JobRecord, note: StageNote) -> None:

@@ -18,7 +18,7 @@ from orchestrator.parse import splat
 from orchestrator.pipeline.context import Workspace
 from orchestrator.report import result_json
 from orchestrator.suite.guests import Guests
-from orchestrator.verdict import expectations_file, verdict
+from orchestrator.verdict import expectations_file, expected_splats, verdict
 
 
 class Stopped(Exception):
@@ -90,8 +90,10 @@ class JobRecord:
 
     def _judged(self) -> JobResult:
         job, products = self.job, self.products
-        splats = self._splats()
-        judged, reason = verdict.judge_job(self.stages, self.suites, splats, expected(job, products.kernel), job.expect)
+        titles = {p.name: p.expect_splat for _, suite in job.suites for p in suite.programs if p.expect_splat}
+        splats = expected_splats.allowed(self._splats(), titles)
+        suites = expected_splats.settled(self.suites, splats, titles)
+        judged, reason = verdict.judge_job(self.stages, suites, splats, expected(job, products.kernel), job.expect)
         return JobResult(
             name=job.name,
             tree=job.tree,
@@ -101,7 +103,7 @@ class JobRecord:
             verdict=judged,
             reason=reason,
             stages=tuple(self.stages),
-            suites=tuple(self.suites),
+            suites=suites,
             splats=splats,
             directory=self.directory,
             identity=_identity(job, products),

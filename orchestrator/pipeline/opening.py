@@ -15,7 +15,7 @@ from orchestrator.errors import InfraError, UserError
 from orchestrator.host import cache, prune
 from orchestrator.host.cache import Cache
 from orchestrator.parse import splat
-from orchestrator.pipeline import context, prerequisites
+from orchestrator.pipeline import context, own_tree, prerequisites
 from orchestrator.pipeline.context import Workspace
 from orchestrator.progress import Progress
 from orchestrator.series import commits, lore
@@ -32,11 +32,21 @@ def open_run(
     ``workspace.opened_run`` for what becomes of the folder when the block raises.
     """
     with opened(pipeline, results, progress) as space:
-        settled = written_out(options, space.directory, pipeline, progress)
+        settled = written_out(placed(options, space), space.directory, pipeline, progress)
         changed, mode_name = overrides.overlay(pipeline, mode or pipeline.default_mode, settled)
         if settled.series and (own := changed.modes[mode_name].series):
             changed = prerequisites.applied(changed, own[0], settled, space)
         yield dataclasses.replace(space, pipeline=changed), mode_name
+
+
+def placed(options: Options, space: Workspace) -> Options:
+    """Return the options with the user's own tree in them, where that is what is meant. Raises UserError."""
+    where = options.here if options.tree is None else Path(options.tree)
+    if options.here is None and options.base is None:
+        return options
+    if where is None or not where.is_dir():
+        raise UserError(f"--base {options.base}: name your kernel tree with --tree, or go there")
+    return own_tree.taken(options, where.absolute(), space)
 
 
 @contextlib.contextmanager
@@ -93,9 +103,10 @@ def _range(options: Options, directory: Path, progress: Progress) -> Options:
     if options.tree is None or not Path(options.tree).is_dir():
         raise UserError(f"--series {options.series}: a range of commits needs --tree DIR, the repository it is in")
     fork, files = commits.export(Path(options.tree), str(options.series))
+    folder = directory / "series" / overrides.label(str(options.series))
     for name, data in files:
-        cache.write_atomic(directory / "range" / name, data)
-    return dataclasses.replace(_looked_over(options, directory / "range", str(options.series), progress), ref=fork)
+        cache.write_atomic(folder / name, data)
+    return dataclasses.replace(_looked_over(options, folder, str(options.series), progress), ref=fork)
 
 
 def _looked_over(options: Options, path: Path, name: str, progress: Progress) -> Options:

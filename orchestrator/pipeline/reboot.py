@@ -5,23 +5,26 @@ from __future__ import annotations
 import contextlib
 import shlex
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from orchestrator import suite
-from orchestrator.errors import UserError
+from orchestrator.errors import InfraError, UserError
 from orchestrator.guest import machine, qemu
 from orchestrator.guest.machine import Guest
 from orchestrator.host import process
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import Deadline
-from orchestrator.model import JobResult, RunResult, Side, Verdict
+from orchestrator.model import JobResult, Rootfs, RunResult, Side, Verdict
 from orchestrator.parse import splat
 from orchestrator.progress import Progress
 from orchestrator.report import result_json
 
-_PATIENCE = 86400.0
+PATIENCE = 86400.0
 """Seconds that a guest may take while a person looks at it."""
+_SSH_FAILED = 255
+_LAST_WORDS = 10.0
+"""Seconds for a guest to show whether it is dead."""
 
 
 def find(results: Path, run: str, side: Side, job: str | None) -> JobResult:
@@ -62,7 +65,7 @@ def _booted(job: JobResult, progress: Progress, gdb: bool = False) -> Iterator[G
             machine=job.machine,
             accel=accel,
             directory=Path(scratch) / "guest",
-            limits=machine.Limits(_PATIENCE if gdb else 300.0, 30.0, _PATIENCE),
+            limits=machine.Limits(PATIENCE if gdb else 300.0, 30.0, PATIENCE),
             is_fatal=splat.fatal_matcher(rules),
             debugger=qemu.Debugger() if gdb else None,
         )
@@ -79,9 +82,9 @@ def boot(
     code, said = 0, []
     with _booted(job, progress, gdb) as guest:
         for run in job.suites if tests else ():
-            for program, available in suite.listed(run.suite, guest, Deadline.after(_PATIENCE)).items():
+            for program, available in suite.listed(run.suite, guest, Deadline.after(PATIENCE)).items():
                 if picked := suite.pick(available, tests):
-                    result = guest.run(_command(run.suite, program, picked), deadline=Deadline.after(_PATIENCE))
+                    result = guest.run(_command(run.suite, program, picked), deadline=Deadline.after(PATIENCE))
                     said.append(result.stdout)
                     code = max(code, 1 if result.exit_code is None else result.exit_code)
         console = guest.console.read_bytes().decode(errors="replace")
@@ -96,15 +99,30 @@ def _command(name: str, program: str, tests: list[str]) -> str:
     return f"cd /tests/{name} && ./{program} -t 3600 " + " ".join(f"-r {shlex.quote(test)}" for test in tests)
 
 
-def shell(job: JobResult, progress: Progress) -> int:
-    """Boot a kernel of an earlier run and open an SSH session in it; return the exit code of ssh."""
+def shell(job: JobResult, command: Sequence[str], progress: Progress) -> int:
+    """Boot a kernel of an earlier run, and run a command in it, or a shell without one; return its exit code."""
     rootfs = job.products.rootfs
     with _booted(job, progress) as guest:
         assert rootfs
         progress.note(f"{job.name}: the tests are under /tests; the guest ends with this session")
-        return process.interact(
-            [
-                "ssh", "-q", "-t", "-p", str(guest.port), "-i", str(rootfs.identity), "-o", "IdentitiesOnly=yes",
-                "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "root@127.0.0.1",
-            ]
-        )  # fmt: skip
+        return enter(guest, rootfs, command)
+
+
+def enter(guest: Guest, rootfs: Rootfs, command: Sequence[str]) -> int:
+    """Run a command in a guest over SSH, or a shell without one; return its exit code.
+
+    Standard input, output and error are those of this process. Raises KernelError where the guest died of it.
+    """
+    code = process.interact(
+        [
+            "ssh", "-q", *(() if command else ("-t",)), "-p", str(guest.port), "-i", str(rootfs.identity),
+            "-o", "IdentitiesOnly=yes", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
+            "root@127.0.0.1", *([shlex.join(command)] if command else ()),
+        ]
+    )  # fmt: skip
+    if code == _SSH_FAILED:
+        with contextlib.suppress(InfraError):
+            guest.run("true", deadline=Deadline.after(_LAST_WORDS))
+        if guest.death and guest.death.kind.blames_kernel:
+            raise guest.fault()
+    return code

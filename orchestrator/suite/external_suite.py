@@ -1,13 +1,18 @@
-"""Suites of programs that know nothing of us, such as the selftests of a kernel tree."""
+"""Suites of programs that know nothing of us: the selftests of a kernel tree, and programs of the user's own."""
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
 from orchestrator.config.schema import ProgramConfig
 from orchestrator.host.process import Deadline
-from orchestrator.model import TestResult
+from orchestrator.model import Status, TestResult
 from orchestrator.parse import case_lines, ktap
 from orchestrator.progress import Progress
-from orchestrator.suite.request import Boot, Guest, Request, pick
+from orchestrator.suite import repeats
+from orchestrator.suite.request import Boot, CommandResult, Guest, Request, pick
 from orchestrator.suite.state import Ledger, Loss
 
 
@@ -29,24 +34,52 @@ def run(request: Request, boot: Boot, ledger: Ledger, deadline: Deadline, progre
 
 
 def _program(request: Request, guest: Guest, program: ProgramConfig, ledger: Ledger, deadline: Deadline) -> bool:
-    """Run one program; return whether the guest is fit for the next one."""
-    output = request.directory / f"{program.name}.log"
-    begin, end = (f"echo 'wpci: {word} {program.name}' >/dev/kmsg" for word in ("begin", "end"))
-    command = f"{begin}; cd /tests/{request.name} && {{ {program.run}\n}}; code=$?; {end}; exit $code"
-    limit = deadline.capped(request.test_seconds)
-    result = ledger.perform(guest, command, limit, output, request.suite.output_cap, program.name)
-    if isinstance(result, Loss):
-        ledger.charge(result, program.name)
-        return result.usable
-    if program.format == "exit":
-        assert result.exit_code is not None
-        tail = result.stdout.splitlines()
-        ledger.results.append(ktap.from_exit_code(program.name, result.exit_code, diagnostics=tail))
+    """Run one program, as often as that is wanted; return whether the guest is fit for the next one."""
+    runs: list[Sequence[TestResult]] = []
+    lost: Loss | None = None
+    count = request.repeat if request.suite.kind == "program" else 1
+    for number in range(1, count + 1):
+        output = request.directory / (f"{program.name}.{number}.log" if count > 1 else f"{program.name}.log")
+        limit = deadline.capped(request.test_seconds)
+        command = _command(request, program)
+        result = ledger.perform(guest, command, limit, output, request.suite.output_cap, program.name)
+        if isinstance(result, Loss):
+            lost = result if not _is_over(program, result) else None
+            if lost:
+                break
+            runs.append([TestResult(program.name, Status.PASS, "ran until its time was up")])
+        else:
+            runs.append(_results(request, program, result, output, ledger))
+    if lost is None:
+        ledger.results += repeats.together(runs)
         return True
+    said = tuple(f"run {len(runs) + 1} of {count}; before, {len(runs)} came to their end" for _ in runs[:1])
+    ledger.charge(lost, program.name, said)
+    return lost.usable
+
+
+def _is_over(program: ProgramConfig, loss: Loss) -> bool:
+    """Whether a program that never ends by itself was ended by us, in a guest that is well."""
+    return program.endless and loss.status is Status.TIMEOUT and loss.usable
+
+
+def _command(request: Request, program: ProgramConfig) -> str:
+    begin, end = (f"echo 'wpci: {word} {program.name}' >/dev/kmsg" for word in ("begin", "end"))
+    line = f"./{shlex.quote(program.name)} {program.args}" if request.suite.kind == "program" else program.run
+    return f"{begin}; cd /tests/{request.name} && {{ {line}\n}}; code=$?; {end}; exit $code"
+
+
+def _results(
+    request: Request, program: ProgramConfig, result: CommandResult, output: Path, ledger: Ledger
+) -> Sequence[TestResult]:
+    """Return what a program that came to its end said."""
+    assert result.exit_code is not None
+    is_own = request.suite.kind == "program"
     text = output.read_bytes().decode(errors="replace")
-    report = ktap.parse(text) if program.format == "ktap" else case_lines.parse(text, program.format)
+    if program.format == "exit" and not (is_own and ktap.plans(text)):
+        meanings = ktap.REPRODUCER if is_own else ktap.KSELFTEST
+        tail = result.stdout.splitlines()
+        return [ktap.from_exit_code(program.name, result.exit_code, diagnostics=tail, meanings=meanings)]
+    report = ktap.parse(text) if isinstance(program.format, str) else case_lines.parse(text, program.format)
     ledger.problems += [f"{program.name}: {problem}" for problem in report.problems]
-    ledger.results += [
-        TestResult(f"{program.name}.{t.name}", t.status, t.reason, t.diagnostics, t.seconds) for t in report.tests
-    ]
-    return True
+    return [TestResult(f"{program.name}.{t.name}", t.status, t.reason, t.diagnostics, t.seconds) for t in report.tests]

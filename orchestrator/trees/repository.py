@@ -9,10 +9,11 @@ import contextlib
 import errno
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from orchestrator.host import process
+from orchestrator.host.cache import digest
 from orchestrator.host.process import FOREVER, CommandFailed, Deadline
 from orchestrator.model import Tree
 from orchestrator.trees import progress_lines
@@ -110,6 +111,13 @@ def tree_at(repository: Path, commit: str, label: str, notes: tuple[str, ...] = 
     """Return the value for a base commit that lies in a repository of the cache."""
     content = git(repository, "rev-parse", "--verify", f"{commit}^{{tree}}")
     return Tree(repository=repository, commit=commit, base=commit, content=content, label=label, notes=notes)
+
+
+def contents(tree: Tree, paths: Sequence[str]) -> str:
+    """Return one digest over files and folders of a tree; what it does not have counts as that."""
+    names = "".join(f"{tree.commit}:{path}\n" for path in paths)
+    listed = git(tree.repository, "cat-file", "--batch-check=%(objectname)", input_text=names)
+    return digest(listed.replace(tree.commit, ""))
 
 
 def remove_scratch(final: Path) -> None:

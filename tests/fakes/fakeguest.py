@@ -10,6 +10,8 @@ A fake kernel tells it in strings that end up in its image, so that a patch chan
     play: killed T01          QEMU is killed in it
     play: deaf T01            SSH is gone in it
     play: silent T01          it never ends, and says nothing
+    play: exit repro 1 WORDS  a program of the user's prints that and ends so; it may have a splat, die, or be silent
+    play: exits repro 0110    run by run: 1 ends with exit code 1
 """
 
 from __future__ import annotations
@@ -90,9 +92,37 @@ class Guest:
             return "== t.sh\n" + "".join(f"{test}\n" for test in TESTS), 0
         if found := re.search(r"\./t\.sh -t \d+((?: -r [\w.-]+)+)(?: -n (\d+))?", command):
             return self.test(re.findall(r"-r ([\w.-]+)", found[1]), int(found[2] or 1), " -x " in command), 0
+        if found := re.search(r"\{ \./([\w.-]+) ", command):
+            return self.program(found[1])
+        if command.startswith("sh -c "):
+            done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+            return done.stdout, done.returncode
         if found := re.match(r"echo (.+) >/dev/kmsg", command):
             self.say(found[1].strip("'"))
         return "", 0
+
+    def program(self, name: str) -> tuple[str, int]:
+        """Run a program that knows nothing of us; return what it prints, and its exit code."""
+        self.say(f"wpci: begin {name}")
+        self.happenings(name)
+        self.say(f"wpci: end {name}")
+        if words := self.asked("exits", name):
+            return "", int(self.turn(name, words[0]))
+        code, *words = self.asked("exit", name) or ["0"]
+        return " ".join(words).replace("|", "\n") + "\n", int(code)
+
+    def happenings(self, name: str) -> None:
+        """Let happen what the kernel does while a test or program runs."""
+        if words := self.asked("dies", name):
+            self.panic(words)
+        if self.asked("killed", name) is not None:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.asked("deaf", name) is not None:
+            self.drop()
+        if self.asked("silent", name) is not None:
+            threading.Event().wait()
+        if words := self.asked("splat", name):
+            self.say(" ".join(words))
 
     def test(self, names: list[str], repeat: int, stop: bool) -> str:
         """Return what ktap.h prints."""
@@ -100,16 +130,7 @@ class Guest:
         for number, name in enumerate(names, 1):
             lines.append(f"# begin: {name}")
             self.say(f"wpci: begin {name}")
-            if words := self.asked("dies", name):
-                self.panic(words)
-            if self.asked("killed", name) is not None:
-                os.kill(os.getpid(), signal.SIGKILL)
-            if self.asked("deaf", name) is not None:
-                self.drop()
-            if self.asked("silent", name) is not None:
-                threading.Event().wait()
-            if words := self.asked("splat", name):
-                self.say(" ".join(words))
+            self.happenings(name)
             self.say(f"wpci: end {name}")
             lines += self.case(number, name, repeat)
             if stop and lines[-1].startswith("not ok"):

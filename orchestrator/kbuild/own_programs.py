@@ -1,0 +1,184 @@
+"""Programs of the user's own, ready for the guest: C files are compiled, folders made, executables and scripts taken.
+
+In the guest each is ``./NAME`` in the folder of its suite, whatever it was made from.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.config.schema import ProgramConfig, Suite
+from orchestrator.errors import KernelError, UserError
+from orchestrator.host.cache import Cache, digest, new_directory, write_atomic
+from orchestrator.host.process import Deadline
+from orchestrator.kbuild import make, outfolder, programs
+from orchestrator.kbuild.compiler_log import Folders
+from orchestrator.model import Programs
+from orchestrator.progress import Progress
+
+_ELF = b"\x7fELF"
+_MADE = ".made"
+"""What the folder of a program is called beside the launcher that has the program's name."""
+_DONE = "done"
+
+
+@dataclass(frozen=True)
+class Headers:
+    """Where the uapi headers of a tree go: ``key`` stands for all that they are made from."""
+
+    key: str
+    arch: str = "x86_64"
+
+
+def needs_headers(suite: Suite) -> bool:
+    """Whether something of a suite is compiled."""
+    return any(_is_compiled(program) for program in suite.programs)
+
+
+def _is_compiled(program: ProgramConfig) -> bool:
+    assert program.file
+    return program.file.is_dir() or program.file.suffix == ".c"
+
+
+def headers(wanted: Headers, cache: Cache) -> Path | None:
+    """Return the folder of headers that are installed already."""
+    folder = cache.path("programs", f"headers-{wanted.key}")
+    return folder / "include" if (folder / _DONE).exists() else None
+
+
+def install_headers(
+    wanted: Headers, source: Path, out: Path, cache: Cache, progress: Progress, deadline: Deadline
+) -> Path:
+    """Install the headers of the tree at ``source``; ``out`` is private to that, and kept. Raises KernelError."""
+    folder = cache.path("programs", f"headers-{wanted.key}")
+    cc = make.compiler(cache, source.absolute(), out.absolute())
+    with cache.lock(f"headers-{wanted.key[:16]}", progress), outfolder.opened_log(out, progress) as log:
+        if not (folder / _DONE).exists():
+            with new_directory(folder) as scratch:
+                log.truncate(0)
+                argv = make.kernel_argv(source, out, wanted.arch, make.processors(), cc)
+                argv = (*argv, f"INSTALL_HDR_PATH={scratch}", "headers_install")
+                code = make.run(argv, make.environment(cc), log, lambda line: None, deadline)
+                fault = KernelError("the headers of the tree do not install")
+                programs.judge(code, Path(log.name), Folders(source, out), fault)
+                (scratch / _DONE).touch()
+    return folder / "include"
+
+
+def build(
+    name: str, suite: Suite, include: Path | None, cache: Cache, progress: Progress, deadline: Deadline
+) -> Programs:
+    """Return the programs of a suite, ready for the guest; ``include`` are the headers that come first.
+
+    Unchanged sources are not built again. Raises UserError with the first error where one does not build, since these
+    sources are the user's.
+    """
+    parts = [part for program in suite.programs for part in _parts(program)]
+    key = digest(programs.RECIPE, make.toolchain(), include.parent.name if include else "", *parts)
+
+    def made(scratch: Path) -> None:
+        for program in suite.programs:
+            _Maker(program, scratch, include, cache, progress, deadline).make()
+
+    return programs.kept(name, key, cache, progress, made)
+
+
+def _parts(program: ProgramConfig) -> Iterator[str | Path]:
+    """Yield what a program is made from. Raises UserError where there is nothing."""
+    assert program.file
+    yield program.name
+    yield program.file.name
+    if program.file.is_dir():
+        for file in sorted(path for path in program.file.rglob("*") if path.is_file()):
+            yield f"{file.relative_to(program.file)} {os.access(file, os.X_OK)}"
+            yield file
+    elif program.file.is_file():
+        yield program.file
+    else:
+        raise UserError(f"{program.file}: no such program")
+
+
+@dataclass(frozen=True)
+class _Maker:
+    """What makes one program, in the folder of its suite."""
+
+    program: ProgramConfig
+    folder: Path
+    include: Path | None
+    cache: Cache
+    progress: Progress
+    deadline: Deadline
+
+    @property
+    def source(self) -> Path:
+        assert self.program.file
+        return self.program.file.absolute()
+
+    @property
+    def target(self) -> Path:
+        return self.folder / self.program.name
+
+    def make(self) -> None:
+        if self.source.is_dir():
+            self._make_folder()
+        elif self.source.suffix == ".c":
+            self._compile()
+        else:
+            self._take()
+        self.target.chmod(0o755)
+
+    def _take(self) -> None:
+        """Take an executable or a script; one that does not say what it is for is for the guest's shell."""
+        data = self.source.read_bytes()
+        is_plain = not data.startswith((_ELF, b"#!"))
+        write_atomic(self.target, b"#!/bin/sh\n" + data if is_plain else data)
+
+    def _compile(self) -> None:
+        argv = ["gcc", "-static", "-pthread", "-O2", *self._first_headers()]
+        self._run([*argv, "-o", str(self.target), str(self.source), "-lm"], self.source.parent)
+
+    def _make_folder(self) -> None:
+        """Run make in a copy of a folder, and write what starts the program that it made."""
+        if not (self.source / "Makefile").is_file():
+            raise UserError(f"{self.source} has no Makefile, and so is no program")
+        place = self.folder / f"{self.program.name}{_MADE}"
+        shutil.copytree(self.source, place)
+        before = set(_executables(place))
+        compiler = " ".join(("gcc", *self._first_headers()))
+        self._run(["make", "-C", str(place), f"-j{make.processors()}", f"CC={compiler}"], place)
+        made = _chosen(self.program.name, before, set(_executables(place)))
+        write_atomic(self.target, f'#!/bin/sh\ncd "$(dirname "$0")/{place.name}" && exec ./{made} "$@"\n')
+
+    def _first_headers(self) -> tuple[str, ...]:
+        return ("-isystem", str(self.include)) if self.include else ()
+
+    def _run(self, argv: list[str], source: Path) -> None:
+        """Run what makes a program. Raises UserError with its first error."""
+        fault = UserError(f"program {self.program.name} does not build")
+        with outfolder.opened_log(self.cache.path("programs-logs", self.program.name), self.progress) as log:
+            log.truncate(0)
+            code = make.run(
+                argv, make.environment(make.Compiler("gcc", "gcc", {})), log, lambda line: None, self.deadline
+            )
+            programs.judge(code, Path(log.name), Folders(source, self.folder), fault)
+
+
+def _executables(folder: Path) -> Iterator[str]:
+    for path in folder.iterdir():
+        if path.is_file() and os.access(path, os.X_OK) and not path.name.endswith((".so", ".o")):
+            yield path.name
+
+
+def _chosen(name: str, before: set[str], after: set[str]) -> str:
+    """Return the executable that a folder stands for. Raises UserError where that is not clear. Pure."""
+    made = after - before or after
+    if name in after:
+        return name
+    if len(made) == 1:
+        return next(iter(made))
+    there = ", ".join(sorted(made)) or "no executable"
+    raise UserError(f"program {name}: make left {there}; one that is called {name} would be taken")

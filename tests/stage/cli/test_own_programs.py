@@ -1,0 +1,149 @@
+"""`--program`: one's own test on kernels that do as they are told: by exit code, KTAP, and what the console has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.stage.cli.test_commands import Table
+
+
+class Lab(Table):
+    """A table with a reproducer, and kernels that are told how it ends on them."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        (self.folder / "repro.c").write_text("int main(void) { return 0; }\n")
+
+    def play(self, *plays: str, cured: bool = False) -> None:
+        """Tell the base what happens; with ``cured`` the series takes that away."""
+        path = self.folder / "tree" / "mm" / "memory.c"
+        lines = "".join(f'const char play{k}[] = "play: {play}";\n' for k, play in enumerate(plays))
+        path.write_text(path.read_text() + lines)
+        self.git("commit", "-qam", "toy: a play")
+        self.series(*([("mm/memory.c", "play: ", "gone: ")] if cured else [("mm/swap.c", "return", "/* */ return")]))
+
+    def statuses(self, side: str) -> dict[str, str]:
+        job = next(job for job in self.result()["jobs"] if job["side"] == side)
+        return {test["name"]: test["status"] for suite in job["suites"] for test in suite["tests"]}
+
+    def alone(self, *options: str) -> tuple[int, str]:
+        """Run the reproducer on the base alone."""
+        return self.type("run", "--mode", "base", "--program", "repro.c", *options)
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Lab:
+    return Lab(tmp_path)
+
+
+def test_a_series_that_cures_what_a_reproducer_shows_is_a_fix(lab: Lab) -> None:
+    lab.play("exit repro 1 corrupted", cured=True)
+    code, output = lab.type("run", "--program", "repro.c")
+    assert code == 0 and "1 broken→works" in output, output
+    assert lab.statuses("base") == {"repro": "fail"} and lab.statuses("patched") == {"repro": "pass"}
+
+
+@pytest.mark.parametrize(
+    ("ends", "status", "expected"),
+    [
+        ("0", "pass", 0),
+        ("4", "skip", 4),
+        ("77", "skip", 4),
+        ("125", "error", 1),
+        ("3", "fail", 1),
+        ("139", "crashed", 1),
+    ],
+)
+def test_the_exit_code_is_the_outcome(lab: Lab, ends: str, status: str, expected: int) -> None:
+    lab.play(f"exit repro {ends}")
+    code, output = lab.alone()
+    assert code == expected and lab.statuses("base") == {"repro": status}, output
+
+
+def test_the_cases_of_a_program_that_prints_ktap_count(lab: Lab) -> None:
+    lab.play("exit repro 1 1..2|ok 1 one|not ok 2 two")
+    code, output = lab.alone()
+    assert code == 1 and lab.statuses("base") == {"repro.one": "pass", "repro.two": "fail"}, output
+
+
+def test_a_splat_is_red_whatever_the_exit_code_is(lab: Lab) -> None:
+    lab.play("splat repro BUG: Bad page map in process x")
+    code, output = lab.alone()
+    assert code == 1 and "Bad page map" in lab.reason(), output
+
+
+@pytest.mark.parametrize("play", ["splat repro BUG: Bad page map in process x", "dies repro fatal Bad page map"])
+def test_a_reproducer_that_is_meant_to_crash(lab: Lab, play: str) -> None:
+    lab.play(play)
+    code, output = lab.alone("--expect-splat", "*Bad page map*")
+    assert code == 0 and lab.statuses("base") == {"repro": "pass"}, output
+
+
+def test_a_splat_that_does_not_come_is_red(lab: Lab) -> None:
+    lab.play("exit repro 0")
+    code, output = lab.alone("--expect-splat", "*Bad page map*")
+    assert code == 1 and lab.statuses("base") == {"repro": "fail"}, output
+
+
+def test_one_failure_in_many_runs_is_a_failure(lab: Lab) -> None:
+    lab.play("exits repro 0010")
+    code, output = lab.alone("--repeat", "4")
+    assert code == 1 and "1 of 4 runs failed" in str(lab.result()), output
+
+
+def test_a_program_has_a_time_and_one_without_an_end_may_use_it_up(lab: Lab) -> None:
+    lab.play("silent repro")
+    code, output = lab.alone("--timeout", "1")
+    assert code == 1 and lab.statuses("base") == {"repro": "timeout"}, output
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--program", "none.c"), "--program: no such file or folder: none.c"),
+        (("--program", "repro.c", "--program", "tree/../repro.c"), "two programs are called repro"),
+        (("--program", "repro.c", "--timeout", "soon"), "--timeout soon: a time like 90s or 5m"),
+        (("--expect-splat", "x"), "go with --program"),
+        (("--program", "broken.c"), "broken.c:1:1: error: unknown type name"),
+    ],
+)
+def test_what_is_wrong_with_a_program_is_one_line(lab: Lab, options: tuple[str, ...], message: str) -> None:
+    (lab.folder / "broken.c").write_text("nonsense main(void) { return 0; }\n")
+    code, output = lab.type("run", "--mode", "base", *options)
+    assert code == 2 and message in output and "Traceback" not in output, output
+
+
+def test_a_suite_of_programs_is_data_and_tests_are_named(lab: Lab) -> None:
+    lab.play("exit other 1")
+    (lab.folder / "other.sh").write_text("exit 1\n")
+    pipeline = lab.folder / "pipeline.yaml"
+    programs = "[{name: repro, file: repro.c}, {name: other, file: other.sh}]"
+    text = pipeline.read_text().replace("modes:", f"  mine: {{kind: program, programs: {programs}}}\nmodes:")
+    pipeline.write_text(text)
+    code, output = lab.type("run", "--mode", "base", "--suite", "mine")
+    assert code == 1 and lab.statuses("base") == {"repro": "pass", "other": "fail"}, output
+    code, output = lab.type("run", "--mode", "base", "--suite", "mine", "--test", "repro")
+    assert code == 0 and lab.statuses("base") == {"repro": "pass"}, output
+
+
+def test_a_program_runs_beside_a_suite(lab: Lab) -> None:
+    lab.play("exit repro 0")
+    code, output = lab.alone("--suite", "own")
+    assert code == 0 and lab.statuses("base").keys() == {"repro", "T01", "T02"}, output
+
+
+def test_a_program_is_validated_with_and_bisected_with(lab: Lab) -> None:
+    path = lab.folder / "tree" / "mm" / "memory.c"
+    for number in range(6):
+        end = {4: 1, 2: 125}.get(number, 1 if number > 4 else 0)
+        text = path.read_text().partition("const char play")[0]
+        path.write_text(f'{text}const char play[] = "play: exit repro {end}"; /* {number} */\n')
+        lab.git("commit", "-qam", f"toy: commit {number}")
+    options = ("--good", "HEAD~5", "--bad", "HEAD", "--program", "repro.c", "--runs", "1", "--variant", "small")
+    code, output = lab.type("bisect", "--tree", "tree", *options)
+    assert code == 0 and "toy: commit 4" in output.splitlines()[-2] + output.splitlines()[-3], output
+    lab.series(("mm/swap.c", "return", "/* */ return"))
+    code, output = lab.type("validate", "series", "--program", "repro.c", "--skip", "checkpatch")
+    assert "repro" in output and code == 0, output

@@ -1,0 +1,174 @@
+"""Commands typed in one's own kernel tree, with no pipeline file there: on a fake tree, with guests that come up."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.stage.cli.test_commands import GUEST, Table
+from tests.stage.pipeline.test_run import GOOD, PIPELINE
+
+BASE = "HEAD~2"
+
+
+class Desk(Table):
+    """A table whose pipeline file is the user's; commands are typed in the tree."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        (self.folder / "pipeline.yaml").unlink()
+        text = PIPELINE.format(fake=GUEST)
+        for name in ("tree", "series", "small.config", "programs"):
+            text = text.replace(f"path: {name}", f"path: {self.folder / name}")
+        text = text.replace("[small.config]", f"[{self.folder / 'small.config'}]")
+        text = text.replace("directory: programs", f"directory: {self.folder / 'programs'}")
+        own = self.folder / "config" / "wpci" / "pipeline.yaml"
+        own.parent.mkdir(parents=True)
+        own.write_text(text)
+        self.commits(*GOOD)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        own = {"XDG_CONFIG_HOME": str(self.folder / "config"), "XDG_STATE_HOME": str(self.folder / "state")}
+        return {**super().environment, **own}
+
+    @property
+    def tree(self) -> Path:
+        return self.folder / "tree"
+
+    @property
+    def results(self) -> Path:
+        (found,) = (self.folder / "state" / "wpci").iterdir()
+        return found
+
+    def commits(self, *edits: tuple[str, str, str]) -> None:
+        (self.folder / "series").rmdir()
+        self.series(*edits)
+        self.git("am", "-q", *map(str, sorted((self.folder / "series").glob("*.patch"))))
+
+    def edit(self, text: str) -> None:
+        path = self.tree / "mm" / "swap.c"
+        path.write_text(path.read_text() + text)
+
+    def call(self, argv: list[str], given: str = "") -> tuple[int, str]:
+        done = subprocess.run(
+            argv, cwd=self.tree, env=self.environment, text=True, check=False, input=given,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        return done.returncode, done.stdout
+
+    def result(self) -> dict[str, Any]:
+        link = self.folder / "results"
+        if not link.is_symlink():
+            link.symlink_to(self.results)
+        return super().result()
+
+    def patches(self) -> list[str]:
+        """The subjects that the patched kernel of the last run has."""
+        patched = [job for job in self.result()["jobs"] if job["side"] == "patched"]
+        return patched[0]["products"]["tree"]["patches"] if patched else []
+
+    def untouched(self) -> bool:
+        return self.git("status", "--porcelain") == ""
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+def test_the_commits_on_top_of_the_upstream_are_the_series(desk: Desk) -> None:
+    desk.git("branch", "there", BASE)
+    desk.git("branch", "--set-upstream-to", "there")
+    code, output = desk.type("run")
+    assert code == 0 and desk.patches() == ["toy: edit 1", "toy: edit 2"], output
+    assert output.startswith("pipeline  ") and "your configuration folder" in output.splitlines()[0]
+    assert ": 2 commits on there " in output and "tree.main.small" in output
+    assert desk.untouched() and f"results   {desk.results}" in output
+
+
+def test_another_base_is_named_and_below_the_top_of_the_tree(desk: Desk) -> None:
+    code, output = desk.type("run", "--base", "HEAD~1")
+    assert code == 0 and desk.patches() == ["toy: edit 2"] and ": 1 commit on HEAD~1 " in output, output
+
+
+@pytest.mark.parametrize("base", [None, "HEAD"])
+def test_a_tree_with_nothing_on_top_is_run_alone(desk: Desk, base: str | None) -> None:
+    code, output = desk.type("run", *(["--base", base] if base else []))
+    assert code == 0 and desk.patches() == [] and len(desk.result()["jobs"]) == 1, output
+    assert "alone: " in output
+
+
+def test_what_is_not_committed_is_the_last_patch_where_that_is_wanted(desk: Desk) -> None:
+    desk.edit("/* more */\n")
+    code, output = desk.type("run", "--base", BASE)
+    assert code == 2 and "--dirty" in output, output
+    code, output = desk.type("run", "--base", BASE, "--dirty")
+    assert code == 0 and len(desk.patches()) == 3 and desk.patches()[2].startswith("uncommitted changes"), output
+    assert not desk.untouched()
+
+
+def test_a_series_is_an_argument(desk: Desk) -> None:
+    code, output = desk.type("run", "HEAD~1..")
+    assert code == 0 and desk.patches() == ["toy: edit 2"], output
+    mails = sorted((desk.folder / "series").glob("*.patch"))
+    (desk.folder / "mbox").write_bytes(b"".join(path.read_bytes() for path in mails))
+    desk.git("reset", "-q", "--hard", BASE)
+    for named in ("../series/", "../mbox"):
+        code, output = desk.type("run", named)
+        assert code == 0 and desk.patches() == ["toy: edit 1", "toy: edit 2"], output
+    code, output = desk.type("run", "../mbox", "--series", "../series")
+    assert code == 2 and "one of them" in output, output
+
+
+def test_the_tree_is_built_booted_and_entered_as_it_stands(desk: Desk) -> None:
+    code, output = desk.type("build")
+    image = next(line.split()[1] for line in output.splitlines() if line.startswith("image"))
+    assert code == 0 and Path(image).is_file(), output
+    code, output = desk.type("boot")
+    assert code == 0 and "Linux version 5.10.0-fake" in output, output
+    code, output = desk.type("shell", "--", "sh", "-c", 'echo "one  two"; exit 7')
+    assert code == 7 and "one  two" in output, output
+    assert list(desk.results.iterdir()) == [], "what ended well leaves nothing"
+    assert desk.left_running() == []
+
+
+def test_a_tree_that_does_not_build_says_so_and_keeps_the_log(desk: Desk) -> None:
+    desk.edit("int broken = no_such_thing;\n")
+    code, output = desk.type("shell", "--dirty", "--", "true")
+    assert code == 1 and "no_such_thing" in output, output
+    log = next(line.split()[-1] for line in output.splitlines() if line.startswith("wpci: log:"))
+    assert Path(log).is_file()
+
+
+def test_a_folder_that_is_no_kernel_tree_is_refused(desk: Desk) -> None:
+    code, output = desk.type("build", "--tree", "..")
+    assert code == 2 and "no kernel tree" in output, output
+
+
+def test_a_pipeline_file_of_ones_own_adds_to_the_one_that_came_along(desk: Desk) -> None:
+    code, output = desk.type("init", "--out", "../mine.yaml")
+    assert code == 0 and (desk.folder / "mine.yaml").is_file(), output
+    code, output = desk.type("list", "--config", "../mine.yaml")
+    assert code == 0 and "mode mine: 1 jobs" in output and "mine.smoke" in output, output
+    code, output = desk.type("init", "--out", "../mine.yaml")
+    assert code == 2 and "there already" in output, output
+
+
+def test_the_version_is_said_and_the_shell_completes(desk: Desk) -> None:
+    code, output = desk.type("--version")
+    assert code == 0 and output.startswith("wpci "), output
+    words = {"COMP_WORDS": "wpci run --variant sm", "COMP_CWORD": "3", "_WPCI_COMPLETE": "complete_bash"}
+    done = subprocess.run(
+        [Path(sys.executable).with_name("wpci")],
+        cwd=desk.tree,
+        env={**desk.environment, **words},
+        text=True,
+        check=False,
+        capture_output=True,
+    )
+    assert done.stdout.split() == ["small"], done

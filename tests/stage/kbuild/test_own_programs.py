@@ -1,0 +1,94 @@
+"""Programs of the user's own, as they come: C, script, executable, folder; each runs as ``./NAME``."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from orchestrator.config.schema import ProgramConfig, Suite
+from orchestrator.errors import UserError
+from orchestrator.guest.rootfs import elf
+from orchestrator.host.cache import Cache
+from orchestrator.host.process import FOREVER
+from orchestrator.kbuild import own_programs
+from orchestrator.progress import SILENT
+
+C = '#include <stdio.h>\n#include <pthread.h>\nint main(int c, char **v) { puts(c > 1 ? v[1] : "none"); return 3; }\n'
+
+
+def build(folder: Path, file: str, include: Path | None = None) -> Path:
+    """Build one program; return what the guest would run."""
+    program = ProgramConfig(name="it", file=folder / file)
+    suite = Suite(kind="program", programs=(program,))
+    return own_programs.build("mine", suite, include, Cache(folder / "cache"), SILENT, FOREVER).directory / "it"
+
+
+def run(program: Path, *arguments: str) -> tuple[int, str]:
+    done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout
+
+
+def write(folder: Path, name: str, text: str, mode: int = 0o644) -> None:
+    path = folder / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    path.chmod(mode)
+
+
+def test_a_c_file_is_compiled_static(tmp_path: Path) -> None:
+    write(tmp_path, "r.c", C)
+    program = build(tmp_path, "r.c")
+    assert run(program, "a b") == (3, "a b\n")
+    assert elf.dynamic(program.read_bytes()).interpreter is None
+
+
+def test_the_headers_of_the_tree_come_first(tmp_path: Path) -> None:
+    (tmp_path / "headers" / "include").mkdir(parents=True)
+    write(tmp_path / "headers" / "include" / "linux", "toy.h", "#define TOY 7\n")
+    write(tmp_path, "r.c", "#include <linux/toy.h>\nint main(void) { return TOY; }\n")
+    assert run(build(tmp_path, "r.c", tmp_path / "headers" / "include")) == (7, "")
+    with pytest.raises(UserError, match=r"linux/toy.h"):
+        build(tmp_path, "r.c")
+
+
+@pytest.mark.parametrize("text", ["#!/bin/sh\necho $1; exit 5\n", "echo $1; exit 5\n"])
+def test_a_script_runs_by_what_it_names_or_by_the_shell(tmp_path: Path, text: str) -> None:
+    write(tmp_path, "r.sh", text)
+    assert run(build(tmp_path, "r.sh"), "x") == (5, "x\n")
+
+
+def test_an_executable_is_taken_as_it_is(tmp_path: Path) -> None:
+    shutil.copy(shutil.which("true") or "", tmp_path / "r")
+    assert run(build(tmp_path, "r")) == (0, "")
+
+
+@pytest.mark.parametrize("made", ["it", "other"])
+def test_a_folder_is_made_in_a_copy_and_starts_in_it(tmp_path: Path, made: str) -> None:
+    write(tmp_path / "dir", "Makefile", f"{made}: r.c\n\t$(CC) -static -o $@ $<\n")
+    write(tmp_path / "dir", "r.c", '#include <unistd.h>\nint main(void) { return access("data", R_OK) ? 1 : 6; }\n')
+    write(tmp_path / "dir", "data", "")
+    assert run(build(tmp_path, "dir")) == (6, "")
+    assert not (tmp_path / "dir" / made).exists()
+
+
+@pytest.mark.parametrize(
+    ("makefile", "message"),
+    [(None, "has no Makefile"), ("all: ;\n", "no executable"), ("all: ; touch a b; chmod +x a b\n", "left a, b")],
+)
+def test_a_folder_that_is_no_program_is_refused(tmp_path: Path, makefile: str | None, message: str) -> None:
+    write(tmp_path / "dir", "x.c", "")
+    if makefile:
+        write(tmp_path / "dir", "Makefile", makefile)
+    with pytest.raises(UserError, match=message):
+        build(tmp_path, "dir")
+
+
+def test_unchanged_it_is_built_once_and_a_change_is_seen(tmp_path: Path) -> None:
+    write(tmp_path, "r.c", C)
+    first = build(tmp_path, "r.c")
+    assert build(tmp_path, "r.c") == first
+    write(tmp_path, "r.c", C.replace("return 3", "return 4"))
+    assert run(build(tmp_path, "r.c"))[0] == 4

@@ -1,0 +1,44 @@
+"""Runs of one program as one result: the worst stands for all, and a bisect reads from it how many went which way."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.bisect import symptom
+from orchestrator.bisect.symptom import Sight
+from orchestrator.model import Status, TestResult
+from orchestrator.suite import repeats
+
+ENDS = (Status.PASS, Status.FAIL, Status.SKIP, Status.ERROR, Status.CRASHED)
+SIGHTS = {
+    Status.PASS: Sight.ABSENT,
+    Status.FAIL: Sight.SHOWN,
+    Status.CRASHED: Sight.SHOWN,
+    Status.SKIP: Sight.REFUSED,
+    Status.ERROR: Sight.UNCLEAR,
+}
+
+
+def together(*statuses: Status) -> TestResult:
+    (one,) = repeats.together([[TestResult("repro", status)] for status in statuses])
+    return one
+
+
+@given(st.lists(st.sampled_from(ENDS), min_size=1, max_size=12))
+def test_a_bisect_sees_each_run(statuses: list[Status]) -> None:
+    one = together(*statuses)
+    assert one.status.broken == any(status.broken for status in statuses)
+    seen = [tried.sight for tried in symptom._tries(one, (), len(statuses))]
+    assert sorted(sight.value for sight in seen) == sorted(SIGHTS[status].value for status in statuses)
+
+
+def test_how_many_is_said() -> None:
+    assert together(Status.PASS, Status.FAIL, Status.PASS).reason == "1 of 3 runs failed"
+    assert together(Status.PASS, Status.PASS) == TestResult("repro", Status.PASS)
+
+
+def test_cases_are_counted_each_by_itself() -> None:
+    runs = [[TestResult("a", Status.PASS), TestResult("b", end)] for end in (Status.FAIL, Status.FAIL)]
+    first, second = repeats.together(runs)
+    assert (first.name, first.status) == ("a", Status.PASS) and second.reason == "2 of 2 runs failed"
