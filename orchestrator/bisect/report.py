@@ -11,7 +11,7 @@ from junit_xml import TestCase, TestSuite, to_xml_report_string
 from orchestrator import plain
 from orchestrator.bisect.values import Outcome, Role, Step
 from orchestrator.host import cache
-from orchestrator.model import Term, Verdict
+from orchestrator.model import Term, Verdict, rundir
 
 LOG = "bisect.log"
 
@@ -19,8 +19,8 @@ LOG = "bisect.log"
 def write(outcome: Outcome, log: str) -> None:
     """Write the files of a bisect into its folder."""
     write_log(outcome.directory, log)
-    cache.write_atomic(outcome.directory / "summary.md", summary(outcome))
-    cache.write_atomic(outcome.directory / "junit.xml", junit(outcome))
+    cache.write_atomic(outcome.directory / rundir.SUMMARY, summary(outcome))
+    cache.write_atomic(outcome.directory / rundir.JUNIT, junit(outcome))
 
 
 def write_log(directory: Path, log: str) -> None:

@@ -14,7 +14,7 @@ from orchestrator.cli.screen import Screen
 from orchestrator.config import locate
 from orchestrator.errors import UserError
 from orchestrator.host import cache
-from orchestrator.model import RunResult
+from orchestrator.model import RunResult, rundir
 from orchestrator.report import kcidb, result_json
 
 
@@ -27,10 +27,10 @@ def kcidb_(
     """Print a run as a KCIDB report (JSON), checked against its schema."""
     settings = output.pipeline(config, quiet=True).kcidb
     results = locate.results(results)
-    folder = Path(run) if Path(run, "result.json").is_file() else results / run
-    if not (folder / "result.json").is_file():
+    folder = Path(run) if Path(run, rundir.RESULT).is_file() else results / run
+    if not (folder / rundir.RESULT).is_file():
         raise UserError(f"{run}: no such run in {results}")
-    told = result_json.load_run(output.read(folder / "result.json"))
+    told = result_json.load_run(output.read(folder / rundir.RESULT))
     sender = kcidb.Sender(settings.origin, settings.artifacts)
     with output.extra("kcidb"):
         text = kcidb.dump(kcidb.render(told, sender, _patchsets(told)))
@@ -42,9 +42,7 @@ def kcidb_(
 
 def _patchsets(run: RunResult) -> dict[str, kcidb.Patchset]:
     """Return the patches of the jobs that kept what they applied."""
-    from orchestrator.pipeline.job import PATCHES
-
-    found = {job.name: _patchset(job.directory / PATCHES) for job in run.jobs if job.series}
+    found = {job.name: _patchset(job.directory / rundir.PATCHES) for job in run.jobs if job.series}
     return {name: patchset for name, patchset in found.items() if patchset}
 
 

@@ -24,7 +24,7 @@ from orchestrator.history.schema import (
     SuiteRow,
 )
 from orchestrator.host import cache
-from orchestrator.model import Identity, JobResult, Kernel, RunResult, SuiteRun, Verdict
+from orchestrator.model import Identity, JobResult, Kernel, RunResult, SuiteRun, Verdict, rundir
 from orchestrator.report import result_json
 
 
@@ -161,7 +161,7 @@ def _job(session: Session, run: RunResult, job: JobResult, number: int) -> JobRo
 
 def _config(job: JobResult, kernel: Kernel) -> Path:
     """Return the .config beside the results, else the one in the cache."""
-    copy = job.directory / "config"
+    copy = job.directory / rundir.CONFIG
     return copy if copy.exists() else kernel.config
 
 

@@ -6,7 +6,7 @@ import datetime
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.model import Identity, Side, Stage, Status, Verdict
+from orchestrator.model import Identity, Side, Stage, Status, Verdict, rundir
 
 
 @dataclass(frozen=True)
@@ -81,13 +81,12 @@ class Job:
     @property
     def consoles(self) -> tuple[Path, ...]:
         """The consoles of its guests that are still on disk, in the order of booting."""
-        found = self.directory.glob("boot-*/console.log")
-        return tuple(sorted(found, key=lambda path: int(path.parent.name.removeprefix("boot-"))))
+        return rundir.consoles(self.directory)
 
     @property
     def reproduce(self) -> Path:
         """The script that boots this kernel again and runs one test in it."""
-        return self.directory / "reproduce.sh"
+        return self.directory / rundir.REPRODUCE
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,7 @@ from pathlib import Path
 
 from orchestrator.config.schema import Keep
 from orchestrator.host.cache import Cache, remove
-
-RESULTS = frozenset(
-    {"result.json", "junit.xml", "job-junit.xml", "summary.md", "night.txt", "reproduce.sh", "config", "patches"}
-)  # fmt: skip
-"""Names of what tells what a run came to, and from what. Whatever else its folder ``jobs`` has is an artifact."""
+from orchestrator.model import rundir
 
 
 @dataclass(frozen=True)
@@ -83,7 +79,7 @@ def _same(path: Path, current: Path) -> bool:
 
 
 def _measured(run: Path) -> Artifacts:
-    when = run.stat().st_mtime if not (run / "result.json").exists() else _time(run)
+    when = run.stat().st_mtime if not (run / rundir.RESULT).exists() else _time(run)
     return Artifacts(run, when, _taken(_artifacts(run)))
 
 
@@ -93,7 +89,7 @@ def _taken(paths: Iterable[Path]) -> int:
 
 
 def _time(run: Path) -> float:
-    return (run / "result.json").stat().st_mtime
+    return (run / rundir.RESULT).stat().st_mtime
 
 
 def _size(file: Path) -> int:
@@ -106,7 +102,7 @@ def _size(file: Path) -> int:
 def _artifacts(run: Path) -> Iterator[Path]:
     """Yield what lies in the folders of a run's jobs beside their results."""
     for path in run.glob("jobs/*/*"):
-        if path.name not in RESULTS:
+        if path.name not in rundir.KEPT:
             yield path
 
 

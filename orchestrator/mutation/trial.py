@@ -9,7 +9,7 @@ from pathlib import Path
 
 from orchestrator import suite
 from orchestrator.errors import InfraError, KernelError, UserError
-from orchestrator.model import JobResult, Stage, Verdict
+from orchestrator.model import JobResult, Stage, Verdict, rundir
 from orchestrator.model.expectations import NONE, Expectations
 from orchestrator.model.plan import Job, Trial
 from orchestrator.mutation import mutants, report
@@ -67,7 +67,7 @@ def _measured(
     made, tests = result.products, [test for run in result.suites for test in run.tests]
     assert made.kernel and made.rootfs and made.accel
     if not tests or finding is None or (finding.certain and finding.outcome is not Outcome.SURVIVED):
-        raise KernelError(f"the whole series is not well: {result.reason}", log=result.directory / "result.json")
+        raise KernelError(f"the whole series is not well: {result.reason}", log=result.directory / rundir.RESULT)
     return Baseline(
         kernel=made.kernel.sha256,
         suite=made.rootfs.sha256,

@@ -16,7 +16,7 @@ from orchestrator.history.classify import Change
 from orchestrator.history.database import Database
 from orchestrator.history.night import Comparison
 from orchestrator.host import cache, crash, process
-from orchestrator.model import JobResult, RunResult, Stage, Verdict
+from orchestrator.model import JobResult, RunResult, Stage, Verdict, rundir
 from orchestrator.model.plan import Job, Plan
 from orchestrator.nightly import culprits, summary
 from orchestrator.nightly.slots import Capacity, Need, Slots
@@ -162,7 +162,7 @@ class _Night:
         result = self.run_record.write()
         store.add(self.database, result)
         comparison = replace(comparison, run=read.run(self.database, result.run))
-        cache.write_atomic(self.workspace.directory / "night.txt", "\n".join(summary.lines(comparison)) + "\n")
+        cache.write_atomic(self.workspace.directory / rundir.NIGHT, "\n".join(summary.lines(comparison)) + "\n")
         return Night(result, comparison)
 
     def chased(self, tonight: Night) -> Night:

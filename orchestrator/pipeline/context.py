@@ -15,6 +15,7 @@ from orchestrator.config.schema import Pipeline
 from orchestrator.errors import InfraError, PipelineError, UserError
 from orchestrator.host import crash
 from orchestrator.host.cache import Cache
+from orchestrator.model import rundir
 from orchestrator.parse.splat import Rules
 from orchestrator.progress import Progress
 
@@ -38,7 +39,7 @@ class Workspace:
 
 
 @contextlib.contextmanager
-def opened_run(results: Path, told: str = "result.json") -> Iterator[Path]:
+def opened_run(results: Path, told: str = rundir.RESULT) -> Iterator[Path]:
     """Make the folder of a new run, and point ``last`` at it, for the block in which it is run. Raises InfraError.
 
     Where the block fails before the file ``told`` is there, nothing was judged: ``last`` points again where it did,

@@ -15,7 +15,7 @@ from orchestrator.guest import accel, machine
 from orchestrator.guest.rootfs import rootfs
 from orchestrator.host.process import Deadline
 from orchestrator.kbuild import kernel, make, objects, own_programs, programs
-from orchestrator.model import Accel, AccelFact, JobResult, Programs, Side, Stage, SuiteRun, TestResult, Tree
+from orchestrator.model import Accel, AccelFact, JobResult, Programs, Side, Stage, SuiteRun, TestResult, Tree, rundir
 from orchestrator.model.expectations import NONE
 from orchestrator.model.plan import Job
 from orchestrator.parse import splat
@@ -54,7 +54,7 @@ def again(record: JobRecord, tests: Mapping[str, Sequence[str]]) -> JobResult:
     fact = record.products.accel
     assert fact
     limits = guest_limits(fact, record.workspace)
-    first = len(list(record.directory.glob("boot-*"))) + 1
+    first = rundir.boots(record.directory) + 1
     try:
         with (
             record.workspace.cache.in_use(record.workspace.progress),
@@ -112,13 +112,9 @@ def _series(record: JobRecord, note: StageNote) -> None:
 
 def _keep_patches(record: JobRecord, patches: Sequence[series.Patch]) -> None:
     """Write what was applied beside the results: the series of tomorrow is another one."""
-    for stale in (record.directory / PATCHES).glob("*"):
+    for stale in (record.directory / rundir.PATCHES).glob("*"):
         stale.unlink()
-    series.write(patches, record.directory / PATCHES)
-
-
-PATCHES = "patches"
-"""The folder of a job in which the patches are that it applied, in their order."""
+    series.write(patches, record.directory / rundir.PATCHES)
 
 
 def _build(record: JobRecord, note: StageNote) -> None:

@@ -11,7 +11,18 @@ from pathlib import Path
 from orchestrator.errors import Cancelled, KernelError, PipelineError, UserError
 from orchestrator.host import cache, crash, process
 from orchestrator.kbuild import kconfig, symbolise
-from orchestrator.model import Identity, JobResult, Kernel, Products, Splat, Stage, StageResult, SuiteRun, Verdict
+from orchestrator.model import (
+    Identity,
+    JobResult,
+    Kernel,
+    Products,
+    Splat,
+    Stage,
+    StageResult,
+    SuiteRun,
+    Verdict,
+    rundir,
+)
 from orchestrator.model.expectations import Expectations
 from orchestrator.model.plan import Job
 from orchestrator.parse import splat
@@ -85,7 +96,7 @@ class JobRecord:
     def save(self) -> JobResult:
         """Judge what there is so far, and write it down."""
         result = self._judged()
-        cache.write_atomic(self.directory / "result.json", result_json.dump(result))
+        cache.write_atomic(self.directory / rundir.RESULT, result_json.dump(result))
         return result
 
     def _judged(self) -> JobResult:
@@ -124,7 +135,7 @@ class JobRecord:
         A console only grows, and not any more once its guest is gone: then it is scanned once.
         """
         found: list[Splat] = []
-        for console in sorted(self.directory.glob("boot-*/console.log")):
+        for console in rundir.consoles(self.directory):
             seen = (console, console.stat().st_size)
             if seen not in self.scanned:
                 self.scanned[seen] = self._scan(console)

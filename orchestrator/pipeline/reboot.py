@@ -15,7 +15,7 @@ from orchestrator.guest.machine import Guest
 from orchestrator.host import process
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import Deadline
-from orchestrator.model import JobResult, Rootfs, RunResult, Side, Verdict
+from orchestrator.model import JobResult, Rootfs, RunResult, Side, Verdict, rundir
 from orchestrator.parse import splat
 from orchestrator.progress import Progress
 from orchestrator.report import result_json
@@ -32,7 +32,7 @@ def find(results: Path, run: str, side: Side, job: str | None) -> JobResult:
     folder = Path(run) if Path(run, "jobs").is_dir() else results / run
     if not folder.is_dir():
         raise UserError(f"--run {run}: no such run in {results}")
-    found = [result_json.load_job(path.read_text()) for path in sorted(folder.glob("jobs/*/result.json"))]
+    found = [result_json.load_job(path.read_text()) for path in rundir.job_results(folder)]
     fitting = [j for j in found if j.name == job] if job else [j for j in found if j.side is side]
     if not fitting:
         raise UserError(f"run {run}: no such job; there are {', '.join(j.name for j in found) or 'none'}")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from orchestrator.errors import PipelineError
 from orchestrator.host import cache, process
-from orchestrator.model import CheckResult, JobResult, RunResult, SeriesResult, Verdict
+from orchestrator.model import CheckResult, JobResult, RunResult, SeriesResult, Verdict, rundir
 from orchestrator.model.plan import Job, Pair, Plan
 from orchestrator.pipeline import job_record
 from orchestrator.pipeline.context import Workspace
@@ -56,15 +56,15 @@ class RunRecord:
     def write(self) -> RunResult:
         """Write what people and CI servers read; a job's files have names that ``**/junit*.xml`` does not catch."""
         result = self.result()
-        cache.write_atomic(result.directory / "result.json", result_json.dump(result))
-        cache.write_atomic(result.directory / "junit.xml", junit.render(result))
-        cache.write_atomic(result.directory / "summary.md", markdown.render(result))
-        cache.write_atomic(result.directory / "report.html", html.render(result))
+        cache.write_atomic(result.directory / rundir.RESULT, result_json.dump(result))
+        cache.write_atomic(result.directory / rundir.JUNIT, junit.render(result))
+        cache.write_atomic(result.directory / rundir.SUMMARY, markdown.render(result))
+        cache.write_atomic(result.directory / rundir.PAGE, html.render(result))
         for planned in self.plan.jobs:
             if done := self._done.get(planned.name):
                 text = junit.render_job(done, job_record.expected(planned, done.products.kernel), planned.expect)
-                cache.write_atomic(done.directory / "job-junit.xml", text)
-                script = done.directory / "reproduce.sh"
+                cache.write_atomic(done.directory / rundir.JOB_JUNIT, text)
+                script = done.directory / rundir.REPRODUCE
                 cache.write_atomic(script, _reproduce(result, done))
                 script.chmod(0o755)
                 _keep_config(done)
@@ -111,7 +111,7 @@ def _judged(base: JobResult, patched: JobResult, pair: Pair) -> SeriesResult:
 
 def _keep_config(done: JobResult) -> None:
     """Copy the .config of a job's kernel beside its results: the cache may be emptied."""
-    kernel, copy = done.products.kernel, done.directory / "config"
+    kernel, copy = done.products.kernel, done.directory / rundir.CONFIG
     if kernel and not copy.exists():
         cache.write_atomic(copy, kernel.config.read_bytes())
 

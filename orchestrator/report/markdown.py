@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from orchestrator import plain
-from orchestrator.model import CheckResult, JobResult, RunResult, SeriesResult, Splat, Transition, Verdict
+from orchestrator.model import CheckResult, JobResult, RunResult, SeriesResult, Splat, Transition, Verdict, rundir
 from orchestrator.verdict import outcome
 
 MOST_ROWS = 60
@@ -170,7 +170,7 @@ def _failed(jobs: Sequence[JobResult]) -> Iterator[str]:
 def _reproduce(series: SeriesResult) -> Iterator[str]:
     red = next((c.test for c in sorted(series.transitions, key=_rank) if c.verdict is Verdict.FAIL), None)
     if series.patched.identity and red:
-        script = shlex.quote(str(series.patched.directory / "reproduce.sh"))
+        script = shlex.quote(str(series.patched.directory / rundir.REPRODUCE))
         yield from ("", "### Reproduce", "", f"    {script} {shlex.quote(red)}")
 
 

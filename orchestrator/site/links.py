@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from orchestrator.history.values import Job, Run
+from orchestrator.model import rundir
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Places:
     def page(self, run: Run) -> str | None:
         """Return the link to a run's own page, or to the most readable of what it has; None where nothing is left."""
         folder = self.folder(run)
-        found = (self.link(folder / name) for name in ("report.html", "summary.md", "result.json"))
+        found = (self.link(folder / name) for name in (rundir.PAGE, rundir.SUMMARY, rundir.RESULT))
         return next((href for href in found if href), None)
 
     def link(self, path: Path) -> str | None:
@@ -58,19 +59,18 @@ class Places:
     def artifacts(self, run: Run, job: Job) -> tuple[Artifact, ...]:
         """Return what a reader of a job asks for: consoles, configuration, the script, the result."""
         folder = self.moved(run, job.directory)
-        config = folder / "config"
+        config = folder / rundir.CONFIG
         if job.config and not config.is_file():
             config = self.moved(run, job.config)
         return (
             *self._consoles(folder, job),
             self._file("config", config, "" if job.release else "no kernel was built"),
-            self._file("reproduce.sh", folder / "reproduce.sh"),
-            self._file("result.json", folder / "result.json"),
+            self._file(rundir.REPRODUCE, folder / rundir.REPRODUCE),
+            self._file(rundir.RESULT, folder / rundir.RESULT),
         )
 
     def _consoles(self, folder: Path, job: Job) -> tuple[Artifact, ...]:
-        found = sorted(folder.glob("boot-*/console.log"), key=_number)
-        links = [(_number(path), self.link(path)) for path in found]
+        links = [(rundir.boot_number(path), self.link(path)) for path in rundir.consoles(folder)]
         if links:
             names = ["console"] if len(links) == 1 else [f"console {number}" for number, _ in links]
             return tuple(Artifact(name, href, PRUNED) for name, (_, href) in zip(names, links, strict=True))
@@ -78,8 +78,3 @@ class Places:
 
     def _file(self, name: str, path: Path, never: str = "") -> Artifact:
         return Artifact(name, self.link(path), never or PRUNED)
-
-
-def _number(console: Path) -> int:
-    digits = console.parent.name.removeprefix("boot-")
-    return int(digits) if digits.isdecimal() else 0

@@ -20,7 +20,7 @@ from orchestrator.errors import PipelineError
 from orchestrator.history.classify import Change, Sighting
 from orchestrator.history.night import Key
 from orchestrator.history.values import Complaint, Job, Run
-from orchestrator.model import Verdict
+from orchestrator.model import Verdict, rundir
 from orchestrator.report import html, result_json
 from orchestrator.site import gather, grid, plot, strip, text
 from orchestrator.site.links import Places
@@ -141,7 +141,7 @@ class Pages:
         }
 
     def _details(self, run: Run, job: Job) -> Mapping[Key, tuple[str, ...]] | None:
-        return _diagnostics(self.places.moved(run, job.directory) / "result.json")
+        return _diagnostics(self.places.moved(run, job.directory) / rundir.RESULT)
 
     def _splat(self, splat: SplatHistory) -> str:
         places = splat.occurrences

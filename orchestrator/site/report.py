@@ -9,7 +9,7 @@ from pathlib import Path
 from orchestrator.errors import PipelineError, UserError
 from orchestrator.history import night, read, store, window
 from orchestrator.history.database import Database
-from orchestrator.model import RunResult
+from orchestrator.model import RunResult, rundir
 from orchestrator.report import result_json
 from orchestrator.site import gather, pages, publish
 from orchestrator.site.links import Places
@@ -57,7 +57,7 @@ def collect(database: Database, places: Places, mode: str | None, nights: int = 
 
 def _part(database: Database, mode: str, nights: int, places: Places) -> Part:
     runs = window.last(database, mode, nights)
-    result = _result(places.folder(runs[0].run) / "result.json")
+    result = _result(places.folder(runs[0].run) / rundir.RESULT)
     return Part(
         mode=mode,
         runs=runs,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
 from orchestrator.guest.machine import Guest
+from orchestrator.model import rundir
 
 Boot = Callable[[str], AbstractContextManager[Guest]]
 """Boots a guest, given a name for its folder."""
@@ -20,7 +21,7 @@ class Guests:
     """
 
     def __init__(self, boot: Boot, number: int = 1) -> None:
-        self._boots = (boot(f"boot-{k}") for k in itertools.count(number))
+        self._boots = (boot(rundir.boot(k)) for k in itertools.count(number))
         self._first = contextlib.ExitStack()
         self._waiting: list[Guest] = []
         self.count = 0

@@ -6,6 +6,7 @@ import base64
 import quopri
 import subprocess
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,7 +41,12 @@ def encoded_word(text: str) -> str:
 
 def mail(name: str, subject: str, text: str, how: str) -> bytes:
     body = f"{text}\n".encode() + DIFF
-    coded = {"base64": base64.encodebytes, "quoted-printable": quopri.encodestring, "8bit": bytes}[how](body)
+    encode: dict[str, Callable[[bytes], bytes]] = {
+        "base64": base64.encodebytes,
+        "quoted-printable": quopri.encodestring,
+        "8bit": bytes,
+    }
+    coded = encode[how](body)
     head = [
         f"From: {encoded_word(name)} <dev@example.org>",
         "Date: Sat, 3 Feb 2001 04:05:06 +0000",

@@ -1,0 +1,54 @@
+"""The files of a run, and of each of its jobs: where a writer puts them and every reader looks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+RESULT = "result.json"
+"""Everything, of a run or of a job (``report/result_json.py``)."""
+JUNIT = "junit.xml"
+JOB_JUNIT = "job-junit.xml"
+"""That of one job: a name that ``**/junit*.xml`` does not catch, for its cases are in the run's as well."""
+SUMMARY = "summary.md"
+PAGE = "report.html"
+NIGHT = "night.txt"
+"""How a night compares with those before."""
+
+JOBS = "jobs"
+REPRODUCE = "reproduce.sh"
+"""Boots the kernel of a job again, and runs one test in it."""
+CONFIG = "config"
+"""The .config of a job's kernel: the cache may be emptied."""
+PATCHES = "patches"
+"""The folder of a job in which the patches are that it applied, in their order."""
+
+KEPT = frozenset({RESULT, JUNIT, JOB_JUNIT, SUMMARY, NIGHT, REPRODUCE, CONFIG, PATCHES})
+"""What says what a run came to, and from what. Whatever else a folder of jobs holds is an artifact."""
+
+_BOOT = "boot-"
+
+
+def boot(number: int) -> str:
+    """Return the name of the folder of a job's guest; guests count from 1."""
+    return f"{_BOOT}{number}"
+
+
+def boots(job: Path) -> int:
+    """Return how many guests have run tests in the folder of a job."""
+    return len(list(job.glob(f"{_BOOT}*")))
+
+
+def consoles(job: Path) -> tuple[Path, ...]:
+    """Return the consoles of the guests that ran tests, in the order of booting."""
+    return tuple(sorted(job.glob(f"{_BOOT}*/console.log"), key=boot_number))
+
+
+def boot_number(console: Path) -> int:
+    """Return the number of the guest that a console is of; 0 where its folder has none."""
+    digits = console.parent.name.removeprefix(_BOOT)
+    return int(digits) if digits.isdecimal() and digits.isascii() else 0
+
+
+def job_results(run: Path) -> tuple[Path, ...]:
+    """Return the result files of the jobs of a run that are there."""
+    return tuple(sorted(run.glob(f"{JOBS}/*/{RESULT}")))
