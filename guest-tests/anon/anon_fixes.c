@@ -5,8 +5,11 @@
  * Needs: swap; write protection of anonymous memory.
  * A failure means: one of them is there: see C10 (UFFDIO_COPY) and S07 (swapoff).
  */
+#include "access.h"
+#include "backing.h"
 #include "force.h"
 #include "ktap.h"
+#include "trap.h"
 #include "uffd.h"
 
 #define PAGES 8

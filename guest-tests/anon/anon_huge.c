@@ -11,9 +11,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "access.h"
+#include "backing.h"
 #include "force.h"
 #include "ktap.h"
-#include "sweep.h"
+#include "loop.h"
+#include "proc.h"
+#include "trap.h"
+#include "uffd.h"
 
 #define TABLE (HUGE / PAGE)
 #define MANY 8		/* huge pages */

@@ -4,8 +4,10 @@
  * Needs: write protection of anonymous memory, without WP_UNPOPULATED.
  * A failure means: the markers of file mappings have leaked into anonymous ones.
  */
+#include "backing.h"
 #include "ktap.h"
-#include "uffd.h"
+#include "proc.h"
+#include "trap.h"
 
 /* Neither a page that was never there nor one that was dropped is protected. */
 static void anon_none(void)

@@ -5,10 +5,15 @@
  * A failure means: a change for write protection has reached users who do not ask for it.
  */
 #include <poll.h>
+#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "access.h"
+#include "backing.h"
 #include "ktap.h"
+#include "proc.h"
+#include "trap.h"
 #include "uffd.h"
 
 static char content[PAGE] = "content";

@@ -10,7 +10,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "access.h"
+#include "backing.h"
 #include "ktap.h"
+#include "trap.h"
 #include "uffd.h"
 
 #define HAS_WP (1ULL << _UFFDIO_WRITEPROTECT)

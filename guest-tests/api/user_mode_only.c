@@ -10,7 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "access.h"
+#include "backing.h"
 #include "ktap.h"
+#include "trap.h"
 #include "uffd.h"
 
 static int open_user_mode_only(void)

@@ -4,7 +4,10 @@
  * Needs: write protection of anonymous memory, or REGISTER(WP) on shmem.
  * A failure means: a wrong call is taken, and its caller believes the range protected.
  */
+#include "access.h"
+#include "backing.h"
 #include "ktap.h"
+#include "trap.h"
 #include "uffd.h"
 
 static void wp_args(const struct backing *b)

@@ -11,7 +11,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "access.h"
+#include "backing.h"
 #include "ktap.h"
+#include "proc.h"
+#include "trap.h"
 #include "uffd.h"
 
 /*

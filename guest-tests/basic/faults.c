@@ -5,8 +5,9 @@
  * Needs: REGISTER(WP) on shmem.
  * Fails on a kernel whose un-WP gives every page the default protection of the mapping.
  */
+#include "backing.h"
 #include "ktap.h"
-#include "uffd.h"
+#include "proc.h"
 
 #define PAGES 64
 

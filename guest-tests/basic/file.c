@@ -7,8 +7,12 @@
  */
 #include <unistd.h>
 
+#include "access.h"
+#include "backing.h"
 #include "force.h"
 #include "ktap.h"
+#include "proc.h"
+#include "trap.h"
 #include "uffd.h"
 
 /* Writes through the descriptor and another mapping are not this mapping's: they pass, and it stays protected. */

@@ -9,11 +9,16 @@
  */
 #include <errno.h>
 #include <linux/futex.h>
+#include <pthread.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "backing.h"
 #include "ktap.h"
+#include "oracle.h"
+#include "proc.h"
+#include "trap.h"
 #include "uffd.h"
 
 #define PAGES 4

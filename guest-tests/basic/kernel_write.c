@@ -13,7 +13,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "access.h"
+#include "backing.h"
 #include "ktap.h"
+#include "oracle.h"
+#include "trap.h"
 #include "uffd.h"
 
 /* Where a call is to write 8 bytes, and what. */

@@ -5,8 +5,11 @@
  * A failure means: a write to a protected page is lost to the handler, or a read or a
  * write elsewhere is stopped that should not be.
  */
+#include "access.h"
+#include "backing.h"
 #include "ktap.h"
-#include "uffd.h"
+#include "proc.h"
+#include "trap.h"
 
 /* A write waits for the handler, and lands when the protection is taken away. */
 static void present(const struct backing *b)

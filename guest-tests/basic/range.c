@@ -7,9 +7,12 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
-#include "force.h"
+#include "access.h"
+#include "backing.h"
 #include "ktap.h"
-#include "uffd.h"
+#include "proc.h"
+#include "settings.h"
+#include "trap.h"
 
 static void neighbours(const struct backing *b)
 {

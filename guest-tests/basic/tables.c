@@ -9,9 +9,12 @@
  */
 #include <unistd.h>
 
-#include "force.h"
+#include "access.h"
+#include "backing.h"
 #include "ktap.h"
-#include "sweep.h"
+#include "proc.h"
+#include "trap.h"
+#include "uffd.h"
 
 #define TABLE (HUGE / PAGE)
 #define TABLES 3UL

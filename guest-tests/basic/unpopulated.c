@@ -7,8 +7,11 @@
  */
 #include <unistd.h>
 
+#include "access.h"
+#include "backing.h"
 #include "ktap.h"
-#include "uffd.h"
+#include "proc.h"
+#include "trap.h"
 
 /* A hole in the file, in a page table that exists. */
 static void none_pte(const struct backing *b)

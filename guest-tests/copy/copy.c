@@ -7,8 +7,13 @@
  */
 #include <string.h>
 
+#include "access.h"
+#include "backing.h"
 #include "force.h"
 #include "ktap.h"
+#include "oracle.h"
+#include "proc.h"
+#include "trap.h"
 #include "uffd.h"
 
 static uint64_t content[PAGE / 8] = { 0xC0FFEE, 0xBEEF };

@@ -6,7 +6,10 @@
  * A failure means: the kernel took the missing VM_WRITE for a reason not to set the
  * uffd-wp bit, and the first write after mprotect is lost to the handler (5.10).
  */
+#include "access.h"
+#include "backing.h"
 #include "ktap.h"
+#include "trap.h"
 #include "uffd.h"
 
 static void copy_readonly(const struct backing *b)

@@ -6,26 +6,18 @@
  * Fails on a kernel that says EEXIST for a marker with no page: the writer faults for the missing page
  * again, and so on without end (mainline).
  */
-#include <poll.h>
+#include <errno.h>
 
+#include "access.h"
+#include "backing.h"
 #include "ktap.h"
+#include "oracle.h"
+#include "proc.h"
+#include "trap.h"
 #include "uffd.h"
 
 #define PAGES 4
 #define ENOUGH 16	/* messages for one write: one is missing, one is for the protection, each may come twice */
-
-static bool next_or_ended(const struct area *a, const struct touch *t, struct uffd_msg *msg)
-{
-	struct pollfd fds[] = { { .fd = a->uffd, .events = POLLIN }, { .fd = t->done, .events = POLLIN } };
-
-	for (;;) {
-		if (uffd_next(a->uffd, msg))
-			return true;
-		if (fds[1].revents & POLLIN)
-			return false;
-		poll(fds, 2, -1);
-	}
-}
 
 /* Answer a message. EEXIST is no fault where the page has come meanwhile: then there is one to wake. */
 static void answer(const struct area *a, const struct uffd_msg *msg, int *zeroed, int *released)
@@ -55,7 +47,7 @@ static void write_under_manager(const struct area *a, size_t page, uint64_t valu
 	struct touch t;
 
 	touch_start(&t, WRITES, area_page(a, page), value);
-	while (next_or_ended(a, &t, &msg)) {
+	while (message_or_end(a->uffd, t.done, &msg)) {
 		answer(a, &msg, &zeroed, &released);
 		REQUIRE_MSG(++messages < ENOUGH, "%d messages, and the writer is where it was", messages);
 	}

@@ -10,7 +10,6 @@
 #include <sys/klog.h>
 
 #include "ktap.h"
-#include "uffd.h"
 
 #define READ_ALL 3
 #define BUFFER_SIZE 10

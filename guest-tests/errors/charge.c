@@ -9,9 +9,14 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "access.h"
+#include "backing.h"
 #include "force.h"
 #include "ktap.h"
 #include "peer.h"
+#include "proc.h"
+#include "trap.h"
+#include "uffd.h"
 
 #define GB (1UL << 30)
 #define LIMIT "16M"

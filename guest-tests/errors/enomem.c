@@ -11,8 +11,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "force.h"
+#include "access.h"
+#include "backing.h"
 #include "ktap.h"
+#include "proc.h"
+#include "settings.h"
+#include "trap.h"
 #include "uffd.h"
 
 #define DEBUGFS "/sys/kernel/debug"

@@ -11,7 +11,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "access.h"
+#include "backing.h"
 #include "ktap.h"
+#include "proc.h"
 #include "uffd.h"
 
 #define COUNTER "/sys/kernel/debug/uffd_wp_markers"

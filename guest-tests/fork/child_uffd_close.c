@@ -7,8 +7,12 @@
  */
 #include <unistd.h>
 
+#include "access.h"
+#include "backing.h"
 #include "ktap.h"
 #include "peer.h"
+#include "trap.h"
+#include "uffd.h"
 
 #define PAGES 4
 

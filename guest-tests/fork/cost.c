@@ -6,8 +6,13 @@
  * Fails on a kernel that makes every fork pay for write protection, or that asks the parent whether the
  * child is to have it.
  */
+#include "access.h"
+#include "backing.h"
 #include "ktap.h"
 #include "peer.h"
+#include "proc.h"
+#include "trap.h"
+#include "uffd.h"
 
 #define SIZE (1UL << 30)
 

@@ -9,8 +9,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "backing.h"
 #include "ktap.h"
-#include "peer.h"
+#include "proc.h"
+#include "trap.h"
+#include "uffd.h"
 
 #define PAGES 8
 

@@ -5,8 +5,11 @@
  * Needs: REGISTER(WP) on shmem.
  * Fails on a kernel that leaves the child's mapping with the default protection of a watched one.
  */
+#include "access.h"
+#include "backing.h"
 #include "ktap.h"
 #include "peer.h"
+#include "proc.h"
 
 #define PAGES 64
 

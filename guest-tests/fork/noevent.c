@@ -8,8 +8,12 @@
  */
 #include <sys/wait.h>
 
+#include "access.h"
+#include "backing.h"
 #include "ktap.h"
 #include "peer.h"
+#include "proc.h"
+#include "trap.h"
 
 #define PAGES 4
 

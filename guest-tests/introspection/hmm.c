@@ -15,8 +15,11 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "access.h"
+#include "backing.h"
 #include "ktap.h"
-#include "uffd.h"
+#include "proc.h"
+#include "trap.h"
 
 /* From lib/test_hmm_uapi.h. */
 struct hmm_dmirror_cmd {

@@ -16,8 +16,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "access.h"
+#include "backing.h"
 #include "force.h"
 #include "ktap.h"
+#include "proc.h"
+#include "trap.h"
 
 #define PAGES 1024
 #define MARKED (PAGES / 2)

@@ -4,9 +4,10 @@
  * Needs: REGISTER(WP) on shmem; a swap device for the page that is in swap.
  * Fails on a kernel that takes every non-swap entry for a resident page.
  */
-#include "force.h"
+#include "access.h"
+#include "backing.h"
 #include "ktap.h"
-#include "uffd.h"
+#include "proc.h"
 
 #define PAGES 4
 

@@ -8,8 +8,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include "access.h"
+#include "backing.h"
 #include "force.h"
 #include "ktap.h"
+#include "proc.h"
 #include "uffd.h"
 
 #define PAGES 4

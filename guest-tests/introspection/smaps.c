@@ -8,8 +8,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "access.h"
+#include "backing.h"
 #include "force.h"
 #include "ktap.h"
+#include "proc.h"
 #include "uffd.h"
 
 #define PAGES 16

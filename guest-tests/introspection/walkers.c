@@ -7,12 +7,17 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "access.h"
+#include "backing.h"
 #include "ktap.h"
+#include "proc.h"
+#include "trap.h"
 #include "uffd.h"
 
 #define PAGES 1024	/* 4 MB: two page tables */

@@ -15,9 +15,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "access.h"
+#include "backing.h"
 #include "ktap.h"
 #include "peer.h"
+#include "proc.h"
 #include "sweep.h"
+#include "trap.h"
+#include "uffd.h"
 
 #define PAGES 8
 #define MARKERS 4	/* of these, the last ones are protected without being mapped */

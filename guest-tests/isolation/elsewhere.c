@@ -6,8 +6,11 @@
  * Needs: REGISTER(WP) on shmem.
  * Fails on a kernel that looks at the file, or at the mm, where it should look at the vma.
  */
+#include "access.h"
+#include "backing.h"
 #include "ktap.h"
 #include "peer.h"
+#include "proc.h"
 
 #define PAGES 64
 

@@ -7,8 +7,11 @@
  */
 #include <stdio.h>
 
+#include "access.h"
+#include "backing.h"
 #include "ktap.h"
-#include "sweep.h"
+#include "proc.h"
+#include "trap.h"
 
 #define PAGES 24
 #define CUT 7

@@ -10,9 +10,14 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "access.h"
+#include "backing.h"
 #include "ktap.h"
 #include "peer.h"
+#include "proc.h"
 #include "sweep.h"
+#include "trap.h"
+#include "uffd.h"
 
 #define PAGES 8
 

@@ -8,10 +8,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "force.h"
+#include "access.h"
+#include "backing.h"
+#include "khugepaged.h"
 #include "ktap.h"
+#include "proc.h"
 #include "uffd.h"
-
 
 static int open_memfd(size_t size)
 {
@@ -59,7 +61,8 @@ const struct backing memfd_shared = { .name = "memfd-shared", .shared = true, .f
 const struct backing memfd_private = { .name = "memfd-private", .file = true, .open = open_memfd };
 const struct backing tmpfs_file = { .name = "tmpfs-file", .shared = true, .file = true, .open = open_tmpfs_small };
 const struct backing anon_shared = { .name = "anon-shared", .shared = true, .file = true };
-const struct backing thp_shmem = { .name = "thp-shmem", .shared = true, .file = true, .huge = true, .open = open_tmpfs_huge };
+const struct backing thp_shmem = {
+	.name = "thp-shmem", .shared = true, .file = true, .huge = true, .open = open_tmpfs_huge };
 const struct backing anon = { .name = "anon" };
 
 const struct backing *const BACKINGS_FILE[] = {
@@ -72,8 +75,10 @@ const struct backing *const BACKINGS_ANON[] = { &anon, NULL };
 const struct backing *const BACKINGS_ALL_SMALL[] = {
 	&memfd_shared, &memfd_private, &tmpfs_file, &anon_shared, &anon, NULL };
 
-const char *backing_name(const struct backing *b)
+const char *backing_name(const void *backing)
 {
+	const struct backing *b = backing;
+
 	return b->name;
 }
 
@@ -210,16 +215,6 @@ void area_fill_file(const struct area *a, size_t first, size_t pages)
 {
 	for (size_t i = first; i < first + pages; i++)
 		alias_set(a, area_page(a, i), file_value(i));
-}
-
-uint64_t touch_read(const void *addr)
-{
-	return *(const volatile uint64_t *)addr;
-}
-
-void touch_write(void *addr, uint64_t value)
-{
-	*(volatile uint64_t *)addr = value;
 }
 
 void touch_read_all(const struct area *a, size_t first, size_t pages)

@@ -13,35 +13,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "access.h"
+#include "backing.h"
 #include "force.h"
 #include "ktap.h"
+#include "proc.h"
 
-#define THP "/sys/kernel/mm/transparent_hugepage/"
 #define ROUNDS 50	/* tries before giving up on a path that does not happen */
-
-/* The choice in "always [madvise] never", or the text as it is without its newline. */
-static void current_choice(char *text)
-{
-	char *open = strchr(text, '['), *close = strchr(text, ']');
-
-	if (open && close > open) {
-		*close = 0;
-		memmove(text, open + 1, close - open);
-	}
-	text[strcspn(text, "\n")] = 0;
-}
-
-void set_file(const char *path, const char *text)
-{
-	char old[128];
-
-	SETUP_MSG(file_read(path, old, sizeof(old)), "%s: %s", path, strerror(errno));
-	current_choice(old);
-	if (!strcmp(old, text))
-		return;
-	ktap_restore(path, old);
-	SETUP_MSG(file_write(path, text), "%s to %s: %s", text, path, strerror(errno));
-}
 
 /* ---- swap ---- */
 
@@ -370,53 +348,4 @@ long huge_mapped_kb(const struct area *a)
 
 	SETUP_MSG(kb >= 0, "smaps does not tell about huge mappings");
 	return kb;
-}
-
-static bool eager;
-
-/* A range with a hole is not collapsed then; one without is huge already, or never was to be. */
-void khugepaged_quiet(void)
-{
-	if (!eager && !access(THP "khugepaged", F_OK))
-		set_file(THP "khugepaged/max_ptes_none", "0");
-}
-
-void khugepaged_eager(void)
-{
-	eager = true;
-	if (access(THP "khugepaged", F_OK))
-		SKIP("CONFIG_TRANSPARENT_HUGEPAGE: " THP "khugepaged is not there");
-	set_file(THP "khugepaged/max_ptes_none", "511");
-	set_file(THP "khugepaged/max_ptes_swap", "64");
-	set_file(THP "khugepaged/pages_to_scan", "16384");
-	set_file(THP "khugepaged/alloc_sleep_millisecs", "0");
-	set_file(THP "khugepaged/scan_sleep_millisecs", "0");
-}
-
-void khugepaged_eager_on_shmem(void)
-{
-	khugepaged_eager();
-	set_file(THP "shmem_enabled", "advise");
-}
-
-static long number_in(const char *path)
-{
-	char text[64];
-
-	SETUP_MSG(file_read(path, text, sizeof(text)), "%s: %s", path, strerror(errno));
-	return atol(text);
-}
-
-/* One scan that began before the call does not count: wait for one more. */
-void khugepaged_scans(int rounds)
-{
-	long end = number_in(THP "khugepaged/full_scans") + rounds + 1;
-
-	while (number_in(THP "khugepaged/full_scans") < end)
-		breathe();
-}
-
-long khugepaged_collapsed(void)
-{
-	return number_in(THP "khugepaged/pages_collapsed");
 }

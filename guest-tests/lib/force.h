@@ -6,10 +6,7 @@
 #ifndef FORCE_H
 #define FORCE_H
 
-#include "uffd.h"
-
-/* Write @text to a file of /proc or /sys for the rest of the case; the runner puts the old text back. */
-void set_file(const char *path, const char *text);
+#include "backing.h"
 
 /* ---- swap ---- */
 
@@ -56,18 +53,4 @@ void migrate(const struct area *a, size_t first, size_t pages, int flags);
 
 /* kB of the area that are mapped by huge page table entries in this mm. */
 long huge_mapped_kb(const struct area *a);
-/* Make khugepaged eager for the rest of the case. SKIP without CONFIG_TRANSPARENT_HUGEPAGE. */
-void khugepaged_eager(void);
-/* The same, and let it work on shmem for which MADV_HUGEPAGE says so. */
-void khugepaged_eager_on_shmem(void);
-/*
- * Keep it from filling holes for the rest of the case, unless khugepaged_eager() asks for that. Every
- * area on a huge backing does so: a hole that khugepaged fills makes UFFDIO_COPY say EEXIST.
- */
-void khugepaged_quiet(void);
-/* Wait until khugepaged has been through all memory @rounds times more. */
-void khugepaged_scans(int rounds);
-/* Huge pages that khugepaged has made since boot. */
-long khugepaged_collapsed(void);
-
 #endif

@@ -24,10 +24,10 @@
 /* From good to bad: the worst of several runs of a case is its result. */
 enum outcome { PASSED, SKIPPED, ERRED, FAILED, TIMED_OUT };
 
-/* One case on one backing. */
+/* One case, on one variant if it has some. */
 struct run {
 	const struct ktap_case *kase;
-	const struct backing *backing;
+	const void *variant;
 	char id[120];
 };
 
@@ -313,10 +313,9 @@ static bool stat_of(const char *path, char *state, long *ticks)
 	return true;
 }
 
-static struct {
-	long ticks;
-	bool asleep;
-} others;
+/* The tasks that ktap_others() has looked at so far. */
+static long others_ticks;
+static bool others_asleep;
 
 static void add_other(int pid)
 {
@@ -333,8 +332,8 @@ static void add_other(int pid)
 		snprintf(path, sizeof(path), "/proc/%d/task/%.20s/stat", pid, entry->d_name);
 		if (entry->d_name[0] == '.' || !stat_of(path, &state, &ticks))
 			continue;
-		others.ticks += ticks;
-		others.asleep = others.asleep && state != 'R';
+		others_ticks += ticks;
+		others_asleep = others_asleep && state != 'R';
 	}
 	if (tasks)
 		closedir(tasks);
@@ -342,11 +341,11 @@ static void add_other(int pid)
 
 double ktap_others(bool *asleep)
 {
-	others.ticks = 0;
-	others.asleep = true;
+	others_ticks = 0;
+	others_asleep = true;
 	for_each_left(getpgrp(), add_other);
-	*asleep = others.asleep;
-	return (double)others.ticks / (double)sysconf(_SC_CLK_TCK);
+	*asleep = others_asleep;
+	return (double)others_ticks / (double)sysconf(_SC_CLK_TCK);
 }
 
 static void kill_task(int pid)
@@ -402,8 +401,8 @@ static void run_child(const struct run *run)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	verdict->pid = getpid();
-	if (run->backing)
-		run->kase->backed(run->backing);
+	if (run->variant)
+		run->kase->on(run->variant);
 	else
 		run->kase->plain();
 	verdict->finished = true;
@@ -529,7 +528,7 @@ static int by_id(const void *a, const void *b)
 	return strcmp(x->id, y->id);
 }
 
-/* Expand the registered cases over their backings, in the order of their ids. */
+/* Expand the registered cases over their variants, in the order of their ids. */
 static int expand(struct run *runs)
 {
 	int n = 0;
@@ -541,10 +540,11 @@ static int expand(struct run *runs)
 			runs[n].kase = kase;
 			snprintf(runs[n++].id, sizeof(runs->id), "%s", kase->name);
 		}
-		for (int i = 0; kase->backings && kase->backings[i] && n < MAX_RUNS; i++) {
+		for (int i = 0; kase->variants && kase->variants[i] && n < MAX_RUNS; i++) {
 			runs[n].kase = kase;
-			runs[n].backing = kase->backings[i];
-			snprintf(runs[n++].id, sizeof(runs->id), "%s.%s", kase->name, backing_name(kase->backings[i]));
+			runs[n].variant = kase->variants[i];
+			snprintf(runs[n++].id, sizeof(runs->id), "%s.%s", kase->name,
+				 kase->variant_name(kase->variants[i]));
 		}
 	}
 	qsort(runs, n, sizeof(*runs), by_id);

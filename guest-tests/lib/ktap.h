@@ -9,8 +9,8 @@
  * holds, which symbols it needs and what a failure means. It holds static functions
  * and registers each of them as a case, with the name it has in the catalogue:
  *
- *	#include "ktap.h"
- *	#include "uffd.h"
+ *	#include "backing.h"
+ *	#include "trap.h"
  *
  *	static void present(const struct backing *b)
  *	{
@@ -25,6 +25,9 @@
  *
  *	static void request_bit12(void) { ... }
  *	CASE("A02_request-bit12", request_bit12);
+ *
+ * What a test may use besides is in this folder, one header for each source: backing.h is where to
+ * begin, trap.h says whether a write traps, force.h makes the kernel take pages away.
  *
  * Each case runs in its own child, in a process group of its own, under a watchdog;
  * cases run in the order of their ids. A case must make at least one check.
@@ -64,8 +67,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct backing;
-
 enum ktap_kind {
 	KTAP_SHORT,		/* bounded work */
 	KTAP_BUDGET,		/* works for ktap_budget() seconds */
@@ -74,8 +75,9 @@ enum ktap_kind {
 struct ktap_case {
 	const char *name;
 	void (*plain)(void);
-	void (*backed)(const struct backing *b);
-	const struct backing *const *backings;	/* ends with NULL */
+	void (*on)(const void *variant);	/* one case for each variant of a list */
+	const void *const *variants;		/* ends with NULL */
+	const char *(*variant_name)(const void *variant);	/* what its id has after the dot */
 	enum ktap_kind kind;
 };
 
@@ -92,17 +94,9 @@ struct ktap_case {
 /* Register a function as a case. */
 #define CASE(id, fn) \
 	KTAP_REGISTER(.name = (id), .plain = (fn))
-/* Register a function as one case for each backing of a NULL-terminated list. */
-#define CASE_ON(list, id, fn) \
-	KTAP_REGISTER(.name = (id), .backed = (fn), .backings = (list))
 /* The same, for cases that work until their time budget is used up. */
 #define CASE_BUDGET(id, fn) \
 	KTAP_REGISTER(.name = (id), .plain = (fn), .kind = KTAP_BUDGET)
-#define CASE_BUDGET_ON(list, id, fn) \
-	KTAP_REGISTER(.name = (id), .backed = (fn), .backings = (list), .kind = KTAP_BUDGET)
-
-/* The part of an id after the dot; backing.c has it. */
-const char *backing_name(const struct backing *b);
 
 /* Print one line of diagnostics: "# text". Safe in threads and children. */
 void ktap_diag(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

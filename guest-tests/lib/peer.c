@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,8 +12,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "access.h"
+#include "backing.h"
 #include "ktap.h"
+#include "oracle.h"
 #include "peer.h"
+#include "proc.h"
+#include "trap.h"
+#include "uffd.h"
 
 struct order {
 	peer_fn fn;
@@ -186,42 +193,14 @@ static bool fail(const char *file, int line, const struct peer *p, void *addr, c
 	return false;
 }
 
-/* Wait until the uffd has a message (true) or the peer has answered (false). */
-static bool wait_message(const struct peer *p, int uffd, struct uffd_msg *msg)
-{
-	struct pollfd fds[] = { { .fd = uffd, .events = POLLIN }, { .fd = p->answers, .events = POLLIN } };
-
-	for (;;) {
-		if (uffd >= 0 && uffd_next(uffd, msg))
-			return true;
-		if (fds[1].revents)
-			return false;
-		poll(fds, 2, -1);
-	}
-}
-
-static bool is_wp_of(const struct uffd_msg *msg, const void *addr)
-{
-	const __u64 flags = UFFD_PAGEFAULT_FLAG_WP | UFFD_PAGEFAULT_FLAG_WRITE;
-
-	return msg->event == UFFD_EVENT_PAGEFAULT && (msg->arg.pagefault.flags & flags) == flags &&
-	       msg->arg.pagefault.address == ((uintptr_t)addr & ~(PAGE - 1));
-}
-
-static void *page_start(void *addr)
-{
-	return (void *)((uintptr_t)addr & ~(PAGE - 1));
-}
-
 static bool judge_landing(struct peer *p, const struct area *a, void *addr, uint64_t value,
 			  const char *file, int line)
 {
-	if (peer_call(p, peer_get, addr, 0) != value)
-		return fail(file, line, p, addr, "the value is not in its mapping");
-	if (a->alias && a->backing->shared && alias_get(a, addr) != value)
-		return fail(file, line, p, addr, "the value is not in the file");
-	if (a->alias && !a->backing->shared && alias_get(a, addr) == value)
-		return fail(file, line, p, addr, "a private write reached the file");
+	uint64_t here = peer_call(p, peer_get, addr, 0);
+	const char *fault = landing_fault(a, value, here, in_file(a, addr));
+
+	if (fault)
+		return fail(file, line, p, addr, fault);
 	ktap_held();
 	return true;
 }
@@ -232,7 +211,7 @@ static void judge_blocked(struct peer *p, const struct area *a, void *addr, uint
 {
 	if (!peer_asleep(p))
 		fail(file, line, p, addr, "it did not stay blocked, or burns CPU");
-	else if (a->alias && alias_get(a, addr) == value)
+	else if (in_file(a, addr) == value)
 		fail(file, line, p, addr, "the value is visible before un-WP");
 	else
 		return;
@@ -245,21 +224,21 @@ bool peer_traps_at(struct peer *p, const struct area *a, void *addr, const char 
 	struct uffd_msg msg;
 
 	peer_post(p, peer_write, addr, value);
-	if (!wait_message(p, a->uffd, &msg)) {
+	if (!message_or_end(a->uffd, p->answers, &msg)) {
 		peer_result(p);
 		return fail(file, line, p, addr, "it did not trap");
 	}
-	if (!is_wp_of(&msg, addr)) {
+	if (!is_wp_message(&msg, addr)) {
 		fail(file, line, p, addr, "the message is not a WP message for it");
 		ktap_stop();
 	}
 	judge_blocked(p, a, addr, value, file, line);
 	do
-		if (!is_wp_of(&msg, addr) || uffd_writeprotect(a->uffd, page_start(addr), PAGE, 0)) {
+		if (!is_wp_message(&msg, addr) || unwp_page(a->uffd, addr)) {
 			fail(file, line, p, addr, "un-WP is refused, or a message is not about it");
 			ktap_stop();
 		}
-	while (wait_message(p, a->uffd, &msg));
+	while (message_or_end(a->uffd, p->answers, &msg));
 	if (peer_result(p) != COMPLETED)
 		return fail(file, line, p, addr, "it ended in a signal");
 	return judge_landing(p, a, addr, value, file, line);

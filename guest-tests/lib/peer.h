@@ -15,7 +15,12 @@
 #ifndef PEER_H
 #define PEER_H
 
-#include "uffd.h"
+#include <pthread.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "backing.h"
+#include "proc.h"
 
 typedef uint64_t (*peer_fn)(void *addr, uint64_t value);
 

@@ -8,8 +8,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "access.h"
 #include "ktap.h"
-#include "uffd.h"
+#include "proc.h"
 
 static uint64_t pagemap_entry(const char *path, const void *addr)
 {

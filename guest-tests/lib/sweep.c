@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The trap oracle for many pages at once, and threads that run beside the test. */
-#include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "access.h"
+#include "backing.h"
 #include "ktap.h"
+#include "oracle.h"
+#include "proc.h"
 #include "sweep.h"
+#include "trap.h"
 
 struct sweep {
 	const struct area *area;
@@ -37,36 +42,10 @@ static void *write_pages(void *arg)
 	return NULL;
 }
 
-/* Wait until the uffd has a message (true) or the writer is done (false). */
-static bool next_message(const struct sweep *s, struct uffd_msg *msg)
+/* The file's value by the alias, which stays mapped until the end. */
+static uint64_t in_file_of(const struct sweep *s, size_t page)
 {
-	struct pollfd fds[] = { { .fd = s->area->uffd, .events = POLLIN }, { .fd = s->done, .events = POLLIN } };
-
-	for (;;) {
-		if (uffd_next(s->area->uffd, msg))
-			return true;
-		if (fds[1].revents & POLLIN)
-			return false;
-		poll(fds, 2, -1);
-	}
-}
-
-static bool is_wp_write(const struct uffd_msg *msg)
-{
-	const __u64 flags = UFFD_PAGEFAULT_FLAG_WP | UFFD_PAGEFAULT_FLAG_WRITE;
-
-	return msg->event == UFFD_EVENT_PAGEFAULT && (msg->arg.pagefault.flags & flags) == flags;
-}
-
-/* The page of a WP message, -1 if the message is anything else. */
-static ssize_t message_page(const struct sweep *s, const struct uffd_msg *msg)
-{
-	uint64_t start = (uintptr_t)s->area->map;
-	uint64_t addr = msg->arg.pagefault.address;
-
-	if (!is_wp_write(msg) || addr < start || addr >= start + s->area->size || addr % PAGE)
-		return -1;
-	return (ssize_t)((addr - start) / PAGE);
+	return s->area->alias ? touch_read(s->area->alias + page * PAGE) : 0;
 }
 
 /* Answer the messages; @next is the page whose write is due. Tolerates a second message of the page before. */
@@ -76,8 +55,8 @@ static bool answer(const struct sweep *s)
 	struct uffd_msg msg;
 	ssize_t page;
 
-	while (next_message(s, &msg)) {
-		page = message_page(s, &msg);
+	while (message_or_end(s->area->uffd, s->done, &msg)) {
+		page = wp_message_page(s->area, &msg);
 		if (page == (ssize_t)next - 1) {
 			area_unwp(s->area, page, 1);
 			continue;
@@ -86,7 +65,7 @@ static bool answer(const struct sweep *s)
 			return fail(s, next, "a message that is not about it");
 		if (page > (ssize_t)next)
 			return fail(s, next, "its write did not trap");
-		if (s->area->alias && touch_read(s->area->alias + page * PAGE) == s->base + page)
+		if (in_file_of(s, (size_t)page) == s->base + (size_t)page)
 			return fail(s, page, "the value is visible before un-WP");
 		if (area_unwp(s->area, page, 1))
 			return fail(s, page, "un-WP is refused");
@@ -98,10 +77,10 @@ static bool answer(const struct sweep *s)
 static bool landed(const struct sweep *s)
 {
 	for (size_t i = s->first + 1; i < s->first + s->pages; i++) {
-		if (touch_read(area_page(s->area, i)) != s->base + i)
-			return fail(s, i, "the written value is not in the mapping");
-		if (s->area->alias && s->area->backing->shared && touch_read(s->area->alias + i * PAGE) != s->base + i)
-			return fail(s, i, "the written value is not in the file");
+		const char *fault = landing_fault(s->area, s->base + i, touch_read(area_page(s->area, i)), in_file_of(s, i));
+
+		if (fault)
+			return fail(s, i, fault);
 	}
 	/* One drop of the alias' ptes for all, where alias_get() drops them for each. */
 	SETUP(!s->area->alias || !madvise(s->area->alias, s->area->size, MADV_DONTNEED));
@@ -159,60 +138,11 @@ bool none_traps_at(const struct area *a, size_t first, size_t pages, const char 
 
 	SETUP(s.done >= 0);
 	SETUP(!pthread_create(&writer, NULL, write_pages, &s));
-	if (next_message(&s, &msg)) {
-		fail(&s, message_page(&s, &msg), "a write trapped that must not");
+	if (message_or_end(a->uffd, s.done, &msg)) {
+		fail(&s, wp_message_page(a, &msg), "a write trapped that must not");
 		ktap_stop();
 	}
 	pthread_join(writer, NULL);
 	close(s.done);
 	return landed(&s);
-}
-
-static void *loop_main(void *arg)
-{
-	struct looper *l = arg;
-
-	while (!__atomic_load_n(&l->stop, __ATOMIC_ACQUIRE)) {
-		l->fn(l->arg);
-		__atomic_fetch_add(&l->calls, 1, __ATOMIC_RELEASE);
-	}
-	return NULL;
-}
-
-unsigned long loop_calls(const struct looper *l)
-{
-	return __atomic_load_n(&l->calls, __ATOMIC_ACQUIRE);
-}
-
-void loop_start(struct looper *l, void (*fn)(void *arg), void *arg)
-{
-	*l = (struct looper){ .fn = fn, .arg = arg };
-	SETUP(!pthread_create(&l->thread, NULL, loop_main, l));
-	while (!loop_calls(l))
-		sched_yield();
-}
-
-void loop_end(struct looper *l)
-{
-	__atomic_store_n(&l->stop, true, __ATOMIC_RELEASE);
-	pthread_join(l->thread, NULL);
-}
-
-static void *once_main(void *arg)
-{
-	struct once *o = arg;
-
-	o->fn(o->arg);
-	return NULL;
-}
-
-void once_start(struct once *o, void (*fn)(void *arg), void *arg)
-{
-	*o = (struct once){ .fn = fn, .arg = arg };
-	SETUP(!pthread_create(&o->thread, NULL, once_main, o));
-}
-
-void once_end(struct once *o)
-{
-	pthread_join(o->thread, NULL);
 }

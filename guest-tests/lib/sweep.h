@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * sweep.h: the trap oracle for many pages at once, and a thread that runs while something else does.
+ * sweep.h: the trap oracle for many pages at once, in one go.
  *
  * EXPECT_ALL_TRAP(&a, first, pages): one thread writes the pages in order. Each write must send a WP
  * message of its own page, must not be visible through the alias before un-WP, and must land after it.
@@ -10,7 +10,7 @@
 #ifndef SWEEP_H
 #define SWEEP_H
 
-#include "uffd.h"
+#include "backing.h"
 
 bool all_trap_at(const struct area *a, size_t first, size_t pages, const char *file, int line);
 #define EXPECT_ALL_TRAP(a, first, pages) all_trap_at(a, first, pages, __FILE__, __LINE__)
@@ -18,29 +18,5 @@ bool all_trap_at(const struct area *a, size_t first, size_t pages, const char *f
 /* Writes to every page of a range complete, without a message. */
 bool none_traps_at(const struct area *a, size_t first, size_t pages, const char *file, int line);
 #define EXPECT_NONE_TRAPS(a, first, pages) none_traps_at(a, first, pages, __FILE__, __LINE__)
-
-/* Calls fn(arg) over and over until told to stop; counts the calls. */
-struct looper {
-	pthread_t thread;
-	void (*fn)(void *arg);
-	void *arg;
-	unsigned long calls;
-	bool stop;
-};
-
-/* Returns after the first call has ended. */
-void loop_start(struct looper *l, void (*fn)(void *arg), void *arg);
-unsigned long loop_calls(const struct looper *l);
-void loop_end(struct looper *l);
-
-/* One call of fn(arg) in a thread, for system calls that wait for the handler. */
-struct once {
-	pthread_t thread;
-	void (*fn)(void *arg);
-	void *arg;
-};
-
-void once_start(struct once *o, void (*fn)(void *arg), void *arg);
-void once_end(struct once *o);
 
 #endif

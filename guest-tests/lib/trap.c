@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Accesses made by a thread of their own, and the oracle that says whether one trapped. */
 #include <errno.h>
-#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,8 +11,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "access.h"
+#include "backing.h"
 #include "ktap.h"
-#include "uffd.h"
+#include "oracle.h"
+#include "proc.h"
+#include "trap.h"
 
 static __thread sigjmp_buf *escape;
 
@@ -159,34 +164,6 @@ enum ending touch_once(enum access access, void *addr, uint64_t value)
 	return access_once(&t);
 }
 
-uint64_t fresh_value(void)
-{
-	static uint64_t last;
-
-	/* A forked process counts on from its parent's value. */
-	return 0xFEED000000000000ULL | (uint64_t)(getpid() & 0xffff) << 32 |
-	       __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
-}
-
-/* Wait until the uffd has a message (true) or the access has ended (false). */
-static bool wait_message(const struct area *a, const struct touch *t, struct uffd_msg *msg)
-{
-	struct pollfd fds[] = { { .fd = a->uffd, .events = POLLIN }, { .fd = t->done, .events = POLLIN } };
-
-	for (;;) {
-		if (a->uffd >= 0 && uffd_next(a->uffd, msg))	/* -1 once a test has closed it */
-			return true;
-		if (fds[1].revents & POLLIN)
-			return false;
-		poll(fds, 2, -1);
-	}
-}
-
-static uintptr_t page_of(const volatile void *addr)
-{
-	return (uintptr_t)addr & ~(PAGE - 1);
-}
-
 static const char *ending_text(enum ending ending)
 {
 	return ending == GOT_SIGBUS ? "ended in SIGBUS" : ending == GOT_SIGSEGV ? "ended in SIGSEGV" : "completed";
@@ -201,14 +178,6 @@ static bool fail(const char *file, int line, const struct area *a, const volatil
 	return false;
 }
 
-bool is_wp_message(const struct uffd_msg *msg, const volatile void *addr)
-{
-	const __u64 flags = UFFD_PAGEFAULT_FLAG_WP | UFFD_PAGEFAULT_FLAG_WRITE;
-
-	return msg->event == UFFD_EVENT_PAGEFAULT && (msg->arg.pagefault.flags & flags) == flags &&
-	       msg->arg.pagefault.address == page_of(addr);
-}
-
 static bool judge_message(const struct area *a, const struct trap *t)
 {
 	char text[160];
@@ -217,7 +186,7 @@ static bool judge_message(const struct area *a, const struct trap *t)
 		return true;
 	snprintf(text, sizeof(text), "not a WP message for it: event %#x, flags %#llx, address %#llx, wanted %#lx",
 		 t->msg.event, (unsigned long long)t->msg.arg.pagefault.flags,
-		 (unsigned long long)t->msg.arg.pagefault.address, page_of(t->touch.addr));
+		 (unsigned long long)t->msg.arg.pagefault.address, (uintptr_t)t->touch.addr & ~(PAGE - 1));
 	return fail(t->file, t->line, a, t->touch.addr, text);
 }
 
@@ -244,7 +213,7 @@ bool trap_begin_at(const struct area *a, void *addr, struct trap *t, const char 
 	t->file = file;
 	t->line = line;
 	touch_start(&t->touch, WRITES, addr, fresh_value());
-	if (!wait_message(a, &t->touch, &t->msg)) {
+	if (!message_or_end(a->uffd, t->touch.done, &t->msg)) {
 		char text[80];
 
 		snprintf(text, sizeof(text), "the write did not trap: it %s", ending_text(touch_end(&t->touch)));
@@ -259,7 +228,7 @@ bool trap_begin_at(const struct area *a, void *addr, struct trap *t, const char 
 		fail(file, line, a, addr, "the blocked writer cannot be interrupted");
 	else if (!waits_for_handler(&t->touch))
 		fail(file, line, a, addr, "the writer sleeps, but not in handle_userfault");
-	else if (a->alias && alias_get(a, addr) == t->touch.value)
+	else if (in_file(a, addr) == t->touch.value)
 		fail(file, line, a, addr, "the value is visible before un-WP");
 	else if (touch_ended(&t->touch))
 		fail(file, line, a, addr, "the writer ended before un-WP");
@@ -272,22 +241,15 @@ bool trap_begin_at(const struct area *a, void *addr, struct trap *t, const char 
 static bool judge_landing(const struct area *a, const struct trap *t)
 {
 	void *addr = (void *)t->touch.addr;
+	const char *fault;
 
 	if (t->touch.ending != COMPLETED)
 		return fail(t->file, t->line, a, addr, ending_text(t->touch.ending));
-	if (touch_read(addr) != t->touch.value)
-		return fail(t->file, t->line, a, addr, "the written value is not in the mapping");
-	if (a->alias && a->backing->shared && alias_get(a, addr) != t->touch.value)
-		return fail(t->file, t->line, a, addr, "the written value is not in the file");
-	if (a->alias && !a->backing->shared && alias_get(a, addr) == t->touch.value)
-		return fail(t->file, t->line, a, addr, "a private write reached the file");
+	fault = landing_fault(a, t->touch.value, touch_read(addr), in_file(a, addr));
+	if (fault)
+		return fail(t->file, t->line, a, addr, fault);
 	ktap_held();
 	return true;
-}
-
-static int unwp_page(const struct area *a, const volatile void *addr)
-{
-	return uffd_writeprotect(a->uffd, (void *)page_of(addr), PAGE, 0);
 }
 
 /* A fault may be announced twice; a later message of the same page is answered the same way. */
@@ -295,14 +257,14 @@ bool trap_end_at(const struct area *a, struct trap *t, bool unwp)
 {
 	struct uffd_msg msg;
 
-	if (unwp && unwp_page(a, t->touch.addr))
+	if (unwp && unwp_page(a->uffd, t->touch.addr))
 		return fail(t->file, t->line, a, t->touch.addr, "un-WP is refused");
-	while (wait_message(a, &t->touch, &msg)) {
+	while (message_or_end(a->uffd, t->touch.done, &msg)) {
 		if (!is_wp_message(&msg, t->touch.addr)) {
 			fail(t->file, t->line, a, t->touch.addr, "a message that is not about it, after un-WP");
 			ktap_stop();
 		}
-		unwp_page(a, t->touch.addr);
+		unwp_page(a->uffd, t->touch.addr);
 	}
 	touch_end(&t->touch);
 	return judge_landing(a, t);
@@ -320,9 +282,9 @@ bool no_trap_at(const struct area *a, void *addr, enum access access, const char
 	struct trap t = { .file = file, .line = line };
 
 	touch_start(&t.touch, access, addr, fresh_value());
-	if (wait_message(a, &t.touch, &t.msg)) {
+	if (message_or_end(a->uffd, t.touch.done, &t.msg)) {
 		fail(file, line, a, addr, access == WRITES ? "a write trapped that must not" : "a read trapped");
-		unwp_page(a, addr);
+		unwp_page(a->uffd, addr);
 		ktap_stop();
 	}
 	touch_end(&t.touch);

@@ -7,8 +7,10 @@
  */
 #include <unistd.h>
 
+#include "backing.h"
 #include "ktap.h"
-#include "uffd.h"
+#include "proc.h"
+#include "trap.h"
 
 #define PAGES 6
 

@@ -10,8 +10,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "access.h"
+#include "backing.h"
 #include "force.h"
 #include "ktap.h"
+#include "proc.h"
 #include "uffd.h"
 
 #define PAGES 64

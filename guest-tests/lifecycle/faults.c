@@ -8,7 +8,10 @@
  */
 #include <unistd.h>
 
+#include "access.h"
+#include "backing.h"
 #include "ktap.h"
+#include "proc.h"
 #include "uffd.h"
 
 #define PAGES 64

@@ -10,7 +10,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "access.h"
+#include "backing.h"
 #include "ktap.h"
+#include "proc.h"
+#include "trap.h"
 #include "uffd.h"
 
 #define PIECE 6UL		/* pages */

@@ -10,9 +10,14 @@
 #include <errno.h>
 #include <string.h>
 
+#include "access.h"
+#include "backing.h"
 #include "force.h"
 #include "ktap.h"
 #include "peer.h"
+#include "proc.h"
+#include "trap.h"
+#include "uffd.h"
 
 #define PAGES 12
 

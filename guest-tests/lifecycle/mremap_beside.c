@@ -8,8 +8,12 @@
  */
 #include <string.h>
 
+#include "access.h"
+#include "backing.h"
 #include "ktap.h"
 #include "peer.h"
+#include "trap.h"
+#include "uffd.h"
 
 #define HALF 4		/* pages that move, and pages that stay */
 

@@ -8,7 +8,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "access.h"
+#include "backing.h"
 #include "ktap.h"
+#include "proc.h"
+#include "trap.h"
 #include "uffd.h"
 
 #define PAGES 16

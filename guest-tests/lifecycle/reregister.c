@@ -7,7 +7,11 @@
  * they come to life again with the next REGISTER(WP); or that lets those sleep who wait for a
  * protection to be lifted. L19 fails on one that leaks page tables.
  */
+#include "access.h"
+#include "backing.h"
 #include "ktap.h"
+#include "proc.h"
+#include "trap.h"
 #include "uffd.h"
 
 #define PAGES 6

@@ -5,8 +5,12 @@
  * Needs: REGISTER(WP) on shmem; L02_unreg-swapped a swap device.
  * Fails on a kernel whose unregister only drops the flag of the vma (mainline before 6.0).
  */
+#include "access.h"
+#include "backing.h"
 #include "force.h"
 #include "ktap.h"
+#include "proc.h"
+#include "trap.h"
 #include "uffd.h"
 
 #define PAGES 6

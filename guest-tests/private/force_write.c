@@ -10,9 +10,12 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "access.h"
+#include "backing.h"
 #include "force.h"
 #include "ktap.h"
-#include "uffd.h"
+#include "proc.h"
+#include "trap.h"
 
 #define PAGES 16
 #define PLAIN (PAGES - 1)	/* the page that is not protected: the control */

@@ -7,9 +7,13 @@
  */
 #include <sched.h>
 
+#include "access.h"
+#include "backing.h"
 #include "force.h"
 #include "ktap.h"
+#include "proc.h"
 #include "sweep.h"
+#include "trap.h"
 
 #define PAGES 1024
 #define CACHED_KB 1024	/* the kernel keeps freed slots for each CPU before it counts them as free */

@@ -4,9 +4,11 @@
  * Needs: REGISTER(WP) on shmem, COMPACTION, root (to see page frames).
  * Fails on the same kernels as P07; the way there is another one.
  */
-#include "force.h"
+#include "access.h"
+#include "backing.h"
 #include "ktap.h"
-#include "uffd.h"
+#include "proc.h"
+#include "trap.h"
 
 #define PAGES 4096	/* 16 MB, half of it holes for the other half to be moved into */
 #define BALLAST 32768	/* 128 MB; three of four pages become holes */

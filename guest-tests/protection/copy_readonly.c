@@ -5,7 +5,11 @@
  * Needs: REGISTER(MISSING|WP) on the backing.
  * Fails on a kernel that sets uffd-wp only where VM_WRITE is set (5.10, for anonymous memory).
  */
+#include "access.h"
+#include "backing.h"
 #include "ktap.h"
+#include "proc.h"
+#include "trap.h"
 #include "uffd.h"
 
 static void copy_readonly(const struct backing *b)

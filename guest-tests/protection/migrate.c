@@ -6,12 +6,16 @@
  * Fails on a kernel whose remove_migration_pte takes write permission from vm_page_prot
  * (mainline before 6.2), or loses the bit in the migration entry.
  */
+#include <pthread.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "backing.h"
 #include "force.h"
 #include "ktap.h"
 #include "peer.h"
+#include "proc.h"
+#include "trap.h"
 
 #define PAGES 8
 

@@ -9,8 +9,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include "access.h"
+#include "backing.h"
 #include "ktap.h"
-#include "uffd.h"
+#include "proc.h"
+#include "trap.h"
 
 #define PAGES 4
 #define RW (PROT_READ | PROT_WRITE)

@@ -11,8 +11,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "backing.h"
 #include "ktap.h"
-#include "uffd.h"
+#include "trap.h"
 
 #define PAGES 4
 

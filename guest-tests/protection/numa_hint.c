@@ -11,9 +11,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "force.h"
+#include "backing.h"
 #include "ktap.h"
-#include "uffd.h"
+#include "proc.h"
+#include "settings.h"
+#include "trap.h"
 
 #define PAGES 64
 #define MPOL_BIND 2

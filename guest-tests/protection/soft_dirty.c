@@ -6,8 +6,11 @@
  * P03 fails on a kernel where mprotect makes dirty pages writable at once (dirty accounting) and W
  * ones with them; P04 on one whose un-WP makes the page writable behind the back of soft-dirty.
  */
+#include "access.h"
+#include "backing.h"
 #include "ktap.h"
-#include "uffd.h"
+#include "proc.h"
+#include "trap.h"
 
 #define PAGES 4
 #define CLEAR_REFS "/proc/self/clear_refs"

@@ -15,6 +15,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "access.h"
+#include "backing.h"
+#include "force.h"
+#include "khugepaged.h"
+#include "ktap.h"
+#include "proc.h"
+#include "settings.h"
 #include "snapshot.h"
 
 static void happen(struct snapshot *s)

@@ -12,9 +12,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "access.h"
+#include "backing.h"
 #include "force.h"
 #include "ktap.h"
 #include "peer.h"
+#include "proc.h"
+#include "uffd.h"
 
 #define PAGES 4096UL
 

@@ -10,8 +10,11 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "access.h"
+#include "backing.h"
 #include "ktap.h"
-#include "uffd.h"
+#include "proc.h"
+#include "trap.h"
 
 #ifndef MADV_HWPOISON
 #define MADV_HWPOISON 100

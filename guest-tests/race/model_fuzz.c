@@ -24,9 +24,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "access.h"
+#include "backing.h"
 #include "force.h"
+#include "khugepaged.h"
 #include "ktap.h"
 #include "model_run.h"
+#include "proc.h"
+#include "settings.h"
+#include "uffd.h"
 
 #define MAX_OPS 400
 #define OPS_PER_RUN 120

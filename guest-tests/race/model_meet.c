@@ -18,8 +18,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "access.h"
 #include "ktap.h"
 #include "model_world.h"
+#include "peer.h"
+#include "uffd.h"
 
 #define ACTORS 3		/* process 0, process 1, the manager */
 #define MANAGER 2

@@ -7,9 +7,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "force.h"
-#include "ktap.h"
+#include "access.h"
 #include "model_orders.h"
+#include "proc.h"
+#include "trap.h"
+#include "uffd.h"
 
 struct orders *orders;
 

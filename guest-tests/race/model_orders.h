@@ -3,8 +3,8 @@
 #ifndef MODEL_ORDERS_H
 #define MODEL_ORDERS_H
 
+#include "access.h"
 #include "model.h"
-#include "peer.h"
 
 #define MAP_SIZE (MODEL_WHOLE * PAGE)
 

@@ -8,9 +8,14 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "access.h"
 #include "force.h"
+#include "khugepaged.h"
 #include "ktap.h"
 #include "model_world.h"
+#include "peer.h"
+#include "trap.h"
+#include "uffd.h"
 
 #define COLLAPSE_WAIT 0.3	/* seconds */
 

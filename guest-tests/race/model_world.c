@@ -9,8 +9,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "access.h"
 #include "ktap.h"
 #include "model_world.h"
+#include "peer.h"
+#include "uffd.h"
 
 #define FEW ((size_t)MODEL_PAGES)	/* pages that a spare place has room for */
 

@@ -9,6 +9,7 @@
 
 #include "model_orders.h"
 #include "model_run.h"
+#include "peer.h"
 
 #define SLOTS 2			/* places that a mapping moves between */
 

@@ -9,11 +9,14 @@
  * such a one costs a waiter one more round for a zap at that very moment.
  */
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "access.h"
+#include "backing.h"
 #include "ktap.h"
 #include "uffd.h"
 

@@ -15,11 +15,15 @@
 #include <sched.h>
 #include <unistd.h>
 
-#include "force.h"
+#include "access.h"
+#include "backing.h"
+#include "khugepaged.h"
 #include "ktap.h"
+#include "loop.h"
 #include "peer.h"
+#include "proc.h"
 #include "sides.h"
-#include "sweep.h"
+#include "uffd.h"
 
 #define TABLE (HUGE / PAGE)
 

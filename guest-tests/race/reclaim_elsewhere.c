@@ -9,9 +9,14 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "access.h"
+#include "backing.h"
 #include "force.h"
 #include "ktap.h"
 #include "peer.h"
+#include "proc.h"
+#include "trap.h"
+#include "uffd.h"
 
 #define PAGES 64
 

@@ -5,8 +5,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "backing.h"
 #include "force.h"
+#include "khugepaged.h"
 #include "ktap.h"
+#include "proc.h"
 #include "sides.h"
 
 #define COLLAPSE_WAIT 0.5	/* seconds */

@@ -8,7 +8,9 @@
 #ifndef SIDES_H
 #define SIDES_H
 
-#include "uffd.h"
+#include <sys/types.h>
+
+#include "backing.h"
 
 /* Of the whole file. Each returns 0, or errno. */
 int side_punch(const struct area *a);

@@ -6,12 +6,18 @@
  */
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "access.h"
+#include "backing.h"
+#include "ktap.h"
+#include "proc.h"
 #include "snapshot.h"
+#include "uffd.h"
 
 uint64_t next_random(uint64_t *state)
 {

@@ -11,9 +11,9 @@
 #ifndef SNAPSHOT_H
 #define SNAPSHOT_H
 
-#include "force.h"
-#include "ktap.h"
-#include "uffd.h"
+#include <pthread.h>
+
+#include "backing.h"
 
 #define SNAP_PAGES 64
 #define SNAP_WRITERS 2

@@ -15,10 +15,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "force.h"
+#include "access.h"
+#include "backing.h"
+#include "khugepaged.h"
 #include "ktap.h"
+#include "loop.h"
+#include "proc.h"
 #include "sides.h"
 #include "sweep.h"
+#include "trap.h"
+#include "uffd.h"
 
 #define PAGES (HUGE / PAGE)
 

@@ -5,9 +5,13 @@
  * Needs: REGISTER(WP) on shmem, CONFIG_MEMCG, CONFIG_SWAP and a swap device.
  * Fails on a kernel whose mlock takes a marker for a page that is there, stops at it, or traps.
  */
+#include "access.h"
+#include "backing.h"
 #include "force.h"
 #include "ktap.h"
+#include "proc.h"
 #include "sweep.h"
+#include "uffd.h"
 
 #define PAGES 32
 

@@ -6,9 +6,14 @@
  * WP ioctl passes by addresses without a pte (S04), or whose un-WP leaves a marker or the flag of
  * a swap entry behind (S03).
  */
+#include "access.h"
+#include "backing.h"
 #include "force.h"
 #include "ktap.h"
+#include "proc.h"
+#include "settings.h"
 #include "sweep.h"
+#include "trap.h"
 
 #define PAGES 16
 

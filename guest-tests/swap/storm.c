@@ -7,8 +7,11 @@
  */
 #include <stdio.h>
 
+#include "access.h"
+#include "backing.h"
 #include "force.h"
 #include "ktap.h"
+#include "proc.h"
 #include "sweep.h"
 
 #define LIMIT (4UL << 20)

@@ -4,9 +4,12 @@
  * Needs: swap; write protection of anonymous memory, or of shmem for a private mapping.
  * A failure means: unuse_pte() dropped the uffd-wp bit of the swap entry (5.10; fixed in 5.19).
  */
+#include "access.h"
+#include "backing.h"
 #include "force.h"
 #include "ktap.h"
-#include "uffd.h"
+#include "proc.h"
+#include "trap.h"
 
 #define PAGES 16
 

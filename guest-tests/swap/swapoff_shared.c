@@ -5,9 +5,13 @@
  * Needs: REGISTER(WP) on shmem, CONFIG_SWAP and a swap device.
  * Fails on a kernel whose swapoff takes a marker for a swap entry, or clears it.
  */
+#include "access.h"
+#include "backing.h"
 #include "force.h"
 #include "ktap.h"
+#include "proc.h"
 #include "sweep.h"
+#include "trap.h"
 
 #define PAGES 64
 

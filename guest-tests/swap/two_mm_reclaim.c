@@ -5,10 +5,14 @@
  * Needs: REGISTER(WP) on shmem, CONFIG_MEMCG, CONFIG_SWAP and a swap device.
  * Fails on a kernel whose reclaim decides by one mapping what it leaves in all of them.
  */
+#include "access.h"
+#include "backing.h"
 #include "force.h"
 #include "ktap.h"
 #include "peer.h"
+#include "proc.h"
 #include "sweep.h"
+#include "uffd.h"
 
 #define PAGES 64
 

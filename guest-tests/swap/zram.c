@@ -12,9 +12,13 @@
 #include <sys/swap.h>
 #include <unistd.h>
 
+#include "access.h"
+#include "backing.h"
 #include "force.h"
 #include "ktap.h"
+#include "proc.h"
 #include "sweep.h"
+#include "trap.h"
 
 #define PAGES 32
 #define DEVICE "/dev/zram0"

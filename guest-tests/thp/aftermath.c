@@ -9,8 +9,15 @@
  */
 #include <unistd.h>
 
-#include "peer.h"
+#include "access.h"
+#include "backing.h"
+#include "force.h"
+#include "khugepaged.h"
+#include "ktap.h"
+#include "proc.h"
+#include "sweep.h"
 #include "thp.h"
+#include "uffd.h"
 
 /* A huge page was mapped, protected, and released again. */
 static void protect_and_release(struct area *a)

@@ -8,7 +8,16 @@
  */
 #include <time.h>
 
+#include "access.h"
+#include "backing.h"
+#include "force.h"
+#include "khugepaged.h"
+#include "ktap.h"
+#include "loop.h"
 #include "peer.h"
+#include "proc.h"
+#include "settings.h"
+#include "sweep.h"
 #include "thp.h"
 
 static void breathe(void)

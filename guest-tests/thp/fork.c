@@ -5,7 +5,11 @@
  * Needs: REGISTER(WP) on shmem, CONFIG_TRANSPARENT_HUGEPAGE, UFFD_FEATURE_EVENT_FORK.
  * Fails on a kernel whose fork copies too much, or passes by shared file mappings.
  */
+#include "backing.h"
+#include "ktap.h"
 #include "peer.h"
+#include "proc.h"
+#include "sweep.h"
 #include "thp.h"
 
 /* The first half mapped again by reads, the second half not. */

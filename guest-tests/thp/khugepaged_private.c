@@ -8,7 +8,14 @@
  */
 #include <unistd.h>
 
+#include "access.h"
+#include "backing.h"
+#include "khugepaged.h"
+#include "ktap.h"
+#include "proc.h"
+#include "sweep.h"
 #include "thp.h"
+#include "uffd.h"
 
 #define QUARTER (TABLE / 4)
 

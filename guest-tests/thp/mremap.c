@@ -6,7 +6,12 @@
  * Fails on a kernel that moves a whole page table with what is in it where nothing may be protected,
  * or leaves it behind where it must move.
  */
+#include "access.h"
+#include "backing.h"
+#include "ktap.h"
 #include "peer.h"
+#include "proc.h"
+#include "sweep.h"
 #include "thp.h"
 
 /* The first huge page protected, half of it mapped again; the second one mapped huge and not protected. */

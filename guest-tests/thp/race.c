@@ -9,7 +9,14 @@
  * change_pmd_range(), and passes by the whole table: there the rate is printed. Such a kernel is
  * known by WP_UNPOPULATED. A part of a table must not be lost there either.
  */
+#include "access.h"
+#include "backing.h"
+#include "ktap.h"
+#include "loop.h"
+#include "proc.h"
+#include "sweep.h"
 #include "thp.h"
+#include "uffd.h"
 
 #define ROUNDS 10000
 #define ENOUGH 20	/* at least, however slow the machine */

@@ -8,6 +8,12 @@
  */
 #include <fcntl.h>
 
+#include "access.h"
+#include "backing.h"
+#include "force.h"
+#include "ktap.h"
+#include "proc.h"
+#include "sweep.h"
 #include "thp.h"
 
 /* Protected, and mapped by small entries. */

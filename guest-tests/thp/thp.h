@@ -3,9 +3,13 @@
 #ifndef THP_H
 #define THP_H
 
+#include "access.h"
+#include "backing.h"
 #include "force.h"
+#include "khugepaged.h"
 #include "ktap.h"
-#include "sweep.h"
+#include "proc.h"
+#include "uffd.h"
 
 #define TABLE (HUGE / PAGE)	/* the small pages of a huge one */
 #define HUGE_KB ((long)(HUGE >> 10))

@@ -6,8 +6,16 @@
  * protects more than it was asked for or touches other mms (T02), splits where there is nothing to
  * take away (T13), or keeps huge mappings away for ever (T09).
  */
+#include "access.h"
+#include "backing.h"
+#include "force.h"
+#include "ktap.h"
 #include "peer.h"
+#include "proc.h"
+#include "sweep.h"
 #include "thp.h"
+#include "trap.h"
+#include "uffd.h"
 
 static void wp_all(void)
 {

@@ -9,7 +9,14 @@
 #include <fcntl.h>
 #include <sched.h>
 
+#include "access.h"
+#include "backing.h"
+#include "ktap.h"
+#include "loop.h"
 #include "mapped.h"
+#include "proc.h"
+#include "sweep.h"
+#include "trap.h"
 
 #define PAGES 8
 

@@ -6,7 +6,10 @@
  */
 #include <unistd.h>
 
+#include "access.h"
+#include "backing.h"
 #include "ktap.h"
+#include "proc.h"
 #include "sweep.h"
 
 #define PAGES 4

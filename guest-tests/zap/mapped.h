@@ -3,8 +3,9 @@
 #ifndef MAPPED_H
 #define MAPPED_H
 
+#include "backing.h"
 #include "ktap.h"
-#include "sweep.h"
+#include "proc.h"
 
 /* Protected pages of the file, mapped read-only: what a private mapping has not copied yet, too. */
 static inline void arm_mapped(struct area *a, const struct backing *b, size_t pages, __u64 features)

@@ -9,7 +9,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "backing.h"
 #include "ktap.h"
+#include "proc.h"
 #include "sweep.h"
 
 #define PAGES 16

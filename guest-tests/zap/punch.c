@@ -7,8 +7,16 @@
  */
 #include <fcntl.h>
 
+#include "access.h"
+#include "backing.h"
+#include "ktap.h"
+#include "loop.h"
 #include "mapped.h"
 #include "peer.h"
+#include "proc.h"
+#include "sweep.h"
+#include "trap.h"
+#include "uffd.h"
 
 #define PAGES 8
 

@@ -9,8 +9,12 @@
  */
 #include <fcntl.h>
 
+#include "backing.h"
 #include "ktap.h"
+#include "loop.h"
+#include "proc.h"
 #include "sweep.h"
+#include "uffd.h"
 
 #define PAGES 16
 #define PUNCHES 10000

@@ -7,7 +7,13 @@
  */
 #include <unistd.h>
 
+#include "access.h"
+#include "backing.h"
+#include "ktap.h"
 #include "mapped.h"
+#include "proc.h"
+#include "sweep.h"
+#include "trap.h"
 
 #define PAGES 8
 

@@ -5,8 +5,13 @@
  * Needs: REGISTER(WP) on shmem.
  * Fails on a kernel whose zap_pte_range() looks at uffd-wp only where vm_normal_page() gives a page.
  */
+#include "access.h"
+#include "backing.h"
 #include "ktap.h"
+#include "proc.h"
 #include "sweep.h"
+#include "trap.h"
+#include "uffd.h"
 
 #define PAGES 4
 
