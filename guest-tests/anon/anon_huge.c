@@ -78,29 +78,50 @@ static void moved_unprotected(void)
 }
 CASE("G03_anon-huge-migrate-unprotected", moved_unprotected);
 
-static void move_to_and_fro(void *area)
+/* Moves the page to and fro, once for each round: a page that is always on its way lets nobody in. */
+struct mover {
+	struct area a;
+	unsigned long moves, rounds;
+};
+
+static unsigned long number_of(const unsigned long *number)
 {
-	migrate(area, 0, 1, MPOL_MF_MOVE);
+	return __atomic_load_n(number, __ATOMIC_ACQUIRE);
 }
 
-#define ROUNDS 40
+static void move_on(void *mover)
+{
+	struct mover *m = mover;
+
+	if (m->moves == number_of(&m->rounds)) {
+		sched_yield();
+		return;
+	}
+	migrate(&m->a, 0, 1, MPOL_MF_MOVE);
+	__atomic_add_fetch(&m->moves, 1, __ATOMIC_RELEASE);
+}
+
+#define ROUNDS 10
 
 /* Protected, or released, while the entry is that of a page on its way. */
 static void while_moving(void)
 {
+	struct mover m = { 0 };
 	struct looper mover;
-	struct area a;
 
-	arm_huge(&a, 1);
-	loop_start(&mover, move_to_and_fro, &a);
-	for (int i = 0; i < ROUNDS || loop_calls(&mover) < ROUNDS; i++) {
-		REQUIRE_EQ(area_unwp(&a, 0, TABLE), 0);
-		EXPECT_EQ(touch_once(WRITES, a.map, file_value(0)), COMPLETED);
-		REQUIRE_EQ(area_wp(&a, 0, TABLE), 0);
+	arm_huge(&m.a, 1);
+	loop_start(&mover, move_on, &m);
+	for (int i = 0; i < ROUNDS; i++) {
+		REQUIRE_EQ(area_unwp(&m.a, 0, TABLE), 0);
+		EXPECT_EQ(touch_once(WRITES, m.a.map, file_value(0)), COMPLETED);
+		__atomic_add_fetch(&m.rounds, 1, __ATOMIC_RELEASE);
+		REQUIRE_EQ(area_wp(&m.a, 0, TABLE), 0);
+		while (number_of(&m.moves) < number_of(&m.rounds))
+			sched_yield();
 	}
 	loop_end(&mover);
-	SETUP_MSG(huge_mapped_kb(&a) == (long)(HUGE >> 10), "it was split on its way");
-	expect_all_trap(&a);
+	SETUP_MSG(huge_mapped_kb(&m.a) == (long)(HUGE >> 10), "it was split on its way");
+	expect_all_trap(&m.a);
 }
 CASE("G03_anon-huge-wp-while-migrating", while_moving);
 

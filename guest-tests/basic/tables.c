@@ -126,10 +126,11 @@ static void all_states(const struct backing *b, int states)
 	need_shmem_wp();
 	for (int row = 0, n = states * states * states; row < n; row++) {
 		enum state state[] = { row / states / states, row / states % states, row % states };
+		int turn = state[0] + state[1] + state[2];	/* not in step with any of them */
 
 		if (states > SMALL_STATES && !has_huge(state))
 			continue;
-		one_range(b, state, where[row % 4], row / 4 % 2);
+		one_range(b, state, where[turn % 4], (turn / 4 + row) % 2);
 	}
 }
 

@@ -177,14 +177,19 @@ static void forget_present(struct model *m)
 				m->map[map][page].at = UNKNOWN;
 }
 
+void map_with_others(struct model *m, int map, size_t page)
+{
+	if (!(m->map[map][page].mode & FOR_WP) && m->map[map][page].at == ABSENT)
+		m->map[map][page].at = UNKNOWN;
+}
+
 /* Where nothing is protected, a fault for reading maps what is around it, too, and before it fails. */
 void map_around(struct model *m, struct op op)
 {
 	if (op.kind != READ || m->map[op.map][op.first].mode & FOR_WP)
 		return;
 	for (size_t page = 0; page < MODEL_PAGES; page++)
-		if (!(m->map[op.map][page].mode & FOR_WP) && m->map[op.map][page].at == ABSENT)
-			m->map[op.map][page].at = UNKNOWN;
+		map_with_others(m, op.map, page);
 }
 
 /* The file page comes in where the access is to it. */

@@ -123,6 +123,8 @@ bool as_expected(struct expected expected, unsigned int came);
 void model_apply(struct model *m, struct op op, struct came came);
 /* The fault of an access has come, and the access itself is still to come. */
 void model_fault(struct model *m, struct op op);
+/* A page may have been mapped with another one, if it cannot be protected. */
+void map_with_others(struct model *m, int map, size_t page);
 /* What is around the page of an access may have been mapped with it. */
 void map_around(struct model *m, struct op op);
 /* Whether the page can be protected with WRITEPROTECT. */

@@ -312,8 +312,10 @@ static void add_act(struct search *s, int actor, const struct act *act)
 {
 	bool here = act->op.first <= s->page && s->page < (size_t)act->op.first + act->op.pages;
 
-	if (is_access(act->op) && (here || act->op.kind == READ))
-		add_step(s, actor, *act, true, !here);
+	if (act->op.kind == READ && !here)
+		add_step(s, actor, *act, true, true);
+	if (is_access(act->op) && here)
+		add_step(s, actor, *act, true, false);
 	if (here)
 		add_step(s, actor, *act, false, false);
 }
@@ -352,8 +354,12 @@ static bool take(struct search *s, int actor, const struct step *step)
 {
 	struct op op = step->act.op;
 
+	if (step->elsewhere) {	/* whatever that page is registered for by then */
+		map_with_others(&s->now, op.map, s->page);
+		return true;
+	}
 	if (step->fault) {
-		s->trapped[actor] = !step->elsewhere && traps_now(&s->now, op);
+		s->trapped[actor] = traps_now(&s->now, op);
 		model_fault(&s->now, op);
 		return true;
 	}
@@ -558,8 +564,8 @@ static void compare_round(void)
 	for (size_t page = 0; page < CONCERNED; page++)
 		asked[page] = settle_page(&searches[page], &before);
 	for (int i = 0; i < ALL; i++)
-		if (acts[i].op.kind == READ)
-			map_around(model, acts[i].op);
+		for (size_t page = CONCERNED; acts[i].op.kind == READ && page < MODEL_PAGES; page++)
+			map_with_others(model, acts[i].op.map, page);
 	for (size_t page = 0; page < CONCERNED; page++)
 		if (asked[page])
 			map_around(model, (struct op){ .kind = READ, .map = 1, .first = (uint8_t)page, .pages = 1 });

@@ -35,6 +35,7 @@ struct side {
 	void (*prepare)(void);		/* before anything is mapped; may SKIP */
 	void (*fill)(const struct area *a);	/* before each round */
 	long (*happened)(void);		/* how much of it has taken place since boot */
+	bool cut_short;			/* it is put aside in the middle, see take_cpus() */
 	bool drops_by_design;		/* mainline loses protection to it */
 };
 
@@ -103,17 +104,18 @@ static void burn(void *unused)
 }
 
 /*
- * Two CPUs: the other side shares the second with a thread that burns it, so that it is put aside
- * in the middle of what it does, as on a busy machine.
+ * A CPU for each, where there are two. An other side that is to be cut short shares its own with a thread
+ * that burns it, and is put aside in the middle of what it does, as on a busy machine.
  */
-static bool share_a_cpu(struct peer *other, struct looper *burner)
+static bool take_cpus(const struct side *side, struct peer *other, struct looper *burner)
 {
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
 		return false;
 	SETUP(!peer_call(other, go_to_cpu, NULL, 1));
-	loop_start(burner, burn, NULL);
+	if (side->cut_short)
+		loop_start(burner, burn, NULL);
 	SETUP(!go_to_cpu(NULL, 0));
-	return true;
+	return side->cut_short;
 }
 
 /* The other side has begun, and stands still in the middle of it; or it is done. */
@@ -150,7 +152,7 @@ static size_t rounds(const struct side *side, struct area *a, struct peer *other
 	double end = ktap_now() + ktap_budget();
 	size_t n = 0, lost_in = 0, lost = 0;
 
-	for (; ktap_now() < end || n < 2; n++) {
+	for (; ktap_now() < end || !n; n++) {
 		size_t here = one_round(side, a, other);
 
 		lost += here;
@@ -162,7 +164,7 @@ static size_t rounds(const struct side *side, struct area *a, struct peer *other
 
 static void run(const struct side *side)
 {
-	bool shared, by_design = side->drops_by_design && uffd_offered() & UFFD_FEATURE_WP_UNPOPULATED;
+	bool burning, by_design = side->drops_by_design && uffd_offered() & UFFD_FEATURE_WP_UNPOPULATED;
 	struct looper burner;
 	struct peer other;
 	struct area a;
@@ -176,12 +178,12 @@ static void run(const struct side *side)
 	a.uffd = uffd_open(0);
 	owner = getpid();
 	peer_start(&other);
-	shared = share_a_cpu(&other, &burner);
+	burning = take_cpus(side, &other, &burner);
 	before = side->happened ? side->happened() : 0;
 	lost = rounds(side, &a, &other);
 	SETUP_MSG(!side->happened || side->happened() > before, "the other side got nothing done");
 	EXPECT(by_design || !lost);
-	if (shared)
+	if (burning)
 		loop_end(&burner);
 	EXPECT_EQ(peer_end(&other), 0);
 }
@@ -202,14 +204,14 @@ static void fill_by_writing(const struct area *a)
 static void punched(const struct backing *b)
 {
 	run(&(struct side){ .work = punch, .backing = b, .pages = 8 * TABLE, .fill = fill_by_reading,
-			    .drops_by_design = true });
+			    .cut_short = true, .drops_by_design = true });
 }
 CASE_BUDGET_ON(BOTH, "R16_protect-during-punch", punched);
 
 static void truncated(const struct backing *b)
 {
 	run(&(struct side){ .work = truncate_it, .backing = b, .pages = 8 * TABLE, .fill = fill_by_writing,
-			    .drops_by_design = true });
+			    .cut_short = true, .drops_by_design = true });
 }
 CASE_BUDGET_ON(BOTH, "R16_protect-during-truncate", truncated);
 
@@ -232,16 +234,24 @@ static long splits(void)
 	return vmstat("thp_split_page");
 }
 
-/* Only a file without pages is filled with huge ones. */
+/*
+ * Only a file without pages is filled with huge ones. A page that waits in a queue of this CPU cannot be split:
+ * munmap() empties the queue.
+ */
 static void fill_huge(const struct area *a)
 {
+	void *page;
+
 	SETUP(!side_punch(a));
 	populate(a, 0, a->pages);
+	page = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	SETUP(page != MAP_FAILED);
+	SETUP(!munmap(page, PAGE));
 }
 
 static void split_up(void)
 {
-	run(&(struct side){ .work = split, .backing = &thp_shmem, .pages = 2 * TABLE, .fill = fill_huge,
+	run(&(struct side){ .work = split, .backing = &thp_shmem, .pages = TABLE, .fill = fill_huge,
 			    .happened = splits });
 }
 CASE_BUDGET("R16_protect-during-split", split_up);
