@@ -65,22 +65,27 @@ def fatal_matcher(rules: Rules) -> Callable[[str], bool]:
 def _splats(console: str, rules: Rules) -> Iterator[Splat]:
     whole, rest = plain.split(console)
     texts = [printk.bounded(line) for line in (*whole, rest)]
-    log = printk.Log()
-    lines = [log.take(text) for text in texts]
-    scanner = splat_scanner.Scanner(rules)
-    for number, line in enumerate(lines):
+    log, scanner = printk.Log(), splat_scanner.Scanner(rules)
+    senders: list[printk.Line] = []
+    kinds: dict[printk.Line, printk.Line] = {}
+    for number, text in enumerate(texts):
+        line = log.take(text)
         scanner.line(number, line, number < len(whole))
+        sender = printk.Line("", line.caller, line.origin)
+        senders.append(
+            kinds.setdefault(sender, sender)
+        )  # who printed it is kept, and what once only: consoles are large
     alike: Counter[str] = Counter()
     for found in scanner.reported():
-        splat = _build(found, texts, lines, rules)
+        splat = _build(found, texts, senders, rules)
         alike[splat.title] += 1
         if alike[splat.title] <= MOST_ALIKE:
             yield splat
 
 
-def _build(found: Found, texts: Sequence[str], lines: Sequence[printk.Line], rules: Rules) -> Splat:
-    own = splat_scanner.own_lines(found, lines)
-    messages = [lines[number].message for number in own if found.concerns(lines[number])]
+def _build(found: Found, texts: Sequence[str], senders: Sequence[printk.Line], rules: Rules) -> Splat:
+    own = splat_scanner.own_lines(found, senders)
+    messages = [printk.message(texts[number]) for number in own if found.concerns(senders[number])]
     title, *others = splat_title.titles(rules, found.rule, found.groups, messages)
     return Splat(
         kind=found.rule.kind,

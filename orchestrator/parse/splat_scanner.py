@@ -211,7 +211,7 @@ class Watch:
         return rebooted is not None or (rule.fatal and self._seen[rule.id] >= rule.nth)
 
 
-def own_lines(found: Found, lines: Sequence[printk.Line]) -> list[int]:
-    """Return the numbers of the lines that stand in a splat: those between that nobody else printed."""
+def own_lines(found: Found, senders: Sequence[printk.Line]) -> list[int]:
+    """Return the numbers of the lines that stand in a splat: those between that no other caller printed."""
     span = range(found.first, found.last + 1)
-    return [number for number in span if found.concerns(lines[number]) or not lines[number].caller]
+    return [number for number in span if found.concerns(senders[number]) or not senders[number].caller]
