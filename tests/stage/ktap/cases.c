@@ -6,14 +6,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "backing.h"
 #include "ktap.h"
 
-struct backing {
-	const char *name;
-};
-
-const char *backing_name(const struct backing *b)
+const char *backing_name(const void *backing)
 {
+	const struct backing *b = backing;
+
 	return b->name;
 }
 
@@ -153,7 +152,7 @@ static void on_backing(const struct backing *b)
 {
 	EXPECT_MSG(b->name[0] == 'g', "%s is bad", b->name);
 }
-static const struct backing good = { "good" }, bad = { "bad" };
+static const struct backing good = { .name = "good" }, bad = { .name = "bad" };
 static const struct backing *const both[] = { &good, &bad, NULL };
 CASE_ON(both, "B01_on-backing", on_backing);
 
