@@ -239,9 +239,9 @@ def _resolve_paths(pipeline: Pipeline, folder: Path) -> Pipeline:
             base = str(a_file(Path(base), f"variants.{name}.base"))
         return value.model_copy(update={"fragments": tuple(a_file(*each) for each in named), "base": base})
 
-    for name, entries in pipeline.fragments.items():  # those, too, that no variant names
-        for each in fragments.files(entries, f"fragments.{name}", pipeline.fragments, (name,)):
-            a_file(*each)
+    def fragment_set(name: str, entries: tuple[Path, ...]) -> tuple[Path, ...]:
+        named = fragments.files(entries, f"fragments.{name}", pipeline.fragments, (name,))
+        return tuple(a_file(*each) for each in named)
 
     def series(name: str, value: config_schema.SeriesConfig) -> config_schema.SeriesConfig:
         paths = {key: getattr(value, key) for key in ("path", "on_top", "faults")}
@@ -263,6 +263,7 @@ def _resolve_paths(pipeline: Pipeline, folder: Path) -> Pipeline:
         update={
             "trees": {n: tree(n, v) for n, v in pipeline.trees.items()},
             "series": {n: series(n, v) for n, v in pipeline.series.items()},
+            "fragments": {n: fragment_set(n, v) for n, v in pipeline.fragments.items()},
             "variants": {n: variant(n, v) for n, v in pipeline.variants.items()},
             "suites": {n: suite(n, v) for n, v in pipeline.suites.items()},
             "validation": _resolved_secrets(pipeline.validation, folder),
