@@ -92,8 +92,9 @@ class Guest:
             return "== t.sh\n" + "".join(f"{test}\n" for test in TESTS), 0
         if found := re.search(r"\./t\.sh -t \d+((?: -r [\w.-]+)+)(?: -n (\d+))?", command):
             return self.test(re.findall(r"-r ([\w.-]+)", found[1]), int(found[2] or 1), " -x " in command), 0
-        if found := re.search(r"\{ \./([\w.-]+) ", command):
-            return self.program(found[1])
+        if found := re.search(r"\{ \./([\w.-]+) (.*)", command):
+            output, code = self.program(found[1])
+            return f"called with {found[2]}\n{output}", code
         if command.startswith("sh -c "):
             done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
             return done.stdout, done.returncode

@@ -34,7 +34,39 @@ RUN = "tests/stage/pipeline/test_run.py::"
 VALIDATE = "tests/stage/validate/test_run.py::"
 NAMED = "tests/stage/validate/test_sources.py::"
 
+OWN = "tests/stage/cli/test_own_tree.py::"
+PROGRAM = "tests/stage/cli/test_own_programs.py::"
+
 TESTS: Mapping[str, tuple[str, ...]] = {
+    "wpci run": (f"{OWN}test_the_commits_on_top_of_the_upstream_are_the_series",),
+    "wpci run --base v6.12": (f"{OWN}test_another_base_is_named_and_below_the_top_of_the_tree",),
+    "wpci run HEAD~3..": (f"{OWN}test_a_series_is_an_argument",),
+    "wpci run patches/": (f"{OWN}test_a_series_is_an_argument",),
+    "wpci run --dirty": (f"{OWN}test_what_is_not_committed_is_the_last_patch_where_that_is_wanted",),
+    "wpci build": (f"{OWN}test_the_tree_is_built_booted_and_entered_as_it_stands",),
+    "wpci boot": (f"{OWN}test_the_tree_is_built_booted_and_entered_as_it_stands",),
+    "wpci shell": (f"{OWN}test_a_tree_that_does_not_build_says_so_and_keeps_the_log",),
+    "wpci shell -- cat /proc/meminfo": (f"{OWN}test_the_tree_is_built_booted_and_entered_as_it_stands",),
+    "wpci shell --dirty --variant main": (f"{OWN}test_a_tree_that_does_not_build_says_so_and_keeps_the_log",),
+    "wpci init": (f"{OWN}test_a_pipeline_file_of_ones_own_adds_to_the_one_that_came_along",),
+    "wpci init --tree ~/linux --out mine.yaml": (
+        f"{OWN}test_a_pipeline_file_of_ones_own_adds_to_the_one_that_came_along",
+    ),
+    "wpci run --program repro.c": (f"{PROGRAM}test_a_series_that_cures_what_a_reproducer_shows_is_a_fix",),
+    "wpci run --base HEAD --program repro.c": (f"{PROGRAM}test_the_exit_code_is_the_outcome",),
+    "wpci run --program check.sh --program-args -v 3 --repeat 10 --timeout 90s": (
+        f"{PROGRAM}test_one_failure_in_many_runs_is_a_failure",
+    ),
+    "wpci bisect --good v6.11 --bad v6.12 --program repro.c": (
+        f"{PROGRAM}test_a_program_is_validated_with_and_bisected_with",
+    ),
+    "wpci validate SERIES --program repro.c": (f"{PROGRAM}test_a_program_is_validated_with_and_bisected_with",),
+    "wpci run --base HEAD --program repro.c --expect-splat KASAN: use-after-free*": (
+        f"{PROGRAM}test_a_reproducer_that_is_meant_to_crash",
+    ),
+    "wpci run --program repro.c --endless --timeout 60s": (
+        f"{PROGRAM}test_a_program_has_a_time_and_one_without_an_end_may_use_it_up",
+    ),
     "make run": (f"{TYPED}test_make_run_is_the_run",),
     "make test": (f"{TYPED}test_make_test_is_red_where_any_test_is",),
     "make test-kvm": (f"{TYPED}test_make_test_kvm_runs_that_ring_alone",),
@@ -203,8 +235,9 @@ def is_given(context: Any, param: str) -> bool:
     return bool(context.get_parameter_source(param).name == "COMMANDLINE")
 
 
-def is_elsewhere(name: str) -> bool:
+def is_elsewhere(value: object) -> bool:
     """Whether a name is that of a reader's own tree or series: a path, a range, a mail, or a placeholder."""
+    name = str(value)
     return (
         name == "-"
         or "@" in name

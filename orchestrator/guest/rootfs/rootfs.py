@@ -76,9 +76,11 @@ def contents(spec: RootfsSpec, deadline: process.Deadline) -> dict[str, cpio.Ent
     tools = {name: _tool(name) for name in ("busybox", "dropbear")}
     sftp = _sftp_server()
     tests = {f"{TESTS}/{p.suite}/{name}": path for p in spec.programs for name, path in _tree(p.directory)}
-    programs = [*tools.values(), sftp, *(path for path in tests.values() if not path.is_symlink())]
+    scripts = _interpreters(tests.values())
+    programs = [*tools.values(), sftp, *scripts.values(), *(path for path in tests.values() if not path.is_symlink())]
     return {
         **_skeleton(),
+        **{name: _copy(path, 0o755) for name, path in scripts.items()},
         **_applets(tools["busybox"], deadline),
         "bin/busybox": _copy(tools["busybox"], 0o755),
         "sbin/dropbear": _copy(tools["dropbear"], 0o755),
@@ -88,6 +90,19 @@ def contents(spec: RootfsSpec, deadline: process.Deadline) -> dict[str, cpio.Ent
         **{name: _copy(path) for name, path in tests.items()},
         **(modules.entries(spec.modules, spec.release) if spec.modules else {}),
     }
+
+
+def _interpreters(tests: Iterable[Path]) -> dict[str, Path]:
+    """Return what scripts among the tests say runs them, where nothing but libraries goes with it, by guest path."""
+    named = (_INTERPRETER.match(path.read_bytes()[:256]) for path in tests if path.is_file() and not path.is_symlink())
+    names = {found[1].decode(errors="replace") for found in named if found}
+    known = sorted(name for name in names if Path(name).name in _SHELLS and Path("/", name).is_file())
+    return {name: Path("/", name).resolve() for name in known}
+
+
+_INTERPRETER = re.compile(rb"#!\s*/(\S+)")
+_SHELLS = frozenset({"awk", "bash", "dash", "gawk", "ksh", "mawk", "mksh", "sed", "zsh"})
+"""Interpreters that run without a library of scripts of their own."""
 
 
 def _skeleton() -> dict[str, cpio.Entry]:
@@ -157,6 +172,6 @@ def _key_entries(ours: keys.Keys) -> dict[str, cpio.Entry]:
 def _check_scripts(whole: dict[str, cpio.Entry]) -> None:
     """Refuse a script whose interpreter the guest does not have: there it would fail as 'not found'."""
     for name, entry in whole.items():
-        found = re.match(rb"#!\s*/(\S+)", entry.data)
+        found = _INTERPRETER.match(entry.data)
         if found and name.startswith(f"{TESTS}/") and found[1].decode(errors="replace") not in whole:
             raise UserError(f"{name} asks for /{found[1].decode(errors='replace')}, which the guest does not have")

@@ -97,6 +97,8 @@ def test_a_program_has_a_time_and_one_without_an_end_may_use_it_up(lab: Lab) -> 
     lab.play("silent repro")
     code, output = lab.alone("--timeout", "1")
     assert code == 1 and lab.statuses("base") == {"repro": "timeout"}, output
+    code, output = lab.alone("--timeout", "1", "--endless")
+    assert code == 0 and lab.statuses("base") == {"repro": "pass"}, output
 
 
 @pytest.mark.parametrize(
@@ -113,6 +115,15 @@ def test_what_is_wrong_with_a_program_is_one_line(lab: Lab, options: tuple[str, 
     (lab.folder / "broken.c").write_text("nonsense main(void) { return 0; }\n")
     code, output = lab.type("run", "--mode", "base", *options)
     assert code == 2 and message in output and "Traceback" not in output, output
+
+
+def test_its_arguments_reach_it_and_a_tree_is_named_with_its_base(lab: Lab) -> None:
+    lab.play("exit repro 0")
+    options = ("--program-args", "-v 3", "--tree", "tree", "--base", "HEAD", "--variant", "small")
+    code, output = lab.type("run", "--program", "repro.c", *options)
+    assert code == 0 and lab.statuses("base") == {"repro": "pass"} and "alone: " in output, output
+    (log,) = (lab.folder / "results" / "last").glob("jobs/*/program/repro.log")
+    assert log.read_text().startswith("called with -v 3\n")
 
 
 def test_a_suite_of_programs_is_data_and_tests_are_named(lab: Lab) -> None:

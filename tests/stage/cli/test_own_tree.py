@@ -139,7 +139,7 @@ def test_the_tree_is_built_booted_and_entered_as_it_stands(desk: Desk) -> None:
 
 def test_a_tree_that_does_not_build_says_so_and_keeps_the_log(desk: Desk) -> None:
     desk.edit("int broken = no_such_thing;\n")
-    code, output = desk.type("shell", "--dirty", "--", "true")
+    code, output = desk.type("shell", "--dirty", "--variant", "small", "--", "true")
     assert code == 1 and "no_such_thing" in output, output
     log = next(line.split()[-1] for line in output.splitlines() if line.startswith("wpci: log:"))
     assert Path(log).is_file()
@@ -151,7 +151,7 @@ def test_a_folder_that_is_no_kernel_tree_is_refused(desk: Desk) -> None:
 
 
 def test_a_pipeline_file_of_ones_own_adds_to_the_one_that_came_along(desk: Desk) -> None:
-    code, output = desk.type("init", "--out", "../mine.yaml")
+    code, output = desk.type("init", "--tree", ".", "--out", "../mine.yaml")
     assert code == 0 and (desk.folder / "mine.yaml").is_file(), output
     code, output = desk.type("list", "--config", "../mine.yaml")
     assert code == 0 and "mode mine: 1 jobs" in output and "mine.smoke" in output, output

@@ -85,6 +85,16 @@ def test_a_damaged_program_is_named(programs: Path) -> None:
         libraries.needed_by([program])
 
 
+def test_the_shell_of_a_script_goes_along_with_its_libraries(programs: Path, tmp_path: Path) -> None:
+    (programs / "run").write_text("#!/bin/bash\n")
+    (programs / "plain").write_text("#!/bin/sh\n")
+    spec = rootfs.RootfsSpec(tmp_path / "run", (Programs("own", programs, ""),))
+    whole = rootfs.contents(spec, Deadline.after(60))
+    assert whole["bin/bash"].data == Path("/bin/bash").read_bytes()
+    assert set(map(str, libraries.needed_by([Path("/bin/bash")]))) <= {f"/{name}" for name in whole}
+    assert whole["bin/sh"].data == b"busybox", "the one of the guest stays"
+
+
 def test_a_script_for_an_interpreter_that_is_not_there_is_refused(programs: Path, tmp_path: Path) -> None:
     (programs / "run").write_text("#!/usr/bin/python3\n")
     spec = rootfs.RootfsSpec(tmp_path / "run", (Programs("own", programs, ""),))
