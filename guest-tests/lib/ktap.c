@@ -254,22 +254,31 @@ static void dump_tasks(int pid)
 		closedir(tasks);
 }
 
-/* Parent and process group of a process. */
-static bool family(const char *pid, int *parent, int *group)
+/* What a stat file of /proc says after the name of the task. NULL if there is none. */
+static const char *read_stat(const char *path, char *text, size_t size)
 {
-	char path[64], text[512], *end;
-	int fd;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t n;
+	char *end;
 
-	snprintf(path, sizeof(path), "/proc/%.20s/stat", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return false;
-	n = read(fd, text, sizeof(text) - 1);
+		return NULL;
+	n = read(fd, text, size - 1);
 	close(fd);
 	text[n > 0 ? n : 0] = 0;
 	end = strrchr(text, ')');
-	return end && sscanf(end + 1, " %*c %d %d", parent, group) == 2;
+	return end ? end + 1 : NULL;
+}
+
+/* Parent and process group of a process. */
+static bool family(const char *pid, int *parent, int *group)
+{
+	char path[64], text[512];
+	const char *stat;
+
+	snprintf(path, sizeof(path), "/proc/%.20s/stat", pid);
+	stat = read_stat(path, text, sizeof(text));
+	return stat && sscanf(stat, " %*c %d %d", parent, group) == 2;
 }
 
 /* Call @fn for every process of @group, and for every child of this process: orphans come here. */
@@ -297,17 +306,10 @@ void ktap_dump_tasks(void)
 static bool stat_of(const char *path, char *state, long *ticks)
 {
 	unsigned long user, system;
-	char text[512], *end;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
+	char text[512];
+	const char *stat = read_stat(path, text, sizeof(text));
 
-	if (fd < 0)
-		return false;
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	text[n > 0 ? n : 0] = 0;
-	end = strrchr(text, ')');
-	if (!end || sscanf(end + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", state, &user, &system) != 3)
+	if (!stat || sscanf(stat, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", state, &user, &system) != 3)
 		return false;
 	*ticks = (long)(user + system);
 	return true;
