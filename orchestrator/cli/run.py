@@ -42,7 +42,7 @@ def run(
     tree: TreeOption = None,
     series: Annotated[
         str | None,
-        typer.Option("--series", help="A series of the pipeline file, a folder, an mbox, A..B, or - (stdin)."),
+        typer.Option("--series", help="A series of the pipeline file, a folder, an mbox, A..B, a mail, or - (stdin)."),
     ] = None,
     base: Annotated[
         str | None, typer.Option("--base", help="What HEAD goes on (default: the merge base with its upstream)")

@@ -93,6 +93,14 @@ _SPARE = 1.5
 """What a suite may take beside the limits of its programs."""
 
 
+def is_there(name: str | Path) -> bool:
+    """Whether there is a file or folder of that name; a text too long for one is none."""
+    try:
+        return Path(name).exists()
+    except OSError:
+        return False
+
+
 def overlay(pipeline: Pipeline, mode_name: str, options: Options) -> tuple[Pipeline, str]:
     """Return the pipeline with the user's own tree and series in it, and the mode to run.
 
@@ -119,7 +127,7 @@ def overlay(pipeline: Pipeline, mode_name: str, options: Options) -> tuple[Pipel
 def _by_name(pipeline: Pipeline, options: Options) -> Options:
     """Call a configured series by its name where it was given by its path."""
     given = options.series
-    if given is None or given in pipeline.series or not Path(given).exists():
+    if given is None or given in pipeline.series or not is_there(given):
         return options
     names = [name for name, known in pipeline.series.items() if known.path.resolve() == Path(given).resolve()]
     return dataclasses.replace(options, series=names[0]) if names else options
@@ -158,7 +166,7 @@ def _series(pipeline: Pipeline, tree: str, options: Options) -> tuple[str | None
 
 def _existing(text: str, option: str, known: Collection[str]) -> Path:
     path = Path(text).expanduser().absolute()
-    if not path.exists():
+    if not is_there(path):
         hint = wording.nearest(text, known)
         name = "no such name in pipeline.yaml, and " if known else ""
         raise UserError(f"{option}: {name}no such file or folder: {text}{hint}")

@@ -88,7 +88,7 @@ def written_out(options: Options, directory: Path, pipeline: Pipeline, progress:
         path = directory / "stdin.mbox"
         cache.write_atomic(path, series_source.read_input())
         return _looked_over(options, path, "standard input", progress)
-    if Path(named).exists():
+    if overrides.is_there(named):
         return _looked_over(options, Path(named), Path(named).stem, progress)
     if lore.names(named):
         archive, message = lore.place(named, pipeline.lore)
@@ -100,7 +100,7 @@ def written_out(options: Options, directory: Path, pipeline: Pipeline, progress:
 
 def _range(options: Options, directory: Path, progress: Progress) -> Options:
     """Write the commits of a range into the folder of the run, and begin where they do."""
-    if options.tree is None or not Path(options.tree).is_dir():
+    if options.tree is None or not (overrides.is_there(options.tree) and Path(options.tree).is_dir()):
         raise UserError(f"--series {options.series}: a range of commits needs --tree DIR, the repository it is in")
     fork, files = commits.export(Path(options.tree), str(options.series))
     folder = directory / "series" / overrides.label(str(options.series))

@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from orchestrator.config.overrides import is_there
 from orchestrator.errors import InfraError, UserError
 from orchestrator.host import cache, process
 from orchestrator.host.process import CommandFailed, Deadline
@@ -33,7 +34,7 @@ def names(text: str) -> bool:
     """Whether a text is a message-id, or the address of a mail in an archive, and not a file."""
     if text.startswith(("http://", "https://")):
         return True
-    return not Path(text).exists() and _MESSAGE_ID.fullmatch(text) is not None
+    return not is_there(text) and _MESSAGE_ID.fullmatch(text) is not None
 
 
 def place(text: str, archive: str = ARCHIVE) -> tuple[str, str]:

@@ -95,8 +95,8 @@ def load(where: Path, *, name: str | None = None) -> Series:
     """
     if str(where) == "-":
         return parse(name or "stdin", [("standard input", read_input())])
-    title = name or where.stem if where.is_file() else name or where.absolute().name
     try:
+        title = name or (where.stem if where.is_file() else where.absolute().name)
         listed = quilt.read(where, _text(where / quilt.SERIES)) if (where / quilt.SERIES).is_file() else None
         entries = _files(where) if listed is None else [(where / entry.name, entry.level) for entry in listed]
         bounds.check_mails(title, len(entries))

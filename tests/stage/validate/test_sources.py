@@ -126,6 +126,9 @@ def test_a_thread_goes_with_a_message_id(table: Table) -> None:
         (("series", "--mbox", "thread.mbox"), "--mbox holds the thread of a message-id; series is none"),
         (("0@example.org", "--mbox", "gone.mbox"), "no such file"),
         (("gone@example.org", "--mbox", "thread.mbox"), "b4"),
+        ((f"{'x' * 5000}",), "no such file or folder"),
+        ((f"{'x' * 300}/{'y' * 5000}@example.org",), "no such file or folder"),
+        (("http://127.0.0.1:9/mm/",), "no message-id"),
     ):
         code, output = validated(table, *argv)
         assert code == 2 and words in output and "Traceback" not in output, output
@@ -233,6 +236,30 @@ def test_a_bare_repository_is_a_tree_at_its_head(table: Table) -> None:
     table.git("clone", "-q", "--bare", ".", str(table.folder / "bare.git"))
     code, output = table.type("run", "--tree", "bare.git", "--series", "series")
     assert code == 0, output
+
+
+def test_a_range_of_b4_prep_is_validated_as_a_series_of_mails_is(table: Table) -> None:
+    base = table.git("rev-parse", "HEAD")
+    table.git("commit", "-q", "--allow-empty", "-m", "EDITME: cover title")
+    table.series(ONE, TWO)
+    table.git("merge", "-q", "--ff-only", "ORIG_HEAD")
+    code, output = table.type("validate", f"{base}..main", "--tree", "tree", "--skip=sparse", "--skip=suites")
+    assert code == 0 and f"base {base[:12]}, found by: where the range of commits begins" in output, output
+    assert [check["verdict"] for check in table.result()["checks"] if check["name"] == "checkpatch"] == ["pass"] * 2
+    assert "left out, an empty commit: EDITME: cover title" in output, output
+
+
+def test_a_mail_is_run_as_well(table: Table, archive: Archive) -> None:
+    archive.threads["0@example.org"] = "\n".join(sent(table, ONE))
+    code, output = table.type("run", "--series", f"{archive.url}/0@example.org/")
+    assert code == 0, output
+
+
+def test_a_number_beyond_all_bounds_is_refused_at_once(table: Table) -> None:
+    mail = sent(table, ONE)[1].replace("[PATCH 1/1]", "[PATCH 1/999999999]")
+    (table.folder / "hostile.mbox").write_text(mail)
+    code, output = validated(table, "hostile.mbox")
+    assert code == 2 and "announces 999999999 patches; 1000 are the most" in output, output
 
 
 def test_a_range_with_a_merge_or_without_a_change_is_refused_in_words(table: Table) -> None:
