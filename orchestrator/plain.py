@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 import unicodedata
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+LONGEST = 2**16
+"""Characters of a line that are kept: what stands behind them is dropped."""
 
 _ESCAPE = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
-    r"|\x1b\][0-9]+;[^\x07\x1b]*(?:\x07|\x1b\\)"  # OSC: window titles
-    r"|\x1b[@-Z\\^_]"  # two-byte C1
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
+    r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)"  # strings: titles, links
+    r"|\x1b[ -/]+[0-~]"  # character sets
+    r"|\x1b[0-~]"  # two bytes
 )
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufeff\ufffe\uffff]")
 _BREAK = re.compile(r"\r+\n?|\n")
+_PIECE = 2**16
+_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _KEPT = "\n\t"
 
 
@@ -40,6 +49,38 @@ def visible(text: str) -> str:
 
 def _is_seen(character: str) -> bool:
     return character.isprintable() or character in _KEPT or unicodedata.category(character) == "Zs"
+
+
+def lines(pieces: Iterable[str]) -> Iterator[tuple[str, bool]]:
+    """Yield the lines of a text that comes in pieces, cleaned, no more than ``LONGEST`` of each.
+
+    With each comes whether a line end stands behind it, see ``split``: only the last, if any, has none.
+    """
+    rest = ""
+    for piece in pieces:
+        text = rest + piece
+        *whole, rest = _BREAK.split(text)
+        if whole and text.endswith("\r"):  # the LF may be in the next piece
+            rest = whole.pop() + "\r"
+        for line in whole:
+            yield clean(line[:LONGEST]), True
+        if len(rest) > LONGEST:
+            rest = rest[:LONGEST] + ("\r" if rest.endswith("\r") else "")
+    if rest:
+        ended = rest.endswith("\r")
+        yield clean(rest[:LONGEST].rstrip("\r")), ended
+
+
+def pieces(path: Path) -> Iterator[str]:
+    """Yield the text of a file: UTF-8, or what its byte-order mark says. What is no text becomes U+FFFD."""
+    with path.open("rb") as file:
+        head = file.read(_PIECE)
+        mark, encoding = next((m for m in _MARKS if head.startswith(m[0])), (b"", "utf-8"))
+        decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
+        yield decoder.decode(head[len(mark) :])
+        while data := file.read(_PIECE):
+            yield decoder.decode(data)
+        yield decoder.decode(b"", final=True)
 
 
 def printable(text: str) -> str:

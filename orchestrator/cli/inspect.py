@@ -36,7 +36,8 @@ def parse(
     """Read saved test output as a run would."""
     from orchestrator.parse import ktap
 
-    report = ktap.parse(output.read(file))
+    with output.reading(file):
+        report = ktap.parse_file(file)
     if as_json:
         output.json(dataclasses.asdict(report))
     else:

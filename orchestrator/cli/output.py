@@ -66,8 +66,15 @@ def extra(name: str) -> Iterator[None]:
 
 def read(path: Path) -> str:
     """Return the text of a file of any encoding. Raises UserError where it cannot be read."""
-    try:
+    with reading(path):
         return path.read_bytes().decode(errors="replace")
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Read a file inside the block. Raises UserError where it cannot be read."""
+    try:
+        yield
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from error
 

@@ -4,29 +4,48 @@ The rules, where the formats leave room or programs stray:
 
 - A name is the text of the result line up to `` # ``. The name of a nested test is ``PARENT/CHILD``. A parent that has
   a result line of its own is a test of its own, so the set of names does not depend on outcomes.
+- Nesting is by the column in which a line's content begins, be it behind blanks or behind ``#``: kselftest's runner
+  puts ``# `` before all that a program prints, once for each level. A result behind ``#`` counts where a version line
+  stood behind as many of them.
 - A diagnostic (``# text``, or any line that is nothing else) belongs to the next result line; a YAML block to the one
-  before it. ``# seconds: 0.123`` is the time of the next result. Lines of the kernel log belong to nothing.
-- ``# begin: NAME`` says that a test starts. Without a result line it is CRASHED when the output ends there, MISSING
-  when the output goes on.
+  before it, and no line in it is a result. ``# seconds: 0.123`` is the time of the next result; ``# time=12ms``,
+  ``# 12ms`` and the like behind a result are its own. Lines of the kernel log belong to nothing, unless the version
+  line came through a log: then only what has the log's prefix belongs to the output.
+- The reason of a failure is what the result line says, else what ``reasons`` finds in the diagnostics.
+- ``# begin: NAME``, or ``RUN`` of kselftest_harness.h, says that a test starts. Without a result line it is CRASHED
+  when the output ends there, MISSING when the output goes on. What ``# Subtest: NAME`` announced, and has no result
+  line, is MISSING; a parent that passes without any of its nested tests is an ERROR, and SKIP where they say ``1..0``.
 - Planned tests without a line are MISSING: by name where ``planned`` has names, else as one line with their count.
+- The numbers of the results of one level count from 1, each one more than the one before; they may be left out.
 - A name that comes twice is kept twice, as ``NAME`` and ``NAME#2``.
 - A last line without line end is not a result: ``not ok`` may have been meant to go on, and so may a name.
 - A directive is in capitals: ``not ok 1 a # skipped 3 pages`` is a failure. Only ``ok 1 a # skip`` has any case.
 - ``# XPASS`` is a failure, as in ``ksft_finished()`` of tools/testing/selftests/kselftest.h.
 
-Nothing here raises, whatever the bytes.
+Nothing here raises, whatever the bytes, and the time is proportional to their number.
 """
 
 from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from orchestrator import plain
+from orchestrator.guest.protocol import Windows
 from orchestrator.model import Status, TestResult
-from orchestrator.parse.ktap_reader import MOST_DIAGNOSTICS, SEPARATOR, Level, Reader
+from orchestrator.parse.ktap_level import MOST_DIAGNOSTICS, SEPARATOR
+from orchestrator.parse.ktap_reader import Reader
+from orchestrator.parse.reasons import Finder
+
+MOST_STRANGE = 500
+"""Results that are kept of those that nobody planned, where the names are known."""
+
+MOST_NAMES = 20
+"""Names that are listed of those of which the same is wrong."""
 
 SKIPPED = "(program)"
 """The name of the one result of a program that skips as a whole (``1..0 # SKIP``)."""
@@ -51,44 +70,88 @@ def parse(text: str, planned: Sequence[str] = ()) -> Report:
     ``planned`` are the names that the program is known to have (from its ``-l``): those without a line are MISSING,
     and with them no plan line is needed to know what is missing, but its absence is still a problem.
     """
-    reader = Reader()
-    whole, rest = plain.split(text)
-    for line in whole:
-        reader.line(line)
+    return _report(plain.lines([text]), planned)
+
+
+def parse_file(path: Path, planned: Sequence[str] = (), windows: Windows | None = None) -> Report:
+    """Read the output of one test program from a file, as ``parse`` does, without holding all of it in memory.
+
+    Where the program was given words of its own (``windows``) and uses them, what stands between the markers of a test
+    was printed by the test: it is told as such, and no result of anybody.
+    """
+    return _report(plain.lines(plain.pieces(path)), planned, windows)
+
+
+def _report(lines: Iterable[tuple[str, bool]], planned: Sequence[str], windows: Windows | None = None) -> Report:
+    reader, rest = Reader(), ""
+    for line, ended in lines:
+        if not ended:
+            rest = line
+        elif not line:
+            continue
+        elif windows and windows.take(line):
+            if windows.last:
+                reader.begin(windows.last)
+        elif windows and windows.last:
+            reader.quote(line)
+        else:
+            reader.line(line)
     reader.finish(rest)
-    top = reader.levels[0]
-    problems = list(reader.problems)
+    top, skipped = reader.root, reader.root.empty
+    problems = dict.fromkeys(reader.problems.all)
     tests, doubles = _apart(top.tests)
     if planned:
-        tests += _missing(tests, planned, reader.skipped)
+        tests = _few(tests, planned)
+        tests += _missing(tests, planned, skipped)
         known = {*planned, *doubles}
-        problems += [f"unplanned test: {t.name}" for t in tests if t.name not in known and SEPARATOR not in t.name]
-    elif reader.skipped is not None and not tests:
-        tests.append(TestResult(SKIPPED, Status.SKIP, reader.skipped))
-    short = _plan_problems(top)
-    if not planned and top.plans and top.seen < (wanted := max(top.plans)):
-        tests.append(TestResult(f"({wanted - top.seen} of {wanted} planned)", Status.MISSING, "planned, and not seen"))
-    problems += short + [f"the name {name} comes more than once" for name in doubles.values()]
-    broken_off = bool(rest.strip()) or reader.bailed or any(t.status is Status.MISSING for t in tests)
-    complete = not short and not broken_off and not any(t.status is Status.CRASHED for t in tests)
-    return Report(tuple(tests), tuple(dict.fromkeys(problems)), complete)
+        strange = [t.name for t in tests if t.name not in known and SEPARATOR not in t.name]
+        problems |= dict.fromkeys(_some("unplanned test: {}", strange))
+    elif skipped is not None and not tests:
+        tests.append(TestResult(SKIPPED, Status.SKIP, skipped))
+    elif top.lacking:
+        name = f"({top.lacking} of {max(top.plans)} planned)"
+        tests.append(TestResult(name, Status.MISSING, "planned, and not seen"))
+    short = list(top.shortfalls()) or ([] if top.plans else ["no plan line"])
+    problems |= dict.fromkeys([*short, *_some("the name {} comes more than once", dict.fromkeys(doubles.values()))])
+    broken_off = bool(rest.strip()) or reader.bailed or reader.torn or any(t.status in _UNFINISHED for t in tests)
+    return Report(tuple(tests), tuple(problems), complete=not short and not broken_off)
+
+
+_UNFINISHED = {Status.MISSING, Status.CRASHED}
+
+
+def _some(words: str, names: Iterable[str]) -> Iterator[str]:
+    """Yield a problem for each of the first few names, and one for all others."""
+    listed = list(names)
+    yield from (words.replace("{}", name) for name in listed[:MOST_NAMES])
+    if len(listed) > MOST_NAMES:
+        yield words.replace("{}", f"of {len(listed) - MOST_NAMES} more")
 
 
 def _apart(tests: list[TestResult]) -> tuple[list[TestResult], dict[str, str]]:
     """Rename the second and later tests of one name; return them all, and new name → old name of the renamed."""
     taken: set[str] = set()
+    counts: Counter[str] = Counter()
     doubles: dict[str, str] = {}
     apart = []
     for test in tests:
-        name, count = test.name, 1
+        name = test.name
         while name in taken:
-            count += 1
-            name = f"{test.name}#{count}"
+            counts[test.name] += 1
+            name = f"{test.name}#{counts[test.name] + 1}"
         if name != test.name:
             doubles[name] = test.name
         taken.add(name)
         apart.append(replace(test, name=name))
     return apart, doubles
+
+
+def _few(tests: list[TestResult], planned: Sequence[str]) -> list[TestResult]:
+    """Return the planned tests, and no more than ``MOST_STRANGE`` others: those are what is wrong with the output."""
+    known = set(planned)
+    strange = [test.name for test in tests if test.name not in known]
+    left = set(strange[MOST_STRANGE:])
+    return [test for test in tests if test.name not in left]
 
 
 def _missing(tests: list[TestResult], planned: Sequence[str], skipped: str | None) -> list[TestResult]:
@@ -98,20 +161,6 @@ def _missing(tests: list[TestResult], planned: Sequence[str], skipped: str | Non
     return [
         TestResult(name, Status.MISSING, "planned, and not seen") for name in dict.fromkeys(planned) if name not in seen
     ]
-
-
-def _plan_problems(top: Level) -> list[str]:
-    if not top.plans:
-        return ["no plan line"]
-    problems = []
-    if len(top.plans) > 1:
-        problems.append("more than one plan: " + ", ".join(f"1..{count}" for count in top.plans[:5]))
-    wanted = max(top.plans)
-    if top.seen < wanted:
-        problems.append(f"{top.seen} of {wanted} planned tests have a result line")
-    elif top.seen > wanted:
-        problems.append(f"{top.seen} result lines, {wanted} planned")
-    return problems
 
 
 KSELFTEST = {4: Status.SKIP}
@@ -141,15 +190,20 @@ def from_exit_code(
 
     0 is PASS; 128 + n, or -n, is death by signal n (CRASHED); all that ``meanings`` does not have is FAIL.
     """
-    lines = tuple(plain.clean(line)[:400] for line in diagnostics)[-MOST_DIAGNOSTICS:]
+    finder = Finder()
+    for line in diagnostics:
+        finder.take(plain.clean(line))
+    lines = tuple(plain.clean(line)[:400] for line in diagnostics[-MOST_DIAGNOSTICS:])
     if code == 0:
         return TestResult(name, Status.PASS, "", lines, seconds)
     if status := meanings.get(code):
-        return TestResult(name, status, f"exit code {code} ({_MEANING[status]})", lines, seconds)
+        why = finder.skipped if status is Status.SKIP else ""
+        return TestResult(name, status, why or f"exit code {code} ({_MEANING[status]})", lines, seconds)
     number = code - 128 if 128 < code < 193 else -code
     if 0 < number < 65:
-        return TestResult(name, Status.CRASHED, f"killed by {_signal_name(number)}", lines, seconds)
-    return TestResult(name, Status.FAIL, f"exit code {code}", lines, seconds)
+        why = finder.reason(f"killed by {_signal_name(number)}")
+        return TestResult(name, Status.CRASHED, why, lines, seconds)
+    return TestResult(name, Status.FAIL, finder.reason(f"exit code {code}"), lines, seconds)
 
 
 def _signal_name(number: int) -> str:

@@ -3,20 +3,38 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from orchestrator.model import Status
 
-VERSION = re.compile(r"K?TAP version [0-9]+", re.I)
+VERSION = re.compile(r"K?TAP version [0-9]{1,4}\s*$", re.I)
 PLAN = re.compile(r"1\.\.([0-9]{1,9})(?:\s*#\s*(?:SKIP\S*\s*)?(.*))?$", re.I)
 RESULT = re.compile(r"(not )?ok(?=\s|$)(?:\s+([0-9]{1,9})(?=\s|$))?(?:\s+-(?=\s|$))?\s*(.*)$")
 COMMENT = re.compile(r"(?:^|\s)#(?:\s|(?=[A-Za-z]))\s*(.*)$")
+BEGIN = re.compile(r"begin: (\S.*)$")
+HARNESS_RUN = re.compile(r"RUN {2,}(\S.*) \.\.\.$")  # __run_test() of kselftest_harness.h
+SUBTEST = re.compile(r"Subtest: (\S.*)$", re.I)
+SECONDS = re.compile(r"seconds: ([0-9]{1,9}(?:\.[0-9]{1,9})?)$")
+BAIL = re.compile(r"Bail out!\s*(.*)$", re.I)
+KERNEL = re.compile(r"(?:<[0-9]{1,3}>)?\[ *[0-9]{1,9}\.[0-9]{6}\](?:\[ *[TC][0-9]+\])? ?")
+
+_PREFIX = re.compile(r"\s*(?:#\s*)*")
+_LOG = re.compile(
+    r"(?P<outer>\[[A-Z][a-z]{2} [A-Z][a-z]{2} [ 0-9]\d [\d:]{8} \d{4}\] ?"  # dmesg -T
+    r"|[A-Z][a-z]{2} [ 0-9]\d [\d:]{8} \S{1,64} kernel: "  # syslog, journalctl
+    r"|\d{4}-\d\d-\d\d[T ][\d:]{8}(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)? (?:\S{1,64} kernel: )?"  # dated consoles
+    r"|\d{1,4},\d+,\d+,[^;]{0,64};)?"  # a record of /dev/kmsg
+    r"(?P<printk>(?:<\d{1,3}>)?\[ *\d{1,9}\.\d{1,9}\](?:\[ *[TC]\d+\])? ?|<\d{1,3}>)?"
+)
 _DIRECTIVE = re.compile(r"(SKIP(?:PED)?|XFAIL|XPASS|TODO|TIMEOUT|ERROR)\b[:\s]*(.*)$")
 _SKIP_ANY_CASE = re.compile(r"(SKIP(?:PED)?|TODO)\b[:\s]*(.*)$", re.I)
-BEGIN = re.compile(r"#\s*begin: (\S.*)$")
-SUBTEST = re.compile(r"#\s*Subtest: (\S.*)$", re.I)
-SECONDS = re.compile(r"#\s*seconds: ([0-9]{1,9}(?:\.[0-9]{1,9})?)$")
-TIME = re.compile(r"(?:^|\s)time=([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s)?(?=\s|$)")
-BAIL = re.compile(r"Bail out!\s*(.*)$", re.I)
+_NUMBER, _UNIT = r"(?P<number>[0-9]{1,9}(?:\.[0-9]{1,9})?)", r"(?P<unit>us|usecs?|ms|msecs?|s|secs?|seconds?)"
+_TIMES = (
+    re.compile(rf"(?:^|[\s,;])(?:time|duration|elapsed|runtime)[=:]\s*{_NUMBER}\s?{_UNIT}?(?=[\s,;]|$)"),
+    re.compile(rf"(?:^|[\s,;])duration_(?P<unit>ms)[:=\s]\s*{_NUMBER}$"),
+    re.compile(rf"^\(?(?:took |in )?{_NUMBER}\s?{_UNIT}\)?$"),
+)
+_SCALES = {"u": 1e-6, "m": 1e-3, "s": 1.0}
 
 _DIRECTIVES = {
     "SKIP": Status.SKIP,
@@ -28,13 +46,46 @@ _DIRECTIVES = {
 }
 
 
+@dataclass(frozen=True)
+class Line:
+    """One line: how many ``#`` stand before its content, and in which columns the last of them and the content are."""
+
+    hashes: int
+    mark: int
+    indent: int
+    content: str
+
+
+def cut(text: str) -> Line:
+    """Take a line apart."""
+    prefix = _PREFIX.match(text)
+    assert prefix
+    before = prefix[0]
+    return Line(before.count("#"), before.rfind("#"), len(before), text[len(before) :].rstrip())
+
+
+def logged(text: str) -> tuple[tuple[bool, bool], str]:
+    """Take off what a log puts before each line; return also its shape: whether it has a date, and printk's stamp."""
+    found = _LOG.match(text)
+    assert found
+    return (found["outer"] is not None, found["printk"] is not None), text[found.end() :]
+
+
+def timed(comment: str) -> tuple[float | None, str]:
+    """Return the seconds that the comment of a result line names, and the comment without them."""
+    for pattern in _TIMES:
+        if found := pattern.search(comment):
+            rest = (comment[: found.start()] + comment[found.end() :]).strip(" ,;#")
+            return float(found["number"]) * _SCALES[(found["unit"] or "s")[0]], rest
+    return None, comment
+
+
 def judge(negative: bool, comment: str) -> tuple[Status, str]:
     """Return the status that a result line and its directive stand for, and the reason it gives."""
-    found = _DIRECTIVE.match(comment) or (None if negative else _SKIP_ANY_CASE.match(comment))
-    if not found:
-        reason = TIME.sub("", comment).strip()
-        return (Status.FAIL if negative else Status.PASS), reason
-    word, reason = found[1].upper(), found[2].strip()
+    directive = _DIRECTIVE.match(comment) or (None if negative else _SKIP_ANY_CASE.match(comment))
+    if not directive:
+        return (Status.FAIL if negative else Status.PASS), comment.strip()
+    word, reason = directive[1].upper(), directive[2].strip()
     if word == "TODO":
         return (Status.XFAIL if negative else Status.PASS), reason
     if word == "XPASS":

@@ -1,197 +1,266 @@
 """One pass over the lines of a program's output: levels of nesting, and what belongs to which result.
 
-The rules are those of ``ktap``. Nothing here raises, whatever the lines.
+The rules are those of ``ktap``. Nothing here raises, whatever the lines, and each line costs the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+import re
 
 from orchestrator.model import Status, TestResult
 from orchestrator.parse import ktap_lines as lines
-from orchestrator.parse import printk
-from orchestrator.parse.printk import Origin
+from orchestrator.parse.ktap_block import Block
+from orchestrator.parse.ktap_level import Level, Notes, Problems
+from orchestrator.parse.reasons import LONGEST
 
-SEPARATOR = "/"
-"""Between the names of a parent and its nested test."""
-
-MOST_DIAGNOSTICS = 60
-"""Lines kept of each test: the last ones, which stand next to the result."""
-
-
-@dataclass
-class Level:
-    """One depth of nesting while it is read."""
-
-    indent: int
-    tests: list[TestResult] = field(default_factory=list)
-    plans: list[int] = field(default_factory=list)
-    seen: int = 0
-    children: list[TestResult] = field(default_factory=list)
-    subtest: str = ""
+MOST_LEVELS = 16
+MOST_TESTS = 50_000
+MOST_TEXT = 2**24
+"""Characters of diagnostics that are kept of all tests together."""
+MOST_NAME = 300
+MOST_LINE = 4096
 
 
 class Reader:
     """The state of one pass over the lines."""
 
     def __init__(self) -> None:
-        self.levels = [Level(0)]
-        self.problems: list[str] = []
-        self.diagnostics: list[str] = []
-        self.begun: list[str] = []
-        self.seconds: float | None = None
-        self.skipped: str | None = None
+        self.root = Level(0)
+        self.levels = [self.root]
+        self.problems = Problems()
         self.bailed = False
-        self.in_log = False  # the stream itself comes through the kernel log, as KUnit's does
-        self.commented = False  # nested results stand behind '# ', as kselftest's runner writes them
-        self.in_yaml = False
+        self.torn = False
+        self._count = 0
+        self._room = MOST_TEXT
+        self._log: tuple[bool, bool] | None = None  # the stream comes through a log, as KUnit's does
+        self._depths: set[int] = set()  # nested results stand behind so many '#', as kselftest's runner writes them
+        self._last: lines.Line | None = None  # a result that a YAML block may follow
+        self._block: Block | None = None
 
     def line(self, text: str) -> None:
         """Take one line."""
-        record = printk.parse(text)
-        if record.origin is Origin.KERNEL and not record.before:
-            if not self.in_log and not lines.VERSION.search(record.message):
-                return
-            self.in_log, text = True, record.message
-        content = text.lstrip()
-        indent = len(text) - len(content)
-        if content.startswith("#"):
-            self._comment(content, indent)
-        elif not self._yaml(content) and not self._structure(content, indent):
-            self._diagnostic(content)
+        unlogged = self._unlogged(text[:MOST_LINE])
+        if unlogged is None or self._in_block(unlogged):
+            return
+        line = lines.cut(unlogged)
+        if lines.VERSION.match(line.content):
+            self._depths.add(line.hashes)
+        if line.hashes and line.hashes not in self._depths:
+            self._comment(line)
+        elif not self._opens_block(line) and not self._structure(line):
+            if line.hashes:
+                self._comment(line)
+            else:
+                self.levels[-1].notes.take(unlogged, comment=False)
 
-    def _yaml(self, content: str) -> bool:
-        """Take a line of a YAML block, which tells of the result line before it."""
-        tests = self.levels[-1].tests
-        if not self.in_yaml:
-            self.in_yaml = content == "---" and bool(tests)
-            return self.in_yaml
-        if (
-            not tests or lines.RESULT.match(content) or lines.PLAN.match(content)
-        ):  # a block that was never closed must not hide a result
-            self.in_yaml = False
+    def begin(self, test: str) -> None:
+        """Take that a test begins: what was printed before is not about it."""
+        self._begin(self.root, test)
+
+    def quote(self, text: str) -> None:
+        """Take a line that a test printed, and not its program: it is about that test, whatever it says."""
+        text = text[:MOST_LINE]
+        if not lines.KERNEL.match(text):
+            line = lines.cut(text)
+            self.root.notes.take(line.content if line.hashes else text, comment=line.hashes > 0)
+
+    @staticmethod
+    def _begin(level: Level, test: str) -> None:
+        level.begun[test[:MOST_NAME]] = None
+        level.notes = Notes()
+
+    def _unlogged(self, text: str) -> str | None:
+        """Return a line of the stream; None for a line of the kernel's log, which runs through it."""
+        shape, rest = lines.logged(text)
+        if self._log is None and any(shape) and lines.VERSION.match(rest.lstrip(" #")):
+            self._log = shape
+        if self._log:
+            return rest if shape == self._log else None
+        return None if lines.KERNEL.match(text) else text
+
+    def _opens_block(self, line: lines.Line) -> bool:
+        self._block = Block.opened(line, self._last, self.levels[-1])
+        return self._block is not None
+
+    def _in_block(self, text: str) -> bool:
+        if self._block is None:
             return False
-        self.in_yaml = content != "..."
-        if self.in_yaml:
-            tests[-1] = replace(tests[-1], diagnostics=(*tests[-1].diagnostics, content)[-MOST_DIAGNOSTICS:])
+        if not self._block.holds(text):
+            self._torn_block()
+            return False
+        if self._block.take(text):
+            self._block = self._last = None
         return True
 
-    def _comment(self, content: str, indent: int) -> None:
-        inner = content[1:].lstrip()
-        if self.commented or lines.VERSION.match(inner):
-            self.commented = True
-            if self._structure(inner, indent + len(content) - len(inner)):
-                return
-        if found := lines.BEGIN.match(content):
-            self.begun.append(found[1].rstrip())
-            self.diagnostics.clear()  # what was said before is not about this test
-        elif found := lines.SUBTEST.match(content):
-            self._descend(indent)
-            self.levels[-2 if indent and len(self.levels) > 1 else -1].subtest = found[1].rstrip()
-        elif found := lines.SECONDS.match(content):
-            self.seconds = float(found[1])
-        else:
-            self._diagnostic(content[1:].removeprefix(" "))
+    def _torn_block(self) -> None:
+        if self._block is not None:
+            self.torn = True
+            self.problems.add(f"the YAML block of {self._block.test} has no end")
+        self._block = self._last = None
 
-    def _structure(self, content: str, indent: int) -> bool:
+    def _comment(self, line: lines.Line) -> None:
+        level = self._level_at(line.mark)
+        if found := lines.BEGIN.match(line.content) or lines.HARNESS_RUN.match(line.content):
+            self._begin(level, found[1].rstrip())
+        elif found := lines.SUBTEST.match(line.content):
+            self._announce(found[1].rstrip()[:MOST_NAME], line.mark)
+        elif found := lines.SECONDS.match(line.content):
+            level.notes.seconds = float(found[1])
+        else:
+            self.levels[-1].notes.take(line.content, comment=True)
+
+    def _level_at(self, column: int) -> Level:
+        return next((level for level in reversed(self.levels) if level.indent <= column), self.root)
+
+    def _announce(self, name: str, column: int) -> None:
+        """Take ``# Subtest: NAME``: inside the nested test (KTAP), or in front of it (TAP 14)."""
+        self._descend(column)
+        self._last = None
+        level = self.levels[-1]
+        if len(self.levels) > 1 and level.fresh:
+            level.opened = True
+            level = self.levels[-2]
+        self._settle(level)
+        level.announced = name
+
+    def _structure(self, line: lines.Line) -> bool:
         """Take a version, plan, result or bail-out line; return whether it was one."""
+        content = line.content
         if lines.VERSION.match(content):
-            self._descend(indent)
+            self._open(line.indent)
         elif found := lines.PLAN.match(content):
-            self._plan(int(found[1]), found[2] or "", indent)
+            self._plan(int(found[1]), found[2] or "", line.indent)
         elif found := lines.RESULT.match(content):
-            self._result(bool(found[1]), found[2] or "", found[3], indent)
+            self._result(found, line)
+            return True
         elif found := lines.BAIL.match(content):
             self.bailed = True
-            self.problems.append(f"Bail out! {found[1]}".rstrip())
+            self.problems.add(f"Bail out! {found[1]}".rstrip()[:LONGEST])
         else:
             return False
+        self._last = None
         return True
 
-    def _diagnostic(self, text: str) -> None:
-        if text.strip():
-            self.diagnostics.append(text[:400])
+    def _open(self, indent: int) -> None:
+        self._descend(indent)
+        if len(self.levels) > 1 and not self.levels[-1].fresh:  # the one before has no end
+            self._ascend()
+            self.levels.append(Level(indent))
+        self.levels[-1].opened = True
 
     def _descend(self, indent: int) -> None:
         """Make the level of this indentation the innermost one."""
         while len(self.levels) > 1 and self.levels[-1].indent > indent:
             self._ascend()
-        if indent > self.levels[-1].indent:
+        if indent > self.levels[-1].indent and len(self.levels) < MOST_LEVELS:
             self.levels.append(Level(indent))
 
     def _ascend(self) -> None:
         """Close the innermost level and hand its tests to the one around it, which names them at its next result."""
         level = self.levels.pop()
+        parent = self.levels[-1]
+        self._close(level, f" of {parent.announced}" if parent.announced else " of a nested test")
+        if level.lacking:
+            why = f"{level.lacking} of {max(level.plans)} nested tests have no result line"
+            level.tests.append(TestResult(f"({level.lacking} of {max(level.plans)} planned)", Status.MISSING, why))
+        parent.children += level.tests
+        parent.inner = level
+        parent.notes.absorb(level.notes)
+
+    def _close(self, level: Level, where: str) -> None:
+        """Account for what a nested level began, announced and planned, and did not end."""
         self._settle(level)
-        short = max(level.plans, default=0) - level.seen
-        if short > 0:
-            why = f"{short} of {max(level.plans)} nested tests have no result line"
-            self.problems.append(why)
-            level.tests.append(TestResult(f"({short} of {max(level.plans)} planned)", Status.MISSING, why))
-        self.levels[-1].children += level.tests
+        level.tests += [TestResult(name, Status.MISSING, "began, and has no result line") for name in level.begun]
+        for shortfall in level.shortfalls(where):
+            self.problems.add(shortfall)
 
     def _settle(self, level: Level) -> None:
-        """Account for what a level promised and did not give."""
+        """Account for a nested test that has no result line of its own."""
+        name = level.announced or ("(unnamed)" if level.children else "")
+        if not name:
+            return
         if level.children:
-            name = level.subtest or "(unnamed)"
-            self.problems.append(f"nested tests of {name} have no result line of their own")
-            level.tests += self._under(name, level.children)
-            level.tests.append(TestResult(name, Status.MISSING, "its nested tests have results, it has none"))
-            level.children = []
-
-    @staticmethod
-    def _under(parent: str, children: list[TestResult]) -> Iterator[TestResult]:
-        return (replace(child, name=f"{parent}{SEPARATOR}{child.name}") for child in children)
+            self.problems.add(f"nested tests of {name} have no result line of their own")
+            reason = "its nested tests have results, it has none"
+        else:
+            self.problems.add(f"the nested test {name} was announced, and has no result line")
+            reason = "was announced, and has no result line"
+        level.add(TestResult(name, Status.MISSING, reason))
 
     def _plan(self, count: int, reason: str, indent: int) -> None:
         self._descend(indent)
-        self.levels[-1].plans.append(count)
-        if count == 0 and len(self.levels) == 1:
-            self.skipped = reason or "the program skipped all of its tests"
-
-    def _result(self, negative: bool, number: str, rest: str, indent: int) -> None:
-        if printk.parse(rest).origin is Origin.KERNEL:
-            self.problems.append(f"a kernel line runs through a result line, which is not counted: {rest[:80]}")
-            return
-        self.commented = self.commented and indent > 0
-        self._descend(indent)
         level = self.levels[-1]
-        level.seen += 1
-        result = self._read(negative, number or str(level.seen), rest)
-        level.tests += self._under(result.name, level.children)
-        level.tests.append(result)
-        level.children, level.subtest = [], ""
+        level.plans.append(count)
+        if count == 0:
+            level.empty = reason or "all of its tests were skipped"
 
-    def _read(self, negative: bool, number: str, rest: str) -> TestResult:
-        """Build the result of one line out of it and of the diagnostics before it."""
+    def _result(self, found: re.Match[str], line: lines.Line) -> None:
+        if lines.KERNEL.search(found[3]):
+            self.problems.add(f"a kernel line runs through a result line, which is not counted: {found[3][:80]}")
+            return
+        self._count += 1
+        if self._count > MOST_TESTS:
+            self.problems.add(f"more than {MOST_TESTS} result lines: what comes after them is not read")
+            return
+        self._depths = {depth for depth in self._depths if depth <= line.hashes}
+        self._descend(line.indent)
+        self._last = line
+        level = self.levels[-1]
+        wrong = level.count(found[2] or "")
+        result = self._read(level, bool(found[1]), found[3])
+        if wrong:
+            self.problems.add(f"{wrong}, at {result.name}")
+        if level.announced and level.announced != result.name:
+            self._mismatch(level, result.name)
+        level.add(result)
+
+    def _mismatch(self, level: Level, name: str) -> None:
+        """Account for a nested test that was announced under another name than the result line has that follows."""
+        if level.children or level.inner:
+            self.problems.add(f"the nested tests of {level.announced} end with a result line of {name}")
+        else:
+            self._settle(level)
+
+    def _read(self, level: Level, negative: bool, rest: str) -> TestResult:
+        """Build the result of one line out of it and of the notes before it."""
         found = lines.COMMENT.search(rest)
         name, comment = (rest[: found.start()].strip(), found[1].strip()) if found else (rest.strip(), "")
+        seconds, comment = lines.timed(comment)
         status, reason = lines.judge(negative, comment)
-        name = (name or reason or f"test {number}").replace("\\#", "#")
-        diagnostics, self.diagnostics = tuple(self.diagnostics[-MOST_DIAGNOSTICS:]), []
-        seconds, self.seconds = self.seconds, None
-        if timed := lines.TIME.search(comment):
-            seconds = float(timed[1]) * (0.001 if timed[2] == "ms" else 1.0)
-        if status.broken and not reason and diagnostics:
-            reason = diagnostics[0].strip()
-        self._ended(name)
-        return TestResult(name, status, reason, diagnostics, seconds)
+        name = (name or reason or f"test {level.number}").replace("\\#", "#")[:MOST_NAME]
+        notes, level.notes = level.notes, Notes()
+        if status.broken:
+            reason = notes.finder.reason(reason)
+        elif status is Status.SKIP:
+            reason = reason or notes.finder.skipped
+        if notes.crashed:
+            status = Status.CRASHED
+        level.begun.pop(name, None)
+        seconds = notes.seconds if seconds is None else seconds
+        return TestResult(name, status, reason[:LONGEST], self._kept(tuple(notes.lines)), seconds)
 
-    def _ended(self, name: str) -> None:
-        if name in self.begun:
-            self.begun.remove(name)
+    def _kept(self, diagnostics: tuple[str, ...]) -> tuple[str, ...]:
+        size = sum(map(len, diagnostics))
+        if size > self._room:
+            return ()
+        self._room -= size
+        return diagnostics
 
     def finish(self, rest: str) -> None:
         """Take the end of the output; ``rest`` stood after the last line end."""
         if rest.strip():
-            self.problems.append(f"the output ends in the middle of a line, which is not counted: {rest.strip()[:80]}")
+            self.problems.add(f"the output ends in the middle of a line, which is not counted: {rest.strip()[:80]}")
+        self._torn_block()
+        self._crash()
         while len(self.levels) > 1:
             self._ascend()
-        self._settle(self.levels[0])
-        *earlier, last = self.begun or [""]
-        tests = self.levels[0].tests
-        tests += [TestResult(name, Status.MISSING, "began, and has no result line") for name in earlier]
-        if last:
+        self._settle(self.root)
+        self.root.tests += [TestResult(n, Status.MISSING, "began, and has no result line") for n in self.root.begun]
+
+    def _crash(self) -> None:
+        """Record the test that began last, and did not end: the output ends in it."""
+        level = next((level for level in reversed(self.levels) if level.begun), None)
+        if level:
+            name, _ = level.begun.popitem()
             why = "began, and the output ends there"
-            tests.append(TestResult(last, Status.CRASHED, why, tuple(self.diagnostics[-MOST_DIAGNOSTICS:])))
+            level.tests.append(TestResult(name, Status.CRASHED, why, tuple(level.notes.lines)))

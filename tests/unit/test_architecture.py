@@ -29,6 +29,9 @@ WITHOUT: dict[str, tuple[str, ...]] = {
 }
 """What a package must not import although it lies below: these read values and results only."""
 
+PROTOCOL = "orchestrator.guest.protocol"
+"""What guest and host write to one another: who reads it imports it from wherever it is, for it imports nothing."""
+
 OWNERS = {
     "subprocess": ("host/process/",),
     "fabric": ("guest/remote.py",),
@@ -75,8 +78,14 @@ def test_imports_go_down_only() -> None:
         if package(path) != "__init__"
         for name in names
         if name.startswith("orchestrator.") and name.split(".")[1] not in allowed(package(path))
+        if not name.startswith(PROTOCOL)
     ]
     assert against == []
+
+
+def test_the_protocol_imports_nothing_of_ours() -> None:
+    (names,) = [names for path, names in modules() if path.relative_to(PACKAGE).as_posix() == "guest/protocol.py"]
+    assert not [name for name in names if name.startswith("orchestrator")]
 
 
 def test_each_of_these_libraries_has_its_owners() -> None:

@@ -66,3 +66,22 @@ def test_a_case_that_is_not_counted_and_a_name_said_twice_are_problems() -> None
 def test_a_format_that_cannot_tell_is_refused(case: str, total: str, said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         LineFormat(case=case, outcomes={"y": "pass"}, total=total)
+
+
+def test_the_reason_of_a_failure_is_the_line_that_says_it() -> None:
+    text = (
+        "Testing a on shmem... done\nbytes copied\nERROR: no trap (errno=22, @uffd.c:9)\nTesting b on shmem... failed\n"
+        "Testing c on shmem... going on\nuffd.c:12: ioctl failed\n"
+        "Userfaults unit tests: pass=1, skip=0, fail=1 (total=3)\n"
+    )
+    assert [t.reason for t in case_lines.parse(text, UNIT).tests] == [
+        "",
+        "ERROR: no trap (errno=22, @uffd.c:9)",
+        "did not say how it ended: uffd.c:12: ioctl failed",
+    ]
+
+
+@pytest.mark.parametrize("total", ["x", "9" * 5000, "²", ""])
+def test_a_count_that_is_no_number_is_a_problem(total: str) -> None:
+    form = UNIT.model_copy(update={"total": "^total (?P<total>.*)$"})
+    assert case_lines.parse(f"Testing a on b... done\ntotal {total}\n", form).problems

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.model import Status, TestResult
-from orchestrator.parse import ktap
-from orchestrator.parse.ktap_reader import MOST_DIAGNOSTICS
+from orchestrator.parse import ktap, ktap_reader
+from orchestrator.parse.ktap_level import MOST_DIAGNOSTICS
 
 
 def statuses(text: str, planned: tuple[str, ...] = ()) -> dict[str, Status]:
@@ -371,3 +374,299 @@ def test_what_a_program_says_before_its_first_test_is_no_reason() -> None:
     text = "KTAP version 1\n1..1\n# seed: 1\n# begin: a\n# file.c:3: it did not trap\nnot ok 1 a\n"
     (result,) = ktap.parse(text).tests
     assert (result.reason, result.diagnostics) == ("file.c:3: it did not trap", ("file.c:3: it did not trap",))
+
+
+def test_a_result_in_a_yaml_block_is_a_quotation() -> None:
+    text = (
+        "TAP version 14\n1..2\nnot ok 1 - a\n  ---\n  output: |\n    TAP version 13\n    not ok 1 - inner\n    1..1\n"
+        "\n  duration_ms: 12.5\n  ...\nok 2 - b\n"
+    )
+    report = ktap.parse(text)
+    assert [(t.name, t.status) for t in report.tests] == [("a", Status.FAIL), ("b", Status.PASS)]
+    assert report.complete and report.problems == ()
+    assert report.tests[0].diagnostics[0] == "output: |" and report.tests[0].seconds == 0.0125
+
+
+def test_a_yaml_block_behind_comments() -> None:
+    text = (
+        "TAP version 13\n1..1\n# TAP version 13\n# 1..2\n# not ok 1 a\n#   ---\n#   ok 2 quoted\n#   ...\n# ok 2 b\n"
+        "not ok 1 prog\n"
+    )
+    assert list(statuses(text)) == ["prog/a", "prog/b", "prog"]
+
+
+@pytest.mark.parametrize("end", ["", "    ok 2 - hidden\n"])
+def test_a_yaml_block_without_its_end_is_a_problem(end: str) -> None:
+    report = ktap.parse(f"1..1\nok 1 a\n  ---\n  message: x\n{end}")
+    assert report.problems == ("the YAML block of a has no end",)
+    assert not report.complete
+
+
+def test_three_dashes_that_follow_no_result_open_nothing() -> None:
+    assert statuses("1..2\n  ---\nok 1 a\n# ---\nnot ok 2 b\n") == {"a": Status.PASS, "b": Status.FAIL}
+
+
+@pytest.mark.parametrize(
+    ("lines", "problem"),
+    [
+        ("ok 1 a\nok 1 b\n", "numbers out of sequence: 1 where 2 was due, at b"),
+        ("ok 2 a\nok 1 b\n", "numbers out of sequence: 2 where 1 was due, at a"),
+        ("ok 1 a\nok 3 b\n", "numbers out of sequence: 3 where 2 was due, at b"),
+        ("ok 1 a\nok 007 b\n", "numbers out of sequence: 7 where 2 was due, at b"),
+    ],
+)
+def test_numbers_count_up_by_one(lines: str, problem: str) -> None:
+    assert ktap.parse(f"1..2\n{lines}").problems[0] == problem
+
+
+def test_numbers_of_a_nested_level_count_by_themselves() -> None:
+    assert ktap.parse(NESTED).problems == ()
+    text = "1..1\n    # Subtest: p\n    1..2\n    ok 1 a\n    ok 1 b\nok 1 p\n"
+    assert ktap.parse(text).problems == ("numbers out of sequence: 1 where 2 was due, at b",)
+
+
+def test_numbers_may_be_left_out() -> None:
+    assert ktap.parse("1..3\nok a\nok b\nok 3 c\n").problems == ()
+
+
+MM = """\
+TAP version 13
+1..1
+# timeout set to 900
+# selftests: mm: run_demo.sh
+# TAP version 13
+# # ---------------------
+# # running ./gup_demo
+# # TAP version 13
+# # 1..2
+# # ok 1 leaf
+# # # gup.c:3: page 2 differs
+# # not ok 2 other
+# # # Totals: pass:1 fail:1 xfail:0 xpass:0 skip:0 error:0
+# # [FAIL]
+# not ok 1 gup_demo # exit=1
+# # running ./third
+# # TAP version 13
+# # 1..1
+# # # TAP version 13
+# # # 1..1
+# # # not ok 1 deep
+# # not ok 1 leaf
+# not ok 2 third # exit=1
+# 1..2
+not ok 1 selftests: mm: run_demo.sh # exit=1
+"""
+
+
+def test_every_depth_of_comments_keeps_its_leaves() -> None:
+    report = ktap.parse(MM)
+    top = "selftests: mm: run_demo.sh"
+    assert {t.name: t.status.value for t in report.tests} == {
+        f"{top}/gup_demo/leaf": "pass",
+        f"{top}/gup_demo/other": "fail",
+        f"{top}/gup_demo": "fail",
+        f"{top}/third/leaf/deep": "fail",
+        f"{top}/third/leaf": "fail",
+        f"{top}/third": "fail",
+        top: "fail",
+    }
+    assert report.problems == () and report.complete
+    assert {t.name.rpartition("/")[2]: t.reason for t in report.tests}["other"] == "gup.c:3: page 2 differs"
+
+
+def test_a_depth_of_comments_that_no_version_line_opened_is_comments() -> None:
+    assert list(statuses("1..1\n# TAP version 13\n# 1..1\n# # ok 1 c\n# ok 1 b\nok 1 a\n")) == ["a/b", "a"]
+
+
+def test_nested_indentation_inside_comments() -> None:
+    text = (
+        "TAP version 13\n1..1\n# KTAP version 1\n# 1..1\n#     KTAP version 1\n#     # Subtest: s\n#     1..1\n"
+        "#     not ok 1 leaf\n# not ok 1 s\nnot ok 1 prog\n"
+    )
+    assert list(statuses(text)) == ["prog/s/leaf", "prog/s", "prog"]
+    assert ktap.parse(text).problems == ()
+
+
+@pytest.mark.parametrize(
+    ("body", "statuses_", "problem"),
+    [
+        ("    # Subtest: p\nok 1 p\n", {"p": "error"}, None),
+        ("    KTAP version 1\nok 1 p\n", {"p": "error"}, None),
+        ("    KTAP version 1\n    # Subtest: p\nnot ok 1 p\n", {"p": "fail"}, None),
+        (
+            "    KTAP version 1\n    # Subtest: p\n    1..2\nok 1 p\n",
+            {"p/(2 of 2 planned)": "missing", "p": "pass"},
+            "0 of 2 planned tests of p have a result line",
+        ),
+        ("# Subtest: p\nok 1 p\n", {"p": "pass"}, None),
+        (
+            "# Subtest: p\nok 1 q\n",
+            {"p": "missing", "q": "pass"},
+            "the nested test p was announced, and has no result line",
+        ),
+        (
+            "    # Subtest: p\n    1..1\n    ok 1 a\nok 1 q\n",
+            {"q/a": "pass", "q": "pass"},
+            "the nested tests of p end with a result line of q",
+        ),
+        (
+            "    KTAP version 1\n    # Subtest: p\n    1..1\n    ok 1 a\n"
+            "    KTAP version 1\n    # Subtest: q\n    1..1\n    ok 1 b\nok 1 q\n",
+            {"p/a": "pass", "p": "missing", "q/b": "pass", "q": "pass"},
+            "nested tests of p have no result line of their own",
+        ),
+        (
+            "    # Subtest: p\n    1..1\n    ok 1 a\n    ok 2 b\nok 1 p\n",
+            {"p/a": "pass", "p/b": "pass", "p": "pass"},
+            "2 result lines of p, 1 planned",
+        ),
+    ],
+)
+def test_what_was_announced_runs(body: str, statuses_: dict[str, str], problem: str | None) -> None:
+    report = ktap.parse(f"KTAP version 1\n1..1\n{body}")
+    assert {t.name: t.status.value for t in report.tests} == statuses_
+    assert report.problems[:1] == ((problem,) if problem else ())
+
+
+def test_a_nested_plan_of_no_tests_is_a_skip_with_its_reason() -> None:
+    for end in ("ok 1 p", "ok 1 p # SKIP"):
+        (test,) = ktap.parse(f"1..1\n    # Subtest: p\n    1..0 # SKIP no such device\n{end}\n").tests
+        assert (test.status, test.reason) == (Status.SKIP, "no such device")
+    (test,) = ktap.parse("1..1\n# TAP version 13\n# 1..0 # SKIP no swap\nok 1 p # SKIP swap is off\n").tests
+    assert (test.status, test.reason) == (Status.SKIP, "swap is off")
+    (test,) = ktap.parse("1..1\n# TAP version 13\n# 1..0 # SKIP no swap\nnot ok 1 p # exit=1\n").tests
+    assert (test.status, test.reason) == (Status.FAIL, "exit=1")
+
+
+@pytest.mark.parametrize("mark", ["\ufeff", "\ufeff\x1b[0m"])
+def test_a_byte_order_mark_is_not_text(mark: str) -> None:
+    report = ktap.parse(f"{mark}1..1\nok 1 a\n")
+    assert report.problems == () and report.complete
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_file_is_read_as_its_mark_says(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "out").write_bytes("TAP version 13\r\n1..1\r\nok 1 é\r\n".encode(encoding))
+    assert [t.name for t in ktap.parse_file(tmp_path / "out").tests] == ["é"]
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "<6>[    1.234567] ",
+        "<6>[ 1.2] ",
+        "<6>",
+        "[    1.234567][    T1] ",
+        "<14>[   99.000001][  T123] ",
+        "[Fri Nov 27 03:20:41 2026] ",
+        "Nov  7 03:20:41 host kernel: ",
+        "Nov 27 03:20:41 host kernel: [    1.234567] ",
+        "2026-11-27T03:20:41+0000 host kernel: ",
+        "2026-11-27T03:20:41.1234567Z ",
+        "2026-11-27 03:20:41 [    1.234567] ",
+        "6,1234,5678901,-;",
+    ],
+)
+def test_what_a_log_puts_before_each_line(prefix: str) -> None:
+    lines = ["KTAP version 1", "1..2", "    KTAP version 1", "    # Subtest: p", "    1..1", "    not ok 1 a"]
+    text = "".join(f"{prefix}{line}\n" for line in [*lines, "not ok 1 p", "ok 2 b"])
+    report = ktap.parse(f"before\n{text}not ok 3 not mine\n")
+    assert {t.name: t.status.value for t in report.tests} == {"p/a": "fail", "p": "fail", "b": "pass"}
+    assert report.problems == ()
+
+
+@pytest.mark.parametrize(
+    "dressed",
+    [
+        "\x1b[1;32mok\x1b[0m 1 a",
+        "\x1b(B\x1b[mok 1 a\x1b(B\x1b[m",
+        "\x1b]0;title\x07ok 1 a",
+        "\x1b]8;;http://x\x1b\\ok 1 a\x1b]8;;\x1b\\",
+        "\x1bP1$r0m\x1b\\ok 1 a",
+        "\x9b32mok 1 a\x9b0m",
+        "\x1b7\x1b[2K\x1b[1Gok 1 a\x1b8",
+        "\x1b#8ok 1 a",
+    ],
+)
+def test_terminal_escapes_are_not_text(dressed: str) -> None:
+    assert statuses(f"1..1\n{dressed}\n") == {"a": Status.PASS}
+
+
+@pytest.mark.parametrize(
+    ("comment", "seconds", "reason"),
+    [
+        ("time=1.25s", 1.25, ""),
+        ("time=8.27ms", 0.00827, ""),
+        ("time=3", 3.0, ""),
+        ("123ms", 0.123, ""),
+        ("12.5 ms", 0.0125, ""),
+        ("(0.5 s)", 0.5, ""),
+        ("40 usecs", 0.00004, ""),
+        ("duration_ms 12.5", 0.0125, ""),
+        ("exit=1, time=2s", 2.0, "exit=1"),
+        ("time=2ms # exit=1", 0.002, "exit=1"),
+        ("took 3 pages", None, "took 3 pages"),
+        ("12 pages", None, "12 pages"),
+    ],
+)
+def test_timing_suffixes(comment: str, seconds: float | None, reason: str) -> None:
+    test = only(f"not ok 1 a # {comment}")
+    assert (test.name, test.seconds if seconds is None else pytest.approx(test.seconds), test.reason) == (
+        "a",
+        seconds,
+        reason,
+    )
+
+
+def test_a_timing_suffix_hides_no_directive() -> None:
+    test = only("ok 1 a # SKIP no swap # time=2ms")
+    assert (test.status, test.reason, test.seconds) == (Status.SKIP, "no swap", 0.002)
+    assert only("ok 1 a # time=2ms # SKIP no swap").status is Status.SKIP
+
+
+def test_a_case_of_the_harness_that_began_and_did_not_end_crashed() -> None:
+    report = ktap.parse(
+        "TAP version 13\n1..2\n#  RUN           d.a ...\n#  OK  d.a\nok 1 d.a\n#  RUN           d.b ...\n# x\n"
+    )
+    assert [(t.name, t.status.value) for t in report.tests][:2] == [("d.a", "pass"), ("d.b", "crashed")]
+
+
+def test_a_case_that_crashed_inside_kunit_crashed() -> None:
+    text = "KTAP version 1\n1..1\n# a: kunit test case crashed!\nnot ok 1 a\n"
+    assert statuses(text) == {"a": Status.CRASHED}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ok {n} a\n",
+        "ok {n} a{n}\n",
+        "# begin: a{n}\n",
+        "    ok {n} a\n",
+        "# Subtest: a{n}\n",
+        "ok 1 a\n  ---\n",
+        "# x\n",
+    ],
+)
+def test_ten_times_the_lines_take_ten_times_the_time(line: str) -> None:
+    def seconds(count: int) -> float:
+        text = "".join(line.replace("{n}", str(n)) for n in range(1, count + 1))
+        begin = time.process_time()
+        ktap.parse(text)
+        return time.process_time() - begin
+
+    small = min(seconds(2_000) for _ in range(3))
+    assert seconds(20_000) < 30 * max(small, 0.005)
+
+
+def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ktap_reader, "MOST_TESTS", 500)
+    monkeypatch.setattr(ktap_reader, "MOST_TEXT", 10_000)
+    report = ktap.parse("1..600\n" + "".join(f"# {'x' * 400}\nok {n} a\n" for n in range(1, 601)))
+    assert len(report.tests) == 501 and len(report.problems) < 60
+    assert "more than 500 result lines: what comes after them is not read" in report.problems
+    assert sum(len(line) for t in report.tests for line in t.diagnostics) <= 10_000
+    (test,) = ktap.parse("1..1\nok 1 " + "n" * 10**6 + "\n").tests
+    assert len(test.name) == 300
+    report = ktap.parse("1..900\n" + "".join(f"ok {7 * n} a{n}\n" for n in range(300)), ("z",))
+    assert len(report.problems) < 90

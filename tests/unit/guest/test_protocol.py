@@ -1,0 +1,104 @@
+"""Who may open and close the window of a test, and what is read of what a guest says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.guest import protocol
+from orchestrator.guest.protocol import Row, Windows
+
+ROW = Row(("a" * 12, "b" * 12, "c" * 12, "d" * 12), ("A01", "A02"))
+
+
+def test_words_open_and_close_the_windows_of_their_tests() -> None:
+    windows = Windows([ROW])
+    assert windows.take(f"wpci: {'a' * 12} begin A01") and windows.last == "A01"
+    assert windows.take(f"login: wpci: {'b' * 12} end A01") and windows.last is None
+    assert windows.take(f"# wpci: {'c' * 12} begin A02") and windows.last == "A02"
+    assert (windows.ended, windows.forged) == ({"A01"}, 0)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "wpci: end A01",
+        "wpci: begin A02",
+        f"wpci: {'a' * 12} end A01",
+        f"wpci: {'a' * 12} begin A01",
+        f"wpci: {'b' * 12} end A02x",
+        f"wpci: {'b' * 12} begin A01",
+        f"wpci: {'0' * 12} end A01",
+    ],
+)
+def test_a_marker_that_is_none_of_ours_changes_nothing_and_is_counted(line: str) -> None:
+    windows = Windows([ROW])
+    windows.take(f"wpci: {'a' * 12} begin A01")
+    assert windows.take(line) and (windows.last, windows.ended, windows.forged) == ("A01", set(), 1)
+
+
+def test_words_that_were_passed_over_are_used_up() -> None:
+    windows = Windows([ROW])
+    windows.take(f"wpci: {'c' * 12} begin A02")
+    windows.take(f"wpci: {'b' * 12} end A01")
+    assert windows.last == "A02" and not windows.ended
+
+
+def test_a_task_that_is_named_like_a_marker_hides_no_line_of_the_kernel() -> None:
+    for windows in (Windows([ROW]), Windows()):
+        assert not windows.take("INFO: task wpci: end A01:99 blocked for more than 120 seconds.")
+        assert windows.forged == 0
+
+
+def test_on_a_console_from_elsewhere_markers_without_words_are_believed() -> None:
+    windows = Windows()
+    for line in ("wpci: begin A01", "login: wpci: end A01", f"wpci: {'f' * 12} begin A02"):
+        assert windows.take(line)
+    assert (windows.last, windows.ended) == ("A02", {"A01"})
+
+
+@given(st.lists(st.sampled_from(["begin", "end"]), max_size=300))
+def test_windows_that_are_never_closed_take_no_more_room(words: list[str]) -> None:
+    windows = Windows()
+    for number, word in enumerate(words):
+        windows.take(f"wpci: {word} T{number}")
+    assert len(windows.names) <= protocol.MOST_OPEN
+
+
+def test_rows_are_kept_beside_the_console(tmp_path: Path) -> None:
+    console = tmp_path / "console.log"
+    assert protocol.rows(console) is None
+    row = Row.of(["A01", "A02"])
+    protocol.keep(row, console)
+    protocol.keep(ROW, console)
+    assert protocol.rows(console) == (row, ROW)
+    assert len(set(row.words)) == 4 and row.text.split() == [word.encode() for word in row.words]
+
+
+@pytest.mark.parametrize(
+    ("facts", "number"),
+    [
+        ("wpci: session 99\n", 99),
+        ("noise\nwpci: session 7\nwpci: truncated\n", 7),
+        ("wpci: session ²\n", None),
+        ("wpci: session " + "9" * 5000 + "\n", None),
+        ("wpci: session -1\n", None),
+        ("wpci: session 99", None),
+        ("", None),
+    ],
+)
+def test_a_session_is_a_number(facts: str, number: int | None) -> None:
+    assert protocol.session(facts) == number
+
+
+@pytest.mark.parametrize("notes", ["zz", "abc", "", "ab cd", "é", "ab" * 70_000])
+def test_notes_that_are_no_hexadecimal_are_none(notes: str) -> None:
+    assert protocol.identified(f"5.10.0\n{notes}\n") is None
+
+
+def test_what_runs_is_a_release_and_its_notes() -> None:
+    assert protocol.identified("5.10.0\n00ff\n") == ("5.10.0", b"\x00\xff")
+    assert protocol.identified("\x1b[31m5.10\n00ff\n") is None

@@ -1,0 +1,109 @@
+"""The reason of a failure is the assertion that failed, whoever printed it."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestrator.parse import ktap
+
+
+def reason(output: str) -> str:
+    """Return the reason of the last test of an output."""
+    return ktap.parse(f"TAP version 13\n1..1\n{output}").tests[-1].reason
+
+
+HARNESS = """\
+# Starting 1 tests from 1 test cases.
+#  RUN           demo.first ...
+# demo.c:10:first:about to look
+# demo.c:12:first:Expected 0 (0) == 1 (1)
+# demo.c:13:first:Expected 7 (7) == 8 (8)
+# first: Test terminated by assertion
+#          FAIL  demo.first
+not ok 1 demo.first
+"""
+KUNIT = """\
+    KTAP version 1
+    # Subtest: example
+    # module: kunit_example
+    1..1
+    # simple: initializing
+    # simple: EXPECTATION FAILED at lib/kunit/example-test.c:30
+    Expected 1 + 1 == 3, but
+        1 + 1 == 2 (0x2)
+    # simple: pass:0 fail:1 skip:0 total:1
+    not ok 1 simple
+not ok 1 example
+"""
+KUNIT_IN_LOG = "".join(f"<6>[    1.000000] {line}\n" for line in ["KTAP version 1", "1..1", *KUNIT.splitlines()])
+KTAP_H = """\
+# begin: B01
+# 3 pages armed
+# b/present.c:42: area_wp(&a, 0, 4) is 3 (0x3), not 0 (0)
+# b/present.c:43: expected trap
+# seconds: 0.125
+not ok 1 B01
+"""
+LTP = """\
+# tst_test.c:1560: TINFO: Timeout per run is 0h 00m 30s
+# madvise01.c:90: TPASS: madvise(MADV_NORMAL) passed
+# madvise01.c:93: TFAIL: madvise(MADV_FREE) failed: EINVAL (22)
+# Summary: failed 1
+not ok 1 madvise01 # exit=1
+"""
+
+
+@pytest.mark.parametrize(
+    ("output", "right"),
+    [
+        (HARNESS, "demo.c:12:first:Expected 0 (0) == 1 (1)"),
+        (HARNESS.replace("# demo", "demo"), "demo.c:12:first:Expected 0 (0) == 1 (1)"),
+        (KTAP_H, "b/present.c:42: area_wp(&a, 0, 4) is 3 (0x3), not 0 (0)"),
+        (LTP, "madvise01.c:93: TFAIL: madvise(MADV_FREE) failed: EINVAL (22) (exit=1)"),
+        (
+            "# fork01      1  TFAIL  :  fork01.c:97: child failed\n# fork01 2 TPASS : x\nnot ok 1 fork01 # exit=1\n",
+            "fork01      1  TFAIL  :  fork01.c:97: child failed (exit=1)",
+        ),
+        ("# [RUN] cow\n# open /dev/x: failed\n# done\nnot ok 1 cow\n", "open /dev/x: failed"),
+        (
+            "# selftests: mm: x\n# cleaning\n# [FAIL] no trap at 3\nnot ok 1 x # exit=1\n",
+            "[FAIL] no trap at 3 (exit=1)",
+        ),
+        (
+            "prog: a.c:9: main: Assertion `x == 1' failed.\nnot ok 1 a\n",
+            "prog: a.c:9: main: Assertion `x == 1' failed.",
+        ),
+        ("# Check| At a.py, line 3\n# Check failed 1 != 2\nnot ok 1 a\n", "Check failed 1 != 2"),
+        ("# t.c:3: first\nnot ok 1 a # ERROR mmap: ENOMEM\n", "mmap: ENOMEM"),
+        ("# first words\n# last words\nnot ok 1 a\n", "first words"),
+        ("# RUN x ...\n# Totals: pass:0\nnot ok 1 a # exit=7\n", "exit=7"),
+        ("not ok 1 a\n", ""),
+    ],
+)
+def test_reason(output: str, right: str) -> None:
+    assert reason(output) == right
+
+
+@pytest.mark.parametrize("output", ["KTAP version 1\n1..1\n" + KUNIT, KUNIT_IN_LOG])
+def test_an_assertion_of_kunit_goes_on_over_lines(output: str) -> None:
+    inner, outer = ktap.parse(output).tests
+    assert inner.reason == "lib/kunit/example-test.c:30: Expected 1 + 1 == 3, but 1 + 1 == 2 (0x2)"
+    assert outer.name == "example"
+
+
+def test_a_nested_assertion_is_not_the_reason_of_the_next_test() -> None:
+    text = f"TAP version 13\n1..2\n{HARNESS}# other words\nnot ok 2 b\n"
+    assert ktap.parse(text).tests[-1].reason == "other words"
+
+
+def test_the_assertion_is_found_however_much_was_printed_after_it() -> None:
+    assert reason("# a.c:1: expected x\n" + "# noise\n" * 500 + "not ok 1 a\n") == "a.c:1: expected x"
+
+
+def test_a_program_with_an_exit_code_has_a_reason_too() -> None:
+    lines = ["x01.c:3: TINFO: go", "x01.c:9: TFAIL: no", "Summary:"]
+    assert ktap.from_exit_code("x", 1, diagnostics=lines).reason == "x01.c:9: TFAIL: no (exit code 1)"
+
+
+def test_a_skip_of_the_harness_has_its_reason() -> None:
+    assert reason("#  RUN  d.a ...\n#      SKIP      no swap here\nok 1 d.a # SKIP\n") == "no swap here"
