@@ -14,6 +14,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+LONGEST = 2000
+"""Characters of a fault's line: what others wrote is quoted in it, and may be of any length."""
+
 
 class PipelineError(Exception):
     """One fault: a line for people, and where the detail lies."""
@@ -21,8 +24,13 @@ class PipelineError(Exception):
     exit_code = 3
 
     def __init__(self, message: str, *, log: Path | None = None) -> None:
-        super().__init__(" ".join(message.split()))
+        super().__init__(_one_line(message))
         self.log = log
+
+
+def _one_line(message: str) -> str:
+    line = " ".join(message[: 4 * LONGEST].split())
+    return line if len(line) <= LONGEST else line[: LONGEST - 2] + " …"
 
 
 class Cancelled(Exception):

@@ -20,6 +20,7 @@
 #define MAX_RUNS 4096
 #define MAX_PATTERNS 512
 #define MAX_UNDOS 32
+#define WORD 13			/* 12 hexadecimal digits and their end */
 
 /* From good to bad: the worst of several runs of a case is its result. */
 enum outcome { PASSED, SKIPPED, ERRED, FAILED, TIMED_OUT };
@@ -48,6 +49,14 @@ struct verdict {
 	int nr_undos;
 	struct undo undos[MAX_UNDOS];
 };
+
+/*
+ * The one-time words with which our markers are written, see docs/protocol.md. They come
+ * on the descriptor that WPCI_MARKERS names; without it markers have none. A case must not
+ * have those of others: its child wipes them.
+ */
+static char words[2 * MAX_RUNS * WORD];
+static int nr_words, next_word;
 
 extern const struct ktap_case *const __start_ktap_cases[];
 extern const struct ktap_case *const __stop_ktap_cases[];
@@ -196,12 +205,46 @@ void ktap_restore(const char *path, const char *text)
 
 /* The runner. */
 
+static void read_words(void)
+{
+	const char *name = getenv("WPCI_MARKERS");
+	int fd = name ? atoi(name) : -1;
+	int size = 0;
+	ssize_t n;
+
+	if (fd <= STDERR_FILENO)
+		return;
+	while (size < (int)sizeof(words) && (n = read(fd, words + size, sizeof(words) - size)) > 0)
+		size += n;
+	close(fd);
+	unsetenv("WPCI_MARKERS");
+	nr_words = size / WORD;
+	for (int i = 0; i < nr_words; i++)
+		words[i * WORD + WORD - 1] = 0;
+}
+
+static void wipe_words(void)
+{
+	explicit_bzero(words, nr_words * WORD);
+}
+
+/* The next word with a blank behind it, or nothing where there is none. */
+static const char *take_word(void)
+{
+	static char word[WORD + 1];
+
+	word[0] = 0;
+	if (next_word < nr_words)
+		snprintf(word, sizeof(word), "%s ", words + WORD * next_word++);
+	return word;
+}
+
 /* Opened for each line, because /dev/kmsg limits the rate of each open file. */
-static void mark(const char *what, const char *id)
+static void mark(const char *word, const char *what, const char *id)
 {
 	int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
 	char line[256];
-	int length = snprintf(line, sizeof(line), "wpci: %s %s\n", what, id);
+	int length = snprintf(line, sizeof(line), "wpci: %s%s %s\n", word, what, id);
 
 	if (fd < 0)
 		return;
@@ -398,6 +441,7 @@ static void run_child(const struct run *run)
 {
 	sigset_t none;
 
+	wipe_words();
 	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	sigemptyset(&none);
@@ -502,9 +546,11 @@ static enum outcome run_case(int number, const struct run *run)
 	double begin = ktap_now();
 	char reason[256] = "";
 	int count[TIMED_OUT + 1] = { 0 };
+	const char *word;
 
-	ktap_diag("begin: %s", run->id);
-	mark("begin", run->id);
+	word = take_word();
+	ktap_diag(*word ? "wpci: %sbegin %s" : "%sbegin: %s", word, run->id);
+	mark(word, "begin", run->id);
 	for (int i = 0; i < repeats; i++, seed++) {
 		run_once(run);
 		count[verdict->outcome]++;
@@ -514,7 +560,10 @@ static enum outcome run_case(int number, const struct run *run)
 		}
 	}
 	seed = first_seed;
-	mark("end", run->id);
+	word = take_word();
+	mark(word, "end", run->id);
+	if (*word)
+		ktap_diag("wpci: %send %s", word, run->id);
 	for (int i = SKIPPED; repeats > 1 && i <= TIMED_OUT; i++)
 		if (count[i])
 			ktap_diag("%d of %d runs %s", count[i], repeats, words[i]);
@@ -657,6 +706,7 @@ int main(int argc, char **argv)
 	if (list)
 		return 0;
 	prepare();
+	read_words();
 	say("KTAP version 1");
 	say("1..%d", n);
 	ktap_diag("seed: %llu", (unsigned long long)seed);

@@ -6,19 +6,10 @@ from pathlib import Path
 
 from orchestrator.parse import printk
 
-READY = "wpci: ready"
-"""What init prints when SSH answers."""
-END = "wpci: end"
-"""What init prints when the guest ends because it was asked to."""
-FAILED = "wpci: failed: "
-"""What init prints, with a reason, when it cannot set the guest up."""
+CAP = 16 * 2**20
+"""Bytes of a console that are read; a guest that prints more is ended."""
 
-
-def marker(text: str) -> str | None:
-    """Return which of init's markers a message is. Suites have markers of their own that begin like these."""
-    if text in {READY, END}:
-        return text
-    return FAILED if text.startswith(FAILED) else None
+_PIECE = 2**20
 
 
 class Lines:
@@ -60,17 +51,30 @@ class Follower:
         self.size = 0
         """Bytes read so far."""
 
+    @property
+    def flooded(self) -> bool:
+        """Whether more was written than is read of any console."""
+        try:
+            return self._path.stat().st_size > CAP
+        except FileNotFoundError:
+            return False
+
     def read(self) -> list[str]:
-        """Return the lines that were completed since the last call."""
+        """Return more of the lines that were completed since the last call."""
         try:
             with self._path.open("rb") as file:
                 file.seek(self.size)
-                data = file.read()
+                data = file.read(_PIECE)
         except FileNotFoundError:
             return []
         self.size += len(data)
         return self._lines.feed(data)
 
     def drain(self) -> list[str]:
-        """Return what is left when nobody writes any more, the unended last line too."""
-        return [*self.read(), *self._lines.close()]
+        """Return what is left when nobody writes any more, the unended last line too, up to ``CAP`` bytes in all."""
+        found = []
+        before = -1
+        while before < self.size < CAP:
+            before = self.size
+            found += self.read()
+        return [*found, *self._lines.close()]

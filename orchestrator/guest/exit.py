@@ -13,10 +13,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from orchestrator.errors import KernelError
-from orchestrator.guest import console
+from orchestrator.errors import InfraError, KernelError, PipelineError
+from orchestrator.guest import console, protocol
 from orchestrator.host import process
 from orchestrator.parse import printk
 
@@ -25,6 +26,8 @@ _QUIET = 0.6
 """Seconds without a new line after which a panicked guest that does not exit has said all."""
 _LONGEST = 3.0
 """Seconds that the last words may take."""
+_MOST_TEXT = 400
+"""Characters of a line that a fault quotes."""
 
 
 class Hung(KernelError):
@@ -37,13 +40,14 @@ class Kind(enum.Enum):
     PANIC = "panic"
     RESET = "reset"
     POWEROFF = "poweroff"
+    FLOOD = "flood"
     STOPPED = "stopped"
     KILLED = "killed"
 
     @property
     def blames_kernel(self) -> bool:
         """Whether the guest did it, and not QEMU or the host."""
-        return self in {Kind.PANIC, Kind.RESET, Kind.POWEROFF}
+        return self in {Kind.PANIC, Kind.RESET, Kind.POWEROFF, Kind.FLOOD}
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ class Signs:
     shutdown: str | None = None
     stopped: str | None = None
     exit_code: int | None = None
+    flooded: bool = False
 
     @property
     def any(self) -> bool:
@@ -77,6 +82,8 @@ def judge(signs: Signs) -> tuple[Kind, str]:
         return Kind.PANIC, signs.fatal
     if signs.panicked:
         return Kind.PANIC, "the kernel panicked, and the console does not say why"
+    if signs.flooded:
+        return Kind.FLOOD, f"its console is over {console.CAP >> 20} MiB"
     if signs.stopped is not None:
         return Kind.STOPPED, f"QEMU stopped the guest: {signs.stopped}"
     if signs.shutdown == "guest-reset":
@@ -94,6 +101,21 @@ def _end_of_qemu(signs: Signs) -> str:
     return f"QEMU ended with exit code {signs.exit_code}"
 
 
+def stays(answered: bool, seconds: float, console: Path) -> PipelineError:
+    """Return what is wrong with a guest that runs on after it was asked to power off; ``answered``: it took that in."""
+    if answered:
+        return KernelError(f"the guest was asked to power off, and runs on after {seconds:g} s", log=console)
+    return InfraError(f"the guest does not answer, and cannot be asked to power off in {seconds:g} s", log=console)
+
+
+def strays(death: Death, alive: bool, console: Path, log: Path) -> PipelineError:
+    """Return what is wrong with a guest that ended by itself; ``alive``: it was there when it was asked to."""
+    when = "when it was asked to power off" if alive else "before it was asked to"
+    if death.kind.blames_kernel:
+        return KernelError(f"the guest did not end as it should: {death.line}, {when}", log=console)
+    return InfraError(f"{death.line}, {when}", log=log)
+
+
 class Watch:
     """Watch one guest from a thread of its own; others wait here for a line, or for the end."""
 
@@ -102,7 +124,7 @@ class Watch:
         self._is_fatal = is_fatal
         self._changed = threading.Condition()
         self._signs = Signs()
-        self._markers: dict[str, str] = {}
+        self._awaited: dict[str, str | None] = {protocol.READY: None, protocol.FAILED: None}
         self._at_end: list[Callable[[], None]] = []
         self._leave = threading.Event()
         self.started = time.monotonic()
@@ -140,9 +162,14 @@ class Watch:
                 self._changed.wait(min(deadline.remaining, 1.0))
             return until()
 
-    def marker(self, name: str) -> str | None:
-        """Return the first console message that is the marker of init of that name."""
-        return self._markers.get(name)
+    def expect(self, text: str) -> None:
+        """Look out for a message of init that begins so; nothing that came before is it."""
+        with self._changed:
+            self._awaited[text] = None
+
+    def message(self, text: str) -> str | None:
+        """Return the first console message that began so; None where there was none yet."""
+        return self._awaited.get(text)
 
     def at_end(self, action: Callable[[], None]) -> None:
         """Have something done when the guest dies; at once where it is dead."""
@@ -169,6 +196,8 @@ class Watch:
         code = qemu.poll()
         if code is not None:
             self._note(exit_code=code)
+        if self._follower.flooded:
+            self._note(flooded=True)
         if lines:
             with self._changed:
                 self.grew = time.monotonic()
@@ -177,10 +206,11 @@ class Watch:
                 self._changed.notify_all()
 
     def _take(self, line: str) -> None:
-        text = printk.message(line).strip()
+        text = printk.message(line).strip()[:_MOST_TEXT]
         self.last_line = text or self.last_line
-        if marker := console.marker(text):
-            self._markers.setdefault(marker, text)
+        for awaited, message in self._awaited.items():
+            if message is None and text.startswith(awaited):
+                self._awaited[awaited] = text
         if self._signs.fatal is None and self._is_fatal(line):
             self._signs = dataclasses.replace(self._signs, fatal=text)
 
@@ -189,16 +219,21 @@ class Watch:
             while self._signs.shutdown is None and not deadline.expired:
                 self._changed.wait(deadline.remaining)
 
+    @property
+    def _silent(self) -> bool:
+        return time.monotonic() - self.grew >= _QUIET
+
     def _bury(self, qemu: process.Child) -> None:
         end = process.Deadline.after(_LONGEST)
         self.grew = time.monotonic()
-        while qemu.poll() is None and not end.expired and time.monotonic() - self.grew < _QUIET:
+        while not (qemu.poll() is not None or end.expired or self._signs.flooded or self._silent):
             self._look(qemu, self._follower.read())
             self._leave.wait(_TICK)
         process.kill_group(qemu, _QUIET)
         if qemu.returncode == 0:  # QEMU said why before it went, perhaps in an event that is still on its way
             self._await_reason(process.Deadline.after(_QUIET))
-        self._look(qemu, self._follower.drain())
+        if not self._signs.flooded:
+            self._look(qemu, self._follower.drain())
         with self._changed:
             self.death = Death(*judge(self._signs), time.monotonic() - self.started)
             actions = list(self._at_end)

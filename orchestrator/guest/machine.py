@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import InfraError, KernelError, PipelineError
-from orchestrator.guest import console, exit, monitor, qemu
+from orchestrator.guest import console, exit, monitor, protocol, qemu
+from orchestrator.guest.command import CommandResult
 from orchestrator.guest.request import BootRequest, Limits
-from orchestrator.guest.running import LAST_WORDS, CommandResult, Guest, QemuFacts
+from orchestrator.guest.running import LAST_WORDS, Guest, QemuFacts
 from orchestrator.host import process
 from orchestrator.host.process import Deadline
 from orchestrator.model import Accel
@@ -25,6 +26,8 @@ __all__ = ["BootRequest", "CommandResult", "Guest", "Limits", "boot"]
 @contextlib.contextmanager
 def boot(request: BootRequest, progress: Progress) -> Iterator[Guest]:
     """Boot a guest, up to where SSH answers; on leaving it is gone, softly where the block ended well.
+
+    How it went then is in ``Guest.ending``: a guest that did not end as it was asked to is not to be believed.
 
     Raises InfraError (QEMU does not start or is killed, SSH is silent), KernelError (the kernel panics, resets or
     hangs before SSH answers).
@@ -96,6 +99,7 @@ def _prepare(request: BootRequest) -> None:
         raise InfraError(f"{request.console} is from another boot")
     try:
         request.directory.mkdir(parents=True, exist_ok=True)
+        request.console.with_name(protocol.ROWS).write_bytes(b"")
         if request.machine.swap:
             with request.swap.open("wb") as file:
                 file.truncate(request.machine.swap)  # a hole: it takes the room that is used
@@ -146,17 +150,17 @@ def _wait_for_ready(request: BootRequest, watch: exit.Watch, deadline: Deadline,
 
     def ready_or_silent() -> bool:
         silent = time.monotonic() - watch.grew > limits.silence
-        return silent or watch.marker(console.READY) is not None or watch.marker(console.FAILED) is not None
+        return silent or watch.message(protocol.READY) is not None or watch.message(protocol.FAILED) is not None
 
     watch.wait(ready_or_silent, deadline)
-    if watch.marker(console.READY) is None:
+    if watch.message(protocol.READY) is None:
         raise _boot_fault(request, watch)
     progress.note(f"guest: up after {time.monotonic() - watch.started:.1f} s")
 
 
 def _boot_fault(request: BootRequest, watch: exit.Watch) -> PipelineError:
     """Return whose fault it is that a guest did not come up."""
-    if reason := watch.marker(console.FAILED):
+    if reason := watch.message(protocol.FAILED):
         return KernelError(f"init {reason.removeprefix('wpci: ')}", log=request.console)
     if watch.death is not None:
         if watch.death.kind.blames_kernel:

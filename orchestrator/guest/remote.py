@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import logging
-import shlex
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -20,15 +19,16 @@ from typing import Any
 import fabric
 import paramiko
 
-from orchestrator.errors import InfraError
+from orchestrator.errors import InfraError, PipelineError
+from orchestrator.guest import protocol
 from orchestrator.host.process import Deadline
 
 _KEEPALIVE = 5
 _TICK = 0.1
 _AFTER = 5.0
 """Seconds that an exit status may come after the end of the output."""
-_TRUNCATED = "wpci: truncated"
-_SESSION = "wpci: session "
+_MOST_FACTS = 4096
+"""Bytes of standard error that are read: what a command's wrapper says of it is short."""
 
 logging.getLogger("paramiko").addHandler(logging.NullHandler())  # it prints a traceback for each guest that dies
 
@@ -55,28 +55,6 @@ class Ended:
     session: int | None
 
 
-def wrapped(command: str, cap: int) -> str:
-    """Return the shell text that runs a command in a session of its own and lets ``cap`` bytes of output through.
-
-    What is over the cap is read and dropped, so that the program goes on. Facts about the run go to stderr.
-    """
-    script = (
-        f'echo "{_SESSION}$$" >&2; set -o pipefail; ( set +o pipefail; eval {shlex.quote(command)} ) 2>&1 </dev/null | '
-        f"{{ dd bs=64k iflag=count_bytes count={cap} 2>/dev/null; "
-        f'[ "$(wc -c)" -eq 0 ] || echo "{_TRUNCATED}" >&2; }}'
-    )
-    # The SSH server is safe from the out-of-memory killer, and a test must not inherit that.
-    return f"echo 0 >/proc/self/oom_score_adj; exec setsid sh -c {shlex.quote(script)}"
-
-
-def killing(session: int) -> str:
-    """Return the shell text that kills every process of a session, whatever process groups they made."""
-    return (
-        "for p in /proc/[0-9]*; do read -r s <$p/stat && set -- ${s##*) } && "
-        f'[ "$4" = {session} ] && kill -9 ${{p##*/}}; done 2>/dev/null; true'
-    )
-
-
 class Remote:
     """An open connection to a guest."""
 
@@ -99,13 +77,19 @@ class Remote:
         self.cut()
         self._connection.close()
 
-    def run(self, command: str, sink: Callable[[bytes], None], give_up: Callable[[], bool]) -> Ended:
-        """Run shell text (see ``wrapped``), hand its output to ``sink`` as it comes, leave it when told to.
+    def run(
+        self, command: str, sink: Callable[[bytes], None], give_up: Callable[[], bool], given: bytes = b""
+    ) -> Ended:
+        """Run shell text (see ``protocol.wrapped``), hand its output to ``sink`` as it comes, leave it when told to.
 
-        Raises Lost.
+        ``given`` is its standard input. Raises Lost.
         """
         with self._faults(), contextlib.closing(self._channel(command)) as channel:
+            facts = _Facts(channel)
+            given = _give(channel, given)
             while not (left := give_up()):
+                given = _give(channel, given) if given else given
+                facts.read()
                 data = _receive(channel)
                 if data == b"":
                     break
@@ -113,11 +97,12 @@ class Remote:
                     sink(data)
             if not left:
                 channel.status_event.wait(_AFTER)
-            facts = _facts(channel)
+            facts.read()
             exited = not left and channel.exit_status_ready()
             if not left and (not exited or channel.exit_status < 0):
                 raise Lost("the connection to the guest was lost")
-            return Ended(channel.exit_status if exited else None, _TRUNCATED in facts, _session(facts))
+            code = channel.exit_status if exited else None
+            return Ended(code, protocol.TRUNCATED in facts.text, protocol.session(facts.text))
 
     def _channel(self, command: str) -> Any:
         channel = self._connection.transport.open_session(timeout=_AFTER)
@@ -161,6 +146,10 @@ class Remote:
             if not self.usable:
                 raise Lost(f"the connection to the guest was lost: {error}") from error
             raise InfraError(f"{what}: {error}") from error
+        except PipelineError:
+            raise
+        except Exception as error:  # what paramiko makes of a server that does not speak SSH as it should
+            raise Lost(f"what answers does not speak SSH: {type(error).__name__}: {error}") from error
 
 
 def connect(address: Address, give_up: Callable[[], bool], deadline: Deadline, cutters: Callable[..., None]) -> Remote:
@@ -221,13 +210,27 @@ def _receive(channel: Any) -> bytes | None:
         return None
 
 
-def _facts(channel: Any) -> str:
-    text = b""
-    while channel.recv_stderr_ready():
-        text += channel.recv_stderr(65536)
-    return text.decode(errors="replace")
+def _give(channel: Any, data: bytes) -> bytes:
+    """Write what the command takes of its input now; return the rest, and end the input where there is none."""
+    if data and channel.send_ready():
+        data = data[channel.send(data) :]
+    if not data:
+        channel.shutdown_write()
+    return data
 
 
-def _session(facts: str) -> int | None:
-    words = facts.partition(_SESSION)[2].split()
-    return int(words[0]) if words and words[0].isdigit() else None
+class _Facts:
+    """What a command's wrapper printed on standard error so far."""
+
+    def __init__(self, channel: Any) -> None:
+        self._channel = channel
+        self._data = b""
+
+    def read(self) -> None:
+        """Take what there is; more than it can have to say is dropped."""
+        while self._channel.recv_stderr_ready():
+            self._data = (self._data + self._channel.recv_stderr(65536))[:_MOST_FACTS]
+
+    @property
+    def text(self) -> str:
+        return self._data.decode(errors="replace")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orchestrator.errors import InfraError, KernelError, PipelineError
-from orchestrator.guest import console, exit, monitor
+from orchestrator.guest import exit, monitor, protocol
+from orchestrator.guest.command import CAP, CommandResult, Output
 from orchestrator.guest.request import BootRequest
 from orchestrator.guest.rootfs import elf
 from orchestrator.host import process
@@ -22,8 +24,6 @@ if TYPE_CHECKING:  # importing fabric takes a third of a second: boot does it wh
 
 LAST_WORDS = 4.0
 """Seconds that a lost connection has to turn out to be the guest's death."""
-CAP = 4 * 2**20
-"""Bytes of a command's output that are kept unless something else is asked for."""
 
 
 @dataclass(frozen=True)
@@ -32,40 +32,6 @@ class QemuFacts:
 
     version: str
     accel: Accel
-
-
-@dataclass(frozen=True)
-class CommandResult:
-    """How a command in the guest went.
-
-    ``exit_code`` is None where the command did not end; ``why`` then says in words what happened, and ``hung`` that
-    the guest did not answer any more. ``truncated``: the output was over its cap, and the rest was dropped there.
-    """
-
-    exit_code: int | None
-    stdout: str
-    truncated: bool
-    seconds: float
-    why: str = ""
-    hung: bool = False
-
-
-@dataclass
-class _Output:
-    """What a command printed so far, also in a file if there is one."""
-
-    file: Any = None
-    data: bytearray = field(default_factory=bytearray)
-    grew: float = field(default_factory=time.monotonic)
-
-    def take(self, data: bytes) -> None:
-        self.data += data
-        self.grew = time.monotonic()
-        if self.file:
-            try:
-                self.file.write(data)
-            except OSError as error:
-                raise InfraError(f"cannot write {self.file.name}: {error.strerror}") from error
 
 
 class Guest:
@@ -77,6 +43,9 @@ class Guest:
         self._qmp = qmp
         self._remote: Remote | None = None
         self._deaf = False
+        self._charged = False
+        self.ending: PipelineError | None = None
+        """What is wrong with how it ended, once it has; None where all is well, or where a command showed it."""
         self.facts = facts
         self.port = port
         """The loopback port on which the guest's SSH answers."""
@@ -103,8 +72,18 @@ class Guest:
             raise self._lost(str(error)) from error
         self._watch.at_end(self._remote.cut)
 
-    def run(self, command: str, *, deadline: Deadline, output: Path | None = None, cap: int = CAP) -> CommandResult:
+    def run(
+        self,
+        command: str,
+        *,
+        deadline: Deadline,
+        output: Path | None = None,
+        cap: int = CAP,
+        row: protocol.Row | None = None,
+    ) -> CommandResult:
         """Run a shell command; standard output and error together, ``cap`` bytes at most, also into ``output``.
+
+        It is given ``row``, with which it opens and closes the windows of tests.
 
         Returns also where the guest dies of its kernel or the time is up: see ``CommandResult``, and ``death``. A
         command that is out of time is killed with all its children. Raises InfraError where SSH is lost and the kernel
@@ -115,15 +94,16 @@ class Guest:
         started = time.monotonic()
         with contextlib.ExitStack() as stack:
             file = stack.enter_context(output.open("wb", buffering=0)) if output else None
-            sink = _Output(file)
+            sink = Output(cap, file)
             why: list[str] = []
 
             def give_up() -> bool:
-                why[:] = self._reason_to_stop(deadline, sink.grew)
+                why[:] = self._reason_to_stop(deadline, sink)
                 return bool(why)
 
             try:
-                ended = self._connected().run(remote.wrapped(command, cap), sink.take, give_up)
+                given = self._given(row)
+                ended = self._connected().run(protocol.wrapped(command, cap), sink.take, give_up, given)
             except remote.Lost as error:
                 fault = self._lost(str(error))
                 if self.death is None:
@@ -133,25 +113,36 @@ class Guest:
             raise self.fault()
         hung = ended.exit_code is None and self.death is None and not self._end(ended)
         self._deaf = self._deaf or hung
+        self._charged = self._charged or (ended.exit_code is None and self.death is not None)
         text = sink.data.decode(errors="replace")
         seconds = time.monotonic() - started
-        return CommandResult(ended.exit_code, text, ended.truncated, seconds, "".join(why), hung)
+        return CommandResult(ended.exit_code, text, ended.truncated or sink.over, seconds, "".join(why), hung)
 
-    def _reason_to_stop(self, deadline: Deadline, grew: float) -> list[str]:
+    def _given(self, row: protocol.Row | None) -> bytes:
+        """Return what a command is given of a row, once that is written down: the console is read by it."""
+        if row is None:
+            return b""
+        try:
+            protocol.keep(row, self.console)
+        except OSError as error:
+            raise InfraError(f"cannot write beside {self.console}: {error.strerror}") from error
+        return row.text
+
+    def _reason_to_stop(self, deadline: Deadline, sink: Output) -> list[str]:
         if self.death is not None:
             return [f"the guest died: {self.death.line}"]
+        if sink.over:
+            return [f"the guest sent more than the {sink.cap} bytes that it lets through"]
         if deadline.expired:
             return ["out of time"]
         silence = self._request.limits.silence
-        if time.monotonic() - max(grew, self._watch.grew) > silence:
+        if time.monotonic() - max(sink.grew, self._watch.grew) > silence:
             return [f"no output and no console line for {silence:g} s"]
         return []
 
     def _end(self, ended: Ended) -> bool:
         """Kill what a command left running; return whether the guest answered."""
-        from orchestrator.guest import remote
-
-        command = remote.killing(ended.session) if ended.session else "true"
+        command = protocol.killing(ended.session) if ended.session else "true"
         return self._answers(command, Deadline.after(self._request.limits.shutdown))
 
     def _answers(self, command: str, deadline: Deadline) -> bool:
@@ -183,14 +174,12 @@ class Guest:
 
     def verify(self, kernel: Kernel) -> None:
         """Check that what runs is the kernel that was built. Raises InfraError where it is another one."""
-        answer = self.run(
-            "uname -r && hexdump -ve '1/1 \"%02x\"' /sys/kernel/notes",
-            deadline=Deadline.after(self._request.limits.shutdown),
-        )
-        if answer.exit_code != 0:
-            raise self._lost(f"the guest does not tell its release and build-id: {answer.why or answer.stdout}")
-        release, _, notes = answer.stdout.partition("\n")
-        runs = (release.strip(), elf.build_id(bytes.fromhex(notes.strip())))
+        answer = self.run(protocol.IDENTIFY, deadline=Deadline.after(self._request.limits.shutdown))
+        identity = protocol.identified(answer.stdout)
+        if answer.exit_code != 0 or identity is None:
+            words = answer.why or answer.stdout[:200]
+            raise self._lost(f"the guest does not tell its release and build-id: {words!r}")
+        runs = (identity[0], elf.build_id(identity[1]))
         if runs != (kernel.release, kernel.build_id):
             raise InfraError(
                 f"booted another kernel: {runs[0]} with build-id {runs[1]}, built was {kernel.release} with "
@@ -199,20 +188,29 @@ class Guest:
             )
 
     def shutdown(self) -> bool:
-        """End the guest: it is asked first, then QEMU is. Return whether it ended by itself, with its end marker.
+        """End the guest: it is asked first, then QEMU is. Return whether it ended by itself, and said so, when asked.
 
-        A guest that stopped to answer is not asked.
+        A guest that stopped to answer is not asked. What is wrong with its end is in ``ending``.
         """
         deadline = Deadline.after(self._request.limits.shutdown)
-        if self.death is None and not self._deaf:
-            self._answers("poweroff", deadline)
+        alive, word, answered, ended = self.death is None, secrets.token_hex(6), False, False
+        if alive and not self._deaf:
+            self._watch.expect(protocol.OFF + word)
+            answered = self._answers(protocol.power_off(word), deadline)
             self._watch.wait(lambda: False, deadline)
         if self.death is None:
             with contextlib.suppress(InfraError):
                 self._qmp.execute("quit")
             self._watch.wait(lambda: False, Deadline.after(process.GRACE))
+            self.ending = None if self._deaf else exit.stays(answered, self._request.limits.shutdown, self.console)
+        elif not (ended := alive and self._off(word)):
+            self.ending = None if self._charged else exit.strays(self.death, alive, self.console, self._request.log)
+        return ended
+
+    def _off(self, word: str) -> bool:
+        """Whether the guest powered off, and said so with the word that it was asked with."""
         ended = self.death is not None and self.death.kind is exit.Kind.POWEROFF
-        return ended and self._watch.marker(console.END) is not None
+        return ended and self._watch.message(protocol.OFF + word) is not None
 
     def close(self) -> None:
         """Close the SSH connection."""
@@ -238,6 +236,7 @@ class Guest:
     def fault(self) -> PipelineError:
         """Return the guest's death as a fault: the kernel's, or the host's."""
         assert self.death is not None
+        self._charged = True
         if self.death.kind.blames_kernel:
             return KernelError(f"the guest died: {self.death.line}", log=self.console)
         return InfraError(self.death.line, log=self._request.log)

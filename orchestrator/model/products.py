@@ -64,12 +64,14 @@ class Rootfs:
     """An initramfs and the key that opens an SSH session in it.
 
     ``sha256`` covers all but the keys, which are new in each run; ``host_key`` is the guest's public SSH key.
+    ``programs`` are the names of the programs that were packed, by suite.
     """
 
     image: Path
     sha256: str
     identity: Path
     host_key: str = ""
+    programs: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from datetime import date
 
 from orchestrator import plain
 from orchestrator.config.schema import AllowedSplat
+from orchestrator.guest.protocol import Windows
 from orchestrator.model import Splat
 from orchestrator.parse import printk, splat_scanner, splat_title
 from orchestrator.parse.splat_rules import Rules, load_rules
@@ -27,16 +28,17 @@ MOST_ALIKE = 200
 """Splats of one title that are kept: a broken page table can print one a page."""
 
 
-def scan(console: str, rules: Rules, allow: Sequence[AllowedSplat], today: date) -> tuple[Splat, ...]:
-    """Return the splats of a console, in their order.
+def scan(
+    console: str, rules: Rules, allow: Sequence[AllowedSplat], today: date, windows: Windows | None = None
+) -> tuple[Splat, ...]:
+    """Return the splats of a console, in their order; ``windows`` knows whose markers are to be believed.
 
     The console may be cut anywhere and may hold control bytes. An entry of ``allow`` holds up to and with the day it
     expires; it never allows a fatal splat.
     """
     current = [entry for entry in allow if _expiry(entry) >= today]
-    return tuple(
-        replace(found, allowed_by=found.allowed_by or _allowed_by(found, current)) for found in _splats(console, rules)
-    )
+    everything = _splats(console, rules, windows or Windows())
+    return tuple(replace(found, allowed_by=found.allowed_by or _allowed_by(found, current)) for found in everything)
 
 
 def expired(splats: Sequence[Splat], allow: Sequence[AllowedSplat], today: date) -> tuple[str, ...]:
@@ -62,10 +64,10 @@ def fatal_matcher(rules: Rules) -> Callable[[str], bool]:
     return splat_scanner.Watch(rules).is_fatal
 
 
-def _splats(console: str, rules: Rules) -> Iterator[Splat]:
+def _splats(console: str, rules: Rules, windows: Windows) -> Iterator[Splat]:
     whole, rest = plain.split(console)
     texts = [printk.bounded(line) for line in (*whole, rest)]
-    log, scanner = printk.Log(), splat_scanner.Scanner(rules)
+    log, scanner = printk.Log(), splat_scanner.Scanner(rules, windows)
     senders: list[printk.Line] = []
     kinds: dict[printk.Line, printk.Line] = {}
     for number, text in enumerate(texts):

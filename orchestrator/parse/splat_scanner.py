@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from orchestrator import plain
-from orchestrator.parse import markers, printk, stack
+from orchestrator.guest.protocol import Windows
+from orchestrator.parse import printk, stack
 from orchestrator.parse.printk import Origin
 from orchestrator.parse.splat_rules import Rule, Rules
 
@@ -103,11 +104,11 @@ class Reboots(Generic[T]):
 class Scanner:
     """The state of one pass. ``found`` are the splats in the order of their first lines."""
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: Rules, windows: Windows) -> None:
         self.rules = rules
         self.found: list[Found] = []
         self._near: deque[Found] = deque(maxlen=_NEAR)  # newest first
-        self._running = markers.Running()
+        self._running = windows
         self._seen: Counter[str] = Counter()
         self._reboots: Reboots[Found] = Reboots()
         self._lost = -_LOST
@@ -192,6 +193,7 @@ class Watch:
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
+        self._windows = Windows()
         self._log = printk.Log()
         self._seen: Counter[str] = Counter()
         self._reboots: Reboots[Rule] = Reboots()
@@ -200,7 +202,7 @@ class Watch:
         """Take the next line."""
         line = self._log.take(plain.clean(printk.bounded(text)))
         rebooted = self._reboots.settle(line)
-        hit = None if markers.MARKER.search(line.message) else self.rules.match(line)
+        hit = None if self._windows.take(line.message) else self.rules.match(line)
         if not hit or (line.origin is Origin.DOUBTFUL and not hit[0].bare):
             return rebooted is not None
         rule = hit[0]

@@ -278,8 +278,8 @@ def _patterns(config: Suite, tests: Iterable[str]) -> tuple[str, ...]:
 
 
 def _request(record: JobRecord, name: str, config: Suite, folder: str, tests: tuple[str, ...]) -> suite.Request:
-    fact = record.products.accel
-    assert fact
+    fact, made = record.products.accel, record.products.rootfs
+    assert fact and made
     return suite.Request(
         name=name,
         suite=config,
@@ -287,6 +287,7 @@ def _request(record: JobRecord, name: str, config: Suite, folder: str, tests: tu
         directory=record.directory / folder,
         scale=scale(fact, record.workspace),
         repeat=record.job.repeat,
+        programs=dict(made.programs).get(name, ()),
         alone=len(record.job.suites) == 1,
         trial=record.job.trial,
         enough=_enough(record.job, name),

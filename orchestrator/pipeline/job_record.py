@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from orchestrator.errors import Cancelled, KernelError, PipelineError, UserError
+from orchestrator.guest import protocol
+from orchestrator.guest.console import CAP
 from orchestrator.host import cache, crash, process
 from orchestrator.kbuild import kconfig, symbolise
 from orchestrator.model import (
@@ -57,6 +59,7 @@ class JobRecord:
     notes: list[str] = field(default_factory=list)
     open: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     scanned: dict[tuple[Path, int], tuple[Splat, ...]] = field(default_factory=dict)
+    forged: dict[str, int] = field(default_factory=dict)
 
     @property
     def directory(self) -> Path:
@@ -120,6 +123,7 @@ class JobRecord:
             identity=_identity(job, products),
             notes=(
                 *self.notes,
+                *(f"{boot}: {n} lines look like markers of ours, and are not" for boot, n in self.forged.items() if n),
                 *(products.tree.notes if products.tree else ()),
                 *splat.expired(splats, self.workspace.pipeline.allow, self.workspace.today),
             ),
@@ -144,8 +148,11 @@ class JobRecord:
 
     def _scan(self, console: Path) -> tuple[Splat, ...]:
         workspace, kernel = self.workspace, self.products.kernel
-        text = console.read_bytes().decode(errors="replace")
-        found = splat.scan(text, workspace.rules, workspace.pipeline.allow, workspace.today)
+        with console.open("rb") as file:
+            text = file.read(CAP).decode(errors="replace")
+        windows = protocol.Windows(protocol.rows(console))
+        found = splat.scan(text, workspace.rules, workspace.pipeline.allow, workspace.today, windows)
+        self.forged[console.parent.name] = windows.forged
         placed = (symbolise.symbolise(s, kernel.vmlinux) if kernel else s for s in found)
         return tuple(replace(s, console=console) for s in placed)
 

@@ -6,7 +6,9 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from orchestrator import plain
 from orchestrator.config.schema import ProgramConfig
+from orchestrator.guest import protocol
 from orchestrator.host.process import Deadline
 from orchestrator.model import Status, TestResult
 from orchestrator.parse import case_lines, ktap
@@ -23,7 +25,7 @@ def run(request: Request, boot: Boot, ledger: Ledger, deadline: Deadline, progre
     request.check_globs(names)
     queue = list(programs)
     while queue and not ledger.given_up and not deadline.expired:
-        with boot() as guest:
+        with ledger.guest(boot) as guest:
             for command in request.suite.setup:
                 guest.run(command, deadline=deadline.capped(60 * request.scale), cap=2**16)
             usable = True
@@ -42,7 +44,8 @@ def _program(request: Request, guest: Guest, program: ProgramConfig, ledger: Led
         output = request.directory / (f"{program.name}.{number}.log" if count > 1 else f"{program.name}.log")
         limit = deadline.capped(request.test_seconds)
         command = _command(request, program)
-        result = ledger.perform(guest, command, limit, output, request.suite.output_cap, program.name)
+        row = protocol.Row.of([program.name])
+        result = ledger.perform(guest, command, limit, output, request.suite.output_cap, program.name, row)
         if isinstance(result, Loss):
             lost = result if not _is_over(program, result) else None
             if lost:
@@ -64,9 +67,8 @@ def _is_over(program: ProgramConfig, loss: Loss) -> bool:
 
 
 def _command(request: Request, program: ProgramConfig) -> str:
-    begin, end = (f"echo 'wpci: {word} {program.name}' >/dev/kmsg" for word in ("begin", "end"))
     line = f"./{shlex.quote(program.name)} {program.args}" if request.suite.kind == "program" else program.run
-    return f"{begin}; cd /tests/{request.name} && {{ {line}\n}}; code=$?; {end}; exit $code"
+    return protocol.bracketed(f"cd /tests/{request.name} && {{ {line}\n}}", program.name)
 
 
 def _results(
@@ -75,11 +77,14 @@ def _results(
     """Return what a program that came to its end said."""
     assert result.exit_code is not None
     is_own = request.suite.kind == "program"
-    text = output.read_bytes().decode(errors="replace")
-    if program.format == "exit" and not (is_own and ktap.plans(text)):
+    if program.format == "exit" and not (is_own and ktap.plans(result.stdout)):
         meanings = ktap.REPRODUCER if is_own else ktap.KSELFTEST
-        tail = result.stdout.splitlines()
+        tail = [line for line, _ in plain.lines([result.stdout])]
         return [ktap.from_exit_code(program.name, result.exit_code, diagnostics=tail, meanings=meanings)]
-    report = ktap.parse(text) if isinstance(program.format, str) else case_lines.parse(text, program.format)
+    if isinstance(program.format, str):
+        report = ktap.parse_file(output)
+    else:
+        report = case_lines.parse_file(output, program.format)
     ledger.problems += [f"{program.name}: {problem}" for problem in report.problems]
+    ledger.check_exit(program.name, result.exit_code, report.tests)
     return [TestResult(f"{program.name}.{t.name}", t.status, t.reason, t.diagnostics, t.seconds) for t in report.tests]

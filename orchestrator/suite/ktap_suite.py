@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
+from orchestrator.guest import protocol
 from orchestrator.host.process import Deadline
 from orchestrator.model import Status, TestResult
 from orchestrator.parse import ktap
 from orchestrator.progress import Progress
+from orchestrator.suite import listing
 from orchestrator.suite.request import Boot, Guest, Request, matches, pick
-from orchestrator.suite.state import Ledger, Loss
+from orchestrator.suite.state import Ledger, Loss, seen
 
 Pending = list[tuple[str, list[str]]]
 """Programs, and the tests that they are still to run, in order: with several rounds a program comes more than once."""
@@ -24,9 +25,9 @@ def run(request: Request, boot: Boot, ledger: Ledger, deadline: Deadline, progre
     while (pending is None or pending) and not ledger.given_up and not deadline.expired:
         if ledger.lost:
             progress.note(f"{request.name}: the guest is gone; {_count(pending)} tests go on in a new one")
-        with boot() as guest:
+        with ledger.guest(boot) as guest:
             if pending is None:
-                pending = _listed(request, guest, deadline)
+                pending = _listed(request, guest, ledger, deadline)
                 total = _count(pending)
             usable = True
             while pending and usable and not deadline.expired:
@@ -45,9 +46,11 @@ def _count(pending: Pending | None) -> int:
     return sum(len(tests) for _, tests in pending or [])
 
 
-def _listed(request: Request, guest: Guest, deadline: Deadline) -> Pending:
+def _listed(request: Request, guest: Guest, ledger: Ledger, deadline: Deadline) -> Pending:
     """Return the tests that were asked for, by round and program."""
-    available = listed(request.name, guest, deadline.capped(60 * request.scale))
+    text = _list(request.name, guest, deadline.capped(60 * request.scale))
+    available, problems = listing.read(text, request.programs)
+    ledger.problems += problems
     request.check_globs([test for tests in available.values() for test in tests])
     wanted = {program: pick(tests, request.tests) for program, tests in available.items()}
     return by_rounds(wanted, request.rounds, request.trial.late if request.trial else ())
@@ -69,15 +72,13 @@ def by_rounds(
 
 
 def listed(suite: str, guest: Guest, deadline: Deadline) -> dict[str, list[str]]:
-    """Ask every program of a suite for its tests; return program → test ids."""
+    """Ask every program of a suite for its tests; return program → test ids. Raises KernelError, see ``listing``."""
+    return listing.read(_list(suite, guest, deadline))[0]
+
+
+def _list(suite: str, guest: Guest, deadline: Deadline) -> str:
     script = f'cd /tests/{suite} && for p in *; do [ -x "$p" ] && [ -f "$p" ] && echo "== $p" && "./$p" -l; done'
-    available: dict[str, list[str]] = {}
-    for line in guest.run(script, deadline=deadline, cap=2**20).stdout.splitlines():
-        if line.startswith("== "):
-            available[line[3:]] = []
-        elif line.strip() and available:
-            next(reversed(available.values())).append(line.strip())
-    return available
+    return guest.run(script, deadline=deadline, cap=2**20).stdout
 
 
 def _program(
@@ -89,10 +90,13 @@ def _program(
     """
     output = request.directory / f"{program}.{len(ledger.outputs) + 1}.ktap"
     limit = deadline.capped(request.test_seconds * (len(tests) * request.repeat + 1))
-    result = ledger.perform(guest, _command(request, program, tests), limit, output, request.suite.output_cap, program)
-    report = ktap.parse(_text(output), planned=tests)
+    row = protocol.Row.of(tests)
+    command = _command(request, program, tests)
+    result = ledger.perform(guest, command, limit, output, request.suite.output_cap, program, row)
+    report = ktap.parse_file(output, tests, protocol.Windows([row]))
     if isinstance(result, Loss):
-        return ledger.settle(report.tests, tests, _text(guest.console), result), result.usable
+        return ledger.settle(report.tests, tests, seen(guest.console), result), result.usable
+    ledger.check_exit(program, result.exit_code, report.tests)
     left = _left_by_a_hunt(report.tests) if request.stops_early else []
     ledger.problems += [f"{program}: {problem}" for problem in report.problems if not left]
     ledger.results += [t for t in report.tests if t.name not in left]
@@ -118,13 +122,10 @@ def _left_by_a_hunt(tests: Sequence[TestResult]) -> list[str]:
 
 def _command(request: Request, program: str, tests: list[str]) -> str:
     picks = " ".join(f"-r {shlex.quote(test)}" for test in tests)
-    command = f"cd /tests/{request.name} && ./{program} -t {request.test_seconds:.0f} {picks}"
+    command = f"export {protocol.VARIABLE}={protocol.DESCRIPTOR}; "
+    command += f"cd /tests/{request.name} && ./{program} -t {request.test_seconds:.0f} {picks}"
     if request.trial:
         command += f" -b {request.trial.budget:g}"
     if request.stops_early:
         command += " -x"
     return f"{command} -n {request.repeat}" if request.repeat > 1 else command
-
-
-def _text(path: Path) -> str:
-    return path.read_bytes().decode(errors="replace")

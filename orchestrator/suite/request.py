@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Protocol
 
 from orchestrator.config.schema import Suite
-from orchestrator.errors import UserError
+from orchestrator.errors import PipelineError, UserError
+from orchestrator.guest.protocol import Row
 from orchestrator.host.process import Deadline
 from orchestrator.model import TestResult
 from orchestrator.model.plan import Trial
@@ -55,9 +56,16 @@ class Guest(Protocol):
     def console(self) -> Path:
         """The file of the console."""
 
-    def run(self, command: str, *, deadline: Deadline, output: Path | None = None, cap: int) -> CommandResult:
+    @property
+    def ending(self) -> PipelineError | None:
+        """What is wrong with how the guest ended, once it has."""
+
+    def run(
+        self, command: str, *, deadline: Deadline, output: Path | None = None, cap: int, row: Row | None = None
+    ) -> CommandResult:
         """Run a shell command; its output streams into ``output``, no more than ``cap`` bytes of it.
 
+        It is given ``row``, with which it opens and closes the windows of tests.
         Raises InfraError where the guest, or the way to it, is lost and the kernel has no part in it.
         """
 
@@ -70,6 +78,7 @@ class Request:
     """One suite to run. ``scale`` stretches its limits (TCG); ``directory`` takes the raw outputs.
 
     ``alone`` says that the job has no other suite in which a test could be that matches nothing here.
+    ``programs`` are the names of those that were packed into the guest; empty where nobody knows.
     In a ``trial`` a test for which ``enough`` says so twice ends the suite: what has not run by then is not reported.
     """
 
@@ -79,6 +88,7 @@ class Request:
     directory: Path
     scale: float = 1.0
     repeat: int = 1
+    programs: tuple[str, ...] = ()
     alone: bool = True
     trial: Trial | None = None
     enough: Callable[[TestResult], bool] = lambda test: False

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from orchestrator.errors import InfraError
+from orchestrator import plain
+from orchestrator.errors import InfraError, KernelError
+from orchestrator.guest.protocol import Row, Windows, rows
 from orchestrator.host.process import Deadline
 from orchestrator.model import Status, TestResult
-from orchestrator.parse import markers
-from orchestrator.suite.request import CommandResult, Guest
+from orchestrator.suite.request import Boot, CommandResult, Guest
 
 MAX_CRASHES = 12
 """Guests that one suite may lose before the rest of its tests is given up as missing."""
@@ -51,22 +53,44 @@ class Ledger:
         """Whether so many guests were lost that another one would be no use."""
         return self.lost >= MAX_CRASHES or len(self.faults) >= MAX_FAULTS
 
+    @contextlib.contextmanager
+    def guest(self, boot: Boot) -> Iterator[Guest]:
+        """Yield the next guest; when it has ended, record what was wrong with that."""
+        with boot() as guest:
+            yield guest
+        if isinstance(guest.ending, InfraError):
+            self.faults.append(guest.ending)
+        elif guest.ending:
+            self.problems.append(str(guest.ending))
+
     def perform(
-        self, guest: Guest, command: str, deadline: Deadline, output: Path, cap: int, what: str
+        self, guest: Guest, command: str, deadline: Deadline, output: Path, cap: int, what: str, row: Row
     ) -> CommandResult | Loss:
         """Run a program, and note its output and time; return how it ended, or why it did not."""
         self.outputs.append(output)
         try:
-            result = guest.run(command, deadline=deadline, output=output, cap=cap)
+            result = guest.run(command, deadline=deadline, output=output, cap=cap, row=row)
         except InfraError as error:
             return Loss(Status.ERROR, str(error), fault=error)
+        except KernelError as error:
+            return Loss(Status.CRASHED, str(error))
         self.seconds += result.seconds
         if result.truncated:
             self.problems.append(f"{what}: output was cut at {cap} bytes")
         if result.exit_code is not None:
             return result
         usable = not (guest.death or result.hung)
-        return Loss(Status.CRASHED if guest.death else Status.TIMEOUT, result.why, usable)
+        unended = Status.ERROR if result.truncated else Status.TIMEOUT
+        return Loss(Status.CRASHED if guest.death else unended, result.why, usable)
+
+    def check_exit(self, program: str, code: int | None, tests: Sequence[TestResult]) -> None:
+        """Record a program that says by its exit code that something failed, and by its result lines that nothing did.
+
+        4 is KSFT_SKIP: for a program of which no test passed.
+        """
+        skipped = code == 4 and not any(test.status is Status.PASS for test in tests)
+        if code and not skipped and not any(t.status.broken or t.status is Status.XFAIL for t in tests):
+            self.problems.append(f"{program}: exit code {code}, and no test failed")
 
     def charge(self, loss: Loss, test: str | None, said: tuple[str, ...] = ()) -> None:
         """Record a loss, and the test that it is charged to."""
@@ -85,7 +109,7 @@ class Ledger:
         self.results += [TestResult(name, Status.MISSING, f"did not run: {reason}") for name in names]
         self.cut_off += names if self.faults else []
 
-    def settle(self, tests: Sequence[TestResult], planned: Sequence[str], console: str, loss: Loss) -> list[str]:
+    def settle(self, tests: Sequence[TestResult], planned: Sequence[str], windows: Windows, loss: Loss) -> list[str]:
         """Record a program that did not end: what it had finished, and the test that ran; return the rest, in order.
 
         Where no test ran and none was finished, the first is charged: each guest must bring the suite on.
@@ -93,21 +117,30 @@ class Ledger:
         finished = [test for test in tests if test.status not in _UNFINISHED]
         unfinished = {test.name: test.diagnostics for test in tests if test.status in _UNFINISHED}
         left = [name for name in planned if name in unfinished]
-        running = interrupted(tests, console) or (left[0] if left and not finished else None)
+        running = interrupted(tests, windows) or (left[0] if left and not finished else None)
         self.results += finished
         self.charge(loss, running, unfinished.get(running or "", ()))
         return [name for name in left if name != running]
 
 
-def interrupted(tests: Sequence[TestResult], console: str) -> str | None:
+def seen(console: Path) -> Windows:
+    """Return the windows that stand open where a console ends. A cut last line is no marker."""
+    windows = Windows(rows(console))
+    for line, ended in plain.lines(plain.pieces(console)):
+        if ended:
+            windows.take(line)
+    return windows
+
+
+def interrupted(tests: Sequence[TestResult], windows: Windows) -> str | None:
     """Return the test that ran when its program was cut off. Pure.
 
     The console says so, for it is whole: what the program printed last may be lost on its way. A program that writes no
     markers there is believed for what it printed itself.
     """
     unfinished = {test.name for test in tests if test.status in _UNFINISHED}
-    marked = markers.running(console)
+    marked = windows.last
     if marked in {test.name for test in tests}:
         return marked if marked in unfinished else None
     begun = [test.name for test in tests if test.status is Status.CRASHED]
-    return next((name for name in begun if name not in markers.ended(console)), None)
+    return next((name for name in begun if name not in windows.ended), None)

@@ -49,6 +49,9 @@ def statuses(told: dict[str, Any]) -> dict[str, str]:
         ("hangs_one", "timeout"),
         ("hangs_two", "pass"),
         ("liar_one", "fail"),
+        ("exits_one", "pass"),
+        ("forges_one", "pass"),
+        ("forges_two", "fail"),
     ],
 )
 def test_each_misbehaviour_has_its_status(told: dict[str, Any], test: str, status: str) -> None:
@@ -70,6 +73,26 @@ def test_a_missing_plan_is_a_problem_of_the_suite(told: dict[str, Any]) -> None:
 def test_the_crash_is_a_splat_of_the_test_that_ran(told: dict[str, Any]) -> None:
     fatal = [s for s in told["jobs"][0]["splats"] if s["fatal"]]
     assert fatal and all(s["test"] == "oops_now" for s in fatal)
+
+
+def test_an_exit_code_that_its_result_lines_do_not_explain_is_a_problem(told: dict[str, Any]) -> None:
+    (suite,) = told["jobs"][0]["suites"]
+    assert "k_exits.sh: exit code 3, and no test failed" in suite["problems"]
+
+
+def test_markers_without_our_words_open_no_window_and_are_told(told: dict[str, Any]) -> None:
+    assert any("lines look like markers of ours" in note for note in told["jobs"][0]["notes"])
+    (suite,) = told["jobs"][0]["suites"]
+    assert not [problem for problem in suite["problems"] if "m_forges.sh" in problem]
+
+
+def test_a_guest_that_ends_by_itself_is_red(tmp_path: Path) -> None:
+    told = run(tmp_path, "--mode", "power-off")
+    assert (told["verdict"], told["code"]) == ("fail", 1)
+    (suite,) = told["jobs"][0]["suites"]
+    assert suite["problems"] == [
+        "the guest did not end as it should: the guest powered off, when it was asked to power off"
+    ]
 
 
 def test_the_run_is_red(told: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -66,4 +67,5 @@ def test_every_test_left_its_markers_on_the_console(main_run: MainRun) -> None:
         console = "".join(p.read_bytes().decode(errors="replace") for p in job.directory.glob("boot-*/console.log"))
         names = [test.name for suite in job.suites for test in suite.tests]
         assert names
-        assert [n for n in names if f"wpci: begin {n}" not in console or f"wpci: end {n}" not in console] == []
+        marked = set(re.findall(r"wpci: [0-9a-f]{12} (begin|end) (\S+)", console))
+        assert [n for n in names if not {("begin", n), ("end", n)} <= marked] == []

@@ -75,12 +75,15 @@ class Guest:
             self.panic(words[1:])
         self.say("wpci: ready")
 
-    def answer(self, command: str) -> tuple[str, int]:
-        """Return what a command prints, and its exit code. What was asked for stands in ``commands`` by the image."""
+    def answer(self, command: str, words: list[str]) -> tuple[str, int]:
+        """Return what a command prints, and its exit code; ``words`` are those it was given for its markers.
+
+        What was asked for stands in ``commands`` by the image.
+        """
         with self.image.with_name("commands").open("a") as file:
             file.write(f"{command}\n")
-        if command == "poweroff":
-            self.say("wpci: end")
+        if found := re.match(r"echo (\w+) >/run/wpci-off; poweroff$", command):
+            self.say(f"wpci: off {found[1]}")
             self.session.event("SHUTDOWN", guest=True, reason="guest-shutdown")
             os._exit(0)
         if "hexdump" in command:
@@ -91,9 +94,9 @@ class Guest:
         if "-l; done" in command:
             return "== t.sh\n" + "".join(f"{test}\n" for test in TESTS), 0
         if found := re.search(r"\./t\.sh -t \d+((?: -r [\w.-]+)+)(?: -n (\d+))?", command):
-            return self.test(re.findall(r"-r ([\w.-]+)", found[1]), int(found[2] or 1), " -x " in command), 0
+            return self.test(re.findall(r"-r ([\w.-]+)", found[1]), int(found[2] or 1), " -x " in command, words), 0
         if found := re.search(r"\{ \./([\w.-]+) (.*)", command):
-            output, code = self.program(found[1])
+            output, code = self.program(found[1], words)
             return f"called with {found[2]}\n{output}", code
         if command.startswith("sh -c "):
             done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
@@ -102,11 +105,19 @@ class Guest:
             self.say(found[1].strip("'"))
         return "", 0
 
-    def program(self, name: str) -> tuple[str, int]:
+    def reply(self, channel: paramiko.Channel, text: str, code: int) -> None:
+        """Send what a command printed, and its exit code."""
+        channel.sendall_stderr(b"wpci: session 99\n")
+        channel.sendall(text.encode())
+        channel.send_exit_status(code)
+        channel.close()
+
+    def program(self, name: str, row: list[str]) -> tuple[str, int]:
         """Run a program that knows nothing of us; return what it prints, and its exit code."""
-        self.say(f"wpci: begin {name}")
+        begin, end = row
+        self.say(f"wpci: {begin} begin {name}")
         self.happenings(name)
-        self.say(f"wpci: end {name}")
+        self.say(f"wpci: {end} end {name}")
         if words := self.asked("exits", name):
             return "", int(self.turn(name, words[0]))
         code, *words = self.asked("exit", name) or ["0"]
@@ -125,14 +136,16 @@ class Guest:
         if words := self.asked("splat", name):
             self.say(" ".join(words))
 
-    def test(self, names: list[str], repeat: int, stop: bool) -> str:
+    def test(self, names: list[str], repeat: int, stop: bool, row: list[str]) -> str:
         """Return what ktap.h prints."""
         lines = ["KTAP version 1", f"1..{len(names)}"]
         for number, name in enumerate(names, 1):
-            lines.append(f"# begin: {name}")
-            self.say(f"wpci: begin {name}")
+            begin, end = row[2 * number - 2 : 2 * number]
+            lines.append(f"# wpci: {begin} begin {name}")
+            self.say(f"wpci: {begin} begin {name}")
             self.happenings(name)
-            self.say(f"wpci: end {name}")
+            self.say(f"wpci: {end} end {name}")
+            lines.append(f"# wpci: {end} end {name}")
             lines += self.case(number, name, repeat)
             if stop and lines[-1].startswith("not ok"):
                 break
@@ -174,11 +187,8 @@ class Link(paramiko.Transport):
             threading.Thread(target=self.perform, args=self.accepted.pop(0), daemon=True).start()
 
     def perform(self, channel: paramiko.Channel, command: str) -> None:
-        text, code = self.guest.answer(command)
-        channel.sendall_stderr(b"wpci: session 99\n")
-        channel.sendall(text.encode())
-        channel.send_exit_status(code)
-        channel.close()
+        words = channel.makefile("rb").read().decode().split()  # up to the end of the input
+        self.guest.reply(channel, *self.guest.answer(command, words))
 
 
 class Login(paramiko.ServerInterface):
@@ -198,9 +208,8 @@ class Login(paramiko.ServerInterface):
         return True
 
 
-def live(server: socket.socket, session: Any, console: IO[bytes]) -> None:
+def live(server: socket.socket, session: Any, console: IO[bytes], guest: Guest) -> None:
     """Come up, and serve until asked to end."""
-    guest = Guest(session, console)
     guest.server = server
     guest.boot()
     with tempfile.TemporaryDirectory() as folder:

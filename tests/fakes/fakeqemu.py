@@ -2,7 +2,8 @@
 """A QEMU for tests: takes the real command line, speaks real QMP on the socket, writes the console file.
 
 What it plays is in the kernel command line, as ``fake=STEP:ARGUMENT,STEP:ARGUMENT``; '+' stands for a space. The step
-``guest:`` plays a guest that comes up, see fakeguest.py; ``lose:FILE`` ends QEMU as often as the file has lines.
+``guest:`` plays a guest that comes up, see fakeguest.py, and with an argument one that lies, see hostileguest.py;
+``lose:FILE`` ends QEMU as often as the file has lines.
 """
 
 from __future__ import annotations
@@ -121,9 +122,14 @@ def play(steps: list[tuple[str, str]], session: Session, console: IO[bytes], ser
         elif name == "lose":
             lose(Path(text))
         elif name == "guest":
-            import fakeguest  # type: ignore[import-not-found]  # run as a program: slow to import, and not every guest comes up
+            import fakeguest  # type: ignore[import-not-found]  # slow to import, and not every guest comes up
 
-            fakeguest.live(server, session, console)
+            guest = fakeguest.Guest(session, console)
+            if argument:
+                import hostileguest  # type: ignore[import-not-found]  # as above
+
+                guest = hostileguest.Liar(session, console, argument)
+            fakeguest.live(server, session, console, guest)
         elif name == "hang":
             signal.pause()
 

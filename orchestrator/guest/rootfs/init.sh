@@ -48,5 +48,6 @@ until [ "$asked" ]; do
 	sleep 1000000 &
 	wait $!
 done
-say end
+read -r word 2>/dev/null </run/wpci-off
+say "off $word"
 poweroff -f

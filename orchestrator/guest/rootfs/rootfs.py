@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
 import re
 import shutil
 from collections.abc import Iterable
@@ -68,7 +69,12 @@ def build(spec: RootfsSpec, cache: Cache, progress: Progress) -> Rootfs:
     ours = keys.make(spec.directory / "keys", deadline)
     image = spec.directory / "initramfs.cpio.gz"
     caches.write_atomic(image, packed.read_bytes() + gzip.compress(cpio.archive(_key_entries(ours)), 1, mtime=0))
-    return Rootfs(image, sha256, ours.identity, ours.host_public)
+    packed_programs = tuple((suite.suite, _programs(suite.directory)) for suite in spec.programs)
+    return Rootfs(image, sha256, ours.identity, ours.host_public, packed_programs)
+
+
+def _programs(directory: Path) -> tuple[str, ...]:
+    return tuple(sorted(p.name for p in directory.iterdir() if p.is_file() and os.access(p, os.X_OK)))
 
 
 def contents(spec: RootfsSpec, deadline: process.Deadline) -> dict[str, cpio.Entry]:

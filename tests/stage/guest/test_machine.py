@@ -181,7 +181,7 @@ def test_a_folder_that_cannot_be_made_is_an_infra_error(play: Play, tmp_path: Pa
 
 def test_no_swap_disk_stays_behind(play: Play, tmp_path: Path) -> None:
     fault(play(PANIC, "exit:0"))
-    assert sorted(path.name for path in (tmp_path / "boot").iterdir()) == ["console.log", "qemu.log"]
+    assert sorted(path.name for path in (tmp_path / "boot").iterdir()) == ["console.log", "markers.jsonl", "qemu.log"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])

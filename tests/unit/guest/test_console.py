@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -60,15 +59,17 @@ def test_of_a_line_without_an_end_both_ends_are_kept() -> None:
     assert printk.message(line) == "Kernel panic - not syncing: x"
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("wpci: end", console.END),
-        ("wpci: ready", console.READY),
-        ("wpci: failed: no devtmpfs", console.FAILED),
-        ("wpci: end of test B01", None),
-        ("xwpci: end", None),
-    ],
-)
-def test_only_inits_own_markers_count(text: str, expected: str | None) -> None:
-    assert console.marker(text) == expected
+def test_a_line_without_end_takes_no_more_than_its_bound() -> None:
+    lines = console.Lines()
+    for _ in range(100):
+        assert lines.feed(b"x" * 2**16) == []
+    (line,) = lines.feed(b"\n")
+    assert len(line) <= printk.LONGEST
+
+
+def test_a_file_is_followed_in_bounded_pieces(tmp_path: Path) -> None:
+    (tmp_path / "console").write_bytes(b"y" * 2**10 * 3 * 2**10)
+    follower = console.Follower(tmp_path / "console")
+    assert follower.read() == [] and follower.size == 2**20
+    (line,) = follower.drain()
+    assert len(line) <= printk.LONGEST and follower.size == 3 * 2**20

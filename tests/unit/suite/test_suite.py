@@ -15,7 +15,8 @@ import pytest
 
 from orchestrator import suite
 from orchestrator.config.schema import ProgramConfig, Suite
-from orchestrator.errors import InfraError, UserError
+from orchestrator.errors import InfraError, KernelError, PipelineError, UserError
+from orchestrator.guest import protocol
 from orchestrator.host.process import Deadline
 from orchestrator.model import Status, SuiteRun, TestResult
 from orchestrator.model.plan import Trial
@@ -43,9 +44,13 @@ class FakeGuest:
     console: Path = Path("/dev/null")
     commands: list[str] = field(default_factory=list)
     death: str | None = None
+    ending: PipelineError | None = None
+    rows: list[protocol.Row | None] = field(default_factory=list)
     ran: list[str] = field(default_factory=list)
 
-    def run(self, command: str, *, deadline: Deadline, output: Path | None = None, cap: int) -> Result:
+    def run(
+        self, command: str, *, deadline: Deadline, output: Path | None = None, cap: int, row: protocol.Row | None = None
+    ) -> Result:
         if command.endswith("-l; done"):
             lines = [line for name, tests in self.programs.items() for line in (f"== {name}", *tests)]
             return Result(0, "\n".join(lines) + "\n")
@@ -53,6 +58,7 @@ class FakeGuest:
         words = shlex.split(call)
         assert output is not None
         self.commands.append(command)
+        self.rows.append(row)
         return self.perform(words[0].removeprefix("./"), words[1:], output)
 
     def perform(self, program: str, words: list[str], output: Path) -> Result:
@@ -193,8 +199,8 @@ def test_foreign_programs_are_bracketed_with_markers(tmp_path: Path) -> None:
     asked = suite.Request("tree", Suite(kind="tree", directory=tmp_path, programs=programs), ("*",), tmp_path / "out")
     run = performed(asked, boot)
     assert {t.name: t.status for t in run.tests} == {"good": Status.PASS, "skips": Status.SKIP, "bad": Status.FAIL}
-    assert re.findall(r"wpci: (?:begin|end) \w+|\./\w+", guests[0].commands[0]) == [
-        "wpci: begin good", "./good", "wpci: end good",
+    assert re.findall(r"(?:begin|end) \w+|\./\w+", guests[0].commands[0]) == [
+        "begin good", "./good", "end good",
     ]  # fmt: skip
 
 
@@ -275,11 +281,13 @@ def test_a_repetition_that_the_host_cut_off_is_no_outcome(tmp_path: Path) -> Non
 def test_a_crash_is_charged_by_the_console_not_by_the_last_line_that_arrived(tmp_path: Path) -> None:
     """Each cut of what a guest said: the same test is charged, and none is lost."""
     whole = "KTAP version 1\n1..3\n# begin: A01\nok 1 A01\n# begin: A02\n"
-    console = "wpci: begin A01\nwpci: end A01\nwpci: begin A02\nKernel panic\n"
+    windows = protocol.Windows()
+    for line in ("wpci: begin A01", "wpci: end A01", "wpci: begin A02", "Kernel panic"):
+        windows.take(line)
     for cut in range(len(whole) + 1):
         report = ktap.parse(whole[:cut], planned=["A01", "A02", "A03"])
         ledger = Ledger()
-        left = ledger.settle(report.tests, ["A01", "A02", "A03"], console, Loss(Status.CRASHED, "panic"))
+        left = ledger.settle(report.tests, ["A01", "A02", "A03"], windows, Loss(Status.CRASHED, "panic"))
         crashed = [t.name for t in ledger.results if t.status is Status.CRASHED]
         assert crashed == ["A02"]
         assert sorted([*left, *(t.name for t in ledger.results)]) == ["A01", "A02", "A03"]
@@ -328,3 +336,73 @@ def test_what_was_enough_once_and_not_again_does_not_end_a_hunt(tmp_path: Path) 
     run = performed(trying(tmp_path), lab.boot)
     assert [(t.name, t.status) for t in run.tests] == [("B01_q", Status.PASS), ("B02_q", Status.FAIL)]
     assert dict(run.retried) == {"B01_q": (Status.FAIL,), "B02_q": (Status.FAIL,)}
+
+
+def test_a_program_that_was_not_packed_is_not_our_guest(tmp_path: Path) -> None:
+    lab = Lab({"../../../../etc/x": {"A01": "ok"}})
+    with pytest.raises(KernelError, match="was not packed"):
+        performed(request(tmp_path), lab.boot)
+    lab = Lab({"a": {"A01": "ok"}, "b": {"B01": "ok"}})
+    with pytest.raises(KernelError, match="was not packed: 'b'"):
+        performed(dataclasses.replace(request(tmp_path), programs=("a",)), lab.boot)
+
+
+def ends(lab: Lab, tmp_path: Path, ending: PipelineError) -> list[SuiteRun]:
+    @contextlib.contextmanager
+    def boot() -> Iterator[FakeGuest]:
+        with lab.boot() as guest:
+            yield guest
+        guest.ending = ending
+
+    done: list[SuiteRun] = []
+    with contextlib.suppress(InfraError):
+        suite.run(request(tmp_path), boot, SILENT, done.append)
+        done.append(done[0])
+    return done
+
+
+def test_a_guest_that_ends_as_it_should_not_is_a_problem_of_the_suite(tmp_path: Path) -> None:
+    lab = Lab({"a": {"A01": "ok"}})
+    run, _ = ends(lab, tmp_path, KernelError("the guest did not end as it should"))
+    assert run.problems == ("the guest did not end as it should",)
+    assert len(ends(lab, tmp_path, InfraError("QEMU was killed by signal 9"))) == 1, "the fault of the host was raised"
+
+
+@pytest.mark.parametrize(
+    ("code", "acts", "problems"),
+    [
+        (0, "ok", ()),
+        (3, "ok", ("a: exit code 3, and no test failed",)),
+        (139, "ok", ("a: exit code 139, and no test failed",)),
+        (4, "ok", ("a: exit code 4, and no test failed",)),
+        (1, "not ok", ()),
+        (0, "not ok", ()),
+    ],
+)
+def test_an_exit_code_and_result_lines_agree(tmp_path: Path, code: int, acts: str, problems: tuple[str, ...]) -> None:
+    class Ending(FakeGuest):
+        def perform(self, program: str, words: list[str], output: Path) -> Result:
+            super().perform(program, words, output)
+            return Result(code)
+
+    @contextlib.contextmanager
+    def boot() -> Iterator[FakeGuest]:
+        yield Ending({"a": {"A01": acts}})
+
+    assert performed(request(tmp_path), boot).problems == problems
+
+
+def test_a_program_that_skips_everything_may_say_so_by_its_exit_code() -> None:
+    ledger = Ledger()
+    ledger.check_exit("a", 4, [TestResult("A01", Status.SKIP)])
+    assert ledger.problems == []
+
+
+def test_each_run_of_a_program_is_given_words_for_its_tests(tmp_path: Path) -> None:
+    lab = Lab({"a": {"A01": "ok", "A02": "ok"}, "b": {"B01": "ok"}})
+    performed(request(tmp_path), lab.boot)
+    first, second = lab.guests[0].rows
+    assert first and second
+    assert (first.tests, second.tests, len(first.words)) == (("A01", "A02"), ("B01",), 4)
+    assert len({*first.words, *second.words}) == 6
+    assert not any(word in command for word in first.words for command in lab.guests[0].commands)
