@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from orchestrator.model import CompilerWarning
 
@@ -147,15 +148,28 @@ def _shown(line: str, folders: Folders) -> str:
     return folders.relative(path) + colon + rest if colon and "/" in path and " " not in path else line
 
 
-def host_fault(log: str) -> str | None:
+class Host(Protocol):
+    """What can be asked of this host when a log blames it: a tree can print what it likes."""
+
+    def is_full(self) -> bool:
+        """Whether a disk that the build writes to has no space left."""
+
+    def has_killed(self) -> bool:
+        """Whether this host has killed a process for want of memory since the build began."""
+
+    def lacks(self, name: str) -> bool:
+        """Whether a tool or a header is not there."""
+
+
+def host_fault(log: str, host: Host) -> str | None:
     """Return what this host lacks when that, and not the tree, made the build fail; else None."""
     for line in reversed(log.splitlines()):
-        if _NO_SPACE in line:
+        if _NO_SPACE in line and host.is_full():
             return "no space left on device"
-        if _KILLED.fullmatch(line):
+        if _KILLED.fullmatch(line) and host.has_killed():
             return "the compiler was killed: out of memory"
         for pattern, kind in ((_NOT_FOUND, "tool"), (_NO_HEADER, "header")):
             found = pattern.fullmatch(line.strip())
-            if found and found[kind] in PACKAGES:
+            if found and found[kind] in PACKAGES and host.lacks(found[kind]):
                 return f"{found[kind]} is not installed (Debian package {PACKAGES[found[kind]]})"
     return None

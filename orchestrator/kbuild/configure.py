@@ -17,6 +17,15 @@ from orchestrator.progress import Progress
 TARGETS = frozenset({"tinyconfig", "defconfig"})
 """The bases that make knows; any other base is a file."""
 
+
+class UnknownSymbols(UserError):
+    """The fragments ask for symbols that the Kconfig of a tree does not know."""
+
+    def __init__(self, message: str, symbols: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.symbols = symbols
+
+
 RunTargets = Callable[[Sequence[str]], None]
 """Runs make targets in the output folder; raises where they fail."""
 
@@ -104,7 +113,8 @@ def prove(merged: Merged, config: str, source: Path, arch: str, progress: Progre
     for item in (d for d in (*unknown, *dropped) if d.request.optional and (d.request.value, d.actual) != ("n", None)):
         progress.note(f"{item}; it is optional: {_why(index, item, values)}")
     if missing := [str(d.request) for d in unknown if not d.request.optional]:
-        raise UserError(f"this tree's Kconfig does not know {', '.join(missing)}")
+        symbols = tuple(d.request.symbol for d in unknown if not d.request.optional)
+        raise UnknownSymbols(f"this tree's Kconfig does not know {', '.join(missing)}", symbols)
     if refused := [f"{d}: {_why(index, d, values)}" for d in dropped if not d.request.optional]:
         raise KernelError(f"asked-for symbols were dropped: {'; '.join(refused)}")
 

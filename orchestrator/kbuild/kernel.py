@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import itertools
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,6 +19,7 @@ from orchestrator.host.cache import Cache, digest, new_directory, write_atomic
 from orchestrator.host.process import Deadline
 from orchestrator.kbuild import compiler_log, configure, elf, kconfig, make, outfolder
 from orchestrator.kbuild.compiler_log import Folders
+from orchestrator.kbuild.host import ThisHost
 from orchestrator.kbuild.kconfig import Merged
 from orchestrator.model import CompilerWarning, Kernel
 from orchestrator.progress import Progress
@@ -121,7 +123,8 @@ def _log_copied(request: BuildRequest) -> Iterator[None]:
     finally:
         if request.log:
             request.log.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(request.out / outfolder.LOG, request.log)
+            with contextlib.suppress(FileNotFoundError):  # whoever removes the folder meanwhile has another fault
+                shutil.copyfile(request.out / outfolder.LOG, request.log)
 
 
 @dataclass(frozen=True)
@@ -179,7 +182,7 @@ def _configured(work: _Work, merged: Merged, asked: str, state: outfolder.State)
 
 def _counter(work: _Work, state: outfolder.State, estimate: Path, cold: bool) -> Callable[[str], None]:
     """Return what shows each object that a line of the log tells of, against the count of the last cold build."""
-    known = int(estimate.read_text()) if cold and estimate.exists() else None
+    known = _estimated(estimate) if cold else None
     done = itertools.count(state.objects + 1)
 
     def on_line(line: str) -> None:
@@ -190,16 +193,23 @@ def _counter(work: _Work, state: outfolder.State, estimate: Path, cold: bool) ->
     return on_line
 
 
+def _estimated(path: Path) -> int | None:
+    try:
+        return int(path.read_text())
+    except (OSError, ValueError):
+        return None
+
+
 def _make(work: _Work, targets: Sequence[str], on_line: Callable[[str], None] = lambda line: None) -> None:
     """Run make targets in the output folder; sort a failure by whose it is."""
     request = work.request
     cc = make.compiler(work.cache, request.source.absolute(), request.out.absolute())
     argv = make.kernel_argv(request.source, request.out, request.arch, request.jobs, cc)
-    begin = work.log_path.stat().st_size
+    begin, host = work.log_path.stat().st_size, ThisHost(request.out)
     if make.run([*argv, *targets], make.environment(cc), work.log, on_line, work.deadline) == 0:
         return
     said = work.log_path.read_bytes()[begin:].decode(errors="replace")
-    if fault := compiler_log.host_fault(said):
+    if fault := compiler_log.host_fault(said, host):
         raise InfraError(f"cannot build: {fault}")
     raise KernelError(f"the build broke: {compiler_log.first_error(said, request.folders)}")
 
@@ -214,13 +224,13 @@ def _keep(work: _Work, warnings: tuple[CompilerWarning, ...], modules: bool) -> 
         if modules:
             _install_modules(work, scratch / "modules")
         for made, kept in {**wanted, outfolder.LOG: "build.log"}.items():
-            shutil.copyfile(out / made, scratch / kept)
+            shutil.copyfile(_product(out / made), scratch / kept)
         vmlinux = (scratch / "vmlinux").read_bytes()
         record = {
             "image": work.request.image,
             "modules": modules,
-            "release": (out / "include/config/kernel.release").read_text().strip(),
-            "build_id": elf.build_id(vmlinux),
+            "release": _release(_product(out / "include/config/kernel.release")),
+            "build_id": _build_id(vmlinux),
             "sha256": hashlib.sha256((scratch / work.request.image).read_bytes()).hexdigest(),
             "toolchain": make.toolchain(),
             "warnings": [[w.where, w.text] for w in warnings],
@@ -231,6 +241,32 @@ def _keep(work: _Work, warnings: tuple[CompilerWarning, ...], modules: bool) -> 
     if kernel is None:
         raise InfraError(f"{final} was not whole after it was written")
     return kernel
+
+
+def _product(path: Path) -> Path:
+    """Return what make must have left: a file, and no link to one elsewhere. Raises KernelError."""
+    if path.is_symlink() or not path.is_file():
+        raise KernelError(f"make ended well, and left no {path.name}")
+    return path
+
+
+_RELEASE = re.compile(r"[A-Za-z0-9][\w.+~-]{0,63}")
+
+
+def _release(path: Path) -> str:
+    """Return the release of a kernel, which the kernel itself keeps below 65 characters. Raises KernelError."""
+    with path.open("rb") as file:
+        text = file.read(200).decode(errors="replace").strip()
+    if not _RELEASE.fullmatch(text):
+        raise KernelError("what make left in kernel.release is no release of a kernel")
+    return text
+
+
+def _build_id(vmlinux: bytes) -> str:
+    try:
+        return elf.build_id(vmlinux)
+    except ValueError as error:
+        raise KernelError(f"the vmlinux that make left is no kernel: {error}") from error
 
 
 def _install_modules(work: _Work, folder: Path) -> None:
@@ -259,5 +295,5 @@ def _load(folder: Path) -> Kernel | None:
             warnings=tuple(CompilerWarning(*pair) for pair in record["warnings"]),
             log=folder / "build.log",
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None

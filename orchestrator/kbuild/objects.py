@@ -15,6 +15,7 @@ from orchestrator.host.cache import Cache
 from orchestrator.host.process import Deadline
 from orchestrator.kbuild import compiler_log, kernel, make, outfolder
 from orchestrator.kbuild.compiler_log import Folders
+from orchestrator.kbuild.host import ThisHost
 from orchestrator.kbuild.kernel import BuildRequest
 from orchestrator.model import CompilerWarning
 from orchestrator.progress import Progress
@@ -70,22 +71,23 @@ def compile_objects(
         cc = make.compiler(cache, request.source.absolute(), request.out.absolute())
         argv = make.kernel_argv(request.source, request.out, request.arch, request.jobs, cc)
         wanted = [*argv, "--keep-going", flag, *objects]
+        host = ThisHost(request.out)
         make.run(wanted, make.environment(cc), log, lambda line: None, deadline)
         said = Path(log.name).read_bytes()[begin:].decode(errors="replace")
     if request.log:
         request.log.parent.mkdir(parents=True, exist_ok=True)
         request.log.write_text(said)
     try:
-        return _diagnostics(said, objects, flag, request.folders)
+        return _diagnostics(said, objects, flag, request.folders, host)
     except (KernelError, InfraError) as error:
         error.log = request.log or request.out / outfolder.LOG
         raise
 
 
-def _diagnostics(said: str, objects: Sequence[str], flag: str, folders: Folders) -> Diagnostics:
+def _diagnostics(said: str, objects: Sequence[str], flag: str, folders: Folders, host: ThisHost) -> Diagnostics:
     heard = read(said, objects, flag, folders)
     lost = sorted(set(objects) - set(heard.looked_at) - set(heard.absent) - set(heard.cut_off))
-    if (stopped := [*lost, *heard.cut_off]) and (fault := compiler_log.host_fault(said)):
+    if (stopped := [*lost, *heard.cut_off]) and (fault := compiler_log.host_fault(said, host)):
         raise InfraError(f"cannot compile {stopped[0]}: {fault}")
     if not lost:
         return heard

@@ -54,7 +54,7 @@ def load(out: Path) -> State:
         raw = json.loads((out / STATE).read_text())
         warned = {target: _warned(entry) for target, entry in raw["warned"].items()}
         return State(str(raw["config"]), int(raw["objects"]), int(raw["taken"]), warned)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return State()
 
 

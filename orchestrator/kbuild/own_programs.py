@@ -17,6 +17,7 @@ from orchestrator.host.cache import Cache, digest, new_directory, write_atomic
 from orchestrator.host.process import Deadline
 from orchestrator.kbuild import make, outfolder, programs
 from orchestrator.kbuild.compiler_log import Folders
+from orchestrator.kbuild.host import ThisHost
 from orchestrator.model import Programs
 from orchestrator.progress import Progress
 
@@ -62,9 +63,10 @@ def install_headers(
                 log.truncate(0)
                 argv = make.kernel_argv(source, out, wanted.arch, make.processors(), cc)
                 argv = (*argv, f"INSTALL_HDR_PATH={scratch}", "headers_install")
+                host = ThisHost(out)
                 code = make.run(argv, make.environment(cc), log, lambda line: None, deadline)
                 fault = KernelError("the headers of the tree do not install")
-                programs.judge(code, Path(log.name), Folders(source, out), fault)
+                programs.judge(code, Path(log.name), Folders(source, out), fault, host)
                 (scratch / _DONE).touch()
     return folder / "include"
 
@@ -161,10 +163,11 @@ class _Maker:
         fault = UserError(f"program {self.program.name} does not build")
         with outfolder.opened_log(self.cache.path("programs-logs", self.program.name), self.progress) as log:
             log.truncate(0)
+            host = ThisHost(self.folder)
             code = make.run(
                 argv, make.environment(make.Compiler("gcc", "gcc", {})), log, lambda line: None, self.deadline
             )
-            programs.judge(code, Path(log.name), Folders(source, self.folder), fault)
+            programs.judge(code, Path(log.name), Folders(source, self.folder), fault, host)
 
 
 def _executables(folder: Path) -> Iterator[str]:

@@ -18,6 +18,7 @@ from orchestrator.host.cache import Cache, digest, new_directory, write_atomic
 from orchestrator.host.process import Deadline
 from orchestrator.kbuild import compiler_log, make, outfolder
 from orchestrator.kbuild.compiler_log import Folders
+from orchestrator.kbuild.host import ThisHost
 from orchestrator.model import Programs
 from orchestrator.progress import Progress
 
@@ -69,8 +70,9 @@ def build_own(
         with outfolder.opened_log(cache.path("programs-logs", name), progress) as log:
             log.truncate(0)
             argv = ["make", f"-C{directory}", f"O={scratch}", f"CC={cc.command}", f"-j{jobs or make.processors()}"]
+            host, fault = ThisHost(scratch), UserError(f"suite {name} does not build")
             code = make.run(argv, env, log, lambda line: None, deadline)
-            judge(code, Path(log.name), Folders(directory, scratch), UserError(f"suite {name} does not build"))
+            judge(code, Path(log.name), Folders(directory, scratch), fault, host)
 
     return kept(name, key, cache, progress, build)
 
@@ -127,8 +129,9 @@ def _make_in_tree(
     env = make.environment(cc)
     kernel = make.kernel_argv(suite.source, suite.out / "headers", suite.arch, suite.jobs, cc)
     fault = KernelError(f"suite {suite.name} does not build")
+    host = ThisHost(suite.out)
     code = run([*kernel, f"INSTALL_HDR_PATH={suite.out / 'usr'}", "headers_install"], env)
-    judge(code, log, folders, fault)
+    judge(code, log, folders, fault, host)
     output = suite.out / "bin"
     output.mkdir(exist_ok=True)
     include = f"-isystem {suite.out / 'usr' / 'include'}"
@@ -136,7 +139,7 @@ def _make_in_tree(
     targets = [] if any("=" not in word for word in suite.config.make) else _targets(suite, output)
     folder = suite.source / suite.config.directory
     argv = ["make", "--output-sync=target", f"-j{suite.jobs}", f"-C{folder}", *variables, *suite.config.make, *targets]
-    judge(run(argv, env), log, Folders(folder, folder), fault)
+    judge(run(argv, env), log, Folders(folder, folder), fault, host)
 
 
 def _targets(suite: TreeSuite, output: Path) -> list[str]:
@@ -144,13 +147,13 @@ def _targets(suite: TreeSuite, output: Path) -> list[str]:
     return [str(output / name) for name in suite.files if (folder / f"{name}.c").is_file()]
 
 
-def judge(code: int, log: Path, folders: Folders, fault: PipelineError) -> None:
+def judge(code: int, log: Path, folders: Folders, fault: PipelineError, host: ThisHost) -> None:
     """Raise the fault with the first error of the log, or InfraError where the host is to blame."""
     if code == 0:
         return
     said = log.read_text(errors="replace")
-    if host := compiler_log.host_fault(said):
-        raise InfraError(f"{fault}: {host}", log=log)
+    if lacking := compiler_log.host_fault(said, host):
+        raise InfraError(f"{fault}: {lacking}", log=log)
     raise type(fault)(f"{fault}: {compiler_log.first_error(said, folders)}", log=log)
 
 

@@ -10,11 +10,12 @@ from pathlib import Path
 
 from orchestrator import suite
 from orchestrator.config.schema import Suite
-from orchestrator.errors import PipelineError
+from orchestrator.errors import KernelError, PipelineError
 from orchestrator.guest import accel, machine
 from orchestrator.guest.rootfs import rootfs
 from orchestrator.host.process import Deadline
 from orchestrator.kbuild import kernel, make, objects, own_programs, programs
+from orchestrator.kbuild.configure import UnknownSymbols
 from orchestrator.model import Accel, AccelFact, JobResult, Programs, Side, Stage, SuiteRun, TestResult, Tree, rundir
 from orchestrator.model.expectations import NONE
 from orchestrator.model.plan import Job
@@ -23,7 +24,7 @@ from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord, StageNote, Stopped
 from orchestrator.series import apply, series
 from orchestrator.suite.guests import Guests
-from orchestrator.trees import checkout, fetch, repository
+from orchestrator.trees import checkout, fetch, kconfigs, repository
 from orchestrator.verdict import outcome, verdict
 
 
@@ -127,10 +128,22 @@ def _build(record: JobRecord, note: StageNote) -> None:
     built = kernel.lookup(request, ws.cache)
     note.reused = built is not None
     if built is None:
-        with checked_out(tree, job.tree, job.worktree, ws):
+        with checked_out(tree, job.tree, job.worktree, ws), _removed_symbols_named(job, tree):
             built = kernel.build(request, ws.cache, ws.progress, Deadline.after(ws.pipeline.limits.build))
     record.products = replace(record.products, kernel=built)
     note.message = f"{built.release}, build-id {built.build_id[:12]}, {len(built.warnings)} warnings"
+
+
+@contextlib.contextmanager
+def _removed_symbols_named(job: Job, tree: Tree) -> Iterator[None]:
+    """Charge it to a series when Kconfig does not know a symbol that it knows without: the fragments are right."""
+    try:
+        yield
+    except UnknownSymbols as error:
+        if not (job.series and all(kconfigs.knows(tree, symbol) for symbol in error.symbols)):
+            raise
+        removed = ", ".join(error.symbols)
+        raise KernelError(f"the series removes symbols that are asked for: {removed}", log=error.log) from error
 
 
 def _asked(job: Job, tree: Tree, workspace: Workspace, folder: str, log: Path) -> kernel.BuildRequest:

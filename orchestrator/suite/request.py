@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from orchestrator.config.schema import Suite
-from orchestrator.errors import PipelineError, UserError
+from orchestrator.errors import KernelError, PipelineError, UserError
 from orchestrator.guest.protocol import Row
 from orchestrator.host.process import Deadline
 from orchestrator.model import TestResult
@@ -109,7 +109,12 @@ class Request:
         return self.trial.rounds if self.trial else (self.tests,)
 
     def check_globs(self, available: Sequence[str]) -> None:
-        """Refuse a glob that names nothing: a test that was asked for and does not exist must not look green."""
+        """Refuse a glob that names nothing: a test that was asked for and does not exist must not look green.
+
+        Raises KernelError where the guest lists no test at all: the programs have some, so that is its doing.
+        """
+        if not available:
+            raise KernelError(f"suite {self.name}: the programs list no test in this guest")
         for glob in self.tests if self.alone and not self.trial else ():
             if not any(matches(test, glob) for test in available):
                 raise UserError(f"suite {self.name}: no test matches {glob!r} ({len(available)} tests there)")

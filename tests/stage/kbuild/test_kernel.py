@@ -17,6 +17,7 @@ from orchestrator.errors import InfraError, KernelError, UserError
 from orchestrator.host.cache import Cache, digest
 from orchestrator.host.process import FOREVER, Deadline
 from orchestrator.kbuild import kconfig, kernel, make, outfolder
+from orchestrator.kbuild.host import ThisHost
 from orchestrator.model import Kernel
 
 FAKE = Path(__file__).parents[2] / "fakes" / "fakelinux"
@@ -315,11 +316,30 @@ def test_a_linker_error_is_the_fault(bench: Bench) -> None:
         ("killed", "out of memory"),
     ],
 )
-def test_what_the_host_lacks_is_not_the_trees_fault(bench: Bench, fail: str, message: str) -> None:
+def test_what_the_host_lacks_is_not_the_trees_fault_and_the_host_is_asked(
+    bench: Bench, fail: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (bench.source / "FAIL").write_text(fail)
+    if fail != "flex":  # without which the tree of this test cannot be configured
+        with pytest.raises(KernelError, match="the build broke"):
+            bench.build()
+    for name in ("is_full", "has_killed", "lacks"):
+        monkeypatch.setattr(ThisHost, name, lambda self, *names: True)
     with pytest.raises(InfraError) as caught:
         bench.build()
     assert message in str(caught.value)
+
+
+def test_a_disk_without_room_is_full_and_another_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not ThisHost(tmp_path).is_full()
+    small = tmp_path / "small"
+    small.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(small)], check=False).returncode:
+        pytest.skip("only root can mount a small file system")
+    try:
+        assert ThisHost(small).is_full()
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
 
 
 def test_a_full_disk_under_the_output_folder_is_infra(bench: Bench, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What make printed: warnings with their objects, the first error, and what the host lacks."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,22 @@ def test_the_first_error_is_the_reason(log: str, error: str) -> None:
     assert compiler_log.first_error(log, BELOW).startswith(error)
 
 
+@dataclass(frozen=True)
+class Host:
+    """A host that lacks everything, or nothing."""
+
+    guilty: bool
+
+    def is_full(self) -> bool:
+        return self.guilty
+
+    def has_killed(self) -> bool:
+        return self.guilty
+
+    def lacks(self, name: str) -> bool:
+        return self.guilty
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [
@@ -108,12 +125,14 @@ def test_the_first_error_is_the_reason(log: str, error: str) -> None:
     ],
 )
 def test_what_the_host_lacks_is_named(line: str, words: str) -> None:
-    fault = compiler_log.host_fault(f"  CC      x.o\n{line}\nmake: *** [x] Error 1\n")
+    log = f"  CC      x.o\n{line}\nmake: *** [x] Error 1\n"
+    fault = compiler_log.host_fault(log, Host(guilty=True))
     assert fault and words in fault
+    assert compiler_log.host_fault(log, Host(guilty=False)) is None, "a tree can print what it likes"
 
 
 @pytest.mark.parametrize(
     "line", ["a.c:1:1: fatal error: linux/nope.h: No such file or directory", "sh: 1: foo: not found"]
 )
 def test_what_the_tree_lacks_is_not_the_hosts_fault(line: str) -> None:
-    assert compiler_log.host_fault(line) is None
+    assert compiler_log.host_fault(line, Host(guilty=True)) is None

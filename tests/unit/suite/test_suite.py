@@ -182,6 +182,12 @@ def test_a_glob_that_names_nothing_is_refused(tmp_path: Path) -> None:
         performed(request(tmp_path, ("A01", "Q*")), lab.boot)
 
 
+def test_a_guest_that_lists_no_test_is_its_kernels_fault(tmp_path: Path) -> None:
+    """The programs have some: that they were listed on this host is no matter of what was asked for."""
+    with pytest.raises(KernelError, match="list no test in this guest"):
+        request(tmp_path).check_globs([])
+
+
 def test_foreign_programs_are_bracketed_with_markers(tmp_path: Path) -> None:
     class Foreign(FakeGuest):
         def perform(self, program: str, words: list[str], output: Path) -> Result:
