@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from orchestrator import textfile
 from orchestrator.bisect import conclusion, gitbisect, history, judge, prefetch, report, values
 from orchestrator.bisect.conclusion import Conclusion
 from orchestrator.bisect.gitbisect import Commit, Position
@@ -55,7 +56,7 @@ def _opened(request: Request, walked: History, workspace: Workspace) -> State:
     path = workspace.directory / values.STATE
     if not path.exists():
         cache.write_atomic(path, values.dump(State(request, fingerprint)))
-    state = values.load(path.read_text())
+    state = values.load(textfile.read(path), str(path))
     if state.request != request:
         raise UserError(f"{path} is of another bisect")
     if state.fingerprint != fingerprint:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from orchestrator import wording
 from orchestrator.bisect.gitbisect import Commit
 from orchestrator.bisect.odds import Count
 from orchestrator.bisect.symptom import Observation, Why
@@ -144,12 +145,13 @@ def dump(state: State) -> str:
     return _ADAPTER.dump_json(state, indent=1).decode() + "\n"
 
 
-def load(text: str) -> State:
-    """Read a state back. Raises UserError."""
+def load(text: str, name: str = STATE) -> State:
+    """Read a state back; ``name`` is what messages call it. Raises UserError."""
     try:
         state = _ADAPTER.validate_json(text)
     except ValidationError as error:
-        raise UserError(f"no state of a bisect that this program can read: {error.errors()[0]['msg']}") from error
+        why = wording.cut(error.errors()[0]["msg"], 200)
+        raise UserError(f"{name}: no state of a bisect that this program can read: {why}") from error
     if state.version != VERSION:
-        raise UserError(f"the state of that bisect is of version {state.version}, this program reads {VERSION}")
+        raise UserError(f"{name} is of version {state.version}, this program reads {VERSION}")
     return state

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from orchestrator import textfile
 from orchestrator.bisect.values import ALL, STATE
 from orchestrator.cli import output, programs
 from orchestrator.cli.options import (
@@ -86,16 +87,19 @@ def bisect(
     results = locate.results(results)
     if go_on:
         directory = _folder(results, run)
-        request = values.load(output.read(directory / values.STATE)).request
+        request = values.load(textfile.read(directory / values.STATE), str(directory / values.STATE)).request
     else:
         own = programs.given(program, program_args, timeout, expect_splat, endless)
         pipeline = overrides.with_programs(pipeline, own, runs or _RUNS)
         here = locate.kernel_tree(Path()) if tree is None and series is None else None
         first, last = _ends(good, bad, series)
+        symptom = symptom or _failing(own)
+        if not symptom:
+            raise UserError("name what to look for: --symptom boot, build, test:ID or splat:TITLE")
         request = mode.Request(
             good=first,
             bad=last,
-            symptom=parse(symptom or _failing(own)),
+            symptom=parse(symptom),
             tree=str(here) if here else _named(tree, pipeline.trees),
             series=_named(series, pipeline.series),
             carry=_named(carry, pipeline.series),

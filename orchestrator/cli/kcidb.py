@@ -30,7 +30,7 @@ def kcidb_(
     folder = Path(run) if Path(run, rundir.RESULT).is_file() else results / run
     if not (folder / rundir.RESULT).is_file():
         raise UserError(f"{run}: no such run in {results}")
-    told = result_json.load_run(output.read(folder / rundir.RESULT))
+    told = result_json.read_run(folder / rundir.RESULT)
     sender = kcidb.Sender(settings.origin, settings.artifacts)
     with output.extra("kcidb"):
         text = kcidb.dump(kcidb.render(told, sender, _patchsets(told)))

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_args
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from orchestrator import wording
-from orchestrator.config import fragments, locate, validation
+from orchestrator.config import fragments, locate, validation, yaml_text
 from orchestrator.config import schema as config_schema
 from orchestrator.config.schema import Pipeline
 from orchestrator.errors import UserError
@@ -23,12 +22,7 @@ def load(path: Path) -> Pipeline:
     Raises UserError: one line that names the file and, in dotted form, the place (``variants.smoke.fragments[1]``);
     an unknown key or name comes with its nearest match.
     """
-    try:
-        raw = strict_yaml(path.read_text())
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not YAML: {error}") from error
+    raw = yaml_text.read(path)
     if not isinstance(raw, dict):
         raise UserError(f"{path}: empty, or not a mapping")
     if raw.get("extends") == "default":
@@ -44,11 +38,6 @@ def load(path: Path) -> Pipeline:
         raise UserError(f"{path}: {error}") from error
 
 
-def strict_yaml(text: str) -> Any:
-    """Return what YAML text stands for. Raises yaml.YAMLError, also for a key that stands twice in one mapping."""
-    return yaml.load(text, Loader=_NoDuplicates)
-
-
 def _extended(base: Pipeline, raw: dict[str, Any]) -> dict[str, Any]:
     """Return what a file says with what it builds upon: entries by name, all else as a whole. Pure."""
     below = base.model_dump(mode="json", by_alias=True, exclude_unset=True)
@@ -62,23 +51,6 @@ def schema() -> str:
     return json.dumps(Pipeline.model_json_schema(), indent=2, sort_keys=True) + "\n"
 
 
-class _NoDuplicates(yaml.SafeLoader):
-    """Refuses a key that stands twice in one mapping; plain YAML keeps the last in silence."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key_node, _ in node.value:
-            if key_node.tag == "tag:yaml.org,2002:merge":
-                continue
-            key = self.construct_object(key_node, deep=True)
-            if not isinstance(key, str):
-                raise yaml.constructor.ConstructorError(None, None, f"key {key} is no text", key_node.start_mark)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", key_node.start_mark)
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
 def _dotted(place: Iterable[str | int]) -> str:
     text = ""
     for part in place:
@@ -90,7 +62,7 @@ def _first_problem(error: ValidationError) -> str:
     """Return the first fault in words; unknown keys come first, for a typo often causes the others."""
     problems = sorted(error.errors(), key=lambda p: p["type"] != "extra_forbidden")
     problem = problems[0]
-    place = _dotted(_without_tags(problem["loc"]))
+    place = _dotted(_resolved(problem["loc"])[0])
     if problem["type"] == "extra_forbidden":
         key = str(problem["loc"][-1])
         return f"{place}: unknown key{_hint(key, _known_keys(problem['loc'][:-1]))}"
@@ -105,51 +77,42 @@ _MOST_SHOWN = 80
 """Characters of a wrong value in a message."""
 
 
-_PROVIDERS = ("debian", "tarball", "git", "path")
-_NOTICES = ("patchwork", "github", "webhook")
+def _resolved(place: Iterable[str | int]) -> tuple[list[str | int], list[type[BaseModel]]]:
+    """Return the place of a fault as it stands in the file, and the models that may be there.
+
+    Behind what holds one of several models pydantic puts the word that says which.
+    """
+    shown: list[str | int] = []
+    models: list[type[BaseModel]] = [Pipeline]
+    for part in place:
+        chosen = [m for m in models if part == m.__name__ or (len(models) > 1 and part in _tags(m))]
+        if chosen:
+            models = chosen
+            continue
+        shown.append(part)
+        if named := [f for m in models for name, f in m.model_fields.items() if part in (name, f.alias)]:
+            models = [m for field in named for m in _models(field.annotation)]
+    return shown, models
 
 
-def _without_tags(place: tuple[str | int, ...]) -> list[str | int]:
-    """Drop what pydantic puts into the place of a fault in a tagged union: the provider, the kind of a notice."""
-    return [
-        part
-        for k, part in enumerate(place)
-        if not (part in _PROVIDERS and k and place[k - 1] == "source")
-        and not (part in _NOTICES and k > 1 and place[k - 2] == "notify")
-    ]
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Yield the models that a type names, however deep inside it."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models(part)
+
+
+def _tags(model: type[BaseModel]) -> set[Any]:
+    """Return the words by which a model is told from the others of its union."""
+    fields = (model.model_fields[name] for name in ("provider", "kind") if name in model.model_fields)
+    return {word for field in fields if len(get_args(field.annotation)) == 1 for word in get_args(field.annotation)}
 
 
 def _known_keys(place: tuple[str | int, ...]) -> list[str]:
     """Return the keys that the model at this place knows."""
-    model: type[BaseModel] = Pipeline
-    for part in place:
-        model = _PLACES.get((model, part)) or _PLACES.get((model, None)) or model
-    return [field.alias or name for name, field in model.model_fields.items()]
-
-
-_PLACES: dict[tuple[type[BaseModel], str | int | None], type[BaseModel]] = {
-    (Pipeline, "trees"): config_schema.TreeConfig,
-    (Pipeline, "series"): config_schema.SeriesConfig,
-    (Pipeline, "variants"): config_schema.Variant,
-    (Pipeline, "suites"): config_schema.Suite,
-    (Pipeline, "modes"): config_schema.Mode,
-    (Pipeline, "allow"): config_schema.AllowedSplat,
-    (Pipeline, "validate"): validation.Validation,
-    (validation.Validation, "patchwork"): validation.PatchworkNotice,
-    (validation.Validation, "github"): validation.GithubNotice,
-    (validation.Validation, "webhook"): validation.WebhookNotice,
-    (Pipeline, "limits"): config_schema.Limits,
-    (Pipeline, "nightly"): config_schema.Nightly,
-    (config_schema.Nightly, "keep"): config_schema.Keep,
-    (config_schema.Limits, "kernels"): config_schema.Keep,
-    (config_schema.Mode, "also"): config_schema.Product,
-    (config_schema.Variant, "machine"): config_schema.Machine,
-    (config_schema.Suite, "programs"): config_schema.ProgramConfig,
-    (config_schema.TreeConfig, "debian"): config_schema.DebianSource,
-    (config_schema.TreeConfig, "tarball"): config_schema.TarballSource,
-    (config_schema.TreeConfig, "git"): config_schema.GitSource,
-    (config_schema.TreeConfig, "path"): config_schema.PathSource,
-}
+    _, models = _resolved(place)
+    return sorted({field.alias or name for model in models for name, field in model.model_fields.items()})
 
 
 def _hint(name: str, known: Iterable[str]) -> str:

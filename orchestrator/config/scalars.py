@@ -15,7 +15,7 @@ _SIZES = {"K": 2**10, "M": 2**20, "G": 2**30}
 
 
 def _seconds(value: Any) -> Any:
-    if isinstance(value, str) and (found := re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)", value)):
+    if isinstance(value, str) and (found := re.fullmatch(r"(\d{1,12}(?:\.\d{1,6})?)\s*(ms|s|m|h)", value)):
         return float(found[1]) * _UNITS[found[2]]
     return value
 
@@ -23,8 +23,8 @@ def _seconds(value: Any) -> Any:
 def _bytes(value: Any) -> Any:
     if isinstance(value, bool):
         raise ValueError("bytes, or text like 64M, 1G is needed")
-    if isinstance(value, str) and (found := re.fullmatch(r"(\d+)\s*([KMG])", value)):
-        return int(found[1]) * _SIZES[found[2]]
+    if isinstance(value, str) and (found := re.fullmatch(r"(\d{1,12}(?:\.\d{1,6})?)\s*([KMG])", value)):
+        return int(float(found[1]) * _SIZES[found[2]])
     return value
 
 
@@ -40,7 +40,7 @@ Date = Annotated[str, BeforeValidator(_date), Field(description="ISO date, like 
 Seconds = Annotated[
     float, BeforeValidator(_seconds), Field(gt=0, allow_inf_nan=False, description="seconds, or text like 90s, 5m, 1h")
 ]
-Bytes = Annotated[int, BeforeValidator(_bytes), Field(gt=0, description="bytes, or text like 64M, 1G")]
+Bytes = Annotated[int, BeforeValidator(_bytes), Field(gt=0, description="bytes, or text like 64M, 1.5G")]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
 

@@ -130,8 +130,9 @@ def _text(path: Path) -> list[str]:
 def _recorded(path: Path) -> _Proof | None:
     try:
         raw = json.loads(path.read_text())
-        return _Proof(raw["cpu"], raw["reason"])
-    except (OSError, ValueError, KeyError, TypeError):
+        cpu, reason = raw["cpu"], raw["reason"]
+        return _Proof(cpu, reason) if isinstance(cpu, str | None) and isinstance(reason, str) else None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

@@ -60,12 +60,12 @@ def import_folders(database: Database, results: Path) -> Imported:
         if path.parent.is_symlink() or path.parent.name in known:
             continue
         try:
-            run = result_json.load_run(path.read_text())
+            run = result_json.read_run(path)
             if not _brings_more(run, unsettled, unchecked):
                 continue
             add(database, run)
-        except (OSError, UnicodeDecodeError, PipelineError) as error:
-            problems.append(f"{path}: {error}")
+        except PipelineError as error:
+            problems.append(str(error) if str(path) in str(error) else f"{path}: {error}")
         else:
             added.append(run.run)
     return Imported(tuple(added), tuple(problems))

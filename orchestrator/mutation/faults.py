@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator import textfile
 from orchestrator.errors import UserError
 from orchestrator.series import diffs, mail
 
@@ -37,7 +38,7 @@ def load(folder: Path | None) -> tuple[SeededFault, ...]:
     paths = sorted(folder.glob("*.diff"))
     if not paths:
         raise UserError(f"{folder} holds no seeded fault (*.diff)")
-    return tuple(parse(path.stem, path.read_text(), str(path)) for path in paths)
+    return tuple(parse(path.stem, textfile.read(path), str(path)) for path in paths)
 
 
 def parse(name: str, content: str, place: str) -> SeededFault:

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import yaml
-
+from orchestrator import textfile
+from orchestrator.config import yaml_text
 from orchestrator.errors import InfraError, UserError
 from orchestrator.host import cache
 from orchestrator.model import Stage
@@ -59,10 +59,10 @@ def reasons(report: Path) -> dict[str, str]:
     path = report.with_name(f"{report.name}-why.yaml")
     if not path.exists():
         return {}
-    raw = yaml.safe_load(path.read_text())
+    raw = yaml_text.read(path, literal_keys=True)
     if not isinstance(raw, dict) or not all(isinstance(v, str) for v in raw.values()):
         raise UserError(f"{path}: a mapping from a mutant's id to a text is needed")
-    return {str(key): value for key, value in raw.items()}
+    return dict(raw)
 
 
 class _Run:
@@ -151,7 +151,7 @@ def _loaded(request: Request) -> Report:
     """Return the report so far. A series goes by its folder, so that one with something on top of it is the same."""
     path, series = request.report.with_name(f"{request.report.name}.json"), request.job.series_config
     assert series
-    known = mutation_report.load(path.read_text(), str(path)) if path.exists() else Report(series.path.name)
+    known = mutation_report.load(textfile.read(path), str(path)) if path.exists() else Report(series.path.name)
     if known.series != series.path.name:
         raise UserError(f"{path} is the report of {known.series}: give {series.path.name} one of its own (--report)")
     return known

@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from orchestrator.config import loader
+from orchestrator.config import yaml_text
 from orchestrator.errors import UserError
 from orchestrator.parse import printk
 from orchestrator.parse.printk import Origin
@@ -149,13 +148,8 @@ class Rules:
 def load_rules(path: Path | None = None) -> Rules:
     """Read a rule set; None is the shipped one. Raises UserError with the place when anything is wrong with it."""
     name = str(path) if path else "rules.yaml"
-    try:
-        text = path.read_text() if path else importlib.resources.files(__package__).joinpath("rules.yaml").read_text()
-        raw = loader.strict_yaml(text)
-    except OSError as error:
-        raise UserError(f"{name}: cannot read the splat rules: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{name}: not YAML: {error}") from error
+    shipped = importlib.resources.files(__package__).joinpath("rules.yaml")
+    raw = yaml_text.read(path) if path else yaml_text.parse(shipped.read_text(), name)
     try:
         return _compile(_RulesText.model_validate(raw if raw is not None else {}))
     except ValidationError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -19,6 +20,7 @@ from orchestrator.kbuild import programs
 from orchestrator.model import Programs
 from orchestrator.model.plan import Job, Pair, Plan
 from orchestrator.pipeline.context import Workspace
+from orchestrator.verdict import expectations_file
 
 Known = Mapping[str, tuple[str, ...] | None]
 """The tests of each suite; None where they are not known on this host."""
@@ -31,9 +33,10 @@ _PATIENCE = 10.0
 def narrowed(planned: Plan, workspace: Workspace) -> Plan:
     """Return the plan without the suites in which nobody asked for a test, and without jobs that have no other.
 
-    Raises as ``check``.
+    Raises as ``check``, and where expectations name a test that there is none of.
     """
     known = check(planned.jobs, workspace)
+    _check_expectations(planned.jobs, known, workspace)
     jobs = {job.name: _narrowed(job, known) for job in planned.jobs}
     if left_out := [name for name, job in jobs.items() if not job.suites]:
         workspace.progress.note(f"left out, for none of their tests was asked for: {', '.join(left_out)}")
@@ -61,6 +64,16 @@ def check(jobs: Iterable[Job], workspace: Workspace) -> Known:
         theirs = {name: known[name] for job in asked if job.tests == tests for name, _ in job.suites}
         _check(tests, theirs)
     return known
+
+
+def _check_expectations(jobs: Iterable[Job], known: Known, workspace: Workspace) -> None:
+    """Refuse expectations of a suite that are about none of its tests: a misspelt id would expect nothing, in silence.
+
+    Programs of a kernel tree are not there yet; what their tests are called only a guest can say.
+    """
+    for name, config in {name: config for job in jobs for name, config in job.suites if config.kind == "own"}.items():
+        if config.expected and (tests := known[name] if name in known else _tests(name, config, workspace)):
+            expectations_file.check(expectations_file.load(config.expected), tests, str(config.expected))
 
 
 def _narrowed(job: Job, known: Known) -> Job:
@@ -96,11 +109,19 @@ def _tests(name: str, config: Suite, workspace: Workspace) -> tuple[str, ...] | 
     try:
         built = programs.build_own(name, config.directory, workspace.cache, workspace.progress, deadline)
         kept = workspace.cache.path("tests", built.sha256)
-        if not kept.exists():
-            write_atomic(kept, "\n".join(_asked(built)))
-        return tuple(kept.read_text().splitlines())
+        if (names := _kept(kept)) is None:
+            names = _asked(built)
+            write_atomic(kept, "\n".join(names))
+        return tuple(names)
     except (InfraError, OSError):  # the stage that cannot do without it says so
         return None
+
+
+def _kept(path: Path) -> list[str] | None:
+    """Return what was listed before; None where that is not there, or damaged."""
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        return path.read_text().splitlines() or None
+    return None
 
 
 def _asked(built: Programs) -> list[str]:

@@ -32,7 +32,7 @@ def find(results: Path, run: str, side: Side, job: str | None) -> JobResult:
     folder = Path(run) if Path(run, "jobs").is_dir() else results / run
     if not folder.is_dir():
         raise UserError(f"--run {run}: no such run in {results}")
-    found = [result_json.load_job(path.read_text()) for path in rundir.job_results(folder)]
+    found = [result_json.read_job(path) for path in rundir.job_results(folder)]
     fitting = [j for j in found if j.name == job] if job else [j for j in found if j.side is side]
     if not fitting:
         raise UserError(f"run {run}: no such job; there are {', '.join(j.name for j in found) or 'none'}")

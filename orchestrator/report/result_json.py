@@ -17,10 +17,12 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from orchestrator import textfile, wording
 from orchestrator.errors import UserError
 from orchestrator.model import JobResult, RunResult
 
 VERSION = 1
+_MOST_SHOWN = 200
 _KINDS: dict[str, type[RunResult] | type[JobResult]] = {"job": JobResult, "run": RunResult}
 
 
@@ -39,9 +41,30 @@ def load(text: str) -> RunResult | JobResult:
         if document["version"] != VERSION:
             raise UserError(f"result.json is of version {document['version']}, this program reads {VERSION}")
         result: RunResult | JobResult = _value(_KINDS[document["kind"]], document["result"])
-    except (ValueError, KeyError, TypeError, AttributeError, ValidationError) as error:
-        raise UserError(f"no result.json that this program can read: {type(error).__name__}: {error}") from error
+    except (ValueError, KeyError, TypeError, AttributeError, ValidationError, RecursionError) as error:
+        why = wording.cut(f"{type(error).__name__}: {error}", _MOST_SHOWN)
+        raise UserError(f"no result.json that this program can read: {why}") from error
     return result
+
+
+def read_job(path: Path) -> JobResult:
+    """Read the file of a job. Raises UserError with its name."""
+    try:
+        return load_job(textfile.read(path))
+    except UserError as error:
+        raise UserError(_named(error, path)) from error
+
+
+def read_run(path: Path) -> RunResult:
+    """Read the file of a run. Raises UserError with its name."""
+    try:
+        return load_run(textfile.read(path))
+    except UserError as error:
+        raise UserError(_named(error, path)) from error
+
+
+def _named(error: UserError, path: Path) -> str:
+    return str(error) if str(path) in str(error) else f"{path}: {error}"
 
 
 def load_job(text: str) -> JobResult:

@@ -159,8 +159,8 @@ class Pages:
 def _diagnostics(result: Path) -> dict[Key, tuple[str, ...]] | None:
     """Return what the tests of a job printed, from its result.json; None where that is gone."""
     try:
-        job = result_json.load_job(result.read_text())
-    except (OSError, UnicodeDecodeError, PipelineError):
+        job = result_json.read_job(result)
+    except PipelineError:
         return None
     return {(run.suite, test.name): test.diagnostics for run in job.suites for test in run.tests if test.diagnostics}
 

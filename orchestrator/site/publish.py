@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from orchestrator import textfile
 from orchestrator.errors import InfraError, UserError
 from orchestrator.host import cache
 
@@ -61,7 +62,7 @@ def _known(out: Path) -> set[str]:
         if foreign := sorted(path.name for path in out.iterdir() if not path.name.startswith(".")):
             raise UserError(f"{out}: not a folder of an earlier report, and not empty ({foreign[0]})")
         return set()
-    names = (out / LIST).read_text().splitlines()
+    names = textfile.read(out / LIST).splitlines()
     return {name for name in names if name.endswith(".html") and "/" not in name}
 
 

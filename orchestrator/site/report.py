@@ -69,6 +69,6 @@ def _part(database: Database, mode: str, nights: int, places: Places) -> Part:
 
 def _result(path: Path) -> RunResult | None:
     try:
-        return result_json.load_run(path.read_text())
-    except (OSError, UnicodeDecodeError, PipelineError):
+        return result_json.read_run(path)
+    except PipelineError:
         return None

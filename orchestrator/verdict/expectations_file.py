@@ -25,9 +25,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from orchestrator import wording
+from orchestrator import textfile, wording
+from orchestrator.config import yaml_text
 from orchestrator.errors import UserError
 from orchestrator.model import Status, expectations
 from orchestrator.model.expectations import Entry, Expectations, Need, Wanted
@@ -42,21 +41,12 @@ _WORDS: Mapping[str, Wanted] = {
 
 def load(path: Path) -> Expectations:
     """Read a file. Raises UserError: one line with the place, and the nearest known word."""
-    try:
-        return parse(path.read_text(), str(path))
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not UTF-8 text") from error
+    return parse(textfile.read(path, yaml_text.MOST_TEXT), str(path))
 
 
 def parse(text: str, name: str) -> Expectations:
     """Read the text of a file; ``name`` is what messages call it. Raises UserError like ``load``."""
-    try:
-        raw = yaml.load(text, _Loader)
-    except yaml.YAMLError as error:
-        raise UserError(f"{name}: not YAML: {error}") from error
-    top = _mapping(raw, name)
+    top = _mapping(yaml_text.parse(text, name), name)
     _only(top, ("columns", "defaults", "tests", "needs"), name)
     columns = top.get("columns")
     if not isinstance(columns, list) or not columns or not all(isinstance(c, str) for c in columns):
@@ -89,18 +79,6 @@ def check(expected: Expectations, ids: Iterable[str], name: str) -> None:
         for glob in need.globs:
             if not fnmatch.filter(known, glob.removeprefix("!")):
                 raise UserError(f"{name}: needs.{need.symbol}: no test matches {glob}{wording.nearest(glob, known)}")
-
-
-class _Loader(yaml.SafeLoader):
-    """Refuses a key that comes twice, which YAML takes as: the last one wins."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key, _ in node.value:
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"{key.value} is there twice", key.start_mark)
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
 
 
 def _entries(raw: Any, columns: list[str], place: str) -> list[Entry]:

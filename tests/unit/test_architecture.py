@@ -8,6 +8,7 @@ PACKAGE = Path(__file__).parents[2] / "orchestrator"
 
 ORDER: tuple[tuple[str, ...], ...] = (
     ("arch", "errors", "plain", "progress", "wording"),
+    ("textfile",),
     ("config",),
     ("model",),
     ("host",),

@@ -45,6 +45,10 @@ def test_a_good_file_gives_values_with_units_and_absolute_paths(folder: Path) ->
     assert pipeline.series["mine"].path == folder / "series"
 
 
+BOMB = "a0: &a0 x\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 10))
+"""Ten lines that stand for 400 million values."""
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
@@ -74,6 +78,19 @@ def test_a_good_file_gives_values_with_units_and_absolute_paths(folder: Path) ->
         ("series:\n  mine:", "series:\n  mine: {path: series, tree: here}\n  mine:", ["stands twice"]),
         ("series:\n", "? [a, b]\n: c\nseries:\n", ["not YAML", "no text"]),
         ("series:\n", "2020-01-01: c\nseries:\n", ["2020-01-01", "no text"]),
+        ("modes:", "kcidb: {orign: x}\nmodes:", ["kcidb.orign", "did you mean 'origin'"]),
+        ("modes:", "kcidb: {zzz: x}\nmodes:", ["kcidb.zzz", "known: artifacts, origin"]),
+        ("modes:", "limits: {kernels: {dais: 3}}\nmodes:", ["limits.kernels.dais", "did you mean 'days'"]),
+        ("suites:\n", "suites:\n  x: {kind: tree, directory: d, programs: [{name: p, run: p, format: {cas: x}}]}\n",
+         ["suites.x.programs[0].format.cas", "did you mean 'case'"]),
+        ("memory: 512M", "memory: 1.5T", ["variants.small.machine.memory", "1.5T"]),
+        ("memory: 512M", f"memory: {'9' * 5000}", ["not YAML: line ", "not a int"]),
+        ("suites:\n", "allow: [{title: x, reason: y, link: z, expires: 2027-02-30}]\nsuites:\n", ["not a timestamp"]),
+        ("suites:\n", f"allow: {'[' * 100_000}\nsuites:\n", ["more than 50 values inside one another"]),
+        ("suites:\n", f"allow: {'{a: ' * 10_000}\nsuites:\n", ["more than 50 values inside one another"]),
+        ("suites:\n", "allow: &a [*a]\nsuites:\n", ["an alias stands inside what it stands for"]),
+        ("suites:\n", f"{BOMB}suites:\n", ["more than 200000 values"]),
+        ("memory: 512M", f"memory: '{'y' * 10_000}'", ["variants.small.machine.memory"]),
         ("[a.config]", "[tests]", ["variants.small.fragments[0]", "is a folder"]),
         ("test_timeout: 1m", "test_timeout: .inf", ["suites.own.test_timeout", "finite"]),
         ("memory: 512M", "memory: yes", ["variants.small.machine.memory", "True"]),
@@ -88,7 +105,7 @@ def test_each_kind_of_fault_is_one_line_with_its_place(folder: Path, old: str, n
     with pytest.raises(UserError) as caught:
         load(folder, GOOD.replace(old, new, 1))
     line = str(caught.value)
-    assert "\n" not in line
+    assert "\n" not in line and len(line) < 600
     assert str(folder / "pipeline.yaml") in line
     for word in words:
         assert word in line
@@ -136,3 +153,8 @@ def test_the_shipped_pipeline_loads() -> None:
 )
 def test_a_relative_history_lies_beside_the_file(folder: Path, url: str, resolved: str) -> None:
     assert load(folder, f"{GOOD}history: {url}\n").history == resolved.format(folder=folder)
+
+
+def test_a_size_may_have_a_fraction_as_a_time_has(folder: Path) -> None:
+    pipeline = load(folder, GOOD.replace("memory: 512M", "memory: 1.5G"))
+    assert pipeline.variants["small"].machine.memory == 3 * 2**29

@@ -80,7 +80,7 @@ def test_why() -> None:
         ("columns: [stock]\ntests: {a: pass}", "tests.a: a mapping is needed, not str"),
         ("columns: [stock]\ntests: {a: {why: 1}}", "tests.a.why: a text is needed"),
         ("columns: [stock]\ntests: [a]", "tests: a mapping is needed, not list"),
-        ("columns: [stock]\ntests: {a: {stock: pass}, a: {stock: fail}}", "a is there twice"),
+        ("columns: [stock]\ntests: {a: {stock: pass}, a: {stock: fail}}", "stands twice"),
         ("columns: [stock]\nneeds: {CONFIG_SWAP: [a]}", "needs.CONFIG_SWAP: not a symbol without CONFIG_"),
         ("columns: [stock]\nneeds: {swap: [a]}", "needs.swap: not a symbol"),
         ("columns: [stock]\nneeds: {SWAP=y: [a]}", "needs.SWAP=y: not a symbol"),
