@@ -48,9 +48,17 @@ static void dontneed(void *area)
 	SETUP(!madvise(a->map, a->size, MADV_DONTNEED));
 }
 
-static void migrate_all(void *area)
+/* One part after the other: all of it takes long while others are at work on it. */
+static void migrate_some(void *area)
 {
-	SETUP(!side_migrate(area, 0));
+	const size_t some = PAGES / 16;
+	static size_t first;
+	struct area part = *(const struct area *)area;
+
+	part.map += first * PAGE;
+	part.pages = some;
+	first = (first + some) % PAGES;
+	SETUP(!side_migrate(&part, 0));
 }
 
 static void reclaim(void *unused)
@@ -87,7 +95,7 @@ static void fork_child(void *area)
 static const struct side
 	punching = { .step = punch, .drops_by_design = true },
 	zapping = { .step = dontneed },
-	migrating = { .step = migrate_all, .prepare = need_migration, .happened = side_migrated },
+	migrating = { .step = migrate_some, .prepare = need_migration, .happened = side_migrated },
 	reclaiming = { .step = reclaim, .prepare = need_reclaim, .happened = side_swapped },
 	forking = { .step = fork_child };
 
