@@ -26,15 +26,24 @@ class Cache:
 
     @classmethod
     def default(cls) -> Cache:
-        """Return the cache of this user: ``$WPCI_CACHE``, else ``$XDG_CACHE_HOME/wpci``, else ``~/.cache/wpci``."""
+        """Return the cache of this user: ``$WPCI_CACHE``, else ``$XDG_CACHE_HOME/wpci``, else ``~/.cache/wpci``.
+
+        Raises InfraError where there is no home.
+        """
         if named := os.environ.get("WPCI_CACHE"):
             return cls(Path(named).absolute())
-        return cls(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "wpci")
+        try:
+            return cls(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "wpci")
+        except RuntimeError as error:
+            raise InfraError("there is no home folder: say where the cache is to be, in WPCI_CACHE") from error
 
     def path(self, *parts: str) -> Path:
-        """Return a path in the cache; its parent folder exists afterwards."""
+        """Return a path in the cache; its parent folder exists afterwards. Raises InfraError."""
         path = self.root.joinpath(*parts)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InfraError(f"the cache is not to be used: {path.parent}: {error.strerror}") from error
         return path
 
     @contextlib.contextmanager

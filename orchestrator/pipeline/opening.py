@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,8 +60,13 @@ def opened(pipeline: Pipeline, results: Path, progress: Progress) -> Iterator[Wo
 
 @contextlib.contextmanager
 def cache_in_use(pipeline: Pipeline, progress: Progress) -> Iterator[Cache]:
-    """Keep the cache as it is for a run, between its jobs as well; behind it, remove the kernels that are too many."""
+    """Keep the cache as it is for a run, between its jobs as well; behind it, remove the kernels that are too many.
+
+    Raises UserError where make could not build in it: its rules take a path for several words, or for a target.
+    """
     used = Cache.default()
+    if re.search(r"[\s:]", str(used.root)):
+        raise UserError(f"the cache {used.root} has a space or a colon in its path: name another in WPCI_CACHE")
     with used.in_use(progress):
         yield used
     try:
