@@ -124,32 +124,30 @@ def guarded(command: Callable[[], None]) -> int:
     """Run the command line; return its exit code. A fault is one line, and where the log lies."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
-    code = _answered(command)
+    code, fault = _answered(command)
     try:
         screen.flushed()
     except PipelineError as error:
-        return _said(error)
+        code, fault = (code, fault) if fault else (error.exit_code, error)
+    if fault:
+        screen.complain(f"wpci: {fault}")
+        if fault.log:
+            screen.complain(f"wpci: log: {fault.log}")
     return code
 
 
-def _answered(command: Callable[[], None]) -> int:
+def _answered(command: Callable[[], None]) -> tuple[int, PipelineError | None]:
+    """Return the exit code of a command, and the fault that ended it."""
     try:
         command()
     except PipelineError as error:
-        return _said(error)
+        return error.exit_code, error
     except _Interrupted:
         screen.complain("wpci: interrupted; what is whole stays in the cache, and the next run goes on from it")
-        return INTERRUPTED
+        return INTERRUPTED, None
     except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else 2 if stop.code else 0
-    return 0
-
-
-def _said(error: PipelineError) -> int:
-    screen.complain(f"wpci: {error}")
-    if error.log:
-        screen.complain(f"wpci: log: {error.log}")
-    return error.exit_code
+        return (stop.code if isinstance(stop.code, int) else 2 if stop.code else 0), None
+    return 0, None
 
 
 def main() -> NoReturn:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.hostile.attack import Answer, Attack, answered, strike
+from tests.hostile.attack import Attack, answered, strike
+from tests.hostile.campaign import Outcome
 from tests.stage.cli.test_commands import Table
 from tests.stage.pipeline.test_run import GOOD
 
@@ -45,7 +46,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Table:
     return table
 
 
-def asked(table: Table, *argv: str, code: int = 2) -> Answer:
+def asked(table: Table, *argv: str, code: int = 2) -> Outcome:
     """Type a command; what it says is one line and no traceback."""
     answer = strike(Attack(" ".join(argv), lambda _: None, argv, code), table)
     assert len([line for line in answer.output.splitlines() if line.startswith("wpci: ")]) == 1, answer.output
@@ -172,5 +173,5 @@ def test_a_folder_that_goes_away_meanwhile_is_no_verdict_on_the_series(gone: str
     swap.write_text(swap.read_text() + f"\n$(shell rm -rf {table.folder / gone})\n")
     table.git("commit", "-qam", "toy: tidy up")
     table.series(*GOOD)
-    answer = answered(table, ("run",), {}, 120)
+    answer = answered(table, ("run",), {})
     assert answer.code == 3 and "Traceback" not in answer.output, answer.output
