@@ -20,7 +20,6 @@ class Architecture:
     source: str
     images: Mapping[str, str]
     qemu: str
-    qemu_package: str
     board: str
     console: tuple[str, ...]
     panic_device: str | None
@@ -35,7 +34,6 @@ ARCHITECTURES: Mapping[str, Architecture] = {
             source="x86",
             images={"vmlinux": "vmlinux", "bzImage": "arch/x86/boot/bzImage"},
             qemu="qemu-system-x86_64",
-            qemu_package="qemu-system-x86",
             board="q35",
             # a kernel that dies before its console is up can still say so
             console=("console=ttyS0", "earlycon=uart8250,io,0x3f8,115200"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -12,13 +14,20 @@ from orchestrator.cli import output
 from orchestrator.cli.options import JsonOption
 from orchestrator.cli.screen import Screen, Styled
 from orchestrator.config import loader
-from orchestrator.host import doctor
+from orchestrator.host import doctor, packages, process
 from orchestrator.host.cache import Cache
 
 
-def doctor_(as_json: JsonOption = False) -> None:
+def doctor_(
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Install what lacks, as root; else print the line that does.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """Say what this machine has and lacks for a run."""
     findings = doctor.examine(Cache.default())
+    if fix:
+        raise typer.Exit(_fixed(packages.install(f.lacks for f in findings if f.lacks)))
     if as_json:
         output.json([dataclasses.asdict(f) for f in findings])
     else:
@@ -27,6 +36,15 @@ def doctor_(as_json: JsonOption = False) -> None:
             word, colour = ("ok", "green") if finding.ok else ("no", "red") if finding.needed else ("note", "yellow")
             out.line(Styled(f"{word:4}", colour), f" {finding.what:22} {finding.detail}")
     raise typer.Exit(0 if all(f.ok or not f.needed for f in findings) else 3)
+
+
+def _fixed(argv: Sequence[str]) -> int:
+    """Run the command that installs what lacks, or print it where it is not ours to run; return its exit code."""
+    if not argv:
+        Screen().line("no package lacks")
+        return 0
+    Screen().line(" ".join(argv))
+    return process.interact(argv) if os.geteuid() == 0 else 0
 
 
 def parse(

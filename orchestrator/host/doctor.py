@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator import arch
-from orchestrator.host import process
+from orchestrator.host import packages, process
 from orchestrator.host.cache import Cache
 
 GIB = 2**30
@@ -18,40 +18,29 @@ DISK_NEEDED = 12 * GIB
 
 MEMORY_NEEDED = 3 * GIB
 
-_TOOLS = {
-    "git": "git",
-    "make": "make",
-    "gcc": "gcc",
-    "flex": "flex",
-    "bison": "bison",
-    "bc": "bc",
-    "perl": "perl",
-    "rsync": "rsync",
-    "apt-get": "apt",
-    arch.DEFAULT.qemu: arch.DEFAULT.qemu_package,
-    "ssh": "openssh-client",
-    "setpriv": "util-linux",
-    "busybox": "busybox-static",
-    "dropbear": "dropbear-bin",
-}
+TOOLS = (
+    "git", "make", "gcc", "flex", "bison", "bc", "perl", "rsync", "apt-get", arch.DEFAULT.qemu, "ssh", "setpriv",
+    "busybox", "dropbear",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at. ``needed`` findings that are not ``ok`` stop a run."""
+    """One thing looked at. ``needed`` findings that are not ``ok`` stop a run. ``lacks`` is a tool of ``packages``."""
 
     what: str
     ok: bool
     needed: bool
     detail: str
+    lacks: str | None = None
 
 
 def examine(cache: Cache) -> tuple[Finding, ...]:
     """Look at tools, headers, disk, memory, what builds are kept from, and KVM. Changes nothing, boots nothing."""
     return (
-        *(_tool(name, package) for name, package in _TOOLS.items()),
-        _header("libelf.h", "libelf-dev"),
-        _header("openssl/opensslv.h", "libssl-dev"),
+        *(_tool(name) for name in TOOLS),
+        _header("libelf.h"),
+        _header("openssl/opensslv.h"),
         _disk(cache.root),
         _memory(),
         _ccache(),
@@ -62,16 +51,16 @@ def examine(cache: Cache) -> tuple[Finding, ...]:
     )
 
 
-def _tool(name: str, package: str) -> Finding:
+def _tool(name: str) -> Finding:
     where = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
-    return Finding(name, bool(where), True, where or f"missing: Debian package {package}")
+    return Finding(name, bool(where), True, where or f"missing: {packages.hint(name)}", None if where else name)
 
 
-def _header(name: str, package: str) -> Finding:
+def _header(name: str) -> Finding:
     there = any(
         folder.joinpath(name).exists() for folder in (Path("/usr/include"), Path("/usr/include", arch.DEFAULT.triplet))
     )
-    return Finding(name, there, True, "found" if there else f"missing: Debian package {package}")
+    return Finding(name, there, True, "found" if there else f"missing: {packages.hint(name)}", None if there else name)
 
 
 def _disk(folder: Path) -> Finding:
@@ -89,7 +78,8 @@ def _memory() -> Finding:
 
 def _ccache() -> Finding:
     where = shutil.which("ccache")
-    return Finding("ccache", bool(where), False, where or "missing: the second kernel costs as much as the first")
+    lost = "missing: the second kernel costs as much as the first"
+    return Finding("ccache", bool(where), False, where or lost, None if where else "ccache")
 
 
 def _network_cut() -> Finding:

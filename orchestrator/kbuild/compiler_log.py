@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from orchestrator.host import packages
 from orchestrator.model import CompilerWarning
 
 _QUIET = re.compile(r"  (?P<what>[A-Z][A-Z0-9_+-]*)(?: \[M\])? +(?P<target>\S+)")
@@ -42,29 +43,6 @@ _NO_SPACE = "No space left on device"
 _KILLED = re.compile(r".*(?:Killed signal terminated program|internal compiler error: Killed).*")
 _NOT_FOUND = re.compile(r"(?:.*: )?(?:line \d+: |\d+: )?(?P<tool>[\w.+-]+): (?:command )?not found")
 _NO_HEADER = re.compile(r".*fatal error: (?P<header>[\w./-]+): No such file or directory")
-
-PACKAGES: Mapping[str, str] = {
-    "bc": "bc",
-    "bison": "bison",
-    "cpio": "cpio",
-    "flex": "flex",
-    "gcc": "gcc",
-    "ld": "binutils",
-    "lz4": "lz4",
-    "make": "make",
-    "pahole": "dwarves",
-    "perl": "perl",
-    "python3": "python3",
-    "rsync": "rsync",
-    "xz": "xz-utils",
-    "zstd": "zstd",
-    "gelf.h": "libelf-dev",
-    "libelf.h": "libelf-dev",
-    "openssl/bio.h": "libssl-dev",
-    "openssl/evp.h": "libssl-dev",
-    "openssl/opensslv.h": "libssl-dev",
-}
-"""What a kernel build needs of the host, and the Debian package that has it."""
 
 
 @dataclass(frozen=True)
@@ -170,6 +148,6 @@ def host_fault(log: str, host: Host) -> str | None:
             return "the compiler was killed: out of memory"
         for pattern, kind in ((_NOT_FOUND, "tool"), (_NO_HEADER, "header")):
             found = pattern.fullmatch(line.strip())
-            if found and found[kind] in PACKAGES and host.lacks(found[kind]):
-                return f"{found[kind]} is not installed (Debian package {PACKAGES[found[kind]]})"
+            if found and found[kind] in packages.PACKAGES and host.lacks(found[kind]):
+                return f"{found[kind]} is not installed ({packages.hint(found[kind])})"
     return None

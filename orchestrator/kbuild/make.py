@@ -13,11 +13,10 @@ from typing import IO
 
 from orchestrator.arch import ARCHITECTURES
 from orchestrator.errors import InfraError
-from orchestrator.host import process
+from orchestrator.host import packages, process
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import Deadline
 from orchestrator.kbuild import ccache
-from orchestrator.kbuild.compiler_log import PACKAGES
 
 POLL = 0.25
 """Seconds between two looks at the log. The end of make is seen at once."""
@@ -53,7 +52,7 @@ def toolchain() -> str:
     """Return what compiles and links on this host, as its tools name themselves. Raises InfraError without them."""
     for tool in ("make", "gcc", "ld"):
         if shutil.which(tool) is None:
-            raise InfraError(f"{tool} is not installed (Debian package {PACKAGES[tool]})")
+            raise InfraError(f"{tool} is not installed ({packages.hint(tool)})")
     return ", ".join(
         process.run([tool, "--version"], env=process.minimal_environment()).stdout.partition("\n")[0]
         for tool in ("gcc", "ld")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.config.validation import Validation
-from orchestrator.host import process
+from orchestrator.host import packages, process
 from orchestrator.host.cache import write_atomic
 from orchestrator.host.process import CommandFailed, Deadline
 from orchestrator.model import CheckResult, Verdict
@@ -65,7 +65,7 @@ def check(patch: Patch, subject: str, tree: Path, log: Path, settings: Validatio
     if not (tree / SCRIPT).is_file():
         return CheckResult(NAME, subject, Verdict.SKIP, f"the tree has no {SCRIPT}", 0.0)
     if shutil.which("perl") is None:
-        return CheckResult(NAME, subject, Verdict.INFRA, "perl is not installed (Debian package perl)", 0.0)
+        return CheckResult(NAME, subject, Verdict.INFRA, f"perl is not installed ({packages.hint('perl')})", 0.0)
     mail = log.with_suffix(".patch")
     write_atomic(mail, patch.mail)
     log.unlink(missing_ok=True)

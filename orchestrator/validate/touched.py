@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.errors import KernelError, PipelineError
+from orchestrator.host import packages
 from orchestrator.kbuild import objects
 from orchestrator.kbuild.objects import Diagnostics
 from orchestrator.model import CheckResult, Side, Verdict
@@ -47,7 +48,7 @@ def check(name: str, touched: Touched, compile_objects: Compile) -> CheckResult:
     if not touched.objects:
         return fault(Verdict.SKIP, "the series touches no C file of the kernel", None)
     if name == "sparse" and shutil.which("sparse") is None:
-        return fault(Verdict.INFRA, "sparse is not installed (Debian package sparse)", None)
+        return fault(Verdict.INFRA, f"sparse is not installed ({packages.hint('sparse')})", None)
     try:
         before = compile_objects(Side.BASE, FLAGS[name], touched.objects)
     except PipelineError as error:

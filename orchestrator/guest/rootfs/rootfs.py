@@ -19,7 +19,7 @@ from pathlib import Path
 from orchestrator.errors import InfraError, UserError
 from orchestrator.guest.rootfs import cpio, keys, libraries, modules
 from orchestrator.host import cache as caches
-from orchestrator.host import process
+from orchestrator.host import packages, process
 from orchestrator.host.cache import Cache
 from orchestrator.model import Programs, Rootfs
 from orchestrator.progress import Progress
@@ -27,12 +27,6 @@ from orchestrator.progress import Progress
 TESTS = "tests"
 """The folder of the guest, below the root, in which each suite has its own."""
 
-_PACKAGES = {
-    "busybox": "busybox-static",
-    "dropbear": "dropbear-bin",
-    "dropbearkey": "dropbear-bin",
-    "sftp-server": "openssh-sftp-server",
-}
 _SFTP = (
     "/usr/lib/openssh/sftp-server",
     "/usr/libexec/openssh/sftp-server",
@@ -134,7 +128,7 @@ def _applets(busybox: Path, deadline: process.Deadline) -> dict[str, cpio.Entry]
 def _tool(name: str) -> Path:
     path = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin:/usr/local/sbin")
     if path is None:
-        raise InfraError(f"{name} is not installed (Debian package {_PACKAGES[name]})")
+        raise InfraError(f"{name} is not installed ({packages.hint(name)})")
     return Path(path).resolve()
 
 
@@ -142,7 +136,7 @@ def _sftp_server() -> Path:
     for name in _SFTP:
         if Path(name).exists():
             return Path(name)
-    raise InfraError(f"sftp-server is not installed (Debian package {_PACKAGES['sftp-server']})")
+    raise InfraError(f"sftp-server is not installed ({packages.hint('sftp-server')})")
 
 
 def _sftp_path(dropbear: Path) -> str:
