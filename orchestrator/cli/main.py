@@ -21,6 +21,7 @@ import typer
 
 from orchestrator.cli import (
     bisect,
+    diff,
     history,
     init,
     inspect,
@@ -73,6 +74,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "bisect": bisect.bisect,
     "mutate": mutate.mutate,
     "validate": validate.validate,
+    "diff": diff.diff,
     "doctor": inspect.doctor_,
     "parse": inspect.parse,
     "scan": inspect.scan,

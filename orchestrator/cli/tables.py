@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 
+from orchestrator.cli import evidence
 from orchestrator.cli.screen import Column, Part, Screen, Styled
 from orchestrator.errors import InfraError
 from orchestrator.model import CheckResult, JobResult, RunResult, SeriesResult, Status, Transition, Verdict
@@ -77,6 +78,8 @@ def show(run: RunResult, screen: Screen, *, every_test: bool) -> None:
         _show_series(series, screen, every_test)
     for job in run.single_jobs:
         _show_job(job, screen)
+    for line in evidence.lines(run):
+        screen.line(line)
     screen.line()
     for note in run.notes:
         screen.line(f"note: {note}")

@@ -8,6 +8,8 @@ import pytest
 
 from tests.stage.cli.test_commands import Table
 
+EVERY = ("--program-args", "-v", "--timeout", "60s", "--expect-splat", "BUG*", "--endless")
+
 
 class Lab(Table):
     """A table with a reproducer, and kernels that are told how it ends on them."""
@@ -66,6 +68,32 @@ def test_the_cases_of_a_program_that_prints_ktap_count(lab: Lab) -> None:
     lab.play("exit repro 1 1..2|ok 1 one|not ok 2 two")
     code, output = lab.alone()
     assert code == 1 and lab.statuses("base") == {"repro.one": "pass", "repro.two": "fail"}, output
+
+
+def test_a_red_verdict_shows_why_and_two_runs_are_compared(lab: Lab) -> None:
+    lab.play("exit repro 0")
+    assert lab.alone()[0] == 0
+    first = (lab.folder / "results" / "last").resolve().name
+    lab.play("exit repro 1 expected|7", "splat repro BUG: Bad page map in process x")
+    lab.git("commit", "--allow-empty", "-qm", "toy: red")
+    path = lab.folder / "tree" / "mm" / "memory.c"
+    path.write_text(path.read_text().replace("play: exit repro 0", "gone"))
+    lab.git("commit", "-qam", "toy: red")
+    code, output = lab.alone()
+    console = next((lab.folder / "results" / "last").resolve().glob("jobs/*/boot-1/console.log"))
+    assert code == 1 and "toy.small: repro: fail: exit code 1" in output, output
+    assert (
+        "    expected\n    7\n    | [    1.000000] BUG: Bad page map in process x\n" in output
+        and f"{console}:" in output
+    )
+    code, output = lab.type("diff", first)
+    assert code == 1 and "outcome  toy.small: program/repro: pass → fail" in output and "input" in output, output
+    code, output = lab.type("diff", "last", "last", "--results", "results")
+    assert code == 0 and output == "nothing differs\n"
+    code, output = lab.type("diff", "last", "--json")
+    assert code == 0 and output == "[]\n"
+    code, output = lab.type("diff", "none")
+    assert code == 2 and "no such run" in output
 
 
 def test_a_splat_is_red_whatever_the_exit_code_is(lab: Lab) -> None:
@@ -158,3 +186,18 @@ def test_a_program_is_validated_with_and_bisected_with(lab: Lab) -> None:
     lab.series(("mm/swap.c", "return", "/* */ return"))
     code, output = lab.type("validate", "series", "--program", "repro.c", "--skip", "checkpatch")
     assert "repro" in output and code == 0, output
+
+
+@pytest.mark.parametrize("command", ["run", "bisect", "validate", "mutate", "hunks"])
+def test_what_is_said_of_a_program_goes_with_one(lab: Lab, command: str) -> None:
+    code, output = lab.type(command, *(["series"] if command == "validate" else []), *EVERY)
+    assert code == 2 and "go with --program" in output, output
+
+
+def test_a_mutant_is_killed_by_a_reproducer(lab: Lab) -> None:
+    lab.play("exit repro 1", cured=True)
+    where = ("--config", "pipeline.yaml", "--report", "here", "--results", "there", "--variant", "small")
+    code, output = lab.type("mutate", "--program", "repro.c", "--first", "repro", "--budget", "1", *where)
+    assert code == 0 and "1 killed" in output, output
+    code, output = lab.type("hunks", "--program", "repro.c", "--late", "R*", "--every-test", "--report", "here")
+    assert code == 0, output

@@ -129,10 +129,14 @@ def test_the_tree_is_built_booted_and_entered_as_it_stands(desk: Desk) -> None:
     code, output = desk.type("build")
     image = next(line.split()[1] for line in output.splitlines() if line.startswith("image"))
     assert code == 0 and Path(image).is_file(), output
-    code, output = desk.type("boot")
+    code, output = desk.type("build", "--variant", "small", "--dirty", "--results", "../elsewhere")
+    assert code == 0 and image in output, output
+    code, output = desk.type("boot", "--dirty")
     assert code == 0 and "Linux version 5.10.0-fake" in output, output
     code, output = desk.type("shell", "--", "sh", "-c", 'echo "one  two"; exit 7')
     assert code == 7 and "one  two" in output, output
+    code, output = desk.type("shell", "--tree", ".", "--suite", "own", "--", "sh", "-c", "exit 3")
+    assert code == 3, output
     assert list(desk.results.iterdir()) == [], "what ended well leaves nothing"
     assert desk.left_running() == []
 

@@ -1,0 +1,56 @@
+"""`wpci diff`: two runs, and what is not alike in them."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli import complete, output
+from orchestrator.cli.options import JsonOption, ResultsOption
+from orchestrator.cli.screen import Screen
+from orchestrator.config import locate
+from orchestrator.errors import UserError
+from orchestrator.model import RunResult
+from orchestrator.report import result_json
+from orchestrator.verdict import comparison
+
+_HEX = 12
+"""Digits of a hash that are shown."""
+
+RunArgument = Annotated[str, typer.Argument(help="A run: its folder or its name.", autocompletion=complete.runs)]
+
+
+def diff(
+    first: RunArgument,
+    second: RunArgument = "last",
+    results: ResultsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what changed from one run to another: in tree, configuration, toolchain, machine, and in outcomes.
+
+    Exit code 1 where an outcome differs.
+    """
+    folder = locate.results(results)
+    differences = comparison.between(_run(first, folder), _run(second, folder))
+    if as_json:
+        output.json([dataclasses.asdict(one) for one in differences])
+    for one in () if as_json else differences:
+        where = f"{one.job}: " if one.job else ""
+        Screen().line(f"{one.kind:8} {where}{one.what}: {_short(one.first)} → {_short(one.second)}")
+    if not differences and not as_json:
+        Screen().line("nothing differs")
+    raise typer.Exit(any(one.kind == "outcome" for one in differences))
+
+
+def _run(name: str, results: Path) -> RunResult:
+    file = next((path for path in (Path(name) / "result.json", results / name / "result.json") if path.is_file()), None)
+    if file is None:
+        raise UserError(f"{name}: no such run in {results}")
+    return result_json.load_run(output.read(file))
+
+
+def _short(text: str) -> str:
+    return text[:_HEX] if len(text) >= 40 and all(c in "0123456789abcdef" for c in text) else text

@@ -1,0 +1,37 @@
+"""What a console has of one test: the lines that stand between its markers. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator import plain
+from orchestrator.guest.protocol import Windows
+from orchestrator.parse import printk
+
+
+@dataclass(frozen=True)
+class Window:
+    """The lines of a console while a test ran, without markers; ``first`` counts from 1."""
+
+    first: int
+    lines: tuple[str, ...]
+
+
+def of(console: str, test: str, windows: Windows | None = None) -> Window | None:
+    """Return what a console has of the last run of a test, or of the program whose case it is; None if it did not run.
+
+    A test that did not end has the rest of the console. ``windows`` knows which markers are believed.
+    """
+    wanted, reader = {test, test.partition(".")[0]}, windows or Windows()
+    found: Window | None = None
+    inside: list[str] | None = None
+    for number, line in enumerate(console.splitlines(), 1):
+        is_marker = reader.take(printk.message(plain.clean(line)))
+        runs = bool(wanted & set(reader.names))
+        if runs and inside is None:
+            inside, first = [], number + 1
+        elif not runs and inside is not None:
+            found, inside = Window(first, tuple(inside)), None
+        elif runs and inside is not None and line.strip() and not is_marker:
+            inside.append(plain.clean(line).rstrip())
+    return Window(first, tuple(inside)) if inside is not None else found
