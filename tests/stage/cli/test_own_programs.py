@@ -21,8 +21,9 @@ class Lab(Table):
     def play(self, *plays: str, cured: bool = False) -> None:
         """Tell the base what happens; with ``cured`` the series takes that away."""
         path = self.folder / "tree" / "mm" / "memory.c"
-        lines = "".join(f'const char play{k}[] = "play: {play}";\n' for k, play in enumerate(plays))
-        path.write_text(path.read_text() + lines)
+        text = path.read_text()
+        lines = "".join(f'const char play{len(text) + k}[] = "play: {play}";\n' for k, play in enumerate(plays))
+        path.write_text(text + lines)
         self.git("commit", "-qam", "toy: a play")
         self.series(*([("mm/memory.c", "play: ", "gone: ")] if cured else [("mm/swap.c", "return", "/* */ return")]))
 
@@ -75,17 +76,13 @@ def test_a_red_verdict_shows_why_and_two_runs_are_compared(lab: Lab) -> None:
     assert lab.alone()[0] == 0
     first = (lab.folder / "results" / "last").resolve().name
     lab.play("exit repro 1 expected|7", "splat repro BUG: Bad page map in process x")
-    lab.git("commit", "--allow-empty", "-qm", "toy: red")
     path = lab.folder / "tree" / "mm" / "memory.c"
     path.write_text(path.read_text().replace("play: exit repro 0", "gone"))
     lab.git("commit", "-qam", "toy: red")
     code, output = lab.alone()
     console = next((lab.folder / "results" / "last").resolve().glob("jobs/*/boot-1/console.log"))
-    assert code == 1 and "toy.small: repro: fail: exit code 1" in output, output
-    assert (
-        "    expected\n    7\n    | [    1.000000] BUG: Bad page map in process x\n" in output
-        and f"{console}:" in output
-    )
+    assert code == 1 and "toy.small: repro: fail: expected (exit code 1)\n" in output, output
+    assert "\n    7\n    | [    1.000000] BUG: Bad page map in process x\n" in output and f"{console}:" in output
     code, output = lab.type("diff", first)
     assert code == 1 and "outcome  toy.small: program/repro: pass → fail" in output and "input" in output, output
     code, output = lab.type("diff", "last", "last", "--results", "results")
