@@ -14,7 +14,7 @@ from pathlib import Path
 from orchestrator.errors import UserError
 from orchestrator.host.process import CommandFailed
 from orchestrator.series import bounds
-from orchestrator.trees import repository
+from orchestrator.trees import foreign, repository
 
 SUFFIX = ".commit"
 
@@ -86,17 +86,25 @@ def export(tree: Path, revisions: str) -> tuple[str, list[tuple[str, bytes]]]:
     tip = tip.removeprefix(".") or "HEAD"
     if not (base and dots) or base.startswith("-"):
         raise UserError(f"{revisions}: a range of commits is written base..tip")
-    first, last = _commit(tree, base), _commit(tree, tip)
-    fork = repository.asks(tree, "merge-base", first, last)
+    with foreign.opened(tree) as theirs:
+        return _exported(theirs, tree, revisions, base, tip)
+
+
+def _exported(theirs: Path, tree: Path, revisions: str, base: str, tip: str) -> tuple[str, list[tuple[str, bytes]]]:
+    """Export a range from ``theirs``, which stands for ``tree`` without its configuration. Raises as ``export``."""
+    first, last = _commit(theirs, tree, base), _commit(theirs, tree, tip)
+    fork = repository.asks(theirs, "merge-base", first, last)
     if not fork:
         raise UserError(f"{revisions}: {base} and {tip} have no commit in common")
-    listed = repository.git(tree, "rev-list", "--reverse", "--topo-order", "--parents", f"{first}..{last}").splitlines()
+    listed = repository.git(
+        theirs, "rev-list", "--reverse", "--topo-order", "--parents", f"{first}..{last}"
+    ).splitlines()
     bounds.check_patches(revisions, len(listed))
     if not listed:
         raise UserError(f"{revisions} of {tree} holds no commits")
     if merges := [line for line in listed if line.count(" ") > 1]:
         raise UserError(f"{revisions} holds a merge ({merges[0][:12]}), which is no patch: name a range without one")
-    return fork, [_file(tree, number, line.split()[0]) for number, line in enumerate(listed, 1)]
+    return fork, [_file(theirs, number, line.split()[0]) for number, line in enumerate(listed, 1)]
 
 
 def _file(tree: Path, number: int, commit: str) -> tuple[str, bytes]:
@@ -109,7 +117,7 @@ def _file(tree: Path, number: int, commit: str) -> tuple[str, bytes]:
         raise UserError(f"{tree}: commit {commit[:12]} cannot be read: {error}") from error
 
 
-def _commit(tree: Path, revision: str) -> str:
-    if commit := repository.commit_of(tree, revision):
+def _commit(theirs: Path, tree: Path, revision: str) -> str:
+    if commit := repository.commit_of(theirs, revision):
         return commit
     raise UserError(f"{tree} has no commit {revision}")

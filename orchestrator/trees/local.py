@@ -6,27 +6,23 @@ it writes an object that is there already, and what the owner prunes would be go
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator import wording
 from orchestrator.errors import UserError
+from orchestrator.host import process
 from orchestrator.host.cache import Cache, digest, new_directory
 from orchestrator.host.process import Deadline
 from orchestrator.progress import Progress
-from orchestrator.trees import progress_lines, repository
-
-READ_ONLY = ("-c", "core.fsmonitor=false", "-c", "core.untrackedCache=false")
-"""Options that keep git from starting a daemon, or refreshing a cache, in someone else's repository."""
+from orchestrator.trees import foreign, progress_lines, repository
 
 
 def key_of(where: Path) -> str:
     """Return the name in the cache of a directory of this host; work trees of one repository share it."""
-    common = (
-        repository.asks(where, "rev-parse", "--path-format=absolute", "--git-common-dir") if is_git(where) else None
-    )
-    shared = Path(common) if common else where
+    shared = foreign.layout(where).common if is_git(where) else where
     return f"local-{(shared.parent if shared.name == '.git' else shared).name}-{digest(str(shared.resolve()))[:12]}"
 
 
@@ -47,27 +43,41 @@ def take(where: Path, commit: str, cache: Cache, progress: Progress, deadline: D
     """Return the repository of ours with a commit of the git tree at ``where``, and its history. Hold its lock."""
     place = cache.path("sources", key_of(where), "git")
     repository.remove_scratch(place)
-    if not place.is_dir():
-        progress.note(f"copying the history of {where}, once")
-        with new_directory(place) as scratch:
-            clone = ("clone", "--quiet", "--bare", "--no-hardlinks", "--no-tags", "--template=", "--")
-            tell = progress_lines.copying(progress, f"copy {where}", _objects(where), scratch / "objects")
-            repository.git_telling(where, *clone, where, scratch, tell=tell, deadline=deadline)
-    if repository.commit_of(place, commit) is None:
-        fetch = ("fetch", "--progress", "--no-tags", "--force", "--update-shallow", "--")
-        tell = progress_lines.git(progress, str(where))
-        repository.git_telling(place, *fetch, where, f"{commit}:refs/fetched/{commit}", tell=tell, deadline=deadline)
+    with foreign.opened(where) as theirs:
+        if not place.is_dir():
+            progress.note(f"copying the history of {where}, once")
+            with new_directory(place) as scratch:
+                _copy(where, theirs, scratch, progress, deadline)
+        if repository.commit_of(place, commit) is None:
+            fetch = ("fetch", "--progress", "--no-tags", "--force", "--update-shallow", "--")
+            tell = progress_lines.git(progress, str(where))
+            wanted = f"{commit}:refs/fetched/{commit}"
+            repository.git_telling(place, *fetch, theirs, wanted, tell=tell, deadline=deadline)
     return place
 
 
-def _objects(where: Path) -> Path:
-    return Path(repository.git(where, "rev-parse", "--path-format=absolute", "--git-path", "objects"))
+def _copy(where: Path, theirs: Path, to: Path, progress: Progress, deadline: Deadline) -> None:
+    """Make ``to`` a repository with all objects of a tree: as files, or packed anew where it borrows some itself."""
+    objects = foreign.layout(where).common / "objects"
+    tell = progress_lines.copying(progress, f"copy {where}", objects, to / "objects")
+    if (objects / "info" / "alternates").exists():
+        clone = ("clone", "--quiet", "--bare", "--no-local", "--no-tags", "--template=", "--")
+        repository.git_telling(theirs, *clone, theirs, to, tell=tell, deadline=deadline)
+        return
+    repository.create(to)
+    process.run(["cp", "-R", "-P", "--no-preserve=mode,ownership", "--", f"{objects}/.", to / "objects"])
+    for path in (to / "objects").rglob("*"):
+        if path.is_symlink():
+            path.unlink()
+    if (theirs / "shallow").exists():
+        shutil.copyfile(theirs / "shallow", to / "shallow")
 
 
 def resolve(where: Path, revision: str) -> str:
     """Return the commit that a revision means in the tree at ``where``. Raises UserError."""
-    if commit := repository.commit_of(where, revision):
-        return commit
+    with foreign.opened(where) as theirs:
+        if commit := repository.commit_of(theirs, revision):
+            return commit
     raise UserError(f"{where} has no commit {revision}")
 
 
@@ -82,7 +92,9 @@ class Changes:
 def changes(where: Path) -> Changes:
     """Return the uncommitted changes of a git work tree. Raises UserError in the middle of a merge."""
     options = ("--porcelain=v1", "-z", "--no-renames", "--untracked-files=all", "--ignore-submodules=all")
-    listed = repository.git(where, *READ_ONLY, "status", *options)
+    with foreign.opened(where) as theirs:
+        env = {"GIT_DIR": str(theirs), "GIT_WORK_TREE": str(where)}
+        listed = repository.git(where, "status", *options, env=env)
     entries = [(entry[:2], entry[3:]) for entry in listed.split("\0") if entry]
     if unmerged := [name for code, name in entries if "U" in code or code in {"AA", "DD"}]:
         raise UserError(f"{where} is in the middle of a merge: {wording.some(unmerged)}")

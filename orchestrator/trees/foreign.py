@@ -1,0 +1,83 @@
+"""A git tree of somebody else, read with a git of our own configuration.
+
+The configuration of a repository names programs that git runs: filters, hooks, monitors of the file system, transports
+for objects that are missing. So nothing of it is read. A repository of a moment has copies of what the tree is at (its
+refs and its index), and borrows its objects.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.errors import UserError
+from orchestrator.trees import repository
+
+_COPIED = ("HEAD", "index", "info/exclude", "info/sparse-checkout", "MERGE_HEAD")
+_SHARED = ("packed-refs", "shallow", "info/exclude", "info/grafts")
+_MOST = 2**20
+_CONFIG = "[core]\n\trepositoryformatversion = 0\n\tbare = false\n"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where a tree keeps what: ``own`` is the git folder of this work tree, ``common`` that of the repository."""
+
+    own: Path
+    common: Path
+
+
+def layout(where: Path) -> Layout:
+    """Return the git folders of a work tree, of a linked one, or of a bare repository. Raises UserError."""
+    try:
+        own = _git_folder(where)
+        named = own / "commondir"
+        common = (own / named.read_text().strip()).resolve() if named.is_file() else own
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{where} is no git tree that can be read: {error}") from error
+    return Layout(own, common)
+
+
+def _git_folder(where: Path) -> Path:
+    git = where / ".git"
+    if git.is_file():
+        return (where / git.read_text()[:_MOST].removeprefix("gitdir:").strip()).resolve()
+    return (git if git.is_dir() else where).resolve()
+
+
+@contextlib.contextmanager
+def opened(where: Path) -> Iterator[Path]:
+    """Yield a bare repository that has the refs, the index and, borrowed, the objects of the tree at ``where``."""
+    there = layout(where)
+    with tempfile.TemporaryDirectory(prefix="wpci-") as folder:
+        ours = Path(folder) / "git"
+        repository.git(Path(folder), "init", "--quiet", "--bare", "--template=", ours)
+        (ours / "info").mkdir()
+        (ours / "objects" / "info" / "alternates").write_text(f"{there.common / 'objects'}\n")
+        shutil.rmtree(ours / "refs")
+        _copy_refs(there.common / "refs", ours / "refs")
+        for source, names in ((there.common, _SHARED), (there.own, _COPIED)):
+            for name in names:
+                _copy(source / name, ours / name)
+        for part in there.own.glob("sharedindex.*"):
+            _copy(part, ours / part.name)
+        yield ours
+
+
+def _copy(source: Path, to: Path) -> None:
+    if source.is_file():
+        shutil.copyfile(source, to)
+
+
+def _copy_refs(source: Path, to: Path) -> None:
+    to.mkdir()
+    for path in sorted(source.rglob("*")) if source.is_dir() else []:
+        target = to / path.relative_to(source)
+        if path.is_dir():
+            target.mkdir(parents=True, exist_ok=True)
+        elif path.is_file():
+            _copy(path, target)
