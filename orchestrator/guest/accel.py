@@ -6,6 +6,7 @@ reach the kernel, or abort QEMU.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from orchestrator.guest.request import Limits
 from orchestrator.host import cache as caches
 from orchestrator.host import process
 from orchestrator.host.cache import Cache
+from orchestrator.host.process import Deadline
 from orchestrator.model import Accel, AccelFact
 from orchestrator.progress import Progress
 
@@ -91,6 +93,12 @@ def qemu_version(binary: str = qemu.BINARY) -> str:
     if found is None:
         raise InfraError(f"{binary} does not tell its version: {answer.stdout}")
     return found
+
+
+@functools.cache
+def seccomp(binary: str = qemu.BINARY) -> bool:
+    """Whether this QEMU can give up system calls; one that was built without says so before its version."""
+    return process.run([binary, *qemu.SANDBOX, "--version"], deadline=Deadline.after(_VERSION), check=False).ok
 
 
 def _obstacle(device: Path) -> str:

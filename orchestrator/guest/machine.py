@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import InfraError, KernelError, PipelineError
-from orchestrator.guest import console, exit, monitor, protocol, qemu
+from orchestrator.guest import accel, console, exit, monitor, protocol, qemu
 from orchestrator.guest.command import CommandResult
 from orchestrator.guest.request import BootRequest, Limits
 from orchestrator.guest.running import LAST_WORDS, Guest, QemuFacts
@@ -82,6 +82,7 @@ def _started(request: BootRequest, socket: Path) -> Iterator[process.Child]:
         request.accel,
         binary=request.binary,
         debugger=request.debugger,
+        sandboxed=accel.seccomp(request.binary),
         extra=request.extra,
     )
     try:

@@ -20,6 +20,9 @@ BINARY = arch.DEFAULT.qemu
 SWAP_SERIAL = "swap"
 """The serial number by which init finds the swap disk."""
 
+SANDBOX = ("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny")
+"""What QEMU gives up before the guest runs: a hostile kernel that breaks out of it starts no program."""
+
 CMDLINE = (
     *arch.DEFAULT.console,
     "loglevel=7",
@@ -56,12 +59,14 @@ def argv(
     *,
     binary: str = BINARY,
     debugger: Debugger | None = None,
+    sandboxed: bool = False,
     extra: Sequence[str] = (),
 ) -> list[str]:
     """Return the whole command line; ``extra`` is put behind it as it is."""
     return [
         binary,
         "-nodefaults",
+        *(SANDBOX if sandboxed else ()),
         *("-display", "none", "-no-reboot", "-action", "panic=none"),
         *accel_args(accel),
         *machine_args(machine),

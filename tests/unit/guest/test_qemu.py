@@ -28,6 +28,12 @@ def test_the_guest_reaches_nothing_and_is_reached_on_loopback_only() -> None:
     assert "hostfwd=tcp:127.0.0.1:0-:22" in netdev.split(",")
 
 
+def test_qemu_gives_up_what_it_does_not_need_where_it_can() -> None:
+    (given_up,) = after(qemu.argv(FILES, Machine(), TCG, sandboxed=True), "-sandbox")
+    assert {"on", "spawn=deny", "elevateprivileges=deny"} <= set(given_up.split(","))
+    assert "-sandbox" not in qemu.argv(FILES, Machine(), TCG)
+
+
 def test_no_folder_of_the_host_is_shared() -> None:
     argv = qemu.argv(FILES, Machine(swap=2**20), TCG)
     assert not [word for word in argv if "virtfs" in word or "9p" in word or "virtiofs" in word]
