@@ -6,7 +6,7 @@ PYTHON   := $(VENV)/bin/python
 SUDO     := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 # What a Debian 12 machine needs beyond python3, git, make and gcc.
-PACKAGES := python3-venv libc6-dev \
+PACKAGES := python3-venv bubblewrap libc6-dev \
 	flex bison bc libelf-dev libssl-dev perl rsync xz-utils ccache kmod sparse \
 	qemu-system-x86 busybox-static dropbear-bin openssh-sftp-server openssh-client \
 	apt-utils gnupg procps

@@ -54,7 +54,7 @@ def script(base: JobResult, folder: Path, cache: Cache) -> str:
     """Return what `git bisect run` runs: make, boot, test; 0 is good, 1 is bad, 125 does not build."""
     tree = folder / "tree"
     out = tree / f".out-{base.variant}"
-    compiler = make.compiler(cache, tree, out)
+    compiler = make.compiler(cache, make.Store(folder / "ccache", trusted=True), tree, out)
     settings = [f"{name}={value}" for name, value in make.environment(compiler).items()]
     argv = make.kernel_argv(tree, out, "x86_64", make.processors(), compiler)
     assert base.products.kernel

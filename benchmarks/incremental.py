@@ -47,7 +47,7 @@ def main() -> None:
         folder = Path(scratch)
         shutil.copytree(tree, folder / "tree", symlinks=True)
         out = folder / "tree" / f".out-{base.variant}"
-        compiler = make.compiler(cache, folder / "tree", out)
+        compiler = make.compiler(cache, make.Store(folder / "ccache", trusted=True), folder / "tree", out)
         settings = [f"{name}={value}" for name, value in make.environment(compiler).items()]
         argv = make.kernel_argv(folder / "tree", out, "x86_64", make.processors(), compiler)
         command = shlex.join(["env", "-i", *settings, *argv, "vmlinux"])

@@ -69,7 +69,9 @@ class SeriesConfig(Strict):
 
     ``expect`` names the column of the expectations that holds with it. ``on_top`` is a second series, for tests only
     (it counts, it checks), that is applied where all of the first one is. ``faults`` is a folder of diffs, each of
-    which `wpci mutate` seeds in the whole series, for its tests to notice.
+    which `wpci mutate` seeds in the whole series, for its tests to notice. ``trusted`` says that you know whose code it
+    is: its objects go where every other build reads them, and it shares its output folders with what else is trusted.
+    Trees are trusted always, for they are what a series is measured by; a series from the command line never is.
     """
 
     path: Path
@@ -78,6 +80,7 @@ class SeriesConfig(Strict):
     faults: Path | None = None
     expect: Name | None = None
     three_way: bool = False
+    trusted: bool = False
 
 
 class Machine(Strict):
@@ -254,6 +257,8 @@ class Kcidb(Strict):
 class Pipeline(Strict):
     """The whole of pipeline.yaml.
 
+    ``sandbox`` says what happens where this host allows no cage for the programs of the tree under test: nothing runs
+    (``required``), or they run with the rights of this user, and it is said so (``auto``).
     ``history`` is the URL of the database of runs; None is the file ``history.db`` in the folder of results. A password
     does not belong into it: libpq reads ``~/.pgpass``. ``lore`` is the archive in which a message-id is looked up.
     ``fragments`` are named sets of Kconfig fragments; a set may hold others. With ``extends: default`` the file adds to
@@ -275,6 +280,7 @@ class Pipeline(Strict):
     splat_rules: Path | None = None
     allow: tuple[AllowedSplat, ...] = ()
     limits: Limits = Limits()
+    sandbox: Literal["auto", "required"] = "auto"
     history: str | None = None
     lore: Annotated[str, Field(pattern=r"^https?://\S+$")] = "https://lore.kernel.org/all"
     nightly: Nightly = Nightly()

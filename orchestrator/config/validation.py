@@ -82,7 +82,7 @@ class Validation(Strict):
     ``mode`` names what is booted and tested, and first of all its variant is the one that every patch is compiled in;
     ``builds`` are variants that must build and no more. ``skip`` names checks that are not made; ``checkpatch`` is
     the least finding of checkpatch.pl that fails a patch. A test that differs from base to patched, and was not
-    expected to, runs ``retries`` times more on both.
+    expected to, runs ``retries`` times more on both. ``sandbox`` is that of the pipeline, for the code of strangers.
     """
 
     mode: Name | None = None
@@ -90,4 +90,5 @@ class Validation(Strict):
     skip: tuple[CheckName, ...] = ()
     checkpatch: Literal["error", "warning", "check"] = "error"
     retries: Annotated[int, Field(ge=0, le=20)] = 2
+    sandbox: Literal["auto", "required"] = "required"
     notify: tuple[Notice, ...] = ()

@@ -130,7 +130,10 @@ class CheckRow(Base):
 
 
 class IdentityRow(Base):
-    """What results depend on. ``setting`` is one digest over what must agree for two results to compare."""
+    """What results depend on. ``setting`` is one digest over what must agree for two results to compare.
+
+    ``sandbox`` is since version 5.
+    """
 
     __tablename__ = "identities"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -146,6 +149,7 @@ class IdentityRow(Base):
     qemu: Mapped[str]
     machine: Mapped[str]
     rootfs: Mapped[str]
+    sandbox: Mapped[str] = mapped_column(server_default="")
 
 
 class JobRow(Base):

@@ -46,6 +46,7 @@ def examine(cache: Cache) -> tuple[Finding, ...]:
         _ccache(),
         _network_cut(),
         _enclosed(),
+        _cage(),
         _kvm(),
         *(_module(name) for name in ("fabric", "qemu.qmp", "junit_xml")),
     )
@@ -93,6 +94,11 @@ def _enclosed() -> Finding:
     ok = process.can_enclose()
     told = "a killed run takes its whole build along" if ok else "unshare --pid is not allowed here"
     return Finding("enclosed builds", ok, False, told)
+
+
+def _cage() -> Finding:
+    why = process.sandbox.obstacle()
+    return Finding("cage", not why, False, why or f"what a tree brings runs under {process.sandbox.name()}")
 
 
 def _kvm() -> Finding:

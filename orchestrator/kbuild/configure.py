@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from orchestrator.errors import KernelError, UserError
-from orchestrator.host.cache import digest, write_atomic
+from orchestrator.errors import InfraError, KernelError, UserError
+from orchestrator.host import beneath
+from orchestrator.host.cache import digest
+from orchestrator.host.process import sandbox
 from orchestrator.kbuild import kconfig, kconfig_index
 from orchestrator.kbuild.kconfig import Dropped, Merged
 from orchestrator.kbuild.make import SRCARCH
@@ -57,31 +60,54 @@ def stamp(asked: str, source: Path, out: Path) -> str:
     ``asked`` stands for base, fragments and toolchain. The Kconfig files that count are those that Kconfig itself
     listed (include/config/auto.conf.cmd, written by syncconfig); a new one needs a change in one of these.
     """
-    listed, config = out / "include/config/auto.conf.cmd", out / ".config"
-    if not (listed.is_file() and config.is_file()):
+    try:
+        listed, config = beneath.read(out, "include/config/auto.conf.cmd"), beneath.read(out, ".config")
+    except OSError:
         return ""
-    names = re.findall(r"^\t(\S+)", listed.read_text(errors="replace").partition("\n\n")[0], re.M)
-    paths = [path for name in names if (path := source / name.removeprefix("$(srctree)/")).is_file()]
-    return digest(asked, config, str(len(names)), *paths)
+    names = [name.removeprefix("$(srctree)/") for name in re.findall(r"^\t(\S+)", listed.partition("\n\n")[0], re.M)]
+    texts = [text for name in names if (text := _file_in(source, name)) is not None]
+    return digest(asked, config, str(len(names)), *texts)
 
 
 def write(base: str, merged: Merged, source: Path, arch: str, out: Path, run_targets: RunTargets) -> str:
     """Make the .config of a folder and return its text. A .config that comes out the same keeps its time stamp."""
-    config = out / ".config"
-    before = (config.read_text(), config.stat()) if config.is_file() else None
+    before = _dated(out)
     if base == "tinyconfig" and (tiny := _tiny_fragments(source, arch)):
         run_targets(["allnoconfig"])
-        write_atomic(config, kconfig.render(config.read_text(), tiny))
+        _put(out, kconfig.render(_config(out), tiny))
     elif base in TARGETS:
         run_targets([base])
     else:
-        write_atomic(config, base_text(base))
-    write_atomic(config, kconfig.render(config.read_text(), merged))
+        _put(out, base_text(base))
+    _put(out, kconfig.render(_config(out), merged))
     run_targets(["olddefconfig"])
-    final = config.read_text()
+    final = _config(out)
     if before and before[0] == final:
-        os.utime(config, ns=(before[1].st_atime_ns, before[1].st_mtime_ns))
+        os.utime(out / ".config", ns=before[1], follow_symlinks=False)
     return final
+
+
+def _config(out: Path) -> str:
+    try:
+        return beneath.read(out, ".config")
+    except OSError as error:
+        raise KernelError(f"make left no .config: {error.strerror or error}") from error
+
+
+def _put(out: Path, text: str) -> None:
+    """Write the .config, for make to go on with. Raises InfraError."""
+    try:
+        beneath.write(out, ".config", text)
+    except OSError as error:
+        raise InfraError(f"cannot write {out / '.config'}: {error.strerror or error}") from error
+    sandbox.give(out / ".config")
+
+
+def _dated(out: Path) -> tuple[str, tuple[int, int]] | None:
+    with contextlib.suppress(OSError), beneath.opened(out, ".config") as file:
+        status = os.fstat(file.fileno())
+        return file.read().decode(errors="replace"), (status.st_atime_ns, status.st_mtime_ns)
+    return None
 
 
 def _tiny_fragments(source: Path, arch: str) -> Merged | None:
@@ -130,5 +156,6 @@ def _why(index: kconfig_index.Index, dropped: Dropped, values: dict[str, str]) -
 
 
 def _file_in(source: Path, path: str) -> str | None:
-    file = source / path
-    return file.read_text(errors="replace") if file.is_file() else None
+    with contextlib.suppress(OSError):
+        return beneath.read(source, path)
+    return None

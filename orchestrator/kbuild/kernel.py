@@ -15,7 +15,8 @@ from typing import IO
 
 from orchestrator.arch import ARCHITECTURES, DEFAULT
 from orchestrator.errors import InfraError, KernelError, PipelineError, UserError
-from orchestrator.host.cache import Cache, digest, new_directory, write_atomic
+from orchestrator.host import beneath
+from orchestrator.host.cache import Cache, digest, new_directory, remove_tree, write_atomic
 from orchestrator.host.process import Deadline
 from orchestrator.kbuild import compiler_log, configure, elf, kconfig, make, outfolder
 from orchestrator.kbuild.compiler_log import Folders
@@ -28,6 +29,7 @@ RECIPE = "1"
 """Part of every key: a change here, or in ``make.py``, that makes other kernels of the same tree counts it up."""
 
 _RECORD = "kernel.json"
+_MODULES = ".installed-modules"
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,8 @@ class BuildRequest:
 
     ``source`` is a work tree that the caller checked out and holds still; ``content`` is the id of its git tree
     object. ``base`` is ``tinyconfig``, ``defconfig`` or a file. ``out`` is kept between builds, best as
-    ``out_folder`` names it. ``log``, if any, gets a copy of the build's log.
+    ``out_folder`` names it. ``owner`` is empty where the code is trusted, else the digest of the series whose code
+    runs: what one owner left is no input of another. ``log``, if any, gets a copy of the build's log.
     """
 
     source: Path
@@ -48,6 +51,7 @@ class BuildRequest:
     image: str = "vmlinux"
     jobs: int = field(default_factory=make.processors)
     log: Path | None = None
+    owner: str = ""
 
     @property
     def folders(self) -> Folders:
@@ -65,8 +69,12 @@ def out_folder(source: Path, name: str) -> Path:
 
 
 def key(request: BuildRequest) -> str:
-    """Return the name of the kernel that a request asks for. Raises UserError for bad fragments."""
-    return digest(RECIPE, request.content, _asked(request, configure.requested(request.fragments)), request.image)
+    """Return the name of the kernel that a request asks for. Raises UserError for bad fragments.
+
+    A prefix of a series may be what somebody else sends, built where the rest of the series ran: its owner counts.
+    """
+    asked = _asked(request, configure.requested(request.fragments))
+    return digest(RECIPE, request.content, asked, request.image, *([request.owner] if request.owner else []))
 
 
 def _asked(request: BuildRequest, merged: Merged) -> str:
@@ -97,7 +105,7 @@ def build(request: BuildRequest, cache: Cache, progress: Progress, deadline: Dea
     with cache.lock(f"out-{digest(str(request.out.absolute()))[:16]}", progress):
         if kernel := lookup(request, cache):
             return kernel
-        with outfolder.opened_log(request.out, progress) as log, _log_copied(request):
+        with outfolder.opened_log(request.out, request.owner, progress) as log, _log_copied(request):
             return _build(_Work(request, cache, progress, deadline, log))
 
 
@@ -106,7 +114,7 @@ def check(request: BuildRequest, cache: Cache, progress: Progress, deadline: Dea
     merged = configure.requested(request.fragments)
     with (
         cache.lock(f"out-{digest(str(request.out.absolute()))[:16]}", progress),
-        outfolder.opened_log(request.out, progress) as log,
+        outfolder.opened_log(request.out, request.owner, progress) as log,
         _log_copied(request),
     ):
         return _configured(_Work(request, cache, progress, deadline, log), merged, "", outfolder.State())
@@ -118,13 +126,13 @@ def _log_copied(request: BuildRequest) -> Iterator[None]:
     try:
         yield
     except PipelineError as error:
-        error.log = request.log or request.out / outfolder.LOG
+        error.log = request.log or outfolder.log(request.out)
         raise
     finally:
         if request.log:
             request.log.parent.mkdir(parents=True, exist_ok=True)
             with contextlib.suppress(FileNotFoundError):  # whoever removes the folder meanwhile has another fault
-                shutil.copyfile(request.out / outfolder.LOG, request.log)
+                shutil.copyfile(outfolder.log(request.out), request.log)
 
 
 @dataclass(frozen=True)
@@ -139,7 +147,7 @@ class _Work:
 
     @property
     def log_path(self) -> Path:
-        return self.request.out / outfolder.LOG
+        return outfolder.log(self.request.out)
 
 
 def _build(work: _Work) -> Kernel:
@@ -153,7 +161,7 @@ def _build(work: _Work) -> Kernel:
     state = outfolder.without_doubtful(replace(state, taken=0), folders)
     modules = kconfig.modular(kconfig.read(config))
     estimate = work.cache.path("objects", asked)
-    cold = not (out / "vmlinux").exists()
+    cold = not beneath.is_file(out, "vmlinux")
     try:
         _make(work, [work.request.image, *(["modules"] if modules else [])], _counter(work, state, estimate, cold))
     finally:
@@ -172,7 +180,7 @@ def _configured(work: _Work, merged: Merged, asked: str, state: outfolder.State)
     """Return the text of .config; make is asked for it only where something that it is made from has changed."""
     request = work.request
     if state.config and state.config == configure.stamp(asked, request.source, request.out):
-        return (request.out / ".config").read_text()
+        return beneath.read(request.out, ".config")
     config = configure.write(
         request.base, merged, request.source, request.arch, request.out, lambda targets: _make(work, targets)
     )
@@ -203,10 +211,11 @@ def _estimated(path: Path) -> int | None:
 def _make(work: _Work, targets: Sequence[str], on_line: Callable[[str], None] = lambda line: None) -> None:
     """Run make targets in the output folder; sort a failure by whose it is."""
     request = work.request
-    cc = make.compiler(work.cache, request.source.absolute(), request.out.absolute())
+    cc = compiler(request, work.cache)
     argv = make.kernel_argv(request.source, request.out, request.arch, request.jobs, cc)
+    cage = cc.cage([request.source.absolute()], [request.out.absolute()])
     begin, host = work.log_path.stat().st_size, ThisHost(request.out)
-    if make.run([*argv, *targets], make.environment(cc), work.log, on_line, work.deadline) == 0:
+    if make.run([*argv, *targets], make.environment(cc), work.log, on_line, work.deadline, cage) == 0:
         return
     said = work.log_path.read_bytes()[begin:].decode(errors="replace")
     if fault := compiler_log.host_fault(said, host):
@@ -214,27 +223,28 @@ def _make(work: _Work, targets: Sequence[str], on_line: Callable[[str], None] = 
     raise KernelError(f"the build broke: {compiler_log.first_error(said, request.folders)}")
 
 
+def compiler(request: BuildRequest, cache: Cache) -> make.Compiler:
+    """Return the compiler for a request: what strangers compile is read by nobody else."""
+    store = make.Store(outfolder.layer(request.out).absolute(), trusted=not request.owner)
+    return make.compiler(cache, store, request.source.absolute(), request.out.absolute())
+
+
 def _keep(work: _Work, warnings: tuple[CompilerWarning, ...], modules: bool) -> Kernel:
     """Copy the products of a finished build into the cache, all or nothing."""
-    out, name = work.request.out, key(work.request)
-    final = work.cache.path("kernels", name)
-    wanted = {"vmlinux": "vmlinux", ".config": "config", "System.map": "System.map"}
-    wanted[ARCHITECTURES[work.request.arch].images[work.request.image]] = work.request.image
+    final = work.cache.path("kernels", key(work.request))
     with new_directory(final) as scratch:
         if modules:
             _install_modules(work, scratch / "modules")
-        for made, kept in {**wanted, outfolder.LOG: "build.log"}.items():
-            shutil.copyfile(_product(out / made), scratch / kept)
-        vmlinux = (scratch / "vmlinux").read_bytes()
+        _copy_products(work.request, scratch)
+        shutil.copyfile(work.log_path, scratch / "build.log")
         record = {
             "image": work.request.image,
             "modules": modules,
-            "release": _release(_product(out / "include/config/kernel.release")),
-            "build_id": _build_id(vmlinux),
-            "sha256": hashlib.sha256((scratch / work.request.image).read_bytes()).hexdigest(),
+            "release": _release(work.request.out),
+            "build_id": _build_id((scratch / "vmlinux").read_bytes()),
             "toolchain": make.toolchain(),
             "warnings": [[w.where, w.text] for w in warnings],
-            "sizes": {kept: (scratch / kept).stat().st_size for kept in wanted.values()},
+            "files": contents(scratch),
         }
         write_atomic(scratch / _RECORD, json.dumps(record, indent=1, ensure_ascii=False))
     kernel = _load(final)
@@ -243,20 +253,32 @@ def _keep(work: _Work, warnings: tuple[CompilerWarning, ...], modules: bool) -> 
     return kernel
 
 
-def _product(path: Path) -> Path:
-    """Return what make must have left: a file, and no link to one elsewhere. Raises KernelError."""
-    if path.is_symlink() or not path.is_file():
-        raise KernelError(f"make ended well, and left no {path.name}")
-    return path
+def _copy_products(request: BuildRequest, to: Path) -> None:
+    """Copy what make must have left: files, and no links to one elsewhere. Raises KernelError."""
+    wanted = {"vmlinux": "vmlinux", ".config": "config", "System.map": "System.map"}
+    wanted[ARCHITECTURES[request.arch].images[request.image]] = request.image
+    for made, kept in wanted.items():
+        try:
+            beneath.copy(request.out, made, to / kept)
+        except OSError as error:
+            raise _left_no(made, error) from error
+
+
+def _left_no(made: str, error: OSError) -> KernelError:
+    return KernelError(f"make ended well, and left no {Path(made).name}: {error.strerror or error}")
 
 
 _RELEASE = re.compile(r"[A-Za-z0-9][\w.+~-]{0,63}")
 
 
-def _release(path: Path) -> str:
+def _release(out: Path) -> str:
     """Return the release of a kernel, which the kernel itself keeps below 65 characters. Raises KernelError."""
-    with path.open("rb") as file:
-        text = file.read(200).decode(errors="replace").strip()
+    name = "include/config/kernel.release"
+    try:
+        with beneath.opened(out, name) as file:
+            text = file.read(200).decode(errors="replace").strip()
+    except OSError as error:
+        raise _left_no(name, error) from error
     if not _RELEASE.fullmatch(text):
         raise KernelError("what make left in kernel.release is no release of a kernel")
     return text
@@ -270,17 +292,27 @@ def _build_id(vmlinux: bytes) -> str:
 
 
 def _install_modules(work: _Work, folder: Path) -> None:
-    """Install the modules, without the links into the folders that they were built in."""
-    _make(work, [f"INSTALL_MOD_PATH={folder}", "INSTALL_MOD_STRIP=1", "modules_install"])
-    for link in (*folder.glob("lib/modules/*/build"), *folder.glob("lib/modules/*/source")):
-        link.unlink()
+    """Install the modules: files alone, without the links into the folders that they were built in."""
+    installed = work.request.out.absolute() / _MODULES
+    remove_tree(installed)
+    _make(work, [f"INSTALL_MOD_PATH={installed}", "INSTALL_MOD_STRIP=1", "modules_install"])
+    try:
+        beneath.copy_files(work.request.out, _MODULES, folder)
+    except OSError as error:
+        raise _left_no("modules", error) from error
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Return the digest of each file of a product, by name: what is used again is what was built."""
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != _RECORD)
+    return {str(path.relative_to(folder)): digest(path) for path in files}
 
 
 def _load(folder: Path) -> Kernel | None:
-    """Return the kernel of a folder in the cache, or None where any part of it is missing or cut short."""
+    """Return the kernel of a folder in the cache, or None where any part of it is not what was built."""
     try:
         record = json.loads((folder / _RECORD).read_text())
-        if any((folder / name).stat().st_size != size for name, size in record["sizes"].items()):
+        if record["files"] != contents(folder):
             return None
         return Kernel(
             key=folder.name,
@@ -290,7 +322,7 @@ def _load(folder: Path) -> Kernel | None:
             modules=folder / "modules" if record["modules"] else None,
             release=record["release"],
             build_id=record["build_id"],
-            sha256=record["sha256"],
+            sha256=hashlib.file_digest((folder / record["image"]).open("rb"), "sha256").hexdigest(),
             toolchain=record["toolchain"],
             warnings=tuple(CompilerWarning(*pair) for pair in record["warnings"]),
             log=folder / "build.log",

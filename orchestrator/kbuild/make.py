@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import IO
 
 from orchestrator.arch import ARCHITECTURES
-from orchestrator.errors import InfraError
+from orchestrator.errors import InfraError, KernelError
 from orchestrator.host import packages, process
 from orchestrator.host.cache import Cache
-from orchestrator.host.process import Deadline
+from orchestrator.host.process import Cage, Deadline, sandbox
 from orchestrator.kbuild import ccache
 
 POLL = 0.25
@@ -69,25 +69,57 @@ class Compiler:
     command: str
     kernel: str
     environment: Mapping[str, str]
+    writable: tuple[Path, ...] = ()
+    readable: tuple[Path, ...] = ()
+
+    def cage(
+        self, readable: Sequence[Path], writable: Sequence[Path], covers: tuple[tuple[Path, Path], ...] = ()
+    ) -> Cage:
+        """Return the cage of a build with this compiler, which brings what ccache reads and writes."""
+        return Cage((*writable, *self.writable), (*readable, *self.readable), covers)
 
 
-def compiler(cache: Cache, *folders: Path) -> Compiler:
-    """Return the compiler for a build in these folders, with the objects of all builds in one folder of the cache.
+@dataclass(frozen=True)
+class Store:
+    """Where ccache keeps objects: those that all builds read, and the layer of the one that is going on.
+
+    ``trusted`` code alone writes what all read. Whoever writes an object there decides what others are made of.
+    """
+
+    layer: Path
+    trusted: bool
+
+
+def shared_objects(cache: Cache) -> Path:
+    """Return the folder of the objects that all builds read."""
+    return cache.path("objects-shared", "x").parent
+
+
+def compiler(cache: Cache, store: Store, *folders: Path) -> Compiler:
+    """Return the compiler for a build in these folders.
 
     ccache takes two work trees as one where the paths that it sees are the same: those under the common parent of
     ``folders`` are made relative (CCACHE_BASEDIR), and the folder it runs in does not count (CCACHE_NOHASHDIR).
     """
     if shutil.which("ccache") is None:
         return Compiler("gcc", "gcc", {})
+    shared = shared_objects(cache)
+    sandbox.give(shared)
     settings = {
-        "CCACHE_DIR": str(cache.path("ccache")),
+        "CCACHE_DIR": str(store.layer),
+        "CCACHE_REMOTE_STORAGE": shared.as_uri() + ("|update-mtime=true" if store.trusted else "|read-only=true"),
+        **({"CCACHE_REMOTE_ONLY": "1"} if store.trusted else {}),
         "CCACHE_BASEDIR": os.path.commonpath(folders),
         "CCACHE_NOHASHDIR": "1",
         "CCACHE_INODECACHE": "1",  # headers are read once, not once an object
         "CCACHE_NOCOMPRESS": "1",  # a tenth of what ccache adds to a cold build; an object is some 20 kB
-        "CCACHE_MAXSIZE": "20G",
+        "CCACHE_MAXSIZE": "5G",
     }
-    return Compiler("ccache gcc", str(ccache.driver(cache)), settings)
+    program = ccache.driver(cache)
+    writable, readable = (store.layer,), (program.parent,)
+    if store.trusted:
+        return Compiler("ccache gcc", str(program), settings, (*writable, shared), readable)
+    return Compiler("ccache gcc", str(program), settings, writable, (*readable, shared))
 
 
 def environment(compiler: Compiler) -> dict[str, str]:
@@ -116,23 +148,33 @@ def kernel_argv(source: Path, out: Path, arch: str, jobs: int, compiler: Compile
 
 
 def run(
-    argv: Sequence[str], env: Mapping[str, str], log: IO[bytes], on_line: Callable[[str], None], deadline: Deadline
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    log: IO[bytes],
+    on_line: Callable[[str], None],
+    deadline: Deadline,
+    cage: Cage | None,
 ) -> int:
-    """Run make without a network, its output going straight into ``log``; return its exit code.
+    """Run make in a cage, its output going straight into ``log``; return its exit code.
+
+    Without a cage, which is for our own sources alone, it has no network and a process namespace of its own.
 
     ``on_line`` gets each line soon after it was written. The log is complete whatever becomes of us, since make
-    writes it without our help. Raises InfraError when the deadline passes.
+    writes it without our help. Raises KernelError when the deadline passes: a build without end is its sources' fault.
     """
     log.write(f"$ {process.pasteable(argv)}\n".encode())
     log.flush()
-    with process.spawn(argv, env=env, stdout=log, enclosed=True) as child, Path(log.name).open("rb") as reader:
+    with (
+        process.spawn(argv, env=env, stdout=log, enclosed=True, cage=cage) as child,
+        Path(log.name).open("rb") as reader,
+    ):
         reader.seek(0, os.SEEK_END)
         ended = os.pidfd_open(child.pid)
         try:
             rest = b""
             while not select.select([ended], [], [], min(POLL, deadline.remaining))[0]:
                 if deadline.expired:
-                    raise InfraError(f"out of time: {process.pasteable(argv)}", log=Path(log.name))
+                    raise KernelError(f"make did not come to its end in time: {argv[-1]}", log=Path(log.name))
                 rest = _lines(rest + reader.read(), on_line)
             _lines(rest + reader.read() + b"\n", on_line)
         finally:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.errors import InfraError, KernelError
+from orchestrator.host import beneath
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import Deadline
 from orchestrator.kbuild import compiler_log, kernel, make, outfolder
@@ -64,15 +65,16 @@ def compile_objects(
     this host kept the tool from its end.
     """
     kernel.check(request, cache, progress, deadline)
-    with outfolder.opened_log(request.out, progress) as log:
+    with outfolder.opened_log(request.out, request.owner, progress) as log:
         for name in objects:
-            (request.out / name).unlink(missing_ok=True)
+            beneath.remove(request.out, name)
         begin = Path(log.name).stat().st_size
-        cc = make.compiler(cache, request.source.absolute(), request.out.absolute())
+        cc = kernel.compiler(request, cache)
         argv = make.kernel_argv(request.source, request.out, request.arch, request.jobs, cc)
         wanted = [*argv, "--keep-going", flag, *objects]
         host = ThisHost(request.out)
-        make.run(wanted, make.environment(cc), log, lambda line: None, deadline)
+        cage = cc.cage([request.source.absolute()], [request.out.absolute()])
+        make.run(wanted, make.environment(cc), log, lambda line: None, deadline, cage)
         said = Path(log.name).read_bytes()[begin:].decode(errors="replace")
     if request.log:
         request.log.parent.mkdir(parents=True, exist_ok=True)
@@ -80,7 +82,7 @@ def compile_objects(
     try:
         return _diagnostics(said, objects, flag, request.folders, host)
     except (KernelError, InfraError) as error:
-        error.log = request.log or request.out / outfolder.LOG
+        error.log = request.log or outfolder.log(request.out)
         raise
 
 

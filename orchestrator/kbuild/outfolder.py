@@ -1,24 +1,49 @@
-"""What an output folder remembers between builds: its configuration, and the warnings of objects it holds."""
+"""What is remembered of an output folder between builds: whose it is, its configuration, the warnings of its objects.
+
+The folder itself is written by programs of the tree under test. What is remembered lies beside it, where they cannot
+write, and of the folder nothing is read or written but through ``beneath``.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
 import json
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
 from orchestrator.errors import InfraError
-from orchestrator.host.cache import digest, write_atomic
+from orchestrator.host import beneath
+from orchestrator.host.cache import digest, remove_tree, write_atomic
+from orchestrator.host.process import Deadline, sandbox
 from orchestrator.kbuild import compiler_log
 from orchestrator.kbuild.compiler_log import Folders
 from orchestrator.model import CompilerWarning
 from orchestrator.progress import Progress
 
-STATE = ".wpci.json"
-LOG = "build.log"
+_MOMENT = 2.0
+
+
+def log(out: Path) -> Path:
+    """Return the log that make writes for an output folder."""
+    return _notes(out) / "build.log"
+
+
+def state(out: Path) -> Path:
+    """Return the file of what is remembered of an output folder."""
+    return _notes(out) / "state.json"
+
+
+def layer(out: Path) -> Path:
+    """Return the ccache folder of what is built there: nobody else reads it."""
+    return _notes(out) / "ccache"
+
+
+def _notes(out: Path) -> Path:
+    return out.with_name(f"{out.name}.notes")
 
 
 @dataclass(frozen=True)
@@ -34,13 +59,14 @@ class State:
     """What is known of an output folder.
 
     ``config`` is the stamp of the configuration, ``objects`` counts those built since the last whole kernel,
-    ``taken`` is the size of the log when it was last taken in.
+    ``taken`` is the size of the log when it was last taken in. ``owner`` is whose code ran there.
     """
 
     config: str = ""
     objects: int = 0
     taken: int = 0
     warned: Mapping[str, Warned] = field(default_factory=dict)
+    owner: str = ""
 
     @property
     def warnings(self) -> tuple[CompilerWarning, ...]:
@@ -51,9 +77,9 @@ class State:
 def load(out: Path) -> State:
     """Read the state of an output folder; a missing or unreadable one is empty."""
     try:
-        raw = json.loads((out / STATE).read_text())
+        raw = json.loads(state(out).read_text())
         warned = {target: _warned(entry) for target, entry in raw["warned"].items()}
-        return State(str(raw["config"]), int(raw["objects"]), int(raw["taken"]), warned)
+        return State(str(raw["config"]), int(raw["objects"]), int(raw["taken"]), warned, str(raw["owner"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return State()
 
@@ -62,14 +88,14 @@ def _warned(entry: Any) -> Warned:
     return Warned(str(entry["decided_by"]), tuple(CompilerWarning(*pair) for pair in entry["warnings"]))
 
 
-def save(out: Path, state: State) -> None:
+def save(out: Path, now: State) -> None:
     """Write the state of an output folder."""
     warned = {
         target: {"decided_by": entry.decided_by, "warnings": [[w.where, w.text] for w in entry.warnings]}
-        for target, entry in sorted(state.warned.items())
+        for target, entry in sorted(now.warned.items())
     }
-    raw = {"config": state.config, "objects": state.objects, "taken": state.taken, "warned": warned}
-    write_atomic(out / STATE, json.dumps(raw, indent=1, ensure_ascii=False))
+    raw = {"owner": now.owner, "config": now.config, "objects": now.objects, "taken": now.taken, "warned": warned}
+    write_atomic(state(out), json.dumps(raw, indent=1, ensure_ascii=False))
 
 
 def after_log(state: State, log: Path, folders: Folders, *, leftover: bool = False) -> State:
@@ -97,35 +123,74 @@ def without_doubtful(state: State, folders: Folders) -> State:
     """
     kept = {t: entry for t, entry in state.warned.items() if entry.decided_by == _decided_by(t, folders)}
     for target in state.warned.keys() - kept.keys():
-        path = folders.out / target.partition(" ")[2]
-        if path.is_relative_to(folders.out) and path.is_file():
-            path.unlink()
+        beneath.remove(folders.out, target.partition(" ")[2])
     return replace(state, warned=kept)
 
 
 def _decided_by(target: str, folders: Folders) -> str:
     """Return a digest of .config and of the Makefiles from the target's folder up."""
-    files = [folders.out / ".config"]
-    for folder in Path(target.partition(" ")[2]).parents:
-        files += [folders.source / folder / "Makefile", folders.source / folder / "Kbuild"]
-    return digest(*(file for file in files if file.is_file()))
+    names = [f"{folder}/{name}" for folder in Path(target.partition(" ")[2]).parents for name in ("Makefile", "Kbuild")]
+    texts = [_text(folders.out, ".config"), *(_text(folders.source, name) for name in names)]
+    return digest(*(text for text in texts if text is not None))
+
+
+def _text(root: Path, name: str) -> str | None:
+    with contextlib.suppress(OSError):
+        return beneath.read(root, name)
+    return None
 
 
 @contextlib.contextmanager
-def opened_log(out: Path, progress: Progress) -> Iterator[IO[bytes]]:
-    """Open the log that make writes, for appending; it is the lock of the folder as well.
+def opened_log(out: Path, owner: str, progress: Progress) -> Iterator[IO[bytes]]:
+    """Open the log of an output folder for appending, and let the folder be ``owner``'s; the log is its lock as well.
 
-    make and all its children have the log as their output, so the lock is held for as long as any of them lives:
-    also by those of a run that was killed and left a part of its make behind.
+    What another owner left there is removed: an object, or its time, may have been made up. make and all its children
+    have the log as their output, so the lock is held for as long as any of them lives.
     """
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        with (out / LOG).open("ab") as log:
-            try:
-                fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                progress.note(f"waiting for an earlier make that still works in {out}")
-                fcntl.flock(log, fcntl.LOCK_EX)
-            yield log
+        with locked(log(out), progress) as file:
+            _hand_over(out, owner)
+            yield file
     except OSError as error:
         raise InfraError(f"cannot write in {out}: {error.strerror or error}") from error
+
+
+@contextlib.contextmanager
+def locked(path: Path, progress: Progress) -> Iterator[IO[bytes]]:
+    """Open a log for appending, once no other process writes it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as log:
+        moment = Deadline.after(_MOMENT)  # what ended a namespace takes to be gone
+        while not _taken(log):
+            if moment.expired:
+                progress.note(f"waiting for an earlier make that still works in {path.parent}")
+                fcntl.flock(log, fcntl.LOCK_EX)
+                break
+            time.sleep(0.01)
+        yield log
+
+
+def _taken(log: IO[bytes]) -> bool:
+    with contextlib.suppress(BlockingIOError):
+        fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    return False
+
+
+def _hand_over(out: Path, owner: str) -> None:
+    mine = f"{owner or 'trusted'} {sandbox.user()}"
+    if load(out).owner != mine or out.is_symlink() or not out.is_dir():
+        begin_anew(out, mine)
+    for folder in (out, layer(out)):
+        folder.mkdir(parents=True, exist_ok=True)
+        sandbox.give(folder)
+
+
+def begin_anew(out: Path, owner: str) -> None:
+    """Empty an output folder, and note whose it is."""
+    for folder in (out, layer(out)):
+        remove_tree(folder)
+        folder.mkdir(parents=True)
+        sandbox.give(folder)
+    log(out).write_bytes(b"")
+    save(out, State(owner=owner))

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from orchestrator.config.schema import ProgramConfig, Suite
 from orchestrator.errors import KernelError, UserError
-from orchestrator.host.cache import Cache, digest, new_directory, write_atomic
+from orchestrator.host import beneath
+from orchestrator.host.cache import Cache, digest, new_directory, remove_tree, write_atomic
 from orchestrator.host.process import Deadline
 from orchestrator.kbuild import make, outfolder, programs
 from orchestrator.kbuild.compiler_log import Folders
@@ -25,14 +26,21 @@ _ELF = b"\x7fELF"
 _MADE = ".made"
 """What the folder of a program is called beside the launcher that has the program's name."""
 _DONE = "done"
+_INSTALLED = "installed"
 
 
 @dataclass(frozen=True)
 class Headers:
-    """Where the uapi headers of a tree go: ``key`` stands for all that they are made from."""
+    """Where the uapi headers of a tree go: ``key`` stands for what they are made from, ``owner`` for whose that is."""
 
     key: str
     arch: str = "x86_64"
+    owner: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name of their folder in the cache."""
+        return f"headers-{digest(self.key, self.owner) if self.owner else self.key}"
 
 
 def needs_headers(suite: Suite) -> bool:
@@ -47,7 +55,7 @@ def _is_compiled(program: ProgramConfig) -> bool:
 
 def headers(wanted: Headers, cache: Cache) -> Path | None:
     """Return the folder of headers that are installed already."""
-    folder = cache.path("programs", f"headers-{wanted.key}")
+    folder = cache.path("programs", wanted.name)
     return folder / "include" if (folder / _DONE).exists() else None
 
 
@@ -55,20 +63,31 @@ def install_headers(
     wanted: Headers, source: Path, out: Path, cache: Cache, progress: Progress, deadline: Deadline
 ) -> Path:
     """Install the headers of the tree at ``source``; ``out`` is private to that, and kept. Raises KernelError."""
-    folder = cache.path("programs", f"headers-{wanted.key}")
-    cc = make.compiler(cache, source.absolute(), out.absolute())
-    with cache.lock(f"headers-{wanted.key[:16]}", progress), outfolder.opened_log(out, progress) as log:
+    folder, installed = cache.path("programs", wanted.name), out.absolute() / _INSTALLED
+    store = make.Store(outfolder.layer(out).absolute(), trusted=not wanted.owner)
+    cc = make.compiler(cache, store, source.absolute(), out.absolute())
+    with cache.lock(wanted.name[:24], progress), outfolder.opened_log(out, wanted.owner, progress) as log:
         if not (folder / _DONE).exists():
             with new_directory(folder) as scratch:
                 log.truncate(0)
+                remove_tree(installed)
                 argv = make.kernel_argv(source, out, wanted.arch, make.processors(), cc)
-                argv = (*argv, f"INSTALL_HDR_PATH={scratch}", "headers_install")
+                argv = (*argv, f"INSTALL_HDR_PATH={installed}", "headers_install")
                 host = ThisHost(out)
-                code = make.run(argv, make.environment(cc), log, lambda line: None, deadline)
+                cage = cc.cage([source.absolute()], [out.absolute()])
+                code = make.run(argv, make.environment(cc), log, lambda line: None, deadline, cage)
                 fault = KernelError("the headers of the tree do not install")
                 programs.judge(code, Path(log.name), Folders(source, out), fault, host)
+                _copied(out, scratch)
                 (scratch / _DONE).touch()
     return folder / "include"
+
+
+def _copied(out: Path, to: Path) -> None:
+    try:
+        beneath.copy_files(out, _INSTALLED, to)
+    except OSError as error:
+        raise KernelError(f"make left no headers: {error.strerror or error}") from error
 
 
 def build(
@@ -161,11 +180,11 @@ class _Maker:
     def _run(self, argv: list[str], source: Path) -> None:
         """Run what makes a program. Raises UserError with its first error."""
         fault = UserError(f"program {self.program.name} does not build")
-        with outfolder.opened_log(self.cache.path("programs-logs", self.program.name), self.progress) as log:
+        with outfolder.locked(outfolder.log(self.cache.path("programs-logs", self.program.name)), self.progress) as log:
             log.truncate(0)
             host = ThisHost(self.folder)
             code = make.run(
-                argv, make.environment(make.Compiler("gcc", "gcc", {})), log, lambda line: None, self.deadline
+                argv, make.environment(make.Compiler("gcc", "gcc", {})), log, lambda line: None, self.deadline, None
             )
             programs.judge(code, Path(log.name), Folders(source, self.folder), fault, host)
 

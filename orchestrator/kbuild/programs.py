@@ -14,8 +14,9 @@ from pathlib import Path
 from orchestrator.arch import DEFAULT
 from orchestrator.config.schema import Suite
 from orchestrator.errors import InfraError, KernelError, PipelineError, UserError
-from orchestrator.host.cache import Cache, digest, new_directory, write_atomic
-from orchestrator.host.process import Deadline
+from orchestrator.host import beneath
+from orchestrator.host.cache import Cache, digest, new_directory, remove_tree, write_atomic
+from orchestrator.host.process import Cage, Deadline, sandbox
 from orchestrator.kbuild import compiler_log, make, outfolder
 from orchestrator.kbuild.compiler_log import Folders
 from orchestrator.kbuild.host import ThisHost
@@ -27,6 +28,7 @@ RECIPE = "1"
 
 _SOURCES = ("*.c", "*.h", "*.S", "*.sh", "*.mk", "Makefile")
 _RECORD = "sha256"
+_SOURCE = "source"
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class TreeSuite:
     """A suite whose programs come from the tree under test.
 
     ``source`` and ``content`` are as in a kernel's ``BuildRequest``. ``out`` is private to the programs, and kept.
+    ``owner`` is as in a ``BuildRequest``, too.
     """
 
     name: str
@@ -42,6 +45,7 @@ class TreeSuite:
     content: str
     out: Path
     arch: str = DEFAULT.name
+    owner: str = ""
     jobs: int = field(default_factory=make.processors)
 
     @property
@@ -63,15 +67,16 @@ def build_own(
     if not sources:
         raise UserError(f"suite {name}: no sources in {directory}")
     key = digest(RECIPE, make.toolchain(), *(part for file in sources for part in (str(file), directory / file)))
-    cc = make.compiler(cache, directory.absolute())
+    place = cache.path("programs-logs", name)
+    cc = make.compiler(cache, make.Store(outfolder.layer(place), trusted=True), directory.absolute())
     env = make.environment(cc)
 
     def build(scratch: Path) -> None:
-        with outfolder.opened_log(cache.path("programs-logs", name), progress) as log:
+        with outfolder.locked(outfolder.log(place), progress) as log:
             log.truncate(0)
             argv = ["make", f"-C{directory}", f"O={scratch}", f"CC={cc.command}", f"-j{jobs or make.processors()}"]
             host, fault = ThisHost(scratch), UserError(f"suite {name} does not build")
-            code = make.run(argv, env, log, lambda line: None, deadline)
+            code = make.run(argv, env, log, lambda line: None, deadline, None)
             judge(code, Path(log.name), Folders(directory, scratch), fault, host)
 
     return kept(name, key, cache, progress, build)
@@ -95,21 +100,28 @@ def build_from_tree(suite: TreeSuite, cache: Cache, progress: Progress, deadline
         raise UserError(f"suite {suite.name}: {suite.config.directory} has no Makefile in this tree")
     if not suite.files:
         raise UserError(f"suite {suite.name}: a suite from a tree must say which programs it runs")
-    key = digest(
-        RECIPE, suite.content, str(suite.config.directory), *suite.config.make, "for", *suite.files, make.toolchain()
-    )
+    what = (str(suite.config.directory), *suite.config.make, "for", *suite.files)
+    key = digest(RECIPE, suite.content, *what, make.toolchain(), *([suite.owner] if suite.owner else []))
 
     def build(scratch: Path) -> None:
-        with outfolder.opened_log(suite.out, progress) as log:
+        with outfolder.opened_log(suite.out, suite.owner, progress) as log:
             log.truncate(0)
-            _make_in_tree(suite, cache, Path(log.name), lambda argv, env: make.run(argv, env, log, _quiet, deadline))
+            _make_in_tree(
+                suite, cache, Path(log.name), lambda argv, env, cage: make.run(argv, env, log, _quiet, deadline, cage)
+            )
         for name in suite.files:
-            made = next((p for p in (suite.out / "bin" / name, folder / name) if p.is_file()), None)
-            if made is None:
-                raise KernelError(f"suite {suite.name}: make left no {name}", log=suite.out / outfolder.LOG)
-            shutil.copy(made, scratch / name)
+            _take(suite, name, scratch / name)
 
     return kept(suite.name, key, cache, progress, build)
+
+
+def _take(suite: TreeSuite, name: str, to: Path) -> None:
+    """Copy a program that make left, or a script as it lies in the folder. Raises KernelError."""
+    for made in (f"bin/{name}", f"{_SOURCE}/{name}"):
+        if beneath.is_file(suite.out, made):
+            beneath.copy(suite.out, made, to)
+            return
+    raise KernelError(f"suite {suite.name}: make left no {name}", log=outfolder.log(suite.out))
 
 
 def _quiet(line: str) -> None:
@@ -117,7 +129,7 @@ def _quiet(line: str) -> None:
 
 
 def _make_in_tree(
-    suite: TreeSuite, cache: Cache, log: Path, run: Callable[[Sequence[str], dict[str, str]], int]
+    suite: TreeSuite, cache: Cache, log: Path, run: Callable[[Sequence[str], dict[str, str], Cage], int]
 ) -> None:
     """Install the tree's headers into a folder of ours, and build the programs against them.
 
@@ -125,21 +137,40 @@ def _make_in_tree(
     have taken flags from 5.10 to today; a suite's own variables come last and win.
     """
     folders = Folders(suite.source, suite.out)
-    cc = make.compiler(cache, suite.source.absolute(), suite.out.absolute())
+    store = make.Store(outfolder.layer(suite.out).absolute(), trusted=not suite.owner)
+    cc = make.compiler(cache, store, suite.source.absolute(), suite.out.absolute())
+    cage = _cage(suite, cc)
     env = make.environment(cc)
     kernel = make.kernel_argv(suite.source, suite.out / "headers", suite.arch, suite.jobs, cc)
     fault = KernelError(f"suite {suite.name} does not build")
     host = ThisHost(suite.out)
-    code = run([*kernel, f"INSTALL_HDR_PATH={suite.out / 'usr'}", "headers_install"], env)
+    code = run([*kernel, f"INSTALL_HDR_PATH={suite.out / 'usr'}", "headers_install"], env, cage)
     judge(code, log, folders, fault, host)
     output = suite.out / "bin"
     output.mkdir(exist_ok=True)
+    sandbox.give(output)
     include = f"-isystem {suite.out / 'usr' / 'include'}"
     variables = [f"OUTPUT={output}", f"CC={cc.command}", f"KHDR_INCLUDES={include}", f"EXTRA_CFLAGS={include} -static"]
     targets = [] if any("=" not in word for word in suite.config.make) else _targets(suite, output)
     folder = suite.source / suite.config.directory
     argv = ["make", "--output-sync=target", f"-j{suite.jobs}", f"-C{folder}", *variables, *suite.config.make, *targets]
-    judge(run(argv, env), log, Folders(folder, folder), fault, host)
+    judge(run(argv, env, cage), log, Folders(folder, folder), fault, host)
+
+
+def _cage(suite: TreeSuite, cc: make.Compiler) -> Cage:
+    """Return the cage of a suite's build. Its Makefile writes beside its sources: those are a copy.
+
+    Raises KernelError where the folder is a link, or not to be read.
+    """
+    copy, folder = suite.out.absolute() / _SOURCE, suite.source.absolute() / suite.config.directory
+    remove_tree(copy)
+    try:
+        beneath.copy_files(suite.source, str(suite.config.directory), copy)
+    except OSError as error:
+        raise KernelError(f"suite {suite.name}: {suite.config.directory} of the tree: {error}") from error
+    for path in (copy, *copy.rglob("*")):
+        sandbox.give(path)
+    return cc.cage([suite.source.absolute()], [suite.out.absolute()], ((copy, folder),))
 
 
 def _targets(suite: TreeSuite, output: Path) -> list[str]:

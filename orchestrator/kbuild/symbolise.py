@@ -69,7 +69,9 @@ def _address(line: str, table: Mapping[str, Sequence[tuple[int, int]]]) -> int |
 @functools.lru_cache(maxsize=4)
 def _symbols(vmlinux: Path, _changed: int) -> Mapping[str, tuple[tuple[int, int], ...]]:
     """Return name → (address, size) of every symbol of that name; the size is the way to the next, as in kallsyms."""
-    output = process.run(["nm", "-n", vmlinux], deadline=process.Deadline.after(LIMIT)).stdout
+    output = process.run(
+        ["nm", "-n", vmlinux], deadline=process.Deadline.after(LIMIT), cage=process.Cage(readable=(vmlinux,))
+    ).stdout
     rows = [line.split() for line in output.splitlines()]
     found = [(int(row[0], 16), row[2]) for row in rows if len(row) == 3]
     table: dict[str, list[tuple[int, int]]] = defaultdict(list)
@@ -91,6 +93,7 @@ def _places(vmlinux: Path, _changed: int, addresses: tuple[int, ...]) -> Places:
         ["addr2line", "-a", "-i", "-e", vmlinux],
         input_text="".join(f"{address:#x}\n" for address in addresses),
         deadline=process.Deadline.after(LIMIT),
+        cage=process.Cage(readable=(vmlinux,)),
     )
     places: dict[int, list[str]] = {}
     for line in done.stdout.splitlines():

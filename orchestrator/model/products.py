@@ -14,6 +14,7 @@ class Tree:
 
     ``repository`` is the git directory, ``commit`` the commit to build, ``base`` the commit before any
     series, ``content`` the id of the git tree object (equal content, equal id), ``patches`` the subjects applied.
+    ``owner`` is the digest of the series whose code it has, where nobody said that it is trusted; else empty.
     """
 
     repository: Path
@@ -23,6 +24,7 @@ class Tree:
     label: str
     patches: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    owner: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,10 @@ class Products:
 
 @dataclass(frozen=True)
 class Identity:
-    """What a result depends on; two results compare only where these agree."""
+    """What a result depends on; two results compare only where these agree.
+
+    ``sandbox`` is what kept the programs of the tree in; empty for results of before that was written down.
+    """
 
     tree: str
     series: str | None
@@ -108,3 +113,4 @@ class Identity:
     qemu: str
     machine: str
     rootfs: str
+    sandbox: str = ""

@@ -106,6 +106,7 @@ def _series(record: JobRecord, note: StageNote) -> None:
         carried = series.load(more.path)
         applied += carried.patches
         tree = apply.apply(tree, carried, ws.cache, ws.progress, three_way=more.three_way)
+    tree = replace(tree, owner="" if config.trusted else loaded.digest)
     record.products = replace(record.products, tree=tree)
     _keep_patches(record, applied)
     note.message = f"{len(tree.patches)} patches, tip {tree.commit[:12]}"
@@ -158,6 +159,7 @@ def _asked(job: Job, tree: Tree, workspace: Workspace, folder: str, log: Path) -
         arch=variant.arch,
         image=variant.image,
         log=log,
+        owner=tree.owner,
     )
 
 
@@ -212,7 +214,7 @@ def _programs(record: JobRecord, name: str, config: Suite) -> Programs:
     tree, tree_name, place = _suite_tree(record, config)
     with checked_out(tree, tree_name, place, ws) as source:
         out = ws.cache.path("work", tree_name, f"{place}-{name}")
-        wanted = programs.TreeSuite(name, config, source, tree.content, out)
+        wanted = programs.TreeSuite(name, config, source, tree.content, out, owner=tree.owner)
         return programs.build_from_tree(wanted, ws.cache, ws.progress, deadline)
 
 
@@ -223,7 +225,7 @@ def _uapi(record: JobRecord, config: Suite) -> Path | None:
         return None
     assert tree
     arch = job.variant_config.arch
-    wanted = own_programs.Headers(repository.contents(tree, make.UAPI[arch]), arch)
+    wanted = own_programs.Headers(repository.contents(tree, make.UAPI[arch]), arch, tree.owner)
     if there := own_programs.headers(wanted, ws.cache):
         return there
     deadline = Deadline.after(ws.pipeline.limits.build)

@@ -12,6 +12,7 @@ from orchestrator.errors import Cancelled, KernelError, PipelineError, UserError
 from orchestrator.guest import protocol
 from orchestrator.guest.console import CAP
 from orchestrator.host import cache, crash, process
+from orchestrator.host.process import sandbox
 from orchestrator.kbuild import kconfig, symbolise
 from orchestrator.model import (
     Identity,
@@ -184,4 +185,5 @@ def _identity(job: Job, products: Products) -> Identity | None:
         qemu=fact.qemu,
         machine=f"{box.cpus} vCPU, {box.memory >> 20} MiB, {box.numa_nodes} nodes, {(box.swap or 0) >> 20} MiB swap",
         rootfs=made.sha256,
+        sandbox=sandbox.name(),
     )

@@ -15,6 +15,7 @@ from orchestrator.config.schema import Pipeline
 from orchestrator.errors import InfraError, UserError
 from orchestrator.host import cache, prune
 from orchestrator.host.cache import Cache
+from orchestrator.host.process import sandbox
 from orchestrator.parse import splat
 from orchestrator.pipeline import context, own_tree, prerequisites
 from orchestrator.pipeline.context import Workspace
@@ -51,11 +52,24 @@ def placed(options: Options, space: Workspace) -> Options:
 
 
 @contextlib.contextmanager
-def opened(pipeline: Pipeline, results: Path, progress: Progress) -> Iterator[Workspace]:
-    """Give a new run its folder and hold the cache, for the block in which it runs. Raises as ``open_run``."""
+def opened(pipeline: Pipeline, results: Path, progress: Progress, *, caged: str = "") -> Iterator[Workspace]:
+    """Give a new run its folder and hold the cache, for the block in which it runs. Raises as ``open_run``.
+
+    ``caged`` says what happens where this host allows no cage; else the pipeline does.
+    """
+    _look_for_cage(caged or pipeline.sandbox, progress)
     rules = splat.load_rules(pipeline.splat_rules)
     with cache_in_use(pipeline, progress) as used, context.opened_run(results) as directory:
         yield Workspace(pipeline, used, directory, progress, rules, datetime.date.today())
+
+
+def _look_for_cage(rule: str, progress: Progress) -> None:
+    """Raise InfraError where a cage is required and cannot be had; say so where it is not required."""
+    obstacle = sandbox.obstacle()
+    if obstacle and rule == "required":
+        raise InfraError(f"no cage for the programs of the tree under test: {obstacle} (sandbox: auto goes on without)")
+    if obstacle:
+        progress.note(f"sandbox: none, programs of the tree under test run with all rights of this user: {obstacle}")
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from orchestrator.errors import InfraError
+from orchestrator.errors import InfraError, KernelError
 from orchestrator.host.process import CommandFailed
 from orchestrator.model import Tree
 from orchestrator.progress import Progress
@@ -43,12 +43,20 @@ def checkout(tree: Tree, where: Path, progress: Progress) -> None:
 def _move(tree: Tree, where: Path, progress: Progress) -> None:
     for name in _STALE:
         (_administration(where) / name).unlink(missing_ok=True)
+    _refuse_names_of_ours(tree)
     if not _is_at(tree, where):
         what = f"checkout {tree.label}"
         progress.advance(what, 0, None)
         repository.git(where, "checkout", "--quiet", "--force", "--detach", tree.commit)
         progress.advance(what, 1, 1)
     repository.git(where, "clean", "-ffdxq", f"--exclude={KEPT}")
+
+
+def _refuse_names_of_ours(tree: Tree) -> None:
+    """Raise KernelError for a tree that brings what is ours to make: a link there would lead a build elsewhere."""
+    names = repository.git(tree.repository, "ls-tree", "-z", "--name-only", tree.commit).split("\0")
+    if taken := [name for name in names if name.startswith(KEPT.strip("/*"))]:
+        raise KernelError(f"the tree has {taken[0]}: names that begin so are those of our output folders")
 
 
 def _is_at(tree: Tree, where: Path) -> bool:

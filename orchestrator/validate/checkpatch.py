@@ -11,7 +11,7 @@ from pathlib import Path
 from orchestrator.config.validation import Validation
 from orchestrator.host import packages, process
 from orchestrator.host.cache import write_atomic
-from orchestrator.host.process import CommandFailed, Deadline
+from orchestrator.host.process import Cage, CommandFailed, Deadline
 from orchestrator.model import CheckResult, Verdict
 from orchestrator.series.series import Patch
 
@@ -23,6 +23,9 @@ OPTIONS = ("--strict", "--no-signoff", "--show-types", "--showfile")
 _KINDS = ("error", "warning", "check")
 _FINDING = re.compile(r"(?:(?P<where>[^\s:]*:\d+): )?(?P<kind>ERROR|WARNING|CHECK):(?P<type>[A-Z0-9_]+): (?P<text>.+)")
 _TOTAL = re.compile(r"total: (\d+) errors, (\d+) warnings, (\d+) checks, \d+ lines checked")
+_GIT = process.minimal_environment(
+    {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"}
+)
 _SECONDS = 1800.0
 """A busy machine took over five minutes for one patch of 250 lines."""
 
@@ -59,8 +62,13 @@ def judge(report: Report, least: str) -> Verdict:
     return Verdict.FAIL if any(report.counts[: _KINDS.index(least) + 1]) else Verdict.PASS
 
 
-def check(patch: Patch, subject: str, tree: Path, log: Path, settings: Validation) -> CheckResult:
-    """Run the checkpatch.pl of a checked-out tree on one patch. Its own failure is INFRA, its absence SKIP."""
+def check(
+    patch: Patch, subject: str, tree: Path, log: Path, settings: Validation, repository: Path | None = None
+) -> CheckResult:
+    """Run the checkpatch.pl of a checked-out tree on one patch. Its own failure is INFRA, its absence SKIP.
+
+    With its ``repository`` the script can look for the commits that a patch names.
+    """
     started = time.monotonic()
     if not (tree / SCRIPT).is_file():
         return CheckResult(NAME, subject, Verdict.SKIP, f"the tree has no {SCRIPT}", 0.0)
@@ -70,8 +78,9 @@ def check(patch: Patch, subject: str, tree: Path, log: Path, settings: Validatio
     write_atomic(mail, patch.mail)
     log.unlink(missing_ok=True)
     argv: list[str | Path] = ["perl", tree / SCRIPT, *OPTIONS, mail]
+    cage = Cage(readable=tuple(path.absolute() for path in (tree, mail, repository) if path))
     try:
-        process.run(argv, cwd=tree, log=log, check=False, offline=True, deadline=Deadline.after(_SECONDS))
+        process.run(argv, cwd=tree, env=_GIT, log=log, check=False, deadline=Deadline.after(_SECONDS), cage=cage)
     except CommandFailed as error:
         why = f"{SCRIPT} did not come to its end: {str(error).partition(':')[0]}"
         return CheckResult(NAME, subject, Verdict.INFRA, why, time.monotonic() - started, log=log)

@@ -108,7 +108,8 @@ def _checkpatch(ledger: Ledger) -> None:
             zip(ledger.wanted.series.patches, ledger.wanted.subjects, strict=True)
         ):
             log = ledger.log(f"checkpatch-{number + 1:04}")
-            ledger.add(checkpatch.check(patch, subject, tree, log, ledger.wanted.settings))
+            settings, repository = ledger.wanted.settings, base.repository
+            ledger.add(checkpatch.check(patch, subject, tree, log, settings, repository))
 
 
 def _compile(ledger: Ledger) -> None:

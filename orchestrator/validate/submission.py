@@ -42,7 +42,7 @@ def open_validation(
 
     ``said`` is the base that the user named. Raises as ``open_run`` and ``settle``.
     """
-    with opening.opened(pipeline, results, progress) as space:
+    with opening.opened(pipeline, results, progress, caged=pipeline.validation.sandbox) as space:
         settled = settle(space, mode, opening.written_out(options, space.directory, pipeline, progress), said)
         progress.note(f"{settled.name}: {len(settled.series.patches)} patches on {settled.base.name}")
         progress.note(f"base {settled.base.commit[:12]}, found by: {settled.base.how}")

@@ -109,3 +109,34 @@ def test_only_the_screen_prints() -> None:
         if isinstance(node, ast.Call) and ast.unparse(node.func) in {"print", "typer.echo", "typer.secho", "click.echo"}
     ]
     assert printing == []
+
+
+UNCAGED = {
+    ("kbuild/ccache.py", "process.run"): "our own program",
+    ("kbuild/make.py", "process.run"): "the version of a tool",
+    ("kbuild/own_programs.py", "make.run"): "programs of the user's own",
+    ("kbuild/programs.py", "make.run"): "our own tests",
+}
+"""Calls in the packages that handle what a tree brings which need no cage, and why."""
+
+
+def test_what_a_tree_brings_is_started_in_a_cage_only() -> None:
+    loose = {
+        (str(path.relative_to(PACKAGE)), call)
+        for path, _ in modules()
+        if package(path) in ("kbuild", "validate")
+        for call, caged in started(path)
+        if not caged
+    }
+    assert loose == set(UNCAGED)
+
+
+def started(path: Path) -> Iterator[tuple[str, bool]]:
+    """Yield each call that starts a program, and whether it names a cage."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and (name := ast.unparse(node.func)) in STARTERS:
+            given = [*node.args[5:6], *(word.value for word in node.keywords if word.arg == "cage")]
+            yield name, any(not isinstance(value, ast.Constant) for value in given)
+
+
+STARTERS = ("process.run", "process.spawn", "process.interact", "make.run")

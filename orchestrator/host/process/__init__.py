@@ -19,11 +19,14 @@ from orchestrator.host.process.children import (
 from orchestrator.host.process.command import CommandFailed, Completed, interact, pasteable, run
 from orchestrator.host.process.deadline import FOREVER, Deadline
 from orchestrator.host.process.namespaces import can_enclose, network_can_be_cut
+from orchestrator.host.process.sandbox import Bounds, Cage
 
 __all__ = [
     "FOREVER",
     "GRACE",
     "PIPE",
+    "Bounds",
+    "Cage",
     "Child",
     "ChildGroup",
     "CommandFailed",

@@ -16,6 +16,7 @@ from typing import IO
 
 from orchestrator.errors import Cancelled, InfraError
 from orchestrator.host.process.namespaces import full_argv
+from orchestrator.host.process.sandbox import Cage
 
 Child = subprocess.Popen[bytes]
 """A running child, as ``spawn`` yields it."""
@@ -25,6 +26,9 @@ GRACE = 5.0
 
 PIPE = subprocess.PIPE
 """For ``spawn``: connect this end to us."""
+
+_UMASK = 0o022
+"""What a child writes others may read: a work tree of git is read by the user of a cage."""
 
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TERM", "USER", "LOGNAME")
 
@@ -85,7 +89,7 @@ def use_group(group: ChildGroup) -> None:
 
 
 @contextlib.contextmanager
-def spawn(
+def spawn(  # noqa: PLR0913 - what Popen takes, and what keeps a child in
     argv: Sequence[str | Path],
     *,
     cwd: Path | None = None,
@@ -95,11 +99,13 @@ def spawn(
     stderr: int | IO[bytes] = subprocess.STDOUT,
     offline: bool = False,
     enclosed: bool = False,
+    cage: Cage | None = None,
 ) -> Iterator[Child]:
     """Start a command in a process group of its own; on leaving, whatever still runs of that group is killed.
 
     An ``offline`` child has no network. An ``enclosed`` one has a process namespace of its own besides, as far as
     this host allows it: with it end all processes that it started, whoever killed it, and however they hide.
+    One in a ``cage`` is both, and sees no more than that: whatever the tree under test brings goes there.
     The parent-death signal follows the *thread* that calls this: keep that thread alive inside the block.
     Raises InfraError where the program cannot be started.
     """
@@ -107,13 +113,14 @@ def spawn(
         raise InfraError(f"{argv[0]} is not installed, or not executable")
     try:
         child = subprocess.Popen(
-            full_argv(argv, offline, enclosed),
+            full_argv(argv, offline, enclosed, cage),
             cwd=cwd,
             env=minimal_environment() if env is None else dict(env),
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,
             start_new_session=True,
+            umask=_UMASK,
         )
     except OSError as error:
         raise InfraError(f"cannot start {argv[0]}: {error.strerror or error}") from error

@@ -14,6 +14,7 @@ from typing import IO
 from orchestrator.errors import InfraError
 from orchestrator.host.process.children import PIPE, Child, spawn
 from orchestrator.host.process.deadline import FOREVER, Deadline
+from orchestrator.host.process.sandbox import Cage
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def pasteable(argv: Sequence[str | Path], cwd: Path | None = None) -> str:
     return f"(cd {shlex.quote(str(cwd))} && {line})" if cwd else line
 
 
-def run(
+def run(  # noqa: PLR0913 - what Popen takes, and what keeps a child in
     argv: Sequence[str | Path],
     *,
     deadline: Deadline = FOREVER,
@@ -59,6 +60,7 @@ def run(
     log: Path | None = None,
     check: bool = True,
     offline: bool = False,
+    cage: Cage | None = None,
 ) -> Completed:
     """Run a command to its end.
 
@@ -70,7 +72,7 @@ def run(
     stdin = PIPE if input_text is not None else subprocess.DEVNULL
     with (
         _opened(log, line) as (stdout, stderr),
-        spawn(argv, cwd=cwd, env=env, stdin=stdin, stdout=stdout, stderr=stderr, offline=offline) as child,
+        spawn(argv, cwd=cwd, env=env, stdin=stdin, stdout=stdout, stderr=stderr, offline=offline, cage=cage) as child,
     ):
         try:
             out, err = _talk(child, input_text, deadline)

@@ -9,6 +9,9 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from orchestrator.host.process import sandbox
+from orchestrator.host.process.sandbox import Cage
+
 _OFFLINE = ("--net",)
 _ENCLOSED = ("--net", "--pid", "--kill-child")
 _FIRST = ("timeout", "--foreground", "0")
@@ -37,8 +40,11 @@ def can_enclose() -> bool:
     return bool(_unshared(_ENCLOSED, *_FIRST))
 
 
-def full_argv(argv: Sequence[str | Path], offline: bool, enclosed: bool) -> list[str]:
-    """Return a command with what guards it in front: the signal that ends it with us, and its namespaces."""
+def full_argv(argv: Sequence[str | Path], offline: bool, enclosed: bool, cage: Cage | None) -> list[str]:
+    """Return a command with what guards it in front: the signal that ends it with us, its cage, its namespaces."""
     guard = ["setpriv", "--pdeathsig", "KILL", "--"] if shutil.which("setpriv") else []
-    fence = _unshared(_ENCLOSED, *_FIRST) if enclosed else ()
-    return [*guard, *(fence or (_unshared(_OFFLINE) if offline or enclosed else ())), *(str(a) for a in argv)]
+    words = sandbox.argv(cage, argv) if cage else [str(word) for word in argv]
+    if cage and not sandbox.obstacle():
+        return [*guard, *words]
+    fence = _unshared(_ENCLOSED, *_FIRST) if enclosed or cage else ()
+    return [*guard, *(fence or (_unshared(_OFFLINE) if offline or enclosed or cage else ())), *words]

@@ -16,7 +16,7 @@ import pytest
 from orchestrator.errors import InfraError, KernelError, UserError
 from orchestrator.host.cache import Cache, digest
 from orchestrator.host.process import FOREVER, Deadline
-from orchestrator.kbuild import kconfig, kernel, make, outfolder
+from orchestrator.kbuild import kconfig, kernel, outfolder
 from orchestrator.kbuild.host import ThisHost
 from orchestrator.model import Kernel
 
@@ -87,7 +87,7 @@ class Bench:
         return log.read_text().splitlines() if log.exists() else []
 
     def compiled_in_order(self) -> list[str]:
-        log = (kernel.out_folder(self.source, "t") / outfolder.LOG).read_text()
+        log = (outfolder.log(kernel.out_folder(self.source, "t"))).read_text()
         return [line.split()[1] for line in log.splitlines() if line.startswith("  CC ")]
 
     def compiled(self) -> set[str]:
@@ -168,7 +168,7 @@ def test_a_changed_config_takes_the_warnings_of_what_it_removed_along(bench: Ben
 
 def test_warnings_of_an_interrupted_build_are_not_lost(bench: Bench) -> None:
     def stop(done: float) -> None:
-        if "mm/swap.o" in (kernel.out_folder(bench.source, "t") / outfolder.LOG).read_text():
+        if "mm/swap.o" in (outfolder.log(kernel.out_folder(bench.source, "t"))).read_text():
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -179,7 +179,7 @@ def test_warnings_of_an_interrupted_build_are_not_lost(bench: Bench) -> None:
 def test_warnings_of_a_killed_run_are_read_from_its_log(bench: Bench) -> None:
     whole = bench.build()
     bench.edit("mm/memory.c", "page + 1", "page + 2")
-    (kernel.out_folder(bench.source, "t") / outfolder.STATE).unlink()
+    (outfolder.state(kernel.out_folder(bench.source, "t"))).unlink()
     assert bench.build().warnings == whole.warnings
 
 
@@ -349,7 +349,7 @@ def test_a_full_disk_under_the_output_folder_is_infra(bench: Bench, tmp_path: Pa
 
 
 def test_a_passed_deadline_ends_the_build(bench: Bench) -> None:
-    with pytest.raises(InfraError, match="out of time"):
+    with pytest.raises(KernelError, match="make did not come to its end in time"):
         kernel.build(bench.request(), bench.cache, Said(), Deadline.after(0))
     assert bench.build()
 
@@ -394,11 +394,11 @@ def test_two_work_trees_share_compiled_objects(bench: Bench) -> None:
     other = replace_name(bench, "patched")
     other.edit("mm/memory.c", "page + 1", "page + 2")
     other.build()
-    env = dict(make.compiler(bench.cache, bench.source).environment) | {"PATH": "/usr/bin:/bin"}
+    env = dict(kernel.compiler(other.request(), bench.cache).environment) | {"PATH": "/usr/bin:/bin"}
     said = subprocess.run(["ccache", "--print-stats"], env=env, capture_output=True, text=True, check=True).stdout
     stats = dict(line.split("\t") for line in said.splitlines())
     assert int(stats["direct_cache_hit"]) + int(stats["preprocessed_cache_hit"]) == 2
-    assert int(stats["cache_miss"]) == 4
+    assert int(stats["cache_miss"]) == 1
     assert int(stats["preprocessed_cache_miss"]) == 0, "no preprocessor ran before the compiler"
 
 
@@ -426,12 +426,12 @@ def test_two_builds_of_one_folder_at_once_make_one_kernel(bench: Bench) -> None:
 
 def test_a_make_left_behind_by_a_killed_run_is_waited_for(bench: Bench) -> None:
     out = kernel.out_folder(bench.source, "t")
-    out.mkdir()
+    outfolder.log(out).parent.mkdir()
     hold = (
         "import fcntl, sys; f = open(sys.argv[1], 'ab'); fcntl.flock(f, fcntl.LOCK_EX); print(1, flush=True); input()"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", hold, out / outfolder.LOG], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", hold, outfolder.log(out)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as left_behind:
         assert left_behind.stdin and left_behind.stdout
         left_behind.stdout.readline()
@@ -454,7 +454,7 @@ def test_make_sees_no_secret_and_no_network(bench: Bench, monkeypatch: pytest.Mo
         "spy:\n\ntinyconfig: spy\nspy: ; @env; cat /proc/net/dev\ntinyconfig defconfig",
     )
     bench.build()
-    log = (kernel.out_folder(bench.source, "t") / outfolder.LOG).read_text()
+    log = (outfolder.log(kernel.out_folder(bench.source, "t"))).read_text()
     assert "KBUILD_BUILD_USER=wpci" in log and "CI_TOKEN" not in log
     interfaces = {line.split(":")[0].strip() for line in log.splitlines() if line.count("0 ") > 8 and ":" in line}
     assert interfaces <= {"lo"}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.host import process
-from orchestrator.host.process import Deadline
+from orchestrator.host.process import Cage, Deadline, sandbox
 from orchestrator.kbuild import make
 
 MAKEFILE = """
@@ -25,9 +25,12 @@ from pathlib import Path
 from orchestrator.kbuild import make
 from orchestrator.host.process import FOREVER
 
-folder, fifo = sys.argv[1:]
+from orchestrator.host.process import Cage
+
+folder, fifo, caged = sys.argv[1:]
+cage = Cage(writable=(Path(folder),)) if caged == "caged" else None
 with Path(folder, "log").open("ab") as log:
-    make.run(["make", f"-C{folder}", f"FIFO={fifo}"], {"PATH": "/usr/bin:/bin"}, log, lambda line: None, FOREVER)
+    make.run(["make", f"-C{folder}", f"FIFO={fifo}"], {"PATH": "/usr/bin:/bin"}, log, lambda line: None, FOREVER, cage)
 """
 
 
@@ -35,6 +38,8 @@ with Path(folder, "log").open("ab") as log:
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "Makefile").write_text(MAKEFILE)
     os.mkfifo(tmp_path / "fifo")
+    for path in (tmp_path, tmp_path / "fifo"):
+        sandbox.give(path)
     return tmp_path
 
 
@@ -62,11 +67,15 @@ def gone(folder: Path) -> bool:
     return not sleepers(folder)
 
 
-def test_a_killed_run_leaves_nothing_of_its_build(folder: Path) -> None:
+CAGED = pytest.mark.parametrize("caged", ["caged", "enclosed"])
+
+
+@CAGED
+def test_a_killed_run_leaves_nothing_of_its_build(folder: Path, caged: str) -> None:
     if not process.can_enclose():
         pytest.fail("this host does not let us start a build in a process namespace; a killed run would leave a part")
     env = process.minimal_environment({"PYTHONPATH": str(Path(__file__).parents[3])})
-    argv: list[str | Path] = [sys.executable, "-c", WORKER, folder, folder / "fifo"]
+    argv: list[str | Path] = [sys.executable, "-c", WORKER, folder, folder / "fifo", caged]
     with process.spawn(argv, env=env, stdout=1, stderr=2) as worker:
         both_up(folder / "fifo")
         assert len(sleepers(folder)) >= 4
@@ -75,7 +84,8 @@ def test_a_killed_run_leaves_nothing_of_its_build(folder: Path) -> None:
         assert gone(folder), sleepers(folder)
 
 
-def test_an_interrupted_build_ends_at_once_and_leaves_nothing(folder: Path) -> None:
+@CAGED
+def test_an_interrupted_build_ends_at_once_and_leaves_nothing(folder: Path, caged: str) -> None:
     """make gets SIGTERM and ends by it, long before the grace is over that comes before SIGKILL."""
 
     class Interrupted(Exception):
@@ -93,6 +103,7 @@ def test_an_interrupted_build_ends_at_once_and_leaves_nothing(folder: Path) -> N
             log,
             interrupt,
             Deadline.after(60),
+            Cage(writable=(folder,)) if caged == "caged" else None,
         )
     assert gone(folder), sleepers(folder)
     assert "Terminated" in (folder / "log").read_text()

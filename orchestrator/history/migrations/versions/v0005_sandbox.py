@@ -1,0 +1,14 @@
+"""Version 5: what kept the programs of the tree under test in."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "5"
+down_revision = "4"
+
+
+def upgrade() -> None:
+    """Add the column; of older results nobody knows."""
+    op.add_column("identities", sa.Column("sandbox", sa.String(), nullable=False, server_default=""))
