@@ -1,0 +1,71 @@
+"""What the cage costs: the same build with it and without, in turns, on the fake kernel tree of the tests.
+
+    python benchmarks/cage.py [--rounds 10]
+
+Each round builds the tree anew with an empty cache, and asks for the kernel again, which is in the cache then. Without
+the cage is with the namespaces alone. Prints the seconds that the cage adds to a build (it starts four makes) and to a
+cached request, and the share of a cold build of 240 seconds that this is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from orchestrator.host.cache import Cache
+from orchestrator.host.process import FOREVER, sandbox
+from orchestrator.kbuild import kernel
+from orchestrator.progress import SILENT
+
+FAKE = Path(__file__).parents[1] / "tests" / "fakes" / "fakelinux"
+COLD = 240.0
+"""Seconds of a cold build of the smoke variant on a machine that is quick."""
+
+
+def measured(caged: bool) -> tuple[float, float]:
+    """Return the seconds of a build with an empty cache, and of asking for it again."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        source = Path(shutil.copytree(FAKE, folder / "tree"))
+        (folder / "small.config").write_text("CONFIG_64BIT=y\n")
+        request = kernel.BuildRequest(
+            source, "content", kernel.out_folder(source, "t"), fragments=(folder / "small.config",)
+        )
+        obstacle = sandbox.obstacle
+        try:
+            if not caged:
+                sandbox.obstacle = lambda: "measured without"  # type: ignore[assignment]
+            cache = Cache(folder / "cache")
+            return timed(request, cache), timed(request, cache)
+        finally:
+            sandbox.obstacle = obstacle
+
+
+def timed(request: kernel.BuildRequest, cache: Cache) -> float:
+    """Return the seconds of asking for a kernel."""
+    started = time.monotonic()
+    kernel.build(request, cache, SILENT, FOREVER)
+    return time.monotonic() - started
+
+
+def main() -> None:
+    """Measure in turns, and print the medians."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=10)
+    options = parser.parse_args()
+    if why := sandbox.obstacle():
+        parser.error(f"no cage here: {why}")
+    measured(True), measured(False)
+    rounds = [(measured(True), measured(False)) for _ in range(options.rounds)]
+    build = statistics.median(caged[0] - free[0] for caged, free in rounds)
+    again = statistics.median(caged[1] - free[1] for caged, free in rounds)
+    print(f"a build        {build:+.3f} s, {build / COLD:.2%} of a cold build of {COLD:g} s")
+    print(f"a cached one   {again:+.3f} s")
+
+
+if __name__ == "__main__":
+    main()
