@@ -1,7 +1,7 @@
 """git bisect in a repository of its own: it chooses the steps, and its log is the log.
 
 The repository is bare and borrows the objects of the one that has the history, so nothing of the user's is written,
-and skips, merges and merge bases are git's own affair. What it knows it can be told again: it is thrown away with ease.
+and skips, merges and merge bases are git's own affair. Its state can be replayed from our own: it may be thrown away.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def begin(place: Path, objects: Path, good: str, bad: str) -> Position:
 def begin_here(place: Path, good: str, bad: str) -> Position:
     """Begin between two commits that ``place`` itself has (see ``line``)."""
     repository.git(place, "update-ref", "--no-deref", "HEAD", bad)
-    return _told(place, "start", bad, good)
+    return _run_bisect(place, "start", bad, good)
 
 
 def line(place: Path, names: Sequence[str]) -> tuple[str, ...]:
@@ -83,16 +83,16 @@ def _emptied(place: Path, objects: Path | None) -> None:
 
 def mark(place: Path, term: Term, commit: str) -> Position:
     """Tell what a commit is; return where that leads."""
-    return _told(place, term.value, commit)
+    return _run_bisect(place, term.value, commit)
 
 
-def _told(place: Path, *arguments: str) -> Position:
+def _run_bisect(place: Path, *arguments: str) -> Position:
     argv: list[str | Path] = ["git", "-C", place, "bisect", *arguments]
     done = process.run(argv, env=repository.environment(), check=False, offline=True)
-    said = log(place)
-    if found := _FOUND.findall(said):
-        return Position(None, candidates=(found[-1],))
-    if possible := _POSSIBLE.findall(said):
+    output = log(place)
+    if culprits := _FOUND.findall(output):
+        return Position(None, candidates=(culprits[-1],))
+    if possible := _POSSIBLE.findall(output):
         return Position(None, candidates=tuple(possible))
     text = " ".join((done.stdout + done.stderr).split())
     if done.returncode == 3:
@@ -104,20 +104,20 @@ def _told(place: Path, *arguments: str) -> Position:
 
 
 def _estimate(place: Path) -> tuple[int, int]:
-    said = repository.git(place, "rev-list", "--bisect-vars", "refs/bisect/bad", "--not", f"--glob={_GOODS}")
-    values = dict(re.findall(r"^(\w+)='?(\w*)'?$", said, re.M))
+    output = repository.git(place, "rev-list", "--bisect-vars", "refs/bisect/bad", "--not", f"--glob={_GOODS}")
+    values = dict(re.findall(r"^(\w+)='?(\w*)'?$", output, re.M))
     return int(values["bisect_nr"]), int(values["bisect_steps"]) + 1
 
 
 def ahead(place: Path, commit: str) -> tuple[str, ...]:
     """Return what may come after ``commit``: if that is good, and if it is bad.
 
-    That is a guess where histories branch or commits were skipped. (``rev-list --bisect`` cannot be asked: it always
+    That is a guess where histories branch or commits were skipped. (``rev-list --bisect`` cannot be used: it always
     adds the marks that are there.)
     """
     bad = repository.git(place, "rev-parse", "refs/bisect/bad")
-    found = (_middle(place, bad, f"^{commit}"), _middle(place, commit))
-    return tuple(c for c in found if c not in {commit, bad, ""})
+    middles = (_middle(place, bad, f"^{commit}"), _middle(place, commit))
+    return tuple(c for c in middles if c not in {commit, bad, ""})
 
 
 def _middle(place: Path, bad: str, *more: str) -> str:
@@ -136,8 +136,8 @@ def described(place: Path, ids: Iterable[str]) -> tuple[Commit, ...]:
     wanted = list(ids)
     if not wanted:
         return ()
-    said = repository.git(place, "show", "--no-patch", "--format=%H%x00%s%x00%an <%ae>%x00%P", *wanted)
-    fields = [text.split("\0") for text in said.splitlines() if text]
+    output = repository.git(place, "show", "--no-patch", "--format=%H%x00%s%x00%an <%ae>%x00%P", *wanted)
+    fields = [text.split("\0") for text in output.splitlines() if text]
     return tuple(Commit(commit, subject, author, tuple(parents.split())) for commit, subject, author, parents in fields)
 
 

@@ -79,8 +79,8 @@ def rule(state: State, commits: int) -> Rule:
     return Rule(runs, min(MOST, _SPREAD * max(2, runs)), confidence, reference, measured)
 
 
-def _runs(asked: int | None, kind: SymptomKind, chosen: int) -> int:
-    return 1 if kind is SymptomKind.BUILD else asked or chosen
+def _runs(requested: int | None, kind: SymptomKind, chosen: int) -> int:
+    return 1 if kind is SymptomKind.BUILD else requested or chosen
 
 
 def judge(tries: Sequence[Observation], rule: Rule) -> Judged | None:

@@ -20,15 +20,15 @@ _PATIENCE = 30.0
 """Seconds that a build which is not wanted any more has to end."""
 
 
-def cores(cpus: int, asked: bool | None) -> frozenset[int]:
+def cores(cpus: int, requested: bool | None) -> frozenset[int]:
     """Return the cores to build ahead on: those that a guest of so many vCPUs leaves, for each vCPU needs one.
 
-    Where it is ``asked`` for, the last core is taken if the guest leaves none.
+    ``requested`` False takes none; True takes the last core if the guest leaves none; None takes what is left.
     """
     there = sorted(os.sched_getaffinity(0))
-    if asked is False:
+    if requested is False:
         return frozenset()
-    return frozenset(there[cpus:] or (there[-1:] if asked else []))
+    return frozenset(there[cpus:] or (there[-1:] if requested else []))
 
 
 @dataclass

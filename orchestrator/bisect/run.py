@@ -127,11 +127,11 @@ class _Walk:
     def _concluded(self, position: Position) -> Conclusion:
         if position.fault:
             return Conclusion(Verdict.FAIL, position.fault)
-        found = self._described(position.candidates)
-        labels = tuple(self.history.label(commit) for commit in found)
-        if len(found) > 1:
-            return conclusion.of_range(found, labels, self.state)
-        notes = self._verified(found[0])
+        candidates = self._described(position.candidates)
+        labels = tuple(self.history.label(commit) for commit in candidates)
+        if len(candidates) > 1:
+            return conclusion.of_range(candidates, labels, self.state)
+        notes = self._verified(candidates[0])
         return conclusion.of_culprit(labels[0], self.state, notes)
 
     def _verified(self, culprit: Commit) -> tuple[str, ...]:
@@ -174,15 +174,15 @@ class _Walk:
 
     def outcome(self, concluded: Conclusion, position: Position, exit_code: int | None = None) -> Outcome:
         """Return the outcome of what was concluded."""
-        found = self._described(position.candidates) if position.candidates else ()
+        described = self._described(position.candidates) if position.candidates else ()
         return Outcome(
             verdict=concluded.verdict,
             reason=concluded.reason,
             exit_code=conclusion.EXITS[concluded.verdict] if exit_code is None else exit_code,
             state=self.state,
             directory=self.workspace.directory,
-            culprit=found[0] if len(found) == 1 else None,
-            candidates=found if len(found) > 1 else (),
+            culprit=described[0] if len(described) == 1 else None,
+            candidates=described if len(described) > 1 else (),
             confidence=judge.path(self.state, self.length) if all(self.state.ends) else 0.0,
             notes=(*concluded.notes, *judge.remarks(self.state)),
         )

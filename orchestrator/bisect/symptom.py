@@ -69,14 +69,14 @@ def parse(text: str) -> Symptom:
     if text in {"boot", "build"}:
         return Symptom(SymptomKind(text))
     if colon and kind in {"test", "splat"}:
-        found = Symptom(SymptomKind(kind), name.strip())
+        symptom = Symptom(SymptomKind(kind), name.strip())
     else:
-        found = Symptom(SymptomKind.SPLAT if " " in text else SymptomKind.TEST, text)
-    if not found.name:
+        symptom = Symptom(SymptomKind.SPLAT if " " in text else SymptomKind.TEST, text)
+    if not symptom.name:
         raise UserError(f"--symptom {text}: nothing is named")
-    if found.kind is SymptomKind.TEST and re.search(r"[*?\[]", found.name):
+    if symptom.kind is SymptomKind.TEST and re.search(r"[*?\[]", symptom.name):
         raise UserError(f"--symptom {text}: a symptom is one test, not a glob")
-    return found
+    return symptom
 
 
 def observations(symptom: Symptom, result: JobResult, repeat: int = 1) -> tuple[Observation, ...]:
@@ -171,14 +171,14 @@ def _fault(failed: StageResult) -> Observation:
 
 
 def _test(name: str, result: JobResult, repeat: int) -> tuple[Observation, ...]:
-    found = _of_name(name, result)
+    tests = _of_name(name, result)
     fatal = _fatal(result)
     failed = result.failed_stage
     if failed and failed.verdict is Verdict.INFRA and not fatal:
         return (Observation(Sight.INFRA, failed.message),)
-    if not found:
+    if not tests:
         return (Observation(Sight.UNCLEAR, failed.message if failed else f"{name} did not run", Why.OTHER),)
-    return tuple(one for test in found for one in _tries(test, fatal, repeat))
+    return tuple(one for test in tests for one in _tries(test, fatal, repeat))
 
 
 def _of_name(name: str, result: JobResult) -> list[TestResult]:
@@ -195,12 +195,12 @@ _RUNS = re.compile(rf"(\d+) of (\d+) runs ({'|'.join(_WORDS)})$")
 
 def _tries(test: TestResult, fatal: tuple[str, ...], repeat: int) -> list[Observation]:
     """Return each run of a test: ``ktap.h`` says of repeated runs how many did not pass, and in which way."""
-    said = [found for line in test.diagnostics if (found := _RUNS.match(line))]
-    counts = [(_WORDS[found[3]], int(found[1])) for found in said]
-    if not said:
+    matches = [match for line in test.diagnostics if (match := _RUNS.match(line))]
+    counts = [(_WORDS[match[3]], int(match[1])) for match in matches]
+    if not matches:
         times = repeat if test.status in {Status.PASS, Status.SKIP} else 1
         return [_sight(test.status, test.reason, fatal)] * times
-    passed = int(said[0][2]) - sum(number for _, number in counts)
+    passed = int(matches[0][2]) - sum(number for _, number in counts)
     return [_sight(s, test.reason, fatal) for s, number in [*counts, (Status.PASS, passed)] for _ in range(number)]
 
 
