@@ -169,10 +169,10 @@ def sightings(now: Mapping[str, Collection[str]], before: Sequence[Collection[st
     """Return what each title is. ``now`` has with each those under which older rules or kernels knew the same bug.
 
     ``before`` are those of the comparable nights, newest first. Gone is what the last night had; what was gone longer
-    is not told every night.
+    is not reported every night.
     """
     known = {title for night in before for title in night}
     seen = {title: known.isdisjoint({title, *others}) for title, others in now.items()}
-    found = {title: Sighting.NEW if new else Sighting.KNOWN for title, new in seen.items()}
+    shown = {title: Sighting.NEW if new else Sighting.KNOWN for title, new in seen.items()}
     still = {name for title, others in now.items() for name in (title, *others)}
-    return {**{title: Sighting.GONE for title in (before[0] if before else ()) if title not in still}, **found}
+    return {**{title: Sighting.GONE for title in (before[0] if before else ()) if title not in still}, **shown}

@@ -107,7 +107,7 @@ def judge(now: Seen, earlier: Sequence[Seen]) -> Judged:
     """Judge one job against the same job on the nights before, newest first."""
     before = [seen for seen in earlier if comparable(now.job, seen.job)]
     tonight, nights = _nights(now), [_nights(seen) for seen in before]
-    alike = (night for seen, night in zip(before, nights, strict=True) if night and _asked_alike(now, seen))
+    alike = (night for seen, night in zip(before, nights, strict=True) if night and _same_request(now, seen))
     expected = [] if _stopped(now) else [key for key in next(alike, {}) if key not in tonight]
     findings = tuple(_finding(now.job.name, key, tonight.get(key), nights) for key in (*tonight, *expected))
     return Judged(now.job.name, findings, tuple(_splats(now, before)), tuple(_notes(now, earlier, before)))
@@ -116,12 +116,12 @@ def judge(now: Seen, earlier: Sequence[Seen]) -> Judged:
 def differing(now: Seen, earlier: Sequence[Seen]) -> dict[str, list[str]]:
     """Return the tests, by suite, whose word is not that of the last comparable night that had them."""
     before = [_nights(seen) for seen in earlier if comparable(now.job, seen.job)]
-    found: dict[str, list[str]] = {}
+    changed: dict[str, list[str]] = {}
     for (suite, test), tonight in _nights(now).items():
         last = next((night[suite, test] for night in before if (suite, test) in night), None)
         if suite != STAGES and last and last.status.word != tonight.status.word:
-            found.setdefault(suite, []).append(test)
-    return found
+            changed.setdefault(suite, []).append(test)
+    return changed
 
 
 def comparable(one: Job, other: Job) -> bool:
@@ -131,10 +131,10 @@ def comparable(one: Job, other: Job) -> bool:
     return classify.setting(one.identity) == classify.setting(other.identity)
 
 
-def _asked_alike(one: Seen, other: Seen) -> bool:
+def _same_request(one: Seen, other: Seen) -> bool:
     """Whether the same tests were asked for: else one that is not there is not missing."""
-    asked = (one.job.asked, other.job.asked)
-    return not all(asked) or asked[0] == asked[1]
+    requests = (one.job.asked, other.job.asked)
+    return not all(requests) or requests[0] == requests[1]
 
 
 def _finding(job: str, key: Key, now: Night | None, nights: Sequence[dict[Key, Night]]) -> Finding:
@@ -187,7 +187,7 @@ def _splats(now: Seen, before: Sequence[Seen]) -> Iterator[SplatFinding]:
     if not _came_to_a_guest(now):
         return
     guests = [seen for seen in before if _came_to_a_guest(seen)]
-    less = _stopped(now) or (guests and not _asked_alike(now, guests[0]))
+    less = _stopped(now) or (guests and not _same_request(now, guests[0]))
     for title, sighting in classify.sightings(_titles(now), [_titles(seen) for seen in guests]).items():
         if not (sighting is Sighting.GONE and less):
             yield SplatFinding(now.job.name, title, sighting)
@@ -213,7 +213,7 @@ def _notes(now: Seen, earlier: Sequence[Seen], before: Sequence[Seen]) -> Iterat
         yield f"not compared with run {earlier[0].job.run}, for these differ: {what}"
     elif not earlier:
         yield "no earlier run to compare with"
-    if before and not _asked_alike(now, before[0]):
+    if before and not _same_request(now, before[0]):
         yield f"other tests were asked for than in run {before[0].job.run}"
     last = before[0].job.identity if before else None
     if now.job.identity and last and (changed := classify.differing(now.job.identity, last)):

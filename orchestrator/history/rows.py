@@ -85,8 +85,8 @@ def stage(row: StageRow, folder: Path) -> StageTime:
 
 def test(row: OutcomeRow) -> Test:
     """Return a test with all of its tries."""
-    found = outcome.outcome(row.status, [Status(word) for word in row.earlier])
-    return Test(row.suite, row.test, found.status, found.tries, row.reason, row.seconds)
+    result = outcome.outcome(row.status, [Status(word) for word in row.earlier])
+    return Test(row.suite, row.test, result.status, result.tries, row.reason, row.seconds)
 
 
 def complaint(row: SplatRow, folder: Path) -> Complaint:
@@ -129,9 +129,9 @@ def of_result(result: JobResult, run_id: str) -> Seen:
         ),
         stages=tuple(StageTime(s.stage, s.verdict, s.seconds, s.message, s.log, s.reused) for s in result.stages),
         tests=tuple(
-            Test(run.suite, test.name, found.status, found.tries, test.reason, test.seconds)
+            Test(run.suite, test.name, judged.status, judged.tries, test.reason, test.seconds)
             for run in result.suites
-            for test, found in zip(run.tests, outcome.outcomes(run).values(), strict=True)
+            for test, judged in zip(run.tests, outcome.outcomes(run).values(), strict=True)
         ),
         splats=(),
     )

@@ -29,7 +29,7 @@ from orchestrator.report import result_json
 
 
 def add(database: Database, run: RunResult) -> None:
-    """Write a run down, in place of what was known of it before: a run may be told of as often as it grows."""
+    """Write a run down, in place of what was known of it before: a run may be added again as it grows."""
     with database.writing() as session:
         session.execute(delete(RunRow).where(RunRow.id == run.run))
         session.add(_run(session, run))
@@ -50,8 +50,8 @@ def import_folders(database: Database, results: Path) -> Imported:
     to date. Raises InfraError.
     """
     with database.reading() as session:
-        told = select(RunRow.id, RunRow.seconds, RunRow.verdict, RunRow.missing)
-        rows = session.execute(told).all()
+        query = select(RunRow.id, RunRow.seconds, RunRow.verdict, RunRow.missing)
+        rows = session.execute(query).all()
         unchecked = set(session.scalars(select(RunRow.id).where(RunRow.mode == _CHECKING, ~RunRow.checks.any())))
     unsettled = {row.id: row.seconds for row in rows if row.missing or row.verdict is _OPEN}
     known = {row.id for row in rows} - unsettled.keys() - unchecked
@@ -201,9 +201,9 @@ def _splats(job: JobResult, run: RunResult) -> list[SplatRow]:
 def _identity(session: Session, identity: Identity) -> IdentityRow:
     """Return the row of an identity; most nights have the same ones."""
     digest = cache.digest(*(str(part) for part in astuple(identity)))
-    found = session.scalar(select(IdentityRow).where(IdentityRow.digest == digest))
-    if found:
-        return found
+    row = session.scalar(select(IdentityRow).where(IdentityRow.digest == digest))
+    if row:
+        return row
     fields = {name: getattr(identity, name) for name in identity.__dataclass_fields__}
     row = IdentityRow(digest=digest, setting=cache.digest(*classify.setting(identity)), **fields)
     session.add(row)

@@ -1,4 +1,4 @@
-"""What the history tells: frozen, and free of the database it came from."""
+"""What is read from the history: frozen, and free of the database it came from."""
 
 from __future__ import annotations
 

@@ -32,9 +32,9 @@ def last(database: Database, mode: str, limit: int) -> tuple[Whole, ...]:
         select(RunRow).where(RunRow.mode == mode).order_by(RunRow.started.desc(), RunRow.id.desc()).limit(limit)
     )  # fmt: skip
     with database.reading() as session:
-        found = {row.id: rows.run(row) for row in session.scalars(wanted)}
-        seen = _seen(session, list(found))
-        return tuple(Whole(run, tuple(seen.get(name, ()))) for name, run in found.items())
+        runs = {row.id: rows.run(row) for row in session.scalars(wanted)}
+        seen = _seen(session, list(runs))
+        return tuple(Whole(run, tuple(seen.get(name, ()))) for name, run in runs.items())
 
 
 def newest(database: Database) -> tuple[Occurrence, ...]:
@@ -60,7 +60,7 @@ def _seen(session: Session, runs: Sequence[str]) -> dict[str, list[Seen]]:
     stages = _by_job(session, _of(runs, StageRow, _STAGE, StageRow.ordinal))
     tests = _by_job(session, _of(runs, OutcomeRow, _TEST, OutcomeRow.id))
     splats = _by_job(session, _of(runs, SplatRow, _SPLAT, SplatRow.id))
-    found: dict[str, list[Seen]] = {}
+    by_run: dict[str, list[Seen]] = {}
     for number, job, folder in jobs:
         whole = Seen(
             job=job,
@@ -68,8 +68,8 @@ def _seen(session: Session, runs: Sequence[str]) -> dict[str, list[Seen]]:
             tests=tuple(_test(row) for row in tests.get(number, ())),
             splats=tuple(_splat(row, folder) for row in splats.get(number, ())),
         )
-        found.setdefault(job.run, []).append(whole)
-    return found
+        by_run.setdefault(job.run, []).append(whole)
+    return by_run
 
 
 _STAGE = (StageRow.stage, StageRow.verdict, StageRow.seconds, StageRow.message, StageRow.log, StageRow.reused)
@@ -94,8 +94,8 @@ def _of(runs: Sequence[str], table: Any, columns: tuple[Any, ...], order: Any) -
 
 def _by_job(session: Session, wanted: Select[Any]) -> dict[int, list[Row[Any]]]:
     def groups() -> Iterator[tuple[int, list[Row[Any]]]]:
-        for number, found in itertools.groupby(session.execute(wanted), lambda row: row[0]):
-            yield number, list(found)
+        for number, group in itertools.groupby(session.execute(wanted), lambda row: row[0]):
+            yield number, list(group)
 
     return dict(groups())
 
@@ -107,8 +107,8 @@ def _stage(row: Any, folder: Path) -> StageTime:
 
 def _test(row: Any) -> Test:
     _, suite, name, status, earlier, reason, seconds = row
-    found = _outcome(status, tuple(earlier))
-    return Test(suite, name, found.status, found.tries, reason, seconds)
+    result = _outcome(status, tuple(earlier))
+    return Test(suite, name, result.status, result.tries, reason, seconds)
 
 
 @functools.cache
