@@ -1,4 +1,4 @@
-"""The last runs of each mode → what the pages tell. Pure."""
+"""The last runs of each mode → what the pages show. Pure."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ def _tracks(part: Part) -> Iterator[tuple[Key, Track]]:
             for test in night.shown(seen):
                 rows.setdefault((seen.job.name, (test.suite, test.name)), {})[number] = test
     empty = {name: [Cell(w.run, known.get(n)) for n, w in enumerate(part.runs)] for name, known in jobs.items()}
-    for (name, key), found in rows.items():
+    for (name, key), shown in rows.items():
         cells = list(empty[name])
-        for number, test in found.items():
+        for number, test in shown.items():
             cells[number] = Cell(cells[number].run, cells[number].job, test)
         yield key, Track(part.mode, next(iter(jobs[name].values())), tuple(cells), findings.get((name, *key)))
 
@@ -73,7 +73,7 @@ def _ways(findings: Sequence[Finding], names: Mapping[str, str]) -> tuple[Way, .
     for finding in findings:
         ways.setdefault((finding.before, finding.now), []).append(finding)
     return tuple(
-        Way(*way, tuple(names[f.job] for f in found), tuple(f.rate for f in found)) for way, found in ways.items()
+        Way(*way, tuple(names[f.job] for f in alike), tuple(f.rate for f in alike)) for way, alike in ways.items()
     )
 
 
@@ -140,17 +140,17 @@ def _rank_of(column: Column, key: Key) -> int:
 
 def splats(parts: Sequence[Part], titles: Sequence[Title], newest: Sequence[Occurrence]) -> tuple[SplatHistory, ...]:
     """Return each title with where it was seen; one that the runs do not have, with the last time that it was."""
-    found: dict[str, list[Occurrence]] = {}
+    by_title: dict[str, list[Occurrence]] = {}
     for part in parts:
         for whole in part.runs:
             for seen in whole.jobs:
                 for splat in seen.splats:
-                    found.setdefault(splat.title, []).append(Occurrence(whole.run, seen.job, splat))
+                    by_title.setdefault(splat.title, []).append(Occurrence(whole.run, seen.job, splat))
     for one in newest:
-        found.setdefault(one.splat.title, [one])
-    for places in found.values():
+        by_title.setdefault(one.splat.title, [one])
+    for places in by_title.values():
         places.sort(key=lambda place: place.run.started, reverse=True)
-    return tuple(SplatHistory(title, tuple(found.get(title.title, ()))) for title in titles)
+    return tuple(SplatHistory(title, tuple(by_title.get(title.title, ()))) for title in titles)
 
 
 def last_broken(history: TestHistory, mode: str) -> tuple[tuple[Track, Cell], ...]:
@@ -158,9 +158,9 @@ def last_broken(history: TestHistory, mode: str) -> tuple[tuple[Track, Cell], ..
 
     What crashed comes first, then the jobs with a series: there it is news.
     """
-    found = [(t, cell) for t in history.tracks for cell in t.cells if cell.test and cell.test.status.word == "broken"]
-    newest = max(((t.mode == mode, cell.run.started, cell.run.id) for t, cell in found), default=None)
-    same = [(t, cell) for t, cell in found if newest == (t.mode == mode, cell.run.started, cell.run.id)]
+    broken = [(t, cell) for t in history.tracks for cell in t.cells if cell.test and cell.test.status.word == "broken"]
+    newest = max(((t.mode == mode, cell.run.started, cell.run.id) for t, cell in broken), default=None)
+    same = [(t, cell) for t, cell in broken if newest == (t.mode == mode, cell.run.started, cell.run.id)]
     return tuple(sorted(same, key=lambda one: (_rank(one[1]), one[0].job.side is Side.BASE, one[0].job.id)))
 
 

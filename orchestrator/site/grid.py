@@ -54,9 +54,9 @@ def _cell(column: Column, key: Key, edge: str) -> str:
         return f'<td class="{"f news" if gone else "o"}{edge}">{"?" if gone else "·"}'
     kind = strip.CLASSES.get(test.status, "f" if key in column.charged else "x")
     if finding and finding.change in gather.LOUD:
-        words = f"{finding.change.value}: {strip.told(test)}"
+        words = f"{finding.change.value}: {strip.describe(test)}"
         return f'<td class="{kind} news{edge}" title="{escape(words)}">{strip.letter(test)}'
-    title = f' title="{escape(strip.told(test))}"' if kind in "fx" else ""
+    title = f' title="{escape(strip.describe(test))}"' if kind in "fx" else ""
     return f'<td class="{kind}{edge}"{title}>{strip.letter(test)}'
 
 

@@ -41,8 +41,8 @@ class Places:
     def page(self, run: Run) -> str | None:
         """Return the link to a run's own page, or to the most readable of what it has; None where nothing is left."""
         folder = self.folder(run)
-        found = (self.link(folder / name) for name in (rundir.PAGE, rundir.SUMMARY, rundir.RESULT))
-        return next((href for href in found if href), None)
+        links = (self.link(folder / name) for name in (rundir.PAGE, rundir.SUMMARY, rundir.RESULT))
+        return next((href for href in links if href), None)
 
     def link(self, path: Path) -> str | None:
         """Return the link to a file, or None where it is not there."""

@@ -1,4 +1,4 @@
-"""What the pages tell → HTML, through templates that share the frame of a run's own page.
+"""What the pages show → HTML, through templates that share the frame of a run's own page.
 
 Pure, but for the look whether a file that is linked is there.
 """
@@ -93,7 +93,7 @@ class Pages:
 
     def _mode(self, part: Part) -> str:
         steps = gather.steps(part)
-        told = {change: [step for step in steps if step.change is change] for change in gather.TOLD}
+        changed = {change: [step for step in steps if step.change is change] for change in gather.TOLD}
         now = {test.key for test in self.site.tests for t in test.tracks if t.mode == part.mode and t.cells[0].test}
         past = [test.key for test in self.site.tests if any(t.mode == part.mode for t in test.tracks)]
         return self._render(
@@ -102,7 +102,7 @@ class Pages:
             run=part.runs[0].run,
             before=part.runs[1].run if len(part.runs) > 1 else None,
             headline=headline(part),
-            told={change.value: found for change, found in told.items() if found},
+            changed={change.value: alike for change, alike in changed.items() if alike},
             persistent=len({(f.suite, f.test) for f in part.comparison.of(Change.PERSISTENT)}),
             titles={s.value: _titles(part, s) for s in (Sighting.NEW, Sighting.GONE)},
             runs=strip.of_runs([whole.run for whole in part.runs], self.places.page),
@@ -125,9 +125,9 @@ class Pages:
             plot=plot,
         )
 
-    def _broken(self, test: TestHistory, found: Sequence[tuple[Track, Cell]]) -> dict[str, Any]:
-        """Return what is told of the last time that a test was broken: of the first of these jobs, and all splats."""
-        (track, cell), jobs = found[0], [one.job for _, one in found if one.job]
+    def _broken(self, test: TestHistory, cells: Sequence[tuple[Track, Cell]]) -> dict[str, Any]:
+        """Return the last time that a test was broken: details of the first of these jobs, and the splats of all."""
+        (track, cell), jobs = cells[0], [one.job for _, one in cells if one.job]
         assert cell.job
         splats = [splat for job in jobs for splat in self._during.get((job.id, test.name), ())]
         details = self._details(cell.run, cell.job)
@@ -167,11 +167,11 @@ def _diagnostics(result: Path) -> dict[Key, tuple[str, ...]] | None:
 
 def _titles(part: Part, sighting: Sighting) -> dict[str, list[str]]:
     """Return the titles that were sighted so, each with the jobs in which they were."""
-    names, found = gather.labels([seen.job for seen in part.runs[0].jobs]), dict[str, list[str]]()
+    names, by_title = gather.labels([seen.job for seen in part.runs[0].jobs]), dict[str, list[str]]()
     for splat in part.comparison.splats:
         if splat.sighting is sighting:
-            found.setdefault(splat.title, []).append(names[splat.job])
-    return found
+            by_title.setdefault(splat.title, []).append(names[splat.job])
+    return by_title
 
 
 def plural(count: int, noun: str) -> str:
@@ -182,13 +182,13 @@ def plural(count: int, noun: str) -> str:
 def headline(part: Part) -> str:
     """Return what the last run came to in one line, the worst first."""
     run, comparison = part.runs[0].run, part.comparison
-    said = [] if run.complete else [f"incomplete, {len(run.missing)} of its jobs did not run"]
+    news = [] if run.complete else [f"incomplete, {len(run.missing)} of its jobs did not run"]
     counts = {change: len({(f.suite, f.test) for f in comparison.of(change)}) for change in gather.TOLD}
     titles = _titles(part, Sighting.NEW)
     regressed = counts.pop(Change.REGRESSED)
-    said += [f"{regressed} regressed"] if regressed else []
-    said += [plural(len(titles), "new splat")] if titles else []
-    said += [f"{count} {change.value}" for change, count in counts.items() if count]
+    news += [f"{regressed} regressed"] if regressed else []
+    news += [plural(len(titles), "new splat")] if titles else []
+    news += [f"{count} {change.value}" for change, count in counts.items() if count]
     quiet = "nothing changed" if len(part.runs) > 1 else "nothing to compare with"
-    word = "as before" if run.verdict in {Verdict.FAIL, Verdict.INFRA} and not said and len(part.runs) > 1 else quiet
-    return f"{run.verdict.name}: {', '.join(said) or word}"
+    word = "as before" if run.verdict in {Verdict.FAIL, Verdict.INFRA} and not news and len(part.runs) > 1 else quiet
+    return f"{run.verdict.name}: {', '.join(news) or word}"

@@ -42,9 +42,9 @@ def points(track: Track) -> tuple[Point, ...]:
     )
 
 
-def words(found: Sequence[Point]) -> str:
+def words(points: Sequence[Point]) -> str:
     """Return the durations in words."""
-    seconds = [point.seconds for point in found]
+    seconds = [point.seconds for point in points]
     if not seconds:
         return ""
     middle = f", median {short(statistics.median(seconds))}" if len(seconds) > 1 else ""
@@ -59,19 +59,19 @@ def short(seconds: float) -> str:
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.3g} s" if seconds < 600 else f"{seconds:.0f} s"
 
 
-def svg(found: Sequence[Point], runs: int) -> Markup:
+def svg(points: Sequence[Point], runs: int) -> Markup:
     """Return the plot of so many runs, from 0 to the most, as wide as their strip.
 
     A dot for each run, a bar where the test was broken; nothing for one point.
     """
-    if len(found) < _LEAST:
+    if len(points) < _LEAST:
         return Markup("")
-    most = max(point.seconds for point in found) or 1.0
+    most = max(point.seconds for point in points) or 1.0
     width = runs * _STEP
-    placed = [((p.place + 0.5) * _STEP, _HEIGHT - 3 - (_HEIGHT - 6) * p.seconds / most, p.broken) for p in found]
+    placed = [((p.place + 0.5) * _STEP, _HEIGHT - 3 - (_HEIGHT - 6) * p.seconds / most, p.broken) for p in points]
     return Markup(
         f'<svg class="plot" viewBox="0 0 {width} {_HEIGHT}" preserveAspectRatio="none" role="img" '
-        f'style="--runs:{runs}" aria-label="duration, {words(found)}"><path class="line" d="{_line(placed, found)}"/>'
+        f'style="--runs:{runs}" aria-label="duration, {words(points)}"><path class="line" d="{_line(placed, points)}"/>'
         f'<path class="dot" d="{"".join(_dots(placed))}"/><path class="bar" d="{"".join(_bars(placed))}"/></svg>'
     )
 
@@ -79,10 +79,10 @@ def svg(found: Sequence[Point], runs: int) -> Markup:
 _Placed = Sequence[tuple[float, float, bool]]
 
 
-def _line(placed: _Placed, found: Sequence[Point]) -> str:
+def _line(placed: _Placed, points: Sequence[Point]) -> str:
     """Return the path through the points; a run that did not have the test breaks it."""
     path = [f"M{placed[0][0]:g} {placed[0][1]:.1f}"]
-    for (one, other), (x, y, _) in zip(itertools.pairwise(found), placed[1:], strict=True):
+    for (one, other), (x, y, _) in zip(itertools.pairwise(points), placed[1:], strict=True):
         path.append(f"{'L' if other.place == one.place + 1 else 'M'}{x:g} {y:.1f}")
     return "".join(path)
 

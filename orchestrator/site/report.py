@@ -46,7 +46,7 @@ def write(
 
 
 def collect(database: Database, places: Places, mode: str | None, nights: int = NIGHTS) -> Site:
-    """Return what there is to tell. Raises UserError where there is nothing."""
+    """Return what the pages show. Raises UserError where there is nothing."""
     modes = sorted(window.modes(database), key=lambda known: known != mode)
     if not modes:
         raise UserError(f"no run in {places.results}, and none in the history {database.name}: nothing to report")

@@ -35,7 +35,7 @@ def letter(test: Test) -> str:
     return "~" if split else LETTERS[test.status]
 
 
-def told(test: Test) -> str:
+def describe(test: Test) -> str:
     """Return what a test showed, in words: every try, how long the last one took, why."""
     tries = " → ".join(status.value for status in test.tries)
     seconds = "" if test.seconds is None else f", {test.seconds:.2f} s"
@@ -82,7 +82,7 @@ def _cell(cell: Cell, setting: tuple[str, ...] | None, page: Callable[[Run], str
         under = f", under {cell.job.identity.accel}"
         if setting and classify.setting(cell.job.identity) != setting:
             kind, under = f"{kind} pale", f"{under}, another setting"
-    return _tile(kind, letter(cell.test), f"{when(cell.run)} {told(cell.test)}{under}", page(cell.run))
+    return _tile(kind, letter(cell.test), f"{when(cell.run)} {describe(cell.test)}{under}", page(cell.run))
 
 
 def _tile(kind: str, sign: str, words: str, href: str | None) -> str:

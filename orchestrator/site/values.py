@@ -1,4 +1,4 @@
-"""What the pages tell: frozen, and free of the database and the disk."""
+"""What the pages show: frozen, and free of the database and the disk."""
 
 from __future__ import annotations
 

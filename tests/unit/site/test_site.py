@@ -110,7 +110,7 @@ def test_hostile_words_stay_in_the_title_of_their_cell() -> None:
 
 def test_tries_that_differ_have_a_letter_of_their_own() -> None:
     test = one(Status.FAIL, tries=(Status.FAIL, Status.PASS))
-    assert strip.letter(test) == "~" and strip.told(test) == "fail → pass, 1.00 s"
+    assert strip.letter(test) == "~" and strip.describe(test) == "fail → pass, 1.00 s"
 
 
 def test_cells_of_another_setting_are_pale_and_their_durations_are_left_out() -> None:
@@ -140,8 +140,8 @@ def test_a_plot_shows_each_duration_and_marks_what_was_broken() -> None:
 
 
 def test_durations_are_told_in_few_digits() -> None:
-    told = [plot.short(seconds) for seconds in (0.0012, 0.0312, 0.5, 1.234, 59.96, 700)]
-    assert told == ["1.2 ms", "31 ms", "500 ms", "1.23 s", "60 s", "700 s"]
+    texts = [plot.short(seconds) for seconds in (0.0012, 0.0312, 0.5, 1.234, 59.96, 700)]
+    assert texts == ["1.2 ms", "31 ms", "500 ms", "1.23 s", "60 s", "700 s"]
 
 
 # --- what is told
