@@ -1,12 +1,12 @@
-"""Version 5: what kept the programs of the tree under test in."""
+"""Version 6: what kept the programs of the tree under test in."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "5"
-down_revision = "4"
+revision = "6"
+down_revision = "5"
 
 
 def upgrade() -> None:
