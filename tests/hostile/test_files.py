@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.hostile.attack import Attack, answered, strike
+from tests.hostile.attack import Attack, strike
 from tests.hostile.campaign import Outcome
 from tests.stage.cli.test_commands import Table
-from tests.stage.pipeline.test_run import GOOD
+from tests.stage.pipeline.test_run import GOOD, wait_for
 
 DAMAGES: dict[str, bytes] = {
     "empty": b"",
@@ -125,9 +125,9 @@ def test_what_the_cache_remembers_is_made_again_where_it_is_damaged(done: Table,
     cache = done.folder / "cache"
     remembered = [
         *cache.glob("kernels/*/kernel.json"), *cache.glob("tests/*"), *cache.glob("objects/*"), *cache.glob("accel/*"),
-        *cache.glob("work/*/*/.out-*/.wpci*"),
+        *cache.rglob(".wpci.json"),
     ]  # fmt: skip
-    assert len(remembered) > 3, sorted(cache.rglob("*"))[:50]
+    assert len(remembered) > 2, sorted(cache.rglob("*"))[:50]
     for path in (path for path in remembered if path.is_file()):
         path.write_bytes(DAMAGES[damage])
     row = Attack("remembered", lambda _: None, ("run",), 0, verdict="pass")
@@ -167,11 +167,10 @@ def test_a_place_that_is_none_is_one_line(attack: Attack, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("gone", ["results", "cache"])
 def test_a_folder_that_goes_away_meanwhile_is_no_verdict_on_the_series(gone: str, tmp_path: Path) -> None:
-    """The tree's own make removes it: no cage keeps it from that in this test, which is about our answer."""
     table = Table(tmp_path)
-    swap = table.folder / "tree" / "mm" / "Makefile"
-    swap.write_text(swap.read_text() + f"\n$(shell rm -rf {table.folder / gone})\n")
-    table.git("commit", "-qam", "toy: tidy up")
     table.series(*GOOD)
-    answer = answered(table, ("run",), {})
-    assert answer.code == 3 and "Traceback" not in answer.output, answer.output
+    with table.start() as child:
+        wait_for(table.folder, "results/*/jobs/*/boot-1/console.log")
+        shutil.rmtree(table.folder / gone, ignore_errors=True)
+        output, _ = child.communicate()
+    assert child.returncode in {0, 3} and "\nTraceback" not in output, output  # the fake QEMU has one
