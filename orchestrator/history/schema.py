@@ -132,7 +132,7 @@ class CheckRow(Base):
 class IdentityRow(Base):
     """What results depend on. ``setting`` is one digest over what must agree for two results to compare.
 
-    ``sandbox`` is since version 5.
+    ``sandbox`` is since version 6.
     """
 
     __tablename__ = "identities"

@@ -11,4 +11,4 @@ down_revision = "5"
 
 def upgrade() -> None:
     """Add the column; of older results nobody knows."""
-    op.add_column("identities", sa.Column("sandbox", sa.String(), nullable=False, server_default=""))
+    op.add_column("identities", sa.Column("sandbox", sa.Text(), nullable=False, server_default=""))
