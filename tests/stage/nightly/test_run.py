@@ -189,7 +189,8 @@ def test_a_second_night_at_once_says_so_in_one_line(bench: Nights) -> None:
         code, output = bench.night()
         first.terminate()
         first.communicate()
-    assert (code, output) == (3, "wpci: another nightly is at work; this one does not begin\n")
+    assert code == 3 and output.endswith("\nwpci: another nightly is at work; this one does not begin\n"), output
+    assert output.count("\n") == 2, "the pipeline file, and why nothing began"
     assert len(list((bench.folder / "results").glob("*/result.json"))) == 2  # that of the first, and 'last'
 
 
