@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -12,8 +13,13 @@ from pathlib import Path
 from orchestrator.host.process import sandbox
 from orchestrator.host.process.sandbox import Cage
 
+_DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--", "sh", "-c")
+_STILL_OURS = '[ "$PPID" = "$1" ] && shift && exec "$@"'
+"""We may have died before the signal was asked for: then the child has another parent, and does not begin."""
 _OFFLINE = ("--net",)
 _ENCLOSED = ("--net", "--pid", "--kill-child")
+_AROUND_A_CAGE = ("--pid", "--kill-child")
+"""bubblewrap asks for its parent's death late (0.8.0): killed while it builds, it would leave its first process."""
 _FIRST = ("timeout", "--foreground", "0")
 """The first process of a namespace: it waits for the command and hands signals on. make must not be the first: the
 kernel keeps a first process from ending itself by a signal, which is how make ends when it is interrupted."""
@@ -42,9 +48,9 @@ def can_enclose() -> bool:
 
 def full_argv(argv: Sequence[str | Path], offline: bool, enclosed: bool, cage: Cage | None) -> list[str]:
     """Return a command with what guards it in front: the signal that ends it with us, its cage, its namespaces."""
-    guard = ["setpriv", "--pdeathsig", "KILL", "--"] if shutil.which("setpriv") else []
+    guard = [*_DIES_WITH_US, _STILL_OURS, "wpci", str(os.getpid())] if shutil.which("setpriv") else []
     words = sandbox.argv(cage, argv) if cage else [str(word) for word in argv]
     if cage and not sandbox.obstacle():
-        return [*guard, *words]
+        return [*guard, *_unshared(_AROUND_A_CAGE, *_FIRST), *words]
     fence = _unshared(_ENCLOSED, *_FIRST) if enclosed or cage else ()
     return [*guard, *(fence or (_unshared(_OFFLINE) if offline or enclosed or cage else ())), *words]

@@ -12,6 +12,7 @@ import pytest
 from orchestrator.errors import InfraError
 from orchestrator.host import process
 from orchestrator.host.process import Deadline
+from orchestrator.host.process.namespaces import full_argv
 
 
 def test_output_and_exit_code_come_back() -> None:
@@ -73,6 +74,20 @@ def test_a_child_dies_with_us(tmp_path: Path) -> None:
         os.kill(parent.pid, signal.SIGKILL)
         parent.wait()
         assert gone(child)
+
+
+def test_a_child_of_one_that_died_meanwhile_does_not_begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is killed while a child starts is not its parent any more: no signal would ever end that child."""
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    process.run(["touch", tmp_path / "begun"], check=False)
+    assert not (tmp_path / "begun").exists()
+
+
+def test_what_builds_a_cage_ends_with_its_namespace() -> None:
+    if why := process.sandbox.obstacle():
+        pytest.fail(f"no cage here: {why}")
+    words = full_argv(["true"], offline=False, enclosed=False, cage=process.Cage())
+    assert words.index("--kill-child") < words.index("bwrap")
 
 
 def test_a_leash_ends_the_children_of_its_thread_and_of_no_other() -> None:
