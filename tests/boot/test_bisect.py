@@ -57,7 +57,7 @@ def test_the_patch_that_brings_a_failing_test_is_found(found: tuple[int, Path, s
     assert "the first bad commit is 2/3 mm: edit 2" in output and "Dev <dev@example.org>" in output
     steps = json.loads((directory / "state.json").read_text())["steps"]
     assert [s["term"] for s in steps if s["role"] == "tip without it"] == ["good"]
-    assert all(s["sightings"] for s in steps)
+    assert all(s["observations"] for s in steps)
 
 
 def test_the_base_alone_was_not_built_again(found: tuple[int, Path, str], main_run: MainRun) -> None:

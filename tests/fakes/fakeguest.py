@@ -49,6 +49,13 @@ class Guest:
     def say(self, text: str) -> None:
         self.console.write(f"[    1.000000] {text}\r\n".encode())
 
+    @property
+    def notes(self) -> Path:
+        """A folder of this kernel for what is to be known at its next boot: what lies beside a kernel damages it."""
+        folder = self.image.parents[1].with_name("fake-guest") / self.image.parent.name
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
     def asked(self, what: str, *begin: str) -> list[str] | None:
         """Return the words behind a play, if the kernel has it."""
         wanted = [what, *begin]
@@ -56,7 +63,7 @@ class Guest:
 
     def turn(self, name: str, sequence: str) -> bool:
         """Whether this time is a bad one, of a sequence that each kernel goes through by itself."""
-        counter = self.image.with_name(f"{self.image.name}.{name}")
+        counter = self.notes / f"{self.image.name}.{name}"
         times = int(counter.read_text()) if counter.exists() else 0
         counter.write_text(str(times + 1))
         return sequence[times % len(sequence)] == "1"
@@ -78,9 +85,9 @@ class Guest:
     def answer(self, command: str, words: list[str]) -> tuple[str, int]:
         """Return what a command prints, and its exit code; ``words`` are those it was given for its markers.
 
-        What was asked for stands in ``commands`` by the image.
+        What was asked for stands in ``commands`` among the notes.
         """
-        with self.image.with_name("commands").open("a") as file:
+        with (self.notes / "commands").open("a") as file:
             file.write(f"{command}\n")
         if found := re.match(r"echo (\w+) >/run/wpci-off; poweroff$", command):
             self.say(f"wpci: off {found[1]}")

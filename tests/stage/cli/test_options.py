@@ -202,7 +202,7 @@ def test_a_bisect_needs_fewer_runs_to_be_less_sure(table: Table) -> None:
         code, output = table.type("bisect", *ends, "--confidence", sure)
         assert code == 0, output
         state = json.loads((table.folder / "results" / "last" / "state.json").read_text())
-        runs[sure] = sum(len(step["sightings"]) for step in state["steps"] if step["role"] == "its parent")
+        runs[sure] = sum(len(step["observations"]) for step in state["steps"] if step["role"] == "its parent")
     assert runs["0.5"] < runs["0.999"]
 
 
