@@ -250,11 +250,11 @@ def test_an_interrupted_boot_leaves_nothing_running_and_the_next_run_goes_on(
 
 def test_an_interrupted_build_is_gone_on_with(bench: Bench) -> None:
     slow = bench.folder / "tree" / "mm" / "Makefile"
-    slow.write_text(slow.read_text() + f"\n$(shell touch {bench.folder}/building; sleep 3)\n")
+    slow.write_text(slow.read_text() + "\n$(shell touch building; sleep 3)\n")
     bench.git("add", "-fu")
     bench.commit("toy: a slow directory")
     with bench.start("--mode", "base") as child:
-        wait_for(bench.folder, "building")
+        wait_for(bench.folder, "cache/**/building")
         child.send_signal(signal.SIGINT)
         output, _ = child.communicate()
     assert child.returncode == 130, output

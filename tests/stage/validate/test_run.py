@@ -329,11 +329,11 @@ def test_a_regression_is_tried_again_and_stays_one(desk: Desk) -> None:
 def test_an_interrupted_validation_is_not_green_and_the_next_goes_on_from_it(desk: Desk) -> None:
     desk.series(ONE, plays("panic of the patched kernel"))
     slow = desk.folder / "tree" / "mm" / "Makefile"
-    slow.write_text(slow.read_text() + f"\n$(shell touch {desk.folder}/building; sleep 2)\n")
+    slow.write_text(slow.read_text() + "\n$(shell touch building; sleep 2)\n")
     desk.git("add", "-fu")
     desk.commit("toy: a slow directory")
     with subprocess.Popen(desk.argv("validate", "series"), cwd=desk.folder, env=desk.environment) as child:
-        wait_for(desk.folder, "building")
+        wait_for(desk.folder, "cache/**/building")
         child.send_signal(signal.SIGINT)
     assert child.returncode == 130
     result = desk.result()
