@@ -55,7 +55,7 @@ def ran(bench: Bench) -> list[tuple[str, list[str]]]:
     found = []
     for folder in (bench.folder / "results" / "last" / "jobs").iterdir():
         outputs = sorted(folder.glob("own*/*.ktap"), key=lambda p: (p.parent.name, int(p.suffixes[-2][1:])))
-        tests = [t for path in outputs for t in re.findall(r"^# begin: (\S+)", path.read_text(), re.M)]
+        tests = [t for path in outputs for t in re.findall(r"^# wpci: \w+ begin (\S+)", path.read_text(), re.M)]
         if tests:
             found.append((folder.name.removeprefix("toy.three.small.").removeprefix("without."), tests))
     return sorted(found)
