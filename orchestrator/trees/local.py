@@ -65,7 +65,8 @@ def _copy(where: Path, theirs: Path, to: Path, progress: Progress, deadline: Dea
         repository.git_telling(theirs, *clone, theirs, to, tell=tell, deadline=deadline)
         return
     repository.create(to)
-    process.run(["cp", "-R", "-P", "--no-preserve=mode,ownership", "--", f"{objects}/.", to / "objects"])
+    copy = ["cp", "-R", "-P", "--no-preserve=mode,ownership", "--", f"{objects}/.", str(to / "objects")]
+    progress_lines.run(copy, tell, env=process.minimal_environment(), deadline=deadline)
     for path in (to / "objects").rglob("*"):
         if path.is_symlink():
             path.unlink()
