@@ -30,7 +30,7 @@ class Held(Bench):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.configure(GUEST)
-        for tool in ("git", "make", "dropbearkey"):
+        for tool in ("git", "make", "dropbearkey", "cp"):
             real = shutil.which(tool)
             assert real
             path = self.folder / "bin" / tool
@@ -87,7 +87,7 @@ def bench(tmp_path: Path) -> Held:
 
 
 MIDDLES = {
-    "source": "*clone --*",
+    "source": "cp -R *objects*",
     "series": "git * am *",
     "checkout": "git * checkout *",
     "build": "make *vmlinux*",
