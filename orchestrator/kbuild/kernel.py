@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import itertools
 import json
@@ -254,14 +255,23 @@ def _keep(work: _Work, warnings: tuple[CompilerWarning, ...], modules: bool) -> 
 
 
 def _copy_products(request: BuildRequest, to: Path) -> None:
-    """Copy what make must have left: files, and no links to one elsewhere. Raises KernelError."""
+    """Copy what make must have left: files, and no links to one elsewhere.
+
+    Raises KernelError where the tree left something else, InfraError where this host cannot keep it.
+    """
     wanted = {"vmlinux": "vmlinux", ".config": "config", "System.map": "System.map"}
     wanted[ARCHITECTURES[request.arch].images[request.image]] = request.image
     for made, kept in wanted.items():
         try:
             beneath.copy(request.out, made, to / kept)
         except OSError as error:
+            if error.errno in _OF_THE_HOST:
+                raise InfraError(f"cannot keep {Path(made).name}: {error.strerror}") from error
             raise _left_no(made, error) from error
+
+
+_OF_THE_HOST = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
+"""Errors of a copy that say nothing of what make left."""
 
 
 def _left_no(made: str, error: OSError) -> KernelError:
