@@ -9,7 +9,7 @@ from orchestrator.parse import printk
 CAP = 16 * 2**20
 """Bytes of a console that are read; a guest that prints more is ended."""
 
-_PIECE = 2**20
+_PIECE = 2**16  # small, for between pieces the watch looks whether the guest still lives
 
 
 class Lines:

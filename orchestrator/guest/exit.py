@@ -186,10 +186,16 @@ class Watch:
 
     def _run(self, qemu: process.Child) -> None:
         while not self._leave.is_set():
-            self._look(qemu, self._follower.read())
+            self._follow(qemu)
             if self._signs.any:
                 self._bury(qemu)
                 return
+
+    def _follow(self, qemu: process.Child) -> None:
+        """Take more of the console; wait a moment where there is no more."""
+        lines = self._follower.read()
+        self._look(qemu, lines)
+        if not lines:
             self._leave.wait(_TICK)
 
     def _look(self, qemu: process.Child, lines: list[str]) -> None:
@@ -227,8 +233,7 @@ class Watch:
         end = process.Deadline.after(_LONGEST)
         self.grew = time.monotonic()
         while not (qemu.poll() is not None or end.expired or self._signs.flooded or self._silent):
-            self._look(qemu, self._follower.read())
-            self._leave.wait(_TICK)
+            self._follow(qemu)
         process.kill_group(qemu, _QUIET)
         if qemu.returncode == 0:  # QEMU said why before it went, perhaps in an event that is still on its way
             self._await_reason(process.Deadline.after(_QUIET))
