@@ -44,3 +44,10 @@ def kernel(main_run: MainRun) -> Kernel:
     built = main_run.job(Side.BASE).products.kernel
     assert built, "the main job built no base kernel"
     return built
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give the tests of this ring the time that two kernels take on a slow machine."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.timeout(3600))
