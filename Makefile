@@ -3,6 +3,8 @@
 
 VENV     := .venv
 PYTHON   := $(VENV)/bin/python
+# Each file of tests is one worker's.
+PYTEST    = $(PYTHON) -m pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 SUDO     := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 # What a Debian 12 machine needs beyond python3, git, make and gcc.
@@ -16,7 +18,7 @@ TEST_PACKAGES := chromium postgresql systemd
 ARGS     ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages run list doctor check lint types unit test test-kvm clean
+.PHONY: help setup packages run list doctor check lint types unit test test-nightly test-kvm clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,7 +34,11 @@ doctor: setup ## say what this machine has and lacks
 
 test: PACKAGES += $(TEST_PACKAGES)
 test: setup lint types ## every test ring: lint, types, unit, stage, and boot (real kernels under QEMU)
-	$(PYTHON) -m pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder tests
+	$(PYTEST) -m 'not nightly' tests
+
+test-nightly: PACKAGES += $(TEST_PACKAGES)
+test-nightly: setup ## the tests that take too long for each change
+	$(PYTEST) -m nightly tests
 
 test-kvm: setup ## the path through KVM, on a KVM that QEMU emulates: for machines that have none
 	$(PYTHON) -m pytest -s tests/kvm

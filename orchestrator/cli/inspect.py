@@ -52,10 +52,11 @@ def parse(
     as_json: JsonOption = False,
 ) -> None:
     """Read saved test output as a run would."""
+    from orchestrator.guest import protocol
     from orchestrator.parse import ktap
 
     with output.reading(file):
-        report = ktap.parse_file(file)
+        report = ktap.parse_file(file, windows=protocol.Windows())
     if as_json:
         output.json(dataclasses.asdict(report))
     else:

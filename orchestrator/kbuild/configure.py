@@ -127,7 +127,7 @@ def prove(merged: Merged, config: str, source: Path, arch: str, progress: Progre
     """Check that every request is in the final .config.
 
     Raises UserError for symbols that this tree's Kconfig does not know, KernelError for those that it dropped.
-    What is optional is only told.
+    What is optional is only told, and what is asked for where it is known may be unknown.
     """
     values = kconfig.read(config)
     doubtful = [*kconfig.compare(merged, config), *_never_mentioned(merged, values)]
@@ -138,9 +138,9 @@ def prove(merged: Merged, config: str, source: Path, arch: str, progress: Progre
     dropped = [d for d in kconfig.compare(merged, config) if d not in unknown]
     for item in (d for d in (*unknown, *dropped) if d.request.optional and (d.request.value, d.actual) != ("n", None)):
         progress.note(f"{item}; it is optional: {_why(index, item, values)}")
-    if missing := [str(d.request) for d in unknown if not d.request.optional]:
-        symbols = tuple(d.request.symbol for d in unknown if not d.request.optional)
-        raise UnknownSymbols(f"this tree's Kconfig does not know {', '.join(missing)}", symbols)
+    if missing := [d.request for d in unknown if not (d.request.optional or d.request.where_known)]:
+        symbols = tuple(request.symbol for request in missing)
+        raise UnknownSymbols(f"this tree's Kconfig does not know {', '.join(map(str, missing))}", symbols)
     if refused := [f"{d}: {_why(index, d, values)}" for d in dropped if not d.request.optional]:
         raise KernelError(f"asked-for symbols were dropped: {'; '.join(refused)}")
 

@@ -4,9 +4,10 @@ A line of a fragment asks for one symbol: ``CONFIG_X=y``, ``=m``, ``=n``, ``="te
 ``# CONFIG_X is not set``. A comment behind it may begin with words that change what the line means, up to a colon:
 
 - ``# optional``: nothing is wrong when this kernel does not have it. It is said, and the build goes on.
+- ``# where-known``: nothing is wrong when this tree's Kconfig has no such symbol; one that has it must keep it.
 - ``# override``: an earlier fragment may ask for another value; this line wins. Without it that is a conflict.
 
-Both may stand together, with a reason: ``CONFIG_SWAP=n # override: the kernel without swap``. Every other comment is
+They may stand together, with a reason: ``CONFIG_SWAP=n # override: the kernel without swap``. Every other comment is
 for people. A misspelt word is therefore a plain comment, and the strict reading holds.
 """
 
@@ -14,11 +15,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orchestrator.errors import UserError
 
-_WORDS = frozenset({"optional", "override"})
+_WORDS = frozenset({"optional", "override", "where-known"})
 _UNSET = re.compile(r"# CONFIG_(?P<symbol>\w+) is not set(?:\s+#(?P<comment>.*))?")
 _SET = re.compile(r'CONFIG_(?P<symbol>\w+)=(?P<value>"(?:[^"\\]|\\.)*"|[^\s"#]+)(?:\s+#(?P<comment>.*))?')
 _VALUE = re.compile(r'[ymn]|-?\d+|0[xX][0-9a-fA-F]+|".*"')
@@ -33,6 +34,7 @@ class Request:
     where: str
     optional: bool = False
     override: bool = False
+    where_known: bool = False
 
     def __str__(self) -> str:
         return f"CONFIG_{self.symbol}={self.value} ({self.where})"
@@ -101,21 +103,24 @@ def _parse_line(line: str, where: str) -> Request | None:
 def _request(found: re.Match[str], value: str, where: str) -> Request:
     words = set(re.split(r"[\s,]+", (found["comment"] or "").split(":")[0].strip()))
     flags = words if words <= _WORDS else set()
-    return Request(found["symbol"], value, where, "optional" in flags, "override" in flags)
+    return Request(found["symbol"], value, where, "optional" in flags, "override" in flags, "where-known" in flags)
 
 
 def merge(fragments: Iterable[Fragment]) -> Merged:
     """Put fragments together in their order.
 
-    The same value twice is no conflict, and is optional only where both lines say so. Within one file the rule is
-    the same as between files.
+    The same value twice is no conflict, and is optional, or where-known, only where both lines say so. Within one file
+    the rule is the same as between files.
     """
     merged: dict[str, Request] = {}
     conflicts = []
     for request in (r for fragment in fragments for r in fragment.requests):
         earlier = merged.get(request.symbol)
         if earlier and earlier.value == request.value:
-            merged[request.symbol] = request if earlier.optional else earlier
+            merged[request.symbol] = replace(
+                request if earlier.optional else earlier,
+                where_known=request.where_known and earlier.where_known,
+            )
             continue
         if earlier and not request.override:
             conflicts.append(Conflict(earlier, request))

@@ -80,7 +80,7 @@ def key(request: BuildRequest) -> str:
 
 def _asked(request: BuildRequest, merged: Merged) -> str:
     """Return what stands for configuration and toolchain in keys and stamps."""
-    strict = " ".join(sorted(r.symbol for r in merged.requests if not r.optional))
+    strict = " ".join(sorted(r.symbol + "?" * r.where_known for r in merged.requests if not r.optional))
     return digest(configure.base_text(request.base), merged.text, strict, request.arch, make.toolchain())
 
 

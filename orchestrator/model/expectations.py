@@ -1,9 +1,10 @@
 """What each test must show on each kernel. Pure; ``expectations_file`` reads them from expected.yaml.
 
 A full id is the most specific, then the glob with the most characters that are not wildcards, then the one that stands
-first; a default stands behind all of them, the longest group first. A column that is left out of an entry is taken from
-the next entry that fits. What a test needs stands before all of them: on a kernel whose .config lacks the symbol
-(``=n``: has it) the test must be skipped, in every column. So a variant needs no entry of its own.
+first; a default stands behind all of them, the longest group first. Where an entry leaves a column out, it holds what
+the entry says of the column that this one is like, and else the next entry that fits counts. What a test needs stands
+before all of them: on a kernel whose .config lacks the symbol (``=n``: has it) the test must be skipped, in every
+column. So a variant needs no entry of its own.
 """
 
 from __future__ import annotations
@@ -65,10 +66,12 @@ class Need:
 class Expectations:
     """The expectations of one suite. ``defaults`` and ``tests`` are in the order in which they are asked.
 
+    ``like`` are pairs: a column, and the one whose word holds where an entry leaves the first out.
     ``symbols`` are those of the kernel that is judged; None where it is not known, and then no need counts.
     """
 
     columns: tuple[str, ...] = ()
+    like: tuple[tuple[str, str], ...] = ()
     defaults: tuple[Entry, ...] = ()
     tests: tuple[Entry, ...] = ()
     needs: tuple[Need, ...] = ()
@@ -114,11 +117,20 @@ class Expectations:
     def _find(self, test: str, column: str | None) -> Wanted | None:
         if column in self.columns and self.lacking(test):
             return Status.SKIP, True
+        names = self._names(column)
         for entry in self._entries(test):
-            for name, wanted in entry.statuses:
-                if name == column:
-                    return wanted
+            statuses = dict(entry.statuses)
+            if name := next((name for name in names if name in statuses), None):
+                return statuses[name]
         return None
+
+    def _names(self, column: str | None) -> list[str]:
+        """Return a column, the one it is like, the one that this is like, and so on."""
+        like, names = dict(self.like), []
+        while column:
+            names.append(column)
+            column = like.get(column)
+        return names
 
 
 _NOTHING: Wanted = (None, True)

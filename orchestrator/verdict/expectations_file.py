@@ -1,7 +1,7 @@
 """expected.yaml → Expectations. Pure but for reading the file.
 
 ```yaml
-columns: [stock, patched, mainline]      # kernels; pipeline.yaml names the column of each tree and series (`expect`)
+columns: [stock, patched, mainline, next: mainline]  # pipeline.yaml names one for each tree and series (`expect`)
 defaults:                                # letters that a test id starts with → column → expectation
   B: {stock: skip, patched: pass, mainline: pass}
 tests:                                   # id, or glob over ids; the most specific one that has the column wins
@@ -12,6 +12,7 @@ needs:                                   # symbol, or symbol=n → globs over id
   SWAP=n: [Z15_noswap-kernel]
 ```
 
+``next: mainline`` is a column that is like one that stands before it, where an entry does not name it.
 An expectation is a status (``pass``, ``fail``, ``skip``, ``xfail``, ``error``, ``timeout``, ``crashed``, ``missing``),
 or ``any`` (also written ``flaky``): recorded, not judged; or ``optional``: it must pass, or be skipped where the
 machine does not offer it. Which entry counts for a test, ``expectations`` says.
@@ -48,13 +49,13 @@ def parse(text: str, name: str) -> Expectations:
     """Read the text of a file; ``name`` is what messages call it. Raises UserError like ``load``."""
     top = _mapping(yaml_text.parse(text, name), name)
     _only(top, ("columns", "defaults", "tests", "needs"), name)
-    columns = top.get("columns")
-    if not isinstance(columns, list) or not columns or not all(isinstance(c, str) for c in columns):
-        raise UserError(f"{name}: columns: a list of names is needed, like [stock, patched]")
+    like = _columns(top.get("columns"), f"{name}: columns")
+    columns = list(like)
     defaults = _entries(top.get("defaults"), columns, f"{name}: defaults")
     tests = _entries(top.get("tests"), columns, f"{name}: tests")
     return Expectations(
         columns=tuple(columns),
+        like=tuple((column, base) for column, base in like.items() if base),
         defaults=tuple(sorted(defaults, key=lambda entry: len(entry.pattern), reverse=True)),
         tests=tuple(sorted(tests, key=lambda entry: entry.weight, reverse=True)),
         needs=tuple(_need(key, value, f"{name}: needs") for key, value in _mapping(top.get("needs"), name).items()),
@@ -79,6 +80,25 @@ def check(expected: Expectations, ids: Iterable[str], name: str) -> None:
         for glob in need.globs:
             if not fnmatch.filter(known, glob.removeprefix("!")):
                 raise UserError(f"{name}: needs.{need.symbol}: no test matches {glob}{wording.nearest(glob, known)}")
+
+
+def _columns(raw: Any, place: str) -> dict[str, str | None]:
+    """Return the columns in their order, each with the one before it that it is like."""
+    if not isinstance(raw, list) or not raw:
+        raise UserError(f"{place}: a list of names is needed, like [stock, patched]")
+    columns: dict[str, str | None] = {}
+    for column in raw:
+        name, base = next(iter(column.items())) if isinstance(column, dict) and len(column) == 1 else (column, None)
+        if not isinstance(name, str):
+            raise UserError(f"{place}: {name!r}: a name is needed, or `name: column that it is like`")
+        if name in columns:
+            raise UserError(f"{place}: {name} stands there twice")
+        if base is not None and base not in columns:
+            raise UserError(
+                f"{place}: {name}: no column before it is called {base}{wording.nearest(str(base), columns)}"
+            )
+        columns[name] = base
+    return columns
 
 
 def _entries(raw: Any, columns: list[str], place: str) -> list[Entry]:

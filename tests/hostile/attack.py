@@ -17,7 +17,7 @@ class Attack:
     """``bring`` prepares it on a table; ``argv`` is what the user types then.
 
     ``code`` is the exit code, ``words`` must be in the output, ``verdict`` is that of the run (None: no run is judged).
-    ``environment`` is added to that of the command. ``seconds`` and ``memory`` (MiB) bound it as in ``campaign``.
+    ``environment`` is added to that of the command. ``seconds`` and ``memory`` bound it as in ``campaign``.
     """
 
     name: str

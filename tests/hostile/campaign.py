@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ class Attack:
     """One row: what must come of an input, or of a fault.
 
     ``name`` says what is done, ``code`` is the exit code and ``verdict`` that of the run, where there is one. ``says``
-    must stand in what the command prints, or in its result. ``seconds`` and ``memory`` (MiB) bound the command.
+    must stand in what the command prints, or in its result. ``seconds`` (of processors) and ``memory`` (MiB) bound it.
     """
 
     name: str
@@ -37,7 +36,11 @@ class Attack:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a command went. ``memory`` is the most that it, or a child of it, held, in MiB."""
+    """How a command went.
+
+    ``seconds`` are those of processors, its children's among them: what runs beside it does not lengthen them.
+    ``memory`` is the most that it, or a child of it, held, in MiB.
+    """
 
     code: int
     output: str
@@ -48,7 +51,6 @@ class Outcome:
 def run(argv: Sequence[str], cwd: Path, env: Mapping[str, str] | None = None) -> Outcome:
     """Run `wpci` with arguments as a user does."""
     command = [sys.executable, "-m", "orchestrator.cli", *argv]
-    started = time.monotonic()
     with tempfile.TemporaryFile() as output:
         path = {"PYTHONPATH": str(ROOT)}
         child = subprocess.Popen(command, cwd=cwd, env={**(env or os.environ), **path}, stdout=output, stderr=output)
@@ -56,7 +58,7 @@ def run(argv: Sequence[str], cwd: Path, env: Mapping[str, str] | None = None) ->
         child.returncode = os.waitstatus_to_exitcode(status)
         output.seek(0)
         text = output.read(2**20).decode(errors="replace")
-    return Outcome(child.returncode, text, time.monotonic() - started, usage.ru_maxrss / 1024)
+    return Outcome(child.returncode, text, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
 def check(attack: Attack, outcome: Outcome, result: str = "") -> None:

@@ -265,6 +265,17 @@ def test_what_is_optional_is_told_and_builds(bench: Bench) -> None:
     assert "CONFIG_MIGRATION=y" in said.notes[1] and "only selected by THP" in said.notes[1]
 
 
+def test_what_is_asked_for_where_it_is_known_may_be_unknown_and_not_dropped(bench: Bench) -> None:
+    bench.fragment.write_text(FRAGMENT + "CONFIG_FRONTSWAP=y # where-known: gone\n")
+    bench.build()
+    bench.fragment.write_text(FRAGMENT + "CONFIG_FRONTSWAP=y\n")
+    with pytest.raises(UserError, match="does not know CONFIG_FRONTSWAP=y"):
+        bench.build()
+    bench.fragment.write_text(FRAGMENT + "CONFIG_MIGRATION=y # where-known: gone\n")
+    with pytest.raises(KernelError, match="MIGRATION"):
+        bench.build()
+
+
 def test_an_optional_symbol_made_strict_is_looked_at_again(bench: Bench) -> None:
     bench.fragment.write_text(FRAGMENT + "CONFIG_MIGRATION=y # optional\n")
     bench.build()

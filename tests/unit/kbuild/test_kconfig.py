@@ -23,6 +23,7 @@ from orchestrator.kbuild.kconfig import Request
         ("CONFIG_A=y   # optional: since 6.1", Request("A", "y", "f:1", optional=True)),
         ("CONFIG_A=n # override", Request("A", "n", "f:1", override=True)),
         ("# CONFIG_A is not set # optional, override: why", Request("A", "n", "f:1", optional=True, override=True)),
+        ("CONFIG_A=y # where-known: a part of B in 7.3", Request("A", "y", "f:1", where_known=True)),
         ("CONFIG_A=y # optionally used by B", Request("A", "y", "f:1")),
     ],
 )
@@ -66,6 +67,8 @@ def test_what_one_fragment_insists_on_is_not_optional() -> None:
     for texts in (("CONFIG_A=y # optional", "CONFIG_A=y"), ("CONFIG_A=y", "CONFIG_A=y # optional")):
         (request,) = merged(*texts).requests
         assert not request.optional
+        (request,) = merged(*(text.replace("optional", "where-known") for text in texts)).requests
+        assert not request.where_known
     (request,) = merged("CONFIG_A=y # optional", "CONFIG_A=y # optional").requests
     assert request.optional
 

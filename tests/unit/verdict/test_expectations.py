@@ -26,6 +26,22 @@ tests:
 EXPECTED = expectations_file.parse(TEXT, "expected.yaml")
 
 
+def test_a_column_may_be_like_another_until_an_entry_says_otherwise() -> None:
+    text = """
+        columns: [stock, mainline, next: mainline, last: next]
+        defaults: {B: {stock: skip, mainline: pass}}
+        tests:
+          "B01*": {mainline: fail}
+          B01_x: {next: any}
+          B02_x: {last: skip, mainline: fail}
+    """
+    expected = expectations_file.parse(text, "e")
+    assert [expected.of("B03_x", column) for column in expected.columns] == [Status.SKIP, *3 * [Status.PASS]]
+    assert [expected.of("B01_y", column) for column in ("next", "last")] == [Status.FAIL, Status.FAIL]
+    assert [expected.judged("B01_x", column) for column in ("mainline", "next", "last")] == [True, False, False]
+    assert [expected.of("B02_x", column) for column in ("next", "last")] == [Status.FAIL, Status.SKIP]
+
+
 @pytest.mark.parametrize(
     ("test", "column", "status"),
     [
@@ -73,6 +89,10 @@ def test_why() -> None:
     [
         ("", "columns: a list of names is needed"),
         ("columns: stock", "columns: a list"),
+        ("columns: [a, a]", "columns: a stands there twice"),
+        ("columns: [b: stock, stock]", "columns: b: no column before it is called stock"),
+        ("columns: [stock, b: stok]", "b: no column before it is called stok; did you mean 'stock'?"),
+        ("columns: [stock, {b: stock, c: stock}]", "a name is needed, or `name: column that it is like`"),
         ("columns: [a]\ndefault: {}", "default: not known here; did you mean 'defaults'?"),
         ("columns: [stock]\ntests: {a: {stok: pass}}", "tests.a.stok: not known here; did you mean 'stock'?"),
         ("columns: [stock]\ntests: {a: {stock: passs}}", "tests.a.stock: 'passs' is no status; did you mean 'pass'?"),
