@@ -14,6 +14,8 @@ from tests.hostile.campaign import Outcome
 from tests.stage.cli.test_commands import Table
 from tests.stage.pipeline.test_run import GOOD, wait_for
 
+pytestmark = pytest.mark.nightly
+
 DAMAGES: dict[str, bytes] = {
     "empty": b"",
     "an empty mapping": b"{}",

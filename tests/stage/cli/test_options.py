@@ -12,6 +12,8 @@ from tests.stage.cli.test_commands import Table
 from tests.stage.pipeline.test_run import GOOD
 from tests.stage.validate.test_run import CHECKS, ONE
 
+pytestmark = pytest.mark.nightly
+
 ELSEWHERE = ("--config", "other.yaml", "--results", "there")
 JOB = "toy.three.small"
 

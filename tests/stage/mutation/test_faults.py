@@ -20,6 +20,8 @@ from orchestrator.host.cache import Cache
 from orchestrator.progress import SILENT
 from tests.stage.pipeline.test_run import GOOD, Bench, wait_for
 
+pytestmark = pytest.mark.nightly
+
 GUEST = "guest:"
 QUICK = "limits: {silence: 15s, shutdown: 5s, tcg_scale: 1}\n"
 
