@@ -124,6 +124,7 @@ class Watch:
         self._is_fatal = is_fatal
         self._changed = threading.Condition()
         self._signs = Signs()
+        self._all_events = False
         self._awaited: dict[str, str | None] = {protocol.READY: None, protocol.FAILED: None}
         self._at_end: list[Callable[[], None]] = []
         self._leave = threading.Event()
@@ -154,6 +155,12 @@ class Watch:
             self._note(shutdown="guest-reset")
         elif name == "STOP":
             self._note(stopped="it could not go on (its log may say why)")
+
+    def no_more_events(self) -> None:
+        """Take that QEMU's monitor has nothing more to say, from any thread."""
+        with self._changed:
+            self._all_events = True
+            self._changed.notify_all()
 
     def wait(self, until: Callable[[], bool], deadline: process.Deadline) -> bool:
         """Wait until something holds, the guest is dead or time is up; return whether it holds."""
@@ -220,9 +227,9 @@ class Watch:
         if self._signs.fatal is None and self._is_fatal(line):
             self._signs = dataclasses.replace(self._signs, fatal=text)
 
-    def _await_reason(self, deadline: process.Deadline) -> None:
+    def _await_events(self, deadline: process.Deadline) -> None:
         with self._changed:
-            while self._signs.shutdown is None and not deadline.expired:
+            while not (self._all_events or deadline.expired):
                 self._changed.wait(deadline.remaining)
 
     @property
@@ -235,8 +242,7 @@ class Watch:
         while not (qemu.poll() is not None or end.expired or self._signs.flooded or self._silent):
             self._follow(qemu)
         process.kill_group(qemu, _QUIET)
-        if qemu.returncode == 0:  # QEMU said why before it went, perhaps in an event that is still on its way
-            self._await_reason(process.Deadline.after(_QUIET))
+        self._await_events(process.Deadline.after(_LONGEST))  # QEMU said why before it went, perhaps just now
         if not self._signs.flooded:
             self._look(qemu, self._follower.drain())
         with self._changed:

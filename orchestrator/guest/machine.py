@@ -6,7 +6,7 @@ import contextlib
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +36,10 @@ def boot(request: BootRequest, progress: Progress) -> Iterator[Guest]:
     watch = exit.Watch(console.Follower(request.console), request.is_fatal)
     with contextlib.ExitStack() as stack:
         folder = _socket_folder(stack)
-        qmp = stack.enter_context(monitor.listen(folder / "qmp", _events(watch, request)))
+        qmp = stack.enter_context(monitor.listen(folder / "qmp", _events(watch, request), watch.no_more_events))
         child = stack.enter_context(_started(request, folder / "qmp"))
         stack.enter_context(watch.running(child))
-        guest = _introduced(request, watch, qmp)
+        guest = _introduced(request, watch, qmp, lambda: child.poll() is not None)
         _unlink_early(request, folder)
         _wait_for_ready(request, watch, deadline, progress)
         stack.callback(guest.close)
@@ -108,9 +108,9 @@ def _prepare(request: BootRequest) -> None:
         raise InfraError(f"cannot write {error.filename or request.swap}: {error.strerror}") from error
 
 
-def _introduced(request: BootRequest, watch: exit.Watch, qmp: monitor.Monitor) -> Guest:
+def _introduced(request: BootRequest, watch: exit.Watch, qmp: monitor.Monitor, gone: Callable[[], bool]) -> Guest:
     """Let QEMU call, and ask it what it is. Raises InfraError with QEMU's own words where it does not start."""
-    if not qmp.accept(lambda: watch.death is not None, Deadline.after(request.limits.start)):
+    if not qmp.accept(gone, Deadline.after(request.limits.start)):
         raise _early_fault(request, watch)
     try:
         facts = _facts(qmp)

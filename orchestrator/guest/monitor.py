@@ -17,32 +17,49 @@ from orchestrator.host.process import Deadline
 T = TypeVar("T")
 _TICK = 0.02
 _QUICK = 5.0
+_LATE = 0.3
 
 OnEvent = Callable[[str, dict[str, Any]], None]
 """Called in the loop thread with the name and the data of each event."""
 
 
 class Monitor:
-    """One QMP session. QEMU connects to us, so that no event is missed."""
+    """One QMP session. QEMU connects to us, so that no event is missed; ``on_end`` is called when none can follow."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, client: Any, on_event: OnEvent) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, client: Any, on_event: OnEvent, on_end: Callable[[], None]
+    ) -> None:
         self._loop = loop
         self._client = client
         self._on_event = on_event
+        self._on_end = on_end
 
     def accept(self, gone: Callable[[], bool], deadline: Deadline) -> bool:
         """Wait for QEMU to connect; return False where it was gone, or the time was up, before."""
         future = self._submit(self._accept())
-        while not (gone() or deadline.expired):
-            done, _ = concurrent.futures.wait([future], _TICK)
-            if done:
-                return future.exception() is None  # a QEMU that dies early resets the connection
+        while not (future.done() or gone() or deadline.expired):
+            concurrent.futures.wait([future], _TICK)
+        concurrent.futures.wait([future], _LATE)  # a QEMU that is gone may have called before
+        if future.done() and future.exception() is None:  # one that dies early resets the connection
+            return True
         future.cancel()
+        self._on_end()
         return False
 
     async def _accept(self) -> None:
         self._listener = asyncio.create_task(self._listen())  # first: what comes with the greeting counts too
         await self._client.accept()
+        self._follower = asyncio.create_task(self._follow())
+
+    async def _follow(self) -> None:
+        """Tell when the connection has ended and its last event was handed on."""
+        from qemu.qmp import Runstate
+
+        while self._client.runstate is Runstate.RUNNING:
+            await self._client.runstate_changed()
+        while not self._client.events.empty():
+            await asyncio.sleep(0)
+        self._on_end()
 
     async def _listen(self) -> None:
         async for event in self._client.events:
@@ -64,14 +81,14 @@ class Monitor:
 
     async def close(self) -> None:
         """Leave, whatever state the session is in. Runs in the loop thread."""
-        if listener := getattr(self, "_listener", None):
-            listener.cancel()
+        for task in filter(None, (getattr(self, name, None) for name in ("_listener", "_follower"))):
+            task.cancel()
         with contextlib.suppress(Exception):
             await self._client.disconnect()
 
 
 @contextlib.contextmanager
-def listen(socket: Path, on_event: OnEvent) -> Iterator[Monitor]:
+def listen(socket: Path, on_event: OnEvent, on_end: Callable[[], None]) -> Iterator[Monitor]:
     """Listen on a socket for the monitor of a QEMU that is yet to be started."""
     from qemu.qmp import QMPClient  # slow to import
 
@@ -83,7 +100,7 @@ def listen(socket: Path, on_event: OnEvent) -> Iterator[Monitor]:
     async def start() -> Monitor:
         client = QMPClient("guest")
         await client.start_server(str(socket))
-        return Monitor(loop, client, on_event)
+        return Monitor(loop, client, on_event, on_end)
 
     try:
         monitor = asyncio.run_coroutine_threadsafe(start(), loop).result(_QUICK)
