@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from orchestrator.guest import protocol
+from orchestrator.guest import console, protocol
 from orchestrator.guest.protocol import Windows
 from orchestrator.model import JobResult, RunResult, TestResult, Verdict, rundir
 from orchestrator.parse import window
@@ -43,10 +43,9 @@ def _tests(job: JobResult, wanted: set[tuple[str, str]]) -> Iterator[tuple[JobRe
 
 def _console(job: JobResult, test: str) -> Iterator[str]:
     """Yield what the kernel said while a test ran, where it said anything, and where that stands."""
-    for console in rundir.consoles(job.directory):
-        text = console.read_bytes().decode(errors="replace")
-        seen = window.of(text, test, Windows(protocol.rows(console)))
+    for path in rundir.consoles(job.directory):
+        seen = window.of(console.text(path), test, Windows(protocol.rows(path)))
         if seen and seen.lines:
             yield from (f"    | {line}" for line in seen.lines[-_CONSOLE:])
-            yield f"    {console}:{seen.first}"
+            yield f"    {path}:{seen.first}"
             return

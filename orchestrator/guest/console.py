@@ -12,6 +12,12 @@ CAP = 16 * 2**20
 _PIECE = 2**16  # small, for between pieces the watch looks whether the guest still lives
 
 
+def text(path: Path) -> str:
+    """Return what is read of a console: its first ``CAP`` bytes."""
+    with path.open("rb") as file:
+        return file.read(CAP).decode(errors="replace")
+
+
 class Lines:
     """Put lines together from bytes that come in pieces cut anywhere.
 

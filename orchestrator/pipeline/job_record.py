@@ -9,8 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from orchestrator.errors import Cancelled, KernelError, PipelineError, UserError
-from orchestrator.guest import protocol
-from orchestrator.guest.console import CAP
+from orchestrator.guest import console, protocol
 from orchestrator.host import cache, crash, process
 from orchestrator.host.process import sandbox
 from orchestrator.kbuild import kconfig, symbolise
@@ -140,22 +139,20 @@ class JobRecord:
         A console only grows, and not any more once its guest is gone: then it is scanned once.
         """
         found: list[Splat] = []
-        for console in rundir.consoles(self.directory):
-            seen = (console, console.stat().st_size)
+        for path in rundir.consoles(self.directory):
+            seen = (path, path.stat().st_size)
             if seen not in self.scanned:
-                self.scanned[seen] = self._scan(console)
+                self.scanned[seen] = self._scan(path)
             found += self.scanned[seen]
         return tuple(found)
 
-    def _scan(self, console: Path) -> tuple[Splat, ...]:
+    def _scan(self, path: Path) -> tuple[Splat, ...]:
         workspace, kernel = self.workspace, self.products.kernel
-        with console.open("rb") as file:
-            text = file.read(CAP).decode(errors="replace")
-        windows = protocol.Windows(protocol.rows(console))
-        found = splat.scan(text, workspace.rules, workspace.pipeline.allow, workspace.today, windows)
-        self.forged[console.parent.name] = windows.forged
+        windows = protocol.Windows(protocol.rows(path))
+        found = splat.scan(console.text(path), workspace.rules, workspace.pipeline.allow, workspace.today, windows)
+        self.forged[path.parent.name] = windows.forged
         placed = (symbolise.symbolise(s, kernel.vmlinux) if kernel else s for s in found)
-        return tuple(replace(s, console=console) for s in placed)
+        return tuple(replace(s, console=path) for s in placed)
 
 
 def expected(job: Job, kernel: Kernel | None = None) -> dict[str, Expectations]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from orchestrator import suite
 from orchestrator.errors import InfraError, UserError
-from orchestrator.guest import machine, qemu
+from orchestrator.guest import console, machine, qemu
 from orchestrator.guest.machine import Guest
 from orchestrator.host import process
 from orchestrator.host.cache import Cache
@@ -87,8 +87,8 @@ def boot(
                     result = guest.run(_command(run.suite, program, picked), deadline=Deadline.after(PATIENCE))
                     said.append(result.stdout)
                     code = max(code, 1 if result.exit_code is None else result.exit_code)
-        console = guest.console.read_bytes().decode(errors="replace")
-    for text in (console, *said):
+        printed = console.text(guest.console)
+    for text in (printed, *said):
         show(text)
     if tests and not said:
         raise UserError(f"no test of {job.name} matches {', '.join(tests)}")

@@ -15,7 +15,7 @@ from orchestrator.config import overrides
 from orchestrator.config.overrides import Options
 from orchestrator.config.schema import Pipeline
 from orchestrator.errors import InfraError, KernelError, PipelineError
-from orchestrator.guest import machine
+from orchestrator.guest import console, machine
 from orchestrator.model import AccelFact, Kernel, Stage, Verdict, plan
 from orchestrator.parse import splat
 from orchestrator.pipeline import job as jobs
@@ -46,9 +46,8 @@ def build(wanted: Standing, pipeline: Pipeline, results: Path, progress: Progres
 def boot(wanted: Standing, pipeline: Pipeline, results: Path, progress: Progress) -> str:
     """Boot the kernel of a tree up to where SSH answers, and end it; return its console."""
     with _record(wanted, pipeline, results, progress) as record, _guest(record) as guest:
-        console = guest.console
         guest.shutdown()
-        return console.read_bytes().decode(errors="replace")
+        return console.text(guest.console)
 
 
 def shell(wanted: Standing, command: Sequence[str], pipeline: Pipeline, results: Path, progress: Progress) -> int:
