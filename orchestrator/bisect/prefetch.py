@@ -20,17 +20,6 @@ _PATIENCE = 30.0
 """Seconds that a build which is not wanted any more has to end."""
 
 
-def cores(cpus: int, requested: bool | None) -> frozenset[int]:
-    """Return the cores to build ahead on: those that a guest of so many vCPUs leaves, for each vCPU needs one.
-
-    ``requested`` False takes none; True takes the last core if the guest leaves none; None takes what is left.
-    """
-    there = sorted(os.sched_getaffinity(0))
-    if requested is False:
-        return frozenset()
-    return frozenset(there[cpus:] or (there[-1:] if requested else []))
-
-
 @dataclass
 class Prefetch:
     """Builds in the background, one after the other, on the spare cores. With none it does nothing."""

@@ -16,7 +16,7 @@ from orchestrator.bisect.history import History
 from orchestrator.bisect.test_commit import Target, look
 from orchestrator.bisect.values import Outcome, Request, Role, State, Step
 from orchestrator.errors import InfraError, UserError
-from orchestrator.host import cache
+from orchestrator.host import cache, cores
 from orchestrator.model import Verdict
 from orchestrator.model.plan import Job
 from orchestrator.pipeline.context import Workspace
@@ -76,13 +76,13 @@ def _fingerprint(walked: History) -> str:
 def _ahead(request: Request, walked: History, workspace: Workspace) -> prefetch.Prefetch:
     """Decide whether kernels are built while guests run, and say so."""
     cpus = walked.template.variant_config.machine.cpus
-    cores = prefetch.cores(cpus, request.ahead)
-    if cores:
-        workspace.progress.note(f"while a guest runs, what may be next is built; cores for that: {len(cores)}")
+    spare = cores.spare(cpus, request.ahead)
+    if spare:
+        workspace.progress.note(f"while a guest runs, what may be next is built; cores for that: {len(spare)}")
     else:
         why = "as asked" if request.ahead is False else f"the guest's {cpus} vCPUs need every core"
         workspace.progress.note(f"nothing is built while a guest runs: {why}")
-    return prefetch.Prefetch(workspace, cores)
+    return prefetch.Prefetch(workspace, spare)
 
 
 @dataclass

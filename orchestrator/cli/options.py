@@ -39,3 +39,7 @@ TreeOption = Annotated[
 ResultsOption = Annotated[Path | None, typer.Option("--results", help=_RESULTS)]
 SideOption = Annotated[Side, typer.Option("--side", help="Which kernel of the pair.")]
 JobOption = Annotated[str | None, typer.Option("--job", help="Job of the run, where it has several.")]
+AheadOption = Annotated[
+    bool | None,
+    typer.Option("--ahead/--no-ahead", help="Build while guests run (default: where cores are left for that)"),
+]

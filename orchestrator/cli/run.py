@@ -9,6 +9,7 @@ import typer
 
 from orchestrator.cli import complete, output, programs
 from orchestrator.cli.options import (
+    AheadOption,
     ConfigOption,
     JsonOption,
     ModeOption,
@@ -53,6 +54,7 @@ def run(
     dirty: Annotated[bool, typer.Option("--dirty", help="Take uncommitted changes of --tree along.")] = False,
     three_way: Annotated[bool, typer.Option("--3way", help="Let git am fall back to a 3-way merge.")] = False,
     at: Annotated[int | None, typer.Option("--at", min=0, help="Apply only the first N patches of the series.")] = None,
+    ahead: AheadOption = None,
     repeat: Annotated[int, typer.Option("--repeat", "-n", min=1, help="Run each test that often in one guest.")] = 1,
     program: ProgramOption = [],  # noqa: B006
     program_args: ProgramArgsOption = "",
@@ -89,7 +91,7 @@ def run(
         opening.open_run(pipeline, mode, options, results=results, progress=terminal) as (workspace, mode_name),
     ):
         planned = discover.narrowed(plan.expand(workspace.pipeline, mode_name, choice), workspace)
-        result = run_mode.run(planned, workspace)
+        result = run_mode.run(planned, workspace, ahead=ahead)
     if as_json:
         from orchestrator.report import result_json
 

@@ -10,6 +10,7 @@ import typer
 
 from orchestrator.cli import output, programs
 from orchestrator.cli.options import (
+    AheadOption,
     ConfigOption,
     JsonOption,
     ModeOption,
@@ -53,6 +54,8 @@ def validate(
     skip: Annotated[list[str], typer.Option("--skip", help="A check not to make; repeatable.")] = [],  # noqa: B006
     three_way: Annotated[bool, typer.Option("--3way", help="Let git am fall back to a 3-way merge.")] = False,
     runs: Annotated[int, typer.Option("--runs", "-n", min=1, help="Run each test that often, in new guests.")] = 1,
+    stop_at_first: Annotated[bool, typer.Option("--stop-at-first", help="End at the first red.")] = False,
+    ahead: AheadOption = None,
     patchwork_id: Annotated[
         list[int], typer.Option("--patchwork-id", help="Patch at Patchwork to put the check on; repeatable.")
     ] = [],  # noqa: B006
@@ -73,7 +76,8 @@ def validate(
     from orchestrator.validate import run as mode_validate
 
     own = programs.given(program, program_args, timeout, expect_splat, endless)
-    asked = request.Asked(tuple(skip), tuple(build), runs, request.Addressed(tuple(patchwork_id), commit))
+    told = request.Addressed(tuple(patchwork_id), commit)
+    asked = request.Asked(tuple(skip), tuple(build), runs, told, stop_at_first, ahead)
     pipeline = overrides.with_programs(output.pipeline(config, quiet=as_json), own, runs)
     results = locate.results(results)
     here = output.own_tree(config, pipeline, tree, series)

@@ -163,6 +163,12 @@ def _asked(job: Job, tree: Tree, workspace: Workspace, folder: str, log: Path) -
     )
 
 
+def is_built(job: Job, tree: Tree, workspace: Workspace) -> bool:
+    """Whether the cache has the kernel of a job's tree, where that is known; make is not called."""
+    request = _asked(job, tree, workspace, job.variant, workspace.directory / "build.log")
+    return kernel.lookup(request, workspace.cache) is not None
+
+
 def compile_objects(
     job: Job, tree: Tree, names: Sequence[str], flag: str, log: Path, workspace: Workspace
 ) -> objects.Diagnostics:

@@ -3,25 +3,45 @@
 from __future__ import annotations
 
 from orchestrator.errors import InfraError
-from orchestrator.host import crash
-from orchestrator.model import RunResult
+from orchestrator.host import cores, crash
+from orchestrator.model import JobResult, RunResult, Stage
 from orchestrator.model.plan import Plan
-from orchestrator.pipeline import job
+from orchestrator.pipeline import alongside, job
 from orchestrator.pipeline.context import Workspace
+from orchestrator.pipeline.job_record import JobRecord
 from orchestrator.pipeline.run_record import RunRecord
+from orchestrator.progress import Progress
 
 
-def run(plan: Plan, workspace: Workspace) -> RunResult:
+def run(plan: Plan, workspace: Workspace, *, ahead: bool | None = None) -> RunResult:
     """Run every job of a plan, and judge. The results are on disk after each job: a killed run tells its story.
 
+    The next kernel is built while a guest runs: ``ahead`` None where cores are left for that, True always, False never.
     A job that ends as nobody foresaw has no result, and the others go on. Raises UserError.
     """
     run_record = RunRecord(plan, workspace)
-    for planned in plan.jobs:
+    records = [JobRecord(planned, workspace) for planned in plan.jobs]
+    for record, following in zip(records, [*records[1:], None], strict=True):
         try:
-            with crash.contained(workspace.job_directory(planned.name)):
-                run_record.add(job.run(planned, workspace))
+            with crash.contained(record.directory):
+                done = _tested(record, following, ahead)
+                _say(run_record.add(done), done, workspace.progress)
         except InfraError as error:
-            workspace.progress.note(f"{planned.name}: {error}")
-            run_record.lose(planned, error)
+            workspace.progress.note(f"{record.job.name}: {error}")
+            run_record.lose(record.job, error)
     return run_record.write()
+
+
+def _tested(record: JobRecord, following: JobRecord | None, ahead: bool | None) -> JobResult:
+    """Run one job to its end, and build the kernel of the following one while its guest runs."""
+    job.go_on(record, Stage.ROOTFS)
+    with alongside.building(following, cores.spare(record.job.variant_config.machine.cpus, ahead)):
+        return job.go_on(record)
+
+
+def _say(result: RunResult, done: JobResult, progress: Progress) -> None:
+    """Say a verdict the moment it is known: that of a job, and of the pair that it is the second of."""
+    progress.note(f"{done.name}: {done.verdict.name}: {done.reason}")
+    for pair in result.series:
+        if pair.patched.name == done.name:
+            progress.note(f"{pair.series} in {pair.variant}: {pair.verdict.name}: {pair.reason}")

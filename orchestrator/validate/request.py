@@ -29,6 +29,7 @@ class Wanted:
     """What is validated and how: the series on its base, the pairs to boot, and what pipeline.yaml says of checks.
 
     ``builds`` are pairs that must build and are not booted. ``runs`` is how often each test runs at least.
+    ``stops_at_first`` ends it at the first red; ``ahead`` is as for ``pipeline.run``.
     """
 
     series: Series
@@ -38,6 +39,8 @@ class Wanted:
     settings: Validation
     runs: int = 1
     addressed: Addressed = Addressed()
+    stops_at_first: bool = False
+    ahead: bool | None = None
 
     @property
     def first(self) -> Pair:
@@ -59,6 +62,8 @@ class Asked:
     builds: tuple[str, ...] = ()
     runs: int = 1
     addressed: Addressed = Addressed()
+    stops_at_first: bool = False
+    ahead: bool | None = None
 
 
 def check(pipeline: Pipeline, asked: Asked) -> None:
@@ -84,6 +89,8 @@ def put_together(settled: Submission, choice: Choice, asked: Asked) -> Wanted:
         settings=settings.model_copy(update={"skip": _union(settings.skip, asked.skip)}),
         runs=asked.runs,
         addressed=asked.addressed,
+        stops_at_first=asked.stops_at_first,
+        ahead=asked.ahead,
     )
 
 

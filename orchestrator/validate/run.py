@@ -1,30 +1,39 @@
 """Pre-merge validation: each patch of a series by itself, then what the series changes, kernel against kernel.
 
-What is cheap comes first. It stops early only where going on has no meaning, and says what did not run.
+What is cheap comes first, and kernels that are there are tested before others are built. It stops early only where
+going on has no meaning, or where the first red was all that was asked for, and says what did not run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 from orchestrator.errors import PipelineError
 from orchestrator.host import crash
-from orchestrator.kbuild.objects import Diagnostics, of_files
-from orchestrator.model import CheckResult, JobResult, RunResult, SeriesResult, Side, Stage, Verdict
-from orchestrator.model.plan import Job, Pair
-from orchestrator.pipeline import job
+from orchestrator.model import RunResult
+from orchestrator.model.plan import Pair
 from orchestrator.pipeline.context import Workspace
-from orchestrator.pipeline.job_record import JobRecord
 from orchestrator.pipeline.run_record import RunRecord
-from orchestrator.series import apply
-from orchestrator.validate import announce, built, checkpatch, touched
-from orchestrator.validate import retries as retried
+from orchestrator.validate import announce, checkpatch, steps
 from orchestrator.validate.request import Wanted
 from orchestrator.validate.state import Ledger
-from orchestrator.validate.touched import Touched
+from orchestrator.validate.steps import SUITES
 
-SUITES = "suites"
+
+@dataclass(frozen=True)
+class Step:
+    """One check of one subject; without a subject there is a later step that says so where it does not run.
+
+    ``tests`` are the pairs that it is to boot.
+    """
+
+    check: str
+    subject: str
+    perform: Callable[[Ledger], None]
+    tests: tuple[Pair, ...] = ()
 
 
 def run(wanted: Wanted, workspace: Workspace) -> RunResult:
@@ -32,7 +41,8 @@ def run(wanted: Wanted, workspace: Workspace) -> RunResult:
 
     Raises UserError, where what was asked for is wrong.
     """
-    run_record = RunRecord(wanted.plan, workspace, notes=_notes(wanted), pending=["applies", *_STEPS])
+    pending = list(dict.fromkeys(["applies", *(step.check for step in _ordered(wanted))]))
+    run_record = RunRecord(wanted.plan, workspace, notes=_notes(wanted), pending=pending)
     run_record.write()
     try:
         run_record.notes += announce.begun(wanted, workspace)
@@ -55,16 +65,52 @@ def _came_to_no_end(notes: Sequence[str], workspace: Workspace) -> None:
 
 def _checked(ledger: Ledger) -> RunResult:
     wanted, run_record = ledger.wanted, ledger.run_record
-    _applies(ledger)
+    steps.applies(ledger)
     run_record.pending.remove("applies")
-    for name, (perform, subject) in _STEPS.items():
-        why = "not asked for" if name in wanted.settings.skip else "" if name == checkpatch.NAME else ledger.stopped
-        if why:
-            ledger.skip(name, subject(wanted), why, wanted.plan.pairs if name == SUITES else ())
-        else:
-            perform(ledger)
-        run_record.pending.remove(name)
+    remaining = _ordered(wanted)
+    while remaining:
+        step = remaining.pop(0)
+        why = _obstacle(step, ledger)
+        if not why:
+            step.perform(ledger)
+        elif step.subject and not (step.tests and step.subject in ledger.tested):
+            ledger.skip(step.check, step.subject, why, step.tests)
+        if step.check not in {other.check for other in remaining}:
+            run_record.pending.remove(step.check)
     return run_record.write()
+
+
+def _obstacle(step: Step, ledger: Ledger) -> str:
+    """Say why a step does not run, or nothing."""
+    if step.check in ledger.wanted.settings.skip:
+        return "not asked for"
+    if ledger.is_over:
+        return f"--stop-at-first, and {ledger.red} is red"
+    return "" if step.check == checkpatch.NAME else ledger.stopped
+
+
+def _ordered(wanted: Wanted) -> list[Step]:
+    """Return the steps, what is cheap and likely to find something first. Pure."""
+    count, (first, *others) = f"{len(wanted.series.patches)} patches", wanted.plan.pairs
+    variant = first.base.variant
+    return [
+        Step(checkpatch.NAME, count, steps.checkpatch_each),
+        Step(SUITES, "", steps.test_what_is_built),
+        Step("compile", count, steps.compile_each),
+        *_in_variant(first),
+        *(Step(name, variant, partial(steps.touch, name=name)) for name in ("warnings", "sparse")),
+        *itertools.chain.from_iterable(_in_variant(pair) for pair in others),
+        *(_build(pair) for pair in wanted.builds),
+    ]
+
+
+def _in_variant(pair: Pair) -> Iterator[Step]:
+    yield _build(pair)
+    yield Step(SUITES, pair.base.variant, partial(steps.test_pair, pair=pair), (pair,))
+
+
+def _build(pair: Pair) -> Step:
+    return Step("builds", pair.base.variant, partial(steps.build, pair=pair))
 
 
 def _notes(wanted: Wanted) -> list[str]:
@@ -77,153 +123,3 @@ def _notes(wanted: Wanted) -> list[str]:
         *wanted.series.notes,
         *([signing] if unsigned else []),
     ]
-
-
-def _applies(ledger: Ledger) -> None:
-    """Get the base, and put the series on it. Without that there is nothing to build."""
-    pair, inside = ledger.wanted.first, ledger.inside("applies")
-    for planned, until in ((pair.base, Stage.SOURCE), (pair.patched, Stage.SERIES)):
-        done = job.run(planned, inside, until=until)
-        if done.products.tree and done.verdict is not Verdict.INFRA:
-            ledger.trees[planned.side] = done.products.tree
-        failed = done.failed_stage
-        if failed:
-            what = "the series does not apply" if failed.stage is Stage.SERIES else "the tree cannot be had"
-            ledger.stopped = what
-            ledger.trees.pop(Side.PATCHED, None)
-            name = ledger.wanted.series.name
-            ledger.add(CheckResult("applies", name, failed.verdict, failed.message, done.seconds, log=failed.log))
-            return
-    told = f"{len(ledger.wanted.series.patches)} patches on {ledger.wanted.base.name}"
-    ledger.add(CheckResult("applies", ledger.wanted.series.name, Verdict.PASS, told, done.seconds))
-
-
-def _checkpatch(ledger: Ledger) -> None:
-    base, pair = ledger.trees.get(Side.BASE), ledger.wanted.first
-    if base is None:
-        ledger.skip(checkpatch.NAME, _patches(ledger.wanted), ledger.stopped)
-        return
-    with job.checked_out(base, pair.base.tree, pair.base.worktree, ledger.workspace) as tree:
-        for number, (patch, subject) in enumerate(
-            zip(ledger.wanted.series.patches, ledger.wanted.subjects, strict=True)
-        ):
-            log = ledger.log(f"checkpatch-{number + 1:04}")
-            settings, repository = ledger.wanted.settings, base.repository
-            ledger.add(checkpatch.check(patch, subject, tree, log, settings, repository))
-
-
-def _compile(ledger: Ledger) -> None:
-    """Build every prefix of the series in one work tree: make rebuilds what each patch touches."""
-    pair = ledger.wanted.first
-    base = _built(ledger, pair.base, "compile")
-    if not _came_to(base, Stage.BUILD):
-        ledger.stopped = f"the base does not build in variant {pair.base.variant}"
-        found = built.judge("compile", f"base, {pair.base.variant}", base, None)
-        ledger.add(replace(found, verdict=Verdict.INFRA, message=f"no verdict on the series: {found.message}"))
-        return
-    ledger.warnings[pair.base.variant] = before = base.warnings
-    for number, subject in enumerate(ledger.wanted.subjects, 1):
-        done = _built(ledger, replace(pair.patched, upto=number, name=f"{pair.patched.name}.{number:04}"), "compile")
-        ledger.add(built.judge("compile", subject, done, before))
-        before = done.warnings if _came_to(done, Stage.BUILD) else before
-    if not _came_to(done, Stage.BUILD):
-        ledger.broken.add(pair.base.variant)
-
-
-def _built(ledger: Ledger, planned: Job, folder: str) -> JobResult:
-    return job.run(planned, ledger.inside(folder), until=Stage.BUILD)
-
-
-def _came_to(done: JobResult, stage: Stage) -> bool:
-    return any(found.stage is stage and found.verdict is Verdict.PASS for found in done.stages)
-
-
-def _touched(name: str) -> Callable[[Ledger], None]:
-    def perform(ledger: Ledger) -> None:
-        pair, trees = ledger.wanted.first, ledger.trees
-        if pair.base.variant in ledger.broken:
-            ledger.skip(name, pair.base.variant, f"the series does not build in variant {pair.base.variant}")
-            return
-        jobs = {Side.BASE: pair.base, Side.PATCHED: pair.patched}
-        logs = {side: ledger.log(f"{name}-{side.value}") for side in Side}
-
-        def compile_objects(side: Side, flag: str, wanted: Sequence[str]) -> Diagnostics:
-            return job.compile_objects(jobs[side], trees[side], wanted, flag, logs[side], ledger.workspace)
-
-        ledger.add(
-            touched.check(
-                name, Touched(of_files(apply.changed(trees[Side.PATCHED])), pair.base.variant, logs), compile_objects
-            )
-        )
-
-    return perform
-
-
-def _builds(ledger: Ledger) -> None:
-    """Build the series in every variant; the base only where the series fails there, or warns."""
-    for pair in (*ledger.wanted.plan.pairs, *ledger.wanted.builds):
-        variant = pair.base.variant
-        done = _built(ledger, pair.patched, "builds")
-        if (done.warnings or not _came_to(done, Stage.BUILD)) and variant not in ledger.warnings:
-            base = _built(ledger, pair.base, "builds")
-            if not _came_to(base, Stage.BUILD):
-                found = built.judge("builds", variant, base, None)
-                ledger.add(replace(found, verdict=Verdict.INFRA, message=f"the base does not build: {found.message}"))
-                ledger.broken.add(variant)
-                continue
-            ledger.warnings[variant] = base.warnings
-        ledger.add(built.judge("builds", variant, done, ledger.warnings.get(variant, ())))
-        if not _came_to(done, Stage.BUILD):
-            ledger.broken.add(variant)
-
-
-def _suites(ledger: Ledger) -> None:
-    for pair in ledger.wanted.plan.pairs:
-        if pair.base.variant in ledger.broken:
-            why = f"there is no pair of kernels in variant {pair.base.variant}"
-            ledger.skip(SUITES, pair.base.variant, why, [pair])
-            continue
-        records = [JobRecord(planned, ledger.workspace) for planned in (pair.base, pair.patched)]
-        for opened in records:
-            ledger.run_record.add(job.go_on(opened))
-        _again(ledger, pair, records)
-
-
-def _again(ledger: Ledger, pair: Pair, records: Sequence[JobRecord]) -> None:
-    """Run all tests as often as was asked for, then those that differ, as long as any does."""
-    runs, retries = ledger.wanted.runs, ledger.wanted.settings.retries
-    for number in range(1, runs + retries):
-        every = {run.suite: [test.name for test in run.tests] for run in records[-1].suites}
-        tests = every if number < runs else retried.differing(_series(ledger, pair))
-        if not tests or not all(opened.suites for opened in records):
-            return
-        ledger.workspace.progress.note(f"try {number + 1} of {sum(map(len, tests.values()))} tests, on both kernels")
-        for opened in records:
-            ledger.run_record.add(job.again(opened, tests))
-
-
-def _series(ledger: Ledger, pair: Pair) -> SeriesResult:
-    return next(found for found in ledger.run_record.result().series if found.patched.name == pair.patched.name)
-
-
-def _patches(wanted: Wanted) -> str:
-    return f"{len(wanted.series.patches)} patches"
-
-
-def _variant(wanted: Wanted) -> str:
-    return wanted.first.base.variant
-
-
-def _variants(wanted: Wanted) -> str:
-    return ", ".join(pair.base.variant for pair in (*wanted.plan.pairs, *wanted.builds))
-
-
-_STEPS: Mapping[str, tuple[Callable[[Ledger], None], Callable[[Wanted], str]]] = {
-    checkpatch.NAME: (_checkpatch, _patches),
-    "compile": (_compile, _patches),
-    "warnings": (_touched("warnings"), _variant),
-    "sparse": (_touched("sparse"), _variant),
-    "builds": (_builds, _variants),
-    SUITES: (_suites, _variants),
-}
-"""Check → what makes it, and what it is about."""

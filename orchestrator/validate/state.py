@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from orchestrator.model import CheckResult, CompilerWarning, RunResult, Side, Tree, Verdict
-from orchestrator.model.plan import Pair
+from orchestrator.model.plan import Job, Pair
 from orchestrator.pipeline.context import Workspace
+from orchestrator.pipeline.job_record import JobRecord
 from orchestrator.pipeline.run_record import RunRecord
 from orchestrator.validate.request import Wanted
 
@@ -18,7 +19,8 @@ class Ledger:
     """What is known so far. It is written after each entry, so that a killed run tells its story.
 
     ``stopped`` says why nothing that needs the patched tree has a meaning any more. ``warnings`` are those of the base
-    by variant; ``broken`` holds the variants for which there is no pair of kernels.
+    by variant; ``broken`` holds the variants for which there is no pair of kernels, ``tested`` those that were booted.
+    ``red`` says what was the first red.
     """
 
     wanted: Wanted
@@ -28,6 +30,18 @@ class Ledger:
     trees: dict[Side, Tree] = field(default_factory=dict)
     warnings: dict[str, tuple[CompilerWarning, ...]] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
+    tested: set[str] = field(default_factory=set)
+    red: str = ""
+    _records: dict[str, JobRecord] = field(default_factory=dict)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing else is to be done: the first red was all that was asked for, and is there."""
+        return self.wanted.stops_at_first and bool(self.red)
+
+    def record(self, planned: Job) -> JobRecord:
+        """Return the record of a job of the run: a job that began beside a build goes on in it."""
+        return self._records.setdefault(planned.name, JobRecord(planned, self.workspace))
 
     def log(self, name: str) -> Path:
         """Return where a check may leave its log; the folder exists afterwards."""
@@ -40,12 +54,18 @@ class Ledger:
         return replace(self.workspace, directory=self.workspace.directory / "checks" / name)
 
     def add(self, result: CheckResult) -> RunResult:
-        """JobRecord a check, and say how it went."""
+        """Record a check, and say how it went."""
         self.run_record.checks.append(result)
-        self.workspace.progress.note(f"{result.name}: {result.subject}: {result.verdict.name}: {result.message}")
+        self.say(result.name, result.subject, result.verdict, result.message)
         return self.run_record.write()
 
+    def say(self, check: str, subject: str, verdict: Verdict, message: str) -> None:
+        """Say a verdict the moment it is known, and remember the first red."""
+        self.workspace.progress.note(f"{check}: {subject}: {verdict.name}: {message}")
+        if verdict is Verdict.FAIL and not self.red:
+            self.red = f"{check}: {subject}"
+
     def skip(self, name: str, subject: str, why: str, pairs: Sequence[Pair] = ()) -> None:
-        """JobRecord a check that did not run, for the jobs of these pairs, too."""
+        """Record a check that did not run, for the jobs of these pairs, too."""
         self.run_record.excused |= {planned.name for pair in pairs for planned in (pair.base, pair.patched)}
         self.add(CheckResult(name, subject, Verdict.SKIP, f"did not run: {why}", 0.0))

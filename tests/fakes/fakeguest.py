@@ -3,6 +3,7 @@
 A fake kernel tells it in strings that end up in its image, so that a patch changes what the guest does:
 
     play: panic TEXT          panic before login       play: panics 0110 TEXT   boot by boot: 1 panics
+    play: awaits NAME         it is up once a file of that name is in the cache; that may take a minute
     play: not-ok T01          that test fails          play: flaky T01 0110     run by run: 1 fails
     play: skip T01            the test is not offered  play: splat T01 TEXT     a line on the console during the test
     play: dies T01 TEXT       the guest panics in it
@@ -25,6 +26,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import traceback
 from pathlib import Path
 from typing import IO, Any
@@ -81,7 +83,18 @@ class Guest:
             self.panic(words)
         if (words := self.asked("panics")) and self.turn("panics", words[0]):
             self.panic(words[1:])
+        if (words := self.asked("awaits")) and not self.comes(words[0]):
+            self.panic(["nobody made", words[0]])
         self.say("wpci: ready")
+
+    def comes(self, name: str) -> bool:
+        """Wait for a file in the cache; return whether it came."""
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            if next(self.image.parents[2].glob(f"work/**/{name}"), None):
+                return True
+            time.sleep(0.1)
+        return False
 
     def answer(self, command: str, words: list[str]) -> tuple[str, int]:
         """Return what a command prints, and its exit code; ``words`` are those it was given for its markers.

@@ -1,0 +1,108 @@
+"""The first red comes first, and a guest runs while the next kernel is built: as a user types it, on the fake tree."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.stage.cli.test_commands import Table
+from tests.stage.validate.test_run import ONE, plays
+
+BUILDS = ("mm/Makefile", "objs-$(CONFIG_SWAP)", "$(shell touch building)\nobjs-$(CONFIG_SWAP)")
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Table:
+    table = Table(tmp_path)
+    config = table.folder / "pipeline.yaml"
+    (table.folder / "large.config").write_text("CONFIG_64BIT=y\nCONFIG_SHMEM=y\n")
+    text = config.read_text().replace("suites:", "  large: {fragments: [large.config], accel: tcg}\nsuites:", 1)
+    config.write_text(text.replace("variants: [small]", "variants: [small, large]", 1).replace("accel: tcg}", GUEST, 1))
+    return table
+
+
+GUEST = "machine: {cpus: 1, memory: 64M, cmdline: ['fake=guest:']}, accel: tcg}"
+
+
+def said(output: str) -> list[str]:
+    """Return the verdicts in the order in which they were printed: check and subject."""
+    lines = (
+        re.match(r"\S+ (\w+): (.+?)(?: toy: edit \d+|): (?:PASS|FAIL|SKIP): ", line) for line in output.splitlines()
+    )
+    return [f"{line[1]} {line[2].partition(':')[0]}" for line in lines if line]
+
+
+def test_a_kernel_that_is_there_is_red_before_anything_is_built(table: Table) -> None:
+    table.series(ONE, plays("panic of the patched kernel"))
+    table.type("run", "--variant", "small")
+    code, output = table.type("validate", "series", "--stop-at-first")
+    assert code == 1, output
+    assert said(output)[:4] == ["applies three", "checkpatch 1/2", "checkpatch 2/2", "suites small"], output
+    later = [check for check in table.result()["checks"] if check["name"] not in ("applies", "checkpatch")]
+    assert [c["name"] for c in later] == ["compile", "builds", "warnings", "sparse", "builds", "suites"], output
+    why = "did not run: --stop-at-first, and suites: small is red"
+    assert {(check["verdict"], check["message"]) for check in later} == {("skip", why)}, later
+
+
+def test_without_being_asked_to_stop_it_goes_on(table: Table) -> None:
+    table.series(plays("not-ok T02"))
+    table.type("run", "--variant", "small")
+    code, output = table.type("validate", "series")
+    order = said(output)
+    assert code == 1 and order.index("suites small") < order.index("compile 1/1"), output
+    assert order.count("suites small") == 1 and order[-2:] == ["builds large", "suites large"], output
+
+
+def test_a_pair_is_tested_before_the_next_variant_is_built(table: Table) -> None:
+    table.series(ONE)
+    code, output = table.type("validate", "series")
+    order = said(output)
+    assert code == 0, output
+    assert order.index("compile 1/1") < order.index("suites small") < order.index("warnings small"), output
+    assert order.index("sparse small") < order.index("builds large") < order.index("suites large"), output
+
+
+def test_the_first_patch_that_breaks_the_build_is_the_end(table: Table) -> None:
+    table.series(("mm/swap.c", "page - 1", "pgae - 1"), ONE, ("mm/swap.c", "pgae - 1", "page - 1"))
+    code, output = table.type("validate", "series", "--stop-at-first", "--skip", "checkpatch")
+    assert code == 1, output
+    assert [c["verdict"] for c in table.result()["checks"] if c["name"] == "compile"] == ["fail"], output
+    assert table.result()["jobs"] == [] and table.left_running() == []
+
+
+def awaiting(table: Table) -> None:
+    """Let the guest of the base come up only while the patched kernel is built."""
+    name, old, new = plays("awaits building")
+    path = table.folder / "tree" / name
+    path.write_text(path.read_text().replace(old, new, 1))
+    table.git("add", "-fu")
+    table.commit("toy: a base that waits")
+    (table.folder / "tree" / ".gitignore").write_text("building\n")
+    table.series(BUILDS, (name, "play: awaits building", "play: nothing"))
+
+
+@pytest.mark.parametrize("command", [("run",), ("validate", "series")])
+def test_the_guest_of_the_base_runs_while_the_patched_kernel_is_built(table: Table, command: tuple[str, ...]) -> None:
+    awaiting(table)
+    code, output = table.type(*command, "--variant", "small", "--ahead")
+    assert code == 0, output
+    assert table.left_running() == []
+
+
+def test_nothing_is_built_beside_a_guest_where_that_is_not_wanted(table: Table) -> None:
+    table.series(ONE)
+    code, output = table.type("run", "--variant", "small", "--no-ahead")
+    assert code == 0, output
+    assert output.index("toy.small: suite: 2 tests") < output.index("toy.three.small: source"), output
+
+
+def test_a_run_says_each_verdict_before_the_next_guest(table: Table) -> None:
+    table.series(plays("not-ok T02"))
+    code, output = table.type("run")
+    words = " ".join(output.split())
+    assert code == 1, output
+    assert (
+        words.index("three in small: FAIL: T02") < words.index("toy.large: boot:") < words.index("three in large: FAIL")
+    )
