@@ -16,6 +16,7 @@ from orchestrator.errors import InfraError
 from orchestrator.host import process
 from orchestrator.host.cache import write_atomic
 from orchestrator.model import Term
+from orchestrator.model.bounds import Bounded
 from orchestrator.trees import repository
 
 _FOUND = re.compile(r"^# first bad commit: \[(\w+)\]", re.M)
@@ -24,7 +25,7 @@ _GOODS = "refs/bisect/good-*"
 
 
 @dataclass(frozen=True)
-class Commit:
+class Commit(Bounded):
     """What a reader wants to know of a commit. ``author`` is ``name <address>``."""
 
     id: str

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from orchestrator.errors import UserError
 from orchestrator.model import JobResult, Stage, StageResult, Status, Symptom, SymptomKind, TestResult, Verdict
+from orchestrator.model.bounds import Bounded
 from orchestrator.suite import repeats
 
 REFUSED = "refused"
@@ -44,7 +45,7 @@ class Why(enum.Enum):
 
 
 @dataclass(frozen=True)
-class Observation:
+class Observation(Bounded):
     """One try. ``how`` tells symptoms of one kind apart where it was shown, and is the reason where it is not clear."""
 
     sight: Sight

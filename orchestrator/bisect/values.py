@@ -15,6 +15,7 @@ from orchestrator.bisect.symptom import Observation, Why
 from orchestrator.config.schema import Suite
 from orchestrator.errors import UserError
 from orchestrator.model import Symptom, Term, Verdict
+from orchestrator.model.bounds import Bounded
 
 VERSION = 1
 ALL = "all"
@@ -24,7 +25,7 @@ STATE = "state.json"
 
 
 @dataclass(frozen=True)
-class Request:
+class Request(Bounded):
     """What to bisect. Names are those of the pipeline; a tree, a series or a carried series may be a path, too.
 
     ``good`` and ``bad`` are commits of the tree, versions where its source is a Debian package, or with ``series``
@@ -62,7 +63,7 @@ class Role(enum.Enum):
 
 
 @dataclass(frozen=True)
-class Step:
+class Step(Bounded):
     """One commit that was looked at.
 
     ``observations`` are its runs; ``count`` and ``sure`` what they come to. ``kernel`` is the sha256 of what ran;
@@ -87,7 +88,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class State:
+class State(Bounded):
     """A bisect so far. ``fingerprint`` stands for the configuration that it began with."""
 
     request: Request
@@ -119,7 +120,7 @@ class State:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Outcome(Bounded):
     """What a bisect found. Only PASS is conclusive; ``reason`` is one line.
 
     ``culprit`` is the first bad commit; without one ``candidates`` has what it may be, the oldest first.

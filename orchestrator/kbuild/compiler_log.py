@@ -65,6 +65,10 @@ Warnings = dict[str, list[CompilerWarning]]
 """Warnings by the target they were printed for, as ``CC mm/shmem.o``; a target built without any is there, empty."""
 
 
+MOST = 20_000
+"""Warnings of one kernel that are kept: a kernel with all its modules has a tenth of them at W=1."""
+
+
 def compiled(line: str) -> bool:
     """Whether a line of the log says that one more object was built."""
     return _COMPILED.match(line) is not None
@@ -102,7 +106,7 @@ def _warning(line: str, folders: Folders) -> CompilerWarning | None:
 
 def listed(kept: Mapping[str, list[CompilerWarning]]) -> tuple[CompilerWarning, ...]:
     """Return every warning once, sorted by file and line: a header's warning is printed by each of its users."""
-    return tuple(sorted({w for group in kept.values() for w in group}, key=_order))
+    return tuple(sorted({w for group in kept.values() for w in group}, key=_order)[:MOST])
 
 
 def _order(warning: CompilerWarning) -> tuple[str, int, str]:

@@ -218,7 +218,7 @@ def _make(work: _Work, targets: Sequence[str], on_line: Callable[[str], None] = 
     begin, host = work.log_path.stat().st_size, ThisHost(request.out)
     if make.run([*argv, *targets], make.environment(cc), work.log, on_line, work.deadline, cage) == 0:
         return
-    said = work.log_path.read_bytes()[begin:].decode(errors="replace")
+    said = make.output(work.log_path, begin)
     if fault := compiler_log.host_fault(said, host):
         raise InfraError(f"cannot build: {fault}")
     raise KernelError(f"the build broke: {compiler_log.first_error(said, request.folders)}")

@@ -21,6 +21,12 @@ from orchestrator.kbuild import ccache
 POLL = 0.25
 """Seconds between two looks at the log. The end of make is seen at once."""
 
+MOST = 32 << 20
+"""Bytes that make may print in one go: the log of a kernel with all its modules takes a tenth of it."""
+
+_PIECE = 1 << 20
+_LINE = 1 << 16  # bytes of a line that are looked at while make runs
+
 FIXED = {
     "KBUILD_BUILD_TIMESTAMP": "2000-01-01",
     "KBUILD_BUILD_USER": "wpci",
@@ -160,31 +166,50 @@ def run(
     Without a cage, which is for our own sources alone, it has no network and a process namespace of its own.
 
     ``on_line`` gets each line soon after it was written. The log is complete whatever becomes of us, since make
-    writes it without our help. Raises KernelError when the deadline passes: a build without end is its sources' fault.
+    writes it without our help. Raises KernelError when the deadline passes, or for more output than ``MOST``: a build
+    without end is its sources' fault.
     """
     log.write(f"$ {process.pasteable(argv)}\n".encode())
     log.flush()
+    path = Path(log.name)
+    begin = path.stat().st_size
     with (
         process.spawn(argv, env=env, stdout=log, enclosed=True, cage=cage) as child,
-        Path(log.name).open("rb") as reader,
+        path.open("rb") as reader,
     ):
-        reader.seek(0, os.SEEK_END)
+        reader.seek(begin)
         ended = os.pidfd_open(child.pid)
         try:
             rest = b""
             while not select.select([ended], [], [], min(POLL, deadline.remaining))[0]:
                 if deadline.expired:
-                    raise KernelError(f"make did not come to its end in time: {argv[-1]}", log=Path(log.name))
-                rest = _lines(rest + reader.read(), on_line)
-            _lines(rest + reader.read() + b"\n", on_line)
+                    raise KernelError(f"make did not come to its end in time: {argv[-1]}", log=path)
+                _check_size(path, begin, argv[-1])
+                rest = _lines(rest + reader.read(_PIECE), on_line)
+            _check_size(path, begin, argv[-1])
+            while piece := reader.read(_PIECE):
+                rest = _lines(rest + piece, on_line)
+            _lines(rest + b"\n", on_line)
         finally:
             os.close(ended)
         return child.wait()
 
 
 def _lines(data: bytes, on_line: Callable[[str], None]) -> bytes:
-    """Hand on the whole lines of ``data`` and return what is left."""
+    """Hand on the whole lines of ``data`` and return what is left, as much of it as is looked at."""
     *whole, rest = data.split(b"\n")
     for line in whole:
-        on_line(line.decode(errors="replace"))
-    return rest
+        on_line(line[:_LINE].decode(errors="replace"))
+    return rest[:_LINE]
+
+
+def _check_size(log: Path, begin: int, target: str) -> None:
+    if log.stat().st_size - begin > MOST:
+        raise KernelError(f"make printed more than {MOST >> 20} MiB: {target}", log=log)
+
+
+def output(log: Path, begin: int = 0) -> str:
+    """Return what stands in a log from a byte on, no more than ``MOST``."""
+    with log.open("rb") as file:
+        file.seek(begin)
+        return file.read(MOST).decode(errors="replace")

@@ -75,7 +75,7 @@ def compile_objects(
         host = ThisHost(request.out)
         cage = cc.cage([request.source.absolute()], [request.out.absolute()])
         make.run(wanted, make.environment(cc), log, lambda line: None, deadline, cage)
-        said = Path(log.name).read_bytes()[begin:].decode(errors="replace")
+        said = make.output(Path(log.name), begin)
     if request.log:
         request.log.parent.mkdir(parents=True, exist_ok=True)
         request.log.write_text(said)

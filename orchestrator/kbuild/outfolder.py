@@ -19,7 +19,7 @@ from orchestrator.errors import InfraError
 from orchestrator.host import beneath
 from orchestrator.host.cache import digest, remove_tree, write_atomic
 from orchestrator.host.process import Deadline, sandbox
-from orchestrator.kbuild import compiler_log
+from orchestrator.kbuild import compiler_log, make
 from orchestrator.kbuild.compiler_log import Folders
 from orchestrator.model import CompilerWarning
 from orchestrator.progress import Progress
@@ -104,15 +104,15 @@ def after_log(state: State, log: Path, folders: Folders, *, leftover: bool = Fal
     A ``leftover`` log is of a run that was killed. The tree may have moved since, so that nobody knows which
     Makefiles decided on its objects: those that were warned of are left for make to decide on again.
     """
-    raw = log.read_bytes()
-    if len(raw) == state.taken:
+    size = log.stat().st_size
+    if size == state.taken:
         return state
-    text = raw.decode(errors="replace")
+    text = make.output(log)
     said = compiler_log.warnings(text, folders)
     now = {t: Warned("" if leftover else _decided_by(t, folders), tuple(found)) for t, found in said.items() if found}
     kept = {target: entry for target, entry in state.warned.items() if target not in said}
     objects = state.objects + sum(map(compiler_log.compiled, text.splitlines()))
-    return replace(state, objects=objects, taken=len(raw), warned={**kept, **now})
+    return replace(state, objects=objects, taken=size, warned={**kept, **now})
 
 
 def without_doubtful(state: State, folders: Folders) -> State:

@@ -182,7 +182,7 @@ def judge(code: int, log: Path, folders: Folders, fault: PipelineError, host: Th
     """Raise the fault with the first error of the log, or InfraError where the host is to blame."""
     if code == 0:
         return
-    said = log.read_text(errors="replace")
+    said = make.output(log)
     if lacking := compiler_log.host_fault(said, host):
         raise InfraError(f"{fault}: {lacking}", log=log)
     raise type(fault)(f"{fault}: {compiler_log.first_error(said, folders)}", log=log)

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.config.schema import Machine
+from orchestrator.model.bounds import LONG, Bounded
 from orchestrator.model.products import CompilerWarning, Identity, Products
 from orchestrator.model.words import Side, Stage, Status, Verdict
 
 
 @dataclass(frozen=True)
-class TestResult:
+class TestResult(Bounded):
     """One test. ``seconds`` is None where the format has no times."""
 
     __test__ = False
@@ -24,7 +25,7 @@ class TestResult:
 
 
 @dataclass(frozen=True)
-class SuiteRun:
+class SuiteRun(Bounded):
     """What one suite said in one or more guests. ``outputs`` are the raw files the results were read from.
 
     ``retried`` holds the earlier outcomes of tests that ran more than once, oldest first. ``cut_off`` are the tests
@@ -41,7 +42,7 @@ class SuiteRun:
 
 
 @dataclass(frozen=True)
-class Splat:
+class Splat(Bounded):
     """One complaint of the kernel. Lines count from 1 in ``console``.
 
     ``title`` has addresses, pids and numbers removed: one bug, one title. ``other_titles`` are those that it has in the
@@ -53,7 +54,7 @@ class Splat:
     title: str
     first_line: int
     last_line: int
-    text: str
+    text: str = field(metadata=LONG)
     fatal: bool
     test: str | None = None
     allowed_by: str | None = None
@@ -62,7 +63,7 @@ class Splat:
 
 
 @dataclass(frozen=True)
-class StageResult:
+class StageResult(Bounded):
     """How one stage of a job went. ``reused`` means that its product was already in the cache."""
 
     stage: Stage
@@ -74,7 +75,7 @@ class StageResult:
 
 
 @dataclass(frozen=True)
-class JobResult:
+class JobResult(Bounded):
     """One kernel built, booted and tested, and the judgement of it alone.
 
     ``requested`` are globs over ``SUITE/TEST``, of all that was to run; empty in results of older versions.
@@ -110,7 +111,7 @@ class JobResult:
 
 
 @dataclass(frozen=True)
-class CheckResult:
+class CheckResult(Bounded):
     """What a check said that needs no guest: checkpatch, sparse, a compile of each patch.
 
     ``subject`` is what was looked at: a patch, a variant. ``details`` are the lines a reader acts on, a finding each;
@@ -127,7 +128,7 @@ class CheckResult:
 
 
 @dataclass(frozen=True)
-class Transition:
+class Transition(Bounded):
     """One test from base to patched. ``verdict`` charges it to the series or not; ``note`` says why.
 
     ``expected_base`` and ``expected_patched`` come from the suite's expectations; None where there are none.
@@ -149,7 +150,7 @@ class Transition:
 
 
 @dataclass(frozen=True)
-class SeriesResult:
+class SeriesResult(Bounded):
     """What a series changed on one tree and variant."""
 
     tree: str
@@ -165,7 +166,7 @@ class SeriesResult:
 
 
 @dataclass(frozen=True)
-class RunResult:
+class RunResult(Bounded):
     """One invocation. ``jobs`` without a series stand alone; pairs are in ``series``.
 
     ``missing`` names the jobs that were planned and have not run: with any, the run is incomplete.

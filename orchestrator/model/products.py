@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.model.bounds import Bounded
 from orchestrator.model.words import Accel
 
 
 @dataclass(frozen=True)
-class Tree:
+class Tree(Bounded):
     """A kernel source commit in a git repository of the cache.
 
     ``repository`` is the git directory, ``commit`` the commit to build, ``base`` the commit before any
@@ -28,7 +29,7 @@ class Tree:
 
 
 @dataclass(frozen=True)
-class CompilerWarning:
+class CompilerWarning(Bounded):
     """One compiler warning; ``where`` is ``file:line``."""
 
     where: str
@@ -36,7 +37,7 @@ class CompilerWarning:
 
 
 @dataclass(frozen=True)
-class Kernel:
+class Kernel(Bounded):
     """A built kernel. ``image`` is what QEMU loads, ``vmlinux`` what a debugger and the symboliser read."""
 
     key: str
@@ -53,7 +54,7 @@ class Kernel:
 
 
 @dataclass(frozen=True)
-class Programs:
+class Programs(Bounded):
     """Test programs of one suite: ``directory`` is copied into the guest as it is."""
 
     suite: str
@@ -62,7 +63,7 @@ class Programs:
 
 
 @dataclass(frozen=True)
-class Rootfs:
+class Rootfs(Bounded):
     """An initramfs and the key that opens an SSH session in it.
 
     ``sha256`` covers all but the keys, which are new in each run; ``host_key`` is the guest's public SSH key.
@@ -77,7 +78,7 @@ class Rootfs:
 
 
 @dataclass(frozen=True)
-class AccelFact:
+class AccelFact(Bounded):
     """The accelerator that was chosen, and why. ``reason`` says what was tried when it is not KVM."""
 
     accel: Accel
@@ -97,7 +98,7 @@ class Products:
 
 
 @dataclass(frozen=True)
-class Identity:
+class Identity(Bounded):
     """What a result depends on; two results compare only where these agree.
 
     ``sandbox`` is what kept the programs of the tree in; empty for results of before that was written down.

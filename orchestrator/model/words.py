@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from orchestrator.model.bounds import Bounded
+
 
 class Status(enum.Enum):
     """The outcome of one test on one kernel."""
@@ -75,7 +77,7 @@ class SymptomKind(enum.Enum):
 
 
 @dataclass(frozen=True)
-class Symptom:
+class Symptom(Bounded):
     """What a bisect chases. ``name`` is the id of the test, or the title of the splat (a glob); else empty."""
 
     kind: SymptomKind

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from orchestrator.errors import UserError
 from orchestrator.model import JobResult, Stage, StageResult, Status, TestResult, Verdict
+from orchestrator.model.bounds import Bounded
 from orchestrator.model.expectations import NONE, Expectations
 from orchestrator.verdict import verdict
 
@@ -37,7 +38,7 @@ class Outcome(enum.Enum):
 
 
 @dataclass(frozen=True)
-class Entry:
+class Entry(Bounded):
     """One mutant of the series, or a fault that was seeded in it.
 
     ``by`` are the tests (or splats) that noticed, first the one that ended the trial.
@@ -83,7 +84,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Baseline:
+class Baseline(Bounded):
     """The whole series, run as everything is that lacks a mutant. ``ignored`` tests were not as expected there.
 
     ``fails_on`` holds every test, and the kernels (columns of the expectations) on which it is known to fail.
@@ -98,7 +99,7 @@ class Baseline:
 
 
 @dataclass(frozen=True)
-class Section:
+class Section(Bounded):
     """What is known on one variant. ``left_out`` counts the hunks of each kind that make no other kernel."""
 
     variant: str
@@ -119,7 +120,7 @@ class Section:
 
 
 @dataclass(frozen=True)
-class Report:
+class Report(Bounded):
     """All that is known of one series, by variant."""
 
     series: str
@@ -164,7 +165,7 @@ def load(text: str, name: str) -> Report:
 
 
 @dataclass(frozen=True)
-class Finding:
+class Finding(Bounded):
     """What a mutant showed. ``certain``: it died, complained or does not build; else tests differ."""
 
     outcome: Outcome

@@ -36,7 +36,7 @@ from pathlib import Path
 
 from orchestrator import plain
 from orchestrator.guest.protocol import Windows
-from orchestrator.model import Status, TestResult
+from orchestrator.model import Status, TestResult, bounds
 from orchestrator.parse.ktap_level import MOST_DIAGNOSTICS, SEPARATOR
 from orchestrator.parse.ktap_reader import Reader
 from orchestrator.parse.reasons import Finder
@@ -138,12 +138,16 @@ def _apart(tests: list[TestResult]) -> tuple[list[TestResult], dict[str, str]]:
         name = test.name
         while name in taken:
             counts[test.name] += 1
-            name = f"{test.name}#{counts[test.name] + 1}"
+            name = f"{test.name[:_STEM]}#{counts[test.name] + 1}"
         if name != test.name:
             doubles[name] = test.name
         taken.add(name)
         apart.append(replace(test, name=name))
     return apart, doubles
+
+
+_STEM = bounds.LINE - 10
+"""Characters of a name before a number that tells it from another of that name."""
 
 
 def _few(tests: list[TestResult], planned: Sequence[str]) -> list[TestResult]:

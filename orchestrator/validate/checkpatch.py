@@ -12,6 +12,7 @@ from orchestrator.config.validation import Validation
 from orchestrator.host import packages, process
 from orchestrator.host.cache import write_atomic
 from orchestrator.host.process import Cage, CommandFailed, Deadline
+from orchestrator.kbuild import make
 from orchestrator.model import CheckResult, Verdict
 from orchestrator.series.series import Patch
 
@@ -85,7 +86,7 @@ def check(
         why = f"{SCRIPT} did not come to its end: {str(error).partition(':')[0]}"
         return CheckResult(NAME, subject, Verdict.INFRA, why, time.monotonic() - started, log=log)
     seconds = time.monotonic() - started
-    report = read(log.read_bytes().decode(errors="replace"))
+    report = read(make.output(log))
     if report is None:
         return CheckResult(NAME, subject, Verdict.INFRA, f"{SCRIPT} did not come to its end", seconds, log=log)
     verdict = judge(report, settings.checkpatch)

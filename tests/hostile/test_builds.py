@@ -78,6 +78,28 @@ ROWS = [
 ]
 
 
+LONG = "head -c 30000000 /dev/zero | tr '\\0' x; echo"
+"""A line of 30 MB."""
+SPEAKS = [
+    Attack("a warning of 30 MB", recipe(f"printf 'mm/x.c:1: warning: '; {LONG}"), RUN, 0, ("new warning",), "pass"),
+    Attack("an error of 30 MB", recipe(f"printf 'mm/x.c:1: error: '; {LONG}; false"), RUN, 1, ("broke",), "fail"),
+    Attack("50,000 warnings", recipe("seq -f 'mm/x.c:%.0f: warning: unused' 50000"), RUN, 0, ("new warning",), "pass"),
+    Attack("100 MB of output", recipe("head -c 100000000 /dev/zero"), RUN, 1, ("printed more than 32 MiB",), "fail"),
+    Attack("output without an end", recipe("yes"), RUN, 1, ("printed more than 32 MiB",), "fail"),
+    Attack("an endless line", recipe("cat /dev/zero"), RUN, 1, ("printed more than 32 MiB",), "fail"),
+]
+
+
+@pytest.mark.parametrize("attack", SPEAKS, ids=str)
+def test_what_a_build_says_is_bounded_in_all_that_is_kept(attack: Attack, table: Table) -> None:
+    strike(attack, table)
+    last = table.folder / "results" / "last"
+    sizes = {path.name: path.stat().st_size for path in last.rglob("*.json")} | {
+        name: (last / name).stat().st_size for name in ("summary.md", "junit.xml", "report.html")
+    }
+    assert max(sizes.values()) < 16 * 2**20, sizes
+
+
 @pytest.mark.parametrize("attack", ROWS, ids=str)
 def test_a_build_is_judged_by_what_it_left(attack: Attack, table: Table) -> None:
     strike(attack, table)

@@ -1,0 +1,53 @@
+"""How much of what others wrote a value takes: the bounds on every text that goes to result.json. Pure.
+
+A compiler, a guest, a patch and a tree write lines and names of any length. The values that hold such texts cut them
+when they are made, so that no writer of a file, and no reader of one, has to.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from orchestrator import errors
+from orchestrator.wording import cut
+
+LINE = errors.LONGEST
+"""Characters of a text: a name, a reason, a compiler's line, the subject of a commit."""
+
+TEXT = 64 << 10
+"""Characters of a text of many lines: a splat."""
+
+MANY = 5000
+"""Texts of one list: the findings of a check, the notes of a run."""
+
+
+class Bounded:
+    """A value whose texts are cut to ``LINE`` characters, and its lists of texts to ``MANY``, with a mark of it.
+
+    A field may say otherwise: ``field(metadata=LONG)``. A dataclass with a ``__post_init__`` of its own calls this one.
+    """
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]  # each heir is a dataclass
+            value = getattr(self, field.name)
+            short = kept(value, field.metadata.get(_MOST, LINE))
+            if short is not value:
+                object.__setattr__(self, field.name, short)
+
+
+_MOST = "most"
+LONG = {_MOST: TEXT}
+"""What marks a field whose text has many lines."""
+
+
+def kept(value: Any, most: int) -> Any:
+    """Return what is kept of a value: itself where it is no text and no list of texts, or not too long."""
+    if isinstance(value, str):
+        return cut(value, most)
+    if not isinstance(value, tuple) or not any(isinstance(item, str | tuple) for item in value):
+        return value
+    short = tuple(kept(item, most) for item in value[:MANY])
+    if len(value) > MANY:
+        return (*short[: MANY - 1], f"… and {len(value) - MANY + 1} more")
+    return value if all(a is b for a, b in zip(short, value, strict=True)) else short
