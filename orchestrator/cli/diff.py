@@ -49,7 +49,7 @@ def _run(name: str, results: Path) -> RunResult:
     file = next((path for path in (Path(name) / "result.json", results / name / "result.json") if path.is_file()), None)
     if file is None:
         raise UserError(f"{name}: no such run in {results}")
-    return result_json.load_run(output.read(file))
+    return result_json.read_run(file)
 
 
 def _short(text: str) -> str:

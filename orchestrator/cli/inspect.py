@@ -82,7 +82,8 @@ def scan(
 
     pipeline = loader.load(config) if config else None
     rules = splat.load_rules(pipeline.splat_rules if pipeline else None)
-    found = splat.scan(output.read(file), rules, pipeline.allow if pipeline else (), datetime.date.today())
+    with output.reading(file):
+        found = splat.scan_file(file, rules, pipeline.allow if pipeline else (), datetime.date.today())
     if as_json:
         output.json([dataclasses.asdict(s) for s in found])
     else:

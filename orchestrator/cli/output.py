@@ -64,12 +64,6 @@ def extra(name: str) -> Iterator[None]:
         raise UserError(f"{error.name} is not installed: pip install 'wpci[{name}]'") from error
 
 
-def read(path: Path) -> str:
-    """Return the text of a file of any encoding. Raises UserError where it cannot be read."""
-    with reading(path):
-        return path.read_bytes().decode(errors="replace")
-
-
 @contextlib.contextmanager
 def reading(path: Path) -> Iterator[None]:
     """Read a file inside the block. Raises UserError where it cannot be read."""

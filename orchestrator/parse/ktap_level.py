@@ -17,6 +17,7 @@ MOST_DIAGNOSTICS = 60
 
 _CRASHES = ("kunit test case crashed!", "try faulted")  # kunit_catch_run_case() of lib/kunit/test.c
 
+_MOST_PLANS = 6
 
 MOST_PROBLEMS = 50
 
@@ -95,6 +96,12 @@ class Level:
         self.seen += 1
         due, self.number = self.number + 1, int(number) if number else self.number + 1
         return "" if self.number == due else f"numbers out of sequence: {self.number} where {due} was due"
+
+    def plan(self, count: int) -> None:
+        """Take a plan; of plans without end the first few and the largest."""
+        self.plans.append(count)
+        if len(self.plans) > _MOST_PLANS:
+            self.plans.remove(min(self.plans[-2:]))
 
     def shortfalls(self, where: str = "") -> Iterator[str]:
         """Yield in words how the results do not keep the plan."""

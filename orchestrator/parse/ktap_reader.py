@@ -31,6 +31,7 @@ class Reader:
         self.bailed = False
         self.torn = False
         self._count = 0
+        self._begun = 0  # and have no result yet
         self._room = MOST_TEXT
         self._log: tuple[bool, bool] | None = None  # the stream comes through a log, as KUnit's does
         self._depths: set[int] = set()  # nested results stand behind so many '#', as kselftest's runner writes them
@@ -64,9 +65,11 @@ class Reader:
             line = lines.cut(text)
             self.root.notes.take(line.content if line.hashes else text, comment=line.hashes > 0)
 
-    @staticmethod
-    def _begin(level: Level, test: str) -> None:
-        level.begun[test[:MOST_NAME]] = None
+    def _begin(self, level: Level, test: str) -> None:
+        name = test[:MOST_NAME]
+        if name not in level.begun and self._begun < MOST_TESTS:
+            level.begun[name] = None
+            self._begun += 1
         level.notes = Notes()
 
     def _unlogged(self, text: str) -> str | None:
@@ -185,12 +188,22 @@ class Reader:
         else:
             self.problems.add(f"the nested test {name} was announced, and has no result line")
             reason = "was announced, and has no result line"
-        level.add(TestResult(name, Status.MISSING, reason))
+        if self._is_one_more():
+            level.add(TestResult(name, Status.MISSING, reason))
+        else:
+            level.announced, level.children, level.inner = "", [], None
+
+    def _is_one_more(self) -> bool:
+        """Count a test that has a result, or was announced and has none; return whether there is room for it."""
+        self._count += 1
+        if self._count > MOST_TESTS:
+            self.problems.add(f"more than {MOST_TESTS} tests: what comes after them is not read")
+        return self._count <= MOST_TESTS
 
     def _plan(self, count: int, reason: str, indent: int) -> None:
         self._descend(indent)
         level = self.levels[-1]
-        level.plans.append(count)
+        level.plan(count)
         if count == 0:
             level.empty = reason or "all of its tests were skipped"
 
@@ -198,9 +211,7 @@ class Reader:
         if lines.KERNEL.search(found[3]):
             self.problems.add(f"a kernel line runs through a result line, which is not counted: {found[3][:80]}")
             return
-        self._count += 1
-        if self._count > MOST_TESTS:
-            self.problems.add(f"more than {MOST_TESTS} result lines: what comes after them is not read")
+        if not self._is_one_more():
             return
         self._depths = {depth for depth in self._depths if depth <= line.hashes}
         self._descend(line.indent)
@@ -235,7 +246,9 @@ class Reader:
             reason = reason or notes.finder.skipped
         if notes.crashed:
             status = Status.CRASHED
-        level.begun.pop(name, None)
+        if name in level.begun:
+            del level.begun[name]
+            self._begun -= 1
         seconds = notes.seconds if seconds is None else seconds
         return TestResult(name, status, reason[:LONGEST], self._kept(tuple(notes.lines)), seconds)
 

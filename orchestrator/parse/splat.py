@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import fnmatch
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
+from itertools import chain, islice
+from pathlib import Path
 
 from orchestrator import plain
 from orchestrator.config.schema import AllowedSplat
@@ -22,7 +24,10 @@ from orchestrator.parse import printk, splat_scanner, splat_title
 from orchestrator.parse.splat_rules import Rules, load_rules
 from orchestrator.parse.splat_scanner import MOST_LINES, Found
 
-__all__ = ["Rules", "expired", "fatal_matcher", "load_rules", "scan", "titles"]
+__all__ = ["Rules", "expired", "fatal_matcher", "load_rules", "scan", "scan_file", "titles"]
+
+Read = Callable[[], Iterable[tuple[str, bool]]]
+"""Reads a console from its beginning: its lines, and whether each has its end."""
 
 MOST_ALIKE = 200
 """Splats of one title that are kept: a broken page table can print one a page."""
@@ -36,8 +41,20 @@ def scan(
     The console may be cut anywhere and may hold control bytes. An entry of ``allow`` holds up to and with the day it
     expires; it never allows a fatal splat.
     """
+    whole, rest = plain.split(console)
+    return _scanned(lambda: chain(((line, True) for line in whole), [(rest, False)]), rules, allow, today, windows)
+
+
+def scan_file(path: Path, rules: Rules, allow: Sequence[AllowedSplat], today: date) -> tuple[Splat, ...]:
+    """Return the splats of a saved console, as ``scan`` does, without holding all of it in memory."""
+    return _scanned(lambda: plain.lines(plain.pieces(path)), rules, allow, today, None)
+
+
+def _scanned(
+    read: Read, rules: Rules, allow: Sequence[AllowedSplat], today: date, windows: Windows | None
+) -> tuple[Splat, ...]:
     current = [entry for entry in allow if _expiry(entry) >= today]
-    everything = _splats(console, rules, windows or Windows())
+    everything = _splats(read, rules, windows or Windows())
     return tuple(replace(found, allowed_by=found.allowed_by or _allowed_by(found, current)) for found in everything)
 
 
@@ -64,30 +81,41 @@ def fatal_matcher(rules: Rules) -> Callable[[str], bool]:
     return splat_scanner.Watch(rules).is_fatal
 
 
-def _splats(console: str, rules: Rules, windows: Windows) -> Iterator[Splat]:
-    whole, rest = plain.split(console)
-    texts = [printk.bounded(line) for line in (*whole, rest)]
+def _splats(read: Read, rules: Rules, windows: Windows) -> Iterator[Splat]:
     log, scanner = printk.Log(), splat_scanner.Scanner(rules, windows)
-    senders: list[printk.Line] = []
-    kinds: dict[printk.Line, printk.Line] = {}
-    for number, text in enumerate(texts):
-        line = log.take(text)
-        scanner.line(number, line, number < len(whole))
-        sender = printk.Line("", line.caller, line.origin)
-        senders.append(
-            kinds.setdefault(sender, sender)
-        )  # who printed it is kept, and what once only: consoles are large
+    for number, (text, whole) in enumerate(read()):
+        if text:
+            scanner.line(number, log.take(printk.bounded(text)), whole)
+    reported = scanner.reported()
     alike: Counter[str] = Counter()
-    for found in scanner.reported():
-        splat = _build(found, texts, senders, rules)
+    for found, own in zip(reported, _own_lines(read, reported), strict=True):
+        splat = _build(found, own, rules)
         alike[splat.title] += 1
         if alike[splat.title] <= MOST_ALIKE:
             yield splat
 
 
-def _build(found: Found, texts: Sequence[str], senders: Sequence[printk.Line], rules: Rules) -> Splat:
-    own = splat_scanner.own_lines(found, senders)
-    messages = [printk.message(texts[number]) for number in own if found.concerns(senders[number])]
+def _own_lines(read: Read, reported: Sequence[Found]) -> list[list[tuple[str, printk.Line]]]:
+    """Read a console once more for the lines that belong to its splats: it may be larger than memory."""
+    own: list[list[tuple[str, printk.Line]]] = [[] for _ in reported]
+    if not reported:
+        return own
+    log, began, end = printk.Log(), 0, max(found.end for found in reported)
+    running: list[int] = []
+    for number, (text, _) in enumerate(islice(read(), end + 1)):
+        line = log.take(printk.bounded(text))
+        while began < len(reported) and reported[began].first <= number:
+            running.append(began)
+            began += 1
+        running = [index for index in running if reported[index].end >= number]
+        for index in running:
+            if reported[index].concerns(line) or not line.caller:
+                own[index].append((printk.bounded(text), line))
+    return own
+
+
+def _build(found: Found, own: Sequence[tuple[str, printk.Line]], rules: Rules) -> Splat:
+    messages = [line.message for _, line in own if found.concerns(line)]
     title, *others = splat_title.titles(rules, found.rule, found.groups, messages)
     return Splat(
         kind=found.rule.kind,
@@ -95,7 +123,7 @@ def _build(found: Found, texts: Sequence[str], senders: Sequence[printk.Line], r
         other_titles=tuple(others),
         first_line=found.first + 1,
         last_line=found.last + 1,
-        text="\n".join(texts[number] for number in own[:MOST_LINES]),
+        text="\n".join(text for text, _ in own[:MOST_LINES]),
         fatal=found.fatal,
         test=found.test,
         allowed_by=found.rule.harmless,

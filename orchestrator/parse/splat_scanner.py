@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -23,6 +23,12 @@ GAP = 100
 
 MOST_LINES = 300
 """Lines of a splat's text that are kept, and how far the ``end`` of a rule may be."""
+
+MOST_SPLATS = 5000
+"""Splats of one rule that are kept of a console."""
+
+_SPAN = 5000
+"""Lines of a console, by any caller, that are looked at for those of one splat."""
 
 _NEAR = 16
 """Splats that are looked back at for the one that a line belongs to: as many CPUs may complain at once."""
@@ -70,6 +76,11 @@ class Found:
         doubtful = self.begin.origin is Origin.DOUBTFUL and not self.rule.bare
         return self.count >= self.rule.least and (self.proven or not doubtful)
 
+    @property
+    def end(self) -> int:
+        """The last line that is looked at for what it says."""
+        return min(self.last, self.first + _SPAN)
+
     def take(self, number: int) -> None:
         """Take a line as its own."""
         self.last, self.strange, self.count = number, 0, self.count + 1
@@ -110,6 +121,7 @@ class Scanner:
         self._near: deque[Found] = deque(maxlen=_NEAR)  # newest first
         self._running = windows
         self._seen: Counter[str] = Counter()
+        self._kept: Counter[str] = Counter()
         self._reboots: Reboots[Found] = Reboots()
         self._lost = -_LOST
 
@@ -166,8 +178,7 @@ class Scanner:
             last.closed, last.fatal = False, last.fatal or rule.fatal
             return True
         if last and last.rule.headless and last.count == 1 and last.open and not rule.aside:
-            self.found.remove(last)  # here is the line that it lacked
-            self._near.remove(last)
+            self._drop(last)  # here is the line that it lacked
         self._begin(rule, match.groupdict(default=""), number, line)
         return True
 
@@ -177,14 +188,26 @@ class Scanner:
         if not rule.aside:
             self._near.appendleft(found)
         if rule.nth == 1:
-            self.found.append(found)
+            self._keep(found)
         elif line.time is None:
             self._boot(found)
         else:
             self._reboots.held = found
 
+    def _drop(self, found: Found) -> None:
+        self._near.remove(found)
+        recent = self.found[-4 * _NEAR :]
+        if found in recent:
+            del self.found[recent.index(found) - len(recent)]
+            self._kept[found.rule.id] -= 1
+
+    def _keep(self, found: Found) -> None:
+        self._kept[found.rule.id] += 1
+        if self._kept[found.rule.id] <= MOST_SPLATS:
+            self.found.append(found)
+
     def _boot(self, found: Found) -> None:
-        self.found.append(found)
+        self._keep(found)
         self._running.names.clear()  # whatever ran is gone
 
 
@@ -211,9 +234,3 @@ class Watch:
             self._reboots.held = rule if rule.fatal and self._seen[rule.id] >= rule.nth else None
             return False
         return rebooted is not None or (rule.fatal and self._seen[rule.id] >= rule.nth)
-
-
-def own_lines(found: Found, senders: Sequence[printk.Line]) -> list[int]:
-    """Return the numbers of the lines that stand in a splat: those between that no other caller printed."""
-    span = range(found.first, found.last + 1)
-    return [number for number in span if found.concerns(senders[number]) or not senders[number].caller]

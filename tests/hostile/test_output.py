@@ -80,10 +80,59 @@ ROWS: Rows = (
     (Attack("4-MB-of-noise", 1, seconds=300), lambda: large(b"# e.c:1: it failed and failed and failed\n", BIG // 25)),
 )
 
+STAMP = b"[    1.000000] "
+SCANNED: Rows = (
+    (Attack("nothing", 0), lambda: b""),
+    (Attack("100-MB-in-a-line", 0), lambda: large(b"x")),
+    (Attack("many-splats", 1, says="Bad page map"), lambda: lines(b"", STAMP + b"BUG: Bad page map in process x%d\n")),
+    (Attack("many-warnings", 1), lambda: lines(b"", STAMP + b"WARNING: CPU: 0 PID: 1 at mm/a%d.c:1 f%d+0x1/0x2\n")),
+    (
+        Attack("a-stack-without-end", 1),
+        lambda: lines(STAMP + b"BUG: Bad page map in process x\n", STAMP + b" f%d+0x1/0x2\n"),
+    ),
+)
+LARGE: Rows = (
+    (Attack("100-MB-of-names", 1, says="not read", seconds=3600), lambda: large(b"# Subtest: n\n# Subtest: m\n")),
+    (Attack("100-MB-of-plans", 1, says="more than one plan", seconds=3600), lambda: large(b"1..7\n1..1234567\n")),
+    (
+        Attack("100-MB-that-begin", 1, says="began", seconds=3600),
+        lambda: (b"".join(b"# begin: %d\n" % n for n in range(m, m + 1000)) for m in range(0, 5_000_000, 1000)),
+    ),
+    (Attack("100-MB-of-results", 1, says="not read", seconds=3600), lambda: large(b"ok a\n")),
+    (Attack("100-MB-of-words", 1, seconds=3600), lambda: large(b"# e.c:1: error: it failed and failed\n")),
+)
+LARGE_CONSOLES: Rows = (
+    (Attack("100-MB-of-empty-lines", 0, seconds=3600), lambda: large(b"\n")),
+    (Attack("100-MB-of-splats", 1, seconds=3600), lambda: large(STAMP + b"BUG: Bad page map in process x\n")),
+    (Attack("100-MB-of-a-stack", 0, seconds=3600), lambda: large(STAMP + b" f+0x1/0x2\n")),
+)
+
+
+def struck(command: str, attack: Attack, content: Callable[[], bytes | Iterable[bytes]], folder: Path) -> None:
+    data = content()
+    with (folder / "output").open("wb") as file:
+        file.writelines([data] if isinstance(data, bytes) else data)
+    check(attack, run([command, "output"], folder))
+
+
+@pytest.mark.parametrize(("attack", "content"), SCANNED, ids=[attack.name for attack, _ in SCANNED])
+def test_console(tmp_path: Path, attack: Attack, content: Callable[[], bytes | Iterable[bytes]]) -> None:
+    struck("scan", attack, content, tmp_path)
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize(
+    ("command", "attack", "content"),
+    [*(("parse", *row) for row in LARGE), *(("scan", *row) for row in LARGE_CONSOLES)],
+    ids=[attack.name for attack, _ in (*LARGE, *LARGE_CONSOLES)],
+)
+def test_100_mb_of_anything_is_read_in_600_mib(
+    tmp_path: Path, command: str, attack: Attack, content: Callable[[], bytes | Iterable[bytes]]
+) -> None:
+    struck(command, attack, content, tmp_path)
+
 
 @pytest.mark.parametrize(("attack", "content"), ROWS, ids=[attack.name for attack, _ in ROWS])
 def test_output(tmp_path: Path, attack: Attack, content: Callable[[], bytes | Iterable[bytes]]) -> None:
-    data = content()
-    with (tmp_path / "output").open("wb") as file:
-        file.writelines([data] if isinstance(data, bytes) else data)
-    check(attack, run(["parse", "output"], tmp_path))
+    struck("parse", attack, content, tmp_path)

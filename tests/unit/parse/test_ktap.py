@@ -664,7 +664,7 @@ def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ktap_reader, "MOST_TEXT", 10_000)
     report = ktap.parse("1..600\n" + "".join(f"# {'x' * 400}\nok {n} a\n" for n in range(1, 601)))
     assert len(report.tests) == 501 and len(report.problems) < 60
-    assert "more than 500 result lines: what comes after them is not read" in report.problems
+    assert "more than 500 tests: what comes after them is not read" in report.problems
     assert sum(len(line) for t in report.tests for line in t.diagnostics) <= 10_000
     (test,) = ktap.parse("1..1\nok 1 " + "n" * 10**6 + "\n").tests
     assert len(test.name) == 300
