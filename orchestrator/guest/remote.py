@@ -23,6 +23,10 @@ from orchestrator.errors import InfraError, PipelineError
 from orchestrator.guest import protocol
 from orchestrator.host.process import Deadline
 
+MOST = 256 << 20
+"""Bytes of a file that are taken from a guest."""
+
+_PIECE = 32 << 10
 _KEEPALIVE = 5
 _TICK = 0.1
 _AFTER = 5.0
@@ -118,14 +122,24 @@ class Remote:
             sftp.chmod(remote, local.stat().st_mode & 0o777)
 
     def get(self, remote: str, local: Path, deadline: Deadline) -> None:
-        """Copy a file from the guest; it appears whole or not at all. Raises as ``put``."""
+        """Copy a file from the guest, up to ``MOST`` bytes; it appears whole or not at all. Raises as ``put``."""
         part = local.with_name(f".{local.name}.part")
         try:
             with self._faults(remote), self._cut_at(deadline):
-                self._connection.sftp().get(remote, str(part))
+                self._fetch(remote, part)
             part.replace(local)
         finally:
             part.unlink(missing_ok=True)
+
+    def _fetch(self, remote: str, local: Path) -> None:
+        """Copy a file piece by piece: what a guest says of its size may be a lie."""
+        left = MOST
+        with self._connection.sftp().open(remote, "rb") as source, local.open("wb") as file:
+            while piece := source.read(_PIECE):
+                left -= len(piece)
+                if left < 0:
+                    raise InfraError(f"{remote}: larger than {MOST >> 20} MiB, the most that is taken from a guest")
+                file.write(piece)
 
     @contextlib.contextmanager
     def _cut_at(self, deadline: Deadline) -> Iterator[None]:

@@ -15,7 +15,9 @@ from urllib.parse import unquote, urlsplit
 from orchestrator.config.overrides import is_there
 from orchestrator.errors import InfraError, UserError
 from orchestrator.host import cache, process
-from orchestrator.host.process import CommandFailed, Deadline
+from orchestrator.host.process import CommandFailed, Deadline, sandbox
+from orchestrator.host.process.sandbox import Bounds
+from orchestrator.series import bounds
 from orchestrator.trees import network
 from orchestrator.wording import some
 
@@ -23,6 +25,8 @@ ARCHIVE = "https://lore.kernel.org/all"
 """Where a bare message-id is looked up."""
 
 _SECONDS = 300.0
+_BOUNDS = Bounds(memory=512 << 20, file=2 * bounds.SERIES_BYTES)
+"""What b4 may take: it holds a thread several times over, and what an archive packed may be of any size."""
 _SEPARATOR = b"From mboxrd@z Thu Jan  1 00:00:00 1970\n"
 _MESSAGE_ID = re.compile(r"<[^\s<>]+@[^\s<>]+>|(?!-)[^\s<>/@]+@[\w[][^\s<>/@]*")
 """In brackets, or bare; ``HEAD@{1}..HEAD`` is none."""
@@ -63,6 +67,8 @@ def fetch(text: str, directory: Path, local: Path | None = None, *, archive: str
         raise InfraError("b4 is not installed: pip install 'wpci[lore]', or give the series as an mbox")
     if local and not local.is_file():
         raise UserError(f"--mbox {local}: no such file")
+    if local:
+        bounds.check_size(str(local), local.stat().st_size)
     archive, message = place(text, archive)
     log = directory / "b4.log"
     with tempfile.TemporaryDirectory(prefix="wpci-b4-") as scratch:
@@ -72,7 +78,8 @@ def fetch(text: str, directory: Path, local: Path | None = None, *, archive: str
         argv = [sys.executable, "-m", "b4.command", "--no-interactive", "am", "--no-cache", "--add-message-id"]
         argv += ["--no-add-trailers", "--outdir", scratch, "--mbox-name", "series.mbx", *source, message]
         try:
-            process.run(argv, cwd=home, env=_environment(home), log=log, deadline=Deadline.after(_SECONDS))
+            bounded = sandbox.bounded(_BOUNDS, argv)
+            process.run(bounded, cwd=home, env=_environment(home), log=log, deadline=Deadline.after(_SECONDS))
         except CommandFailed as error:
             raise _fault(text, log, error) from error
         found = sorted(home.glob("*.mbx"))
@@ -80,6 +87,7 @@ def fetch(text: str, directory: Path, local: Path | None = None, *, archive: str
             raise UserError(f"{text}: b4 found no series there (log: {log})")
         if gap := _MISSING.findall(log.read_text(errors="replace")):
             raise UserError(f"{text}: the series is not whole there: patch {some(gap)} is missing", log=log)
+        bounds.check_size(text, sum(path.stat().st_size for path in (found[0], *home.glob("*.cover"))))
         cover = b"".join(_SEPARATOR + path.read_bytes() + b"\n" for path in home.glob("*.cover"))
         target = directory / "lore.mbox"
         cache.write_atomic(target, cover + found[0].read_bytes())
@@ -102,6 +110,8 @@ def _environment(home: Path) -> dict[str, str]:
 
 def _fault(text: str, log: Path, error: CommandFailed) -> UserError | InfraError:
     said = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()][-1:]
+    if "MemoryError" in "".join(said):
+        bounds.check_size(text, _BOUNDS.memory)
     nothing = re.search(r"no patches|not find|not found|No such|404|nothing", " ".join(said), re.I)
     kind = UserError if nothing else InfraError
     return kind(f"b4 cannot get {text}: {said[0] if said else error}", log=log)

@@ -52,11 +52,16 @@ class Cage:
 
 def argv(cage: Cage, command: Sequence[str | Path]) -> list[str]:
     """Return the command inside its cage; on a host that allows none, with its bounds alone."""
-    bounded = [*_bounds(cage.bounds), *(str(word) for word in command)]
+    words = bounded(cage.bounds, command)
     if obstacle():
-        return bounded
+        return words
     ended = ["env", "--default-signal=TERM", "HOME=/tmp", "TMPDIR=/tmp"]
-    return ["env", "--ignore-signal=TERM", *_walls(cage), *_unprivileged(), *ended, *bounded]
+    return ["env", "--ignore-signal=TERM", *_walls(cage), *_unprivileged(), *ended, *words]
+
+
+def bounded(bounds: Bounds, command: Sequence[str | Path]) -> list[str]:
+    """Return the command with its bounds alone, where this host can set them."""
+    return [*_bounds(bounds), *(str(word) for word in command)]
 
 
 def _walls(cage: Cage) -> list[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import io
+import resource
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -47,6 +49,17 @@ def thread(tmp_path_factory: pytest.TempPathFactory) -> str:
     return "".join(letters)
 
 
+def bomb() -> bytes:
+    """Return a mail of a gigabyte, packed."""
+    head = mail("bomb@example.org", "[PATCH] mm/shmem: much", "").encode()
+    packed = io.BytesIO()
+    with gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=1) as file:
+        file.write(head)
+        for _ in range(1024):
+            file.write(b"x" * 1023 + b"\n" + b"y" * ((1 << 20) - 1024))
+    return packed.getvalue()
+
+
 @dataclass
 class Archive:
     url: str
@@ -62,6 +75,7 @@ def archive(thread: str) -> Iterator[Archive]:
             found.asked.append(self.path)
             there = unquote(self.path).startswith("/linux-mm/") and "@example.org/t.mbox.gz" in unquote(self.path)
             data = gzip.compress(thread.encode()) if there else b"not found"
+            data = bomb() if "bomb@" in unquote(self.path) else data
             self.send_response(200 if there else 404)
             self.send_header("Content-Type", "application/gzip" if there else "text/plain")
             self.send_header("Content-Length", str(len(data)))
@@ -116,6 +130,22 @@ def test_a_mail_that_is_not_there_is_said_in_one_line(archive: Archive, tmp_path
     with pytest.raises((UserError, InfraError), match="b4 cannot get") as caught:
         lore.fetch(f"{archive.url}/gone@elsewhere.org/", tmp_path)
     assert caught.value.log and caught.value.log.exists()
+
+
+def test_a_thread_that_unpacks_to_a_gigabyte_is_refused(archive: Archive, tmp_path: Path) -> None:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    with pytest.raises(UserError, match="larger than"):
+        lore.fetch(f"{archive.url}/bomb@example.org/", tmp_path)
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < max(before, 600 * 1024)
+    assert not (tmp_path / "lore.mbox").exists()
+
+
+def test_a_local_mbox_that_is_too_large_is_refused(thread: str, tmp_path: Path) -> None:
+    with (tmp_path / "thread.mbox").open("w") as file:
+        file.write(thread)
+        file.truncate(100 << 20)
+    with pytest.raises(UserError, match="larger than"):
+        lore.fetch("1@example.org", tmp_path, tmp_path / "thread.mbox")
 
 
 @pytest.mark.parametrize(
