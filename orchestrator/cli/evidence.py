@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from orchestrator.guest import console, protocol
 from orchestrator.guest.protocol import Windows
-from orchestrator.model import JobResult, RunResult, TestResult, Verdict, rundir
+from orchestrator.model import JobResult, RunResult, rundir
 from orchestrator.parse import window
+from orchestrator.verdict import charged
 
 MOST_TESTS = 5
 _PRINTED, _CONSOLE = 4, 8
@@ -16,7 +17,7 @@ _PRINTED, _CONSOLE = 4, 8
 
 def lines(run: RunResult) -> Iterator[str]:
     """Yield the evidence for the tests that made a run red, at most ``MOST_TESTS``, and where the rest of it is."""
-    red = list(_red(run))
+    red = list(charged.tests(run))
     for job, test in red[:MOST_TESTS]:
         yield f"{job.name}: {test.name}: {test.status.value}{': ' if test.reason else ''}{test.reason}"
         printed = [line for line in test.diagnostics if line.strip() and line not in test.reason]
@@ -24,21 +25,6 @@ def lines(run: RunResult) -> Iterator[str]:
         yield from _console(job, test.name)
     if len(red) > MOST_TESTS:
         yield f"and {len(red) - MOST_TESTS} more: the page has them"
-
-
-def _red(run: RunResult) -> Iterator[tuple[JobResult, TestResult]]:
-    """Yield what is charged: to the series, or of a job that stands alone every broken test."""
-    for series in run.series:
-        charged = {(t.suite, t.test) for t in series.transitions if t.verdict is Verdict.FAIL}
-        yield from _tests(series.patched, charged)
-    for job in run.single_jobs:
-        broken = {(suite.suite, test.name) for suite in job.suites for test in suite.tests if test.status.broken}
-        yield from _tests(job, broken if job.verdict is Verdict.FAIL else set())
-
-
-def _tests(job: JobResult, wanted: set[tuple[str, str]]) -> Iterator[tuple[JobResult, TestResult]]:
-    for suite in job.suites:
-        yield from ((job, test) for test in suite.tests if (suite.suite, test.name) in wanted)
 
 
 def _console(job: JobResult, test: str) -> Iterator[str]:

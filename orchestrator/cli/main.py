@@ -21,6 +21,7 @@ import typer
 
 from orchestrator.cli import (
     bisect,
+    bundle,
     diff,
     history,
     init,
@@ -75,6 +76,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "mutate": mutate.mutate,
     "validate": validate.validate,
     "diff": diff.diff,
+    "bundle": bundle.bundle,
     "doctor": inspect.doctor_,
     "parse": inspect.parse,
     "scan": inspect.scan,

@@ -20,6 +20,8 @@ BINARY = arch.DEFAULT.qemu
 SWAP_SERIAL = "swap"
 """The serial number by which init finds the swap disk."""
 
+SWAP_DEVICE = f"virtio-blk-pci,drive=swap,serial={SWAP_SERIAL}"
+
 SANDBOX = ("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny")
 """What QEMU gives up before the guest runs: a hostile kernel that breaks out of it starts no program."""
 
@@ -81,6 +83,21 @@ def argv(
     ]
 
 
+def unattended(machine: Machine) -> list[str]:
+    """Return what a guest that nobody enters takes besides kernel and accelerator: its console is standard output.
+
+    Its swap disk is a file of QEMU's own, which is gone with it.
+    """
+    swap = f"driver=null-co,size={machine.swap},read-zeroes=on,if=none,id=swap,snapshot=on"
+    return [
+        *("-nodefaults", "-display", "none", "-no-reboot", "-action", "panic=none"),
+        *machine_args(machine),
+        *("-chardev", "stdio,id=console,signal=on", "-serial", "chardev:console"),
+        *network_args(),
+        *(("-drive", swap, "-device", SWAP_DEVICE) if machine.swap else ()),
+    ]
+
+
 def accel_args(accel: AccelFact) -> list[str]:
     """Return accelerator and CPU model. No list of accelerators: falling back in silence is what we never do.
 
@@ -123,8 +140,12 @@ def shares(total: int, parts: int) -> list[int]:
 
 def kernel_args(files: Files, machine: Machine) -> list[str]:
     """Return the kernel, its initramfs and its command line."""
-    line = " ".join([*CMDLINE, *machine.cmdline])
-    return ["-kernel", str(files.kernel), "-initrd", str(files.initrd), "-append", line]
+    return ["-kernel", str(files.kernel), "-initrd", str(files.initrd), "-append", cmdline(machine)]
+
+
+def cmdline(machine: Machine) -> str:
+    """Return the kernel's command line."""
+    return " ".join([*CMDLINE, *machine.cmdline])
 
 
 def console_args(console: Path) -> list[str]:
@@ -149,7 +170,7 @@ def swap_args(disk: Path) -> list[str]:
     """Return the swap disk. Its content need not outlive the guest: no flush reaches the host's disk."""
     return [
         *("-drive", f"file={_escaped(disk)},if=none,id=swap,format=raw,cache=unsafe,discard=unmap"),
-        *("-device", f"virtio-blk-pci,drive=swap,serial={SWAP_SERIAL}"),
+        *("-device", SWAP_DEVICE),
     ]
 
 

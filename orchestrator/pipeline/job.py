@@ -202,12 +202,22 @@ def _rootfs(record: JobRecord, note: StageNote) -> None:
             programs=tuple(_programs(record, name, config) for name, config in job.suites),
             modules=built.modules,
             release=built.release,
+            commands=tuple(_commands(job)),
         ),
         ws.cache,
         ws.progress,
     )
     record.products = replace(record.products, rootfs=made)
     note.message = f"{made.image.stat().st_size / 2**20:.1f} MB, {made.sha256[:12]}"
+
+
+def _commands(job: Job) -> Iterator[tuple[str, str, str]]:
+    """Yield how the programs of a job are called, for a guest that nobody enters."""
+    for name, config in job.suites:
+        if config.setup:
+            yield name, ".setup", "\n".join(config.setup)
+        for program in config.programs:
+            yield name, program.name, suite.called(name, config, program)
 
 
 def _programs(record: JobRecord, name: str, config: Suite) -> Programs:

@@ -27,13 +27,21 @@ _LAST_WORDS = 10.0
 """Seconds for a guest to show whether it is dead."""
 
 
-def find(results: Path, run: str, side: Side, job: str | None) -> JobResult:
-    """Return a job of an earlier run, by the run's folder or name (``last``) and side. Raises UserError."""
+def folder_of(results: Path, run: str) -> Path:
+    """Return the folder of an earlier run, by that folder or its name (``last``). Raises UserError."""
     folder = Path(run) if Path(run, "jobs").is_dir() else results / run
     if not folder.is_dir():
         raise UserError(f"--run {run}: no such run in {results}")
+    return folder
+
+
+def find(results: Path, run: str, side: Side, job: str | None) -> JobResult:
+    """Return a job of an earlier run, by the run's folder or name (``last``) and side. Raises UserError."""
+    folder = folder_of(results, run)
     found = [result_json.read_job(path) for path in rundir.job_results(folder)]
     fitting = [j for j in found if j.name == job] if job else [j for j in found if j.side is side]
+    if not (fitting or job) and side is Side.PATCHED:
+        fitting = found[:1] if len(found) == 1 else []  # nobody need say which side where there is one kernel
     if not fitting:
         raise UserError(f"run {run}: no such job; there are {', '.join(j.name for j in found) or 'none'}")
     if len(fitting) > 1:
@@ -47,15 +55,23 @@ def first_red(result: RunResult) -> JobResult | None:
     return max(red, key=lambda j: j.side is Side.PATCHED, default=None)
 
 
-@contextlib.contextmanager
-def _booted(job: JobResult, progress: Progress, gdb: bool = False) -> Iterator[Guest]:
-    """Boot the guest of an earlier job again, in a folder that goes away with it."""
+def bootable(job: JobResult) -> tuple[Path, Path]:
+    """Return the kernel and the initramfs of an earlier job. Raises UserError where they never were, or are gone."""
     kernel, rootfs, accel = job.products.kernel, job.products.rootfs, job.products.accel
     if not (kernel and rootfs and accel and job.machine):
         raise UserError(f"{job.name}: that run did not come as far as a guest")
     for path in (kernel.image, rootfs.image):
         if not path.exists():
             raise UserError(f"{job.name}: {path} is gone; run it again")
+    return kernel.image, rootfs.image
+
+
+@contextlib.contextmanager
+def _booted(job: JobResult, progress: Progress, gdb: bool = False) -> Iterator[Guest]:
+    """Boot the guest of an earlier job again, in a folder that goes away with it."""
+    bootable(job)
+    kernel, rootfs, accel = job.products.kernel, job.products.rootfs, job.products.accel
+    assert kernel and rootfs and accel and job.machine
     rules = splat.load_rules(None)
     Cache.default().touch(kernel.image.parent)
     with Cache.default().in_use(progress), tempfile.TemporaryDirectory(prefix="wpci-") as scratch:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import datetime
-import sys
 import time
 from dataclasses import dataclass, field
 
 from orchestrator.errors import PipelineError
-from orchestrator.host import cache, process
+from orchestrator.host import cache
 from orchestrator.model import CheckResult, JobResult, RunResult, SeriesResult, Verdict, rundir
 from orchestrator.model.plan import Job, Pair, Plan
-from orchestrator.pipeline import job_record
+from orchestrator.pipeline import job_record, unattended
 from orchestrator.pipeline.context import Workspace
 from orchestrator.report import html, junit, markdown, result_json
 from orchestrator.verdict import series_verdict, verdict
@@ -64,9 +63,10 @@ class RunRecord:
             if done := self._done.get(planned.name):
                 text = junit.render_job(done, job_record.expected(planned, done.products.kernel), planned.expect)
                 cache.write_atomic(done.directory / rundir.JOB_JUNIT, text)
-                script = done.directory / rundir.REPRODUCE
-                cache.write_atomic(script, _reproduce(result, done))
-                script.chmod(0o755)
+                if by_hand := unattended.script(result, done, rundir.REPRODUCE):
+                    script = done.directory / rundir.REPRODUCE
+                    cache.write_atomic(script, by_hand)
+                    script.chmod(0o755)
                 _keep_config(done)
         return result
 
@@ -114,14 +114,3 @@ def _keep_config(done: JobResult) -> None:
     kernel, copy = done.products.kernel, done.directory / rundir.CONFIG
     if kernel and not copy.exists():
         cache.write_atomic(copy, kernel.config.read_bytes())
-
-
-def _reproduce(result: RunResult, done: JobResult) -> str:
-    boot = process.pasteable(
-        [sys.executable, "-m", "orchestrator.cli", "boot", "--run", result.directory, "--job", done.name]
-    )
-    return (
-        "#!/bin/sh\n"
-        f"# Boot the kernel of {done.name} again and run one test in it: reproduce.sh TEST\n"
-        f'exec {boot} ${{1:+--test "$1"}}\n'
-    )

@@ -11,6 +11,7 @@ from orchestrator.host.process import Deadline
 from orchestrator.model import SuiteRun
 from orchestrator.progress import Progress
 from orchestrator.suite import external_suite, ktap_suite
+from orchestrator.suite.external_suite import called
 from orchestrator.suite.ktap_suite import by_rounds, listed
 from orchestrator.suite.request import Boot, CommandResult, Guest, Request, matches, pick
 from orchestrator.suite.state import MAX_CRASHES, MAX_FAULTS, Ledger
@@ -23,6 +24,7 @@ __all__ = [
     "Guest",
     "Request",
     "by_rounds",
+    "called",
     "listed",
     "matches",
     "pick",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from orchestrator import plain
-from orchestrator.config.schema import ProgramConfig
+from orchestrator.config.schema import ProgramConfig, Suite
 from orchestrator.guest import protocol
 from orchestrator.host.process import Deadline
 from orchestrator.model import Status, TestResult
@@ -66,9 +66,14 @@ def _is_over(program: ProgramConfig, loss: Loss) -> bool:
     return program.endless and loss.status is Status.TIMEOUT and loss.usable
 
 
+def called(name: str, suite: Suite, program: ProgramConfig) -> str:
+    """Return the shell text that runs a program of a suite."""
+    line = f"./{shlex.quote(program.name)} {program.args}" if suite.kind == "program" else program.run
+    return f"cd /tests/{name} && {{ {line}\n}}"
+
+
 def _command(request: Request, program: ProgramConfig) -> str:
-    line = f"./{shlex.quote(program.name)} {program.args}" if request.suite.kind == "program" else program.run
-    return protocol.bracketed(f"cd /tests/{request.name} && {{ {line}\n}}", program.name)
+    return protocol.bracketed(called(request.name, request.suite, program), program.name)
 
 
 def _results(

@@ -35,6 +35,7 @@ VALIDATE = "tests/stage/validate/test_run.py::"
 NAMED = "tests/stage/validate/test_sources.py::"
 
 OWN = "tests/stage/cli/test_own_tree.py::"
+BUNDLE = "tests/stage/cli/test_bundle.py::"
 PROGRAM = "tests/stage/cli/test_own_programs.py::"
 
 TESTS: Mapping[str, tuple[str, ...]] = {
@@ -48,6 +49,10 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "wpci shell": (f"{OWN}test_a_tree_that_does_not_build_says_so_and_keeps_the_log",),
     "wpci diff": (f"{PROGRAM}test_a_red_verdict_shows_why_and_two_runs_are_compared",),
     "wpci diff 20261128-045024-124e": (f"{PROGRAM}test_a_red_verdict_shows_why_and_two_runs_are_compared",),
+    "wpci bundle": (f"{BUNDLE}test_a_bundle_shows_the_same_where_there_is_nothing_but_qemu",),
+    "wpci bundle last --side base --out given": (
+        f"{BUNDLE}test_a_folder_is_a_bundle_too_and_the_script_of_a_job_is_the_same",
+    ),
     "wpci doctor --fix": (f"{TYPED}test_the_machine_is_looked_over",),
     "wpci shell -- cat /proc/meminfo": (f"{OWN}test_the_tree_is_built_booted_and_entered_as_it_stands",),
     "wpci shell --dirty --variant main": (f"{OWN}test_a_tree_that_does_not_build_says_so_and_keeps_the_log",),

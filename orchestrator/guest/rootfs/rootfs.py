@@ -14,7 +14,7 @@ import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from orchestrator.errors import InfraError, UserError
 from orchestrator.guest.rootfs import cpio, keys, libraries, modules
@@ -26,6 +26,12 @@ from orchestrator.progress import Progress
 
 TESTS = "tests"
 """The folder of the guest, below the root, in which each suite has its own."""
+
+COMMANDS = "commands"
+"""The folder of the guest that says how programs of a suite are called."""
+
+UNATTENDED = "sbin/unattended"
+"""What runs tests in a guest that nobody enters, in place of init."""
 
 _SFTP = (
     "/usr/lib/openssh/sftp-server",
@@ -40,13 +46,15 @@ _SECONDS = 600.0
 class RootfsSpec:
     """What goes into a rootfs. ``directory`` is a folder of this run: the image and the keys lie in it.
 
-    ``modules`` is a folder with .ko files of the kernel ``release``.
+    ``modules`` is a folder with .ko files of the kernel ``release``. ``commands`` are files of shell text, by suite and
+    name, that say how programs are called which do not list their tests themselves.
     """
 
     directory: Path
     programs: tuple[Programs, ...] = ()
     modules: Path | None = None
     release: str = ""
+    commands: tuple[tuple[str, str, str], ...] = ()
 
 
 def build(spec: RootfsSpec, cache: Cache, progress: Progress) -> Rootfs:
@@ -88,8 +96,16 @@ def contents(spec: RootfsSpec, deadline: process.Deadline) -> dict[str, cpio.Ent
         **{name.lstrip("/"): _copy(path, 0o755) for name, path in libraries.needed_by(programs).items()},
         **{f"{TESTS}/{p.suite}": cpio.directory() for p in spec.programs},
         **{name: _copy(path) for name, path in tests.items()},
+        **_commands(spec.commands),
         **(modules.entries(spec.modules, spec.release) if spec.modules else {}),
     }
+
+
+def _commands(commands: Iterable[tuple[str, str, str]]) -> dict[str, cpio.Entry]:
+    """Return what a guest that nobody enters reads of how programs are called."""
+    files = {f"{COMMANDS}/{suite}/{name}": cpio.file(f"{text}\n".encode()) for suite, name, text in commands}
+    folders = {str(PurePosixPath(name).parent): cpio.directory() for name in files}
+    return {COMMANDS: cpio.directory(), **folders, **files}
 
 
 def _interpreters(tests: Iterable[Path]) -> dict[str, Path]:
@@ -112,10 +128,12 @@ def _skeleton() -> dict[str, cpio.Entry]:
         "root": cpio.directory(0o700),
         "root/.ssh": cpio.directory(0o700),
         "dev/console": cpio.character_device(5, 1),
+        "dev/null": cpio.character_device(1, 3, 0o666),  # a shell opens it for what it starts in the background
         "etc/passwd": cpio.file(b"root:*:0:0:root:/root:/bin/sh\nnobody:*:65534:65534:nobody:/:/bin/sh\n"),
         "etc/group": cpio.file(b"root:x:0:\nnogroup:x:65534:\n"),
         "etc/shells": cpio.file(b"/bin/sh\n"),
         "init": cpio.file(resources.files(__package__).joinpath("init.sh").read_bytes(), 0o755),
+        UNATTENDED: cpio.file(resources.files(__package__).joinpath("unattended.sh").read_bytes(), 0o755),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -452,7 +453,8 @@ def wait_for(folder: Path, pattern: str) -> Path:
     """Wait until a file is there; ten minutes are for a machine that is busy with other things."""
     end = time.monotonic() + 600
     while time.monotonic() < end:
-        if found := list(folder.glob(pattern)):
-            return found[0]
+        with contextlib.suppress(FileNotFoundError):  # a folder that went while it was looked through
+            if found := list(folder.glob(pattern)):
+                return found[0]
         time.sleep(0.05)
     raise AssertionError(f"no {pattern} in {folder}")

@@ -1,0 +1,22 @@
+"""The tests that made a run red. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from orchestrator.model import JobResult, RunResult, TestResult, Verdict
+
+
+def tests(run: RunResult) -> Iterator[tuple[JobResult, TestResult]]:
+    """Yield what is charged: to the series, or of a job that stands alone every broken test."""
+    for series in run.series:
+        names = {(t.suite, t.test) for t in series.transitions if t.verdict is Verdict.FAIL}
+        yield from _named(series.patched, names)
+    for job in run.single_jobs:
+        broken = {(suite.suite, test.name) for suite in job.suites for test in suite.tests if test.status.broken}
+        yield from _named(job, broken if job.verdict is Verdict.FAIL else set())
+
+
+def _named(job: JobResult, wanted: set[tuple[str, str]]) -> Iterator[tuple[JobResult, TestResult]]:
+    for suite in job.suites:
+        yield from ((job, test) for test in suite.tests if (suite.suite, test.name) in wanted)
