@@ -27,6 +27,7 @@ from orchestrator.cli import (
     init,
     inspect,
     kcidb,
+    listing,
     mutate,
     nightly,
     reboot,
@@ -67,7 +68,7 @@ def _options(
 COMMANDS: dict[str, Callable[..., None]] = {
     "init": init.init,
     "run": run.run,
-    "list": run.list_,
+    "list": listing.list_,
     "nightly": nightly.nightly,
     "history": history.history_,
     "report": report.report,

@@ -1,8 +1,7 @@
-"""`wpci run` and `wpci list`: do what pipeline.yaml says, or say what that would be."""
+"""`wpci run`: do what pipeline.yaml says."""
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Annotated
 
 import typer
@@ -26,7 +25,7 @@ from orchestrator.cli.programs import (
     ProgramOption,
     TimeoutOption,
 )
-from orchestrator.cli.screen import Screen, Styled
+from orchestrator.cli.screen import Screen
 from orchestrator.cli.tables import show
 from orchestrator.config import locate
 from orchestrator.errors import UserError
@@ -101,36 +100,3 @@ def run(
     if keep_on_failure and (red := reboot.first_red(result)):
         reboot.shell(red, (), output.Plain())
     raise typer.Exit(result.exit_code)
-
-
-def list_(
-    config: ConfigOption = None,
-    mode: ModeOption = None,
-    variant: VariantOption = [],  # noqa: B006
-    suite: SuiteOption = [],  # noqa: B006
-    test: TestOption = [],  # noqa: B006
-    as_json: JsonOption = False,
-) -> None:
-    """Say what a run would do."""
-    pipeline = output.pipeline(config, quiet=as_json)
-    planned = plan.expand(
-        pipeline, mode or pipeline.default_mode, plan.Choice(tuple(variant), tuple(suite), tuple(test))
-    )
-    if as_json:
-        output.json([dataclasses.asdict(job) for job in planned.jobs])
-        return
-    out = Screen()
-    out.line(f"mode {planned.label}: {len(planned.jobs)} jobs")
-    for job in planned.jobs:
-        box = job.variant_config.machine
-        out.line()
-        out.line(Styled(job.name, "bold"))
-        for what, value in (
-            ("tree", f"{job.tree} ({job.source.provider})"),
-            ("series", job.series or "none: the base alone"),
-            ("variant", f"{job.variant}: {', '.join(f.name for f in job.variant_config.fragments)}"),
-            ("machine", f"{box.cpus} vCPU, {box.memory >> 20} MiB, {box.numa_nodes} nodes, {job.variant_config.accel}"),
-            ("suites", ", ".join(name for name, _ in job.suites)),
-            ("tests", ", ".join(job.tests)),
-        ):
-            out.line(f"  {what:8} {value}")

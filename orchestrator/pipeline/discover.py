@@ -6,11 +6,11 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from orchestrator import suite, wording
+from orchestrator import suite, textfile, wording
 from orchestrator.config.schema import Suite
 from orchestrator.errors import InfraError, UserError
 from orchestrator.host import process
@@ -20,6 +20,7 @@ from orchestrator.kbuild import programs
 from orchestrator.model import Programs
 from orchestrator.model.plan import Job, Pair, Plan
 from orchestrator.pipeline.context import Workspace
+from orchestrator.suite import sources
 from orchestrator.verdict import expectations_file
 
 Known = Mapping[str, tuple[str, ...] | None]
@@ -49,6 +50,41 @@ def narrowed(planned: Plan, workspace: Workspace) -> Plan:
         ),
         singles=tuple(job for job in (jobs[job.name] for job in planned.singles) if job.suites),
     )
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A test that a suite has, and what its source says of it."""
+
+    suite: str
+    name: str
+    sentence: str
+    place: str
+
+
+def listed(planned: Plan, workspace: Workspace) -> Iterator[Listed]:
+    """Yield the tests that the jobs of a plan name, each once. Those of a kernel's own programs only a guest knows.
+
+    Raises UserError where a suite does not build, or a glob fits none of its tests.
+    """
+    check(planned.jobs, workspace)
+    for name, config in {name: config for job in planned.jobs for name, config in job.suites}.items():
+        globs = dict.fromkeys(glob for job in planned.jobs if name in dict(job.suites) for glob in job.tests)
+        known = sources.read(config.directory) if config.kind == "own" else _of_programs(config)
+        for test in suite.pick(_tests(name, config, workspace) or (), [*globs]):
+            case = sources.of(test, known) or sources.Case("", "")
+            yield Listed(name, test, case.sentence, case.place)
+
+
+def _of_programs(config: Suite) -> dict[str, sources.Case]:
+    """Return what is known of programs that list no tests: the head of a C file, else how they are called."""
+    found: dict[str, sources.Case] = {}
+    for program in config.programs:
+        file = program.file
+        is_c = file is not None and file.suffix == ".c" and file.is_file()
+        sentence = sources.head_sentence(textfile.read(file)) if file and is_c else ""
+        found[program.name] = sources.Case(sentence or f"runs {program.run or program.name}", str(file or ""))
+    return found
 
 
 def check(jobs: Iterable[Job], workspace: Workspace) -> Known:

@@ -119,6 +119,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
         "tests/stage/mutation/test_run.py::test_a_planted_fault_is_tried_with_the_tests_that_must_notice",
     ),
     "wpci list": (f"{TYPED}test_what_a_run_would_do_is_what_it_does",),
+    "wpci list --tests": (f"{TYPED}test_a_list_of_tests_says_what_each_is_about",),
     "wpci nightly": (
         "tests/stage/nightly/test_run.py::test_a_night_is_compared_with_the_last_and_what_differs_runs_once_more",
     ),

@@ -110,6 +110,19 @@ def test_what_a_run_would_do_is_what_it_does(table: Table) -> None:
     assert planned == [job["name"] for job in table.result()["jobs"]]
 
 
+def test_a_list_of_tests_says_what_each_is_about(table: Table) -> None:
+    text = '/* A page is there. It stays. */\nstatic void one(void)\n{\n}\nCASE("T01", one);\n'
+    (table.folder / "programs" / "one.c").write_text(text)
+    code, output = table.type("list", "--tests")
+    assert code == 0 and output.splitlines()[-3:] == ["own: 2 tests", "  T01  A page is there. (one.c:2)", "  T02  "], (
+        output
+    )
+    code, output = table.type("list", "--tests", "--json", "--test", "T01")
+    assert code == 0 and [test["name"] for test in json.loads(output)] == ["T01"], output
+    code, output = table.type("list", "--tests", "--test", "T9")
+    assert code == 2 and "no test matches 'T9'" in output, output
+
+
 def test_saved_files_are_read_as_in_the_run(table: Table) -> None:
     path = table.folder / "tree" / "mm" / "memory.c"
     plays = ("not-ok T02", "splat T01 BUG: Bad page map in process x")

@@ -1,0 +1,70 @@
+"""`wpci list`: what a run would do, and what its tests are about."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli import output
+from orchestrator.cli.options import ConfigOption, JsonOption, ModeOption, SuiteOption, TestOption, VariantOption
+from orchestrator.cli.screen import Screen, Styled
+from orchestrator.config import locate
+from orchestrator.config.schema import Pipeline
+from orchestrator.model import plan
+from orchestrator.model.plan import Plan
+
+
+def list_(
+    config: ConfigOption = None,
+    mode: ModeOption = None,
+    variant: VariantOption = [],  # noqa: B006
+    suite: SuiteOption = [],  # noqa: B006
+    test: TestOption = [],  # noqa: B006
+    tests: Annotated[bool, typer.Option("--tests", help="Say what each test is about, in a sentence.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what a run would do, or what its tests are about."""
+    pipeline = output.pipeline(config, quiet=as_json)
+    planned = plan.expand(
+        pipeline, mode or pipeline.default_mode, plan.Choice(tuple(variant), tuple(suite), tuple(test))
+    )
+    if tests:
+        _tests(planned, pipeline, as_json)
+        return
+    if as_json:
+        output.json([dataclasses.asdict(job) for job in planned.jobs])
+        return
+    out = Screen()
+    out.line(f"mode {planned.label}: {len(planned.jobs)} jobs")
+    for job in planned.jobs:
+        box = job.variant_config.machine
+        out.line()
+        out.line(Styled(job.name, "bold"))
+        for what, value in (
+            ("tree", f"{job.tree} ({job.source.provider})"),
+            ("series", job.series or "none: the base alone"),
+            ("variant", f"{job.variant}: {', '.join(f.name for f in job.variant_config.fragments)}"),
+            ("machine", f"{box.cpus} vCPU, {box.memory >> 20} MiB, {box.numa_nodes} nodes, {job.variant_config.accel}"),
+            ("suites", ", ".join(name for name, _ in job.suites)),
+            ("tests", ", ".join(job.tests)),
+        ):
+            out.line(f"  {what:8} {value}")
+
+
+def _tests(planned: Plan, pipeline: Pipeline, as_json: bool) -> None:
+    from orchestrator.pipeline import discover, opening
+
+    space = opening.workspace_in(pipeline, locate.results(None), output.Plain())
+    listed = list(discover.listed(planned, space))
+    if as_json:
+        output.json([dataclasses.asdict(test) for test in listed])
+        return
+    out = Screen()
+    for suite in dict.fromkeys(test.suite for test in listed):
+        of_suite = [test for test in listed if test.suite == suite]
+        out.line(Styled(suite, "bold"), f": {len(of_suite)} tests")
+        for test in of_suite:
+            place = f" ({test.place})" if test.place else ""
+            out.line("  ", Styled(test.name, "bold"), f"  {test.sentence}", Styled(place, "dim"))
