@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,8 @@ from orchestrator import plain
 from orchestrator.bisect.values import Outcome, Role, Step
 from orchestrator.host import cache
 from orchestrator.model import Term, Verdict, rundir
+from orchestrator.report import markup as md
+from orchestrator.report.markup import Markdown
 
 LOG = "bisect.log"
 
@@ -45,42 +46,36 @@ def headline(outcome: Outcome) -> str:
 
 def summary(outcome: Outcome) -> str:
     """Return the summary in Markdown."""
-    request = outcome.state.request
-    lines = [f"# Bisect of `{request.symptom}`", "", f"**{_cell(headline(outcome))}**", ""]
-    lines += [f"- {_cell(note)}" for note in outcome.notes]
+    return md.document(_summary(outcome))
+
+
+def _summary(outcome: Outcome) -> Iterator[Markdown]:
+    request, state = outcome.state.request, outcome.state
+    yield from (md.line("# Bisect of {}", md.code(str(request.symptom))), md.BLANK)
+    yield from (md.line("**{}**", headline(outcome)), md.BLANK)
+    yield from (md.line("- {}", note) for note in outcome.notes)
     if outcome.culprit:
-        lines += [f"- author: {_cell(outcome.culprit.author)}", f"- commit: `{outcome.culprit.id}`"]
-    lines += [
-        f"- good end `{request.good}`, bad end `{request.bad}`",
-        f"- confidence of the path: {percent(outcome.confidence)}",
-        f"- {len(outcome.state.steps)} steps, {outcome.state.seconds:.0f} s",
-        "",
-        "| step | what for | commit | term | why | sure | time |",
-        "|---|---|---|---|---|---|---|",
-        *(_row(step) for step in outcome.state.steps),
-    ]
-    if outcome.candidates:
-        lines += ["", "The first bad commit is one of:", ""]
-        lines += [f"- `{commit.id[:12]}` {_cell(commit.subject)}" for commit in outcome.candidates]
-    return "\n".join([*lines, "", f"`{LOG}` is the log for `git bisect replay`."]) + "\n"
-
-
-def _cell(text: str) -> str:
-    """Return text that stays in one cell, and is no markup."""
-    return re.sub(r"([\\`|*<>\[\]])", r"\\\1", " ".join(plain.printable(text).split()))
-
-
-def _row(step: Step) -> str:
-    cells = (
-        str(step.number),
-        step.role.value,
-        step.label,
-        step.term.name,
-        why(step),
-        sure(step),
-        f"{step.seconds:.0f} s",
+        yield md.line("- author: {}", outcome.culprit.author)
+        yield md.line("- commit: {}", md.code(outcome.culprit.id))
+    yield md.line("- good end {}, bad end {}", md.code(request.good), md.code(request.bad))
+    yield md.line("- confidence of the path: {}", percent(outcome.confidence))
+    yield md.line("- {} steps, {} s", len(state.steps), f"{state.seconds:.0f}")
+    yield md.BLANK
+    yield from (
+        md.line("| step | what for | commit | term | why | sure | time |"),
+        md.line("|---|---|---|---|---|---|---|"),
     )
-    return "| " + " | ".join(_cell(cell) for cell in cells) + " |"
+    yield from (_row(step) for step in state.steps)
+    if outcome.candidates:
+        yield from (md.BLANK, md.line("The first bad commit is one of:"), md.BLANK)
+        yield from (md.line("- {} {}", md.code(commit.id[:12]), commit.subject) for commit in outcome.candidates)
+    yield from (md.BLANK, md.line("{} is the log for `git bisect replay`.", md.code(LOG)))
+
+
+def _row(step: Step) -> Markdown:
+    took = f"{step.seconds:.0f} s"
+    what = (step.number, step.role.value, step.label, step.term.name)
+    return md.line("| {} | {} | {} | {} | {} | {} | {} |", *what, why(step), sure(step), took)
 
 
 def sure(step: Step) -> str:

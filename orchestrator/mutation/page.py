@@ -7,43 +7,48 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 
 from orchestrator.mutation.report import Entry, Outcome, Report, Section
+from orchestrator.report import markup as md
+from orchestrator.report.markup import Markdown
 
 
 def render(report: Report, reasons: Mapping[str, str]) -> str:
     """Return the report for people; ``reasons`` say by identity why no test can see a mutant."""
-    lines = [f"# What the tests notice of {report.series}", ""]
-    lines += [
-        "Each hunk of the series, and each whole patch, was taken out of the otherwise whole series; the kernel was",
-        "built, booted and tested, up to the first test that noticed or by all",
-        "(see [how](../../docs/how-mutants-are-judged.md)).",
-        "`wpci mutate` writes this page and goes on where it ended.",
-    ]
+    return md.document(_page(report, reasons))
+
+
+_INTRODUCTION = (
+    "Each hunk of the series, and each whole patch, was taken out of the otherwise whole series; the kernel was",
+    "built, booted and tested, up to the first test that noticed or by all",
+    "(see [how](../../docs/how-mutants-are-judged.md)).",
+    "`wpci mutate` writes this page and goes on where it ended.",
+)
+_SEEDED = "Faults were seeded in the whole series, one at a time: their names begin with `fault/`."
+_UNKNOWN = md.line("**no reason is known**")
+
+
+def _page(report: Report, reasons: Mapping[str, str]) -> Iterator[Markdown]:
+    yield from (md.line("# What the tests notice of {}", report.series), md.BLANK)
+    yield from map(md.line, _INTRODUCTION)
     if any(entry.is_seeded for section in report.sections for entry in section.entries):
-        lines.append("Faults were seeded in the whole series, one at a time: their names begin with `fault/`.")
+        yield md.line(_SEEDED)
     for section in report.sections:
-        lines += ["", *_section(section, reasons)]
-    lines += _never_failed(report, reasons)
-    return "\n".join(lines) + "\n"
+        yield md.BLANK
+        yield from _section(section, reasons)
+    yield from _never_failed(report, reasons)
 
 
-def _section(section: Section, reasons: Mapping[str, str]) -> Iterator[str]:
-    yield f"## Variant {section.variant}"
-    yield ""
-    yield from summary(section)
+def _section(section: Section, reasons: Mapping[str, str]) -> Iterator[Markdown]:
+    yield from (md.line("## Variant {}", section.variant), md.BLANK)
+    yield from (md.line("{}", text) for text in summary(section))
     if section.baseline:
-        yield f"The whole series runs {section.tests} tests." + (
-            f" Not as expected there, and so not heard: {', '.join(section.baseline.ignored)}."
-            if section.baseline.ignored
-            else ""
-        )
+        ignored = ", ".join(section.baseline.ignored)
+        rest = md.line(" Not as expected there, and so not heard: {}.", ignored) if ignored else md.BLANK
+        yield md.line("The whole series runs {} tests.{}", section.tests, rest)
     yield from _survivors(section, reasons)
-    yield ""
-    yield "### All mutants"
-    yield ""
-    yield "| mutant | in | outcome | first noticed by, or why not |"
-    yield "|---|---|---|---|"
+    yield from (md.BLANK, md.line("### All mutants"), md.BLANK)
+    yield from (md.line("| mutant | in | outcome | first noticed by, or why not |"), md.line("|---|---|---|---|"))
     for entry in section.entries:
-        yield f"| {entry.name} | {_cell(entry.where)} | {entry.outcome.value} | {_cell(_said(entry))} |"
+        yield md.line("| {} | {} | {} | {} |", entry.name, entry.where, entry.outcome.value, _noticed(entry))
 
 
 def summary(section: Section) -> Iterator[str]:
@@ -55,33 +60,33 @@ def summary(section: Section) -> Iterator[str]:
         yield "Left out, for they make no other kernel: " + ", ".join(f"{n} {k}" for k, n in section.left_out) + "."
 
 
-def _survivors(section: Section, reasons: Mapping[str, str]) -> Iterator[str]:
+def _survivors(section: Section, reasons: Mapping[str, str]) -> Iterator[Markdown]:
     survivors = [entry for entry in section.entries if entry.is_hole]
     if survivors:
-        yield ""
-        yield "### Noticed by no test"
-        yield ""
-        yield "| mutant | id | in | why |"
-        yield "|---|---|---|---|"
+        yield from (md.BLANK, md.line("### Noticed by no test"), md.BLANK)
+        yield from (md.line("| mutant | id | in | why |"), md.line("|---|---|---|---|"))
     for entry in survivors:
-        why = reasons.get(entry.identity, "**no reason is known**")
-        yield f"| {entry.name} | {entry.identity} | {_cell(entry.where)} | {_cell(why)} |"
+        why = reasons.get(entry.identity, _UNKNOWN)
+        yield md.line("| {} | {} | {} | {} |", entry.name, entry.identity, entry.where, why)
 
 
-def _never_failed(report: Report, reasons: Mapping[str, str]) -> Iterator[str]:
+def _never_failed(report: Report, reasons: Mapping[str, str]) -> Iterator[Markdown]:
     """Yield the tests that were not seen failing, once there is a mutant that all tests were tried on."""
     if not any(entry.every_test for section in report.sections for entry in section.entries):
         return
-    kinds: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    kinds: defaultdict[tuple[str, str | None], list[str]] = defaultdict(list)
     for test in report.never_failed():
         case, _, backing = test.partition(".")
-        kinds[case, _why(test, reasons) or "**no reason is known**"].append(backing)
+        kinds[case, _why(test, reasons)].append(backing)
     count, tests = sum(map(len, kinds.values())), len(report.tests)
-    seen = f"{tests - count} of {tests} tests fail on a kernel without a mutant or with a fault"
-    yield from ("", "## Tests that were not seen failing", "", f"{seen}, or on another one (expected.yaml).")
-    yield from (f"The other {count}:", "", "| test | on | why |", "|---|---|---|") if kinds else ()
+    yield from (md.BLANK, md.line("## Tests that were not seen failing"), md.BLANK)
+    seen = "{} of {} tests fail on a kernel without a mutant or with a fault, or on another one (expected.yaml)."
+    yield md.line(seen, tests - count, tests)
+    if kinds:
+        yield from (md.line("The other {}:", count), md.BLANK)
+        yield from (md.line("| test | on | why |"), md.line("|---|---|---|"))
     for (case, why), backings in kinds.items():
-        yield f"| {case} | {', '.join(filter(None, backings))} | {_cell(why)} |"
+        yield md.line("| {} | {} | {} |", case, ", ".join(filter(None, backings)), why or _UNKNOWN)
 
 
 def _why(test: str, reasons: Mapping[str, str]) -> str | None:
@@ -98,12 +103,8 @@ def unexplained(section: Section, reasons: Mapping[str, str]) -> tuple[Entry, ..
     return tuple(e for e in section.entries if e.is_hole and e.identity not in reasons)
 
 
-def _said(entry: Entry) -> str:
+def _noticed(entry: Entry) -> str:
     more = f" (and {len(entry.by) - 1} more)" if len(entry.by) > 1 else ""
-    said = entry.by[0] + more if entry.by else entry.detail
+    first = entry.by[0] + more if entry.by else entry.detail
     kept = f"; kept: {', '.join(entry.kept)}" if entry.kept else ""
-    return said[:200] + kept
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
+    return first[:200] + kept

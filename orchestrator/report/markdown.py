@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
-import re
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from orchestrator import plain
 from orchestrator.model import CheckResult, JobResult, RunResult, SeriesResult, Splat, Transition, Verdict, rundir
+from orchestrator.report import markup as md
+from orchestrator.report.markup import Markdown
 from orchestrator.verdict import outcome
 
 MOST_ROWS = 60
@@ -23,28 +24,37 @@ _ORDER = (Verdict.FAIL, Verdict.INFRA, Verdict.PASS, Verdict.SKIP)
 
 def render(run: RunResult) -> str:
     """Return the summary of a run."""
-    lines = [f"# {_MARKS[run.verdict]} {run.verdict.name}: run {run.run}", ""]
-    lines.append(f"Mode `{run.mode}`, {run.seconds:.0f} s, exit code {run.exit_code}, started {run.started}.")
-    lines += [f"- {_cell(note)}" for note in run.notes]
-    lines += _checks(run.checks)
+    return md.document(_run(run))
+
+
+def _run(run: RunResult) -> Iterator[Markdown]:
+    yield md.line("# {} {}: run {}", _MARKS[run.verdict], run.verdict.name, run.run)
+    yield md.BLANK
+    took, mode = f"{run.seconds:.0f}", md.code(run.mode)
+    yield md.line("Mode {}, {} s, exit code {}, started {}.", mode, took, run.exit_code, run.started)
+    yield from (md.line("- {}", note) for note in run.notes)
+    yield from _checks(run.checks)
     for series in run.series:
-        lines += ["", *_series(series)]
+        yield md.BLANK
+        yield from _series(series)
     for job in run.single_jobs:
-        lines += ["", *_alone(job)]
-    return "\n".join(lines) + "\n"
+        yield md.BLANK
+        yield from _alone(job)
 
 
-def _checks(checks: Sequence[CheckResult]) -> Iterator[str]:
+def _checks(checks: Sequence[CheckResult]) -> Iterator[Markdown]:
     """Show the checks as one table: a row for those of one name that are green, a row for each of the others."""
     if checks:
-        yield from ("", "| | check | result |", "|---|---|---|")
+        yield from (md.BLANK, md.line("| | check | result |"), md.line("|---|---|---|"))
     for name in dict.fromkeys(check.name for check in checks):
         alike = [check for check in checks if check.name == name]
         rows = alike if len(alike) == 1 else [check for check in alike if check.verdict is not Verdict.PASS]
         if green := len(alike) - len(rows):
-            yield f"| {_MARKS[Verdict.PASS]} | {_code(name)} | {green} of {len(alike)}{_found(alike)} |"
+            counts = f"{green} of {len(alike)}{_found(alike)}"
+            yield md.line("| {} | {} | {} |", _MARKS[Verdict.PASS], md.code(name), counts)
         for check in rows[:MOST_ROWS]:
-            yield f"| {_MARKS[check.verdict]} | {_code(name)} | {_cell(check.subject)}: {_cell(check.message)} |"
+            mark = _MARKS[check.verdict]
+            yield md.line("| {} | {} | {}: {} |", mark, md.code(name), check.subject, check.message)
     yield from _findings([check for check in checks if check.verdict is Verdict.FAIL and check.details])
 
 
@@ -54,42 +64,47 @@ def _found(alike: Sequence[CheckResult]) -> str:
     return f" ({telling} with remarks)" if telling else ""
 
 
-def _findings(failed: Sequence[CheckResult]) -> Iterator[str]:
+def _findings(failed: Sequence[CheckResult]) -> Iterator[Markdown]:
     for check in failed:
-        yield from ("", f"### {check.name}: {_cell(check.subject)}", "")
-        yield from (f"    {line}" for line in map(_flat, check.details[:MOST_FINDINGS]))
+        yield from (md.BLANK, md.line("### {}: {}", check.name, check.subject), md.BLANK)
+        yield from md.block(" ".join(detail.split()) for detail in check.details[:MOST_FINDINGS])
         if len(check.details) > MOST_FINDINGS:
-            yield from ("", f"… and {len(check.details) - MOST_FINDINGS} more in `{check.log}`.")
+            rest = len(check.details) - MOST_FINDINGS
+            yield from (md.BLANK, md.line("… and {} more in {}.", rest, md.code(str(check.log))))
 
 
-def _series(series: SeriesResult) -> Iterator[str]:
-    yield f"## {_MARKS[series.verdict]} {series.series} on {series.tree}, variant {series.variant}"
-    yield ""
-    yield f"**{series.verdict.name}**: {_cell(series.reason)}"
-    yield ""
+def _series(series: SeriesResult) -> Iterator[Markdown]:
+    mark = _MARKS[series.verdict]
+    yield md.line("## {} {} on {}, variant {}", mark, series.series, series.tree, series.variant)
+    yield md.BLANK
+    yield md.line("**{}**: {}", series.verdict.name, series.reason)
+    yield md.BLANK
     counts = _counts(series.transitions)
     if not counts.endswith(f": {series.reason}"):
-        yield from (counts, "")
+        yield from (md.line("{}", counts), md.BLANK)
     yield from _kernels((series.base, series.patched))
     yield from _changes(series.transitions)
     yield from _splats("New splats", series.new_splats)
     if series.new_warnings:
-        yield from ("", "### New compiler warnings", "")
-        yield from (f"- {_code(w.where)} {_cell(w.text)}" for w in series.new_warnings[:MOST_ROWS])
+        yield from (md.BLANK, md.line("### New compiler warnings"), md.BLANK)
+        yield from (md.line("- {} {}", md.code(w.where), w.text) for w in series.new_warnings[:MOST_ROWS])
     yield from _failed((series.base, series.patched))
     yield from _reproduce(series)
 
 
-def _alone(job: JobResult) -> Iterator[str]:
-    yield f"## {_MARKS[job.verdict]} {job.name}"
-    yield ""
-    yield f"**{job.verdict.name}**: {_cell(job.reason)}"
-    yield ""
+def _alone(job: JobResult) -> Iterator[Markdown]:
+    yield md.line("## {} {}", _MARKS[job.verdict], job.name)
+    yield md.BLANK
+    yield md.line("**{}**: {}", job.verdict.name, job.reason)
+    yield md.BLANK
     yield from _kernels((job,))
-    broken = [(run.suite, test) for run in job.suites for test in run.tests if test.status.broken]
+    broken = [test for run in job.suites for test in run.tests if test.status.broken]
     if broken:
-        yield from ("", "| test | status | reason |", "|---|---|---|")
-        yield from (f"| {_code(t.name)} | {t.status.value} | {_cell(t.reason)} |" for _, t in broken[:MOST_ROWS])
+        yield from (md.BLANK, md.line("| test | status | reason |"), md.line("|---|---|---|"))
+        yield from (
+            md.line("| {} | {} | {} |", md.code(test.name), test.status.value, test.reason)
+            for test in broken[:MOST_ROWS]
+        )
         yield from _more(broken)
     yield from _splats("Splats", [splat for splat in job.splats if splat.allowed_by is None])
     yield from _failed((job,))
@@ -100,23 +115,27 @@ def _counts(changes: Sequence[Transition]) -> str:
     return f"{len(changes)} tests: " + (", ".join(f"{n} {word}" for word, n in sorted(words.items())) or "none ran")
 
 
-def _kernels(jobs: Sequence[JobResult]) -> Iterator[str]:
+def _kernels(jobs: Sequence[JobResult]) -> Iterator[Markdown]:
     for job in jobs:
         counts = outcome.counts(test.status for run in job.suites for test in run.tests) or "no test ran"
-        where = f" ({job.identity.accel}, `-cpu {job.identity.cpu}`)" if job.identity else ""
-        yield f"- {job.side.value}: {counts}{where}"
+        if job.identity:
+            cpu = md.code(f"-cpu {job.identity.cpu}")
+            yield md.line("- {}: {} ({}, {})", job.side.value, counts, job.identity.accel, cpu)
+        else:
+            yield md.line("- {}: {}", job.side.value, counts)
 
 
-def _changes(changes: Sequence[Transition]) -> Iterator[str]:
+def _changes(changes: Sequence[Transition]) -> Iterator[Markdown]:
     """Show what a reviewer looks for: charged first, then what changed, then the rest that does not simply work."""
     shown = sorted((c for c in changes if _interesting(c)), key=_rank)
     rows = list(_alike(shown))
     if rows:
-        yield from ("", "| | test | base → patched | transition | note |", "|---|---|---|---|---|")
+        head = md.line("| | test | base → patched | transition | note |")
+        yield from (md.BLANK, head, md.line("|---|---|---|---|---|"))
         yield from (_row(row) for row in rows[:MOST_ROWS])
         yield from _more(rows)
     if quiet := len(changes) - len(shown):
-        yield from ("", f"{quiet} more tests are the same on both, and fine.")
+        yield from (md.BLANK, md.line("{} more tests are the same on both, and fine.", quiet))
 
 
 def _interesting(change: Transition) -> bool:
@@ -137,57 +156,43 @@ def _stem(change: Transition) -> str:
     return change.test.partition(".")[0]
 
 
-def _row(alike: Sequence[Transition]) -> str:
+def _row(alike: Sequence[Transition]) -> Markdown:
     change = alike[0]
-    name = _code(change.test) if len(alike) == 1 else f"{_code(_stem(change))} ×{len(alike)}"
+    name = md.code(change.test) if len(alike) == 1 else md.line("{} ×{}", md.code(_stem(change)), len(alike))
     statuses = f"{change.base.value} → {change.patched.value}"
-    mark = _MARKS[change.verdict]
-    return f"| {mark} | {name} | {statuses} | {change.words} | {_cell(change.note)} |"
+    return md.line("| {} | {} | {} | {} | {} |", _MARKS[change.verdict], name, statuses, change.words, change.note)
 
 
-def _splats(heading: str, splats: Sequence[Splat]) -> Iterator[str]:
+def _splats(heading: str, splats: Sequence[Splat]) -> Iterator[Markdown]:
     titles = Counter(splat.title for splat in splats)
     if titles:
-        yield from ("", f"### {heading}", "")
+        yield from (md.BLANK, md.line("### {}", heading), md.BLANK)
     for title, count in list(titles.items())[:MOST_ROWS]:
         first = next(splat for splat in splats if splat.title == title)
-        times = f", {count} times" if count > 1 else ""
-        yield f"- **{_cell(title)}** during {_code(first.test) if first.test else 'no test'}{times}"
-        yield ""
-        yield from (f"      {line}" for line in plain.printable(first.text).splitlines()[:25])
-        yield ""
+        during = md.code(first.test) if first.test else "no test"
+        times = md.line(", {} times", count) if count > 1 else md.BLANK
+        yield md.line("- **{}** during {}{}", title, during, times)
+        yield md.BLANK
+        yield from md.block(plain.printable(first.text).splitlines()[:25], indent=6)
+        yield md.BLANK
 
 
-def _failed(jobs: Sequence[JobResult]) -> Iterator[str]:
+def _failed(jobs: Sequence[JobResult]) -> Iterator[Markdown]:
     failed = [(job, stage) for job in jobs for stage in job.stages if stage.verdict is not Verdict.PASS]
     if failed:
-        yield from ("", "### Stages that failed", "")
+        yield from (md.BLANK, md.line("### Stages that failed"), md.BLANK)
     for job, stage in failed:
-        log = f" (log: `{stage.log}`)" if stage.log else ""
-        yield f"- {job.side.value} {stage.stage.value}: {_cell(stage.message)}{log}"
+        log = md.line(" (log: {})", md.code(str(stage.log))) if stage.log else md.BLANK
+        yield md.line("- {} {}: {}{}", job.side.value, stage.stage.value, stage.message, log)
 
 
-def _reproduce(series: SeriesResult) -> Iterator[str]:
+def _reproduce(series: SeriesResult) -> Iterator[Markdown]:
     red = next((c.test for c in sorted(series.transitions, key=_rank) if c.verdict is Verdict.FAIL), None)
     if series.patched.identity and red:
         script = shlex.quote(str(series.patched.directory / rundir.REPRODUCE))
-        yield from ("", "### Reproduce", "", f"    {script} {shlex.quote(red)}")
+        yield from (md.BLANK, md.line("### Reproduce"), md.BLANK, *md.block([f"{script} {shlex.quote(red)}"]))
 
 
-def _more(rows: Sequence[object]) -> Iterator[str]:
+def _more(rows: Sequence[object]) -> Iterator[Markdown]:
     if len(rows) > MOST_ROWS:
-        yield from ("", f"… and {len(rows) - MOST_ROWS} more.")
-
-
-def _flat(text: str) -> str:
-    return " ".join(plain.printable(text).split())
-
-
-def _cell(text: str) -> str:
-    """Return text that stays on one line, in one cell, and is no markup."""
-    return re.sub(r"([\\`|*<>\[\]])", r"\\\1", _flat(text))
-
-
-def _code(text: str) -> str:
-    """Return a name as code; a bar would end the cell even there."""
-    return "`" + _flat(text).replace("`", "'").replace("|", "\\|") + "`"
+        yield from (md.BLANK, md.line("… and {} more.", len(rows) - MOST_ROWS))
