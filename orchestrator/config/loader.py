@@ -68,10 +68,13 @@ def _first_problem(error: ValidationError) -> str:
         return f"{place}: unknown key{_hint(key, _known_keys(problem['loc'][:-1]))}"
     if problem["type"] == "missing":
         return f"{place}: missing"
-    if "notify" in problem["loc"]:  # what stands where a secret belongs may be one
+    if _MAY_BE_SECRET.intersection(problem["loc"]):
         return f"{place}: {problem['msg']}"
     return f"{place}: {problem['msg']} (got {wording.cut(repr(problem['input']), _MOST_SHOWN)})"
 
+
+_MAY_BE_SECRET = {"notify", "history", "lore", "url"}
+"""Keys under which a token or a password may stand: what is wrong there is not shown."""
 
 _MOST_SHOWN = 80
 """Characters of a wrong value in a message."""

@@ -6,7 +6,7 @@ import datetime
 import re
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError
 
 from orchestrator.errors import UserError
 
@@ -36,6 +36,18 @@ def _date(value: Any) -> Any:
         raise ValueError("a date like 2027-01-31 is needed") from error
 
 
+_PASSWORD = re.compile(r"[\w+.-]+://(?:[^:/@]*:[^@]*@|[^?]*\?(?:.*&)?(?:ssl)?password=)", re.I)
+_WEB = re.compile(r"https?://[^/]*@", re.I)
+
+
+def without_password(value: str) -> str:
+    """Return an address. Raises ValueError for one with a password; on the web a name before ``@`` is a token."""
+    if _PASSWORD.match(value) or _WEB.match(value):
+        raise ValueError("holds a password: it belongs into the environment or a file")
+    return value
+
+
+Address = Annotated[str, AfterValidator(without_password)]
 Date = Annotated[str, BeforeValidator(_date), Field(description="ISO date, like 2027-01-31")]
 Seconds = Annotated[
     float, BeforeValidator(_seconds), Field(gt=0, allow_inf_nan=False, description="seconds, or text like 90s, 5m, 1h")

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
-from orchestrator.config.scalars import Bytes, Date, Name, Seconds
+from orchestrator.config.scalars import Address, Bytes, Date, Name, Seconds
 from orchestrator.config.strict import Strict
 from orchestrator.config.validation import Validation
 
@@ -26,7 +26,7 @@ class TarballSource(Strict):
     """A source tarball: a URL or a file, and its sha256."""
 
     provider: Literal["tarball"]
-    url: str
+    url: Address
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -34,7 +34,7 @@ class GitSource(Strict):
     """A git repository, by URL or path, and what to check out."""
 
     provider: Literal["git"]
-    url: str
+    url: Address
     ref: str
 
 
@@ -259,8 +259,8 @@ class Pipeline(Strict):
 
     ``sandbox`` says what happens where this host allows no cage for the programs of the tree under test: nothing runs
     (``required``), or they run with the rights of this user, and it is said so (``auto``).
-    ``history`` is the URL of the database of runs; None is the file ``history.db`` in the folder of results. A password
-    does not belong into it: libpq reads ``~/.pgpass``. ``lore`` is the archive in which a message-id is looked up.
+    ``history`` is the URL of the database of runs; None is the file ``history.db`` in the folder of results. One with a
+    password is refused: libpq reads ``~/.pgpass``. ``lore`` is the archive in which a message-id is looked up.
     ``fragments`` are named sets of Kconfig fragments; a set may hold others. With ``extends: default`` the file adds to
     the one that came along, and what it names replaces what has that name there.
     """
@@ -281,7 +281,7 @@ class Pipeline(Strict):
     allow: tuple[AllowedSplat, ...] = ()
     limits: Limits = Limits()
     sandbox: Literal["auto", "required"] = "auto"
-    history: str | None = None
-    lore: Annotated[str, Field(pattern=r"^https?://\S+$")] = "https://lore.kernel.org/all"
+    history: Address | None = None
+    lore: Annotated[Address, Field(pattern=r"^https?://\S+$")] = "https://lore.kernel.org/all"
     nightly: Nightly = Nightly()
     kcidb: Kcidb = Kcidb()

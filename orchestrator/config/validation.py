@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from orchestrator.config.scalars import Name
+from orchestrator.config.scalars import Address, Name
 from orchestrator.config.strict import Strict
 
 
@@ -31,13 +31,7 @@ class Secret(Strict):
         return self
 
 
-def _without_password(value: str) -> str:
-    if "@" in value.split("//", 1)[-1].split("/", 1)[0]:
-        raise ValueError("holds a password: it belongs into the environment or a file")
-    return value
-
-
-Url = Annotated[str, AfterValidator(_without_password), Field(pattern=r"^https?://[^/\s]+", max_length=2000)]
+Url = Annotated[Address, Field(pattern=r"^https?://[^/\s]+", max_length=2000)]
 
 
 class PatchworkNotice(Strict):

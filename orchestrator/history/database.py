@@ -64,7 +64,7 @@ def open_(url: str) -> Database:
     InfraError where it cannot be reached.
     """
     parsed = _parsed(url)
-    name = parsed.render_as_string(hide_password=True)
+    name = parsed.set(query={}).render_as_string(hide_password=True)
     with _one_line(name):
         engine = _engine(parsed)
         if not _up_to_date(engine, name):
@@ -87,7 +87,7 @@ def _one_line(name: str) -> Iterator[None]:
 def _parsed(url: str) -> URL:
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         raise UserError("history: not a URL; sqlite:///FILE and postgresql://HOST/DATABASE are") from error
     if parsed.drivername == "postgresql":
         return parsed.set(drivername="postgresql+psycopg")

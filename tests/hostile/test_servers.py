@@ -221,6 +221,43 @@ def test_a_secret_that_stands_in_the_file_is_refused_and_not_printed(entry: str,
     assert TOKEN not in answer.output
 
 
+ADDRESSES = [
+    ("the history", f"history: postgresql://me:{TOKEN}@127.0.0.1:9/db"),
+    ("the history with a slash", f"history: postgresql+psycopg://me:{TOKEN}/x@127.0.0.1:9/db"),
+    ("the history behind a question mark", f"history: postgresql://127.0.0.1:9/db?sslmode=require&password={TOKEN}"),
+    ("the history in a list", f"history: [postgresql://me:{TOKEN}@127.0.0.1:9/db]"),
+    ("the archive", f"lore: https://me:{TOKEN}@127.0.0.1:9/all"),
+]
+
+
+@pytest.mark.parametrize("entry", [row[1] for row in ADDRESSES], ids=[row[0] for row in ADDRESSES])
+def test_a_password_in_an_address_is_refused_and_not_printed(entry: str, tmp_path: Path) -> None:
+    table = Table(tmp_path)
+    pipeline = table.folder / "pipeline.yaml"
+    pipeline.write_text(f"{pipeline.read_text()}{entry}\n")
+    for argv in (("list",), ("run",), ("history",), ("nightly", "--mode", "smoke")):
+        answer = strike(Attack("a password", lambda _: None, argv, 2), table)
+        assert TOKEN not in answer.output
+    trees = pipeline.read_text().replace(entry, "").replace("trees:\n", f"trees:\n  x: {GIT}\n", 1)
+    pipeline.write_text(trees)
+    assert TOKEN not in strike(Attack("a password", lambda _: None, ("list",), 2, ("holds a password",)), table).output
+
+
+GIT = f"{{source: {{provider: git, url: 'https://{TOKEN}@127.0.0.1:9/linux.git', ref: v6.1}}}}"
+
+
+def test_an_address_of_a_history_that_is_none_is_one_line_without_its_password(tmp_path: Path) -> None:
+    table = Table(tmp_path)
+    pipeline = table.folder / "pipeline.yaml"
+    pipeline.write_text(f"{pipeline.read_text()}history: postgresql://me@127.0.0.1:none/db?application_name={TOKEN}\n")
+    assert (
+        TOKEN not in strike(Attack("no port", lambda _: None, ("history",), 2, ("history: not a URL",)), table).output
+    )
+    pipeline.write_text(pipeline.read_text().replace(":none/", ":9/"))
+    answer = strike(Attack("no server", lambda _: None, ("history",), 3, ("history postgresql",)), table)
+    assert f"application_name={TOKEN}" not in answer.output
+
+
 @pytest.mark.parametrize("way", ["crash", "signal"])
 def test_pending_is_resolved_however_a_validation_ends(way: str, tmp_path: Path) -> None:
     table = Table(tmp_path)
