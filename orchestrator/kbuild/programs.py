@@ -31,6 +31,10 @@ _RECORD = "sha256"
 _SOURCE = "source"
 
 
+class NoMakefile(UserError):
+    """The folder of a suite has no Makefile in the tree under test."""
+
+
 @dataclass(frozen=True)
 class TreeSuite:
     """A suite whose programs come from the tree under test.
@@ -93,11 +97,11 @@ def build_from_tree(suite: TreeSuite, cache: Cache, progress: Progress, deadline
 
     ``make`` of the suite may hold variables and targets; without a target each program file is one. A file that
     make has no rule for is taken as it lies there (a script). Raises UserError where the suite names nothing that
-    the tree has, KernelError where it does not build.
+    the tree has (NoMakefile where it has no such folder), KernelError where it does not build.
     """
     folder = suite.source / suite.config.directory
     if not (folder / "Makefile").is_file():
-        raise UserError(f"suite {suite.name}: {suite.config.directory} has no Makefile in this tree")
+        raise NoMakefile(f"suite {suite.name}: {suite.config.directory} has no Makefile in this tree")
     if not suite.files:
         raise UserError(f"suite {suite.name}: a suite from a tree must say which programs it runs")
     what = (str(suite.config.directory), *suite.config.make, "for", *suite.files)

@@ -147,6 +147,18 @@ def _removed_symbols_named(job: Job, tree: Tree) -> Iterator[None]:
         raise KernelError(f"the series removes symbols that are asked for: {removed}", log=error.log) from error
 
 
+@contextlib.contextmanager
+def _removed_suite_named(config: Suite, tree: Tree) -> Iterator[None]:
+    """Charge it to a series when its tree lacks a suite that the base has."""
+    try:
+        yield
+    except programs.NoMakefile as error:
+        makefile = f"{config.directory}/Makefile"
+        if not repository.has(tree.repository, tree.base, makefile):
+            raise
+        raise KernelError(f"the series removes {makefile}, which a suite is built by") from error
+
+
 def _asked(job: Job, tree: Tree, workspace: Workspace, folder: str, log: Path) -> kernel.BuildRequest:
     """Return what the build room is asked for: the tree of a job in its variant, in an output folder of that name."""
     source, variant = work_tree(job.tree, job.worktree, workspace), job.variant_config
@@ -228,7 +240,7 @@ def _programs(record: JobRecord, name: str, config: Suite) -> Programs:
     if config.kind == "program":
         return own_programs.build(name, config, _uapi(record, config), ws.cache, ws.progress, deadline)
     tree, tree_name, place = _suite_tree(record, config)
-    with checked_out(tree, tree_name, place, ws) as source:
+    with checked_out(tree, tree_name, place, ws) as source, _removed_suite_named(config, tree):
         out = ws.cache.path("work", tree_name, f"{place}-{name}")
         wanted = programs.TreeSuite(name, config, source, tree.content, out, owner=tree.owner)
         return programs.build_from_tree(wanted, ws.cache, ws.progress, deadline)

@@ -107,6 +107,11 @@ def commit_of(repository: Path, revision: str, env: Mapping[str, str] | None = N
     return asks(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}", env=env)
 
 
+def has(repository: Path, commit: str, path: str) -> bool:
+    """Whether a commit has a file or a folder."""
+    return asks(repository, "cat-file", "-e", f"{commit}:{path}") is not None
+
+
 def tree_at(repository: Path, commit: str, label: str, notes: tuple[str, ...] = ()) -> Tree:
     """Return the value for a base commit that lies in a repository of the cache."""
     content = git(repository, "rev-parse", "--verify", f"{commit}^{{tree}}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from tests.hostile.attack import Attack, strike
 from tests.hostile.test_words import error
 from tests.stage.cli.test_commands import Table
+from tests.stage.pipeline.test_run import GOOD
 
 RUN = ("run",)
 
@@ -98,6 +100,56 @@ def test_what_a_build_says_is_bounded_in_all_that_is_kept(attack: Attack, table:
         name: (last / name).stat().st_size for name in ("summary.md", "junit.xml", "report.html")
     }
     assert max(sizes.values()) < 16 * 2**20, sizes
+
+
+def with_suite(change: Callable[[Path], object]) -> Callable[[Table], None]:
+    """Return a patch to a tree that has a suite of its own, which the run is to have."""
+
+    def bring(table: Table) -> None:
+        folder = table.folder / "tree" / "selftests"
+        folder.mkdir()
+        (folder / "Makefile").write_text("all:\n\tcp prog.sh $(OUTPUT)/prog.sh\n")
+        (folder / "prog.sh").write_text("#!/bin/sh\necho hello\n")
+        table.git("add", "-fA")
+        table.git("commit", "-qm", "toy: a suite")
+        pipeline = table.folder / "pipeline.yaml"
+        text = pipeline.read_text()
+        suite = "  theirs: {kind: tree, directory: selftests, programs: [{name: prog, run: ./prog.sh}], make: [all]}"
+        text = text.replace("suites:\n", f"suites:\n{suite}\n", 1).replace("suites: [own]", "suites: [theirs]")
+        pipeline.write_text(text)
+        patched(change)(table)
+
+    return bring
+
+
+def without_folder(tree: Path) -> None:
+    shutil.rmtree(tree / "selftests")
+
+
+SUITES = [
+    Attack(
+        "a suite without its Makefile", with_suite(lambda tree: (tree / "selftests" / "Makefile").unlink()), RUN, 1,
+        ("the series removes selftests/Makefile",), "fail",
+    ),
+    Attack("a suite that is gone", with_suite(without_folder), RUN, 1, ("the series removes selftests/",), "fail"),
+    Attack(
+        "a suite without its program", with_suite(lambda tree: (tree / "selftests" / "prog.sh").unlink()), RUN, 1,
+        ("does not build",), "fail",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("attack", SUITES, ids=str)
+def test_what_a_patch_takes_from_a_suite_of_the_tree_is_its_own_fault(attack: Attack, table: Table) -> None:
+    strike(attack, table)
+
+
+def test_a_suite_that_the_base_does_not_have_either_is_the_users_fault(table: Table) -> None:
+    table.series(*GOOD)
+    with_suite(lambda tree: (tree / "mm" / "new.c").write_text(""))(table)
+    pipeline = table.folder / "pipeline.yaml"
+    pipeline.write_text(pipeline.read_text().replace("directory: selftests", "directory: none"))
+    strike(Attack("no suite", lambda _: None, RUN, 2, ("none has no Makefile",)), table)
 
 
 @pytest.mark.parametrize("attack", ROWS, ids=str)
