@@ -67,6 +67,7 @@ static void after_missing_only(void)
 	struct area a;
 
 	protect(&a);
+	need_drop_wp();
 	REQUIRE_EQ(uffd_register(a.uffd, a.map, a.size, UFFDIO_REGISTER_MODE_MISSING, NULL), 0);
 	register_again(&a);
 	judge_clean(&a);
@@ -125,6 +126,7 @@ static void drop_wp_wakes(void)
 	struct area a;
 
 	protect(&a);
+	need_drop_wp();
 	REQUIRE(trap_begin(&a, a.map, &t));
 	REQUIRE_EQ(uffd_register(a.uffd, a.map, a.size, UFFDIO_REGISTER_MODE_MISSING, NULL), 0);
 	EXPECT(!touch_asleep(&t.touch));

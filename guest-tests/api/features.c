@@ -103,6 +103,12 @@ static void request_bit63(void)
 }
 CASE("A03_request-bit63", request_bit63);
 
+/* The bits that must be asked for together with this one: UFFD_FEATURE_RWP_ASYNC is about UFFD_FEATURE_RWP (7.3). */
+static __u64 asked_with(int bit)
+{
+	return bit == 18 ? 1ULL << 17 : 0;
+}
+
 /* Each bit can be asked for exactly if it is offered. */
 static void request_each(void)
 {
@@ -112,7 +118,7 @@ static void request_each(void)
 		int fd = uffd_create(0);
 
 		SETUP(fd >= 0);
-		EXPECT_MSG(request(fd, 1ULL << bit) == (offered >> bit & 1 ? 0 : -EINVAL),
+		EXPECT_MSG(request(fd, 1ULL << bit | asked_with(bit)) == (offered >> bit & 1 ? 0 : -EINVAL),
 			   "feature bit %d is %soffered, and a request says otherwise", bit,
 			   offered >> bit & 1 ? "" : "not ");
 		close(fd);

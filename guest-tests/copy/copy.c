@@ -5,7 +5,9 @@
  * A failure means: a page that was filled protected is not, a protection that the filling
  * takes away stays, or the filled data is lost at reclaim.
  */
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "access.h"
 #include "backing.h"
@@ -215,3 +217,18 @@ static void copy_private(void)
 	}
 }
 CASE("C09_copy-private", copy_private);
+
+/* Beyond the end of the file there is nothing to fill: EFAULT, as for an access. */
+static void beyond_the_end(const struct backing *b)
+{
+	static const char page[PAGE] = "x";
+	struct area a;
+
+	area_open(&a, b, 2);
+	SETUP(!ftruncate(a.fd, PAGE));
+	area_register(&a, 0, UFFDIO_REGISTER_MODE_MISSING);
+	EXPECT_EQ(uffd_copy(a.uffd, area_page(&a, 1), page, PAGE, 0, NULL), -EFAULT);
+	EXPECT_EQ(uffd_zeropage(a.uffd, area_page(&a, 1), PAGE, 0), -EFAULT);
+	EXPECT_EQ(uffd_copy(a.uffd, a.map, page, PAGE, 0, NULL), 0);
+}
+CASE_ON(BACKINGS_FD, "C12_beyond-the-end", beyond_the_end);

@@ -156,3 +156,23 @@ void need_shmem_wp(void)
 	close(mem);
 	close(fd);
 }
+
+bool may_drop_wp(void)
+{
+	int fd = uffd_open(0), err;
+	void *map = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	SETUP(map != MAP_FAILED);
+	err = uffd_register(fd, map, PAGE, UFFDIO_REGISTER_MODE_WP, NULL);
+	if (!err)
+		err = uffd_register(fd, map, PAGE, UFFDIO_REGISTER_MODE_MISSING, NULL);
+	munmap(map, PAGE);
+	close(fd);
+	return err != -EBUSY;
+}
+
+void need_drop_wp(void)
+{
+	if (!may_drop_wp())
+		SKIP("a registration that drops write protection is refused");
+}

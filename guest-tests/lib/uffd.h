@@ -34,6 +34,10 @@ int uffd_open(__u64 features);
 void need_shmem_wp(void);
 /* SKIP unless write protection of anonymous memory is offered. */
 void need_anon_wp(void);
+/* Whether a range may be registered again without WP: 7.3 wants it unregistered first, and says EBUSY. */
+bool may_drop_wp(void);
+/* SKIP unless it may. */
+void need_drop_wp(void);
 /* SKIP if the kernel does not offer one of these feature bits. */
 void need_features(__u64 features);
 

@@ -74,12 +74,17 @@ static int end_process(const struct backing *b, enum how how)
 
 static void judge(const struct backing *b, enum how how, int wanted)
 {
-	long before, after;
+	long before, after = 0;
 
 	need_shmem_wp();
 	before = vmstat("nr_page_table_pages");
 	EXPECT_EQ(end_process(b, how), wanted);
-	after = vmstat("nr_page_table_pages");
+	for (int tries = 0; tries < 50; tries++) {	/* page tables are freed after a grace period of RCU */
+		after = vmstat("nr_page_table_pages");
+		if (after < before + 100)
+			break;
+		usleep(100000);
+	}
 	EXPECT_MSG(after < before + 100, "nr_page_table_pages went from %ld to %ld", before, after);
 }
 

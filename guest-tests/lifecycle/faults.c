@@ -73,6 +73,7 @@ static void after_other_register(const struct backing *b)
 	struct area a;
 
 	protect(&a, b);
+	need_drop_wp();
 	REQUIRE_EQ(uffd_register(a.uffd, a.map, a.size, UFFDIO_REGISTER_MODE_MISSING, NULL), 0);
 	judge(a.map, PAGES);
 }

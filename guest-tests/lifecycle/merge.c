@@ -170,6 +170,7 @@ CASE_ON(BACKINGS_ALL_SMALL, "L21_merge-unregister", by_unregister);
 
 static void by_register(const struct backing *b)
 {
+	need_drop_wp();
 	each_layout(b, "REGISTER", drop_wp);
 }
 CASE_ON(BACKINGS_ALL_SMALL, "L21_merge-drop-wp", by_register);

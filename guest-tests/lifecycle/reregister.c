@@ -21,6 +21,7 @@ static void drop_wp(const struct backing *b)
 	struct area a;
 
 	area_arm(&a, b, PAGES, 0);
+	need_drop_wp();
 	touch_write_all(&a, 0, PAGES / 2);
 	REQUIRE_EQ(area_wp(&a, 0, PAGES), 0);
 	REQUIRE_EQ(uffd_register(a.uffd, a.map, PAGES * PAGE, UFFDIO_REGISTER_MODE_MISSING, NULL), 0);
@@ -40,6 +41,7 @@ static void drop_wp_wakes(const struct backing *b)
 	struct area a;
 
 	area_arm(&a, b, PAGES, 0);
+	need_drop_wp();
 	area_fill_file(&a, 0, PAGES);	/* nothing is missing */
 	touch_read_all(&a, 0, PAGES / 2);
 	for (size_t i = 0; i < PAGES; i += PAGES - 1) {	/* a mapped one, and a marker */

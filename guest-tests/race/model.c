@@ -290,6 +290,8 @@ static void drop_wp(const struct model *m, struct mpage *p)
 {
 	bool was = p->wp;
 
+	if (m->known.drop_refused)
+		end_registration(p);
 	reregister(p, FOR_MISSING);
 	reregister(p, FOR_WP);
 	p->wp = p->wp || (was && m->known.drop_keeps);
@@ -324,6 +326,8 @@ static void apply_to_page(struct model *m, struct op op, size_t page)
 		reregister(p, FOR_WP);
 		break;
 	case REG_MISSING:
+		if (m->known.drop_keeps || m->known.drop_refused)	/* model_run.c */
+			end_registration(p);
 		reregister(p, FOR_MISSING);
 		break;
 	case REG_BOTH:

@@ -78,6 +78,8 @@ struct mpage {
 /* What this kernel is known to do otherwise, found by probing. */
 struct differences {
 	bool drop_keeps;	/* protection stays over DROP_WP (L15) */
+	bool drop_refused;	/* REGISTER without WP is EBUSY until UNREGISTER, which is done first, then */
+	bool beyond_enomem;	/* a fill beyond the end of the file is ENOMEM, and not EFAULT */
 	bool beside_ends;	/* BESIDE ends the registration of the neighbours, too (L20): it is left out */
 };
 

@@ -13,7 +13,8 @@
  * TRANSPARENT_HUGEPAGE.
  * Fails on a kernel that differs from the state table, in any order of events the seed finds.
  * Known differences, found by probing: mainline keeps protection when a registration drops WP (L15), and
- * ends the registration of the neighbour when mremap() moves something beside it (L20).
+ * ends the registration of the neighbour when mremap() moves something beside it (L20); 7.3 refuses the
+ * registration that drops WP.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -305,11 +306,31 @@ static bool probe_beside_ends(void)
 	return ends;
 }
 
+/* Whether the error of a fill beyond the end of the file is another one (C12). */
+static bool probe_beyond_enomem(void)
+{
+	uint64_t page[PAGE / 8] = { 0 };
+	struct area a;
+	int err;
+
+	area_arm(&a, &memfd_shared, 1, 0);
+	SETUP(!ftruncate(a.fd, 0));
+	err = uffd_copy(a.uffd, a.map, page, PAGE, 0, NULL);
+	area_close(&a);
+	return err == -ENOMEM;
+}
+
 static void probe(void)
 {
-	known_differences.drop_keeps = probe_drop_keeps();
+	known_differences.drop_refused = !may_drop_wp();
+	if (known_differences.drop_refused)
+		ktap_diag("this kernel refuses a registration that drops WP");
+	known_differences.drop_keeps = !known_differences.drop_refused && probe_drop_keeps();
 	if (known_differences.drop_keeps)
 		ktap_diag("this kernel keeps protection when a registration drops WP (L15)");
+	known_differences.beyond_enomem = probe_beyond_enomem();
+	if (known_differences.beyond_enomem)
+		ktap_diag("on this kernel a fill beyond the end of a file is ENOMEM (C12)");
 	known_differences.beside_ends = probe_beside_ends();
 	if (known_differences.beside_ends)
 		ktap_diag("this kernel ends the registration of the neighbour of what mremap() moves (L20)");

@@ -178,6 +178,8 @@ static void fill(struct op op, struct came *came)
 		err = uffd_zeropage(uffd, addr_of(op), PAGE, 0);
 	else
 		err = uffd_copy(uffd, addr_of(op), page, PAGE, op.kind == COPY_WP ? UFFDIO_COPY_MODE_WP : 0, NULL);
+	if (err == -ENOMEM && model->known.beyond_enomem && op.first >= model->size)
+		err = -EFAULT;
 	came->bits = !err ? 0 : err == -EEXIST ? EXISTS : err == -EFAULT ? FAULTS : err == -ENOENT ? UNREGISTERED :
 		     err == -EINVAL ? INVALID : ~0u;
 }
@@ -301,6 +303,8 @@ static bool run_registration(struct op op)
 		reregister(op, UFFDIO_REGISTER_MODE_WP);
 		break;
 	case DROP_WP:
+		if (model->known.drop_refused)
+			unregister(op);
 		reregister(op, UFFDIO_REGISTER_MODE_MISSING);
 		reregister(op, UFFDIO_REGISTER_MODE_WP);
 		break;
@@ -311,7 +315,7 @@ static bool run_registration(struct op op)
 		reregister(op, UFFDIO_REGISTER_MODE_WP);
 		break;
 	case REG_MISSING:
-		if (model->known.drop_keeps)
+		if (model->known.drop_keeps || model->known.drop_refused)
 			unregister(op);
 		reregister(op, UFFDIO_REGISTER_MODE_MISSING);
 		break;
