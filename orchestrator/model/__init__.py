@@ -11,12 +11,23 @@ from orchestrator.model.outcomes import (
     TestResult,
     Transition,
 )
-from orchestrator.model.products import AccelFact, CompilerWarning, Identity, Kernel, Products, Programs, Rootfs, Tree
+from orchestrator.model.products import (
+    AccelFact,
+    Bootable,
+    CompilerWarning,
+    Identity,
+    Kernel,
+    Products,
+    Programs,
+    Rootfs,
+    Tree,
+)
 from orchestrator.model.words import Accel, Side, Stage, Status, Symptom, SymptomKind, Term, Verdict
 
 __all__ = [
     "Accel",
     "AccelFact",
+    "Bootable",
     "CheckResult",
     "CompilerWarning",
     "Identity",

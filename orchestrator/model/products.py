@@ -88,13 +88,29 @@ class AccelFact(Bounded):
 
 
 @dataclass(frozen=True)
+class Bootable:
+    """All that a guest needs: a kernel, an initramfs, and the accelerator that it runs under."""
+
+    kernel: Kernel
+    rootfs: Rootfs
+    accel: AccelFact
+
+
+@dataclass(frozen=True)
 class Products:
-    """What the stages of a job made, as far as it came: enough to boot the same guest again."""
+    """What the stages of a job made, as far as it came: what its result holds of them."""
 
     tree: Tree | None = None
     kernel: Kernel | None = None
     rootfs: Rootfs | None = None
     accel: AccelFact | None = None
+
+    @property
+    def bootable(self) -> Bootable | None:
+        """What the guests of the job boot; None where it did not come so far."""
+        if self.kernel and self.rootfs and self.accel:
+            return Bootable(self.kernel, self.rootfs, self.accel)
+        return None
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from orchestrator import textfile
 from orchestrator.config import yaml_text
 from orchestrator.errors import InfraError, UserError
 from orchestrator.host import cache
-from orchestrator.model import Stage
 from orchestrator.model.plan import Job
 from orchestrator.mutation import faults, hunks, mutants, page
 from orchestrator.mutation import report as mutation_report
@@ -23,6 +22,7 @@ from orchestrator.mutation.mutants import Mutant
 from orchestrator.mutation.report import Baseline, Outcome, Report
 from orchestrator.pipeline import discover, job
 from orchestrator.pipeline.context import Workspace
+from orchestrator.pipeline.job_record import JobRecord
 
 HOST_FAULTS = 3
 """Parts in a row on which the host may fail before the run ends: nothing is known of them."""
@@ -78,8 +78,7 @@ class _Run:
         """Take out what is still to be taken out."""
         ws, asked = self.workspace, self.request
         series_alone = replace(asked.job, extra_series=())  # what is on top of it, for tests only, is no part of it
-        tree = mutation_trial.succeeded(job.run(series_alone, ws, until=Stage.SERIES)).products.tree
-        assert tree
+        tree = job.make(JobRecord(series_alone, ws), job.patched)
         every, fingerprint, variant = hunks.listed(tree), hunks.fingerprint(tree), asked.job.variant
         known = faults.load(asked.job.series_config.faults if asked.job.series_config else None)
         planned = mutants.planned(every, known, fingerprint, variant)

@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orchestrator import suite
-from orchestrator.errors import InfraError, KernelError, UserError
-from orchestrator.model import JobResult, Stage, Verdict, rundir
+from orchestrator.errors import KernelError, UserError
+from orchestrator.model import Bootable, JobResult, Stage, Verdict, rundir
 from orchestrator.model.expectations import NONE, Expectations
 from orchestrator.model.plan import Job, Trial
 from orchestrator.mutation import mutants, report
 from orchestrator.mutation.hunks import Hunk
 from orchestrator.mutation.mutants import Mutant
 from orchestrator.mutation.report import Baseline, Entry, Finding, Outcome
-from orchestrator.pipeline import job
+from orchestrator.pipeline import booting, job
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord
 from orchestrator.pipeline.job_record import expected as promised
@@ -48,45 +48,40 @@ def prepare(whole: Job, budget: float, late: tuple[str, ...], known: Baseline | 
     limit = whole.suites[0][1].test_timeout
     trial = Trial((whole.tests,), limit, budget, late, ignored=("*",), every_test=True)
     planned = replace(whole, name=f"{whole.name}.whole", trial=trial)
-    made = succeeded(job.run(planned, workspace, until=Stage.ROOTFS)).products
-    assert made.kernel and made.rootfs
-    expected = promised(planned, made.kernel)
-    if known and (known.kernel, known.suite) == (made.kernel.sha256, made.rootfs.sha256):
+    record = JobRecord(planned, workspace)
+    rootfs, kernel = job.make(record, job.packed), job.make(record, job.built)
+    expected = promised(planned, kernel)
+    if known and (known.kernel, known.suite) == (kernel.sha256, rootfs.sha256):
         base = known
     else:
-        result = succeeded(job.run(planned, workspace))
-        base = _measured(result, report.judge(result, expected, planned.expect, ()), expected, workspace)
+        bootable = job.make(record, job.tested)
+        result = record.save()
+        base = _measured(result, bootable, report.judge(result, expected, planned.expect, ()), expected, workspace)
     limit = min(limit, max(_SHORTEST, _PATIENCE * base.slowest) / base.scale)
     return Campaign(whole, replace(trial, limit=limit, ignored=base.ignored, expected=expected), base)
 
 
 def _measured(
-    result: JobResult, finding: Finding | None, expected: Mapping[str, Expectations], workspace: Workspace
+    result: JobResult,
+    bootable: Bootable,
+    finding: Finding | None,
+    expected: Mapping[str, Expectations],
+    workspace: Workspace,
 ) -> Baseline:
     """Return what a run of the whole series says of the tests."""
-    made, tests = result.products, [test for run in result.suites for test in run.tests]
-    assert made.kernel and made.rootfs and made.accel
+    tests = [test for run in result.suites for test in run.tests]
     if not tests or finding is None or (finding.certain and finding.outcome is not Outcome.SURVIVED):
         raise KernelError(f"the whole series is not well: {result.reason}", log=result.directory / rundir.RESULT)
     return Baseline(
-        kernel=made.kernel.sha256,
-        suite=made.rootfs.sha256,
+        kernel=bootable.kernel.sha256,
+        suite=bootable.rootfs.sha256,
         fails_on={
             test.name: expected.get(run.suite, NONE).broken_on(test.name) for run in result.suites for test in run.tests
         },
         slowest=max((test.seconds or 0.0 for test in tests if test.name not in finding.by), default=0.0),
-        scale=job.scale(made.accel, workspace),
+        scale=booting.scale(bootable.accel, workspace),
         ignored=finding.by,
     )
-
-
-def succeeded(result: JobResult) -> JobResult:
-    """Return the result of a job whose stages all went well. Raises what stopped it."""
-    for stage in result.stages:
-        fault = {Verdict.FAIL: KernelError, Verdict.INFRA: InfraError}.get(stage.verdict)
-        if fault:
-            raise fault(f"{stage.stage.value}: {stage.message}", log=stage.log)
-    return result
 
 
 def entry(mutant: Mutant, campaign: Campaign, workspace: Workspace) -> Entry | None:
@@ -128,8 +123,7 @@ def _tried(planned: Job, campaign: Campaign, workspace: Workspace) -> Finding | 
         return Finding(Outcome.NOT_BUILT, (), str(error))
     if built.products.kernel and built.products.kernel.sha256 == campaign.baseline.kernel:
         return Finding(Outcome.EQUIVALENT, (), f"the variant {planned.variant} does not build this code")
-    trial = planned.trial
-    assert trial
+    trial = campaign.trial
     result = job.go_on(record)
     found = report.judge(result, trial.expected, planned.expect, trial.ignored)
     tests = found.failing if found else ()

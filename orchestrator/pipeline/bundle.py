@@ -28,15 +28,15 @@ def pack(run: RunResult, job: JobResult, to: Path) -> int:
     Raises UserError where the job has no guest, its files are gone, or ``to`` is there; InfraError where it cannot be
     written.
     """
-    kernel, rootfs = reboot.bootable(job)
+    bootable, _ = reboot.bootable(job)
     if to.exists():
         raise UserError(f"--out {to}: that is there already")
     try:
         with tempfile.TemporaryDirectory(prefix=".wpci-bundle-", dir=to.absolute().parent) as scratch:
             folder = Path(scratch) / _stem(to)
             folder.mkdir()
-            shutil.copyfile(kernel, folder / _KERNEL)
-            shutil.copyfile(rootfs, folder / _INITRD)
+            shutil.copyfile(bootable.kernel.image, folder / _KERNEL)
+            shutil.copyfile(bootable.rootfs.image, folder / _INITRD)
             _write_texts(run, job, folder)
             return _moved(folder, to)
     except OSError as error:

@@ -1,12 +1,13 @@
-"""What a job has to tell: its stages as they end, the judgement of what there is, and the file that holds it."""
+"""The record of a job: its stages as they end, the judgement of what there is, and the file that holds it."""
 
 from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 from orchestrator.errors import Cancelled, KernelError, PipelineError, UserError
 from orchestrator.guest import console, protocol
@@ -30,17 +31,22 @@ from orchestrator.model.plan import Job
 from orchestrator.parse import splat
 from orchestrator.pipeline.context import Workspace
 from orchestrator.report import result_json
-from orchestrator.suite.guests import Guests
 from orchestrator.verdict import expectations_file, expected_splats, verdict
+
+T = TypeVar("T")
 
 
 class Stopped(Exception):
     """A stage failed and is recorded; the rest of the job does not run."""
 
+    def __init__(self, stage: StageResult) -> None:
+        super().__init__(stage.message)
+        self.stage = stage
+
 
 @dataclass
 class StageNote:
-    """What a stage says of itself."""
+    """What a stage adds to its result while it runs."""
 
     message: str = ""
     reused: bool = False
@@ -48,32 +54,47 @@ class StageNote:
 
 @dataclass
 class JobRecord:
-    """What a job has to tell so far; written to its folder after each stage, so that a killed run tells its story."""
+    """What came of a job so far. It changes: each stage that ends adds its result, and what it made.
+
+    Its file is written after each stage, so that the results of a killed run are there. One thread at a time works
+    with a record. ``products`` is for the result alone: a stage gets what the earlier ones made from ``run``.
+    """
 
     job: Job
     workspace: Workspace
     stages: list[StageResult] = field(default_factory=list)
     suites: list[SuiteRun] = field(default_factory=list)
     products: Products = field(default_factory=Products)
-    guests: Guests | None = None
     notes: list[str] = field(default_factory=list)
     open: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     scanned: dict[tuple[Path, int], tuple[Splat, ...]] = field(default_factory=dict)
     forged: dict[str, int] = field(default_factory=dict)
+    _made: dict[Stage, Any] = field(default_factory=dict)
 
     @property
     def directory(self) -> Path:
         """The folder of the job, in that of its run."""
         return self.workspace.job_directory(self.job.name)
 
-    def left(self, until: Stage) -> Iterator[Stage]:
-        """Yield the stages that have not run, up to ``until``; none where one has failed."""
-        if all(result.verdict is Verdict.PASS for result in self.stages):
-            yield from list(Stage)[len(self.stages) : list(Stage).index(until) + 1]
+    @property
+    def failed(self) -> StageResult | None:
+        """The stage that did not pass, if any."""
+        return next((result for result in self.stages if result.verdict is not Verdict.PASS), None)
+
+    def run(self, stage: Stage, make: Callable[[StageNote], T]) -> T:
+        """Return what a stage makes; it runs once. Raises Stopped where it fails, or any stage has failed before."""
+        if stage not in self._made:
+            if self.failed:
+                raise Stopped(self.failed)
+            with self._stage(stage) as note:
+                made = make(note)
+            self._made[stage] = made
+        result: T = self._made[stage]
+        return result
 
     @contextlib.contextmanager
-    def stage(self, stage: Stage) -> Iterator[StageNote]:
-        """Time one stage, and record how it went: what the block says of it, or the fault that ended it."""
+    def _stage(self, stage: Stage) -> Iterator[StageNote]:
+        """Time one stage, and record how it went: its note, or the fault that ended it."""
         self.workspace.progress.note(f"{self.job.name}: {stage.value}")
         started = time.monotonic()
         note = StageNote()
@@ -86,8 +107,9 @@ class JobRecord:
         except PipelineError as error:
             process.check_wanted()  # what was ended by us is nobody's fault
             blame = Verdict.FAIL if isinstance(error, KernelError) else Verdict.INFRA
-            self._add(StageResult(stage, blame, time.monotonic() - started, str(error), error.log))
-            raise Stopped from error
+            failed = StageResult(stage, blame, time.monotonic() - started, str(error), error.log)
+            self._add(failed)
+            raise Stopped(failed) from error
         self._add(StageResult(stage, Verdict.PASS, time.monotonic() - started, note.message, reused=note.reused))
 
     def _add(self, result: StageResult) -> None:
@@ -167,9 +189,10 @@ def expected(job: Job, kernel: Kernel | None = None) -> dict[str, Expectations]:
 
 def _identity(job: Job, products: Products) -> Identity | None:
     """Return what the result depends on, once all of it is known."""
-    tree, built, made, fact = products.tree, products.kernel, products.rootfs, products.accel
-    if not (tree and built and made and fact):
+    tree, bootable = products.tree, products.bootable
+    if not (tree and bootable):
         return None
+    built, fact = bootable.kernel, bootable.accel
     box = job.variant_config.machine
     return Identity(
         tree=tree.content,
@@ -181,6 +204,6 @@ def _identity(job: Job, products: Products) -> Identity | None:
         cpu=fact.cpu,
         qemu=fact.qemu,
         machine=f"{box.cpus} vCPU, {box.memory >> 20} MiB, {box.numa_nodes} nodes, {(box.swap or 0) >> 20} MiB swap",
-        rootfs=made.sha256,
+        rootfs=bootable.rootfs.sha256,
         sandbox=sandbox.name(),
     )

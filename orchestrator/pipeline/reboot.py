@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from orchestrator import suite
+from orchestrator.config.schema import Machine
 from orchestrator.errors import InfraError, UserError
 from orchestrator.guest import console, machine, qemu
 from orchestrator.guest.machine import Guest
 from orchestrator.host import process
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import Deadline
-from orchestrator.model import JobResult, Rootfs, RunResult, Side, Verdict, rundir
+from orchestrator.model import Bootable, JobResult, Rootfs, RunResult, Side, Verdict, rundir
 from orchestrator.parse import splat
 from orchestrator.progress import Progress
 from orchestrator.report import result_json
@@ -51,35 +52,34 @@ def find(results: Path, run: str, side: Side, job: str | None) -> JobResult:
 
 def first_red(result: RunResult) -> JobResult | None:
     """Return the job that made a run red and got as far as a guest, if there is one."""
-    red = [j for j in result.jobs if j.verdict is Verdict.FAIL and j.products.rootfs and j.products.accel]
+    red = [j for j in result.jobs if j.verdict is Verdict.FAIL and j.products.bootable]
     return max(red, key=lambda j: j.side is Side.PATCHED, default=None)
 
 
-def bootable(job: JobResult) -> tuple[Path, Path]:
-    """Return the kernel and the initramfs of an earlier job. Raises UserError where they never were, or are gone."""
-    kernel, rootfs, accel = job.products.kernel, job.products.rootfs, job.products.accel
-    if not (kernel and rootfs and accel and job.machine):
+def bootable(job: JobResult) -> tuple[Bootable, Machine]:
+    """Return what an earlier job booted, and on what. Raises UserError where that never was, or is gone."""
+    made = job.products.bootable
+    if not (made and job.machine):
         raise UserError(f"{job.name}: that run did not come as far as a guest")
-    for path in (kernel.image, rootfs.image):
+    for path in (made.kernel.image, made.rootfs.image):
         if not path.exists():
             raise UserError(f"{job.name}: {path} is gone; run it again")
-    return kernel.image, rootfs.image
+    return made, job.machine
 
 
 @contextlib.contextmanager
-def _booted(job: JobResult, progress: Progress, gdb: bool = False) -> Iterator[Guest]:
+def _booted(job: JobResult, progress: Progress, gdb: bool = False) -> Iterator[tuple[Guest, Rootfs]]:
     """Boot the guest of an earlier job again, in a folder that goes away with it."""
-    bootable(job)
-    kernel, rootfs, accel = job.products.kernel, job.products.rootfs, job.products.accel
-    assert kernel and rootfs and accel and job.machine
+    made, machine_config = bootable(job)
+    kernel, rootfs = made.kernel, made.rootfs
     rules = splat.load_rules(None)
     Cache.default().touch(kernel.image.parent)
     with Cache.default().in_use(progress), tempfile.TemporaryDirectory(prefix="wpci-") as scratch:
         request = machine.BootRequest(
             kernel=kernel,
             rootfs=rootfs,
-            machine=job.machine,
-            accel=accel,
+            machine=machine_config,
+            accel=made.accel,
             directory=Path(scratch) / "guest",
             limits=machine.Limits(PATIENCE if gdb else 300.0, 30.0, PATIENCE),
             is_fatal=splat.fatal_matcher(rules),
@@ -88,7 +88,7 @@ def _booted(job: JobResult, progress: Progress, gdb: bool = False) -> Iterator[G
         if gdb:
             progress.note(f"waiting for: gdb {kernel.vmlinux} -ex 'target remote :{qemu.Debugger().port}'")
         with machine.boot(request, progress) as guest:
-            yield guest
+            yield guest, rootfs
 
 
 def boot(
@@ -96,7 +96,7 @@ def boot(
 ) -> int:
     """Boot a kernel of an earlier run, show its console, then what the named tests say; return an exit code."""
     code, said = 0, []
-    with _booted(job, progress, gdb) as guest:
+    with _booted(job, progress, gdb) as (guest, _):
         for run in job.suites if tests else ():
             for program, available in suite.listed(run.suite, guest, Deadline.after(PATIENCE)).items():
                 if picked := suite.pick(available, tests):
@@ -117,9 +117,7 @@ def _command(name: str, program: str, tests: list[str]) -> str:
 
 def shell(job: JobResult, command: Sequence[str], progress: Progress) -> int:
     """Boot a kernel of an earlier run, and run a command in it, or a shell without one; return its exit code."""
-    rootfs = job.products.rootfs
-    with _booted(job, progress) as guest:
-        assert rootfs
+    with _booted(job, progress) as (guest, rootfs):
         progress.note(f"{job.name}: the tests are under /tests; the guest ends with this session")
         return enter(guest, rootfs, command)
 

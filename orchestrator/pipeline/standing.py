@@ -14,12 +14,12 @@ from pathlib import Path
 from orchestrator.config import overrides
 from orchestrator.config.overrides import Options
 from orchestrator.config.schema import Pipeline
-from orchestrator.errors import InfraError, KernelError, PipelineError
+from orchestrator.errors import InfraError, PipelineError
 from orchestrator.guest import console, machine
-from orchestrator.model import AccelFact, Kernel, Stage, Verdict, plan
+from orchestrator.model import Kernel, Rootfs, plan, rundir
 from orchestrator.parse import splat
+from orchestrator.pipeline import booting, opening, reboot
 from orchestrator.pipeline import job as jobs
-from orchestrator.pipeline import opening, reboot
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord
 from orchestrator.progress import Progress
@@ -38,23 +38,20 @@ class Standing:
 def build(wanted: Standing, pipeline: Pipeline, results: Path, progress: Progress) -> Kernel:
     """Build the kernel of a tree, or take it from the cache. Raises as the stages of a job do."""
     with _record(wanted, pipeline, results, progress) as record:
-        _went_well(record, Stage.BUILD)
-        assert record.products.kernel
-        return record.products.kernel
+        return jobs.make(record, jobs.built)
 
 
 def boot(wanted: Standing, pipeline: Pipeline, results: Path, progress: Progress) -> str:
     """Boot the kernel of a tree up to where SSH answers, and end it; return its console."""
-    with _record(wanted, pipeline, results, progress) as record, _guest(record) as guest:
+    with _record(wanted, pipeline, results, progress) as record, _guest(record) as (guest, _):
         guest.shutdown()
         return console.text(guest.console)
 
 
 def shell(wanted: Standing, command: Sequence[str], pipeline: Pipeline, results: Path, progress: Progress) -> int:
     """Boot the kernel of a tree, and run a command in it, or a shell without one; return its exit code."""
-    with _record(wanted, pipeline, results, progress) as record, _guest(record) as guest:
-        assert record.products.rootfs
-        return reboot.enter(guest, record.products.rootfs, command)
+    with _record(wanted, pipeline, results, progress) as record, _guest(record) as (guest, rootfs):
+        return reboot.enter(guest, rootfs, command)
 
 
 @contextlib.contextmanager
@@ -88,20 +85,11 @@ def _kept_if_it_fails(results: Path) -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _went_well(record: JobRecord, until: Stage) -> None:
-    """Run the stages of a job. Raises the fault of the one that failed."""
-    failed = next((s for s in jobs.go_on(record, until).stages if s.verdict is not Verdict.PASS), None)
-    if failed:
-        fault = KernelError if failed.verdict is Verdict.FAIL else InfraError
-        raise fault(f"{failed.stage.value}: {failed.message}", log=failed.log)
-
-
 @contextlib.contextmanager
-def _guest(record: JobRecord) -> Iterator[machine.Guest]:
-    _went_well(record, Stage.ROOTFS)
-
-    def limits(fact: AccelFact) -> machine.Limits:
-        return dataclasses.replace(jobs.guest_limits(fact, record.workspace), silence=reboot.PATIENCE)
-
-    with jobs.one_guest(record, limits) as guest:
-        yield guest
+def _guest(record: JobRecord) -> Iterator[tuple[machine.Guest, Rootfs]]:
+    """Boot a guest of a job for something else than its suites."""
+    jobs.make(record, jobs.packed)
+    bootable = jobs.bootable(record)
+    limits = dataclasses.replace(booting.guest_limits(bootable.accel, record.workspace), silence=reboot.PATIENCE)
+    with booting.boot(record, bootable, rundir.boot(1), limits) as guest:
+        yield guest, bootable.rootfs

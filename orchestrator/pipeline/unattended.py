@@ -21,10 +21,10 @@ _EVERY = "*"
 
 def script(run: RunResult, job: JobResult, name: str) -> str | None:
     """Return the script for the files where the run left them; None where a job has not come so far as a guest."""
-    kernel, image = job.products.kernel, job.products.rootfs
-    if kernel is None or image is None:
+    bootable = job.products.bootable
+    if bootable is None:
         return None
-    return _rendered(run, job, name, shlex.quote(str(kernel.image)), shlex.quote(str(image.image)))
+    return _rendered(run, job, name, shlex.quote(str(bootable.kernel.image)), shlex.quote(str(bootable.rootfs.image)))
 
 
 def beside(run: RunResult, job: JobResult, name: str, kernel: str, initrd: str) -> str:

@@ -10,7 +10,7 @@ from orchestrator.host import cores
 from orchestrator.kbuild.objects import Diagnostics, of_files
 from orchestrator.model import CheckResult, JobResult, SeriesResult, Side, Stage, Verdict
 from orchestrator.model.plan import Job, Pair
-from orchestrator.pipeline import alongside, job
+from orchestrator.pipeline import alongside, job, worktree
 from orchestrator.pipeline.alongside import Alongside
 from orchestrator.pipeline.job_record import JobRecord
 from orchestrator.series import apply
@@ -47,7 +47,7 @@ def checkpatch_each(ledger: Ledger) -> None:
     if base is None:
         ledger.skip(checkpatch.NAME, f"{len(ledger.wanted.series.patches)} patches", ledger.stopped)
         return
-    with job.checked_out(base, pair.base.tree, pair.base.worktree, ledger.workspace) as tree:
+    with worktree.checked_out(base, pair.base.tree, pair.base.worktree, ledger.workspace) as tree:
         for number, (patch, subject) in enumerate(
             zip(ledger.wanted.series.patches, ledger.wanted.subjects, strict=True)
         ):

@@ -1,0 +1,79 @@
+"""The test programs of a job's suites: our own, those of a kernel tree, and single ones that the user names."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from orchestrator import suite
+from orchestrator.config.schema import Suite
+from orchestrator.errors import KernelError
+from orchestrator.host.process import Deadline
+from orchestrator.kbuild import make, own_programs, programs
+from orchestrator.model import Programs, Side, Tree
+from orchestrator.model.plan import Job
+from orchestrator.pipeline import worktree
+from orchestrator.pipeline.context import Workspace
+from orchestrator.trees import fetch, repository
+
+
+def build(job: Job, tree: Tree, name: str, config: Suite, ws: Workspace) -> Programs:
+    """Build the programs of a suite of a job, or take them from the cache. ``tree`` is the tree under test."""
+    deadline = Deadline.after(ws.pipeline.limits.build)
+    if config.kind == "own":
+        return programs.build_own(name, config.directory, ws.cache, ws.progress, deadline)
+    if config.kind == "program":
+        return own_programs.build(name, config, _uapi(job, tree, config, ws), ws.cache, ws.progress, deadline)
+    source_tree, tree_name, place = _suite_tree(job, tree, config, ws)
+    with (
+        worktree.checked_out(source_tree, tree_name, place, ws) as source,
+        _removed_suite_named(config, source_tree),
+    ):
+        out = ws.cache.path("work", tree_name, f"{place}-{name}")
+        wanted = programs.TreeSuite(name, config, source, source_tree.content, out, owner=source_tree.owner)
+        return programs.build_from_tree(wanted, ws.cache, ws.progress, deadline)
+
+
+@contextlib.contextmanager
+def _removed_suite_named(config: Suite, tree: Tree) -> Iterator[None]:
+    """Charge it to a series when its tree lacks a suite that the base has."""
+    try:
+        yield
+    except programs.NoMakefile as error:
+        makefile = f"{config.directory}/Makefile"
+        if not repository.has(tree.repository, tree.base, makefile):
+            raise
+        raise KernelError(f"the series removes {makefile}, which a suite is built by") from error
+
+
+def commands(job: Job) -> Iterator[tuple[str, str, str]]:
+    """Yield how the programs of a job are called, for a guest that nobody enters."""
+    for name, config in job.suites:
+        if config.setup:
+            yield name, ".setup", "\n".join(config.setup)
+        for program in config.programs:
+            yield name, program.name, suite.called(name, config, program)
+
+
+def _uapi(job: Job, tree: Tree, config: Suite, ws: Workspace) -> Path | None:
+    """Return the uapi headers of the tree under test, where a program is compiled; equal ones are installed once."""
+    if not own_programs.needs_headers(config):
+        return None
+    arch = job.variant_config.arch
+    wanted = own_programs.Headers(repository.contents(tree, make.UAPI[arch]), arch, tree.owner)
+    if there := own_programs.headers(wanted, ws.cache):
+        return there
+    deadline = Deadline.after(ws.pipeline.limits.build)
+    with worktree.checked_out(tree, job.tree, job.worktree, ws) as source:
+        out = ws.cache.path("work", job.tree, f"{job.worktree}-uapi")
+        return own_programs.install_headers(wanted, source, out, ws.cache, ws.progress, deadline)
+
+
+def _suite_tree(job: Job, tree: Tree, config: Suite, ws: Workspace) -> tuple[Tree, str, str]:
+    """Return the tree that a suite is built from, and the name and place that say where it is checked out."""
+    if config.tree is None:
+        return tree, job.tree, job.worktree
+    deadline = Deadline.after(ws.pipeline.limits.fetch)
+    other = fetch(ws.pipeline.trees[config.tree].source, config.tree, ws.cache, ws.progress, deadline)
+    return other, config.tree, Side.BASE.value
