@@ -76,8 +76,8 @@ def validate(
     from orchestrator.validate import run as mode_validate
 
     own = programs.given(program, program_args, timeout, expect_splat, endless)
-    told = request.Addressed(tuple(patchwork_id), commit)
-    asked = request.Asked(tuple(skip), tuple(build), runs, told, stop_at_first, ahead)
+    recipients = request.Recipients(tuple(patchwork_id), commit)
+    requested = request.Options(tuple(skip), tuple(build), runs, recipients, stop_at_first, ahead)
     pipeline = overrides.with_programs(output.pipeline(config, quiet=as_json), own, runs)
     results = locate.results(results)
     here = output.own_tree(config, pipeline, tree, series)
@@ -85,13 +85,13 @@ def validate(
     options = overrides.Options(tree=tree, series=series, three_way=three_way, mbox=mbox)
     chosen = mode or pipeline.validation.mode or pipeline.default_mode
     choice = programs.choice(pipeline, chosen, own, plan.Choice(tuple(variant), tuple(suite), tuple(test)))
-    request.check(pipeline, asked)
+    request.check(pipeline, requested)
     with (
         output.terminal(quiet=as_json) as terminal,
         submission.open_validation(pipeline, chosen, options, base, results=results, progress=terminal) as opened,
     ):
         workspace, settled = opened
-        to_do = request.put_together(settled, choice, asked)
+        to_do = request.put_together(settled, choice, requested)
         to_do = dataclasses.replace(to_do, plan=discover.narrowed(to_do.plan, workspace))
         result = mode_validate.run(to_do, workspace)
     if as_json:

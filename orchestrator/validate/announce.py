@@ -10,7 +10,7 @@ from orchestrator.notify import news
 from orchestrator.notify.http import Sender
 from orchestrator.notify.news import News
 from orchestrator.pipeline.context import Workspace
-from orchestrator.validate.request import Wanted
+from orchestrator.validate.request import Request
 
 HASTY = Sender(connect=3, answer=5, tries=2, total=10)
 """How patient one is who was told to end."""
@@ -18,24 +18,24 @@ HASTY = Sender(connect=3, answer=5, tries=2, total=10)
 _MESSAGE_ID = re.compile(rb"^Message-I[dD]:\s*<([^>\s]+)>", re.M)
 
 
-def begun(wanted: Wanted, workspace: Workspace) -> list[str]:
+def begun(wanted: Request, workspace: Workspace) -> list[str]:
     """Tell that a series is being validated; return a note for each who could not be told."""
     text = f"validating {len(wanted.series.patches)} patches"
     return notify.tell(wanted.settings.notify, _news(wanted, workspace.directory.name, None, text))
 
 
-def failed(wanted: Wanted, workspace: Workspace, why: str, sender: Sender | None = None) -> list[str]:
+def failed(wanted: Request, workspace: Workspace, why: str, sender: Sender | None = None) -> list[str]:
     """Tell that a validation came to no end; return a note for each who could not be told."""
     return notify.tell(wanted.settings.notify, _news(wanted, workspace.directory.name, Verdict.INFRA, why), sender)
 
 
-def ended(wanted: Wanted, result: RunResult) -> list[str]:
+def ended(wanted: Request, result: RunResult) -> list[str]:
     """Tell the outcome; return a note for each who could not be told."""
     return notify.tell(wanted.settings.notify, _news(wanted, result.run, result.verdict, news.summary(result), result))
 
 
-def _news(wanted: Wanted, run: str, verdict: Verdict | None, text: str, result: RunResult | None = None) -> News:
-    found = (_MESSAGE_ID.search(patch.raw) for patch in wanted.series.patches)
+def _news(wanted: Request, run: str, verdict: Verdict | None, text: str, result: RunResult | None = None) -> News:
+    matches = (_MESSAGE_ID.search(patch.raw) for patch in wanted.series.patches)
     checks = result.checks if result else ()
     return News(
         run=run,
@@ -43,8 +43,8 @@ def _news(wanted: Wanted, run: str, verdict: Verdict | None, text: str, result: 
         verdict=verdict,
         text=text,
         remarks=any(check.verdict is Verdict.PASS and check.details for check in checks),
-        patches=wanted.addressed.patches,
-        messages=tuple(match[1].decode(errors="replace") for match in found if match),
-        commit=wanted.addressed.commit,
+        patches=wanted.recipients.patches,
+        messages=tuple(match[1].decode(errors="replace") for match in matches if match),
+        commit=wanted.recipients.commit,
         result=result,
     )

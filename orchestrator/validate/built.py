@@ -21,10 +21,10 @@ def judge(name: str, subject: str, done: JobResult, before: Sequence[CompilerWar
     if stage is None:
         return CheckResult(name, subject, Verdict.INFRA, "the build stage left no result", done.seconds)
     fresh = complaints.new(before, done.warnings) if before is not None else ()
-    told = complaints.counted(fresh, "new warning") if fresh else "builds, no new warning"
+    message = complaints.counted(fresh, "new warning") if fresh else "builds, no new warning"
     verdict = Verdict.FAIL if fresh else Verdict.PASS
     reused = " (built before)" if stage.reused else ""
-    return CheckResult(name, subject, verdict, told + reused, done.seconds, complaints.lines(fresh), _log(done))
+    return CheckResult(name, subject, verdict, message + reused, done.seconds, complaints.lines(fresh), _log(done))
 
 
 def _build(done: JobResult) -> StageResult | None:

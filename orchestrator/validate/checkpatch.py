@@ -44,18 +44,18 @@ class Report:
         return ", ".join(f"{n} {k}{'' if n == 1 else 's'}" for n, k in zip(self.counts, _KINDS, strict=True) if n)
 
 
-def read(said: str) -> Report | None:
+def read(output: str) -> Report | None:
     """Read the output of checkpatch.pl; None where it lacks its last line, the proof that it came to its end. Pure."""
-    total = next((end for line in said.splitlines() if (end := _TOTAL.fullmatch(line.strip()))), None)
+    total = next((end for line in output.splitlines() if (end := _TOTAL.fullmatch(line.strip()))), None)
     if total is None:
         return None
-    found = (match for line in said.splitlines() if (match := _FINDING.fullmatch(line.rstrip())))
-    return Report((int(total[1]), int(total[2]), int(total[3])), tuple(_line(match) for match in found))
+    matches = (match for line in output.splitlines() if (match := _FINDING.fullmatch(line.rstrip())))
+    return Report((int(total[1]), int(total[2]), int(total[3])), tuple(_line(match) for match in matches))
 
 
-def _line(found: re.Match[str]) -> str:
-    where = f"{found['where']}: " if found["where"] and not found["where"].startswith(":") else ""
-    return f"{where}{found['kind']}:{found['type']}: {found['text']}"
+def _line(match: re.Match[str]) -> str:
+    where = f"{match['where']}: " if match["where"] and not match["where"].startswith(":") else ""
+    return f"{where}{match['kind']}:{match['type']}: {match['text']}"
 
 
 def judge(report: Report, least: str) -> Verdict:

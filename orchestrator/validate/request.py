@@ -17,7 +17,7 @@ from orchestrator.validate.submission import Submission
 
 
 @dataclass(frozen=True)
-class Addressed:
+class Recipients:
     """What the outcome is told of: ids of patches at Patchwork, and a commit for a status."""
 
     patches: tuple[int, ...] = ()
@@ -25,7 +25,7 @@ class Addressed:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Request:
     """What is validated and how: the series on its base, the pairs to boot, and what pipeline.yaml says of checks.
 
     ``builds`` are pairs that must build and are not booted. ``runs`` is how often each test runs at least.
@@ -38,7 +38,7 @@ class Wanted:
     builds: tuple[Pair, ...]
     settings: Validation
     runs: int = 1
-    addressed: Addressed = Addressed()
+    recipients: Recipients = Recipients()
     stops_at_first: bool = False
     ahead: bool | None = None
 
@@ -55,42 +55,42 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Asked:
+class Options:
     """What the command line said: ``skip`` besides what pipeline.yaml skips, ``builds`` instead of what it names."""
 
     skip: tuple[str, ...] = ()
     builds: tuple[str, ...] = ()
     runs: int = 1
-    addressed: Addressed = Addressed()
+    recipients: Recipients = Recipients()
     stops_at_first: bool = False
     ahead: bool | None = None
 
 
-def check(pipeline: Pipeline, asked: Asked) -> None:
+def check(pipeline: Pipeline, options: Options) -> None:
     """Refuse names that are none of a check or a variant. Raises UserError."""
-    for name in asked.skip:
+    for name in options.skip:
         loader.check_name(name, dict.fromkeys(get_args(CheckName)), "--skip")
-    for name in asked.builds:
+    for name in options.builds:
         loader.check_name(name, pipeline.variants, "--build")
 
 
-def put_together(settled: Submission, choice: Choice, asked: Asked) -> Wanted:
+def put_together(settled: Submission, choice: Choice, options: Options) -> Request:
     """Return what is validated. Raises UserError for a name that is none."""
     pipeline, settings = settled.pipeline, settled.pipeline.validation
-    check(pipeline, asked)
+    check(pipeline, options)
     planned = replace(plan.expand(pipeline, settled.mode, choice), label="validate")
     booted = {pair.base.variant for pair in planned.pairs}
-    only_built = [name for name in asked.builds or settings.builds if name not in booted]
-    return Wanted(
+    only_built = [name for name in options.builds or settings.builds if name not in booted]
+    return Request(
         series=settled.series,
         base=settled.base,
         plan=planned,
         builds=tuple(_in_variant(planned.pairs[0], name, pipeline) for name in only_built),
-        settings=settings.model_copy(update={"skip": _union(settings.skip, asked.skip)}),
-        runs=asked.runs,
-        addressed=asked.addressed,
-        stops_at_first=asked.stops_at_first,
-        ahead=asked.ahead,
+        settings=settings.model_copy(update={"skip": _union(settings.skip, options.skip)}),
+        runs=options.runs,
+        recipients=options.recipients,
+        stops_at_first=options.stops_at_first,
+        ahead=options.ahead,
     )
 
 

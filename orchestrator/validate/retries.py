@@ -12,11 +12,11 @@ def differing(series: SeriesResult) -> Mapping[str, tuple[str, ...]]:
 
     A transition that the expectations name is no surprise, and runs no second time.
     """
-    found: dict[str, tuple[str, ...]] = {}
+    tests: dict[str, tuple[str, ...]] = {}
     for change in series.transitions:
         if change.verdict is Verdict.FAIL or _unforeseen(change):
-            found[change.suite] = (*found.get(change.suite, ()), change.test)
-    return found
+            tests[change.suite] = (*tests.get(change.suite, ()), change.test)
+    return tests
 
 
 def _unforeseen(change: Transition) -> bool:

@@ -18,8 +18,8 @@ from orchestrator.model.plan import Pair
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.run_record import RunRecord
 from orchestrator.validate import announce, checkpatch, steps
-from orchestrator.validate.request import Wanted
-from orchestrator.validate.state import Ledger
+from orchestrator.validate.request import Request
+from orchestrator.validate.state import State
 from orchestrator.validate.steps import SUITES
 
 
@@ -32,12 +32,12 @@ class Step:
 
     check: str
     subject: str
-    perform: Callable[[Ledger], None]
+    perform: Callable[[State], None]
     tests: tuple[Pair, ...] = ()
 
 
-def run(wanted: Wanted, workspace: Workspace) -> RunResult:
-    """Make every check, judge, and tell whoever is to be told, also where it comes to no end.
+def run(wanted: Request, workspace: Workspace) -> RunResult:
+    """Make every check, judge, and send the outcome to where it was asked for, also where it comes to no end.
 
     Raises UserError, where what was asked for is wrong.
     """
@@ -47,7 +47,7 @@ def run(wanted: Wanted, workspace: Workspace) -> RunResult:
     try:
         run_record.notes += announce.begun(wanted, workspace)
         with crash.contained(workspace.directory):
-            result = _checked(Ledger(wanted, workspace, run_record))
+            result = _checked(State(wanted, workspace, run_record))
         run_record.notes += announce.ended(wanted, result)
     except PipelineError as error:
         _came_to_no_end(announce.failed(wanted, workspace, str(error)), workspace)
@@ -63,33 +63,33 @@ def _came_to_no_end(notes: Sequence[str], workspace: Workspace) -> None:
         workspace.progress.note(note)
 
 
-def _checked(ledger: Ledger) -> RunResult:
-    wanted, run_record = ledger.wanted, ledger.run_record
-    steps.applies(ledger)
+def _checked(state: State) -> RunResult:
+    wanted, run_record = state.wanted, state.run_record
+    steps.applies(state)
     run_record.pending.remove("applies")
     remaining = _ordered(wanted)
     while remaining:
         step = remaining.pop(0)
-        why = _obstacle(step, ledger)
+        why = _obstacle(step, state)
         if not why:
-            step.perform(ledger)
-        elif step.subject and not (step.tests and step.subject in ledger.tested):
-            ledger.skip(step.check, step.subject, why, step.tests)
+            step.perform(state)
+        elif step.subject and not (step.tests and step.subject in state.tested):
+            state.skip(step.check, step.subject, why, step.tests)
         if step.check not in {other.check for other in remaining}:
             run_record.pending.remove(step.check)
     return run_record.write()
 
 
-def _obstacle(step: Step, ledger: Ledger) -> str:
+def _obstacle(step: Step, state: State) -> str:
     """Say why a step does not run, or nothing."""
-    if step.check in ledger.wanted.settings.skip:
+    if step.check in state.wanted.settings.skip:
         return "not asked for"
-    if ledger.is_over:
-        return f"--stop-at-first, and {ledger.red} is red"
-    return "" if step.check == checkpatch.NAME else ledger.stopped
+    if state.is_over:
+        return f"--stop-at-first, and {state.red} is red"
+    return "" if step.check == checkpatch.NAME else state.stopped
 
 
-def _ordered(wanted: Wanted) -> list[Step]:
+def _ordered(wanted: Request) -> list[Step]:
     """Return the steps, what is cheap and likely to find something first. Pure."""
     count, (first, *others) = f"{len(wanted.series.patches)} patches", wanted.plan.pairs
     variant = first.base.variant
@@ -113,7 +113,7 @@ def _build(pair: Pair) -> Step:
     return Step("builds", pair.base.variant, partial(steps.build, pair=pair))
 
 
-def _notes(wanted: Wanted) -> list[str]:
+def _notes(wanted: Request) -> list[str]:
     base = wanted.base
     unsigned = sum(not patch.is_signed for patch in wanted.series.patches)
     signing = f"{unsigned} of {len(wanted.series.patches)} patches have no Signed-off-by: whoever sends them signs them"

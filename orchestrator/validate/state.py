@@ -1,4 +1,4 @@
-"""What a validation knows so far: the facts that one check leaves to the next, and the run_record of the run."""
+"""What a validation knows so far: the facts that one check leaves to the next, and the record of the run."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from orchestrator.model.plan import Job, Pair
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord
 from orchestrator.pipeline.run_record import RunRecord
-from orchestrator.validate.request import Wanted
+from orchestrator.validate.request import Request
 
 
 @dataclass
-class Ledger:
-    """What is known so far. It is written after each entry, so that a killed run tells its story.
+class State:
+    """What is known so far. It is written after each entry, so that the results of a killed run are there.
 
     ``stopped`` says why nothing that needs the patched tree has a meaning any more. ``warnings`` are those of the base
     by variant; ``broken`` holds the variants for which there is no pair of kernels, ``tested`` those that were booted.
     ``red`` says what was the first red.
     """
 
-    wanted: Wanted
+    wanted: Request
     workspace: Workspace
     run_record: RunRecord
     stopped: str = ""

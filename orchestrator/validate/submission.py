@@ -36,23 +36,23 @@ class Submission:
 
 @contextlib.contextmanager
 def open_validation(
-    pipeline: Pipeline, mode: str, options: Options, said: str | None, *, results: Path, progress: Progress
+    pipeline: Pipeline, mode: str, options: Options, revision: str | None, *, results: Path, progress: Progress
 ) -> Iterator[tuple[Workspace, Submission]]:
     """Give a new run its folder, and settle what is validated in it: the series, and the base it belongs on.
 
-    ``said`` is the base that the user named. Raises as ``open_run`` and ``settle``.
+    ``revision`` is the base that the user named. Raises as ``open_run`` and ``settle``.
     """
     with opening.opened(pipeline, results, progress, caged=pipeline.validation.sandbox) as space:
-        settled = settle(space, mode, opening.written_out(options, space.directory, pipeline, progress), said)
+        settled = settle(space, mode, opening.written_out(options, space.directory, pipeline, progress), revision)
         progress.note(f"{settled.name}: {len(settled.series.patches)} patches on {settled.base.name}")
         progress.note(f"base {settled.base.commit[:12]}, found by: {settled.base.how}")
         yield dataclasses.replace(space, pipeline=settled.pipeline), settled
 
 
-def settle(workspace: Workspace, mode: str, options: Options, said: str | None) -> Submission:
+def settle(workspace: Workspace, mode: str, options: Options, revision: str | None) -> Submission:
     """Find the base of the series that ``options`` name, and make entries of the pipeline of both.
 
-    ``options.series`` is a name or a path; ``said`` is the base that the user named. Expectations hold for what
+    ``options.series`` is a name or a path; ``revision`` is the base that the user named. Expectations hold for what
     pipeline.yaml itself names: a configured series on the configured commit of its tree.
     Raises UserError, KernelError for a series that is no series, InfraError where the tree cannot be had.
     """
@@ -60,17 +60,19 @@ def settle(workspace: Workspace, mode: str, options: Options, said: str | None) 
     (name,) = overlaid.modes[chosen].series
     entry = overlaid.series[name]
     loaded = series_source.load(entry.path, name=name)
-    found = base.find(loaded, _trees(overlaid, entry.tree, options), said, lambda s, n: _fetched(s, n, workspace))
-    if options.ref and not said and found.commit == options.ref:
-        found = dataclasses.replace(found, how="where the range of commits begins")
-    keeps = found.name == entry.tree and not found.moved
-    placed = entry.model_copy(update={"tree": found.name, "expect": entry.expect if keeps else None})
+    location = base.find(
+        loaded, _trees(overlaid, entry.tree, options), revision, lambda s, n: _fetched(s, n, workspace)
+    )
+    if options.ref and not revision and location.commit == options.ref:
+        location = dataclasses.replace(location, how="where the range of commits begins")
+    keeps = location.name == entry.tree and not location.moved
+    placed = entry.model_copy(update={"tree": location.name, "expect": entry.expect if keeps else None})
     update = {
-        "trees": {**overlaid.trees, found.name: found.tree},
+        "trees": {**overlaid.trees, location.name: location.tree},
         "series": {**overlaid.series, name: placed},
     }
     whole = prerequisites.applied(overlaid.model_copy(update=update), name, options, workspace)
-    return Submission(whole, chosen, name, loaded, found)
+    return Submission(whole, chosen, name, loaded, location)
 
 
 def _trees(pipeline: Pipeline, first: str, options: Options) -> dict[str, TreeConfig]:

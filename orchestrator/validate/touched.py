@@ -65,9 +65,9 @@ def judge(name: str, touched: Touched, before: Diagnostics, after: Diagnostics, 
     """Judge what was heard, and name the objects of which nothing is known: no verdict is green over them. Pure."""
     fresh = complaints.new(before.complaints, after.complaints)
     unknown = [*_unknown(name, before.cut_off, "the base"), *_unknown(name, after.cut_off, "the series")]
-    told = complaints.counted(fresh, _WHAT[name]) if fresh else _quiet(after)
+    summary = complaints.counted(fresh, _WHAT[name]) if fresh else _quiet(after)
     absent = [f"not in this configuration: {', '.join(after.absent)}"] if after.absent else []
-    message = "; ".join([*unknown, told, *absent] if unknown and not fresh else [told, *unknown, *absent])
+    message = "; ".join([*unknown, summary, *absent] if unknown and not fresh else [summary, *unknown, *absent])
     if fresh or unknown:
         verdict = Verdict.FAIL if fresh else Verdict.INFRA
     else:
