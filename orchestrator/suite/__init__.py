@@ -14,7 +14,7 @@ from orchestrator.suite import external_suite, ktap_suite
 from orchestrator.suite.external_suite import called
 from orchestrator.suite.ktap_suite import by_rounds, listed
 from orchestrator.suite.request import Boot, CommandResult, Guest, Request, matches, pick
-from orchestrator.suite.state import MAX_CRASHES, MAX_FAULTS, Ledger
+from orchestrator.suite.state import MAX_CRASHES, MAX_FAULTS, State
 
 __all__ = [
     "MAX_CRASHES",
@@ -40,22 +40,22 @@ def run(request: Request, boot: Boot, progress: Progress, done: Callable[[SuiteR
     and whatever ``boot`` raises.
     """
     request.directory.mkdir(parents=True, exist_ok=True)
-    ledger = Ledger()
+    state = State()
     deadline = Deadline.after(request.suite.timeout * request.scale)
     perform = ktap_suite.run if request.suite.kind == "own" else external_suite.run
     try:
-        perform(request, boot, ledger, deadline, progress)
+        perform(request, boot, state, deadline, progress)
     finally:
         done(
             SuiteRun(
                 suite=request.name,
-                tests=tuple(ledger.results),
-                outputs=tuple(ledger.outputs),
-                seconds=ledger.seconds,
-                problems=tuple(ledger.problems),
-                cut_off=tuple(ledger.cut_off),
-                retried=tuple(sorted(ledger.earlier.items())),
+                tests=tuple(state.results),
+                outputs=tuple(state.outputs),
+                seconds=state.seconds,
+                problems=tuple(state.problems),
+                cut_off=tuple(state.cut_off),
+                retried=tuple(sorted(state.earlier.items())),
             )
         )
-    if ledger.faults:
-        raise ledger.faults[0]
+    if state.faults:
+        raise state.faults[0]

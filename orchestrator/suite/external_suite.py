@@ -15,27 +15,27 @@ from orchestrator.parse import case_lines, ktap
 from orchestrator.progress import Progress
 from orchestrator.suite import repeats
 from orchestrator.suite.request import Boot, CommandResult, Guest, Request, pick
-from orchestrator.suite.state import Ledger, Loss
+from orchestrator.suite.state import Loss, State
 
 
-def run(request: Request, boot: Boot, ledger: Ledger, deadline: Deadline, progress: Progress) -> None:
+def run(request: Request, boot: Boot, state: State, deadline: Deadline, progress: Progress) -> None:
     """Run the programs that were asked for, each between two markers, in as many guests as it takes."""
     names = [p.name for p in request.suite.programs]
     programs = [p for p in request.suite.programs if p.name in pick(names, request.tests)]
     request.check_globs(names)
     queue = list(programs)
-    while queue and not ledger.given_up and not deadline.expired:
-        with ledger.guest(boot) as guest:
+    while queue and not state.given_up and not deadline.expired:
+        with state.guest(boot) as guest:
             for command in request.suite.setup:
                 guest.run(command, deadline=deadline.capped(60 * request.scale), cap=2**16)
             usable = True
             while queue and usable and not deadline.expired:
-                usable = _program(request, guest, queue.pop(0), ledger, deadline)
+                usable = _program(request, guest, queue.pop(0), state, deadline)
                 progress.advance(f"programs of {request.name}", len(programs) - len(queue), len(programs))
-    ledger.give_up((program.name for program in queue), deadline)
+    state.give_up((program.name for program in queue), deadline)
 
 
-def _program(request: Request, guest: Guest, program: ProgramConfig, ledger: Ledger, deadline: Deadline) -> bool:
+def _program(request: Request, guest: Guest, program: ProgramConfig, state: State, deadline: Deadline) -> bool:
     """Run one program, as often as that is wanted; return whether the guest is fit for the next one."""
     runs: list[Sequence[TestResult]] = []
     lost: Loss | None = None
@@ -45,19 +45,19 @@ def _program(request: Request, guest: Guest, program: ProgramConfig, ledger: Led
         limit = deadline.capped(request.test_seconds)
         command = _command(request, program)
         row = protocol.Row.of([program.name])
-        result = ledger.perform(guest, command, limit, output, request.suite.output_cap, program.name, row)
+        result = state.perform(guest, command, limit, output, request.suite.output_cap, program.name, row)
         if isinstance(result, Loss):
             lost = result if not _is_over(program, result) else None
             if lost:
                 break
             runs.append([TestResult(program.name, Status.PASS, "ran until its time was up")])
         else:
-            runs.append(_results(request, program, result, output, ledger))
+            runs.append(_results(request, program, result, output, state))
     if lost is None:
-        ledger.results += repeats.together(runs)
+        state.results += repeats.together(runs)
         return True
-    said = tuple(f"run {len(runs) + 1} of {count}; before, {len(runs)} came to their end" for _ in runs[:1])
-    ledger.charge(lost, program.name, said)
+    progress = tuple(f"run {len(runs) + 1} of {count}; before, {len(runs)} came to their end" for _ in runs[:1])
+    state.charge(lost, program.name, progress)
     return lost.usable
 
 
@@ -77,7 +77,7 @@ def _command(request: Request, program: ProgramConfig) -> str:
 
 
 def _results(
-    request: Request, program: ProgramConfig, result: CommandResult, output: Path, ledger: Ledger
+    request: Request, program: ProgramConfig, result: CommandResult, output: Path, state: State
 ) -> Sequence[TestResult]:
     """Return what a program that came to its end said."""
     assert result.exit_code is not None
@@ -90,6 +90,6 @@ def _results(
         report = ktap.parse_file(output)
     else:
         report = case_lines.parse_file(output, program.format)
-    ledger.problems += [f"{program.name}: {problem}" for problem in report.problems]
-    ledger.check_exit(program.name, result.exit_code, report.tests)
+    state.problems += [f"{program.name}: {problem}" for problem in report.problems]
+    state.check_exit(program.name, result.exit_code, report.tests)
     return [TestResult(f"{program.name}.{t.name}", t.status, t.reason, t.diagnostics, t.seconds) for t in report.tests]

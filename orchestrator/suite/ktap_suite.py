@@ -12,45 +12,45 @@ from orchestrator.parse import ktap
 from orchestrator.progress import Progress
 from orchestrator.suite import listing
 from orchestrator.suite.request import Boot, Guest, Request, matches, pick
-from orchestrator.suite.state import Ledger, Loss, seen
+from orchestrator.suite.state import Loss, State, seen
 
 Pending = list[tuple[str, list[str]]]
 """Programs, and the tests that they are still to run, in order: with several rounds a program comes more than once."""
 
 
-def run(request: Request, boot: Boot, ledger: Ledger, deadline: Deadline, progress: Progress) -> None:
+def run(request: Request, boot: Boot, state: State, deadline: Deadline, progress: Progress) -> None:
     """Run the tests that were asked for, in as many guests as it takes."""
     pending: Pending | None = None
     total = 0
-    while (pending is None or pending) and not ledger.given_up and not deadline.expired:
-        if ledger.lost:
+    while (pending is None or pending) and not state.given_up and not deadline.expired:
+        if state.lost:
             progress.note(f"{request.name}: the guest is gone; {_count(pending)} tests go on in a new one")
-        with ledger.guest(boot) as guest:
+        with state.guest(boot) as guest:
             if pending is None:
-                pending = _listed(request, guest, ledger, deadline)
+                pending = _listed(request, guest, state, deadline)
                 total = _count(pending)
             usable = True
             while pending and usable and not deadline.expired:
                 program, tests = pending.pop(0)
-                known = len(ledger.results)
-                left, usable = _program(request, guest, program, tests, ledger, deadline)
-                progress.advance(f"tests of {request.name}", len(ledger.results), total)
-                found = next(filter(request.enough, ledger.results[known:]), None)
-                if found and (not usable or _is_enough_again(request, guest, program, found, ledger, deadline)):
+                known = len(state.results)
+                left, usable = _program(request, guest, program, tests, state, deadline)
+                progress.advance(f"tests of {request.name}", len(state.results), total)
+                ending = next(filter(request.enough, state.results[known:]), None)
+                if ending and (not usable or _is_enough_again(request, guest, program, ending, state, deadline)):
                     return
                 pending = [(program, left), *pending] if left else pending
-    ledger.give_up((test for _, tests in pending or [] for test in tests), deadline)
+    state.give_up((test for _, tests in pending or [] for test in tests), deadline)
 
 
 def _count(pending: Pending | None) -> int:
     return sum(len(tests) for _, tests in pending or [])
 
 
-def _listed(request: Request, guest: Guest, ledger: Ledger, deadline: Deadline) -> Pending:
+def _listed(request: Request, guest: Guest, state: State, deadline: Deadline) -> Pending:
     """Return the tests that were asked for, by round and program."""
     text = _list(request.name, guest, deadline.capped(60 * request.scale))
     available, problems = listing.read(text, request.programs)
-    ledger.problems += problems
+    state.problems += problems
     request.check_globs([test for tests in available.values() for test in tests])
     wanted = {program: pick(tests, request.tests) for program, tests in available.items()}
     return by_rounds(wanted, request.rounds, request.trial.late if request.trial else ())
@@ -82,36 +82,36 @@ def _list(suite: str, guest: Guest, deadline: Deadline) -> str:
 
 
 def _program(
-    request: Request, guest: Guest, program: str, tests: list[str], ledger: Ledger, deadline: Deadline
+    request: Request, guest: Guest, program: str, tests: list[str], state: State, deadline: Deadline
 ) -> tuple[list[str], bool]:
     """Run the named tests of one program and record what they said.
 
     Returns the tests that are still to be run, and whether the guest is fit to run them.
     """
-    output = request.directory / f"{program}.{len(ledger.outputs) + 1}.ktap"
+    output = request.directory / f"{program}.{len(state.outputs) + 1}.ktap"
     limit = deadline.capped(request.test_seconds * (len(tests) * request.repeat + 1))
     row = protocol.Row.of(tests)
     command = _command(request, program, tests)
-    result = ledger.perform(guest, command, limit, output, request.suite.output_cap, program, row)
+    result = state.perform(guest, command, limit, output, request.suite.output_cap, program, row)
     report = ktap.parse_file(output, tests, protocol.Windows([row]))
     if isinstance(result, Loss):
-        return ledger.settle(report.tests, tests, seen(guest.console), result), result.usable
-    ledger.check_exit(program, result.exit_code, report.tests)
+        return state.settle(report.tests, tests, seen(guest.console), result), result.usable
+    state.check_exit(program, result.exit_code, report.tests)
     left = _left_by_a_hunt(report.tests) if request.stops_early else []
-    ledger.problems += [f"{program}: {problem}" for problem in report.problems if not left]
-    ledger.results += [t for t in report.tests if t.name not in left]
+    state.problems += [f"{program}: {problem}" for problem in report.problems if not left]
+    state.results += [t for t in report.tests if t.name not in left]
     return left, True
 
 
 def _is_enough_again(
-    request: Request, guest: Guest, program: str, first: TestResult, ledger: Ledger, deadline: Deadline
+    request: Request, guest: Guest, program: str, first: TestResult, state: State, deadline: Deadline
 ) -> bool:
     """Run a test that was enough once more; return whether it still is. Its first outcome is kept."""
-    ledger.results.remove(first)
-    ledger.earlier[first.name] = (first.status,)
-    known = len(ledger.results)
-    _program(request, guest, program, [first.name], ledger, deadline)
-    return any(map(request.enough, ledger.results[known:]))
+    state.results.remove(first)
+    state.earlier[first.name] = (first.status,)
+    known = len(state.results)
+    _program(request, guest, program, [first.name], state, deadline)
+    return any(map(request.enough, state.results[known:]))
 
 
 def _left_by_a_hunt(tests: Sequence[TestResult]) -> list[str]:

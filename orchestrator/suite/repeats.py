@@ -30,7 +30,7 @@ def _one(tests: Sequence[TestResult]) -> TestResult:
     counts = Counter(test.status for test in tests)
     if len(tests) == 1 or set(counts) == {Status.PASS}:
         return worst
-    told = tuple(f"{counts[status]} of {len(tests)} runs {word}" for status, word in WORDS.items() if counts[status])
+    counted = tuple(f"{counts[status]} of {len(tests)} runs {word}" for status, word in WORDS.items() if counts[status])
     return replace(
-        worst, reason=", ".join(filter(None, (worst.reason, *told))), diagnostics=(*worst.diagnostics, *told)
+        worst, reason=", ".join(filter(None, (worst.reason, *counted))), diagnostics=(*worst.diagnostics, *counted)
     )

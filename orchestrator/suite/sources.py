@@ -44,21 +44,21 @@ def of(test: str, known: Mapping[str, Case]) -> Case | None:
 def cases(text: str, name: str) -> Iterator[tuple[str, Case]]:
     """Yield the cases of one source file. Pure."""
     head = head_sentence(text)
-    for found in _CASE.finditer(text):
-        start = re.search(rf"^static void {found['function']}\(", text, re.M)
+    for match in _CASE.finditer(text):
+        start = re.search(rf"^static void {match['function']}\(", text, re.M)
         above = _COMMENT.search(text, max(0, start.start() - 4000), start.start()) if start else None
-        at = start.start() if start else found.start("id")
+        at = start.start() if start else match.start("id")
         place = f"{name}:{text.count(chr(10), 0, at) + 1}"
-        yield found["id"], Case(_sentence(above["text"]) if above else head, place)
+        yield match["id"], Case(_sentence(above["text"]) if above else head, place)
 
 
 def head_sentence(text: str) -> str:
     """Return the first sentence of the comment that a file begins with; empty without one."""
-    found = _HEAD.match(text)
-    return _sentence(found["text"]) if found else ""
+    match = _HEAD.match(text)
+    return _sentence(match["text"]) if match else ""
 
 
 def _sentence(comment: str) -> str:
     flat = " ".join(line.strip().removeprefix("*").strip() for line in comment.splitlines()).strip()
-    found = _SENTENCE.match(flat)
-    return wording.cut((found["sentence"] if found else flat).rstrip(":"), _MOST)
+    match = _SENTENCE.match(flat)
+    return wording.cut((match["sentence"] if match else flat).rstrip(":"), _MOST)

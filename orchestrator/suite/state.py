@@ -36,7 +36,7 @@ class Loss:
 
 
 @dataclass
-class Ledger:
+class State:
     """What has been seen so far, over all guests of a suite."""
 
     results: list[TestResult] = field(default_factory=list)
@@ -92,11 +92,11 @@ class Ledger:
         if code and not skipped and not any(t.status.broken or t.status is Status.XFAIL for t in tests):
             self.problems.append(f"{program}: exit code {code}, and no test failed")
 
-    def charge(self, loss: Loss, test: str | None, said: tuple[str, ...] = ()) -> None:
+    def charge(self, loss: Loss, test: str | None, diagnostics: tuple[str, ...] = ()) -> None:
         """Record a loss, and the test that it is charged to."""
         self.lost += not loss.usable
         if test is not None:
-            self.results.append(TestResult(test, loss.status, loss.why, said))
+            self.results.append(TestResult(test, loss.status, loss.why, diagnostics))
         if loss.fault:
             during = f" (during {test})" if test else ""
             self.faults.append(InfraError(f"{loss.fault}{during}", log=loss.fault.log))

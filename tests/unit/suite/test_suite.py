@@ -22,7 +22,7 @@ from orchestrator.model import Status, SuiteRun, TestResult
 from orchestrator.model.plan import Trial
 from orchestrator.parse import ktap
 from orchestrator.progress import SILENT
-from orchestrator.suite.state import Ledger, Loss
+from orchestrator.suite.state import Loss, State
 from orchestrator.verdict.outcome import merged
 
 
@@ -292,11 +292,11 @@ def test_a_crash_is_charged_by_the_console_not_by_the_last_line_that_arrived(tmp
         windows.take(line)
     for cut in range(len(whole) + 1):
         report = ktap.parse(whole[:cut], planned=["A01", "A02", "A03"])
-        ledger = Ledger()
-        left = ledger.settle(report.tests, ["A01", "A02", "A03"], windows, Loss(Status.CRASHED, "panic"))
-        crashed = [t.name for t in ledger.results if t.status is Status.CRASHED]
+        state = State()
+        left = state.settle(report.tests, ["A01", "A02", "A03"], windows, Loss(Status.CRASHED, "panic"))
+        crashed = [t.name for t in state.results if t.status is Status.CRASHED]
         assert crashed == ["A02"]
-        assert sorted([*left, *(t.name for t in ledger.results)]) == ["A01", "A02", "A03"]
+        assert sorted([*left, *(t.name for t in state.results)]) == ["A01", "A02", "A03"]
 
 
 AVAILABLE = {"a": ["A01_x", "A02_y"], "r": ["R01_z"], "b": ["B01_q.m", "B01_q.n"]}
@@ -399,9 +399,9 @@ def test_an_exit_code_and_result_lines_agree(tmp_path: Path, code: int, acts: st
 
 
 def test_a_program_that_skips_everything_may_say_so_by_its_exit_code() -> None:
-    ledger = Ledger()
-    ledger.check_exit("a", 4, [TestResult("A01", Status.SKIP)])
-    assert ledger.problems == []
+    state = State()
+    state.check_exit("a", 4, [TestResult("A01", Status.SKIP)])
+    assert state.problems == []
 
 
 def test_each_run_of_a_program_is_given_words_for_its_tests(tmp_path: Path) -> None:
