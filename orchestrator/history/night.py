@@ -133,7 +133,7 @@ def comparable(one: Job, other: Job) -> bool:
 
 def _same_request(one: Seen, other: Seen) -> bool:
     """Whether the same tests were asked for: else one that is not there is not missing."""
-    requests = (one.job.asked, other.job.asked)
+    requests = (one.job.requested, other.job.requested)
     return not all(requests) or requests[0] == requests[1]
 
 

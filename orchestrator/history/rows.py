@@ -68,7 +68,7 @@ def job(row: JobRow) -> Job:
         config=folder / row.config if row.config else None,
         commit=row.commit,
         base=row.base,
-        asked=tuple(row.asked or ()),
+        requested=tuple(row.requested or ()),
     )
 
 
@@ -125,7 +125,7 @@ def of_result(result: JobResult, run_id: str) -> Seen:
             config=kernel.config if kernel else None,
             commit=tree.commit if tree else None,
             base=tree.base if tree else None,
-            asked=result.requested,
+            requested=result.requested,
         ),
         stages=tuple(StageTime(s.stage, s.verdict, s.seconds, s.message, s.log, s.reused) for s in result.stages),
         tests=tuple(

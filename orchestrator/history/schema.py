@@ -155,8 +155,8 @@ class IdentityRow(Base):
 class JobRow(Base):
     """One kernel of a run. Paths below the folder of the run are relative to it.
 
-    ``commit`` is what was built, ``base`` the commit before any series; both since version 2. ``asked`` are globs over
-    the tests that were to run; since version 4.
+    ``commit`` is what was built, ``base`` the commit before any series; both since version 2. ``requested`` are globs
+    over the tests that were to run; since version 4, under the name that the column had then.
     """
 
     __tablename__ = "jobs"
@@ -177,7 +177,7 @@ class JobRow(Base):
     config: Mapped[str | None]
     commit: Mapped[str | None]
     base: Mapped[str | None]
-    asked: Mapped[list[str] | None]
+    requested: Mapped[list[str] | None] = mapped_column("asked")
     run: Mapped[RunRow] = relationship(back_populates="jobs")
     identity: Mapped[IdentityRow | None] = relationship(lazy="joined")
     stages: Mapped[list[StageRow]] = relationship(order_by="StageRow.ordinal")

@@ -137,7 +137,7 @@ def _job(session: Session, run: RunResult, job: JobResult, number: int) -> JobRo
         config=_relative(_config(job, kernel), run.directory) if kernel else None,
         commit=tree.commit if tree else None,
         base=tree.base if tree else None,
-        asked=list(job.requested),
+        requested=list(job.requested),
         stages=[
             StageRow(
                 ordinal=order,

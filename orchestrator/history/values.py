@@ -57,8 +57,8 @@ class Check:
 class Job:
     """One kernel of a run. ``id`` is its number in the database; paths may name what has been pruned since.
 
-    ``commit`` is what was built, ``base`` the commit before any series. ``asked`` are globs over ``SUITE/TEST`` of what
-    was to run; empty where nobody knows.
+    ``commit`` is what was built, ``base`` the commit before any series. ``requested`` are globs over ``SUITE/TEST`` of
+    what was to run; empty where nobody knows.
     """
 
     id: int
@@ -76,7 +76,7 @@ class Job:
     config: Path | None
     commit: str | None = None
     base: str | None = None
-    asked: tuple[str, ...] = ()
+    requested: tuple[str, ...] = ()
 
     @property
     def consoles(self) -> tuple[Path, ...]:

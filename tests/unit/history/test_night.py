@@ -52,7 +52,7 @@ def test_a_test_that_the_last_night_had_is_missed_and_one_gone_before_is_not() -
 
 
 def asked(value: Seen, *globs: str) -> Seen:
-    return dataclasses.replace(value, job=dataclasses.replace(value.job, asked=globs))
+    return dataclasses.replace(value, job=dataclasses.replace(value.job, requested=globs))
 
 
 def test_what_nobody_asked_for_is_not_missing() -> None:
