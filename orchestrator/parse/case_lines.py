@@ -38,14 +38,14 @@ def _report(lines: Iterable[tuple[str, bool]], form: LineFormat) -> Report:
     totals: list[int] = []
     before = Finder()
     for line, _ in lines:
-        if found := re.search(form.case, line):
+        if match := re.search(form.case, line):
             _explain(results, before)
-            results.append(_result(found, form, before))
+            results.append(_result(match, form, before))
             before = Finder()
-            before.take(line[found.end() :], comment=False)
+            before.take(line[match.end() :], comment=False)
         else:
             before.take(line, comment=False)
-        totals += [_number(found["total"])] if (found := re.search(form.total, line)) else []
+        totals += [_number(match["total"])] if (match := re.search(form.total, line)) else []
     _explain(results, before)
     problems = tuple(_problems(results, totals))
     return Report(tuple(results), problems, complete=not problems)
@@ -62,8 +62,8 @@ def _explain(results: list[TestResult], after: Finder) -> None:
         results[-1] = replace(results[-1], reason=f"{results[-1].reason}: {after.text}")
 
 
-def _result(found: re.Match[str], form: LineFormat, before: Finder) -> TestResult:
-    groups = found.groupdict()
+def _result(match: re.Match[str], form: LineFormat, before: Finder) -> TestResult:
+    groups = match.groupdict()
     name, word = _BLANK.sub("-", groups["name"].strip())[:MOST_NAME], groups["outcome"]
     if word not in form.outcomes:
         reason = f"says {word[:80]!r}, which is no known outcome" if word else "did not say how it ended"

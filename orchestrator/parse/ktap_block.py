@@ -44,7 +44,7 @@ class Block:
             return True
         result = self.level.tests[-1]
         result = replace(result, diagnostics=(*result.diagnostics, content)[-MOST_DIAGNOSTICS:])
-        if found := _DURATION.match(content):
-            result = replace(result, seconds=float(found[1]) / 1000)
+        if match := _DURATION.match(content):
+            result = replace(result, seconds=float(match[1]) / 1000)
         self.level.tests[-1] = result
         return False

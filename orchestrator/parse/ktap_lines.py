@@ -66,17 +66,17 @@ def cut(text: str) -> Line:
 
 def logged(text: str) -> tuple[tuple[bool, bool], str]:
     """Take off what a log puts before each line; return also its shape: whether it has a date, and printk's stamp."""
-    found = _LOG.match(text)
-    assert found
-    return (found["outer"] is not None, found["printk"] is not None), text[found.end() :]
+    match = _LOG.match(text)
+    assert match
+    return (match["outer"] is not None, match["printk"] is not None), text[match.end() :]
 
 
 def timed(comment: str) -> tuple[float | None, str]:
     """Return the seconds that the comment of a result line names, and the comment without them."""
     for pattern in _TIMES:
-        if found := pattern.search(comment):
-            rest = (comment[: found.start()] + comment[found.end() :]).strip(" ,;#")
-            return float(found["number"]) * _SCALES[(found["unit"] or "s")[0]], rest
+        if match := pattern.search(comment):
+            rest = (comment[: match.start()] + comment[match.end() :]).strip(" ,;#")
+            return float(match["number"]) * _SCALES[(match["unit"] or "s")[0]], rest
     return None, comment
 
 

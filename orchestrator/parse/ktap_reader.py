@@ -103,12 +103,12 @@ class Reader:
 
     def _comment(self, line: lines.Line) -> None:
         level = self._level_at(line.mark)
-        if found := lines.BEGIN.match(line.content) or lines.HARNESS_RUN.match(line.content):
-            self._begin(level, found[1].rstrip())
-        elif found := lines.SUBTEST.match(line.content):
-            self._announce(found[1].rstrip()[:MOST_NAME], line.mark)
-        elif found := lines.SECONDS.match(line.content):
-            level.notes.seconds = float(found[1])
+        if match := lines.BEGIN.match(line.content) or lines.HARNESS_RUN.match(line.content):
+            self._begin(level, match[1].rstrip())
+        elif match := lines.SUBTEST.match(line.content):
+            self._announce(match[1].rstrip()[:MOST_NAME], line.mark)
+        elif match := lines.SECONDS.match(line.content):
+            level.notes.seconds = float(match[1])
         else:
             self.levels[-1].notes.take(line.content, comment=True)
 
@@ -131,14 +131,14 @@ class Reader:
         content = line.content
         if lines.VERSION.match(content):
             self._open(line.indent)
-        elif found := lines.PLAN.match(content):
-            self._plan(int(found[1]), found[2] or "", line.indent)
-        elif found := lines.RESULT.match(content):
-            self._result(found, line)
+        elif match := lines.PLAN.match(content):
+            self._plan(int(match[1]), match[2] or "", line.indent)
+        elif match := lines.RESULT.match(content):
+            self._result(match, line)
             return True
-        elif found := lines.BAIL.match(content):
+        elif match := lines.BAIL.match(content):
             self.bailed = True
-            self.problems.add(f"Bail out! {found[1]}".rstrip()[:LONGEST])
+            self.problems.add(f"Bail out! {match[1]}".rstrip()[:LONGEST])
         else:
             return False
         self._last = None
@@ -207,9 +207,9 @@ class Reader:
         if count == 0:
             level.empty = reason or "all of its tests were skipped"
 
-    def _result(self, found: re.Match[str], line: lines.Line) -> None:
-        if lines.KERNEL.search(found[3]):
-            self.problems.add(f"a kernel line runs through a result line, which is not counted: {found[3][:80]}")
+    def _result(self, match: re.Match[str], line: lines.Line) -> None:
+        if lines.KERNEL.search(match[3]):
+            self.problems.add(f"a kernel line runs through a result line, which is not counted: {match[3][:80]}")
             return
         if not self._is_one_more():
             return
@@ -217,8 +217,8 @@ class Reader:
         self._descend(line.indent)
         self._last = line
         level = self.levels[-1]
-        wrong = level.count(found[2] or "")
-        result = self._read(level, bool(found[1]), found[3])
+        wrong = level.count(match[2] or "")
+        result = self._read(level, bool(match[1]), match[3])
         if wrong:
             self.problems.add(f"{wrong}, at {result.name}")
         if level.announced and level.announced != result.name:
@@ -234,8 +234,8 @@ class Reader:
 
     def _read(self, level: Level, negative: bool, rest: str) -> TestResult:
         """Build the result of one line out of it and of the notes before it."""
-        found = lines.COMMENT.search(rest)
-        name, comment = (rest[: found.start()].strip(), found[1].strip()) if found else (rest.strip(), "")
+        match = lines.COMMENT.search(rest)
+        name, comment = (rest[: match.start()].strip(), match[1].strip()) if match else (rest.strip(), "")
         seconds, comment = lines.timed(comment)
         status, reason = lines.judge(negative, comment)
         name = (name or reason or f"test {level.number}").replace("\\#", "#")[:MOST_NAME]

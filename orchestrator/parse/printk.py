@@ -81,17 +81,17 @@ _PROGRAM = re.compile(rf"{_SENDER}[\w./@-]{{1,64}}(?:\(\w{{1,20}}\))?\[\d{{1,10}
 def parse(line: str) -> Line:
     """Take the prefixes off a line that holds no control characters."""
     line = bounded(line)
-    if not (found := _STAMP.match(line)):
+    if not (match := _STAMP.match(line)):
         line, origin, dated = _outer(line)
-        if found := _RECORD.match(line):
-            caller = _RECORD_CALLER.search(found["fields"])
-            return Line(line[found.end() :], caller[1] if caller else "", _by_level(found["level"]))
-        found = _STAMP.match(line)
-        if found and origin is Origin.USER:
-            return replace(_stamped(line, found), origin=origin)
-        if not found and not (found := _LATE_STAMP.search(line)):
+        if match := _RECORD.match(line):
+            caller = _RECORD_CALLER.search(match["fields"])
+            return Line(line[match.end() :], caller[1] if caller else "", _by_level(match["level"]))
+        match = _STAMP.match(line)
+        if match and origin is Origin.USER:
+            return replace(_stamped(line, match), origin=origin)
+        if not match and not (match := _LATE_STAMP.search(line)):
             return _tagged(line, Line(line, "", origin)) if dated else Line(line, "", origin)
-    return _stamped(line, found)
+    return _stamped(line, match)
 
 
 class Log:
@@ -112,15 +112,15 @@ class Log:
 
     def take(self, line: str) -> Line:
         """Take the next line; its origin is unknown only where the kernel does not stamp its lines."""
-        found = parse(line)
+        parsed = parse(line)
         if self._stamps is None:
-            if found.origin is Origin.KERNEL:
+            if parsed.origin is Origin.KERNEL:
                 self._stamps = True
-            elif found.origin is Origin.UNKNOWN and found.message.startswith(self._BANNER):
+            elif parsed.origin is Origin.UNKNOWN and parsed.message.startswith(self._BANNER):
                 self._stamps = False
-        if found.origin is Origin.UNKNOWN and self._stamps:
-            return replace(found, origin=Origin.DOUBTFUL)
-        return replace(found, origin=Origin.USER) if self._again(found) else found
+        if parsed.origin is Origin.UNKNOWN and self._stamps:
+            return replace(parsed, origin=Origin.DOUBTFUL)
+        return replace(parsed, origin=Origin.USER) if self._again(parsed) else parsed
 
     def _again(self, line: Line) -> bool:
         if not line.time:  # at zero, all boots print the same
@@ -151,20 +151,20 @@ def _by_level(level: str) -> Origin:
 def _outer(line: str) -> tuple[str, Origin, bool]:
     """Return the line without dates, levels and the like; what they say of its origin; whether there was a date."""
     origin, dated = Origin.UNKNOWN, False
-    if found := _CONTAINER.match(line):
-        line = line[found.end() :]
+    if match := _CONTAINER.match(line):
+        line = line[match.end() :]
     for _ in range(4):
-        if found := _LEVEL.match(line):
-            origin = _by_level(found["level"])
-        elif found := _FACILITY.match(line):
-            origin = Origin.KERNEL if found["kern"] else Origin.USER
-        elif found := _DATE.match(line):
+        if match := _LEVEL.match(line):
+            origin = _by_level(match["level"])
+        elif match := _FACILITY.match(line):
+            origin = Origin.KERNEL if match["kern"] else Origin.USER
+        elif match := _DATE.match(line):
             dated = True
-        elif dated and (found := _KERNEL.match(line)):
+        elif dated and (match := _KERNEL.match(line)):
             origin = Origin.KERNEL
         else:
             break
-        line = line[found.end() :]
+        line = line[match.end() :]
     return line, origin, dated
 
 
@@ -173,14 +173,14 @@ def _stamped(line: str, stamp: re.Match[str]) -> Line:
     inner = line[stamp.end() :]
     origin = Origin.KERNEL if seconds else Origin.UNKNOWN  # a caller alone may be anybody's brackets
     time = float(seconds) if seconds else None
-    found = Line(inner, next(filter(None, callers), ""), origin, line[: stamp.start()], time)
-    return _tagged(inner, found)
+    parsed = Line(inner, next(filter(None, callers), ""), origin, line[: stamp.start()], time)
+    return _tagged(inner, parsed)
 
 
 def _tagged(text: str, line: Line) -> Line:
     """Take off the host and program that the journal puts after a time. A program can write to the kernel's log."""
-    if found := _KERNEL.match(text):
-        return replace(line, message=text[found.end() :], origin=Origin.KERNEL)
-    if found := _PROGRAM.match(text):
-        return replace(line, message=text[found.end() :], origin=Origin.USER)
+    if match := _KERNEL.match(text):
+        return replace(line, message=text[match.end() :], origin=Origin.KERNEL)
+    if match := _PROGRAM.match(text):
+        return replace(line, message=text[match.end() :], origin=Origin.USER)
     return line

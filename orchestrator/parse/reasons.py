@@ -81,8 +81,8 @@ class Finder:
             self.text = f"{self.text}{' ' if self._following < _FOLLOWING - 1 else ': '}{line}"[:LONGEST]
             return
         self._following = 0
-        if found := _SKIPPED.match(line):
-            self.skipped = found[1]
+        if match := _SKIPPED.match(line):
+            self.skipped = match[1]
         how_well = rank(line)
         if how_well is not None and how_well < self.rank:
             self.rank, self.text = how_well, line

@@ -22,7 +22,7 @@ from orchestrator.guest.protocol import Windows
 from orchestrator.model import Splat
 from orchestrator.parse import printk, splat_scanner, splat_title
 from orchestrator.parse.splat_rules import Rules, load_rules
-from orchestrator.parse.splat_scanner import MOST_LINES, Found
+from orchestrator.parse.splat_scanner import MOST_LINES, Report
 
 __all__ = ["Rules", "expired", "fatal_matcher", "load_rules", "scan", "scan_file", "titles"]
 
@@ -55,7 +55,7 @@ def _scanned(
 ) -> tuple[Splat, ...]:
     current = [entry for entry in allow if _expiry(entry) >= today]
     everything = _splats(read, rules, windows or Windows())
-    return tuple(replace(found, allowed_by=found.allowed_by or _allowed_by(found, current)) for found in everything)
+    return tuple(replace(splat, allowed_by=splat.allowed_by or _allowed_by(splat, current)) for splat in everything)
 
 
 def expired(splats: Sequence[Splat], allow: Sequence[AllowedSplat], today: date) -> tuple[str, ...]:
@@ -88,19 +88,19 @@ def _splats(read: Read, rules: Rules, windows: Windows) -> Iterator[Splat]:
             scanner.line(number, log.take(printk.bounded(text)), whole)
     reported = scanner.reported()
     alike: Counter[str] = Counter()
-    for found, own in zip(reported, _own_lines(read, reported), strict=True):
-        splat = _build(found, own, rules)
+    for report, own in zip(reported, _own_lines(read, reported), strict=True):
+        splat = _build(report, own, rules)
         alike[splat.title] += 1
         if alike[splat.title] <= MOST_ALIKE:
             yield splat
 
 
-def _own_lines(read: Read, reported: Sequence[Found]) -> list[list[tuple[str, printk.Line]]]:
+def _own_lines(read: Read, reported: Sequence[Report]) -> list[list[tuple[str, printk.Line]]]:
     """Read a console once more for the lines that belong to its splats: it may be larger than memory."""
     own: list[list[tuple[str, printk.Line]]] = [[] for _ in reported]
     if not reported:
         return own
-    log, began, end = printk.Log(), 0, max(found.end for found in reported)
+    log, began, end = printk.Log(), 0, max(report.end for report in reported)
     running: list[int] = []
     for number, (text, _) in enumerate(islice(read(), end + 1)):
         line = log.take(printk.bounded(text))
@@ -114,19 +114,19 @@ def _own_lines(read: Read, reported: Sequence[Found]) -> list[list[tuple[str, pr
     return own
 
 
-def _build(found: Found, own: Sequence[tuple[str, printk.Line]], rules: Rules) -> Splat:
-    messages = [line.message for _, line in own if found.concerns(line)]
-    title, *others = splat_title.titles(rules, found.rule, found.groups, messages)
+def _build(report: Report, own: Sequence[tuple[str, printk.Line]], rules: Rules) -> Splat:
+    messages = [line.message for _, line in own if report.concerns(line)]
+    title, *others = splat_title.titles(rules, report.rule, report.groups, messages)
     return Splat(
-        kind=found.rule.kind,
+        kind=report.rule.kind,
         title=title,
         other_titles=tuple(others),
-        first_line=found.first + 1,
-        last_line=found.last + 1,
+        first_line=report.first + 1,
+        last_line=report.last + 1,
         text="\n".join(text for text, _ in own[:MOST_LINES]),
-        fatal=found.fatal,
-        test=found.test,
-        allowed_by=found.rule.harmless,
+        fatal=report.fatal,
+        test=report.test,
+        allowed_by=report.rule.harmless,
     )
 
 

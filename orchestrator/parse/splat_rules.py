@@ -140,8 +140,8 @@ class Rules:
         if not (self.at_start.match(line.message) or self.anywhere.search(line.message)):
             return None  # as nearly every line: two patterns cost a third of eighty
         for rule in self.rules:
-            if rule.fits(line.origin) and (found := rule.start.search(line.message)):
-                return None if self.quotes.search(line.message) else (rule, found)
+            if rule.fits(line.origin) and (match := rule.start.search(line.message)):
+                return None if self.quotes.search(line.message) else (rule, match)
         return None
 
 

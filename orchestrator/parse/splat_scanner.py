@@ -42,7 +42,7 @@ _END = re.compile(r"---\[ end (?:trace|Kernel panic)")
 
 
 @dataclass(eq=False)
-class Found:
+class Report:
     """A splat while it is read. Lines count from 0; ``count`` are those known to belong to it, the last is ``last``."""
 
     rule: Rule
@@ -113,16 +113,16 @@ class Reboots(Generic[T]):
 
 
 class Scanner:
-    """The state of one pass. ``found`` are the splats in the order of their first lines."""
+    """The state of one pass. ``reported`` are the splats in the order of their first lines."""
 
     def __init__(self, rules: Rules, windows: Windows) -> None:
         self.rules = rules
-        self.found: list[Found] = []
-        self._near: deque[Found] = deque(maxlen=_NEAR)  # newest first
+        self._reports: list[Report] = []
+        self._near: deque[Report] = deque(maxlen=_NEAR)  # newest first
         self._running = windows
         self._seen: Counter[str] = Counter()
         self._kept: Counter[str] = Counter()
-        self._reboots: Reboots[Found] = Reboots()
+        self._reboots: Reboots[Report] = Reboots()
         self._lost = -_LOST
 
     def line(self, number: int, line: printk.Line, whole: bool) -> None:
@@ -145,17 +145,17 @@ class Scanner:
         elif last:
             last.strange += 1
 
-    def reported(self) -> list[Found]:
+    def reported(self) -> list[Report]:
         """Return the splats that came to be: one that only began is none."""
         held = [self._reboots.held] if self._reboots.held else []
-        return sorted((found for found in (*self.found, *held) if found.counts), key=lambda found: found.first)
+        return sorted((report for report in (*self._reports, *held) if report.counts), key=lambda report: report.first)
 
-    def _last(self, line: printk.Line) -> Found | None:
+    def _last(self, line: printk.Line) -> Report | None:
         """Return the newest splat that the line may belong to."""
-        return next((found for found in self._near if found.concerns(line)), None)
+        return next((report for report in self._near if report.concerns(line)), None)
 
     @staticmethod
-    def _closes(last: Found, number: int, message: str) -> bool:
+    def _closes(last: Report, number: int, message: str) -> bool:
         end = last.rule.end
         if not last.open or not (_END.search(message) or (end and end.search(message))):
             return False
@@ -163,7 +163,7 @@ class Scanner:
         last.closed = True
         return True
 
-    def _starts(self, last: Found | None, number: int, line: printk.Line) -> bool:
+    def _starts(self, last: Report | None, number: int, line: printk.Line) -> bool:
         hit = self.rules.match(line)
         if not hit:
             return False
@@ -183,31 +183,31 @@ class Scanner:
         return True
 
     def _begin(self, rule: Rule, groups: Mapping[str, str], number: int, line: printk.Line) -> None:
-        found = Found(rule, groups, line, number, number, self._running.last, rule.fatal)
+        report = Report(rule, groups, line, number, number, self._running.last, rule.fatal)
         self._lost = number if rule.loses else self._lost
         if not rule.aside:
-            self._near.appendleft(found)
+            self._near.appendleft(report)
         if rule.nth == 1:
-            self._keep(found)
+            self._keep(report)
         elif line.time is None:
-            self._boot(found)
+            self._boot(report)
         else:
-            self._reboots.held = found
+            self._reboots.held = report
 
-    def _drop(self, found: Found) -> None:
-        self._near.remove(found)
-        recent = self.found[-4 * _NEAR :]
-        if found in recent:
-            del self.found[recent.index(found) - len(recent)]
-            self._kept[found.rule.id] -= 1
+    def _drop(self, report: Report) -> None:
+        self._near.remove(report)
+        recent = self._reports[-4 * _NEAR :]
+        if report in recent:
+            del self._reports[recent.index(report) - len(recent)]
+            self._kept[report.rule.id] -= 1
 
-    def _keep(self, found: Found) -> None:
-        self._kept[found.rule.id] += 1
-        if self._kept[found.rule.id] <= MOST_SPLATS:
-            self.found.append(found)
+    def _keep(self, report: Report) -> None:
+        self._kept[report.rule.id] += 1
+        if self._kept[report.rule.id] <= MOST_SPLATS:
+            self._reports.append(report)
 
-    def _boot(self, found: Found) -> None:
-        self._keep(found)
+    def _boot(self, report: Report) -> None:
+        self._keep(report)
         self._running.names.clear()  # whatever ran is gone
 
 

@@ -74,8 +74,8 @@ def _places(rules: Rules, rule: Rule, source: Source, messages: Sequence[str]) -
 
 
 def _searched(rule: Rule, pattern: re.Pattern[str], messages: Sequence[str]) -> Iterator[_Place]:
-    for found in filter(None, map(pattern.search, messages)):
-        groups = found.groupdict()
+    for match in filter(None, map(pattern.search, messages)):
+        groups = match.groupdict()
         if place := groups.get("place"):
             yield _Place(place, f" at {place}")
         elif exact := groups.get("exact"):

@@ -53,7 +53,7 @@ def belongs(message: str) -> bool:
 
 def pointer(messages: Sequence[str]) -> str | None:
     """Return the function that the kernel was in, by its instruction pointer."""
-    return next((SUFFIX.sub("", found["name"]) for m in messages if (found := _POINTER.match(m))), None)
+    return next((SUFFIX.sub("", match["name"]) for m in messages if (match := _POINTER.match(m))), None)
 
 
 def traces(messages: Sequence[str]) -> Iterator[tuple[str, ...]]:
@@ -96,8 +96,8 @@ def _sections(messages: Sequence[str]) -> Iterator[list[Frame]]:
 
 
 def _frame(message: str) -> Frame | None:
-    if found := _FRAME.match(message):
-        return Frame(SUFFIX.sub("", found["name"]), bool(found["guess"]))
-    if found := _INLINE.match(message):
-        return Frame(SUFFIX.sub("", found["name"]))
+    if match := _FRAME.match(message):
+        return Frame(SUFFIX.sub("", match["name"]), bool(match["guess"]))
+    if match := _INLINE.match(message):
+        return Frame(SUFFIX.sub("", match["name"]))
     return None

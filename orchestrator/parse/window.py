@@ -23,7 +23,7 @@ def of(console: str, test: str, windows: Windows | None = None) -> Window | None
     A test that did not end has the rest of the console. ``windows`` knows which markers are believed.
     """
     wanted, reader = {test, test.partition(".")[0]}, windows or Windows()
-    found: Window | None = None
+    last: Window | None = None
     inside: list[str] | None = None
     for number, line in enumerate(console.splitlines(), 1):
         is_marker = reader.take(printk.message(plain.clean(line)))
@@ -31,7 +31,7 @@ def of(console: str, test: str, windows: Windows | None = None) -> Window | None
         if runs and inside is None:
             inside, first = [], number + 1
         elif not runs and inside is not None:
-            found, inside = Window(first, tuple(inside)), None
+            last, inside = Window(first, tuple(inside)), None
         elif runs and inside is not None and line.strip() and not is_marker:
             inside.append(plain.clean(line).rstrip())
-    return Window(first, tuple(inside)) if inside is not None else found
+    return Window(first, tuple(inside)) if inside is not None else last
