@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 from orchestrator.model import Status
 
-Wanted = tuple[Status | None, bool]
+Expected = tuple[Status | None, bool]
 """The status that a test must show, None for pass or skip; and whether the outcome counts at all."""
 
 _WILD = re.compile(r"[*?\[]")
@@ -27,7 +27,7 @@ class Entry:
     """What one id, glob or group must show, by column. ``why`` is for people."""
 
     pattern: str
-    statuses: tuple[tuple[str, Wanted], ...]
+    statuses: tuple[tuple[str, Expected], ...]
     why: str = ""
 
     def fits(self, test: str) -> bool:
@@ -114,7 +114,7 @@ class Expectations:
         yield from (entry for entry in self.tests if entry.fits(test))
         yield from (entry for entry in self.defaults if in_group(test, entry.pattern))
 
-    def _find(self, test: str, column: str | None) -> Wanted | None:
+    def _find(self, test: str, column: str | None) -> Expected | None:
         if column in self.columns and self.lacking(test):
             return Status.SKIP, True
         names = self._names(column)
@@ -133,7 +133,7 @@ class Expectations:
         return names
 
 
-_NOTHING: Wanted = (None, True)
+_NOTHING: Expected = (None, True)
 NONE = Expectations()
 """Nothing is expected: a test is judged by its own words alone."""
 

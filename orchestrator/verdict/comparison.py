@@ -23,13 +23,13 @@ class Difference:
 def between(first: RunResult, second: RunResult) -> tuple[Difference, ...]:
     """Return what differs between two runs: inputs before outcomes, job by job."""
     whole = (("mode", first.mode, second.mode), ("verdict", first.verdict.value, second.verdict.value))
-    found = [Difference("run", "", what, one, other) for what, one, other in whole if one != other]
+    differences = [Difference("run", "", what, one, other) for what, one, other in whole if one != other]
     for one, other in _pairs(first, second):
-        found += [*_inputs(one, other), *_outcomes(one, other)]
+        differences += [*_inputs(one, other), *_outcomes(one, other)]
     known = {job.name for pair in _pairs(first, second) for job in pair}
     for run, there in ((first, ("ran", "did not run")), (second, ("did not run", "ran"))):
-        found += [Difference("run", job.name, "job", *there) for job in run.jobs if job.name not in known]
-    return tuple(found)
+        differences += [Difference("run", job.name, "job", *there) for job in run.jobs if job.name not in known]
+    return tuple(differences)
 
 
 def _pairs(first: RunResult, second: RunResult) -> list[tuple[JobResult, JobResult]]:
@@ -70,4 +70,4 @@ def _outcomes(one: JobResult, other: JobResult) -> Iterator[Difference]:
 
 
 def _tests(job: JobResult) -> dict[str, Status]:
-    return {f"{run.suite}/{test}": found.status for run in job.suites for test, found in outcomes(run).items()}
+    return {f"{run.suite}/{test}": outcome.status for run in job.suites for test, outcome in outcomes(run).items()}

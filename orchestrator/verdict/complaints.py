@@ -14,12 +14,12 @@ def new(before: Sequence[CompilerWarning], after: Sequence[CompilerWarning]) -> 
     Where one file has the same text more often than before, the last ones are the new ones.
     """
     known = Counter(_key(complaint) for complaint in before)
-    found = []
+    fresh = []
     for complaint in after:
         known[_key(complaint)] -= 1
         if known[_key(complaint)] < 0:
-            found.append(complaint)
-    return tuple(found)
+            fresh.append(complaint)
+    return tuple(fresh)
 
 
 def _key(complaint: CompilerWarning) -> tuple[str, str]:

@@ -30,9 +30,9 @@ from orchestrator import textfile, wording
 from orchestrator.config import yaml_text
 from orchestrator.errors import UserError
 from orchestrator.model import Status, expectations
-from orchestrator.model.expectations import Entry, Expectations, Need, Wanted
+from orchestrator.model.expectations import Entry, Expectations, Expected, Need
 
-_WORDS: Mapping[str, Wanted] = {
+_WORDS: Mapping[str, Expected] = {
     **{status.value: (status, True) for status in Status},
     "optional": (None, True),
     "any": (None, False),
@@ -120,15 +120,15 @@ _SYMBOL = re.compile(r"(?P<symbol>[A-Z0-9_]+)(?P<absent>=n)?")
 
 def _need(key: Any, raw: Any, place: str) -> Need:
     place = f"{place}.{key}"
-    found = _SYMBOL.fullmatch(str(key))
-    if not found or found["symbol"].startswith("CONFIG_"):
+    match = _SYMBOL.fullmatch(str(key))
+    if not match or match["symbol"].startswith("CONFIG_"):
         raise UserError(f"{place}: not a symbol without CONFIG_, like SWAP or SWAP=n")
     if not isinstance(raw, list) or not raw or not all(isinstance(glob, str) for glob in raw):
         raise UserError(f"{place}: a list of globs over test ids is needed")
-    return Need(found["symbol"], not found["absent"], tuple(raw))
+    return Need(match["symbol"], not match["absent"], tuple(raw))
 
 
-def _status(raw: Any, place: str) -> Wanted:
+def _status(raw: Any, place: str) -> Expected:
     if not isinstance(raw, str) or raw not in _WORDS:
         hint = wording.nearest(str(raw), _WORDS)
         raise UserError(f"{place}: {raw!r} is no status{hint}; known are {', '.join(_WORDS)}")

@@ -20,9 +20,9 @@ def fatal(splats: Sequence[Splat]) -> Judgement | None:
 
 def unallowed(splats: Sequence[Splat]) -> Judgement | None:
     """Return the first splat that no allow-list entry covers."""
-    found = [splat for splat in splats if splat.allowed_by is None]
-    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-    return (Verdict.FAIL, _splat_text(found[0]) + more) if found else None
+    unexplained = [splat for splat in splats if splat.allowed_by is None]
+    more = f" (and {len(unexplained) - 1} more)" if len(unexplained) > 1 else ""
+    return (Verdict.FAIL, _splat_text(unexplained[0]) + more) if unexplained else None
 
 
 def _splat_text(splat: Splat) -> str:

@@ -82,5 +82,5 @@ def _later(first: TestResult, again: TestResult | None) -> TestResult:
 
 def counts(statuses: Iterable[Status]) -> str:
     """Return how many there are of each status, in words: ``52 pass, 8 fail``; empty where there is none."""
-    found = Counter(statuses)
-    return ", ".join(f"{found[status]} {status.value}" for status in Status if found[status])
+    numbers = Counter(statuses)
+    return ", ".join(f"{numbers[status]} {status.value}" for status in Status if numbers[status])

@@ -23,8 +23,8 @@ def judge(
 ) -> SeriesResult:
     """Judge what a series changed. The base only informs: what it shows too is said, and not charged."""
     both_ran = bool(base.suites and patched.suites)  # else there is one reason, and no test to blame
-    found = transitions.between(base, patched, expected, base_column, patched_column) if both_ran else ()
-    changes = tuple(_spared(change, base, patched) for change in found)
+    changed = transitions.between(base, patched, expected, base_column, patched_column) if both_ran else ()
+    changes = tuple(_spared(change, base, patched) for change in changed)
     known = {splat.title for splat in base.splats}
     new = tuple(s for s in patched.splats if s.title not in known and (s.fatal or s.allowed_by is None))
     judged, reason = _series(base, patched, changes, new)
@@ -54,7 +54,7 @@ def _series(base: JobResult, patched: JobResult, changes: Sequence[Transition], 
         _problems(base, patched),
         findings.idle(patched.suites),
     )
-    return next((found for found in checks if found), _sum(changes))
+    return next((finding for finding in checks if finding), _sum(changes))
 
 
 def _infra(job: JobResult) -> Judgement | None:
@@ -66,9 +66,9 @@ def _infra(job: JobResult) -> Judgement | None:
 def _base(base: JobResult) -> Judgement | None:
     """Say why there is nothing to compare with: then nobody knows what the series did."""
     built = [stage for stage in base.stages if stage.stage is not Stage.SUITE]
-    found = findings.stage(built, Verdict.FAIL) or _infra(base)
-    if found:
-        return Verdict.INFRA, f"no verdict, for the base failed: {found[1]}"
+    finding = findings.stage(built, Verdict.FAIL) or _infra(base)
+    if finding:
+        return Verdict.INFRA, f"no verdict, for the base failed: {finding[1]}"
     if not any(findings.all_tests(base.suites)):
         return Verdict.INFRA, "no verdict, for no test ran on the base"
     return None

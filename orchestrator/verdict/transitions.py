@@ -109,4 +109,4 @@ def between(
 
 
 def _by_test(job: JobResult) -> dict[tuple[str, str], Outcome]:
-    return {(run.suite, test): found for run in job.suites for test, found in outcomes(run).items()}
+    return {(run.suite, test): outcome for run in job.suites for test, outcome in outcomes(run).items()}

@@ -24,8 +24,8 @@ Expected = Mapping[str, Expectations]
 
 def fold(verdicts: Iterable[Verdict]) -> Verdict:
     """Return one verdict for many: FAIL over INFRA over PASS over SKIP. Nothing at all is FAIL."""
-    found = set(verdicts)
-    return next((v for v in (Verdict.FAIL, Verdict.INFRA, Verdict.PASS, Verdict.SKIP) if v in found), Verdict.FAIL)
+    distinct = set(verdicts)
+    return next((v for v in (Verdict.FAIL, Verdict.INFRA, Verdict.PASS, Verdict.SKIP) if v in distinct), Verdict.FAIL)
 
 
 def exit_code(verdict: Verdict, *, user_error: bool = False, interrupted: bool = False) -> int:
@@ -59,30 +59,31 @@ def judge_job(
         _skipped(suites),
     )
     return next(
-        (found for found in checks if found), (Verdict.PASS, counts(test.status for test in findings.all_tests(suites)))
+        (finding for finding in checks if finding),
+        (Verdict.PASS, counts(test.status for test in findings.all_tests(suites))),
     )
 
 
 def _tests(suites: Sequence[SuiteRun], expected: Expected, column: str | None, cut_off: bool) -> Judgement | None:
     complaints = [] if cut_off else [f"{run.suite}: {problem}" for run in suites for problem in run.problems]
     for run in suites:
-        for test, found in outcomes(run).items():
-            complaint = _complaint(test, found, expected.get(run.suite, NONE), column)
-            if complaint and not (cut_off and found.status in findings.CUT_OFF):
+        for test, shown in outcomes(run).items():
+            complaint = _complaint(test, shown, expected.get(run.suite, NONE), column)
+            if complaint and not (cut_off and shown.status in findings.CUT_OFF):
                 complaints.append(complaint)
     more = f" (and {len(complaints) - 1} more)" if len(complaints) > 1 else ""
     return (Verdict.FAIL, complaints[0] + more) if complaints else None
 
 
-def _complaint(test: str, found: Outcome, expected: Expectations, column: str | None) -> str | None:
+def _complaint(test: str, shown: Outcome, expected: Expectations, column: str | None) -> str | None:
     """Say what is wrong with one test on one kernel, or nothing."""
     if not expected.judged(test, column):
         return None
-    if found.flaky:
-        return f"{test} is flaky: {found.story}"
+    if shown.flaky:
+        return f"{test} is flaky: {shown.story}"
     if wanted := expected.of(test, column):
-        return None if meets(found.status, wanted) else f"{test}: {found.status.value}, expected {wanted.value}"
-    return f"{test}: {found.status.value}" if found.status.broken else None
+        return None if meets(shown.status, wanted) else f"{test}: {shown.status.value}, expected {wanted.value}"
+    return f"{test}: {shown.status.value}" if shown.status.broken else None
 
 
 def unexpected(test: TestResult, expected: Expectations, column: str | None) -> str | None:
