@@ -80,27 +80,27 @@ def warnings(log: str, folders: Folders) -> Warnings:
     What Kconfig says of the tree's files counts as one target, built anew by each ``olddefconfig``. What it says of
     .config is of no account: a fragment that moves a choice is reported so, and ``kconfig.compare`` has the last word.
     """
-    found: Warnings = {}
+    by_target: Warnings = {}
     target = ""
     for line in log.splitlines():
         if quiet := _QUIET.match(line):
             target = f"{quiet['what']} {folders.relative(quiet['target'])}"
-            found.setdefault(target, [])
+            by_target.setdefault(target, [])
         elif line.startswith("$ "):
             target = KCONFIG if line.endswith(" olddefconfig") else ""
-            found.setdefault(target, [])
+            by_target.setdefault(target, [])
         elif warning := _warning(line, folders):
             of_kconfig = "Kconfig" in Path(warning.where).name
-            found.setdefault(KCONFIG if of_kconfig else target, []).append(warning)
-    return found
+            by_target.setdefault(KCONFIG if of_kconfig else target, []).append(warning)
+    return by_target
 
 
 def _warning(line: str, folders: Folders) -> CompilerWarning | None:
     for pattern in _WARNINGS:
-        if found := pattern.fullmatch(line.rstrip()):
-            path, _, number = found["where"].partition(":")
+        if match := pattern.fullmatch(line.rstrip()):
+            path, _, number = match["where"].partition(":")
             where = folders.relative(path) + (f":{number}" if number else "") if path else "link"
-            return CompilerWarning(where, found["text"])
+            return CompilerWarning(where, match["text"])
     return None
 
 
@@ -151,7 +151,7 @@ def host_fault(log: str, host: Host) -> str | None:
         if _KILLED.fullmatch(line) and host.has_killed():
             return "the compiler was killed: out of memory"
         for pattern, kind in ((_NOT_FOUND, "tool"), (_NO_HEADER, "header")):
-            found = pattern.fullmatch(line.strip())
-            if found and found[kind] in packages.PACKAGES and host.lacks(found[kind]):
-                return f"{found[kind]} is not installed ({packages.hint(found[kind])})"
+            match = pattern.fullmatch(line.strip())
+            if match and match[kind] in packages.PACKAGES and host.lacks(match[kind]):
+                return f"{match[kind]} is not installed ({packages.hint(match[kind])})"
     return None

@@ -37,8 +37,8 @@ def requested(fragments: Sequence[Path]) -> Merged:
     """Read and merge fragment files. Raises UserError for one that cannot be read and for conflicts."""
     merged = kconfig.merge(kconfig.parse(_read(path), f"{path.parent.name}/{path.name}") for path in fragments)
     if merged.conflicts:
-        told = "; ".join(str(conflict) for conflict in merged.conflicts)
-        raise UserError(f"fragments contradict one another (the later may say '# override'): {told}")
+        conflicts = "; ".join(str(conflict) for conflict in merged.conflicts)
+        raise UserError(f"fragments contradict one another (the later may say '# override'): {conflicts}")
     return merged
 
 
@@ -54,10 +54,10 @@ def _read(path: Path) -> str:
         raise UserError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
 
 
-def stamp(asked: str, source: Path, out: Path) -> str:
+def stamp(requested: str, source: Path, out: Path) -> str:
     """Return a stamp of what the .config of a folder was made from and what it became; empty before the first build.
 
-    ``asked`` stands for base, fragments and toolchain. The Kconfig files that count are those that Kconfig itself
+    ``requested`` stands for base, fragments and toolchain. The Kconfig files that count are those that Kconfig itself
     listed (include/config/auto.conf.cmd, written by syncconfig); a new one needs a change in one of these.
     """
     try:
@@ -66,7 +66,7 @@ def stamp(asked: str, source: Path, out: Path) -> str:
         return ""
     names = [name.removeprefix("$(srctree)/") for name in re.findall(r"^\t(\S+)", listed.partition("\n\n")[0], re.M)]
     texts = [text for name in names if (text := _file_in(source, name)) is not None]
-    return digest(asked, config, str(len(names)), *texts)
+    return digest(requested, config, str(len(names)), *texts)
 
 
 def write(base: str, merged: Merged, source: Path, arch: str, out: Path, run_targets: RunTargets) -> str:

@@ -21,8 +21,8 @@ def build_id(image: bytes) -> str:
         size, count = struct.unpack_from("<HH", image, 54)
         for number in range(count):
             kind, _, offset, _, _, length = struct.unpack_from("<IIQQQQ", image, start + number * size)
-            if kind == _PT_NOTE and (found := note_build_id(image[offset : offset + length])):
-                return found
+            if kind == _PT_NOTE and (identity := note_build_id(image[offset : offset + length])):
+                return identity
     except struct.error as error:
         raise ValueError(f"cut short: {error}") from error
     return ""

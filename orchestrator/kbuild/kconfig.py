@@ -90,20 +90,20 @@ def parse(text: str, where: str) -> Fragment:
 
 
 def _parse_line(line: str, where: str) -> Request | None:
-    if found := _UNSET.fullmatch(line):
-        return _request(found, "n", where)
+    if match := _UNSET.fullmatch(line):
+        return _request(match, "n", where)
     if not line or line.startswith("#"):
         return None
-    found = _SET.fullmatch(line)
-    if not found or not _VALUE.fullmatch(found["value"]):
+    match = _SET.fullmatch(line)
+    if not match or not _VALUE.fullmatch(match["value"]):
         raise UserError(f'{where}: not a line of a fragment (CONFIG_X=y|m|n|"text"|number): {line}')
-    return _request(found, found["value"], where)
+    return _request(match, match["value"], where)
 
 
-def _request(found: re.Match[str], value: str, where: str) -> Request:
-    words = set(re.split(r"[\s,]+", (found["comment"] or "").split(":")[0].strip()))
+def _request(match: re.Match[str], value: str, where: str) -> Request:
+    words = set(re.split(r"[\s,]+", (match["comment"] or "").split(":")[0].strip()))
     flags = words if words <= _WORDS else set()
-    return Request(found["symbol"], value, where, "optional" in flags, "override" in flags, "where-known" in flags)
+    return Request(match["symbol"], value, where, "optional" in flags, "override" in flags, "where-known" in flags)
 
 
 def merge(fragments: Iterable[Fragment]) -> Merged:
@@ -132,21 +132,21 @@ def read(config: str) -> dict[str, str]:
     """Return the symbols of a .config; ``n`` for a line that says ``is not set``."""
     values = {}
     for line in config.splitlines():
-        if found := _UNSET.fullmatch(line) or _SET.fullmatch(line):
-            values[found["symbol"]] = found.groupdict().get("value") or "n"
+        if match := _UNSET.fullmatch(line) or _SET.fullmatch(line):
+            values[match["symbol"]] = match.groupdict().get("value") or "n"
     return values
 
 
 def render(base: str, merged: Merged) -> str:
     """Return the base .config with the requests in place of its own lines for the same symbols."""
-    asked = {request.symbol for request in merged.requests}
-    kept = [line for line in base.splitlines(keepends=True) if not _mentions(line.strip(), asked)]
+    requested = {request.symbol for request in merged.requests}
+    kept = [line for line in base.splitlines(keepends=True) if not _mentions(line.strip(), requested)]
     return "".join(kept) + "".join(_line(request.symbol, request.value) for request in merged.requests)
 
 
 def _mentions(line: str, symbols: set[str]) -> bool:
-    found = _UNSET.fullmatch(line) or _SET.fullmatch(line)
-    return found is not None and found["symbol"] in symbols
+    match = _UNSET.fullmatch(line) or _SET.fullmatch(line)
+    return match is not None and match["symbol"] in symbols
 
 
 def _line(symbol: str, value: str) -> str:
@@ -163,10 +163,10 @@ def compare(merged: Merged, config: str) -> tuple[Dropped, ...]:
     )
 
 
-def _same(asked: str, actual: str) -> bool:
-    if asked.lower().startswith("0x") and actual.lower().startswith("0x"):
-        return int(asked, 16) == int(actual, 16)
-    return asked == actual
+def _same(requested: str, actual: str) -> bool:
+    if requested.lower().startswith("0x") and actual.lower().startswith("0x"):
+        return int(requested, 16) == int(actual, 16)
+    return requested == actual
 
 
 def modular(values: Mapping[str, str]) -> bool:

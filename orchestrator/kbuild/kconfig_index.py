@@ -73,8 +73,8 @@ def scan(read: Reader, srcarch: str, root: str = "Kconfig") -> Index:
     state = _Scan(read, {"$(SRCARCH)": srcarch})
     _file(state, root)
     return Index(
-        {symbol: tuple(found) for symbol, found in state.definitions.items()},
-        {symbol: tuple(sorted(set(found))) for symbol, found in state.selectors.items()},
+        {symbol: tuple(places) for symbol, places in state.definitions.items()},
+        {symbol: tuple(sorted(set(places))) for symbol, places in state.selectors.items()},
     )
 
 
@@ -85,9 +85,9 @@ def _file(state: _Scan, path: str) -> None:
     if text is None:
         return
     for number, line in _logical_lines(text):
-        if found := _SOURCE.match(line):
+        if match := _SOURCE.match(line):
             _close(state)
-            _file(state, found[1])
+            _file(state, match[1])
         else:
             _statement(state, line, f"{path}:{number}")
     _close(state)
@@ -119,10 +119,10 @@ def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
 
 def _statement(state: _Scan, line: str, where: str) -> None:
     keyword = line.split(maxsplit=1)[0]
-    if found := _ENTRY.match(line):
+    if match := _ENTRY.match(line):
         _close(state)
         around = tuple(condition for block in state.blocks for condition in block.depends)
-        state.entry = Definition(found[1], where, depends=around, choice=_in_choice(state))
+        state.entry = Definition(match[1], where, depends=around, choice=_in_choice(state))
     elif keyword in {"if", "menu", "choice"}:
         _close(state)
         state.blocks.append(_Block(keyword, [line[2:].strip()] if keyword == "if" else []))
@@ -155,13 +155,13 @@ def _attribute(state: _Scan, line: str) -> None:
         return
     if state.entry is None:
         return
-    if found := _SELECT.match(line):
-        state.selectors.setdefault(found[1], []).append(state.entry.symbol)
+    if match := _SELECT.match(line):
+        state.selectors.setdefault(match[1], []).append(state.entry.symbol)
     elif line.startswith("prompt ") or ((kind := _TYPE.match(line)) and _PROMPT.match(kind["rest"])):
         # def_bool takes a value where bool takes a prompt; a quoted value there is no prompt.
         state.entry = replace(state.entry, prompt=state.entry.prompt or not line.startswith("def_"))
-    elif found := _DEFAULT.match(line):
-        state.entry = replace(state.entry, defaults=(*state.entry.defaults, found[1]))
+    elif match := _DEFAULT.match(line):
+        state.entry = replace(state.entry, defaults=(*state.entry.defaults, match[1]))
 
 
 def _close(state: _Scan) -> None:
@@ -195,16 +195,16 @@ def _today(condition: str, values: Mapping[str, str]) -> str:
 
 
 def _bracketed(symbols: Iterable[str], values: Mapping[str, str]) -> str:
-    told = ", ".join(f"{symbol}={values.get(symbol, 'n')}" for symbol in symbols)
-    return f" [{told}]" if told else ""
+    settings = ", ".join(f"{symbol}={values.get(symbol, 'n')}" for symbol in symbols)
+    return f" [{settings}]" if settings else ""
 
 
 def _origin(index: Index, symbol: str, values: Mapping[str, str]) -> str:
     """Say where the value of a symbol without a prompt comes from: what selects it, and its defaults."""
     defaults = [text for d in index.definitions[symbol] for text in d.defaults]
-    told = [_selected_by(found, values)] if (found := index.selectors.get(symbol)) else []
-    told += [f"its default is {text}{_today(text, values)}" for text in dict.fromkeys(defaults)]
-    return ", ".join(told) or "nothing selects it"
+    origins = [_selected_by(selectors, values)] if (selectors := index.selectors.get(symbol)) else []
+    origins += [f"its default is {text}{_today(text, values)}" for text in dict.fromkeys(defaults)]
+    return ", ".join(origins) or "nothing selects it"
 
 
 def _selected_by(selectors: tuple[str, ...], values: Mapping[str, str], most: int = 6) -> str:

@@ -74,11 +74,11 @@ def key(request: BuildRequest) -> str:
 
     A prefix of a series may be what somebody else sends, built where the rest of the series ran: its owner counts.
     """
-    asked = _asked(request, configure.requested(request.fragments))
-    return digest(RECIPE, request.content, asked, request.image, *([request.owner] if request.owner else []))
+    requested = _requested(request, configure.requested(request.fragments))
+    return digest(RECIPE, request.content, requested, request.image, *([request.owner] if request.owner else []))
 
 
-def _asked(request: BuildRequest, merged: Merged) -> str:
+def _requested(request: BuildRequest, merged: Merged) -> str:
     """Return what stands for configuration and toolchain in keys and stamps."""
     strict = " ".join(sorted(r.symbol + "?" * r.where_known for r in merged.requests if not r.optional))
     return digest(configure.base_text(request.base), merged.text, strict, request.arch, make.toolchain())
@@ -154,20 +154,20 @@ class _Work:
 def _build(work: _Work) -> Kernel:
     out, folders = work.request.out, work.request.folders
     merged = configure.requested(work.request.fragments)
-    asked = _asked(work.request, merged)
+    requested = _requested(work.request, merged)
     state = outfolder.after_log(outfolder.load(out), work.log_path, folders, leftover=True)
     outfolder.save(out, replace(state, taken=0))
     work.log.truncate(0)
-    config = _configured(work, merged, asked, state)
+    config = _configured(work, merged, requested, state)
     state = outfolder.without_doubtful(replace(state, taken=0), folders)
     modules = kconfig.modular(kconfig.read(config))
-    estimate = work.cache.path("objects", asked)
+    estimate = work.cache.path("objects", requested)
     cold = not beneath.is_file(out, "vmlinux")
     try:
         _make(work, [work.request.image, *(["modules"] if modules else [])], _counter(work, state, estimate, cold))
     finally:
         state = outfolder.after_log(state, work.log_path, folders)
-        state = replace(state, config=configure.stamp(asked, work.request.source, out))
+        state = replace(state, config=configure.stamp(requested, work.request.source, out))
         outfolder.save(out, state)
     if cold:
         write_atomic(estimate, str(state.objects))
@@ -177,10 +177,10 @@ def _build(work: _Work) -> Kernel:
     return kernel
 
 
-def _configured(work: _Work, merged: Merged, asked: str, state: outfolder.State) -> str:
+def _configured(work: _Work, merged: Merged, requested: str, state: outfolder.State) -> str:
     """Return the text of .config; make is asked for it only where something that it is made from has changed."""
     request = work.request
-    if state.config and state.config == configure.stamp(asked, request.source, request.out):
+    if state.config and state.config == configure.stamp(requested, request.source, request.out):
         return beneath.read(request.out, ".config")
     config = configure.write(
         request.base, merged, request.source, request.arch, request.out, lambda targets: _make(work, targets)
@@ -218,10 +218,10 @@ def _make(work: _Work, targets: Sequence[str], on_line: Callable[[str], None] = 
     begin, host = work.log_path.stat().st_size, ThisHost(request.out)
     if make.run([*argv, *targets], make.environment(cc), work.log, on_line, work.deadline, cage) == 0:
         return
-    said = make.output(work.log_path, begin)
-    if fault := compiler_log.host_fault(said, host):
+    output = make.output(work.log_path, begin)
+    if fault := compiler_log.host_fault(output, host):
         raise InfraError(f"cannot build: {fault}")
-    raise KernelError(f"the build broke: {compiler_log.first_error(said, request.folders)}")
+    raise KernelError(f"the build broke: {compiler_log.first_error(output, request.folders)}")
 
 
 def compiler(request: BuildRequest, cache: Cache) -> make.Compiler:

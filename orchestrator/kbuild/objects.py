@@ -75,61 +75,61 @@ def compile_objects(
         host = ThisHost(request.out)
         cage = cc.cage([request.source.absolute()], [request.out.absolute()])
         make.run(wanted, make.environment(cc), log, lambda line: None, deadline, cage)
-        said = make.output(Path(log.name), begin)
+        output = make.output(Path(log.name), begin)
     if request.log:
         request.log.parent.mkdir(parents=True, exist_ok=True)
-        request.log.write_text(said)
+        request.log.write_text(output)
     try:
-        return _diagnostics(said, objects, flag, request.folders, host)
+        return _diagnostics(output, objects, flag, request.folders, host)
     except (KernelError, InfraError) as error:
         error.log = request.log or outfolder.log(request.out)
         raise
 
 
-def _diagnostics(said: str, objects: Sequence[str], flag: str, folders: Folders, host: ThisHost) -> Diagnostics:
-    heard = read(said, objects, flag, folders)
-    lost = sorted(set(objects) - set(heard.looked_at) - set(heard.absent) - set(heard.cut_off))
-    if (stopped := [*lost, *heard.cut_off]) and (fault := compiler_log.host_fault(said, host)):
+def _diagnostics(output: str, objects: Sequence[str], flag: str, folders: Folders, host: ThisHost) -> Diagnostics:
+    diagnostics = read(output, objects, flag, folders)
+    lost = sorted(set(objects) - set(diagnostics.looked_at) - set(diagnostics.absent) - set(diagnostics.cut_off))
+    if (stopped := [*lost, *diagnostics.cut_off]) and (fault := compiler_log.host_fault(output, host)):
         raise InfraError(f"cannot compile {stopped[0]}: {fault}")
     if not lost:
-        return heard
-    if any(c.where.partition(":")[0].removesuffix(".c") == lost[0].removesuffix(".o") for c in heard.complaints):
-        raise KernelError(f"{lost[0]} does not compile: {compiler_log.first_error(said, folders)}")
-    raise InfraError(f"make {flag} did not look at {', '.join(lost)}: {compiler_log.first_error(said, folders)}")
+        return diagnostics
+    if any(c.where.partition(":")[0].removesuffix(".c") == lost[0].removesuffix(".o") for c in diagnostics.complaints):
+        raise KernelError(f"{lost[0]} does not compile: {compiler_log.first_error(output, folders)}")
+    raise InfraError(f"make {flag} did not look at {', '.join(lost)}: {compiler_log.first_error(output, folders)}")
 
 
-def read(said: str, objects: Sequence[str], flag: str, folders: Folders) -> Diagnostics:
+def read(output: str, objects: Sequence[str], flag: str, folders: Folders) -> Diagnostics:
     """Read what make printed (pure)."""
-    unknown = {found["object"] for line in said.splitlines() if (found := _UNKNOWN.fullmatch(line.strip()))}
-    done = {folders.relative(found["object"]) for line in said.splitlines() if (found := _DONE[flag].match(line))}
-    cut_off = _cut_off(said, folders)
+    unknown = {match["object"] for line in output.splitlines() if (match := _UNKNOWN.fullmatch(line.strip()))}
+    done = {folders.relative(match["object"]) for line in output.splitlines() if (match := _DONE[flag].match(line))}
+    cut_off = _cut_off(output, folders)
     looked_at = {name for name in objects if name in done or f"{name.removesuffix('.o')}.c" in done} - cut_off
     return Diagnostics(
-        complaints=tuple(sorted(set(_complaints(said, folders)), key=lambda c: (c.where, c.text))),
+        complaints=tuple(sorted(set(_complaints(output, folders)), key=lambda c: (c.where, c.text))),
         looked_at=tuple(sorted(looked_at)),
         absent=tuple(name for name in objects if name in unknown and name not in looked_at),
         cut_off=tuple(sorted(cut_off.intersection(objects))),
     )
 
 
-def _cut_off(said: str, folders: Folders) -> set[str]:
+def _cut_off(output: str, folders: Folders) -> set[str]:
     """Return the objects of which not all was said: make gave up on them, and not for errors that were all told."""
-    told: dict[str, set[str]] = {}
+    reported: dict[str, set[str]] = {}
     target, gave_up = "", {}
-    for line in said.splitlines():
-        if found := _GROUP.match(line):
-            target = f"{folders.relative(found['name'])}.o"
-        elif found := _COMPLAINT.fullmatch(line.rstrip()):
-            told.setdefault(target, set()).add("fatal" if ": fatal error: " in line else found["kind"])
-        elif found := _GAVE_UP.fullmatch(line.strip()):
-            gave_up[folders.relative(found["object"])] = found["how"]
-    whole = {name for name, kinds in told.items() if "error" in kinds and "fatal" not in kinds}
+    for line in output.splitlines():
+        if match := _GROUP.match(line):
+            target = f"{folders.relative(match['name'])}.o"
+        elif match := _COMPLAINT.fullmatch(line.rstrip()):
+            reported.setdefault(target, set()).add("fatal" if ": fatal error: " in line else match["kind"])
+        elif match := _GAVE_UP.fullmatch(line.strip()):
+            gave_up[folders.relative(match["object"])] = match["how"]
+    whole = {name for name, kinds in reported.items() if "error" in kinds and "fatal" not in kinds}
     return {name for name, how in gave_up.items() if how != "Error 1" or name not in whole}
 
 
-def _complaints(said: str, folders: Folders) -> Iterator[CompilerWarning]:
-    for line in said.splitlines():
-        if found := _COMPLAINT.fullmatch(line.rstrip()):
-            path, _, number = found["where"].partition(":")
-            error = "error: " if found["kind"] == "error" else ""
-            yield CompilerWarning(f"{folders.relative(path)}:{number}", error + found["text"])
+def _complaints(output: str, folders: Folders) -> Iterator[CompilerWarning]:
+    for line in output.splitlines():
+        if match := _COMPLAINT.fullmatch(line.rstrip()):
+            path, _, number = match["where"].partition(":")
+            error = "error: " if match["kind"] == "error" else ""
+            yield CompilerWarning(f"{folders.relative(path)}:{number}", error + match["text"])

@@ -108,9 +108,13 @@ def after_log(state: State, log: Path, folders: Folders, *, leftover: bool = Fal
     if size == state.taken:
         return state
     text = make.output(log)
-    said = compiler_log.warnings(text, folders)
-    now = {t: Warned("" if leftover else _decided_by(t, folders), tuple(found)) for t, found in said.items() if found}
-    kept = {target: entry for target, entry in state.warned.items() if target not in said}
+    fresh = compiler_log.warnings(text, folders)
+    now = {
+        t: Warned("" if leftover else _decided_by(t, folders), tuple(warnings))
+        for t, warnings in fresh.items()
+        if warnings
+    }
+    kept = {target: entry for target, entry in state.warned.items() if target not in fresh}
     objects = state.objects + sum(map(compiler_log.compiled, text.splitlines()))
     return replace(state, objects=objects, taken=size, warned={**kept, **now})
 

@@ -88,8 +88,8 @@ def build_own(
 
 def _sources(directory: Path) -> list[Path]:
     """Return what a program is made of. Expectations and notes that lie beside it change no program."""
-    found = {file.relative_to(directory) for pattern in _SOURCES for file in directory.rglob(pattern)}
-    return sorted(file for file in found if "build" not in file.parts and not file.name.startswith("."))
+    files = {file.relative_to(directory) for pattern in _SOURCES for file in directory.rglob(pattern)}
+    return sorted(file for file in files if "build" not in file.parts and not file.name.startswith("."))
 
 
 def build_from_tree(suite: TreeSuite, cache: Cache, progress: Progress, deadline: Deadline) -> Programs:
@@ -186,10 +186,10 @@ def judge(code: int, log: Path, folders: Folders, fault: PipelineError, host: Th
     """Raise the fault with the first error of the log, or InfraError where the host is to blame."""
     if code == 0:
         return
-    said = make.output(log)
-    if lacking := compiler_log.host_fault(said, host):
+    output = make.output(log)
+    if lacking := compiler_log.host_fault(output, host):
         raise InfraError(f"{fault}: {lacking}", log=log)
-    raise type(fault)(f"{fault}: {compiler_log.first_error(said, folders)}", log=log)
+    raise type(fault)(f"{fault}: {compiler_log.first_error(output, folders)}", log=log)
 
 
 def kept(name: str, key: str, cache: Cache, progress: Progress, build: Callable[[Path], None]) -> Programs:

@@ -38,14 +38,14 @@ def resolve(text: str, vmlinux: Path) -> tuple[str, str]:
     try:
         key = (vmlinux, vmlinux.stat().st_mtime_ns)
         table = _symbols(*key)
-        found = [_address(line, table) for line in text.splitlines()]
-        wanted = tuple(sorted({address for address in found if address is not None}))
+        addresses = [_address(line, table) for line in text.splitlines()]
+        wanted = tuple(sorted({address for address in addresses if address is not None}))
         places = _places(*key, wanted) if wanted else {}
     except (InfraError, OSError) as error:
         return text, f"stacks are not symbolised: {error}"
     if not places:
         return text, "stacks are not symbolised: " + ("vmlinux has no debug info" if wanted else "no symbol is known")
-    lines = zip(text.splitlines(), found, strict=True)
+    lines = zip(text.splitlines(), addresses, strict=True)
     return "\n".join(_annotated(line, places.get(at, ()) if at is not None else ()) for line, at in lines), ""
 
 
@@ -55,11 +55,11 @@ def _annotated(line: str, places: Sequence[str]) -> str:
 
 def _address(line: str, table: Mapping[str, Sequence[tuple[int, int]]]) -> int | None:
     """Return the address that a stack line means. A frame holds where the call returns to: the call is before it."""
-    found = _PLACE.search(line)
-    if not found:
+    match = _PLACE.search(line)
+    if not match:
         return None
-    offset, size = int(found[2], 16), int(found[3], 16)
-    known = table.get(found[1], ())
+    offset, size = int(match[2], 16), int(match[3], 16)
+    known = table.get(match[1], ())
     fitting = [start for start, length in known if length == size] or [start for start, _ in known]
     if len(fitting) != 1:
         return None
@@ -73,10 +73,10 @@ def _symbols(vmlinux: Path, _changed: int) -> Mapping[str, tuple[tuple[int, int]
         ["nm", "-n", vmlinux], deadline=process.Deadline.after(LIMIT), cage=process.Cage(readable=(vmlinux,))
     ).stdout
     rows = [line.split() for line in output.splitlines()]
-    found = [(int(row[0], 16), row[2]) for row in rows if len(row) == 3]
+    symbols = [(int(row[0], 16), row[2]) for row in rows if len(row) == 3]
     table: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    following = _next_address([address for address, _ in found])
-    for address, name in found:
+    following = _next_address([address for address, _ in symbols])
+    for address, name in symbols:
         table[name].append((address, following[address] - address))
     return {name: tuple(places) for name, places in table.items()}
 
@@ -101,4 +101,4 @@ def _places(vmlinux: Path, _changed: int, addresses: tuple[int, ...]) -> Places:
             current = places.setdefault(int(line, 16), [])
         elif not line.startswith("??") and ":?" not in line and line[-2:] != ":0":
             current.append(_TO_TREE.sub("", line.partition(" (discriminator")[0]))
-    return {address: tuple(found) for address, found in places.items() if found}
+    return {address: tuple(lines) for address, lines in places.items() if lines}
