@@ -89,10 +89,10 @@ def qemu_version(binary: str = qemu.BINARY) -> str:
         answer = process.run([binary, "--version"], deadline=process.Deadline.after(_VERSION))
     except process.CommandFailed as error:
         raise InfraError(f"{binary} does not run: {error}") from error
-    found = qemu.version(answer.stdout)
-    if found is None:
+    version = qemu.version(answer.stdout)
+    if version is None:
         raise InfraError(f"{binary} does not tell its version: {answer.stdout}")
-    return found
+    return version
 
 
 @functools.cache
@@ -124,8 +124,8 @@ def _proven(machine: Machine, version: str, probe: Probe, cache: Cache, progress
 
 def kvm_modules(folder: Path) -> list[str]:
     """Return the names, and the source versions where told, of the KVM modules of this host."""
-    found = [path for path in folder.iterdir() if path.name.startswith("kvm")] if folder.is_dir() else []
-    return sorted(" ".join([path.name, *_text(path / "srcversion")]) for path in found)
+    folders = [path for path in folder.iterdir() if path.name.startswith("kvm")] if folder.is_dir() else []
+    return sorted(" ".join([path.name, *_text(path / "srcversion")]) for path in folders)
 
 
 def _text(path: Path) -> list[str]:

@@ -78,9 +78,9 @@ class Follower:
 
     def drain(self) -> list[str]:
         """Return what is left when nobody writes any more, the unended last line too, up to ``CAP`` bytes in all."""
-        found = []
+        lines = []
         before = -1
         while before < self.size < CAP:
             before = self.size
-            found += self.read()
-        return [*found, *self._lines.close()]
+            lines += self.read()
+        return [*lines, *self._lines.close()]

@@ -139,9 +139,9 @@ def _early_fault(request: BootRequest, watch: exit.Watch) -> PipelineError:
 
 def _not_started(request: BootRequest, watch: exit.Watch) -> PipelineError:
     lines = request.log.read_text(errors="replace").splitlines()[1:]
-    said = next((line for line in lines if line.strip() and "warning:" not in line), "")
+    first = next((line for line in lines if line.strip() and "warning:" not in line), "")
     how = watch.death.line if watch.death else f"its monitor is silent for {request.limits.start:g} s"
-    return InfraError(f"QEMU does not start: {said or how}", log=request.log)
+    return InfraError(f"QEMU does not start: {first or how}", log=request.log)
 
 
 def _wait_for_ready(request: BootRequest, watch: exit.Watch, deadline: Deadline, progress: Progress) -> None:

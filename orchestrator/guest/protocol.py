@@ -168,8 +168,8 @@ def bracketed(command: str, test: str) -> str:
 
 def session(facts: str) -> int | None:
     """Return the session that a command's wrapper named on standard error."""
-    found = _SESSION.search(facts)
-    return int(found[1]) if found else None
+    match = _SESSION.search(facts)
+    return int(match[1]) if match else None
 
 
 def power_off(word: str) -> str:

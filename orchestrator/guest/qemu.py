@@ -185,11 +185,11 @@ def _escaped(path: Path) -> str:
 
 def ssh_port(usernet: str) -> int | None:
     """Return the host's port of the SSH forward in the answer to ``info usernet``."""
-    found = re.search(r"TCP\[HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)\s+\S+\s+22\b", usernet)
-    return int(found[1]) if found else None
+    match = re.search(r"TCP\[HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)\s+\S+\s+22\b", usernet)
+    return int(match[1]) if match else None
 
 
 def version(text: str) -> str | None:
     """Return the version in the answer to ``--version``: ``7.2.22 (Debian 1:7.2+dfsg-7)``."""
-    found = re.search(r"^QEMU emulator version (.+)$", text, re.MULTILINE)
-    return found[1].strip() if found else None
+    match = re.search(r"^QEMU emulator version (.+)$", text, re.MULTILINE)
+    return match[1].strip() if match else None

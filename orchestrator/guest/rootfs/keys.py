@@ -34,7 +34,7 @@ def make(directory: Path, deadline: process.Deadline) -> Keys:
 
 def _public(path: Path, deadline: process.Deadline) -> str:
     answer = process.run(["dropbearkey", "-y", "-f", path], deadline=deadline).stdout
-    found = re.search(r"^(ssh-ed25519 \S+)", answer, re.MULTILINE)
-    if not found:
+    match = re.search(r"^(ssh-ed25519 \S+)", answer, re.MULTILINE)
+    if not match:
         raise InfraError(f"dropbearkey shows no public key for {path}")
-    return found[1]
+    return match[1]

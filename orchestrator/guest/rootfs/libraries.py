@@ -19,15 +19,15 @@ def needed_by(programs: Iterable[Path]) -> dict[str, Path]:
 
     A file keeps the path where the host's loader would find it. Raises InfraError where a library is not found.
     """
-    found: dict[str, Path] = {}
+    libraries: dict[str, Path] = {}
     queue = list(programs)
     while queue:
         program = queue.pop()
         for guest_path in _direct(program):
-            if guest_path not in found:
-                found[guest_path] = Path(guest_path).resolve()
+            if guest_path not in libraries:
+                libraries[guest_path] = Path(guest_path).resolve()
                 queue.append(Path(guest_path))
-    return found
+    return libraries
 
 
 def _direct(program: Path) -> list[str]:

@@ -52,8 +52,8 @@ def _depends(data: bytes) -> list[str]:
 
 
 def _values(data: bytes, key: str) -> list[str]:
-    found = re.findall(rb"(?<=\0)" + key.encode() + rb"=([^\0]*)\0", data)
-    return [value.decode(errors="replace") for value in found]
+    values = re.findall(rb"(?<=\0)" + key.encode() + rb"=([^\0]*)\0", data)
+    return [value.decode(errors="replace") for value in values]
 
 
 def _closure(path: str, direct: Mapping[str, list[str]]) -> list[str]:

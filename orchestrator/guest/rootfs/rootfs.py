@@ -111,7 +111,7 @@ def _commands(commands: Iterable[tuple[str, str, str]]) -> dict[str, cpio.Entry]
 def _interpreters(tests: Iterable[Path]) -> dict[str, Path]:
     """Return what scripts among the tests say runs them, where nothing but libraries goes with it, by guest path."""
     named = (_INTERPRETER.match(path.read_bytes()[:256]) for path in tests if path.is_file() and not path.is_symlink())
-    names = {found[1].decode(errors="replace") for found in named if found}
+    names = {match[1].decode(errors="replace") for match in named if match}
     known = sorted(name for name in names if Path(name).name in _SHELLS and Path("/", name).is_file())
     return {name: Path("/", name).resolve() for name in known}
 
@@ -159,8 +159,8 @@ def _sftp_server() -> Path:
 
 def _sftp_path(dropbear: Path) -> str:
     """Return where this dropbear looks for its sftp server: the path is compiled in."""
-    found = re.search(rb"\0/([\w/.-]*sftp-server)\0", dropbear.read_bytes())
-    return found[1].decode() if found else "usr/lib/sftp-server"
+    match = re.search(rb"\0/([\w/.-]*sftp-server)\0", dropbear.read_bytes())
+    return match[1].decode() if match else "usr/lib/sftp-server"
 
 
 def _tree(directory: Path) -> Iterable[tuple[str, Path]]:
@@ -190,6 +190,6 @@ def _key_entries(ours: keys.Keys) -> dict[str, cpio.Entry]:
 def _check_scripts(whole: dict[str, cpio.Entry]) -> None:
     """Refuse a script whose interpreter the guest does not have: there it would fail as 'not found'."""
     for name, entry in whole.items():
-        found = _INTERPRETER.match(entry.data)
-        if found and name.startswith(f"{TESTS}/") and found[1].decode(errors="replace") not in whole:
-            raise UserError(f"{name} asks for /{found[1].decode(errors='replace')}, which the guest does not have")
+        match = _INTERPRETER.match(entry.data)
+        if match and name.startswith(f"{TESTS}/") and match[1].decode(errors="replace") not in whole:
+            raise UserError(f"{name} asks for /{match[1].decode(errors='replace')}, which the guest does not have")
