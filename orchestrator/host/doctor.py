@@ -92,8 +92,8 @@ def _network_cut() -> Finding:
 
 def _enclosed() -> Finding:
     ok = process.can_enclose()
-    told = "a killed run takes its whole build along" if ok else "unshare --pid is not allowed here"
-    return Finding("enclosed builds", ok, False, told)
+    consequence = "a killed run takes its whole build along" if ok else "unshare --pid is not allowed here"
+    return Finding("enclosed builds", ok, False, consequence)
 
 
 def _cage() -> Finding:

@@ -33,12 +33,12 @@ class Artifacts:
 def doomed(runs: Sequence[Artifacts], keep: Keep, now: float) -> list[Artifacts]:
     """Return what goes, oldest first: what is too old, and of the rest as much as there is too much. Pure."""
     newest_first = sorted(runs, key=lambda run: run.when, reverse=True)
-    room, found = keep.size, []
+    room, victims = keep.size, []
     for run in newest_first:
         room -= run.size
         if room < 0 or now - run.when > datetime.timedelta(days=keep.days).total_seconds():
-            found.append(run)
-    return found[::-1]
+            victims.append(run)
+    return victims[::-1]
 
 
 def prune(results: Path, keep: Keep, current: Path) -> str:
@@ -94,8 +94,8 @@ def _time(run: Path) -> float:
 
 def _size(file: Path) -> int:
     with contextlib.suppress(OSError):
-        found = file.lstat()
-        return found.st_blocks * 512
+        status = file.lstat()
+        return status.st_blocks * 512
     return 0
 
 

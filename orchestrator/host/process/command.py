@@ -100,8 +100,8 @@ def _opened(log: Path | None, line: str) -> Iterator[tuple[int | IO[bytes], int]
 def _talk(child: Child, text: str | bytes | None, deadline: Deadline) -> tuple[str, str]:
     """Give a child its input and take its output, to its end. Raises subprocess.TimeoutExpired."""
     limit = None if deadline == FOREVER else deadline.remaining
-    said = child.communicate(text.encode() if isinstance(text, str) else text, timeout=limit)
-    out, err = ((part or b"").decode(errors="replace") for part in said)
+    output = child.communicate(text.encode() if isinstance(text, str) else text, timeout=limit)
+    out, err = ((part or b"").decode(errors="replace") for part in output)
     return out, err
 
 
