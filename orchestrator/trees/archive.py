@@ -47,8 +47,10 @@ def import_tar(
     """
     repository.create(into)
     argv: list[str | Path] = ["git", "-C", into, "fast-import", "--quiet", "--depth=0", "--done"]
-    with tempfile.TemporaryFile() as said:
-        with process.spawn(argv, env=repository.environment(), stdin=process.PIPE, stderr=said, offline=True) as child:
+    with tempfile.TemporaryFile() as errors:
+        with process.spawn(
+            argv, env=repository.environment(), stdin=process.PIPE, stderr=errors, offline=True
+        ) as child:
             assert child.stdin is not None
             try:
                 _feed(child.stdin, stream, message, progress, deadline, total)
@@ -59,8 +61,8 @@ def import_tar(
             except _BROKEN as error:
                 raise InfraError(f"{message}: the archive cannot be read: {error}") from error
         if code != 0:
-            said.seek(0)
-            words = said.read(2000).decode(errors="replace").strip().splitlines()
+            errors.seek(0)
+            words = errors.read(2000).decode(errors="replace").strip().splitlines()
             raise InfraError(f"git fast-import failed with code {code}: {words[-1] if words else 'no message'}")
     return repository.git(into, "rev-parse", "--verify", BRANCH)
 

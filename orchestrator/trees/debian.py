@@ -88,12 +88,12 @@ def fetch(
     those that are there) or the host names no mirror, InfraError where apt fails or a signature is bad.
     """
     with cache.lock(f"source-{source.package}", progress):
-        if source.version and (found := _imported(source, source.version, cache)):
-            return _tree(source, source.version, found)
+        if source.version and (imported := _imported(source, source.version, cache)):
+            return _tree(source, source.version, imported)
         with _apt(source, cache, etc or HOST_CONFIGURATION, deadline, progress) as apt:
             version = _version(apt, source)
-            found = _imported(source, version, cache) or _import(apt, source, version, cache, progress)
-        return _tree(source, version, found)
+            imported = _imported(source, version, cache) or _import(apt, source, version, cache, progress)
+        return _tree(source, version, imported)
 
 
 def versions(
@@ -169,10 +169,10 @@ def _version(apt: _Apt, source: DebianSource) -> str:
 def _listed(apt: _Apt, source: DebianSource) -> tuple[str, ...]:
     """Return the versions in the suite; madison sorts the newest first."""
     listed = apt.ask("apt-cache", "madison", source.package).splitlines()
-    found = tuple(dict.fromkeys(fields[1].strip() for line in listed if len(fields := line.split("|")) == 3))
-    if not found:
+    versions = tuple(dict.fromkeys(fields[1].strip() for line in listed if len(fields := line.split("|")) == 3))
+    if not versions:
         raise UserError(f"suite {source.suite} has no package {source.package}")
-    return found
+    return versions
 
 
 def _import(apt: _Apt, source: DebianSource, version: str, cache: Cache, progress: Progress) -> Path:
@@ -195,9 +195,9 @@ def _download(apt: _Apt, source: DebianSource, version: str, progress: Progress)
         apt.get("download", f"{source.package}={version}", tell=progress_lines.apt(progress, what), cwd=folder)
     except process.CommandFailed as error:
         wanted = f"{source.package} {version}"
-        if found := _GONE.search(error.output):  # a mirror may list for a while what its pool has dropped
-            said = f"suite {source.suite} lists {wanted}, and its mirror has it no more: {found[1]}"
-            raise UserError(said) from error
+        if gone := _GONE.search(error.output):  # a mirror may list for a while what its pool has dropped
+            message = f"suite {source.suite} lists {wanted}, and its mirror has it no more: {gone[1]}"
+            raise UserError(message) from error
         raise InfraError(f"apt cannot fetch {wanted}: {_reason(error.output)}") from error
     packages = sorted(folder.glob(f"{source.package}_*.deb"))
     if len(packages) != 1:
@@ -222,7 +222,7 @@ def _first(lines: Sequence[str]) -> str:
 def _inner_tar(package: Path, name: str) -> Iterator[io.BufferedReader]:
     """Give the packed source tarball inside the package as a stream."""
     argv: list[str | Path] = ["dpkg-deb", "--fsys-tarfile", package]
-    with tempfile.TemporaryFile() as said, process.spawn(argv, stdout=process.PIPE, stderr=said) as child:
+    with tempfile.TemporaryFile() as errors, process.spawn(argv, stdout=process.PIPE, stderr=errors) as child:
         assert child.stdout is not None
         with tarfile.open(fileobj=child.stdout, mode="r|") as outer:
             wanted = re.compile(rf"(\./)?usr/src/{re.escape(name)}\.tar(\.\w+)?")

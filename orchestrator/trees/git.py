@@ -69,7 +69,7 @@ def _fetch(source: GitSource, place: Path, progress: Progress, deadline: Deadlin
 
 
 def _fault(source: GitSource, error: CommandFailed) -> UserError | InfraError:
-    said = [line.removeprefix("fatal: ") for line in error.output.splitlines() if line.startswith("fatal: ")]
-    if any("find remote ref" in line or "invalid refspec" in line for line in said):
+    fatal = [line.removeprefix("fatal: ") for line in error.output.splitlines() if line.startswith("fatal: ")]
+    if any("find remote ref" in line or "invalid refspec" in line for line in fatal):
         return UserError(f"{source.url} has no ref {source.ref}")
-    return InfraError(f"cannot fetch {source.ref} from {source.url}: {said[0] if said else error}")
+    return InfraError(f"cannot fetch {source.ref} from {source.url}: {fatal[0] if fatal else error}")

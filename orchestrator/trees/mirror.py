@@ -82,9 +82,11 @@ def read(etc: Path) -> tuple[Entry, ...]:
     """Read all sources of a host whose apt configuration lies in ``etc`` (``/etc/apt``)."""
     one_line = [etc / "sources.list", *sorted((etc / "sources.list.d").glob("*.list"))]
     deb822 = sorted((etc / "sources.list.d").glob("*.sources"))
-    found = [entry for path in one_line if path.is_file() for entry in parse_one_line(path.read_text(errors="replace"))]
-    found += [entry for path in deb822 for entry in parse_deb822(path.read_text(errors="replace"))]
-    return tuple(found)
+    entries = [
+        entry for path in one_line if path.is_file() for entry in parse_one_line(path.read_text(errors="replace"))
+    ]
+    entries += [entry for path in deb822 for entry in parse_deb822(path.read_text(errors="replace"))]
+    return tuple(entries)
 
 
 def choose(entries: Iterable[Entry], suite: str, codename: str) -> Entry:

@@ -67,9 +67,9 @@ def download(url: str, sha256: str, cache: Cache, progress: Progress, deadline: 
             _complete(url, partial, progress, deadline)
     except OSError as error:
         raise InfraError(f"cannot fetch {url}: {error.strerror or error}") from error
-    if (found := sha256_of(partial)) != sha256:
+    if (actual := sha256_of(partial)) != sha256:
         partial.unlink()
-        raise InfraError(f"{url} has sha256 {found}, not {sha256}")
+        raise InfraError(f"{url} has sha256 {actual}, not {sha256}")
     partial.rename(final)
     return final
 
@@ -121,13 +121,13 @@ def _connect(url: str, partial: Path, have: int, progress: Progress, deadline: D
 
 
 def _range_start(response: requests.Response) -> int:
-    found = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
-    return int(found[1]) if found else -1
+    match = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
+    return int(match[1]) if match else -1
 
 
 def _whole_size(response: requests.Response) -> int:
-    found = re.match(r"bytes \*/(\d+)", response.headers.get("Content-Range", ""))
-    return int(found[1]) if found else -1
+    match = re.match(r"bytes \*/(\d+)", response.headers.get("Content-Range", ""))
+    return int(match[1]) if match else -1
 
 
 def _words(error: requests.RequestException) -> str:

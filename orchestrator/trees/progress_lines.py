@@ -34,18 +34,18 @@ def run(
     A line ends at LF or, as those of git's progress do, at CR. Raises CommandFailed like ``process.run``.
     """
     line = process.pasteable(argv, cwd)
-    said: list[str] = []
+    lines: list[str] = []
     with process.spawn(argv, cwd=cwd, env=env, stdout=process.PIPE, offline=offline) as child:
         assert child.stdout is not None
         for text in _lines(child.stdout.fileno(), deadline, f"out of time: {line}"):
             if text:
-                said.append(text)
+                lines.append(text)
             tell(text)
         code = child.wait()
-    output = "\n".join(said)
+    output = "\n".join(lines)
     if code != 0:
         raise CommandFailed(
-            f"exit code {code}: {line}: {said[-1] if said else 'no message'}", output=output, returncode=code
+            f"exit code {code}: {line}: {lines[-1] if lines else 'no message'}", output=output, returncode=code
         )
     return output
 
@@ -72,8 +72,8 @@ def git(progress: Progress, what: str) -> Teller:
     """Return what reads the progress of ``git … --progress``; ``what`` names the source."""
 
     def tell(line: str) -> None:
-        if found := _GIT.match(line):
-            progress.advance(f"{found['phase'].lower()} of {what}", float(found["done"]), float(found["total"]))
+        if match := _GIT.match(line):
+            progress.advance(f"{match['phase'].lower()} of {what}", float(match["done"]), float(match["total"]))
 
     return tell
 
@@ -82,8 +82,8 @@ def apt(progress: Progress, what: str) -> Teller:
     """Return what reads the progress that apt prints where ``APT::Status-Fd`` points (README.progress-reporting)."""
 
     def tell(line: str) -> None:
-        if found := _APT.match(line):
-            progress.advance(what, float(found["percent"]), 100.0)
+        if match := _APT.match(line):
+            progress.advance(what, float(match["percent"]), 100.0)
 
     return tell
 

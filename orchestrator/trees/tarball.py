@@ -42,6 +42,6 @@ def _local(source: TarballSource) -> Path:
     packed = Path(source.url.removeprefix("file://")).expanduser()
     if not packed.is_file():
         raise UserError(f"{packed}: no such tarball")
-    if (found := network.sha256_of(packed)) != source.sha256:
-        raise UserError(f"{packed} has sha256 {found}, not {source.sha256}")
+    if (actual := network.sha256_of(packed)) != source.sha256:
+        raise UserError(f"{packed} has sha256 {actual}, not {source.sha256}")
     return packed
