@@ -78,8 +78,8 @@ def as_base(tree: Tree) -> Tree:
 
 def changed(tree: Tree) -> tuple[str, ...]:
     """Return the files that the patches on a tree change, sorted: as they are called there, whatever a diff says."""
-    said = repository.git(tree.repository, "diff", "--name-only", "--no-renames", "-z", tree.base, tree.commit)
-    return tuple(sorted(name for name in said.split("\0") if name))
+    names = repository.git(tree.repository, "diff", "--name-only", "--no-renames", "-z", tree.base, tree.commit)
+    return tuple(sorted(name for name in names.split("\0") if name))
 
 
 def at(tree: Tree, count: int) -> Tree:
@@ -100,10 +100,10 @@ class _Kept:
 
 def _kept(tree: Tree, key: str) -> _Kept | None:
     form = "%(*objectname)%0a%(*tree)%0a%(contents:body)"
-    found = repository.git(tree.repository, "for-each-ref", f"--format={form}", f"refs/tags/series/{key}")
-    if not found:
+    refs = repository.git(tree.repository, "for-each-ref", f"--format={form}", f"refs/tags/series/{key}")
+    if not refs:
         return None
-    commit, content, *rest = found.split("\n")
+    commit, content, *rest = refs.split("\n")
     return _Kept(commit, content, tuple(line for line in rest if line))
 
 

@@ -60,9 +60,9 @@ def preimages(series: Series) -> Blobs:
                 name = names[0]
                 fresh = name not in seen
                 seen |= set(names)
-            elif name and (found := _INDEX.match(line)):
-                if fresh and found["before"].strip("0"):
-                    wanted[name] = found["before"]
+            elif name and (match := _INDEX.match(line)):
+                if fresh and match["before"].strip("0"):
+                    wanted[name] = match["before"]
                 name = ""
     return wanted
 
@@ -83,31 +83,31 @@ def agreeing(wanted: Blobs, there: Blobs) -> int:
 def blobs_at(tree: Tree, commits: Sequence[str], paths: Iterable[str]) -> Mapping[str, Blobs]:
     """Return the blobs of these paths at each commit."""
     names = sorted(paths)
-    asked = [(commit, path) for commit in commits for path in names]
-    said = repository.git(
-        tree.repository, "cat-file", "--batch-check", input_text="".join(f"{c}:{p}\n" for c, p in asked)
+    wanted = [(commit, path) for commit in commits for path in names]
+    answer = repository.git(
+        tree.repository, "cat-file", "--batch-check", input_text="".join(f"{c}:{p}\n" for c, p in wanted)
     )
-    found: dict[str, dict[str, str]] = {commit: {} for commit in commits}
-    for (commit, path), line in zip(asked, said.splitlines(), strict=True):
+    blobs: dict[str, dict[str, str]] = {commit: {} for commit in commits}
+    for (commit, path), line in zip(wanted, answer.splitlines(), strict=True):
         blob, _, rest = line.partition(" ")
         if rest.startswith("blob "):
-            found[commit][path] = blob
-    return found
+            blobs[commit][path] = blob
+    return blobs
 
 
-def find(series: Series, trees: Mapping[str, TreeConfig], said: str | None, fetch: Fetch) -> Base:
+def find(series: Series, trees: Mapping[str, TreeConfig], named: str | None, fetch: Fetch) -> Base:
     """Return the base of a series, looked for in ``trees``; the first of them is the configured one.
 
-    Raises UserError where no tree has the commit that ``said`` names; else faults of the configured tree only.
+    Raises UserError where no tree has the commit that ``named`` names; else faults of the configured tree only.
     """
-    if said:
-        return _named(trees, said, fetch)
+    if named:
+        return _named(trees, named, fetch)
     notes: list[str] = []
     for method in (_by_trailer, _by_blobs):
         for name, tree in trees.items():
             try:
-                if found := method(series, name, tree, fetch, notes):
-                    return found
+                if base := method(series, name, tree, fetch, notes):
+                    return base
             except InfraError as error:
                 notes.append(f"tree {name} was not looked at: {error}")
     name, tree = next(iter(trees.items()))
@@ -115,14 +115,14 @@ def find(series: Series, trees: Mapping[str, TreeConfig], said: str | None, fetc
     return Base(name, tree, fetch(tree.source, name).commit, how, notes=tuple(dict.fromkeys(notes)))
 
 
-def _named(trees: Mapping[str, TreeConfig], said: str, fetch: Fetch) -> Base:
+def _named(trees: Mapping[str, TreeConfig], revision: str, fetch: Fetch) -> Base:
     why = []
     for name, tree in trees.items():
         try:
-            return _at(name, tree, said, "named with --base", fetch)
+            return _at(name, tree, revision, "named with --base", fetch)
         except PipelineError as error:
             why.append(f"{name}: {error}")
-    raise UserError(f"--base {said}: no tree has it ({'; '.join(why)})")
+    raise UserError(f"--base {revision}: no tree has it ({'; '.join(why)})")
 
 
 def _at(name: str, tree: TreeConfig, revision: str, how: str, fetch: Fetch) -> Base:
@@ -145,11 +145,11 @@ def _by_trailer(series: Series, name: str, tree: TreeConfig, fetch: Fetch, notes
     if commit is None:
         return None
     try:
-        found = _at(name, tree, commit, "its base-commit trailer", fetch)
+        base = _at(name, tree, commit, "its base-commit trailer", fetch)
     except (UserError, InfraError):
         notes.append(f"tree {name} does not have the series' base-commit {commit[:12]}")
         return None
-    return found if found.commit == commit else None
+    return base if base.commit == commit else None
 
 
 def _by_blobs(series: Series, name: str, tree: TreeConfig, fetch: Fetch, notes: list[str]) -> Base | None:

@@ -82,15 +82,15 @@ def fetch(text: str, directory: Path, local: Path | None = None, *, archive: str
             process.run(bounded, cwd=home, env=_environment(home), log=log, deadline=Deadline.after(_SECONDS))
         except CommandFailed as error:
             raise _fault(text, log, error) from error
-        found = sorted(home.glob("*.mbx"))
-        if not found:
+        mailboxes = sorted(home.glob("*.mbx"))
+        if not mailboxes:
             raise UserError(f"{text}: b4 found no series there (log: {log})")
         if gap := _MISSING.findall(log.read_text(errors="replace")):
             raise UserError(f"{text}: the series is not whole there: patch {some(gap)} is missing", log=log)
-        bounds.check_size(text, sum(path.stat().st_size for path in (found[0], *home.glob("*.cover"))))
+        bounds.check_size(text, sum(path.stat().st_size for path in (mailboxes[0], *home.glob("*.cover"))))
         cover = b"".join(_SEPARATOR + path.read_bytes() + b"\n" for path in home.glob("*.cover"))
         target = directory / "lore.mbox"
-        cache.write_atomic(target, cover + found[0].read_bytes())
+        cache.write_atomic(target, cover + mailboxes[0].read_bytes())
     return target
 
 
@@ -109,9 +109,9 @@ def _environment(home: Path) -> dict[str, str]:
 
 
 def _fault(text: str, log: Path, error: CommandFailed) -> UserError | InfraError:
-    said = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()][-1:]
-    if "MemoryError" in "".join(said):
+    last = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()][-1:]
+    if "MemoryError" in "".join(last):
         bounds.check_size(text, _BOUNDS.memory)
-    nothing = re.search(r"no patches|not find|not found|No such|404|nothing", " ".join(said), re.I)
+    nothing = re.search(r"no patches|not find|not found|No such|404|nothing", " ".join(last), re.I)
     kind = UserError if nothing else InfraError
-    return kind(f"b4 cannot get {text}: {said[0] if said else error}", log=log)
+    return kind(f"b4 cannot get {text}: {last[0] if last else error}", log=log)

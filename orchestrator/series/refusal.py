@@ -13,19 +13,19 @@ _UNMERGED = re.compile(r"^U (?P<file>.+)$", re.M)
 _ERROR = re.compile(r"^(?:error|fatal): (?P<text>.+)$", re.M)
 
 
-def reason(said: str, diff: str) -> str:
+def reason(output: str, diff: str) -> str:
     """Return one line: ``mm/a.c, hunk 2 (line 40): patch does not apply``, or git's last complaint."""
-    if conflicts := _CONFLICT.findall(said):
+    if conflicts := _CONFLICT.findall(output):
         return "; ".join(conflicts)
-    if unmerged := _UNMERGED.findall(said):
+    if unmerged := _UNMERGED.findall(output):
         return f"the same lines of {', '.join(unmerged)} have changed in another way"
-    if found := _HUNK.search(said):
-        number, count = hunk_number(diff, found["file"], int(found["line"]))
-        more = len(_HUNK.findall(said)) - 1
+    if match := _HUNK.search(output):
+        number, count = hunk_number(diff, match["file"], int(match["line"]))
+        more = len(_HUNK.findall(output)) - 1
         others = f" ({more} more files are refused too)" if more else ""
-        return f"{found['file']}, hunk {number}/{count} (line {found['line']}) finds other text there{others}"
-    errors = [found["text"] for found in _ERROR.finditer(said)]
-    return errors[0] if errors else (said.strip().splitlines() or ["git gave no reason"])[-1]
+        return f"{match['file']}, hunk {number}/{count} (line {match['line']}) finds other text there{others}"
+    errors = [match["text"] for match in _ERROR.finditer(output)]
+    return errors[0] if errors else (output.strip().splitlines() or ["git gave no reason"])[-1]
 
 
 def hunk_number(diff: str, name: str, line: int) -> tuple[int, int]:

@@ -66,11 +66,11 @@ class Scratch:
         before = self.git("rev-parse", "HEAD").stdout
         options = [f"-p{strip}", "--3way" if three_way else "--no-3way"]
         done = self._KINDS[patch.kind](self, file, patch, options)
-        said = done.stdout + done.stderr
-        self._record(place, said)
+        output = done.stdout + done.stderr
+        self._record(place, output)
         if not done.ok or self.git("rev-parse", "HEAD").stdout == before:
-            raise KernelError(self._why(file, patch, place, said, strip), log=self.log)
-        return Taken("3-way merge" in said, _label(patch, place, strip))
+            raise KernelError(self._why(file, patch, place, output, strip), log=self.log)
+        return Taken("3-way merge" in output, _label(patch, place, strip))
 
     def _level(self, patch: Patch, place: str) -> int:
         if patch.level is not None:
@@ -136,17 +136,17 @@ class Scratch:
         commit = process.run(argv, env=env, input_text=text, offline=True).stdout.strip()
         self.git("update-ref", "HEAD", commit)
 
-    def _why(self, file: Path, patch: Patch, place: str, said: str, strip: int) -> str:
+    def _why(self, file: Path, patch: Patch, place: str, output: str, strip: int) -> str:
         """Return the one line about a patch that git refused."""
         self.git("read-tree", "HEAD")
         if self.git("apply", f"-p{strip}", "--cached", "--check", "--reverse", file, check=False).ok:
             return f"{place} is already applied: the tree has its changes"
-        return f"{place} does not apply: {refusal.reason(said, patch.diff)}"
+        return f"{place} does not apply: {refusal.reason(output, patch.diff)}"
 
-    def _record(self, place: str, said: str) -> None:
+    def _record(self, place: str, output: str) -> None:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("a") as log:
-            log.write(f"{place}\n{said}\n")
+            log.write(f"{place}\n{output}\n")
 
 
 def _label(patch: Patch, place: str, strip: int) -> str:
