@@ -59,5 +59,5 @@ def parse(name: str, content: str, place: str) -> SeededFault:
 
 
 def _words(text: str, key: str) -> Iterator[str]:
-    for found in re.finditer(rf"^{key}:(.*)$", text, re.M):
-        yield from found[1].split()
+    for match in re.finditer(rf"^{key}:(.*)$", text, re.M):
+        yield from match[1].split()

@@ -102,18 +102,18 @@ _RANGE = re.compile(r"^@@ -(?P<old>\d+(?:,\d+)?) \+(?P<new>\d+(?:,\d+)?) @@ ?(?P
 
 
 def _function(first: str) -> str:
-    found = _RANGE.match(first)
-    assert found
-    return found["function"]
+    match = _RANGE.match(first)
+    assert match
+    return match["function"]
 
 
 def _taken_out(head: str, first: str, lines: Sequence[str]) -> str:
     """Return the diff that takes one hunk out of the file as it is after its patch."""
-    found = _RANGE.match(first)
-    assert found
-    start = found["new"].partition(",")[0]
-    old_count = found["old"].partition(",")[2] or "1"
-    begin = f"@@ -{found['new']} +{start},{old_count} @@"
+    match = _RANGE.match(first)
+    assert match
+    start = match["new"].partition(",")[0]
+    old_count = match["old"].partition(",")[2] or "1"
+    begin = f"@@ -{match['new']} +{start},{old_count} @@"
     body = [{"+": "-", "-": "+"}.get(line[:1], line[:1]) + line[1:] for line in lines]
     return "\n".join([*_head_taken_out(head), begin, *body]) + "\n"
 
@@ -123,8 +123,8 @@ def _head_taken_out(head: str) -> Iterator[str]:
     old, new = (re.search(rf"^{mark} (.+)$", head, re.M) for mark in (r"---", r"\+\+\+"))
     assert old and new
     for line in head.splitlines():
-        if found := re.match(r"index (\w+)\.\.(\w+)(.*)", line):
-            yield f"index {found[2]}..{found[1]}{found[3]}"
+        if match := re.match(r"index (\w+)\.\.(\w+)(.*)", line):
+            yield f"index {match[2]}..{match[1]}{match[3]}"
         elif line.startswith("new file mode"):
             yield line.replace("new", "deleted", 1)
         elif line.startswith("deleted file mode"):

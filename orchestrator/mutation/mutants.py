@@ -43,8 +43,8 @@ class Mutant:
 
 def planned(hunks: Sequence[Hunk], faults: Iterable[SeededFault], fingerprint: str, variant: str) -> tuple[Mutant, ...]:
     """Return what can make another kernel when it is taken out or seeded, in the order of doing so."""
-    found = (*_seeded(faults, fingerprint, variant), *_removed(hunks, fingerprint, variant))
-    return tuple(sorted(found, key=lambda mutant: mutant.cost))
+    mutants = (*_seeded(faults, fingerprint, variant), *_removed(hunks, fingerprint, variant))
+    return tuple(sorted(mutants, key=lambda mutant: mutant.cost))
 
 
 def _removed(hunks: Sequence[Hunk], fingerprint: str, variant: str) -> Iterator[Mutant]:
@@ -74,9 +74,9 @@ def _removal(name: str, hunks: tuple[Hunk, ...], whole: bool, fingerprint: str, 
     return Mutant(name, identity, key, whole, hunks)
 
 
-def chosen(found: Iterable[Mutant], globs: Sequence[str]) -> Iterator[Mutant]:
+def chosen(mutants: Iterable[Mutant], globs: Sequence[str]) -> Iterator[Mutant]:
     """Yield the mutants whose name or identity a glob names; all of them where there are no globs."""
-    for mutant in found:
+    for mutant in mutants:
         if not globs or any(fnmatch.fnmatchcase(name, g) for g in globs for name in (mutant.name, mutant.identity)):
             yield mutant
 

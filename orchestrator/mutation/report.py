@@ -222,9 +222,9 @@ def _unexpected(
     for run in result.suites:
         wanted = expected.get(run.suite, NONE)
         for test in run.tests:
-            heard = test.status is not Status.MISSING and not _ignored(test, ignored)
-            if heard and (said := verdict.unexpected(test, wanted, column)):
-                yield test.name, said
+            counts = test.status is not Status.MISSING and not _ignored(test, ignored)
+            if counts and (difference := verdict.unexpected(test, wanted, column)):
+                yield test.name, difference
 
 
 def _ignored(test: TestResult, globs: Sequence[str]) -> bool:

@@ -76,24 +76,24 @@ class _Run:
 
     def run(self) -> Report:
         """Take out what is still to be taken out."""
-        ws, asked = self.workspace, self.request
-        series_alone = replace(asked.job, extra_series=())  # what is on top of it, for tests only, is no part of it
+        ws, request = self.workspace, self.request
+        series_alone = replace(request.job, extra_series=())  # what is on top of it, for tests only, is no part of it
         tree = job.make(JobRecord(series_alone, ws), job.patched)
-        every, fingerprint, variant = hunks.listed(tree), hunks.fingerprint(tree), asked.job.variant
-        known = faults.load(asked.job.series_config.faults if asked.job.series_config else None)
+        every, fingerprint, variant = hunks.listed(tree), hunks.fingerprint(tree), request.job.variant
+        known = faults.load(request.job.series_config.faults if request.job.series_config else None)
         planned = mutants.planned(every, known, fingerprint, variant)
         self._renew(every, planned)
-        _check_tests(planned, asked.job, ws)
-        campaign = mutation_trial.prepare(asked.job, asked.budget, asked.late, self.section.baseline, ws)
+        _check_tests(planned, request.job, ws)
+        campaign = mutation_trial.prepare(request.job, request.budget, request.late, self.section.baseline, ws)
         self.section = replace(self.section, baseline=campaign.baseline)
         self._save()
-        todo = [mutant for mutant in mutants.chosen(planned, asked.only) if self._is_open(mutant, campaign.baseline)]
+        todo = [mutant for mutant in mutants.chosen(planned, request.only) if self._is_open(mutant, campaign.baseline)]
         known_keys = {entry.key for entry in self.section.entries}
         todo.sort(key=lambda mutant: mutant.key in known_keys)  # those that survived other tests come last
         failures = 0
         for number, mutant in enumerate(todo):
             ws.progress.advance("mutants taken out", number, len(todo))
-            trying = campaign.asking(*self._rounds(mutant), every_test=asked.every_test or bool(mutant.tests))
+            trying = campaign.asking(*self._rounds(mutant), every_test=request.every_test or bool(mutant.tests))
             entry = mutation_trial.entry(mutant, trying, ws)
             failures = 0 if entry else failures + 1
             if failures >= HOST_FAULTS:

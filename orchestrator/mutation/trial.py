@@ -88,21 +88,21 @@ def entry(mutant: Mutant, campaign: Campaign, workspace: Workspace) -> Entry | N
     """Take a mutant out and trial for a test that notices; None where the host failed, for then nothing is known."""
     started = time.monotonic()
     out = _what_comes_out(mutant, campaign, workspace)
-    found = _tried(_job_without(mutant, out, campaign, workspace), campaign, workspace)
-    if found is None:
+    finding = _tried(_job_without(mutant, out, campaign, workspace), campaign, workspace)
+    if finding is None:
         return None
     return Entry(
         key=mutant.key,
         name=mutant.name,
         identity=mutant.identity,
         where=mutant.hunks[0].subject if mutant.whole else mutant.hunks[0].function,
-        outcome=found.outcome,
-        by=found.by,
-        detail=found.detail or _unheard(mutant, campaign.baseline),
-        tests=found.tests,
+        outcome=finding.outcome,
+        by=finding.by,
+        detail=finding.detail or _unheard(mutant, campaign.baseline),
+        tests=finding.tests,
         seconds=round(time.monotonic() - started, 1),
         suite=campaign.baseline.suite,
-        doubtful=found.doubtful,
+        doubtful=finding.doubtful,
         every_test=campaign.trial.every_test,
         kept=tuple(hunk.name for hunk in mutant.hunks if hunk not in out),
     )
@@ -125,14 +125,14 @@ def _tried(planned: Job, campaign: Campaign, workspace: Workspace) -> Finding | 
         return Finding(Outcome.EQUIVALENT, (), f"the variant {planned.variant} does not build this code")
     trial = campaign.trial
     result = job.go_on(record)
-    found = report.judge(result, trial.expected, planned.expect, trial.ignored)
-    tests = found.failing if found else ()
+    finding = report.judge(result, trial.expected, planned.expect, trial.ignored)
+    tests = finding.failing if finding else ()
     if tests and trial.every_test:  # else the trial itself has asked the one that ended it again
         result = job.again(record, {run.suite: tests for run in result.suites})
-        found = report.judge(result, trial.expected, planned.expect, trial.ignored)
-    if found is None:
+        finding = report.judge(result, trial.expected, planned.expect, trial.ignored)
+    if finding is None:
         workspace.progress.note(f"{planned.name}: the host failed, and nothing is known: {result.reason}")
-    return found
+    return finding
 
 
 def _job_without(mutant: Mutant, out: Sequence[Hunk], campaign: Campaign, workspace: Workspace) -> Job:
