@@ -46,7 +46,7 @@ def of_culprit(label: str, state: State, notes: tuple[str, ...]) -> Conclusion:
     if without and without.term is Term.GOOD:
         proof.append("nor does the tip without it")
     elif without:
-        notes = (*notes, f"the tip without it cannot be judged: {_told(without)}")
+        notes = (*notes, f"the tip without it cannot be judged: {_with_why(without)}")
     return Conclusion(Verdict.PASS, f"the first bad commit is {label}: {', '.join(proof)}", notes)
 
 
@@ -54,7 +54,7 @@ def _problem(shown: Step | None, parents: list[Step], without: Step | None) -> s
     if shown is None or not parents:
         return "cannot verify it: there is nothing to compare it with"
     if shown.term is Term.SKIP:
-        return f"cannot verify it: {_told(shown)}"
+        return f"cannot verify it: {_with_why(shown)}"
     if shown.term is Term.GOOD:
         return f"run again, it does not show the symptom: {shown.reason}"
     for parent in parents:
@@ -63,11 +63,11 @@ def _problem(shown: Step | None, parents: list[Step], without: Step | None) -> s
         if parent.term is Term.BAD:
             return f"its parent shows the symptom too: {parent.reason}"
         if parent.term is Term.SKIP:
-            return f"cannot verify it: its parent: {_told(parent)}"
+            return f"cannot verify it: its parent: {_with_why(parent)}"
     if without and without.term is Term.BAD:
         return f"the tip without it shows the symptom all the same: {without.reason}"
     return ""
 
 
-def _told(step: Step) -> str:
+def _with_why(step: Step) -> str:
     return f"{step.why.value}: {step.reason}" if step.why else step.reason

@@ -19,7 +19,7 @@ from orchestrator.model import Term
 from orchestrator.model.bounds import Bounded
 from orchestrator.trees import repository
 
-_FOUND = re.compile(r"^# first bad commit: \[(\w+)\]", re.M)
+_FIRST_BAD = re.compile(r"^# first bad commit: \[(\w+)\]", re.M)
 _POSSIBLE = re.compile(r"^# possible first bad commit: \[(\w+)\]", re.M)
 _GOODS = "refs/bisect/good-*"
 
@@ -91,7 +91,7 @@ def _run_bisect(place: Path, *arguments: str) -> Position:
     argv: list[str | Path] = ["git", "-C", place, "bisect", *arguments]
     done = process.run(argv, env=repository.environment(), check=False, offline=True)
     output = log(place)
-    if culprits := _FOUND.findall(output):
+    if culprits := _FIRST_BAD.findall(output):
         return Position(None, candidates=(culprits[-1],))
     if possible := _POSSIBLE.findall(output):
         return Position(None, candidates=tuple(possible))

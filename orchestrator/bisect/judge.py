@@ -104,23 +104,23 @@ def _measured(seen: Sequence[Observation], total: Count) -> Judged:
     """Return what an end is by itself."""
     shown = next((one.how for one in seen if one.sight is Sight.SHOWN), "")
     clean = next((one.how for one in seen if one.sight is not Sight.SHOWN), "")
-    return Judged(Term.BAD if total.shown else Term.GOOD, _told(shown or clean, total), total)
+    return Judged(Term.BAD if total.shown else Term.GOOD, _counted(shown or clean, total), total)
 
 
 def _weighed(seen: Sequence[Observation], total: Count, rule: Rule, weights: Odds) -> Judged | None:
     bad = weights.bad_given(total)
     how = {sight: next((one.how for one in seen if one.sight is sight), "") for sight in Sight}
     if total.runs and bad >= rule.confidence and bad > 0.5:
-        return Judged(Term.BAD, _told(how[Sight.SHOWN], total), total, bad)
+        return Judged(Term.BAD, _counted(how[Sight.SHOWN], total), total, bad)
     if total.runs and 1 - bad >= rule.confidence and bad < 0.5:
-        return Judged(Term.GOOD, _told(how[Sight.ABSENT], total), total, 1 - bad)
+        return Judged(Term.GOOD, _counted(how[Sight.ABSENT], total), total, 1 - bad)
     if len(seen) >= rule.most:
-        text = f"{_told(how[Sight.SHOWN] or how[Sight.ABSENT], total)}: neither good nor bad"
+        text = f"{_counted(how[Sight.SHOWN] or how[Sight.ABSENT], total)}: neither good nor bad"
         return Judged(Term.SKIP, text, total, why=Why.UNDECIDED)
     return None
 
 
-def _told(how: str, total: Count) -> str:
+def _counted(how: str, total: Count) -> str:
     if total.runs < 2:
         return how
     return f"{how} ({total.shown} of {total.runs} runs show it)" if total.shown else f"{how} ({total.runs} runs)"
