@@ -157,10 +157,10 @@ def _console(name: str, job: JobResult, series: SeriesResult | None) -> Iterator
 
 
 def _by_title(splats: Sequence[Splat]) -> dict[str, list[Splat]]:
-    found: dict[str, list[Splat]] = {}
+    groups: dict[str, list[Splat]] = {}
     for splat in splats:
-        found.setdefault(splat.title, []).append(splat)
-    return found
+        groups.setdefault(splat.title, []).append(splat)
+    return groups
 
 
 class _Details:
@@ -179,10 +179,10 @@ class _Side:
         self.earlier = {name: tries for run in runs for name, tries in run.retried}
 
     def story(self, test: str) -> str:
-        found = self.tests.get(test)
-        if not found:
+        result = self.tests.get(test)
+        if not result:
             return f"{self.job.side.value}: did not run"
-        return f"{self.job.side.value}: {_story(found, self.earlier.get(test, ()))}"
+        return f"{self.job.side.value}: {_story(result, self.earlier.get(test, ()))}"
 
 
 def _story(test: TestResult, earlier: Sequence[Status]) -> str:

@@ -50,7 +50,7 @@ def _checks(checks: Sequence[CheckResult]) -> Iterator[Markdown]:
         alike = [check for check in checks if check.name == name]
         rows = alike if len(alike) == 1 else [check for check in alike if check.verdict is not Verdict.PASS]
         if green := len(alike) - len(rows):
-            counts = f"{green} of {len(alike)}{_found(alike)}"
+            counts = f"{green} of {len(alike)}{_remarks(alike)}"
             yield md.line("| {} | {} | {} |", _MARKS[Verdict.PASS], md.code(name), counts)
         for check in rows[:MOST_ROWS]:
             mark = _MARKS[check.verdict]
@@ -58,7 +58,7 @@ def _checks(checks: Sequence[CheckResult]) -> Iterator[Markdown]:
     yield from _findings([check for check in checks if check.verdict is Verdict.FAIL and check.details])
 
 
-def _found(alike: Sequence[CheckResult]) -> str:
+def _remarks(alike: Sequence[CheckResult]) -> str:
     """Say how many green ones have something to tell all the same."""
     telling = sum(check.verdict is Verdict.PASS and bool(check.details) for check in alike)
     return f" ({telling} with remarks)" if telling else ""

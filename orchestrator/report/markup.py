@@ -64,9 +64,9 @@ def _escaped(text: str) -> str:
     """Return text that stays on one line, in one cell, and begins no block."""
     flat = _flat(text)
     number = len(_FIRST.match(flat)[0])  # type: ignore[index]  # it matches everything
-    if found := _BLOCK.match(flat, number):
-        head = flat[: found.start()] + "\\" + flat[found.start() : found.start() + 1]
-        return head + _INLINE.sub(r"\\\1", flat[found.start() + 1 :])
+    if match := _BLOCK.match(flat, number):
+        head = flat[: match.start()] + "\\" + flat[match.start() : match.start() + 1]
+        return head + _INLINE.sub(r"\\\1", flat[match.start() + 1 :])
     return _INLINE.sub(r"\\\1", flat)
 
 
