@@ -35,7 +35,7 @@ def sign(body: bytes, key: str) -> str:
 
 def document(news: News, url: str | None) -> dict[str, Any]:
     """Return what is sent: ``state`` is ``pending`` or ``done``; with ``done`` come verdict, exit code and checks."""
-    told: dict[str, Any] = {
+    message: dict[str, Any] = {
         "version": VERSION,
         "run": news.run,
         "series": news.series,
@@ -44,14 +44,14 @@ def document(news: News, url: str | None) -> dict[str, Any]:
         "target_url": url,
     }
     if news.verdict and news.result:
-        told["verdict"] = news.verdict.value
-        told["exit_code"] = news.result.exit_code
-        told["checks"] = [
+        message["verdict"] = news.verdict.value
+        message["exit_code"] = news.result.exit_code
+        message["checks"] = [
             {"name": c.name, "subject": c.subject, "verdict": c.verdict.value, "message": c.message}
             for c in news.result.checks
         ]
-        told["results"] = [
+        message["results"] = [
             {"tree": s.tree, "variant": s.variant, "verdict": s.verdict.value, "reason": s.reason}
             for s in news.result.series
         ]
-    return told
+    return message
