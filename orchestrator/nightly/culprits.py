@@ -42,14 +42,14 @@ def chase(
     What cannot be bisected is said. Raises nothing of a bisect's: the night is judged already.
     """
     for number, suspect in enumerate(suspects(result, comparison, database), 1):
-        asked = request(suspect, workspace.pipeline, mode)
-        if isinstance(asked, str):
-            yield f"not bisected: {suspect.name}: {asked}"
+        answer = request(suspect, workspace.pipeline, mode)
+        if isinstance(answer, str):
+            yield f"not bisected: {suspect.name}: {answer}"
             continue
         directory = workspace.directory.with_name(f"{workspace.directory.name}-bisect-{number}")
         directory.mkdir(exist_ok=True)
         try:
-            outcome = run.run(asked, replace(workspace, directory=directory))
+            outcome = run.run(answer, replace(workspace, directory=directory))
         except PipelineError as error:
             yield f"not bisected: {suspect.name}: {error}"
         else:
@@ -67,12 +67,12 @@ def first(result: RunResult, regressed: Sequence[Finding]) -> list[Finding]:
     """Return the first regression of each job; what the base shows too is asked of the base alone. Pure."""
     jobs = {job.name: job for job in result.jobs}
     bases = {(jobs[f.job].tree, jobs[f.job].variant, f.id) for f in regressed if not jobs[f.job].series}
-    found: dict[str, Finding] = {}
+    firsts: dict[str, Finding] = {}
     for finding in regressed:
         job = jobs[finding.job]
         if not (job.series and (job.tree, job.variant, finding.id) in bases):
-            found.setdefault(finding.job, finding)
-    return list(found.values())
+            firsts.setdefault(finding.job, finding)
+    return list(firsts.values())
 
 
 def _before(database: Database, run_id: str, name: str) -> Job | None:

@@ -28,7 +28,7 @@ from orchestrator.progress import Progress
 
 LOCK = "nightly"
 """The lock of the cache that a night holds: there is one at a time for each user of a machine."""
-_FAREWELL = 30.0
+_END_PATIENCE = 30.0
 """Seconds that the threads of a night that is over have to end their guests and builds."""
 
 
@@ -76,7 +76,7 @@ class _Night:
             for _ in threads:
                 self._collect(*self.ended.get())
         except BaseException as error:
-            self._farewell(threads)
+            self._end_all(threads)
             if isinstance(error, SystemExit):
                 self.run_record.interrupted = True
                 store.add(self.database, self.run_record.write())
@@ -101,8 +101,8 @@ class _Night:
     def _work(self, turn: int, planned: Job) -> None:
         """Run one job in a thread of its own, and hand in what came of it."""
         process.use_group(self.group)
-        voice = _Voice(planned.name, self.workspace.progress, self.over)
-        record = JobRecord(planned, replace(self.workspace, progress=voice))
+        progress = _JobProgress(planned.name, self.workspace.progress, self.over)
+        record = JobRecord(planned, replace(self.workspace, progress=progress))
         try:
             with crash.contained(self.workspace.directory):
                 self.ended.put((planned, self._job(turn, record)))
@@ -139,12 +139,12 @@ class _Night:
         else:
             store.add(self.database, self.run_record.add(outcome))
 
-    def _farewell(self, threads: list[threading.Thread]) -> None:
+    def _end_all(self, threads: list[threading.Thread]) -> None:
         """End what still runs, and wait until it is gone."""
         self.over.set()
         self.slots.close()
         self.group.cut()
-        deadline = process.Deadline.after(_FAREWELL)
+        deadline = process.Deadline.after(_END_PATIENCE)
         for thread in threads:
             if thread.ident is not None:
                 thread.join(deadline.remaining)
@@ -175,7 +175,7 @@ class _Night:
 
 
 @dataclass(frozen=True)
-class _Voice:
+class _JobProgress:
     """Progress of one job among many; when the night is over it says nothing more."""
 
     job: str

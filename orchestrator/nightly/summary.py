@@ -11,7 +11,7 @@ from orchestrator.history.night import Comparison, Finding
 from orchestrator.history.values import Point, Run
 from orchestrator.model import Status
 
-_TOLD = (Change.REGRESSED, Change.MISSING, Change.FLAKY, Change.FIXED, Change.NEW, Change.PERSISTENT)
+_SHOWN = (Change.REGRESSED, Change.MISSING, Change.FLAKY, Change.FIXED, Change.NEW, Change.PERSISTENT)
 
 
 def lines(comparison: Comparison) -> Iterator[str]:
@@ -22,9 +22,9 @@ def lines(comparison: Comparison) -> Iterator[str]:
     counts = Counter(finding.change for finding in comparison.findings)
     sums = ", ".join(f"{counts[change]} {change.value}" for change in Change if counts[change])
     yield f"against the nights before: {sums or 'nothing to compare'}"
-    for change in _TOLD:
-        told = sorted((f for f in comparison.of(change) if _worth_a_line(f)), key=lambda f: (f.job, f.id))
-        for words, jobs in wording.together((_line(finding), finding.job) for finding in told):
+    for change in _SHOWN:
+        findings = sorted((f for f in comparison.of(change) if _worth_a_line(f)), key=lambda f: (f.job, f.id))
+        for words, jobs in wording.together((_line(finding), finding.job) for finding in findings):
             yield f"{change.value:10} {words}  in {wording.some(jobs, 2)}"
     changed = [splat for splat in comparison.splats if splat.sighting is not Sighting.KNOWN]
     for (sighting, title), jobs in wording.together(((s.sighting.value, s.title), s.job) for s in changed):
@@ -32,16 +32,16 @@ def lines(comparison: Comparison) -> Iterator[str]:
     yield from (f"note: {note}" for note in comparison.notes)
 
 
-def runs(found: Iterable[Run]) -> Iterator[str]:
+def runs(nights: Iterable[Run]) -> Iterator[str]:
     """Yield a line for each run."""
-    for run in found:
+    for run in nights:
         missing = f", incomplete: {len(run.missing)} jobs did not run" if run.missing else ""
         yield f"{run.id}  {run.mode}  {run.verdict.name}  {run.seconds:.0f} s{missing}"
 
 
-def points(found: Iterable[Point]) -> Iterator[str]:
+def points(history: Iterable[Point]) -> Iterator[str]:
     """Yield a line for each time that a test ran: all of its tries, and how long the last one took."""
-    for point in found:
+    for point in history:
         tries = " ".join(status.value for status in point.test.tries)
         seconds = "" if point.test.seconds is None else f"  {point.test.seconds:.2f} s"
         accel = point.job.identity.accel if point.job.identity else "no guest"
