@@ -46,8 +46,8 @@ def pipeline_file(named: Path | None) -> Located:
 def shipped() -> Path:
     """Return the pipeline file that came along. Raises UserError where this installation has none."""
     places = (_PACKAGE / "shipped" / NAME, _PACKAGE.parent / NAME)
-    if found := next((path for path in places if path.is_file()), None):
-        return found
+    if there := next((path for path in places if path.is_file()), None):
+        return there
     raise UserError(f"there is no {NAME} here, and none came with this installation: name one with --config")
 
 

@@ -15,16 +15,16 @@ _SIZES = {"K": 2**10, "M": 2**20, "G": 2**30}
 
 
 def _seconds(value: Any) -> Any:
-    if isinstance(value, str) and (found := re.fullmatch(r"(\d{1,12}(?:\.\d{1,6})?)\s*(ms|s|m|h)", value)):
-        return float(found[1]) * _UNITS[found[2]]
+    if isinstance(value, str) and (match := re.fullmatch(r"(\d{1,12}(?:\.\d{1,6})?)\s*(ms|s|m|h)", value)):
+        return float(match[1]) * _UNITS[match[2]]
     return value
 
 
 def _bytes(value: Any) -> Any:
     if isinstance(value, bool):
         raise ValueError("bytes, or text like 64M, 1G is needed")
-    if isinstance(value, str) and (found := re.fullmatch(r"(\d{1,12}(?:\.\d{1,6})?)\s*([KMG])", value)):
-        return int(float(found[1]) * _SIZES[found[2]])
+    if isinstance(value, str) and (match := re.fullmatch(r"(\d{1,12}(?:\.\d{1,6})?)\s*([KMG])", value)):
+        return int(float(match[1]) * _SIZES[match[2]])
     return value
 
 
