@@ -11,7 +11,7 @@ from orchestrator.history.values import Job, Occurrence, Test, Title, Whole
 from orchestrator.model import RunResult, Side, Status, Transition, Verdict
 from orchestrator.site.values import Cell, Column, Matrix, Part, SplatHistory, Step, TestHistory, Track, Way
 
-TOLD = (Change.REGRESSED, Change.MISSING, Change.FLAKY, Change.NEW, Change.FIXED)
+SHOWN = (Change.REGRESSED, Change.MISSING, Change.FLAKY, Change.NEW, Change.FIXED)
 """The changes that the front page lists, in its order; of new tests those that are broken."""
 LOUD = (Change.REGRESSED, Change.FLAKY, Change.MISSING, Change.FIXED)
 """The changes that a reader looks at in the matrix, in its order."""
@@ -61,10 +61,10 @@ def steps(part: Part) -> tuple[Step, ...]:
     """Return what changed, the worst first: each test once, and the jobs in which it did the same together."""
     names = labels([seen.job for seen in part.runs[0].jobs])
     steps: dict[tuple[Change, Key], list[Finding]] = {}
-    for finding in part.comparison.of(*TOLD):
+    for finding in part.comparison.of(*SHOWN):
         if finding.change is not Change.NEW or (finding.now and finding.now.broken):
             steps.setdefault((finding.change, (finding.suite, finding.test)), []).append(finding)
-    ordered = sorted(steps, key=lambda step: (TOLD.index(step[0]), order(step[1])))
+    ordered = sorted(steps, key=lambda step: (SHOWN.index(step[0]), order(step[1])))
     return tuple(Step(*step, _ways(steps[step], names)) for step in ordered)
 
 

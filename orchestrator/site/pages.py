@@ -93,7 +93,7 @@ class Pages:
 
     def _mode(self, part: Part) -> str:
         steps = gather.steps(part)
-        changed = {change: [step for step in steps if step.change is change] for change in gather.TOLD}
+        changed = {change: [step for step in steps if step.change is change] for change in gather.SHOWN}
         now = {test.key for test in self.site.tests for t in test.tracks if t.mode == part.mode and t.cells[0].test}
         past = [test.key for test in self.site.tests if any(t.mode == part.mode for t in test.tracks)]
         return self._render(
@@ -183,7 +183,7 @@ def headline(part: Part) -> str:
     """Return what the last run came to in one line, the worst first."""
     run, comparison = part.runs[0].run, part.comparison
     news = [] if run.complete else [f"incomplete, {len(run.missing)} of its jobs did not run"]
-    counts = {change: len({(f.suite, f.test) for f in comparison.of(change)}) for change in gather.TOLD}
+    counts = {change: len({(f.suite, f.test) for f in comparison.of(change)}) for change in gather.SHOWN}
     titles = _titles(part, Sighting.NEW)
     regressed = counts.pop(Change.REGRESSED)
     news += [f"{regressed} regressed"] if regressed else []
