@@ -119,7 +119,7 @@ def bisect(
         contextlib.ExitStack() as opened,
     ):
         if not go_on:
-            directory = opened.enter_context(context.opened_run(results, told=values.STATE))
+            directory = opened.enter_context(context.opened_run(results, judged=values.STATE))
         if request.program:
             pipeline = overrides.with_suite(pipeline, request.program)
         outcome = mode.run(request, opening.workspace_in(pipeline, directory, terminal))

@@ -83,14 +83,14 @@ def scan(
     pipeline = loader.load(config) if config else None
     rules = splat.load_rules(pipeline.splat_rules if pipeline else None)
     with output.reading(file):
-        found = splat.scan_file(file, rules, pipeline.allow if pipeline else (), datetime.date.today())
+        splats = splat.scan_file(file, rules, pipeline.allow if pipeline else (), datetime.date.today())
     if as_json:
-        output.json([dataclasses.asdict(s) for s in found])
+        output.json([dataclasses.asdict(s) for s in splats])
     else:
-        for s in found:
+        for s in splats:
             allowed = f" (allowed: {s.allowed_by})" if s.allowed_by else ""
             Screen().line(f"{file}:{s.first_line}: {s.kind}: {s.title} [{s.test or 'no test'}]{allowed}")
-    raise typer.Exit(1 if any(s.allowed_by is None for s in found) else 0)
+    raise typer.Exit(1 if any(s.allowed_by is None for s in splats) else 0)
 
 
 def schema() -> None:

@@ -30,10 +30,10 @@ def kcidb_(
     folder = Path(run) if Path(run, rundir.RESULT).is_file() else results / run
     if not (folder / rundir.RESULT).is_file():
         raise UserError(f"{run}: no such run in {results}")
-    told = result_json.read_run(folder / rundir.RESULT)
+    result = result_json.read_run(folder / rundir.RESULT)
     sender = kcidb.Sender(settings.origin, settings.artifacts)
     with output.extra("kcidb"):
-        text = kcidb.dump(kcidb.render(told, sender, _patchsets(told)))
+        text = kcidb.dump(kcidb.render(result, sender, _patchsets(result)))
     if out is None:
         Screen().document(text)
     else:
@@ -42,8 +42,8 @@ def kcidb_(
 
 def _patchsets(run: RunResult) -> dict[str, kcidb.Patchset]:
     """Return the patches of the jobs that kept what they applied."""
-    found = {job.name: _patchset(job.directory / rundir.PATCHES) for job in run.jobs if job.series}
-    return {name: patchset for name, patchset in found.items() if patchset}
+    patchsets = {job.name: _patchset(job.directory / rundir.PATCHES) for job in run.jobs if job.series}
+    return {name: patchset for name, patchset in patchsets.items() if patchset}
 
 
 def _patchset(folder: Path) -> kcidb.Patchset | None:

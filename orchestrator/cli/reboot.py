@@ -86,8 +86,8 @@ def boot(
         wanted = standing.Standing(where, variant, dirty=dirty)
         Screen().text(standing.boot(wanted, output.pipeline(config), locate.results(results), output.Plain()))
         return
-    found = reboot.find(locate.results(results), run or "last", side, job)
-    raise typer.Exit(reboot.boot(found, tuple(test), output.Plain(), Screen().text, gdb=gdb))
+    earlier = reboot.find(locate.results(results), run or "last", side, job)
+    raise typer.Exit(reboot.boot(earlier, tuple(test), output.Plain(), Screen().text, gdb=gdb))
 
 
 def shell_(
@@ -114,16 +114,16 @@ def shell_(
         wanted = standing.Standing(where, variant, tuple(suite), dirty)
         pipeline = output.pipeline(config)
         raise typer.Exit(standing.shell(wanted, command, pipeline, locate.results(results), output.Plain()))
-    found = reboot.find(locate.results(results), run or "last", side, job)
-    raise typer.Exit(reboot.shell(found, command, output.Plain()))
+    earlier = reboot.find(locate.results(results), run or "last", side, job)
+    raise typer.Exit(reboot.shell(earlier, command, output.Plain()))
 
 
 def _tree(named: Path | None) -> Path | None:
     """Return the kernel tree that is meant. Raises UserError for a folder that is none."""
-    found = locate.kernel_tree(named or Path())
-    if named and found is None:
+    tree = locate.kernel_tree(named or Path())
+    if named and tree is None:
         raise UserError(f"--tree {named}: that is no kernel tree")
-    return found
+    return tree
 
 
 def _standing(run: str | None, tree: Path | None) -> Path | None:

@@ -77,7 +77,7 @@ class Screen:
     def document(self, text: str) -> None:
         """Print a JSON document; characters that a terminal would act upon are escaped, as JSON allows."""
         with _written():
-            self._console.file.write(_UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
+            self._console.file.write(_UNSEEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
             self._console.file.flush()
 
     def table(self, title: str, columns: Sequence[Column], rows: Sequence[Sequence[Part]]) -> None:

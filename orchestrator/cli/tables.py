@@ -37,7 +37,7 @@ class Terminal:
     def __init__(self, screen: Screen) -> None:
         self.screen = screen
         self._bars = screen.bars()
-        self._said: dict[str, float] = {}
+        self._noted: dict[str, float] = {}
 
     def __enter__(self) -> Terminal:
         self._bars.start()
@@ -62,10 +62,10 @@ class Terminal:
 
     def _say(self, what: str, done: float, total: float | None) -> None:
         now = time.monotonic()
-        if now - self._said.get(what, now - _QUIET_STEP / 2) >= _QUIET_STEP:
+        if now - self._noted.get(what, now - _QUIET_STEP / 2) >= _QUIET_STEP:
             self.note(f"{what}: {figure(done, total)}")
-            self._said[what] = now
-        self._said.setdefault(what, now)
+            self._noted[what] = now
+        self._noted.setdefault(what, now)
 
 
 def show(run: RunResult, screen: Screen, *, every_test: bool) -> None:

@@ -1,4 +1,4 @@
-"""Where a run works: its pipeline, its cache, its own folder, and whom it tells."""
+"""Where a run works: its pipeline, its cache, its own folder, and how it shows its progress."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ class Workspace:
 
 
 @contextlib.contextmanager
-def opened_run(results: Path, told: str = rundir.RESULT) -> Iterator[Path]:
+def opened_run(results: Path, judged: str = rundir.RESULT) -> Iterator[Path]:
     """Make the folder of a new run, and point ``last`` at it, for the block in which it is run. Raises InfraError.
 
-    Where the block fails before the file ``told`` is there, nothing was judged: ``last`` points again where it did,
+    Where the block fails before the file ``judged`` is there, nothing was judged: ``last`` points again where it did,
     and after a UserError, when what was asked for is wrong, nothing of the folder stays.
     """
     before = _pointed(results)
@@ -52,7 +52,7 @@ def opened_run(results: Path, told: str = rundir.RESULT) -> Iterator[Path]:
         with crash.contained(directory):
             yield directory
     except PipelineError as error:
-        if not (directory / told).exists():
+        if not (directory / judged).exists():
             if _pointed(results) == directory.name:
                 _point(results, before)
             if isinstance(error, UserError):

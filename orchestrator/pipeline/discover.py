@@ -78,13 +78,13 @@ def listed(planned: Plan, workspace: Workspace) -> Iterator[Listed]:
 
 def _of_programs(config: Suite) -> dict[str, sources.Case]:
     """Return what is known of programs that list no tests: the head of a C file, else how they are called."""
-    found: dict[str, sources.Case] = {}
+    cases: dict[str, sources.Case] = {}
     for program in config.programs:
         file = program.file
         is_c = file is not None and file.suffix == ".c" and file.is_file()
         sentence = sources.head_sentence(textfile.read(file)) if file and is_c else ""
-        found[program.name] = sources.Case(sentence or f"runs {program.run or program.name}", str(file or ""))
-    return found
+        cases[program.name] = sources.Case(sentence or f"runs {program.run or program.name}", str(file or ""))
+    return cases
 
 
 def check(jobs: Iterable[Job], workspace: Workspace) -> Known:
@@ -93,11 +93,11 @@ def check(jobs: Iterable[Job], workspace: Workspace) -> Known:
     Programs of our own are built for that, which is kept. What cannot be asked here is left to the guest.
     Raises UserError, also where a suite does not build.
     """
-    asked = [job for job in jobs if any(glob != _EVERY for glob in job.tests)]
-    suites = {name: config for job in asked for name, config in job.suites}
+    narrowing = [job for job in jobs if any(glob != _EVERY for glob in job.tests)]
+    suites = {name: config for job in narrowing for name, config in job.suites}
     known = {name: _tests(name, config, workspace) for name, config in suites.items()}
-    for tests in {job.tests: None for job in asked}:
-        theirs = {name: known[name] for job in asked if job.tests == tests for name, _ in job.suites}
+    for tests in {job.tests: None for job in narrowing}:
+        theirs = {name: known[name] for job in narrowing if job.tests == tests for name, _ in job.suites}
         _check(tests, theirs)
     return known
 
@@ -146,7 +146,7 @@ def _tests(name: str, config: Suite, workspace: Workspace) -> tuple[str, ...] | 
         built = programs.build_own(name, config.directory, workspace.cache, workspace.progress, deadline)
         kept = workspace.cache.path("tests", built.sha256)
         if (names := _kept(kept)) is None:
-            names = _asked(built)
+            names = _listed_by_copies(built)
             write_atomic(kept, "\n".join(names))
         return tuple(names)
     except (InfraError, OSError):  # the stage that cannot do without it says so
@@ -160,7 +160,7 @@ def _kept(path: Path) -> list[str] | None:
     return None
 
 
-def _asked(built: Programs) -> list[str]:
+def _listed_by_copies(built: Programs) -> list[str]:
     """Ask copies of the programs for their tests: those who ask may not read the cache."""
     with tempfile.TemporaryDirectory(prefix="wpci-") as scratch:
         copy = shutil.copytree(built.directory, Path(scratch) / "programs")
@@ -173,8 +173,8 @@ def _listed(program: Path) -> list[str]:
     if not (program.is_file() and os.access(program, os.X_OK)):
         return []
     argv: list[str | Path] = [*_as_nobody(), program, "-l"]
-    said = process.run(argv, cwd=Path("/"), deadline=Deadline.after(_PATIENCE), offline=True).stdout
-    return [line.strip() for line in said.splitlines() if line.strip()]
+    output = process.run(argv, cwd=Path("/"), deadline=Deadline.after(_PATIENCE), offline=True).stdout
+    return [line.strip() for line in output.splitlines() if line.strip()]
 
 
 def _as_nobody() -> list[str]:

@@ -160,31 +160,31 @@ class JobRecord:
 
         A console only grows, and not any more once its guest is gone: then it is scanned once.
         """
-        found: list[Splat] = []
+        splats: list[Splat] = []
         for path in rundir.consoles(self.directory):
             seen = (path, path.stat().st_size)
             if seen not in self.scanned:
                 self.scanned[seen] = self._scan(path)
-            found += self.scanned[seen]
-        return tuple(found)
+            splats += self.scanned[seen]
+        return tuple(splats)
 
     def _scan(self, path: Path) -> tuple[Splat, ...]:
         workspace, kernel = self.workspace, self.products.kernel
         windows = protocol.Windows(protocol.rows(path))
-        found = splat.scan(console.text(path), workspace.rules, workspace.pipeline.allow, workspace.today, windows)
+        splats = splat.scan(console.text(path), workspace.rules, workspace.pipeline.allow, workspace.today, windows)
         self.forged[path.parent.name] = windows.forged
-        placed = (symbolise.symbolise(s, kernel.vmlinux) if kernel else s for s in found)
+        placed = (symbolise.symbolise(s, kernel.vmlinux) if kernel else s for s in splats)
         return tuple(replace(s, console=path) for s in placed)
 
 
 def expected(job: Job, kernel: Kernel | None = None) -> dict[str, Expectations]:
     """Return what the suites of a job promise, by suite: all of it, or what ``kernel`` has the symbols for."""
-    found = {name: expectations_file.load(config.expected) for name, config in job.suites if config.expected}
+    expectations = {name: expectations_file.load(config.expected) for name, config in job.suites if config.expected}
     if kernel is None:
-        return found
+        return expectations
     values = kconfig.read(kernel.config.read_text())
     symbols = [symbol for symbol, value in values.items() if value != "n"]
-    return {name: promised.on(symbols) for name, promised in found.items()}
+    return {name: promised.on(symbols) for name, promised in expectations.items()}
 
 
 def _identity(job: Job, products: Products) -> Identity | None:

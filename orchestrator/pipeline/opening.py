@@ -84,11 +84,11 @@ def cache_in_use(pipeline: Pipeline, progress: Progress) -> Iterator[Cache]:
     with used.in_use(progress):
         yield used
     try:
-        said = prune.kernels(used, pipeline.limits.kernels)
+        outcome = prune.kernels(used, pipeline.limits.kernels)
     except InfraError as error:
-        said = f"there are kernels to remove, later: {error}"
-    if said:
-        progress.note(said)
+        outcome = f"there are kernels to remove, later: {error}"
+    if outcome:
+        progress.note(outcome)
 
 
 def workspace_in(pipeline: Pipeline, directory: Path, progress: Progress) -> Workspace:

@@ -39,12 +39,12 @@ def folder_of(results: Path, run: str) -> Path:
 def find(results: Path, run: str, side: Side, job: str | None) -> JobResult:
     """Return a job of an earlier run, by the run's folder or name (``last``) and side. Raises UserError."""
     folder = folder_of(results, run)
-    found = [result_json.read_job(path) for path in rundir.job_results(folder)]
-    fitting = [j for j in found if j.name == job] if job else [j for j in found if j.side is side]
+    jobs = [result_json.read_job(path) for path in rundir.job_results(folder)]
+    fitting = [j for j in jobs if j.name == job] if job else [j for j in jobs if j.side is side]
     if not (fitting or job) and side is Side.PATCHED:
-        fitting = found[:1] if len(found) == 1 else []  # nobody need say which side where there is one kernel
+        fitting = jobs[:1] if len(jobs) == 1 else []  # nobody need say which side where there is one kernel
     if not fitting:
-        raise UserError(f"run {run}: no such job; there are {', '.join(j.name for j in found) or 'none'}")
+        raise UserError(f"run {run}: no such job; there are {', '.join(j.name for j in jobs) or 'none'}")
     if len(fitting) > 1:
         raise UserError(f"run {run}: several jobs; name one with --job: {', '.join(j.name for j in fitting)}")
     return fitting[0]
@@ -95,18 +95,18 @@ def boot(
     job: JobResult, tests: tuple[str, ...], progress: Progress, show: Callable[[str], None], *, gdb: bool = False
 ) -> int:
     """Boot a kernel of an earlier run, show its console, then what the named tests say; return an exit code."""
-    code, said = 0, []
+    code, outputs = 0, []
     with _booted(job, progress, gdb) as (guest, _):
         for run in job.suites if tests else ():
             for program, available in suite.listed(run.suite, guest, Deadline.after(PATIENCE)).items():
                 if picked := suite.pick(available, tests):
                     result = guest.run(_command(run.suite, program, picked), deadline=Deadline.after(PATIENCE))
-                    said.append(result.stdout)
+                    outputs.append(result.stdout)
                     code = max(code, 1 if result.exit_code is None else result.exit_code)
         printed = console.text(guest.console)
-    for text in (printed, *said):
+    for text in (printed, *outputs):
         show(text)
-    if tests and not said:
+    if tests and not outputs:
         raise UserError(f"no test of {job.name} matches {', '.join(tests)}")
     return code
 

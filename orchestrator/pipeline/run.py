@@ -14,7 +14,7 @@ from orchestrator.progress import Progress
 
 
 def run(plan: Plan, workspace: Workspace, *, ahead: bool | None = None) -> RunResult:
-    """Run every job of a plan, and judge. The results are on disk after each job: a killed run tells its story.
+    """Run every job of a plan, and judge. The results are on disk after each job, also those of a run that is killed.
 
     The next kernel is built while a guest runs: ``ahead`` None where cores are left for that, True always, False never.
     A job that ends as nobody foresaw has no result, and the others go on. Raises UserError.

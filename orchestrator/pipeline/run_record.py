@@ -42,7 +42,7 @@ class RunRecord:
             job_record.expected(planned)  # a mistake there must not show after an hour
 
     def add(self, job: JobResult) -> RunResult:
-        """Take the result of a job, and write down what the run comes to so far: a killed run tells its story."""
+        """Take the result of a job, and write down what the run comes to so far: what a killed run did is on disk."""
         self._done[job.name] = job
         return self.write()
 
