@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Hashable, Iterable, Sequence
 from typing import TypeVar
 
-Said = TypeVar("Said", bound=Hashable)
+Remark = TypeVar("Remark", bound=Hashable)
 
 
 def some(names: Sequence[str], most: int = 5, between: str = ", ") -> str:
@@ -15,12 +15,12 @@ def some(names: Sequence[str], most: int = 5, between: str = ", ") -> str:
     return between.join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def together(pairs: Iterable[tuple[Said, str]]) -> list[tuple[Said, list[str]]]:
+def together(pairs: Iterable[tuple[Remark, str]]) -> list[tuple[Remark, list[str]]]:
     """Return what was said with all of whom it was said, each thing once, in the order of first mention."""
-    found: dict[Said, list[str]] = {}
-    for said, whom in pairs:
-        found.setdefault(said, []).append(whom)
-    return list(found.items())
+    groups: dict[Remark, list[str]] = {}
+    for remark, whom in pairs:
+        groups.setdefault(remark, []).append(whom)
+    return list(groups.items())
 
 
 def cut(text: str, most: int) -> str:
