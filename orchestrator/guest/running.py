@@ -14,10 +14,10 @@ from orchestrator.errors import InfraError, KernelError, PipelineError
 from orchestrator.guest import exit, monitor, protocol
 from orchestrator.guest.command import CAP, CommandResult, Output
 from orchestrator.guest.request import BootRequest
-from orchestrator.guest.rootfs import elf
 from orchestrator.host import process
 from orchestrator.host.process import Deadline
 from orchestrator.model import Accel, Kernel
+from orchestrator.parse import build_id
 
 if TYPE_CHECKING:  # importing fabric takes a third of a second: boot does it while the guest boots
     from orchestrator.guest.remote import Ended, Remote
@@ -179,7 +179,7 @@ class Guest:
         if answer.exit_code != 0 or identity is None:
             words = answer.why or answer.stdout[:200]
             raise self._lost(f"the guest does not tell its release and build-id: {words!r}")
-        runs = (identity[0], elf.build_id(identity[1]))
+        runs = (identity[0], build_id.of_notes(identity[1]))
         if runs != (kernel.release, kernel.build_id):
             raise InfraError(
                 f"booted another kernel: {runs[0]} with build-id {runs[1]}, built was {kernel.release} with "

@@ -19,11 +19,12 @@ from orchestrator.errors import InfraError, KernelError, PipelineError, UserErro
 from orchestrator.host import beneath
 from orchestrator.host.cache import Cache, digest, new_directory, remove_tree, write_atomic
 from orchestrator.host.process import Deadline
-from orchestrator.kbuild import compiler_log, configure, elf, kconfig, make, outfolder
+from orchestrator.kbuild import compiler_log, configure, kconfig, make, outfolder
 from orchestrator.kbuild.compiler_log import Folders
 from orchestrator.kbuild.host import ThisHost
 from orchestrator.kbuild.kconfig import Merged
 from orchestrator.model import CompilerWarning, Kernel
+from orchestrator.parse import build_id
 from orchestrator.progress import Progress
 
 RECIPE = "1"
@@ -296,7 +297,7 @@ def _release(out: Path) -> str:
 
 def _build_id(vmlinux: bytes) -> str:
     try:
-        return elf.build_id(vmlinux)
+        return build_id.of_file(vmlinux)
     except ValueError as error:
         raise KernelError(f"the vmlinux that make left is no kernel: {error}") from error
 

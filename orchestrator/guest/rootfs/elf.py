@@ -1,4 +1,4 @@
-"""Read what the rootfs and the guest need of ELF files: interpreter, needed libraries, search path, build-id.
+"""Read what the rootfs needs of ELF files: interpreter, needed libraries, search path.
 
 Pure, for little-endian 64-bit files (man 5 elf).
 """
@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 _PT_LOAD, _PT_DYNAMIC, _PT_INTERP = 1, 2, 3
 _DT_NEEDED, _DT_STRTAB, _DT_RPATH, _DT_RUNPATH = 1, 5, 15, 29
-_NT_GNU_BUILD_ID = 3
 
 
 @dataclass(frozen=True)
@@ -81,16 +80,3 @@ def _file_offset(segments: list[_Segment], address: int) -> int:
 
 def _text(data: bytes, at: int) -> str:
     return data[at : data.index(b"\0", at)].decode(errors="replace")
-
-
-def build_id(notes: bytes) -> str | None:
-    """Return the GNU build-id, in hex, among ELF notes such as ``/sys/kernel/notes``; None where there is none."""
-    at = 0
-    while at + 12 <= len(notes):
-        name_size, size, kind = struct.unpack_from("<III", notes, at)
-        name = notes[at + 12 : at + 12 + name_size]
-        at += 12 + name_size + -name_size % 4
-        if kind == _NT_GNU_BUILD_ID and name == b"GNU\0":
-            return notes[at : at + size].hex()
-        at += size + -size % 4
-    return None

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import gzip
-import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from orchestrator.errors import InfraError, UserError
-from orchestrator.guest.rootfs import cpio, elf, libraries, modules, rootfs
+from orchestrator.guest.rootfs import cpio, libraries, modules, rootfs
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import Deadline
 from orchestrator.model import Programs
@@ -135,16 +134,6 @@ def test_a_missing_tool_is_named_with_its_package(
     monkeypatch.setenv("PATH", str(tools))
     with pytest.raises(InfraError, match=r"busybox is not installed .*busybox-static"):
         contents(programs, tmp_path)
-
-
-def test_the_build_id_is_read_as_the_tools_read_it(programs: Path) -> None:
-    program = compiled(programs, "-Wl,--build-id=0x0123456789abcdef")
-    notes = programs / "notes"
-    subprocess.run(
-        ["objcopy", "-O", "binary", "--only-section=.note.gnu.build-id", program, notes], check=True, env=os.environ
-    )
-    assert elf.build_id(notes.read_bytes()) == "0123456789abcdef"
-    assert elf.build_id(b"") is None
 
 
 def test_modules_are_placed_with_tables_that_name_what_each_needs(tmp_path: Path) -> None:

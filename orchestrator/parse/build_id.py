@@ -1,4 +1,4 @@
-"""The build id of an ELF file, read from its notes. Pure."""
+"""The GNU build id of a kernel, read from its vmlinux, or from the notes that a guest shows. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _PT_NOTE = 4
 _NT_GNU_BUILD_ID = 3
 
 
-def build_id(image: bytes) -> str:
+def of_file(image: bytes) -> str:
     """Return the GNU build id of a little-endian 64-bit ELF file in hex; empty where it has none.
 
     Raises ValueError for anything else. Layout: elf(5); a guest shows the same note in /sys/kernel/notes.
@@ -21,14 +21,14 @@ def build_id(image: bytes) -> str:
         size, count = struct.unpack_from("<HH", image, 54)
         for number in range(count):
             kind, _, offset, _, _, length = struct.unpack_from("<IIQQQQ", image, start + number * size)
-            if kind == _PT_NOTE and (identity := note_build_id(image[offset : offset + length])):
+            if kind == _PT_NOTE and (identity := of_notes(image[offset : offset + length])):
                 return identity
     except struct.error as error:
         raise ValueError(f"cut short: {error}") from error
     return ""
 
 
-def note_build_id(notes: bytes) -> str:
+def of_notes(notes: bytes) -> str:
     """Return the GNU build id in a run of notes, such as /sys/kernel/notes; empty where there is none."""
     return next((text.hex() for owner, kind, text in _notes(notes) if (owner, kind) == _GNU), "")
 
