@@ -1,7 +1,7 @@
 """Faults, sorted by whose they are at the moment they are raised.
 
 ``PipelineError`` is the root; ``str()`` of it is one line, and ``log`` is the file with the detail.
-A caller catches the root in one place only, ``record.Record.stage``, and turns it into a ``StageResult``.
+A caller catches the root in one place only, ``JobRecord.run``, and turns it into a ``StageResult``.
 
 - ``UserError``: the configuration, an option or a name is wrong. Say what to change. Exit code 2.
 - ``InfraError``: the host, the network or a tool failed. Nothing is known about the kernel. Exit code 3.
@@ -12,16 +12,28 @@ Failed tests and splats are data, never exceptions.
 
 from __future__ import annotations
 
+import enum
 from pathlib import Path
 
 LONGEST = 2000
 """Characters of a fault's line: what others wrote is quoted in it, and may be of any length."""
 
 
+class Exit(enum.IntEnum):
+    """The exit codes of the command."""
+
+    PASS = 0
+    FAIL = 1
+    USER = 2
+    INFRA = 3
+    SKIP = 4
+    INTERRUPTED = 130
+
+
 class PipelineError(Exception):
     """One fault: a line for people, and where the detail lies."""
 
-    exit_code = 3
+    exit_code = Exit.INFRA
 
     def __init__(self, message: str, *, log: Path | None = None) -> None:
         super().__init__(_one_line(message))
@@ -40,16 +52,16 @@ class Cancelled(Exception):
 class UserError(PipelineError):
     """What was asked for is wrong."""
 
-    exit_code = 2
+    exit_code = Exit.USER
 
 
 class InfraError(PipelineError):
     """The host could not do its part."""
 
-    exit_code = 3
+    exit_code = Exit.INFRA
 
 
 class KernelError(PipelineError):
     """The kernel tree, or the series on top of it, is at fault."""
 
-    exit_code = 1
+    exit_code = Exit.FAIL

@@ -9,9 +9,6 @@ from orchestrator.bisect.symptom import Why
 from orchestrator.bisect.values import Role, State, Step
 from orchestrator.model import Term, Verdict
 
-EXITS = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.SKIP: 4, Verdict.INFRA: 3}
-"""Exit codes; ends that are not what they were said to be are the user's fault (2)."""
-
 
 @dataclass(frozen=True)
 class Conclusion:

@@ -15,7 +15,7 @@ from orchestrator.bisect.gitbisect import Commit, Position
 from orchestrator.bisect.history import History
 from orchestrator.bisect.test_commit import Target, look
 from orchestrator.bisect.values import Outcome, Request, Role, State, Step
-from orchestrator.errors import InfraError, UserError
+from orchestrator.errors import Exit, InfraError, UserError
 from orchestrator.host import cache, cores
 from orchestrator.model import Verdict
 from orchestrator.model.plan import Job
@@ -109,7 +109,7 @@ class _Walk:
         for role, commit in ((Role.BAD_END, self.history.bad), (Role.GOOD_END, self.history.good)):
             self._step(role, commit)
             if problem := judge.ends(self.state, self.length):
-                return self.outcome(Conclusion(Verdict.FAIL, problem), Position(None), exit_code=2)
+                return self.outcome(Conclusion(Verdict.FAIL, problem), Position(None), exit_code=Exit.USER)
         position = self._searched(position)
         return self.outcome(self._concluded(position), position)
 
@@ -178,7 +178,7 @@ class _Walk:
         return Outcome(
             verdict=concluded.verdict,
             reason=concluded.reason,
-            exit_code=conclusion.EXITS[concluded.verdict] if exit_code is None else exit_code,
+            exit_code=concluded.verdict.exit_code if exit_code is None else exit_code,
             state=self.state,
             directory=self.workspace.directory,
             culprit=described[0] if len(described) == 1 else None,

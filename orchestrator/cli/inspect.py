@@ -14,6 +14,7 @@ from orchestrator.cli import output
 from orchestrator.cli.options import JsonOption
 from orchestrator.cli.screen import Screen, Styled
 from orchestrator.config import loader
+from orchestrator.errors import Exit
 from orchestrator.host import doctor, packages, process
 from orchestrator.host.cache import Cache
 
@@ -35,7 +36,7 @@ def doctor_(
         for finding in findings:
             word, colour = ("ok", "green") if finding.ok else ("no", "red") if finding.needed else ("note", "yellow")
             out.line(Styled(f"{word:4}", colour), f" {finding.what:22} {finding.detail}")
-    raise typer.Exit(0 if all(f.ok or not f.needed for f in findings) else 3)
+    raise typer.Exit(0 if all(f.ok or not f.needed for f in findings) else Exit.INFRA)
 
 
 def _fixed(argv: Sequence[str]) -> int:
@@ -65,7 +66,7 @@ def parse(
         for problem in report.problems:
             Screen().line(f"problem: {problem}")
     bad = report.problems or not report.tests or any(t.status.broken for t in report.tests)
-    raise typer.Exit(1 if bad else 0)
+    raise typer.Exit(Exit.FAIL if bad else Exit.PASS)
 
 
 def scan(
@@ -90,7 +91,7 @@ def scan(
         for s in splats:
             allowed = f" (allowed: {s.allowed_by})" if s.allowed_by else ""
             Screen().line(f"{file}:{s.first_line}: {s.kind}: {s.title} [{s.test or 'no test'}]{allowed}")
-    raise typer.Exit(1 if any(s.allowed_by is None for s in splats) else 0)
+    raise typer.Exit(Exit.FAIL if any(s.allowed_by is None for s in splats) else Exit.PASS)
 
 
 def schema() -> None:

@@ -37,10 +37,8 @@ from orchestrator.cli import (
     streams,
     validate,
 )
-from orchestrator.errors import PipelineError
+from orchestrator.errors import Exit, PipelineError
 from orchestrator.host import crash
-
-INTERRUPTED = 130
 
 app = typer.Typer(
     name="wpci",
@@ -122,7 +120,7 @@ def _interrupt(number: int, frame: object) -> NoReturn:
     del frame
     for other in (signal.SIGINT, signal.SIGTERM):
         signal.signal(other, signal.SIG_IGN)  # a second Ctrl-C must not cut the clean-up short
-    raise _Interrupted(INTERRUPTED)
+    raise _Interrupted(Exit.INTERRUPTED)
 
 
 def guarded(command: Callable[[], None]) -> int:
@@ -149,7 +147,7 @@ def _answered(command: Callable[[], None]) -> tuple[int, PipelineError | None]:
         return error.exit_code, error
     except _Interrupted:
         screen.complain("wpci: interrupted; what is whole stays in the cache, and the next run goes on from it")
-        return INTERRUPTED, None
+        return Exit.INTERRUPTED, None
     except SystemExit as stop:
         return (stop.code if isinstance(stop.code, int) else 2 if stop.code else 0), None
     return 0, None

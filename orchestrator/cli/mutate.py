@@ -18,7 +18,7 @@ from orchestrator.cli.programs import (
 )
 from orchestrator.cli.screen import Screen
 from orchestrator.config import locate
-from orchestrator.errors import UserError
+from orchestrator.errors import Exit, UserError
 from orchestrator.model import plan
 
 REPORT = Path("patches/evidence/mutation")
@@ -90,4 +90,4 @@ def mutate(
         Screen().line(f"survived: {entry.name} ({entry.identity}) {entry.where}")
     for test in page.unproven(done, why) if every_test else ():
         Screen().line(f"not seen failing: {test}")
-    raise typer.Exit(1 if open_ones else 0)
+    raise typer.Exit(Exit.FAIL if open_ones else Exit.PASS)

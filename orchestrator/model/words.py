@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from orchestrator.errors import Exit
 from orchestrator.model.bounds import Bounded
 
 
@@ -40,6 +41,11 @@ class Verdict(enum.Enum):
     FAIL = "fail"
     SKIP = "skip"
     INFRA = "infra"
+
+    @property
+    def exit_code(self) -> int:
+        """What the command ends with where this is the verdict of its run."""
+        return Exit[self.name].value
 
 
 class Stage(enum.Enum):

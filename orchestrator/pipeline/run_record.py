@@ -6,7 +6,7 @@ import datetime
 import time
 from dataclasses import dataclass, field
 
-from orchestrator.errors import PipelineError
+from orchestrator.errors import Exit, PipelineError
 from orchestrator.host import cache
 from orchestrator.model import CheckResult, JobResult, RunResult, SeriesResult, Verdict, rundir
 from orchestrator.model.plan import Job, Pair, Plan
@@ -92,7 +92,7 @@ class RunRecord:
             jobs=tuple(done[planned.name] for planned in self.plan.jobs if planned.name in done),
             series=series,
             verdict=total,
-            exit_code=verdict.exit_code(total, interrupted=self.interrupted),
+            exit_code=Exit.INTERRUPTED if self.interrupted else total.exit_code,
             notes=(
                 *self.notes,
                 *(f"did not run: {name}" for name in missing),

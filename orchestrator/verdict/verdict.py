@@ -14,10 +14,6 @@ from orchestrator.verdict import findings
 from orchestrator.verdict.findings import Judgement
 from orchestrator.verdict.outcome import Outcome, counts, meets, outcome, outcomes
 
-EXIT_USER = 2
-EXIT_INTERRUPTED = 130
-_EXITS = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.INFRA: 3, Verdict.SKIP: 4}
-
 Expected = Mapping[str, Expectations]
 """Suite name → its expectations; a suite without an entry expects nothing."""
 
@@ -26,13 +22,6 @@ def fold(verdicts: Iterable[Verdict]) -> Verdict:
     """Return one verdict for many: FAIL over INFRA over PASS over SKIP. Nothing at all is FAIL."""
     distinct = set(verdicts)
     return next((v for v in (Verdict.FAIL, Verdict.INFRA, Verdict.PASS, Verdict.SKIP) if v in distinct), Verdict.FAIL)
-
-
-def exit_code(verdict: Verdict, *, user_error: bool = False, interrupted: bool = False) -> int:
-    """Return the exit code of a run: 0 pass, 1 fail, 2 user's fault, 3 infrastructure, 4 skipped, 130 interrupted."""
-    if interrupted:
-        return EXIT_INTERRUPTED
-    return EXIT_USER if user_error else _EXITS[verdict]
 
 
 def judge_job(

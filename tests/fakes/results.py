@@ -117,7 +117,7 @@ def run(*pairs: SeriesResult, alone: tuple[JobResult, ...] = (), **changes: Any)
         "jobs": (*(j for s in pairs for j in (s.base, s.patched)), *alone),
         "series": pairs,
         "verdict": total,
-        "exit_code": verdict.exit_code(total),
+        "exit_code": total.exit_code,
         "notes": ("TCG: KVM did not bring up a guest",),
     }
     return RunResult(**{**fields, **changes})
