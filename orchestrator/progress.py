@@ -5,6 +5,14 @@ from __future__ import annotations
 from typing import Protocol
 
 
+class Detail(str):
+    """A line on how a stage of a job goes. What came of it is in the job's result: who shows that can leave it out."""
+
+
+class JobDetail(Detail):
+    """A detail that begins with the name of its job: who shows many jobs at a time need not add it."""
+
+
 class Progress(Protocol):
     """What a stage may say while it works."""
 

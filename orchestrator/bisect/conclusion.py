@@ -37,8 +37,8 @@ def of_culprit(label: str, state: State, notes: tuple[str, ...]) -> Conclusion:
     without = state.step(Role.WITHOUT)
     problem = _problem(shown, parents, without)
     if problem:
-        verdict = Verdict.SKIP if problem.startswith("cannot") else Verdict.FAIL
-        return Conclusion(verdict, f"{label} is not proven to be the first bad commit: {problem}", notes)
+        verdict, why = problem
+        return Conclusion(verdict, f"{label} is not proven to be the first bad commit: {why}", notes)
     proof = ["it shows the symptom", "its parent does not" if len(parents) == 1 else "none of its parents does"]
     if without and without.term is Term.GOOD:
         proof.append("nor does the tip without it")
@@ -47,23 +47,24 @@ def of_culprit(label: str, state: State, notes: tuple[str, ...]) -> Conclusion:
     return Conclusion(Verdict.PASS, f"the first bad commit is {label}: {', '.join(proof)}", notes)
 
 
-def _problem(shown: Step | None, parents: list[Step], without: Step | None) -> str:
+def _problem(shown: Step | None, parents: list[Step], without: Step | None) -> tuple[Verdict, str] | None:
+    """Return what keeps a culprit from being proven: SKIP where a step could not be judged, else FAIL."""
     if shown is None or not parents:
-        return "cannot verify it: there is nothing to compare it with"
+        return Verdict.SKIP, "cannot verify it: there is nothing to compare it with"
     if shown.term is Term.SKIP:
-        return f"cannot verify it: {_with_why(shown)}"
+        return Verdict.SKIP, f"cannot verify it: {_with_why(shown)}"
     if shown.term is Term.GOOD:
-        return f"run again, it does not show the symptom: {shown.reason}"
+        return Verdict.FAIL, f"run again, it does not show the symptom: {shown.reason}"
     for parent in parents:
         if shown.kernel and shown.kernel == parent.kernel:
-            return "its kernel is the same as its parent's"
+            return Verdict.FAIL, "its kernel is the same as its parent's"
         if parent.term is Term.BAD:
-            return f"its parent shows the symptom too: {parent.reason}"
+            return Verdict.FAIL, f"its parent shows the symptom too: {parent.reason}"
         if parent.term is Term.SKIP:
-            return f"cannot verify it: its parent: {_with_why(parent)}"
+            return Verdict.SKIP, f"cannot verify it: its parent: {_with_why(parent)}"
     if without and without.term is Term.BAD:
-        return f"the tip without it shows the symptom all the same: {without.reason}"
-    return ""
+        return Verdict.FAIL, f"the tip without it shows the symptom all the same: {without.reason}"
+    return None
 
 
 def _with_why(step: Step) -> str:

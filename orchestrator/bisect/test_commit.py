@@ -17,7 +17,7 @@ from orchestrator.model import JobResult, Kernel, Stage, Symptom, SymptomKind, V
 from orchestrator.model.plan import Job
 from orchestrator.pipeline import job as jobs
 from orchestrator.pipeline.context import Workspace
-from orchestrator.progress import Progress
+from orchestrator.progress import Detail, Progress
 
 
 @dataclass(frozen=True)
@@ -82,13 +82,12 @@ def _judged(step: Step, judged: Judged) -> Step:
 
 @dataclass(frozen=True)
 class _Quiet:
-    """Progress without what the stages of a job say of themselves: its result has that, and a step is one line."""
+    """Progress without the details of a job's stages: a step is one line."""
 
     progress: Progress
-    dropped: tuple[str, ...]
 
     def note(self, text: str) -> None:
-        if not text.startswith(self.dropped):
+        if not isinstance(text, Detail):
             self.progress.note(text)
 
     def advance(self, what: str, done: float, total: float | None) -> None:
@@ -157,7 +156,7 @@ class _Work:
             self.folders.append(self.name + more)
         self.unused = False
         name = self.folders[-1]
-        quiet = replace(self.workspace, progress=_Quiet(self.workspace.progress, (f"{name}: ", "guest: ", "rootfs: ")))
+        quiet = replace(self.workspace, progress=_Quiet(self.workspace.progress))
         return jobs.run(replace(job, name=name), quiet, until)
 
 

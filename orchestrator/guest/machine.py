@@ -18,7 +18,7 @@ from orchestrator.guest.running import LAST_WORDS, Guest, QemuFacts
 from orchestrator.host import process
 from orchestrator.host.process import Deadline
 from orchestrator.model import Accel
-from orchestrator.progress import Progress
+from orchestrator.progress import Detail, Progress
 
 __all__ = ["BootRequest", "CommandResult", "Guest", "Limits", "boot"]
 
@@ -156,7 +156,7 @@ def _wait_for_ready(request: BootRequest, watch: exit.Watch, deadline: Deadline,
     watch.wait(ready_or_silent, deadline)
     if watch.message(protocol.READY) is None:
         raise _boot_fault(request, watch)
-    progress.note(f"guest: up after {time.monotonic() - watch.started:.1f} s")
+    progress.note(Detail(f"guest: up after {time.monotonic() - watch.started:.1f} s"))
 
 
 def _boot_fault(request: BootRequest, watch: exit.Watch) -> PipelineError:

@@ -24,7 +24,7 @@ from orchestrator.pipeline import job
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord
 from orchestrator.pipeline.run_record import RunRecord
-from orchestrator.progress import Progress
+from orchestrator.progress import JobDetail, Progress
 
 LOCK = "nightly"
 """The lock of the cache that a night holds: there is one at a time for each user of a machine."""
@@ -185,7 +185,7 @@ class _JobProgress:
     def note(self, text: str) -> None:
         if self.over.is_set():
             return
-        self.progress.note(text if text.startswith(f"{self.job}: ") else f"{self.job}: {text}")
+        self.progress.note(text if isinstance(text, JobDetail) else f"{self.job}: {text}")
 
     def advance(self, what: str, done: float, total: float | None) -> None:
         if not self.over.is_set():

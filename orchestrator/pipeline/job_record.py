@@ -30,6 +30,7 @@ from orchestrator.model.expectations import Expectations
 from orchestrator.model.plan import Job
 from orchestrator.parse import splat
 from orchestrator.pipeline.context import Workspace
+from orchestrator.progress import JobDetail
 from orchestrator.report import result_json
 from orchestrator.verdict import expectations_file, expected_splats, verdict
 
@@ -95,7 +96,7 @@ class JobRecord:
     @contextlib.contextmanager
     def _stage(self, stage: Stage) -> Iterator[StageNote]:
         """Time one stage, and record how it went: its note, or the fault that ended it."""
-        self.workspace.progress.note(f"{self.job.name}: {stage.value}")
+        self.workspace.progress.note(JobDetail(f"{self.job.name}: {stage.value}"))
         started = time.monotonic()
         note = StageNote()
         process.check_wanted()
@@ -115,7 +116,7 @@ class JobRecord:
     def _add(self, result: StageResult) -> None:
         self.stages.append(result)
         reused = " (from the cache)" if result.reused else ""
-        self.workspace.progress.note(f"{self.job.name}: {result.stage.value}: {result.message}{reused}")
+        self.workspace.progress.note(JobDetail(f"{self.job.name}: {result.stage.value}: {result.message}{reused}"))
         self.save()
 
     def save(self) -> JobResult:
