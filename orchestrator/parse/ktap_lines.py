@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from orchestrator.model import Status
+from orchestrator.parse import printk
 
 VERSION = re.compile(r"K?TAP version [0-9]{1,4}\s*$", re.I)
 PLAN = re.compile(r"1\.\.([0-9]{1,9})(?:\s*#\s*(?:SKIP\S*\s*)?(.*))?$", re.I)
@@ -16,16 +17,8 @@ HARNESS_RUN = re.compile(r"RUN {2,}(\S.*) \.\.\.$")  # __run_test() of kselftest
 SUBTEST = re.compile(r"Subtest: (\S.*)$", re.I)
 SECONDS = re.compile(r"seconds: ([0-9]{1,9}(?:\.[0-9]{1,9})?)$")
 BAIL = re.compile(r"Bail out!\s*(.*)$", re.I)
-KERNEL = re.compile(r"(?:<[0-9]{1,3}>)?\[ *[0-9]{1,9}\.[0-9]{6}\](?:\[ *[TC][0-9]+\])? ?")
 
 _PREFIX = re.compile(r"\s*(?:#\s*)*")
-_LOG = re.compile(
-    r"(?P<outer>\[[A-Z][a-z]{2} [A-Z][a-z]{2} [ 0-9]\d [\d:]{8} \d{4}\] ?"  # dmesg -T
-    r"|[A-Z][a-z]{2} [ 0-9]\d [\d:]{8} \S{1,64} kernel: "  # syslog, journalctl
-    r"|\d{4}-\d\d-\d\d[T ][\d:]{8}(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)? (?:\S{1,64} kernel: )?"  # dated consoles
-    r"|\d{1,4},\d+,\d+,[^;]{0,64};)?"  # a record of /dev/kmsg
-    r"(?P<printk>(?:<\d{1,3}>)?\[ *\d{1,9}\.\d{1,9}\](?:\[ *[TC]\d+\])? ?|<\d{1,3}>)?"
-)
 _DIRECTIVE = re.compile(r"(SKIP(?:PED)?|XFAIL|XPASS|TODO|TIMEOUT|ERROR)\b[:\s]*(.*)$")
 _SKIP_ANY_CASE = re.compile(r"(SKIP(?:PED)?|TODO)\b[:\s]*(.*)$", re.I)
 _NUMBER, _UNIT = r"(?P<number>[0-9]{1,9}(?:\.[0-9]{1,9})?)", r"(?P<unit>us|usecs?|ms|msecs?|s|secs?|seconds?)"
@@ -66,9 +59,8 @@ def cut(text: str) -> Line:
 
 def logged(text: str) -> tuple[tuple[bool, bool], str]:
     """Take off what a log puts before each line; return also its shape: whether it has a date, and printk's stamp."""
-    match = _LOG.match(text)
-    assert match
-    return (match["outer"] is not None, match["printk"] is not None), text[match.end() :]
+    line = printk.parse(text)
+    return ((False, False), text) if line.before else ((line.outer, line.time is not None), line.message)
 
 
 def timed(comment: str) -> tuple[float | None, str]:

@@ -9,6 +9,7 @@ import re
 
 from orchestrator.model import Status, TestResult
 from orchestrator.parse import ktap_lines as lines
+from orchestrator.parse import printk
 from orchestrator.parse.ktap_block import Block
 from orchestrator.parse.ktap_level import Level, Notes, Problems
 from orchestrator.parse.reasons import LONGEST
@@ -61,7 +62,7 @@ class Reader:
     def quote(self, text: str) -> None:
         """Take a line that a test printed, and not its program: it is about that test, whatever it says."""
         text = text[:MOST_LINE]
-        if not lines.KERNEL.match(text):
+        if not printk.is_stamped(text):
             line = lines.cut(text)
             self.root.notes.take(line.content if line.hashes else text, comment=line.hashes > 0)
 
@@ -74,12 +75,13 @@ class Reader:
 
     def _unlogged(self, text: str) -> str | None:
         """Return a line of the stream; None for a line of the kernel's log, which runs through it."""
-        shape, rest = lines.logged(text)
-        if self._log is None and any(shape) and lines.VERSION.match(rest.lstrip(" #")):
-            self._log = shape
-        if self._log:
-            return rest if shape == self._log else None
-        return None if lines.KERNEL.match(text) else text
+        if self._log or lines.VERSION.search(text):
+            shape, rest = lines.logged(text)
+            if self._log is None and any(shape) and lines.VERSION.match(rest.lstrip(" #")):
+                self._log = shape
+            if self._log:
+                return rest if shape == self._log else None
+        return None if printk.is_stamped(text) else text
 
     def _opens_block(self, line: lines.Line) -> bool:
         self._block = Block.opened(line, self._last, self.levels[-1])
@@ -208,7 +210,7 @@ class Reader:
             level.empty = reason or "all of its tests were skipped"
 
     def _result(self, match: re.Match[str], line: lines.Line) -> None:
-        if lines.KERNEL.search(match[3]):
+        if printk.holds_stamp(match[3]):
             self.problems.add(f"a kernel line runs through a result line, which is not counted: {match[3][:80]}")
             return
         if not self._is_one_more():

@@ -32,7 +32,8 @@ class Line:
     """One line of a log.
 
     ``caller`` is ``T123`` or ``C1``, empty where printk does not say. ``before`` is what a program wrote on the same
-    line before the record began. ``time`` is that of printk, in seconds since the boot.
+    line before the record began. ``time`` is that of printk, in seconds since the boot. ``outer``: something stood
+    before that time, or instead of it, as a date.
     """
 
     message: str
@@ -40,6 +41,7 @@ class Line:
     origin: Origin = Origin.UNKNOWN
     before: str = ""
     time: float | None = field(default=None, compare=False)
+    outer: bool = field(default=False, compare=False)
 
 
 _TIME = r"\[ {0,12}(\d{1,10}\.\d{6})(?: <[ +]{0,12}\d{1,10}\.\d{1,9}>)?\]"
@@ -81,17 +83,23 @@ _PROGRAM = re.compile(rf"{_SENDER}[\w./@-]{{1,64}}(?:\(\w{{1,20}}\))?\[\d{{1,10}
 def parse(line: str) -> Line:
     """Take the prefixes off a line that holds no control characters."""
     line = bounded(line)
-    if not (match := _STAMP.match(line)):
-        line, origin, dated = _outer(line)
-        if match := _RECORD.match(line):
-            caller = _RECORD_CALLER.search(match["fields"])
-            return Line(line[match.end() :], caller[1] if caller else "", _by_level(match["level"]))
-        match = _STAMP.match(line)
-        if match and origin is Origin.USER:
-            return replace(_stamped(line, match), origin=origin)
-        if not match and not (match := _LATE_STAMP.search(line)):
-            return _tagged(line, Line(line, "", origin)) if dated else Line(line, "", origin)
-    return _stamped(line, match)
+    if match := _STAMP.match(line):
+        return _stamped(line, match)
+    inner = _without_outer(line)
+    return inner if inner.before or inner.message == line else replace(inner, outer=True)
+
+
+def _without_outer(line: str) -> Line:
+    line, origin, dated = _outer(line)
+    if match := _RECORD.match(line):
+        caller = _RECORD_CALLER.search(match["fields"])
+        return Line(line[match.end() :], caller[1] if caller else "", _by_level(match["level"]))
+    if match := _STAMP.match(line):
+        stamped = _stamped(line, match)
+        return replace(stamped, origin=origin) if origin is Origin.USER else stamped
+    if match := _LATE_STAMP.search(line):
+        return _stamped(line, match)
+    return _tagged(line, Line(line, "", origin)) if dated else Line(line, "", origin)
 
 
 class Log:
@@ -131,6 +139,16 @@ class Log:
         if len(self._seen) < self._MOST:
             self._seen.add(key)
         return again
+
+
+def is_stamped(line: str) -> bool:
+    """Whether a line begins with the time of printk: it is of the kernel's log."""
+    return _LATE_STAMP.match(line) is not None
+
+
+def holds_stamp(text: str) -> bool:
+    """Whether the time of printk stands anywhere in a text: a line of the kernel's log has broken into it."""
+    return _LATE_STAMP.search(text) is not None
 
 
 def message(line: str) -> str:

@@ -554,7 +554,9 @@ def test_a_file_is_read_as_its_mark_says(tmp_path: Path, encoding: str) -> None:
     "prefix",
     [
         "<6>[    1.234567] ",
-        "<6>[ 1.2] ",
+        "kern  :info  : [    1.234567] ",
+        "[    1.234567 <    0.000010>] ",
+        "vm1  | [    1.234567] ",
         "<6>",
         "[    1.234567][    T1] ",
         "<14>[   99.000001][  T123] ",
