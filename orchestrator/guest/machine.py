@@ -80,9 +80,10 @@ def _started(request: BootRequest, socket: Path) -> Iterator[process.Child]:
         files,
         request.machine,
         request.accel,
-        binary=request.binary,
+        arch=request.arch,
+        binary=request.program,
         debugger=request.debugger,
-        sandboxed=accel.seccomp(request.binary),
+        sandboxed=accel.seccomp(request.program),
         extra=request.extra,
     )
     try:

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator import arch
+from orchestrator.arch import DEFAULT, Architecture
 from orchestrator.config.schema import Machine
 from orchestrator.model import Accel, AccelFact
 
-BINARY = arch.DEFAULT.qemu
+BINARY = DEFAULT.qemu
 SWAP_SERIAL = "swap"
 """The serial number by which init finds the swap disk."""
 
@@ -26,7 +26,6 @@ SANDBOX = ("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resou
 """What QEMU gives up before the guest runs: a hostile kernel that breaks out of it starts no program."""
 
 CMDLINE = (
-    *arch.DEFAULT.console,
     "loglevel=7",
     "panic=-1",  # reset at once; -no-reboot makes that an exit
     "oops=panic",  # what an oops leaves behind, held locks above all, makes later tests hang
@@ -59,23 +58,24 @@ def argv(
     machine: Machine,
     accel: AccelFact,
     *,
-    binary: str = BINARY,
+    arch: Architecture = DEFAULT,
+    binary: str = "",
     debugger: Debugger | None = None,
     sandboxed: bool = False,
     extra: Sequence[str] = (),
 ) -> list[str]:
-    """Return the whole command line; ``extra`` is put behind it as it is."""
+    """Return the whole command line; ``binary`` is a QEMU instead of that of ``arch``; ``extra`` comes last."""
     return [
-        binary,
+        binary or arch.qemu,
         "-nodefaults",
         *(SANDBOX if sandboxed else ()),
         *("-display", "none", "-no-reboot", "-action", "panic=none"),
         *accel_args(accel),
-        *machine_args(machine),
-        *kernel_args(files, machine),
+        *machine_args(machine, arch),
+        *kernel_args(files, machine, arch),
         *console_args(files.console),
         *monitor_args(files.monitor),
-        *(("-device", arch.DEFAULT.panic_device) if arch.DEFAULT.panic_device else ()),
+        *(("-device", arch.panic_device) if arch.panic_device else ()),
         *network_args(),
         *(swap_args(files.swap) if files.swap else ()),
         *(debugger_args(debugger) if debugger else ()),
@@ -107,10 +107,10 @@ def accel_args(accel: AccelFact) -> list[str]:
     return ["-accel", name, "-cpu", accel.cpu]
 
 
-def machine_args(machine: Machine) -> list[str]:
+def machine_args(machine: Machine, arch: Architecture = DEFAULT) -> list[str]:
     """Return board, CPUs and memory."""
     mebibytes = machine.memory // 2**20
-    return ["-machine", arch.DEFAULT.board, "-smp", smp(machine), "-m", f"{mebibytes}M", *numa_args(machine)]
+    return ["-machine", arch.board, "-smp", smp(machine), "-m", f"{mebibytes}M", *numa_args(machine)]
 
 
 def smp(machine: Machine) -> str:
@@ -138,14 +138,14 @@ def shares(total: int, parts: int) -> list[int]:
     return [each + (number < over) for number in range(parts)]
 
 
-def kernel_args(files: Files, machine: Machine) -> list[str]:
+def kernel_args(files: Files, machine: Machine, arch: Architecture = DEFAULT) -> list[str]:
     """Return the kernel, its initramfs and its command line."""
-    return ["-kernel", str(files.kernel), "-initrd", str(files.initrd), "-append", cmdline(machine)]
+    return ["-kernel", str(files.kernel), "-initrd", str(files.initrd), "-append", cmdline(machine, arch)]
 
 
-def cmdline(machine: Machine) -> str:
+def cmdline(machine: Machine, arch: Architecture = DEFAULT) -> str:
     """Return the kernel's command line."""
-    return " ".join([*CMDLINE, *machine.cmdline])
+    return " ".join([*arch.console, *CMDLINE, *machine.cmdline])
 
 
 def console_args(console: Path) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.arch import DEFAULT, Architecture
 from orchestrator.config.schema import Machine
 from orchestrator.guest import qemu
 from orchestrator.model import AccelFact, Kernel, Rootfs
@@ -29,7 +30,8 @@ class Limits:
 class BootRequest:
     """All that a boot needs. ``directory`` gets console.log and qemu.log, and is for one boot only.
 
-    ``extra`` are more arguments for QEMU, such as a device that no variant has.
+    ``arch`` is that of the kernel; ``binary`` a QEMU instead of its own. ``extra`` are more arguments for QEMU, such as
+    a device that no variant has.
     """
 
     kernel: Kernel
@@ -40,8 +42,14 @@ class BootRequest:
     limits: Limits
     is_fatal: Callable[[str], bool]
     debugger: qemu.Debugger | None = None
-    binary: str = qemu.BINARY
+    arch: Architecture = DEFAULT
+    binary: str = ""
     extra: tuple[str, ...] = ()
+
+    @property
+    def program(self) -> str:
+        """The QEMU that is started."""
+        return self.binary or self.arch.qemu
 
     @property
     def console(self) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
+from orchestrator.arch import ARCHITECTURES
 from orchestrator.guest import accel, machine
 from orchestrator.model import Accel, AccelFact, Bootable, Kernel, Rootfs
 from orchestrator.parse import splat
@@ -20,7 +21,8 @@ def choose_accel(record: JobRecord, kernel: Kernel, rootfs: Rootfs) -> Bootable:
         with boot(record, Bootable(kernel, rootfs, fact), f"probe-{fact.cpu}", accel.probe_limits(ws.pipeline.limits)):
             pass
 
-    fact = accel.choose(job.variant_config.accel, job.variant_config.machine, probe, ws.cache, ws.progress)
+    host = accel.Host(binary=ARCHITECTURES[job.variant_config.arch].qemu)
+    fact = accel.choose(job.variant_config.accel, job.variant_config.machine, probe, ws.cache, ws.progress, host)
     return Bootable(kernel, rootfs, fact)
 
 
@@ -36,6 +38,7 @@ def boot(record: JobRecord, bootable: Bootable, name: str, limits: machine.Limit
         directory=record.directory / name,
         limits=limits,
         is_fatal=splat.fatal_matcher(ws.rules),
+        arch=ARCHITECTURES[record.job.variant_config.arch],
     )
     with machine.boot(request, ws.progress) as guest:
         guest.verify(bootable.kernel)

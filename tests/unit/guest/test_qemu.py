@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator import arch
 from orchestrator.config.schema import Machine
 from orchestrator.guest import qemu
 from orchestrator.guest.request import Limits
@@ -117,3 +119,18 @@ def test_extra_arguments_stand_at_the_end() -> None:
 @pytest.mark.parametrize(("boot", "start"), [(2.0, 20.0), (60.0, 20.0), (600.0, 200.0)])
 def test_qemu_has_longer_to_start_where_a_boot_has(boot: float, start: float) -> None:
     assert Limits(boot=boot, shutdown=1.0, silence=1.0).start == start
+
+
+def test_what_an_architecture_needs_is_on_the_command_line() -> None:
+    board = dataclasses.replace(
+        arch.DEFAULT,
+        name="arm64",
+        qemu="qemu-system-aarch64",
+        board="virt",
+        console=("console=ttyAMA0",),
+        panic_device=None,
+    )
+    argv = qemu.argv(FILES, Machine(), TCG, arch=board)
+    assert argv[0] == "qemu-system-aarch64" and after(argv, "-machine") == ["virt"]
+    assert after(argv, "-append")[0].startswith("console=ttyAMA0 ") and "ttyS0" not in " ".join(argv)
+    assert "pvpanic" not in argv and "pvpanic" in qemu.argv(FILES, Machine(), TCG)
