@@ -19,7 +19,7 @@ from orchestrator.errors import InfraError
 from orchestrator.host import beneath
 from orchestrator.host.cache import digest, remove_tree, write_atomic
 from orchestrator.host.process import Deadline, sandbox
-from orchestrator.kbuild import compiler_log, make
+from orchestrator.kbuild import compiler_log, make, manifest
 from orchestrator.kbuild.compiler_log import Folders
 from orchestrator.model import CompilerWarning
 from orchestrator.progress import Progress
@@ -154,9 +154,25 @@ def opened_log(out: Path, owner: str, progress: Progress) -> Iterator[IO[bytes]]
     try:
         with locked(log(out), progress) as file:
             _hand_over(out, owner)
-            yield file
+            if damaged := manifest.mend(out, _notes(out)):
+                progress.note(f"{damaged} files in {out} are not what make left there, and are made again")
+            manifest.begin(_notes(out))
+            with _recorded(out):
+                yield file
     except OSError as error:
         raise InfraError(f"cannot write in {out}: {error.strerror or error}") from error
+
+
+@contextlib.contextmanager
+def _recorded(out: Path) -> Iterator[None]:
+    """Write down what is in the folder when make has come to its end, well or not: an interrupted one cleans up."""
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(InfraError, OSError):
+            manifest.record(out, _notes(out))
+        raise
+    manifest.record(out, _notes(out))
 
 
 @contextlib.contextmanager
@@ -183,7 +199,7 @@ def _taken(log: IO[bytes]) -> bool:
 
 def _hand_over(out: Path, owner: str) -> None:
     mine = f"{owner or 'trusted'} {sandbox.user()}"
-    if load(out).owner != mine or out.is_symlink() or not out.is_dir():
+    if load(out).owner != mine or out.is_symlink() or not out.is_dir() or not manifest.is_readable(_notes(out)):
         begin_anew(out, mine)
     for folder in (out, layer(out)):
         folder.mkdir(parents=True, exist_ok=True)
@@ -196,5 +212,6 @@ def begin_anew(out: Path, owner: str) -> None:
         remove_tree(folder)
         folder.mkdir(parents=True)
         sandbox.give(folder)
+    manifest.forget(_notes(out))
     log(out).write_bytes(b"")
     save(out, State(owner=owner))

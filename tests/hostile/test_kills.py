@@ -56,6 +56,10 @@ class Ground(Table):
     def turn(self, number: int, *, guilty: bool) -> None:
         """Let a day go by, and another series come."""
         self.edit("mm/swap.c", f"int day{number};\n")
+        self.another(number, guilty=guilty)
+
+    def another(self, number: int, *, guilty: bool) -> None:
+        """Let another series come."""
         bad = defined(f"play{number}", "play: not-ok T01") if guilty else ""
         self.series(
             ("mm/memory.c", "int fault", f"{bad}{defined(f'round{number}', 'play: needs T02 SEEN')}int fault"),

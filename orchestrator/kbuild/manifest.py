@@ -1,0 +1,118 @@
+"""What make left in an output folder, file by file: what rots meanwhile, or was half-written, is made again.
+
+make goes by times alone. A file whose bytes a bad disk changed, or that a power loss or ``kill -9`` left in the middle,
+would be linked into the next kernel, and be the fault of whoever sent it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.host import beneath
+from orchestrator.host.cache import write_atomic
+
+DOUBTFUL = 60.0
+"""Seconds before the end of a killed build whose files are made again: a disk is written to that late."""
+
+
+@dataclass(frozen=True)
+class File:
+    """One file: when it was written (ns), its size, the sha256 of its bytes."""
+
+    written: int
+    size: int
+    sha256: str
+
+
+Files = Mapping[str, File]
+
+
+def record(out: Path, notes: Path) -> None:
+    """Write down every file of a folder, after make came to its end; what did not change is not read again."""
+    known = _load(notes) or {}
+    files = {}
+    for name, found in _regular(out):
+        before = known.get(name)
+        is_same = before and (before.written, before.size) == (found.st_mtime_ns, found.st_size)
+        if sha256 := before.sha256 if before and is_same else _digest(out, name):
+            files[name] = [found.st_mtime_ns, found.st_size, sha256]
+    write_atomic(_place(notes), json.dumps(files))
+    _begun(notes).unlink(missing_ok=True)
+
+
+def begin(notes: Path) -> None:
+    """Note that make is about to work in the folder: until ``record``, what it wrote last is doubtful."""
+    write_atomic(_begun(notes), "")
+
+
+def forget(notes: Path) -> None:
+    """Let nothing be known of a folder that begins anew."""
+    for path in (_place(notes), _begun(notes)):
+        path.unlink(missing_ok=True)
+
+
+def is_readable(notes: Path) -> bool:
+    """Whether it is known what the folder should hold, as far as anything was written down."""
+    return not _place(notes).exists() or _load(notes) is not None
+
+
+def mend(out: Path, notes: Path) -> int:
+    """Remove the files that are not what make left, for make to make again; return how many."""
+    known, doubtful = _load(notes) or {}, list(_doubtful(out, _load(notes) or {}, _begun(notes).exists()))
+    for name in doubtful:
+        beneath.remove(out, name)
+    if doubtful and known:
+        left = {name: [f.written, f.size, f.sha256] for name, f in known.items() if name not in set(doubtful)}
+        write_atomic(_place(notes), json.dumps(left))
+    return len(doubtful)
+
+
+def _doubtful(out: Path, known: Files, was_killed: bool) -> Iterator[str]:
+    found = dict(_regular(out))
+    late = max((status.st_mtime for status in found.values()), default=0.0) - DOUBTFUL
+    for name, status in found.items():
+        before = known.get(name)
+        if before is None or (status.st_mtime_ns, status.st_size) != (before.written, before.size):
+            if status.st_mtime >= late if was_killed else before is not None:
+                yield name
+        elif _digest(out, name) != before.sha256:
+            yield name
+
+
+def _regular(out: Path) -> Iterator[tuple[str, os.stat_result]]:
+    for folder, _, names in os.walk(out):
+        for name in names:
+            path = Path(folder, name)
+            found = path.lstat()
+            if stat.S_ISREG(found.st_mode):
+                yield str(path.relative_to(out)), found
+
+
+def _digest(out: Path, name: str) -> str | None:
+    try:
+        with beneath.opened(out, name) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # IO lacks readinto
+    except OSError:
+        return None
+
+
+def _place(notes: Path) -> Path:
+    return notes / "files.json"
+
+
+def _begun(notes: Path) -> Path:
+    return notes / "begun"
+
+
+def _load(notes: Path) -> Files | None:
+    try:
+        raw = json.loads(_place(notes).read_text())
+        return {name: File(int(written), int(size), str(sha256)) for name, (written, size, sha256) in raw.items()}
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        return None
