@@ -1,10 +1,11 @@
-"""What the cage costs: the same build with it and without, in turns, on the fake kernel tree of the tests.
+"""What the cage costs: the same with it and without, in turns, on the fake kernel tree of the tests.
 
-    python benchmarks/cage.py [--rounds 10]
+    PYTHONPATH=. python benchmarks/cage.py [--rounds 10]
 
-Each round builds the tree anew with an empty cache, and asks for the kernel again, which is in the cache then. Without
-the cage is with the namespaces alone. Prints the seconds that the cage adds to a build (it starts four makes) and to a
-cached request, and the share of a cold build of 240 seconds that this is.
+Each round builds the tree anew with an empty cache, asks for the kernel again, which is in the cache then, and types a
+whole ``wpci run`` of a series that ran before, with the fake guest. Without the cage is with the namespaces alone.
+Prints the seconds that the cage adds to a build (it starts four makes), to a cached request and to a cached run, the
+share of a cold build of 240 seconds that this is, and the cached run with the cage as a multiple of one without.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import statistics
+import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -20,10 +22,14 @@ from orchestrator.host.cache import Cache
 from orchestrator.host.process import FOREVER, sandbox
 from orchestrator.kbuild import kernel
 from orchestrator.progress import SILENT
+from tests.stage.cli.test_commands import Table
+from tests.stage.pipeline.test_run import GOOD
 
 FAKE = Path(__file__).parents[1] / "tests" / "fakes" / "fakelinux"
 COLD = 240.0
 """Seconds of a cold build of the smoke variant on a machine that is quick."""
+MOST_ADDED = 0.2
+"""Seconds that the cage may add to a cached run."""
 
 
 def measured(caged: bool) -> tuple[float, float]:
@@ -43,6 +49,32 @@ def measured(caged: bool) -> tuple[float, float]:
             return timed(request, cache), timed(request, cache)
         finally:
             sandbox.obstacle = obstacle
+
+
+FREE = """
+from orchestrator.host.process import sandbox
+sandbox.obstacle = lambda: "measured without"
+"""
+
+
+class Runs:
+    """A series that ran once with the cage and once without."""
+
+    def __init__(self, folder: Path) -> None:
+        self.table = Table(folder)
+        self.table.series(*GOOD)
+        (folder / "free").mkdir()
+        (folder / "free" / "sitecustomize.py").write_text(FREE)
+        self.timed(True), self.timed(False)
+
+    def timed(self, caged: bool) -> float:
+        """Return the seconds of a run."""
+        environment, folder = dict(self.table.environment), self.table.folder
+        if not caged:
+            environment["PYTHONPATH"] = f"{folder / 'free'}:{environment['PYTHONPATH']}"
+        started = time.monotonic()
+        subprocess.run(self.table.argv("run"), cwd=folder, env=environment, check=True, capture_output=True)
+        return time.monotonic() - started
 
 
 def timed(request: kernel.BuildRequest, cache: Cache) -> float:
@@ -65,6 +97,12 @@ def main() -> None:
     again = statistics.median(caged[1] - free[1] for caged, free in rounds)
     print(f"a build        {build:+.3f} s, {build / COLD:.2%} of a cold build of {COLD:g} s")
     print(f"a cached one   {again:+.3f} s")
+    with tempfile.TemporaryDirectory() as scratch:
+        runs = Runs(Path(scratch))
+        pairs = [(runs.timed(True), runs.timed(False)) for _ in range(options.rounds)]
+    added = statistics.median(caged - free for caged, free in pairs)
+    ratio = statistics.median(caged / free for caged, free in pairs)
+    print(f"a cached run   {added:+.3f} s of {MOST_ADDED:g} s, {ratio:.2f} times one without")
 
 
 if __name__ == "__main__":
