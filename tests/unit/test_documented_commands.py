@@ -131,6 +131,10 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "wpci run --mode marks --test X03": (f"{TYPED}test_a_mode_with_a_variant_a_suite_and_a_test_of_ones_choice",),
     "wpci run --series fix.diff --test Z* --variant smoke": (f"{TYPED}test_a_plain_diff_some_tests_and_a_variant",),
     "wpci run --test B01": (f"{TYPED}test_a_mode_with_a_variant_a_suite_and_a_test_of_ones_choice",),
+    "wpci run --tree linux-7.3 --variant smoke --suite uffd --test C12*": (
+        f"{TYPED}test_a_mode_with_a_variant_a_suite_and_a_test_of_ones_choice",
+        f"{TYPED}test_a_folder_of_patches_on_ones_own_tree",
+    ),
     "wpci run --tree ~/linux --series -": (f"{TYPED}test_a_series_from_standard_input",),
     "wpci run --tree ~/linux --series v6.12..my-branch": (
         f"{RUN}test_ones_own_range_needs_no_yaml_and_leaves_the_tree_alone",
