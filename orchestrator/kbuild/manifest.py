@@ -37,11 +37,11 @@ def record(out: Path, notes: Path) -> None:
     """Write down every file of a folder, after make came to its end; what did not change is not read again."""
     known = _load(notes) or {}
     files = {}
-    for name, found in _regular(out):
+    for name, status in _regular(out):
         before = known.get(name)
-        is_same = before and (before.written, before.size) == (found.st_mtime_ns, found.st_size)
+        is_same = before and (before.written, before.size) == (status.st_mtime_ns, status.st_size)
         if sha256 := before.sha256 if before and is_same else _digest(out, name):
-            files[name] = [found.st_mtime_ns, found.st_size, sha256]
+            files[name] = [status.st_mtime_ns, status.st_size, sha256]
     write_atomic(_place(notes), json.dumps(files))
     _begun(notes).unlink(missing_ok=True)
 
@@ -74,9 +74,9 @@ def mend(out: Path, notes: Path) -> int:
 
 
 def _doubtful(out: Path, known: Files, was_killed: bool) -> Iterator[str]:
-    found = dict(_regular(out))
-    late = max((status.st_mtime for status in found.values()), default=0.0) - DOUBTFUL
-    for name, status in found.items():
+    files = dict(_regular(out))
+    late = max((status.st_mtime for status in files.values()), default=0.0) - DOUBTFUL
+    for name, status in files.items():
         before = known.get(name)
         if before is None or (status.st_mtime_ns, status.st_size) != (before.written, before.size):
             if status.st_mtime >= late if was_killed else before is not None:
@@ -89,9 +89,9 @@ def _regular(out: Path) -> Iterator[tuple[str, os.stat_result]]:
     for folder, _, names in os.walk(out):
         for name in names:
             path = Path(folder, name)
-            found = path.lstat()
-            if stat.S_ISREG(found.st_mode):
-                yield str(path.relative_to(out)), found
+            status = path.lstat()
+            if stat.S_ISREG(status.st_mode):
+                yield str(path.relative_to(out)), status
 
 
 def _digest(out: Path, name: str) -> str | None:
