@@ -1,4 +1,4 @@
-"""Pipeline + mode → the jobs of a run. Pure."""
+"""Pipeline + mode → the jobs of a run. Pure but for reading what their suites must show."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from orchestrator.config import loader, schema
 from orchestrator.config.schema import Mode, Pipeline, Product
 from orchestrator.errors import UserError
-from orchestrator.model import Side
+from orchestrator.model import Side, expectations_file
 from orchestrator.model.expectations import Expectations
 
 
@@ -41,7 +41,7 @@ class Job:
     ``tests`` are globs over test ids. ``upto`` stops the series after that many patches; None applies all.
     ``worktree`` names the work tree that the job builds in: jobs of one name follow each other there.
     ``extra_series`` go on top of the series, in order.
-    ``prerequisites`` are series that are part of the tree.
+    ``prerequisites`` are series that are part of the tree. ``expected`` is what the suites must show, by suite.
     """
 
     name: str
@@ -61,6 +61,7 @@ class Job:
     extra_series: tuple[schema.SeriesConfig, ...] = ()
     trial: Trial | None = None
     prerequisites: tuple[Path, ...] = ()
+    expected: Mapping[str, Expectations] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -110,8 +111,8 @@ class Choice:
 def expand(pipeline: Pipeline, mode_name: str, choice: Choice | None = None) -> Plan:
     """Return the jobs of a mode.
 
-    Raises UserError for a name that pipeline.yaml does not define, where nothing is left to run, and for a job that the
-    mode asks for twice, with different suites or tests.
+    Raises UserError for a name that pipeline.yaml does not define, where nothing is left to run, for a job that the
+    mode asks for twice, with different suites or tests, and for expectations that cannot be read.
     """
     choice = choice or Choice()
     check(pipeline, mode_name, choice)
@@ -128,7 +129,20 @@ def expand(pipeline: Pipeline, mode_name: str, choice: Choice | None = None) -> 
     _refuse_twins(mode_name, [job for pair in pairs for job in (pair.base, pair.patched)] + list(alone))
     bases = {pair.base.name for pair in pairs}
     label = mode_name if choice == Choice() else f"{mode_name}, in part"
-    return Plan(mode_name, label, pairs, tuple(job for job in alone if job.name not in bases))
+    return _with_expectations(Plan(mode_name, label, pairs, tuple(job for job in alone if job.name not in bases)))
+
+
+def _with_expectations(planned: Plan) -> Plan:
+    """Read what the suites of each job must show, now: a mistake in that must not come to light after an hour."""
+    paths = {config.expected for job in planned.jobs for _, config in job.suites if config.expected}
+    known = {path: expectations_file.load(path) for path in sorted(paths)}
+
+    def loaded(job: Job) -> Job:
+        expected = {name: known[config.expected] for name, config in job.suites if config.expected}
+        return replace(job, expected=expected)
+
+    pairs = tuple(Pair(loaded(pair.base), loaded(pair.patched)) for pair in planned.pairs)
+    return replace(planned, pairs=pairs, singles=tuple(map(loaded, planned.singles)))
 
 
 def check(pipeline: Pipeline, mode_name: str, choice: Choice) -> None:

@@ -17,11 +17,10 @@ from orchestrator.host import process
 from orchestrator.host.cache import write_atomic
 from orchestrator.host.process import Deadline
 from orchestrator.kbuild import programs
-from orchestrator.model import Programs
+from orchestrator.model import Programs, expectations_file
 from orchestrator.model.plan import Job, Pair, Plan
 from orchestrator.pipeline.context import Workspace
 from orchestrator.suite import sources
-from orchestrator.verdict import expectations_file
 
 Known = Mapping[str, tuple[str, ...] | None]
 """The tests of each suite; None where they are not known on this host."""
@@ -107,9 +106,10 @@ def _check_expectations(jobs: Iterable[Job], known: Known, workspace: Workspace)
 
     Programs of a kernel tree are not there yet; what their tests are called only a guest can say.
     """
+    expected = {name: expectations for job in jobs for name, expectations in job.expected.items()}
     for name, config in {name: config for job in jobs for name, config in job.suites if config.kind == "own"}.items():
         if config.expected and (tests := known[name] if name in known else _tests(name, config, workspace)):
-            expectations_file.check(expectations_file.load(config.expected), tests, str(config.expected))
+            expectations_file.check(expected[name], tests, str(config.expected))
 
 
 def _narrowed(job: Job, known: Known) -> Job:

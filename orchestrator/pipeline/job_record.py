@@ -32,7 +32,7 @@ from orchestrator.parse import splat
 from orchestrator.pipeline.context import Workspace
 from orchestrator.progress import JobDetail
 from orchestrator.report import result_json
-from orchestrator.verdict import expectations_file, expected_splats, verdict
+from orchestrator.verdict import expected_splats, verdict
 
 T = TypeVar("T")
 
@@ -180,7 +180,7 @@ class JobRecord:
 
 def expected(job: Job, kernel: Kernel | None = None) -> dict[str, Expectations]:
     """Return what the suites of a job promise, by suite: all of it, or what ``kernel`` has the symbols for."""
-    expectations = {name: expectations_file.load(config.expected) for name, config in job.suites if config.expected}
+    expectations = {name: job.expected[name] for name, _ in job.suites if name in job.expected}
     if kernel is None:
         return expectations
     values = kconfig.read(kernel.config.read_text())

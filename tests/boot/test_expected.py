@@ -12,8 +12,8 @@ from orchestrator.host import process
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import Deadline
 from orchestrator.kbuild import programs
+from orchestrator.model import expectations_file
 from orchestrator.progress import SILENT
-from orchestrator.verdict import expectations_file
 
 ROOT = Path(__file__).parents[2]
 PIPELINE = loader.load(ROOT / "pipeline.yaml")

@@ -20,8 +20,9 @@ from orchestrator.model import (
     SuiteRun,
     TestResult,
     Verdict,
+    expectations_file,
 )
-from orchestrator.verdict import expectations_file, series_verdict, verdict
+from orchestrator.verdict import series_verdict, verdict
 
 HOSTILE = "bell \x07 escape \x1b[31mred\x1b[0m nul \x00 tags <a> & ]]> \ud800 \ufffe end"
 

@@ -20,9 +20,10 @@ from orchestrator.model import (
     SuiteRun,
     TestResult,
     Verdict,
+    expectations_file,
 )
 from orchestrator.model.expectations import Expectations
-from orchestrator.verdict import expectations_file, series_verdict, transitions, verdict
+from orchestrator.verdict import series_verdict, transitions, verdict
 from orchestrator.verdict.outcome import meets, outcome
 
 PASS, FAIL, SKIP, INFRA = Verdict.PASS, Verdict.FAIL, Verdict.SKIP, Verdict.INFRA

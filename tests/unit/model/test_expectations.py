@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import UserError
-from orchestrator.model import Status
+from orchestrator.model import Status, expectations_file
 from orchestrator.model.expectations import NONE
-from orchestrator.verdict import expectations_file
 
 TEXT = """
 columns: [stock, patched, mainline]
