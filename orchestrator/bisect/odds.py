@@ -66,10 +66,6 @@ class Odds:
         """Return how many clean runs make a step good with that confidence; None where ``MOST`` do not."""
         return next((n for n in range(1, MOST + 1) if 1 - self.bad_given(Count(0, n)) >= confidence), None)
 
-    def needed_for_bad(self, confidence: float) -> int | None:
-        """Return how many runs that all show the symptom make a step bad with that confidence."""
-        return next((n for n in range(1, MOST + 1) if self.bad_given(Count(n, 0)) >= confidence), None)
-
 
 @lru_cache(maxsize=MOST * MOST)
 def _never_rising(odds: Odds, shown: int, clean: int) -> float:

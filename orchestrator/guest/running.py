@@ -152,10 +152,6 @@ class Guest:
             return False
         return ended.exit_code is not None
 
-    def alive(self, deadline: Deadline) -> bool:
-        """Whether the guest answers a command within the deadline."""
-        return self.death is None and self._answers("true", deadline)
-
     def put(self, local: Path, remote: str, *, deadline: Deadline) -> None:
         """Copy a file into the guest. Raises InfraError; where the guest died of its kernel, KernelError."""
         self._copy(lambda link: link.put(local, remote, deadline))

@@ -83,11 +83,6 @@ class Job:
         """The consoles of its guests that are still on disk, in the order of booting."""
         return rundir.consoles(self.directory)
 
-    @property
-    def reproduce(self) -> Path:
-        """The script that boots this kernel again and runs one test in it."""
-        return self.directory / rundir.REPRODUCE
-
 
 @dataclass(frozen=True)
 class StageTime:

@@ -24,7 +24,7 @@ from orchestrator.parse import printk, splat_scanner, splat_title
 from orchestrator.parse.splat_rules import Rules, load_rules
 from orchestrator.parse.splat_scanner import MOST_LINES, Report
 
-__all__ = ["Rules", "expired", "fatal_matcher", "load_rules", "scan", "scan_file", "titles"]
+__all__ = ["Rules", "expired", "fatal_matcher", "load_rules", "scan", "scan_file"]
 
 Read = Callable[[], Iterable[tuple[str, bool]]]
 """Reads a console from its beginning: its lines, and whether each has its end."""
@@ -66,11 +66,6 @@ def expired(splats: Sequence[Splat], allow: Sequence[AllowedSplat], today: date)
         for entry in old
         if any(splat.allowed_by is None and _fits(entry, splat) for splat in splats)
     )
-
-
-def titles(splats: Sequence[Splat]) -> tuple[str, ...]:
-    """Return each title once, in the order of appearance."""
-    return tuple(dict.fromkeys(splat.title for splat in splats))
 
 
 def fatal_matcher(rules: Rules) -> Callable[[str], bool]:

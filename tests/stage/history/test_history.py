@@ -224,7 +224,7 @@ def test_paths_below_a_run_follow_its_folder(opened: Database, tmp_path: Path) -
     (job,) = read.jobs(opened, "run-1")
     assert [path.relative_to(job.directory).parts[0] for path in job.consoles] == ["boot-2", "boot-10"]
     assert (job.commit, job.base) == ("tip", "base")
-    assert (job.release, job.config, job.reproduce) == ("5.10.1", Path("/c/config"), job.directory / "reproduce.sh")
+    assert (job.release, job.config) == ("5.10.1", Path("/c/config"))
 
 
 def test_folders_of_runs_are_imported_once(opened: Database, tmp_path: Path) -> None:
