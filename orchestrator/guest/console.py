@@ -73,13 +73,14 @@ class Follower:
                 data = file.read(_PIECE)
         except FileNotFoundError:
             return []
+        # by our own count, not the file's size: it may have grown since the read
         self.size += len(data)
         return self._lines.feed(data)
 
     def drain(self) -> list[str]:
         """Return what is left when nobody writes any more, the unended last line too, up to ``CAP`` bytes in all."""
         lines = []
-        before = -1
+        before = -1  # read() takes a piece: until one of them brings nothing
         while before < self.size < CAP:
             before = self.size
             lines += self.read()

@@ -122,6 +122,8 @@ class Watch:
     def __init__(self, follower: console.Follower, is_fatal: Callable[[str], bool]) -> None:
         self._follower = follower
         self._is_fatal = is_fatal
+        # Three threads come here: the watch, QEMU's monitor with its events, and whoever runs a command. The condition
+        # guards the signs, the awaited lines and the end; actions of at_end run without it: they are others' code.
         self._changed = threading.Condition()
         self._signs = Signs()
         self._all_events = False
@@ -166,6 +168,7 @@ class Watch:
         """Wait until something holds, the guest is dead or time is up; return whether it holds."""
         with self._changed:
             while not until() and self.death is None and not deadline.expired:
+                # a second at most: ``until`` may hold by something that does not notify us
                 self._changed.wait(min(deadline.remaining, 1.0))
             return until()
 
@@ -183,7 +186,7 @@ class Watch:
         with self._changed:
             self._at_end.append(action)
             dead = self.death is not None
-        if dead:
+        if dead:  # outside the lock; _bury took its list before this action was on it, so that it runs once
             action()
 
     def _note(self, **signs: Any) -> None:
@@ -206,6 +209,7 @@ class Watch:
             self._leave.wait(_TICK)
 
     def _look(self, qemu: process.Child, lines: list[str]) -> None:
+        # asked after the lines were read: a QEMU that is gone has written all of them, and _bury drains the rest
         code = qemu.poll()
         if code is not None:
             self._note(exit_code=code)
@@ -237,11 +241,12 @@ class Watch:
         return time.monotonic() - self.grew >= _QUIET
 
     def _bury(self, qemu: process.Child) -> None:
+        # the first sign is seldom the reason: a reset or a lost connection races with the oops that caused it
         end = process.Deadline.after(_LONGEST)
         self.grew = time.monotonic()
         while not (qemu.poll() is not None or end.expired or self._signs.flooded or self._silent):
             self._follow(qemu)
-        process.kill_group(qemu, _QUIET)
+        process.kill_group(qemu, _QUIET)  # from here on nobody writes to the console: what is drained is all of it
         self._await_events(process.Deadline.after(_LONGEST))  # QEMU said why before it went, perhaps just now
         if not self._signs.flooded:
             self._look(qemu, self._follower.drain())

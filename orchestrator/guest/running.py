@@ -70,6 +70,7 @@ class Guest:
             self._remote = remote.connect(address, lambda: self.death is not None, deadline, self._watch.at_end)
         except remote.Lost as error:
             raise self._lost(str(error)) from error
+        # a command on a dead guest would wait for its keepalive: the watch cuts the connection from its own thread
         self._watch.at_end(self._remote.cut)
 
     def run(
@@ -105,7 +106,9 @@ class Guest:
                 given = self._given(row)
                 ended = self._connected().run(protocol.wrapped(command, cap), sink.take, give_up, given)
             except remote.Lost as error:
-                fault = self._lost(str(error))
+                fault = self._lost(
+                    str(error)
+                )  # which waits: the connection is lost before the watch knows of the death
                 if self.death is None:
                     raise fault from error
                 ended, why = remote.Ended(None, False, None), [f"the guest died: {self.death.line}"]

@@ -103,6 +103,7 @@ class Slots:
     def guest(self, need: Need, turn: int) -> Iterator[None]:
         """Hold what a guest takes. Raises Cancelled."""
         with self._changed:
+            # the lowest turn waits in front, although a smaller guest behind it might fit: else it would starve
             self._waiting[turn] = need
             self._wait(lambda: turn == min(self._waiting) and self._fits(need))
             del self._waiting[turn]
@@ -111,7 +112,7 @@ class Slots:
         try:
             yield
         finally:
-            with self._changed:
+            with self._changed:  # given back however the guest ended: a night goes on with what is free
                 self._guests.remove(need)
                 self._changed.notify_all()
 
@@ -123,22 +124,24 @@ class Slots:
             self._wait(lambda: turn == min(self._builders) and self._may_build())
             self._builders.remove(turn)
             self._build = self._left()
+        # outside the lock: the cores are ours by now, and sched_setaffinity is of this thread alone
         self.pin(self._build)
         try:
             yield
         finally:
-            self.pin(self.room.cores)
+            self.pin(self.room.cores)  # before the cores are given back: the next build pins its own thread to them
             with self._changed:
                 self._build = None
                 self._changed.notify_all()
 
     def close(self) -> None:
-        """Send everybody home who waits."""
+        """End every wait with Cancelled; who works already is ended by other means."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
     def _wait(self, condition: Callable[[], bool]) -> None:
+        # one condition for all: what frees a core may let a guest begin, or a build, and each looks for itself
         self._changed.wait_for(lambda: self._closed or condition())
         if self._closed:
             raise Cancelled

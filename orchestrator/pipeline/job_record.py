@@ -85,11 +85,11 @@ class JobRecord:
     def run(self, stage: Stage, make: Callable[[StageNote], T]) -> T:
         """Return what a stage makes; it runs once. Raises Stopped where it fails, or any stage has failed before."""
         if stage not in self._made:
-            if self.failed:
+            if self.failed:  # also for whoever goes on with the record later: what follows has nothing to stand on
                 raise Stopped(self.failed)
             with self._stage(stage) as note:
                 made = make(note)
-            self._made[stage] = made
+            self._made[stage] = made  # only behind the block: a stage that failed made nothing
         result: T = self._made[stage]
         return result
 
