@@ -1,37 +1,33 @@
-"""What a red test shows: its reason, what it printed, and the console while it ran. Read from the folder of the job."""
+"""What is printed of a red test: what it is about, its reason, what it printed, and the console while it ran."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from orchestrator.guest import console, protocol
-from orchestrator.guest.protocol import Windows
-from orchestrator.model import JobResult, RunResult, rundir
-from orchestrator.parse import window
+from orchestrator.model import Evidence, RunResult
 from orchestrator.verdict import charged
 
 MOST_TESTS = 5
 _PRINTED, _CONSOLE = 4, 8
-"""Lines of its output, and of the console, that are shown of one test: the last ones, which say how it ended."""
+"""Lines of its output, and of the console, that are shown of one test: the last ones."""
 
 
 def lines(run: RunResult) -> Iterator[str]:
     """Yield the evidence for the tests that made a run red, at most ``MOST_TESTS``, and where the rest of it is."""
-    red = list(charged.tests(run))
-    for job, test in red[:MOST_TESTS]:
-        yield f"{job.name}: {test.name}: {test.status.value}{': ' if test.reason else ''}{test.reason}"
-        printed = [line for line in test.diagnostics if line.strip() and line not in test.reason]
-        yield from (f"    {line}" for line in printed[-_PRINTED:])
-        yield from _console(job, test.name)
-    if len(red) > MOST_TESTS:
-        yield f"and {len(red) - MOST_TESTS} more: the page has them"
+    for shown in run.evidence[:MOST_TESTS]:
+        yield f"{shown.job}: {shown.test}: {shown.status.value}{': ' if shown.reason else ''}{shown.reason}"
+        yield from _details(shown)
+    count = sum(1 for _ in charged.tests(run))
+    if count > MOST_TESTS:
+        yield f"and {count - MOST_TESTS} more: the page has them"
 
 
-def _console(job: JobResult, test: str) -> Iterator[str]:
-    """Yield what the kernel said while a test ran, where it said anything, and where that stands."""
-    for path in rundir.consoles(job.directory):
-        seen = window.of(console.text(path), test, Windows(protocol.rows(path)))
-        if seen and seen.lines:
-            yield from (f"    | {line}" for line in seen.lines[-_CONSOLE:])
-            yield f"    {path}:{seen.first}"
-            return
+def _details(shown: Evidence) -> Iterator[str]:
+    if shown.sentence:
+        yield f"    {shown.sentence}{f' ({shown.place})' if shown.place else ''}"
+    if shown.base:
+        yield f"    on base: {shown.base}"
+    yield from (f"    {line}" for line in shown.printed[-_PRINTED:])
+    yield from (f"    | {line}" for line in shown.console[-_CONSOLE:])
+    if shown.console:
+        yield f"    {shown.log}:{shown.first}"

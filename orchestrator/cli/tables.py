@@ -12,6 +12,7 @@ from orchestrator.cli import evidence
 from orchestrator.cli.screen import Column, Part, Screen, Styled
 from orchestrator.errors import InfraError
 from orchestrator.model import CheckResult, JobResult, RunResult, SeriesResult, Status, Transition, Verdict
+from orchestrator.report import tested
 from orchestrator.verdict import outcome
 
 _COLOURS = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.SKIP: "yellow", Verdict.INFRA: "magenta"}
@@ -81,6 +82,8 @@ def show(run: RunResult, screen: Screen, *, every_test: bool) -> None:
     for line in evidence.lines(run):
         screen.line(line)
     screen.line()
+    for fact in tested.facts(run):
+        screen.line(f"{fact.what:9} {fact.text}")
     for note in run.notes:
         screen.line(f"note: {note}")
     screen.line(f"results   {run.directory}")

@@ -1,5 +1,6 @@
 """The values that flow from stage to stage. All are frozen; a later fact gets a new type."""
 
+from orchestrator.model.evidence import Evidence
 from orchestrator.model.outcomes import (
     CheckResult,
     JobResult,
@@ -30,6 +31,7 @@ __all__ = [
     "Bootable",
     "CheckResult",
     "CompilerWarning",
+    "Evidence",
     "Identity",
     "JobResult",
     "Kernel",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from orchestrator.config.schema import Machine
 from orchestrator.model.bounds import LONG, Bounded
+from orchestrator.model.evidence import Evidence
 from orchestrator.model.products import CompilerWarning, Identity, Products
 from orchestrator.model.words import Side, Stage, Status, Verdict
 
@@ -169,7 +170,8 @@ class SeriesResult(Bounded):
 class RunResult(Bounded):
     """One invocation. ``jobs`` without a series stand alone; pairs are in ``series``.
 
-    ``missing`` names the jobs that were planned and have not run: with any, the run is incomplete.
+    ``missing`` names the jobs that were planned and have not run: with any, the run is incomplete. ``evidence`` is for
+    the tests that made it red, the first ones where there are many.
     """
 
     run: str
@@ -184,6 +186,7 @@ class RunResult(Bounded):
     notes: tuple[str, ...] = field(default=())
     checks: tuple[CheckResult, ...] = ()
     missing: tuple[str, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
 
     @property
     def single_jobs(self) -> tuple[JobResult, ...]:

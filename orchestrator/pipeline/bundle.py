@@ -112,7 +112,7 @@ def _readme(run: RunResult, job: JobResult) -> Iterator[str]:
     if identity:
         yield f"machine  {identity.machine}, {identity.accel}, -cpu {identity.cpu}, QEMU {identity.qemu}"
     yield f"run      {run.run}, {run.started}: {run.verdict.name}"
-    red = [test for whose, test in charged.tests(run) if whose.name == job.name]
+    red = [test for whose, _, test in charged.tests(run) if whose.name == job.name]
     yield from (f"red      {test.name}: {test.status.value}: {test.reason}" for test in red[:_MOST_LINES])
     yield ""
     yield f"{_KERNEL}, {_INITRD}   what is booted; the test programs are in the initramfs, below tests/"

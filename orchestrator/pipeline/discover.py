@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from orchestrator import suite, textfile, wording
+from orchestrator import suite, wording
 from orchestrator.config.schema import Suite
 from orchestrator.errors import InfraError, UserError
 from orchestrator.host import process
@@ -69,21 +69,10 @@ def listed(planned: Plan, workspace: Workspace) -> Iterator[Listed]:
     check(planned.jobs, workspace)
     for name, config in {name: config for job in planned.jobs for name, config in job.suites}.items():
         globs = dict.fromkeys(glob for job in planned.jobs if name in dict(job.suites) for glob in job.tests)
-        known = sources.read(config.directory) if config.kind == "own" else _of_programs(config)
+        known = sources.of_suite(config)
         for test in suite.pick(_tests(name, config, workspace) or (), [*globs]):
             case = sources.of(test, known) or sources.Case("", "")
             yield Listed(name, test, case.sentence, case.place)
-
-
-def _of_programs(config: Suite) -> dict[str, sources.Case]:
-    """Return what is known of programs that list no tests: the head of a C file, else how they are called."""
-    cases: dict[str, sources.Case] = {}
-    for program in config.programs:
-        file = program.file
-        is_c = file is not None and file.suffix == ".c" and file.is_file()
-        sentence = sources.head_sentence(textfile.read(file)) if file and is_c else ""
-        cases[program.name] = sources.Case(sentence or f"runs {program.run or program.name}", str(file or ""))
-    return cases
 
 
 def check(jobs: Iterable[Job], workspace: Workspace) -> Known:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from orchestrator.errors import Exit, PipelineError
 from orchestrator.host import cache
@@ -12,6 +12,7 @@ from orchestrator.model import CheckResult, JobResult, RunResult, SeriesResult, 
 from orchestrator.model.plan import Job, Pair, Plan
 from orchestrator.pipeline import job_record, unattended
 from orchestrator.pipeline.context import Workspace
+from orchestrator.pipeline.evidence import Collector
 from orchestrator.report import html, junit, markdown, result_json
 from orchestrator.verdict import series_verdict, verdict
 
@@ -35,7 +36,11 @@ class RunRecord:
     interrupted: bool = False
     _done: dict[str, JobResult] = field(default_factory=dict)
     _started: datetime.datetime = field(default_factory=lambda: datetime.datetime.now(datetime.UTC))
+    _evidence: Collector = field(init=False)
     _clock: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self._evidence = Collector(self.plan)
 
     def add(self, job: JobResult) -> RunResult:
         """Take the result of a job, and write down what the run comes to so far: what a killed run did is on disk."""
@@ -51,6 +56,7 @@ class RunRecord:
     def write(self) -> RunResult:
         """Write what people and CI servers read; a job's files have names that ``**/junit*.xml`` does not catch."""
         result = self.result()
+        result = replace(result, evidence=self._evidence.collect(result))
         cache.write_atomic(result.directory / rundir.RESULT, result_json.dump(result))
         cache.write_atomic(result.directory / rundir.JUNIT, junit.render(result))
         cache.write_atomic(result.directory / rundir.SUMMARY, markdown.render(result))

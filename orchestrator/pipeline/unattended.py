@@ -51,7 +51,7 @@ def _rendered(run: RunResult, job: JobResult, name: str, kernel: str, initrd: st
 
 def default(run: RunResult, job: JobResult) -> str:
     """Return the tests that run where nobody names any: those that were red, else all of them."""
-    red = [test.name for whose, test in charged.tests(run) if whose.name == job.name]
+    red = [test.name for whose, _, test in charged.tests(run) if whose.name == job.name]
     usable = [name for name in red if _TEST.fullmatch(name)]
     return ",".join(usable[:_MOST_TESTS]) or _EVERY
 

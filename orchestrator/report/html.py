@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from orchestrator import plain
 from orchestrator.model import CheckResult, JobResult, RunResult, SeriesResult, Splat, Transition, Verdict
+from orchestrator.report import tested
 from orchestrator.verdict import outcome, verdict
 
 MOST = 30
@@ -30,6 +31,7 @@ def render(run: RunResult) -> str:
             run=run,
             title=_title(run),
             reasons=_reasons(run),
+            facts_of_run=tested.facts(run),
             groups=_groups(run.checks),
             alone=run.single_jobs,
             changed=_changed,

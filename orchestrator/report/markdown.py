@@ -8,8 +8,19 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from orchestrator import plain
-from orchestrator.model import CheckResult, JobResult, RunResult, SeriesResult, Splat, Transition, Verdict, rundir
+from orchestrator.model import (
+    CheckResult,
+    Evidence,
+    JobResult,
+    RunResult,
+    SeriesResult,
+    Splat,
+    Transition,
+    Verdict,
+    rundir,
+)
 from orchestrator.report import markup as md
+from orchestrator.report import tested
 from orchestrator.report.markup import Markdown
 from orchestrator.verdict import outcome
 
@@ -32,7 +43,10 @@ def _run(run: RunResult) -> Iterator[Markdown]:
     yield md.BLANK
     took, mode = f"{run.seconds:.0f}", md.code(run.mode)
     yield md.line("Mode {}, {} s, exit code {}, started {}.", mode, took, run.exit_code, run.started)
+    yield md.BLANK
+    yield from _tested(run)
     yield from (md.line("- {}", note) for note in run.notes)
+    yield from _evidence(run.evidence)
     yield from _checks(run.checks)
     for series in run.series:
         yield md.BLANK
@@ -40,6 +54,33 @@ def _run(run: RunResult) -> Iterator[Markdown]:
     for job in run.single_jobs:
         yield md.BLANK
         yield from _alone(job)
+
+
+def _tested(run: RunResult) -> Iterator[Markdown]:
+    """Say what was tested: each thing a bullet, with the patches by subject below theirs."""
+    for fact in tested.facts(run):
+        yield md.line("- {}: {}", fact.what, fact.text)
+        yield from (md.line("  - {}", line) for line in fact.more[:MOST_ROWS])
+        if len(fact.more) > MOST_ROWS:
+            yield md.line("  - … and {} more", len(fact.more) - MOST_ROWS)
+
+
+def _evidence(red: Sequence[Evidence]) -> Iterator[Markdown]:
+    """Show why each red test is red."""
+    if red:
+        yield from (md.BLANK, md.line("## Red tests"))
+    for one in red[:MOST_FINDINGS]:
+        yield from (md.BLANK, md.line("### {}: {}", md.code(one.test), one.status.value), md.BLANK)
+        if one.sentence:
+            place = f"({one.place})" if one.place else ""
+            yield from (md.line("{} {}", one.sentence, place), md.BLANK)
+        shown = [one.reason, *one.printed, *(f"| {line}" for line in one.console)]
+        yield from md.block(line for line in shown if line)
+        base = md.line(", on base: {}", one.base) if one.base else md.BLANK
+        where = md.line(", console {}", md.code(f"{one.log}:{one.first}")) if one.log else md.BLANK
+        yield from (md.BLANK, md.line("In {}{}{}.", md.code(one.job), base, where))
+    if len(red) > MOST_FINDINGS:
+        yield from (md.BLANK, md.line("… and {} more in the page.", len(red) - MOST_FINDINGS))
 
 
 def _checks(checks: Sequence[CheckResult]) -> Iterator[Markdown]:

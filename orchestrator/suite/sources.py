@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator import textfile, wording
+from orchestrator.config.schema import ProgramConfig, Suite
 
 _CASE = re.compile(r'^\s*CASE\w*\((?P<before>[^;]*?)"(?P<id>[^"\n]{1,200})",\s*(?P<function>\w+)\s*\);', re.M)
 _HEAD = re.compile(r"\A(?://[^\n]*\n)*/\*(?P<text>.*?)\*/", re.S)
@@ -34,6 +35,19 @@ def read(directory: Path) -> Mapping[str, Case]:
         for path in sorted(directory.rglob("*.c"))
         for name, case in cases(textfile.read(path), str(path.relative_to(directory)))
     }
+
+
+def of_suite(config: Suite) -> Mapping[str, Case]:
+    """Return what is known of the tests of a suite; of a program that lists none its head, or how it is called."""
+    if config.kind == "own":
+        return read(config.directory)
+    return {program.name: _of_program(program) for program in config.programs}
+
+
+def _of_program(program: ProgramConfig) -> Case:
+    file = program.file
+    sentence = head_sentence(textfile.read(file)) if file and file.suffix == ".c" and file.is_file() else ""
+    return Case(sentence or f"runs {program.run or program.name}", str(file or ""))
 
 
 def of(test: str, known: Mapping[str, Case]) -> Case | None:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from orchestrator.model import JobResult, RunResult, TestResult, Verdict
 
 
-def tests(run: RunResult) -> Iterator[tuple[JobResult, TestResult]]:
-    """Yield what is charged: to the series, or of a job that stands alone every broken test."""
+def tests(run: RunResult) -> Iterator[tuple[JobResult, str, TestResult]]:
+    """Yield what is charged, with its job and suite: to the series, or of a job that stands alone every broken test."""
     for series in run.series:
         names = {(t.suite, t.test) for t in series.transitions if t.verdict is Verdict.FAIL}
         yield from _named(series.patched, names)
@@ -17,6 +17,6 @@ def tests(run: RunResult) -> Iterator[tuple[JobResult, TestResult]]:
         yield from _named(job, broken if job.verdict is Verdict.FAIL else set())
 
 
-def _named(job: JobResult, wanted: set[tuple[str, str]]) -> Iterator[tuple[JobResult, TestResult]]:
+def _named(job: JobResult, wanted: set[tuple[str, str]]) -> Iterator[tuple[JobResult, str, TestResult]]:
     for suite in job.suites:
-        yield from ((job, test) for test in suite.tests if (suite.suite, test.name) in wanted)
+        yield from ((job, suite.suite, test) for test in suite.tests if (suite.suite, test.name) in wanted)

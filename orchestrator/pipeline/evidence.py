@@ -1,0 +1,87 @@
+"""The evidence for each red test of a run, read from the folders of its jobs and the sources of its suites."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from orchestrator.config.schema import Suite
+from orchestrator.errors import PipelineError
+from orchestrator.guest import console, protocol
+from orchestrator.guest.protocol import Windows
+from orchestrator.model import Evidence, JobResult, RunResult, TestResult, rundir
+from orchestrator.model.plan import Plan
+from orchestrator.parse import window
+from orchestrator.parse.window import Window
+from orchestrator.suite import sources
+from orchestrator.suite.sources import Case
+from orchestrator.verdict import charged
+
+MOST = 30
+"""Tests of a run that are shown with evidence; all are in the tables."""
+_PRINTED, _CONSOLE = 8, 12
+"""Lines of the output, and of the console, that are kept of one test: the last ones, which say how it ended."""
+
+_NOTHING = Case("", "")
+
+
+@dataclass
+class Collector:
+    """Gathers evidence, and reads no source and no console twice."""
+
+    plan: Plan
+    _cases: dict[str, Mapping[str, Case]] = field(default_factory=dict)
+    _windows: dict[tuple[Path, int, str], Window | None] = field(default_factory=dict)
+
+    def collect(self, run: RunResult) -> tuple[Evidence, ...]:
+        """Return the evidence for what made a run red, in the order of its jobs."""
+        base = {(s.patched.name, t.suite, t.test): t.base.value for s in run.series for t in s.transitions}
+        red = itertools.islice(charged.tests(run), MOST)
+        return tuple(self._of(job, suite, test, base.get((job.name, suite, test.name), "")) for job, suite, test in red)
+
+    def _of(self, job: JobResult, suite: str, test: TestResult, base: str) -> Evidence:
+        case = sources.of(test.name, self._known(suite)) or _NOTHING
+        path, seen = self._seen(job, test.name)
+        printed = [line for line in test.diagnostics if line.strip() and line not in test.reason]
+        return Evidence(
+            job=job.name,
+            suite=suite,
+            test=test.name,
+            status=test.status,
+            reason=test.reason,
+            base=base,
+            sentence=case.sentence,
+            place=case.place,
+            printed=tuple(printed[-_PRINTED:]),
+            console=seen.lines[-_CONSOLE:] if seen else (),
+            log=path,
+            first=seen.first if seen else 0,
+            outputs=job.directory / suite,
+        )
+
+    def _known(self, suite: str) -> Mapping[str, Case]:
+        if suite not in self._cases:
+            config = next((config for job in self.plan.jobs for name, config in job.suites if name == suite), None)
+            self._cases[suite] = _cases(config)
+        return self._cases[suite]
+
+    def _seen(self, job: JobResult, test: str) -> tuple[Path | None, Window | None]:
+        """Return what the kernel said while a test ran, and the console on which it did."""
+        path = None
+        for path in rundir.consoles(job.directory):
+            seen = (path, path.stat().st_size, test)
+            if seen not in self._windows:
+                self._windows[seen] = window.of(console.text(path), test, Windows(protocol.rows(path)))
+            if found := self._windows[seen]:
+                return path, found
+        return path, None
+
+
+def _cases(config: Suite | None) -> Mapping[str, Case]:
+    """Return what the sources of a suite say. What cannot be read says nothing: it is no reason to lose a result."""
+    try:
+        return sources.of_suite(config) if config else {}
+    except (PipelineError, OSError):
+        return {}
