@@ -28,6 +28,7 @@ from orchestrator.cli import (
     inspect,
     kcidb,
     listing,
+    man,
     mutate,
     nightly,
     reboot,
@@ -54,10 +55,20 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _manual(wanted: bool) -> None:
+    if wanted:
+        screen.Screen().text(man.page(typer.main.get_command(app), metadata.version("wpci")))
+        raise typer.Exit
+
+
 @app.callback()
 def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+    manual: Annotated[
+        bool,
+        typer.Option("--man", callback=_manual, is_eager=True, help="Print the manual page and exit."),
     ] = False,
 ) -> None:
     """Validate a Linux kernel patch series: build without and with it, boot both, compare test by test."""

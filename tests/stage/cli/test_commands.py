@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -146,6 +147,19 @@ def test_the_machine_is_looked_over(table: Table) -> None:
         table.script(f"bin/{tool}", f"echo {tool} was called")
     code, output = table.type("doctor", "--fix")
     assert code == 0 and ("no package lacks" in output or "was called" in output or os.geteuid()), output
+
+
+def test_the_manual_is_made_from_the_help(table: Table) -> None:
+    code, output = table.type("--man")
+    assert code == 0 and output.startswith(".TH WPCI 1"), output
+    for shown in ('.SS "wpci bundle', '.B "\\-\\-stop\\-at\\-first"', ".SH EXIT STATUS"):
+        assert shown in output, shown
+    assert "hunks" not in output and not [line for line in output.splitlines() if line.startswith("'")]
+    if shutil.which("groff"):
+        done = subprocess.run(
+            ["groff", "-man", "-Tutf8", "-ww"], input=output, text=True, capture_output=True, check=True
+        )
+        assert not done.stderr and "wpci validate" in re.sub(".\b", "", done.stdout), done.stderr
 
 
 def test_the_schema_is_one_for_editors(table: Table) -> None:
