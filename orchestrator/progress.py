@@ -13,6 +13,14 @@ class JobDetail(Detail):
     """A detail that begins with the name of its job: who shows many jobs at a time need not add it."""
 
 
+class Minor(Detail):
+    """A detail that is only for those who want to see all of it (``-v``)."""
+
+
+class Beginning(JobDetail, Minor):
+    """That a stage of a job begins."""
+
+
 class Progress(Protocol):
     """What a stage may say while it works."""
 

@@ -17,10 +17,12 @@ from orchestrator.cli.options import (
     ConfigOption,
     JsonOption,
     ModeOption,
+    QuietOption,
     ResultsOption,
     SuiteOption,
     TestOption,
     TreeOption,
+    VerboseOption,
 )
 from orchestrator.cli.programs import (
     EndlessOption,
@@ -75,6 +77,8 @@ def bisect(
     endless: EndlessOption = False,
     results: ResultsOption = None,
     as_json: JsonOption = False,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Find the commit, patch or version that brings a symptom; exit code 0 only when the answer is verified."""
     from orchestrator.bisect import run as mode
@@ -83,7 +87,7 @@ def bisect(
     from orchestrator.cli import bisect_table
     from orchestrator.pipeline import context, opening
 
-    pipeline = output.pipeline(config, quiet=as_json)
+    pipeline = output.pipeline(config, quiet=as_json or quiet)
     results = locate.results(results)
     if go_on:
         directory = _folder(results, run)
@@ -114,7 +118,7 @@ def bisect(
             program=pipeline.suites[overrides.PROGRAM] if program else None,
         )
     with (
-        output.terminal(quiet=as_json) as terminal,
+        output.terminal(values=as_json, verbose=verbose, quiet=quiet) as terminal,
         opening.cache_in_use(pipeline, terminal),
         contextlib.ExitStack() as opened,
     ):

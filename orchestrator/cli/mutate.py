@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli import output, programs
-from orchestrator.cli.options import ConfigOption, ModeOption, ResultsOption, VariantOption
+from orchestrator.cli.options import ConfigOption, ModeOption, QuietOption, ResultsOption, VariantOption, VerboseOption
 from orchestrator.cli.programs import (
     EndlessOption,
     ExpectSplatOption,
@@ -48,6 +48,8 @@ def mutate(
     expect_splat: ExpectSplatOption = None,
     endless: EndlessOption = False,
     results: ResultsOption = None,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Take each hunk and each patch out of a series, seed each fault in it, and say which test kills each mutant.
 
@@ -59,9 +61,9 @@ def mutate(
     from orchestrator.pipeline import opening
 
     own = programs.given(program, program_args, timeout, expect_splat, endless)
-    pipeline = overrides.with_programs(output.pipeline(config), own)
+    pipeline = overrides.with_programs(output.pipeline(config, quiet=quiet), own)
     with (
-        output.terminal(quiet=False) as terminal,
+        output.terminal(values=False, verbose=verbose, quiet=quiet) as terminal,
         opening.open_run(pipeline, mode, overrides.Options(), results=locate.results(results), progress=terminal) as (
             workspace,
             mode_name,

@@ -13,13 +13,15 @@ from orchestrator.cli.options import (
     ConfigOption,
     JsonOption,
     ModeOption,
+    QuietOption,
     ResultsOption,
     SuiteOption,
     TestOption,
     VariantOption,
+    VerboseOption,
 )
 from orchestrator.cli.screen import Screen
-from orchestrator.cli.tables import show
+from orchestrator.cli.tables import show, show_verdict
 from orchestrator.config import locate
 from orchestrator.host.cache import Cache
 from orchestrator.model import plan
@@ -42,6 +44,8 @@ def nightly(
     ] = None,
     results: ResultsOption = None,
     as_json: JsonOption = False,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Run a whole matrix, several guests at a time, and say what is other than the nights before."""
     with output.extra("history"):
@@ -53,12 +57,12 @@ def nightly(
     from orchestrator.nightly import slots
     from orchestrator.pipeline import discover, opening
 
-    pipeline = output.pipeline(config, quiet=as_json)
+    pipeline = output.pipeline(config, quiet=as_json or quiet)
     results = locate.results(results)
     settings = pipeline.nightly
     planned = plan.expand(pipeline, mode or settings.mode, plan.Choice(tuple(variant), tuple(suite), tuple(test)))
     with (
-        output.terminal(quiet=as_json) as terminal,
+        output.terminal(values=as_json, verbose=verbose, quiet=quiet) as terminal,
         Cache.default().alone(nightly_mode.LOCK),
         opening.open_run(pipeline, planned.mode, overrides.Options(), results=results, progress=terminal) as (
             workspace,
@@ -75,6 +79,8 @@ def nightly(
             terminal.note(_reported(history, results, planned.label))
     if as_json:
         output.json(dataclasses.asdict(night))
+    elif quiet:
+        show_verdict(night.result, Screen())
     else:
         show(night.result, Screen(), every_test=False)
         for line in summary.lines(night.comparison):

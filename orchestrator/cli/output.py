@@ -28,9 +28,9 @@ class Plain:
         del what, done, total
 
 
-def terminal(*, quiet: bool) -> Terminal:
-    """Return progress for a terminal; ``quiet`` keeps standard output free for values."""
-    return Terminal(Screen(stderr=quiet))
+def terminal(*, values: bool, verbose: bool = False, quiet: bool = False) -> Terminal:
+    """Return progress for a terminal; ``values`` keeps standard output free for them."""
+    return Terminal(Screen(stderr=values), verbose=verbose, quiet=quiet)
 
 
 def pipeline(named: Path | None, *, quiet: bool = False) -> Pipeline:

@@ -12,11 +12,13 @@ from orchestrator.cli.options import (
     ConfigOption,
     JsonOption,
     ModeOption,
+    QuietOption,
     ResultsOption,
     SuiteOption,
     TestOption,
     TreeOption,
     VariantOption,
+    VerboseOption,
 )
 from orchestrator.cli.programs import (
     EndlessOption,
@@ -26,7 +28,7 @@ from orchestrator.cli.programs import (
     TimeoutOption,
 )
 from orchestrator.cli.screen import Screen
-from orchestrator.cli.tables import show
+from orchestrator.cli.tables import show, show_verdict
 from orchestrator.config import locate
 from orchestrator.errors import UserError
 from orchestrator.model import plan
@@ -66,6 +68,8 @@ def run(
         bool, typer.Option("--keep-on-failure", help="After a red verdict, open a shell in the guest that was red.")
     ] = False,
     as_json: JsonOption = False,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Build, boot and test base and patched, and say test by test what the series changed.
 
@@ -76,7 +80,7 @@ def run(
     from orchestrator.pipeline import run as run_mode
 
     own = programs.given(program, program_args, timeout, expect_splat, endless)
-    pipeline = overrides.with_programs(output.pipeline(config, quiet=as_json), own, repeat)
+    pipeline = overrides.with_programs(output.pipeline(config, quiet=as_json or quiet), own, repeat)
     results = locate.results(results)
     if patches and series:
         raise UserError(f"{patches} and --series {series}: one of them")
@@ -86,7 +90,7 @@ def run(
     named = plan.Choice(tuple(variant), tuple(suite), tuple(test), repeat, at)
     choice = programs.choice(pipeline, mode or pipeline.default_mode, own, named)
     with (
-        output.terminal(quiet=as_json) as terminal,
+        output.terminal(values=as_json, verbose=verbose, quiet=quiet) as terminal,
         opening.open_run(pipeline, mode, options, results=results, progress=terminal) as (workspace, mode_name),
     ):
         planned = discover.narrowed(plan.expand(workspace.pipeline, mode_name, choice), workspace)
@@ -95,6 +99,8 @@ def run(
         from orchestrator.report import result_json
 
         Screen().document(result_json.dump(result))
+    elif quiet:
+        show_verdict(result, Screen())
     else:
         show(result, Screen(), every_test=every_test)
     if keep_on_failure and (red := reboot.first_red(result)):

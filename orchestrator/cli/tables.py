@@ -12,6 +12,7 @@ from orchestrator.cli import evidence
 from orchestrator.cli.screen import Column, Part, Screen, Styled
 from orchestrator.errors import InfraError
 from orchestrator.model import CheckResult, JobResult, RunResult, SeriesResult, Status, Transition, Verdict
+from orchestrator.progress import Minor
 from orchestrator.report import tested
 from orchestrator.verdict import outcome
 
@@ -33,15 +34,22 @@ def figure(done: float, total: float | None) -> str:
 
 
 class Terminal:
-    """Progress on a terminal as bars; elsewhere as lines, at most one each half minute for one figure."""
+    """Progress on a terminal as bars; elsewhere as lines, at most one each half minute for one figure.
 
-    def __init__(self, screen: Screen) -> None:
+    What was said before is not said again, and details are not said at all, but where that is ``verbose``.
+    """
+
+    def __init__(self, screen: Screen, *, verbose: bool = False, quiet: bool = False) -> None:
         self.screen = screen
+        self.verbose, self.quiet = verbose, quiet
+        self._began = time.monotonic()
+        self._lines: set[str] = set()
         self._bars = screen.bars()
         self._noted: dict[str, float] = {}
 
     def __enter__(self) -> Terminal:
-        self._bars.start()
+        if not self.quiet:
+            self._bars.start()
         return self
 
     def __exit__(
@@ -50,12 +58,24 @@ class Terminal:
         self._bars.stop()
 
     def note(self, text: str) -> None:
-        """Print one line that stays, with the time of day. Where it cannot be written, the work goes on without."""
+        """Print one line that stays, with the time. Where it cannot be written, the work goes on without."""
+        is_old = isinstance(text, Minor) or text in self._lines
+        if self.quiet or (is_old and not self.verbose):
+            return
+        self._lines.add(text)
         with contextlib.suppress(InfraError):
-            self.screen.line(Styled(time.strftime("%H:%M:%S"), "dim"), " ", text)
+            self.screen.line(Styled(self._time(), "dim"), " ", text)
+
+    def _time(self) -> str:
+        """Return the time of day for who looks on, and for a file the time since the beginning."""
+        if self.screen.is_terminal:
+            return time.strftime("%H:%M:%S")
+        return f"{time.monotonic() - self._began:7.1f}s"
 
     def advance(self, what: str, done: float, total: float | None) -> None:
         """Move the bar of ``what``; its end removes it."""
+        if self.quiet:
+            return
         if self.screen.is_terminal:
             self._bars.move(what, done, total, figure(done, total))
         else:
@@ -67,6 +87,11 @@ class Terminal:
             self.note(f"{what}: {figure(done, total)}")
             self._noted[what] = now
         self._noted.setdefault(what, now)
+
+
+def show_verdict(run: RunResult, screen: Screen) -> None:
+    """Print the verdict of a run, and nothing else."""
+    screen.line("verdict   ", _coloured(run.verdict), f"   (exit code {run.exit_code}, {run.seconds:.0f} s)")
 
 
 def show(run: RunResult, screen: Screen, *, every_test: bool) -> None:
@@ -90,7 +115,7 @@ def show(run: RunResult, screen: Screen, *, every_test: bool) -> None:
     screen.line(f"junit     {run.directory / 'junit.xml'}")
     screen.line(f"summary   {run.directory / 'summary.md'}")
     screen.line(f"page      {run.directory / 'report.html'}")
-    screen.line("verdict   ", _coloured(run.verdict), f"   (exit code {run.exit_code}, {run.seconds:.0f} s)")
+    show_verdict(run, screen)
 
 
 def _coloured(verdict: Verdict) -> Styled:

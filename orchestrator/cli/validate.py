@@ -14,11 +14,13 @@ from orchestrator.cli.options import (
     ConfigOption,
     JsonOption,
     ModeOption,
+    QuietOption,
     ResultsOption,
     SuiteOption,
     TestOption,
     TreeOption,
     VariantOption,
+    VerboseOption,
 )
 from orchestrator.cli.programs import (
     EndlessOption,
@@ -28,7 +30,7 @@ from orchestrator.cli.programs import (
     TimeoutOption,
 )
 from orchestrator.cli.screen import Screen
-from orchestrator.cli.tables import show
+from orchestrator.cli.tables import show, show_verdict
 from orchestrator.config import locate
 from orchestrator.model import plan
 
@@ -68,6 +70,8 @@ def validate(
     results: ResultsOption = None,
     every_test: Annotated[bool, typer.Option("--all", help="List unchanged tests, too.")] = False,
     as_json: JsonOption = False,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Check each patch of a series, build, boot and test base and patched, and say whether it may be merged."""
     from orchestrator.config import overrides
@@ -78,7 +82,7 @@ def validate(
     own = programs.given(program, program_args, timeout, expect_splat, endless)
     recipients = request.Recipients(tuple(patchwork_id), commit)
     requested = request.Options(tuple(skip), tuple(build), runs, recipients, stop_at_first, ahead)
-    pipeline = overrides.with_programs(output.pipeline(config, quiet=as_json), own, runs)
+    pipeline = overrides.with_programs(output.pipeline(config, quiet=as_json or quiet), own, runs)
     results = locate.results(results)
     here = output.own_tree(config, pipeline, tree, series)
     tree = str(here) if here else tree
@@ -87,7 +91,7 @@ def validate(
     choice = programs.choice(pipeline, chosen, own, plan.Choice(tuple(variant), tuple(suite), tuple(test)))
     request.check(pipeline, requested)
     with (
-        output.terminal(quiet=as_json) as terminal,
+        output.terminal(values=as_json, verbose=verbose, quiet=quiet) as terminal,
         submission.open_validation(pipeline, chosen, options, base, results=results, progress=terminal) as opened,
     ):
         workspace, settled = opened
@@ -98,6 +102,8 @@ def validate(
         from orchestrator.report import result_json
 
         Screen().document(result_json.dump(result))
+    elif quiet:
+        show_verdict(result, Screen())
     else:
         show(result, Screen(), every_test=every_test)
     raise typer.Exit(result.exit_code)

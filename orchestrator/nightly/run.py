@@ -185,7 +185,7 @@ class _JobProgress:
     def note(self, text: str) -> None:
         if self.over.is_set():
             return
-        self.progress.note(text if isinstance(text, JobDetail) else f"{self.job}: {text}")
+        self.progress.note(text if isinstance(text, JobDetail) else type(text)(f"{self.job}: {text}"))
 
     def advance(self, what: str, done: float, total: float | None) -> None:
         if not self.over.is_set():

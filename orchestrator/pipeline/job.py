@@ -22,7 +22,7 @@ from orchestrator.kbuild.configure import UnknownSymbols
 from orchestrator.model import Bootable, JobResult, Kernel, Rootfs, Stage, SuiteRun, TestResult, Tree, Verdict, rundir
 from orchestrator.model.expectations import NONE
 from orchestrator.model.plan import Job
-from orchestrator.pipeline import booting, suite_programs, worktree
+from orchestrator.pipeline import booting, durations, suite_programs, worktree
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord, StageNote, Stopped
 from orchestrator.series import apply, series
@@ -279,8 +279,20 @@ def _suite(record: JobRecord, made: Booted, note: StageNote) -> None:
         if record.suites:
             record.save()  # the end of the stage does it for the last one
         request = _request(record, made.bootable, name, config, name, job.tests)
-        suite.run(request, guests.following, record.workspace.progress, record.suites.append)
+        suite.run(request, guests.following, record.workspace.progress, lambda done: _ended(record, done))
     note.message = f"{sum(len(run.tests) for run in record.suites)} tests in {guests.count} guests"
+
+
+def _ended(record: JobRecord, done: SuiteRun) -> None:
+    """Take what a suite said, and remember how long its tests took."""
+    record.suites.append(done)
+    durations.save(record.workspace.cache, done, *_timed(record, done.suite))
+
+
+def _timed(record: JobRecord, name: str) -> tuple[str, ...]:
+    """Return what the time of a suite depends on."""
+    fact = record.products.accel
+    return name, record.job.variant, fact.accel.value if fact else ""
 
 
 def _patterns(config: Suite, tests: Iterable[str]) -> tuple[str, ...]:
@@ -302,6 +314,7 @@ def _request(
         repeat=record.job.repeat,
         programs=dict(bootable.rootfs.programs).get(name, ()),
         alone=len(record.job.suites) == 1,
+        last=durations.load(record.workspace.cache, *_timed(record, name)),
         trial=record.job.trial,
         enough=_enough(record.job, name),
     )

@@ -30,7 +30,7 @@ from orchestrator.model.expectations import Expectations
 from orchestrator.model.plan import Job
 from orchestrator.parse import splat
 from orchestrator.pipeline.context import Workspace
-from orchestrator.progress import JobDetail
+from orchestrator.progress import Beginning, JobDetail
 from orchestrator.report import result_json
 from orchestrator.verdict import expected_splats, verdict
 
@@ -96,7 +96,7 @@ class JobRecord:
     @contextlib.contextmanager
     def _stage(self, stage: Stage) -> Iterator[StageNote]:
         """Time one stage, and record how it went: its note, or the fault that ended it."""
-        self.workspace.progress.note(JobDetail(f"{self.job.name}: {stage.value}"))
+        self.workspace.progress.note(Beginning(f"{self.job.name}: {stage.value}"))
         started = time.monotonic()
         note = StageNote()
         process.check_wanted()

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from orchestrator.guest import protocol
 from orchestrator.host.process import Deadline
 from orchestrator.model import Status, TestResult
-from orchestrator.parse import ktap
-from orchestrator.progress import Progress
-from orchestrator.suite import listing
+from orchestrator.parse import ktap, ktap_lines
+from orchestrator.progress import Minor, Progress
+from orchestrator.suite import following, listing
 from orchestrator.suite.request import Boot, Guest, Request, matches, pick
 from orchestrator.suite.state import Loss, State, seen
 
@@ -29,17 +31,55 @@ def run(request: Request, boot: Boot, state: State, deadline: Deadline, progress
             if pending is None:
                 pending = _listed(request, guest, state, deadline)
                 total = _count(pending)
+                _say_what_to_expect(request, pending, progress)
             usable = True
             while pending and usable and not deadline.expired:
                 program, tests = pending.pop(0)
                 known = len(state.results)
-                left, usable = _program(request, guest, program, tests, state, deadline)
+                with following.followed(
+                    _output(request, program, state), _Stream(request, tests, known, total, progress)
+                ):
+                    left, usable = _program(request, guest, program, tests, state, deadline)
                 progress.advance(f"tests of {request.name}", len(state.results), total)
                 ending = next(filter(request.enough, state.results[known:]), None)
                 if ending and (not usable or _is_enough_again(request, guest, program, ending, state, deadline)):
                     return
                 pending = [(program, left), *pending] if left else pending
     state.give_up((test for _, tests in pending or [] for test in tests), deadline)
+
+
+def _output(request: Request, program: str, state: State) -> Path:
+    return request.directory / f"{program}.{len(state.outputs) + 1}.ktap"
+
+
+def _say_what_to_expect(request: Request, pending: Pending, progress: Progress) -> None:
+    """Say how many tests there are, and how long they took the last time, where all of them ran then."""
+    tests = [test for _, names in pending for test in names]
+    if tests and all(test in request.last for test in tests):
+        seconds = sum(request.last[test] for test in tests) * request.repeat
+        progress.note(f"{request.name}: {len(tests)} tests, which took {seconds:.0f} s the last time")
+
+
+@dataclass
+class _Stream:
+    """Shows tests as they end: called with each line that a program prints."""
+
+    request: Request
+    tests: Sequence[str]
+    known: int
+    total: int
+    progress: Progress
+    _ended: set[str] = field(default_factory=set)
+
+    def __call__(self, line: str) -> None:
+        found = ktap_lines.RESULT.match(line)
+        name = found[3].partition(" #")[0].strip() if found else ""
+        if found is None or name not in self.tests or name in self._ended:
+            return
+        self._ended.add(name)
+        self.progress.note(Minor(f"{self.request.name}: {line.strip()}"))
+        if self.known + len(self._ended) < self.total:  # whoever reads the results says the last one
+            self.progress.advance(f"tests of {self.request.name}", self.known + len(self._ended), self.total)
 
 
 def _count(pending: Pending | None) -> int:
@@ -88,7 +128,7 @@ def _program(
 
     Returns the tests that are still to be run, and whether the guest is fit to run them.
     """
-    output = request.directory / f"{program}.{len(state.outputs) + 1}.ktap"
+    output = _output(request, program, state)
     limit = deadline.capped(request.test_seconds * (len(tests) * request.repeat + 1))
     row = protocol.Row.of(tests)
     command = _command(request, program, tests)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -79,6 +79,7 @@ class Request:
 
     ``alone`` says that the job has no other suite in which a test could be that matches nothing here.
     ``programs`` are the names of those that were packed into the guest; empty where nobody knows.
+    ``last`` are the seconds that tests took the last time.
     In a ``trial`` a test for which ``enough`` says so twice ends the suite: what has not run by then is not reported.
     """
 
@@ -90,6 +91,7 @@ class Request:
     repeat: int = 1
     programs: tuple[str, ...] = ()
     alone: bool = True
+    last: Mapping[str, float] = field(default_factory=dict)
     trial: Trial | None = None
     enough: Callable[[TestResult], bool] = lambda test: False
 

@@ -22,7 +22,7 @@ from orchestrator.host import cache as caches
 from orchestrator.host import packages, process
 from orchestrator.host.cache import Cache
 from orchestrator.model import Programs, Rootfs
-from orchestrator.progress import Detail, Progress
+from orchestrator.progress import Minor, Progress
 
 TESTS = "tests"
 """The folder of the guest, below the root, in which each suite has its own."""
@@ -66,7 +66,7 @@ def build(spec: RootfsSpec, cache: Cache, progress: Progress) -> Rootfs:
     sha256 = hashlib.sha256(plain).hexdigest()
     packed = cache.path("rootfs", f"{sha256}.cpio.gz")
     if not packed.exists():
-        progress.note(Detail(f"rootfs: {len(plain) / 2**20:.1f} MB, {len(whole)} files"))
+        progress.note(Minor(f"rootfs: {len(plain) / 2**20:.1f} MB, {len(whole)} files"))
         caches.write_atomic(packed, gzip.compress(plain, 1, mtime=0))
     ours = keys.make(spec.directory / "keys", deadline)
     image = spec.directory / "initramfs.cpio.gz"

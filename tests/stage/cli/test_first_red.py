@@ -29,7 +29,7 @@ GUEST = "machine: {cpus: 1, memory: 64M, cmdline: ['fake=guest:']}, accel: tcg}"
 def said(output: str) -> list[str]:
     """Return the verdicts in the order in which they were printed: check and subject."""
     lines = (
-        re.match(r"\S+ (\w+): (.+?)(?: toy: edit \d+|): (?:PASS|FAIL|SKIP): ", line) for line in output.splitlines()
+        re.match(r"\s*\S+ (\w+): (.+?)(?: toy: edit \d+|): (?:PASS|FAIL|SKIP): ", line) for line in output.splitlines()
     )
     return [f"{line[1]} {line[2].partition(':')[0]}" for line in lines if line]
 
