@@ -7,7 +7,6 @@ reach the kernel, or abort QEMU.
 from __future__ import annotations
 
 import functools
-import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from orchestrator.guest import qemu
 from orchestrator.guest.exit import Hung
 from orchestrator.guest.request import Limits
 from orchestrator.host import cache as caches
-from orchestrator.host import process
+from orchestrator.host import process, seal
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import Deadline
 from orchestrator.model import Accel, AccelFact
@@ -118,7 +117,7 @@ def _proven(machine: Machine, version: str, probe: Probe, cache: Cache, progress
             return known
         proof = _probed(models, version, probe, progress)
         if proof.lasting:
-            caches.write_atomic(path, json.dumps({"cpu": proof.cpu, "reason": proof.reason}))
+            caches.write_atomic(path, seal.sealed({"cpu": proof.cpu, "reason": proof.reason}))
         return proof
 
 
@@ -137,7 +136,7 @@ def _text(path: Path) -> list[str]:
 
 def _recorded(path: Path) -> _Proof | None:
     try:
-        raw = json.loads(path.read_text())
+        raw = seal.unsealed(path.read_text())
         cpu, reason = raw["cpu"], raw["reason"]
         return _Proof(cpu, reason) if isinstance(cpu, str | None) and isinstance(reason, str) else None
     except (OSError, ValueError, KeyError, TypeError, RecursionError):

@@ -6,7 +6,6 @@ import contextlib
 import errno
 import hashlib
 import itertools
-import json
 import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +15,7 @@ from typing import IO
 
 from orchestrator.arch import ARCHITECTURES, DEFAULT
 from orchestrator.errors import InfraError, KernelError, PipelineError, UserError
-from orchestrator.host import beneath
+from orchestrator.host import beneath, seal
 from orchestrator.host.cache import Cache, digest, new_directory, remove_tree, write_atomic
 from orchestrator.host.process import Deadline
 from orchestrator.kbuild import compiler_log, configure, kconfig, make, outfolder
@@ -248,7 +247,7 @@ def _keep(work: _Work, warnings: tuple[CompilerWarning, ...], modules: bool) -> 
             "warnings": [[w.where, w.text] for w in warnings],
             "files": contents(scratch),
         }
-        write_atomic(scratch / _RECORD, json.dumps(record, indent=1, ensure_ascii=False))
+        write_atomic(scratch / _RECORD, seal.sealed(record))
     kernel = _load(final)
     if kernel is None:
         raise InfraError(f"{final} was not whole after it was written")
@@ -322,7 +321,7 @@ def contents(folder: Path) -> dict[str, str]:
 def _load(folder: Path) -> Kernel | None:
     """Return the kernel of a folder in the cache, or None where any part of it is not what was built."""
     try:
-        record = json.loads((folder / _RECORD).read_text())
+        record = seal.unsealed((folder / _RECORD).read_text())
         if record["files"] != contents(folder):
             return None
         return Kernel(

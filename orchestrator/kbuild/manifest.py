@@ -7,14 +7,13 @@ would be linked into the next kernel, and be the fault of whoever sent it.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.host import beneath
+from orchestrator.host import beneath, seal
 from orchestrator.host.cache import write_atomic
 
 DOUBTFUL = 60.0
@@ -42,7 +41,7 @@ def record(out: Path, notes: Path) -> None:
         is_same = before and (before.written, before.size) == (status.st_mtime_ns, status.st_size)
         if sha256 := before.sha256 if before and is_same else _digest(out, name):
             files[name] = [status.st_mtime_ns, status.st_size, sha256]
-    write_atomic(_place(notes), json.dumps(files))
+    write_atomic(_place(notes), seal.sealed({"files": files}))
     _begun(notes).unlink(missing_ok=True)
 
 
@@ -69,7 +68,7 @@ def mend(out: Path, notes: Path) -> int:
         beneath.remove(out, name)
     if doubtful and known:
         left = {name: [f.written, f.size, f.sha256] for name, f in known.items() if name not in set(doubtful)}
-        write_atomic(_place(notes), json.dumps(left))
+        write_atomic(_place(notes), seal.sealed({"files": left}))
     return len(doubtful)
 
 
@@ -112,7 +111,7 @@ def _begun(notes: Path) -> Path:
 
 def _load(notes: Path) -> Files | None:
     try:
-        raw = json.loads(_place(notes).read_text())
+        raw = seal.unsealed(_place(notes).read_text())["files"]
         return {name: File(int(written), int(size), str(sha256)) for name, (written, size, sha256) in raw.items()}
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from orchestrator.errors import InfraError
-from orchestrator.host import beneath
+from orchestrator.host import beneath, seal
 from orchestrator.host.cache import digest, remove_tree, write_atomic
 from orchestrator.host.process import Deadline, sandbox
 from orchestrator.kbuild import compiler_log, make, manifest
@@ -77,7 +76,7 @@ class State:
 def load(out: Path) -> State:
     """Read the state of an output folder; a missing or unreadable one is empty."""
     try:
-        raw = json.loads(state(out).read_text())
+        raw = seal.unsealed(state(out).read_text())
         warned = {target: _warned(entry) for target, entry in raw["warned"].items()}
         return State(str(raw["config"]), int(raw["objects"]), int(raw["taken"]), warned, str(raw["owner"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -95,7 +94,7 @@ def save(out: Path, now: State) -> None:
         for target, entry in sorted(now.warned.items())
     }
     raw = {"owner": now.owner, "config": now.config, "objects": now.objects, "taken": now.taken, "warned": warned}
-    write_atomic(state(out), json.dumps(raw, indent=1, ensure_ascii=False))
+    write_atomic(state(out), seal.sealed(raw))
 
 
 def after_log(state: State, log: Path, folders: Folders, *, leftover: bool = False) -> State:

@@ -63,6 +63,13 @@ def test_a_pipe_and_a_link_are_not_read(folder: Folder) -> None:
     assert folder.mended() == ["mm/a.o", "mm/b.o"]
 
 
+def test_a_name_of_any_bytes_is_written_down(folder: Folder) -> None:
+    folder.write(os.fsdecode(b"mm/\xff\n.o"), b"x", NOW - DAY)
+    folder.write("seal", b"x", NOW - DAY)
+    manifest.record(folder.out, folder.notes)
+    assert len(folder.mended()) == 3 and manifest.is_readable(folder.notes)
+
+
 def test_a_manifest_that_rots_is_known_to(folder: Folder) -> None:
     assert manifest.is_readable(folder.notes)
     (folder.notes / "files.json").write_bytes(b"{")
