@@ -77,6 +77,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     ),
     "make run": (f"{TYPED}test_make_run_is_the_run",),
     "make test": (f"{TYPED}test_make_test_is_red_where_any_test_is",),
+    "make test-nightly": (f"{TYPED}test_make_test_nightly_runs_what_make_test_leaves_out",),
     "make test-kvm": (f"{TYPED}test_make_test_kvm_runs_that_ring_alone",),
     "wpci bisect": (f"{BISECT}test_a_fault_behind_a_merge_is_found_verified_and_replayed",),
     "wpci bisect --continue": (f"{BISECT}test_killed_in_every_step_it_goes_on_and_runs_no_finished_step_again",),

@@ -204,6 +204,19 @@ def test_make_test_is_red_where_any_test_is(made: Table) -> None:
     assert code != 0 and "1 failed, 1 passed" in output, output
 
 
+def test_make_test_nightly_runs_what_make_test_leaves_out(made: Table) -> None:
+    marked = "import pytest\npytestmark = pytest.mark.nightly\n"
+    a_test(made, "unit/test_one.py", "assert False")
+    a_test(made, "unit/test_two.py", "pass")
+    path = made.folder / "tests" / "unit" / "test_two.py"
+    path.write_text(marked + path.read_text())
+    code, output = made.call(["make", "test-nightly"])
+    assert code == 0 and "1 passed" in output, output
+    path.write_text(path.read_text().replace("pass", "assert False"))
+    code, output = made.call(["make", "test-nightly"])
+    assert code != 0 and "1 failed" in output, output
+
+
 def test_make_test_kvm_runs_that_ring_alone(made: Table) -> None:
     a_test(made, "unit/test_one.py", "assert False")
     a_test(made, "kvm/test_two.py", "pass")
