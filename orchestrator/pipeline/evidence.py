@@ -74,8 +74,8 @@ class Collector:
             seen = (path, path.stat().st_size, test)
             if seen not in self._windows:
                 self._windows[seen] = window.of(console.text(path), test, Windows(protocol.rows(path)))
-            if found := self._windows[seen]:
-                return path, found
+            if lines := self._windows[seen]:
+                return path, lines
         return path, None
 
 

@@ -47,6 +47,6 @@ def _machine(identity: Identity) -> str:
 
 def _programs(job: JobResult) -> str:
     """Return the suites, with what was asked for of them where that is not all."""
-    asked = {suite.suite: [r for r in job.requested if r.startswith(f"{suite.suite}/")] for suite in job.suites}
-    named = [", ".join(globs) if globs and f"{name}/*" not in globs else name for name, globs in asked.items()]
+    globs_of = {suite.suite: [r for r in job.requested if r.startswith(f"{suite.suite}/")] for suite in job.suites}
+    named = [", ".join(globs) if globs and f"{name}/*" not in globs else name for name, globs in globs_of.items()]
     return ", ".join(named[:_MOST_SUITES]) + (", …" if len(named) > _MOST_SUITES else "")

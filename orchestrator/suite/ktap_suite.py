@@ -72,9 +72,9 @@ class _Stream:
     _ended: set[str] = field(default_factory=set)
 
     def __call__(self, line: str) -> None:
-        found = ktap_lines.RESULT.match(line)
-        name = found[3].partition(" #")[0].strip() if found else ""
-        if found is None or name not in self.tests or name in self._ended:
+        result = ktap_lines.RESULT.match(line)
+        name = result[3].partition(" #")[0].strip() if result else ""
+        if result is None or name not in self.tests or name in self._ended:
             return
         self._ended.add(name)
         self.progress.note(Minor(f"{self.request.name}: {line.strip()}"))
