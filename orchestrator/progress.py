@@ -1,4 +1,4 @@
-"""How long work tells a person what it does: one protocol, so that the stages know nothing of terminals."""
+"""How long work shows what it does: one protocol, so that the stages know nothing of terminals."""
 
 from __future__ import annotations
 

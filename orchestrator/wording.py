@@ -1,4 +1,4 @@
-"""What is said in the same way everywhere: long lists, long texts, near matches. Pure."""
+"""Wording that is the same everywhere: long lists, long texts, near matches. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def some(names: Sequence[str], most: int = 5, between: str = ", ") -> str:
 
 
 def together(pairs: Iterable[tuple[Remark, str]]) -> list[tuple[Remark, list[str]]]:
-    """Return what was said with all of whom it was said, each thing once, in the order of first mention."""
+    """Return each remark once with all that it is about, in the order of first mention."""
     groups: dict[Remark, list[str]] = {}
     for remark, whom in pairs:
         groups.setdefault(remark, []).append(whom)

@@ -135,7 +135,7 @@ class _Walk:
         return conclusion.of_culprit(labels[0], self.state, notes)
 
     def _verified(self, culprit: Commit) -> tuple[str, ...]:
-        """Look at a culprit once more, at its parents, and at the tip without it; return what is to be said."""
+        """Look at a culprit once more, at its parents, and at the tip without it; return the notes on it."""
         self._step(Role.CULPRIT, culprit.id)
         for parent in culprit.parents:
             self._step(Role.PARENT, parent)

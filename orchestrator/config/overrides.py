@@ -15,7 +15,7 @@ from orchestrator.errors import UserError
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line said. ``tree`` and ``series`` name a configured entry or a path.
+    """The options of the command line. ``tree`` and ``series`` name a configured entry or a path.
 
     ``ref`` is the commit of ``tree`` to start from (the base of a range); None takes what is checked out. ``mbox`` is a
     thread to take a message-id from, instead of the network; ``archive`` is where the series was found, if in one.
@@ -36,7 +36,7 @@ class Options:
 
 @dataclass(frozen=True)
 class OwnPrograms:
-    """What the command line said of programs of one's own. ``timeout`` is for each, in seconds, and for KVM."""
+    """The options for programs of one's own. ``timeout`` is for each, in seconds, and for KVM."""
 
     files: tuple[Path, ...] = ()
     args: str = ""

@@ -23,7 +23,7 @@ from orchestrator.parse import printk
 
 _TICK = 0.02
 _QUIET = 0.6
-"""Seconds without a new line after which a panicked guest that does not exit has said all."""
+"""Seconds without a new line after which a panicked guest that does not exit has printed all."""
 _LONGEST = 3.0
 """Seconds that the last words may take."""
 _MOST_TEXT = 400

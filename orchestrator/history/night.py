@@ -95,7 +95,7 @@ def _compared(run: Run, judged: Sequence[Judged]) -> Comparison:
 
 @dataclass(frozen=True)
 class Judged:
-    """What is said of one job."""
+    """The findings of one job."""
 
     job: str
     findings: tuple[Finding, ...]

@@ -1,4 +1,4 @@
-"""Database → values, for reports and for the judgement of a night. Newest first, unless said otherwise."""
+"""Database → values, for reports and for the judgement of a night. Newest first, unless stated otherwise."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def run(database: Database, run_id: str) -> Run:
 
 
 def series(database: Database, run_id: str) -> tuple[Series, ...]:
-    """Return what a run said of each series, in the order of the run."""
+    """Return how a run judged each series, in the order of the run."""
     wanted = select(SeriesRow).where(SeriesRow.run_id == run_id).order_by(SeriesRow.ordinal)
     with database.reading() as session:
         return tuple(Series(r.tree, r.series, r.variant, r.verdict, r.reason) for r in session.scalars(wanted))

@@ -31,7 +31,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Series:
-    """What was said of a series on one tree and variant."""
+    """The judgement of a series on one tree and variant."""
 
     tree: str
     series: str

@@ -27,7 +27,7 @@ def contained(folder: Path) -> Iterator[None]:
 
 
 def fault(error: Exception, folder: Path) -> InfraError:
-    """Return what people are told of an exception that is not ours; its traceback goes to the end of a log."""
+    """Return one line on an exception that is not ours; its traceback goes to the end of a log."""
     log: Path | None = folder / LOG
     try:
         folder.mkdir(parents=True, exist_ok=True)

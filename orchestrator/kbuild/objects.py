@@ -39,9 +39,9 @@ _UNKNOWN = re.compile(r"make(?:\[\d+\])?: \*\*\* No rule to make target '(?P<obj
 
 @dataclass(frozen=True)
 class Diagnostics:
-    """What was said of which objects. ``absent`` are those that this configuration, or this tree, does not have.
+    """The diagnostics of each object. ``absent`` are those that this configuration, or this tree, does not have.
 
-    ``cut_off`` are those on which the tool did not come to its end: what it would have said of the rest is not known.
+    ``cut_off`` are those on which the tool did not come to its end: its diagnostics of the rest are not known.
     """
 
     complaints: tuple[CompilerWarning, ...]
@@ -59,7 +59,7 @@ def of_files(files: Sequence[str]) -> tuple[str, ...]:
 def compile_objects(
     request: BuildRequest, objects: Sequence[str], flag: str, cache: Cache, progress: Progress, deadline: Deadline
 ) -> Diagnostics:
-    """Compile the objects anew with ``flag``, and return what was said of them. The caller holds the tree still.
+    """Compile the objects anew with ``flag``, and return its diagnostics. The caller holds the tree still.
 
     Raises KernelError where one does not compile, InfraError where make did not look at one that it knows, or where
     this host kept the tool from its end.
@@ -113,7 +113,7 @@ def read(output: str, objects: Sequence[str], flag: str, folders: Folders) -> Di
 
 
 def _cut_off(output: str, folders: Folders) -> set[str]:
-    """Return the objects of which not all was said: make gave up on them, and not for errors that were all told."""
+    """Return the objects that lack diagnostics: make gave up on them, and not for errors that it printed in full."""
     reported: dict[str, set[str]] = {}
     target, gave_up = "", {}
     for line in output.splitlines():

@@ -101,7 +101,7 @@ class Expectations:
         return (self._find(test, column) or _NOTHING)[1]
 
     def mentions(self, test: str, column: str | None) -> bool:
-        """Whether anything is said of this test in this column."""
+        """Whether an entry is about this test in this column."""
         return self._find(test, column) is not None
 
     def why(self, test: str) -> str:

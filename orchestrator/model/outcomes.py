@@ -27,7 +27,7 @@ class TestResult(Bounded):
 
 @dataclass(frozen=True)
 class SuiteRun(Bounded):
-    """What one suite said in one or more guests. ``outputs`` are the raw files the results were read from.
+    """The results of one suite in one or more guests. ``outputs`` are the raw files the results were read from.
 
     ``retried`` holds the earlier outcomes of tests that ran more than once, oldest first. ``cut_off`` are the tests
     that did not come to their end because the host failed.
@@ -113,7 +113,7 @@ class JobResult(Bounded):
 
 @dataclass(frozen=True)
 class CheckResult(Bounded):
-    """What a check said that needs no guest: checkpatch, sparse, a compile of each patch.
+    """The result of a check that needs no guest: checkpatch, sparse, a compile of each patch.
 
     ``subject`` is what was looked at: a patch, a variant. ``details`` are the lines a reader acts on, a finding each;
     the rest is in ``log``. A check that did not run is SKIP and says in ``message`` why.

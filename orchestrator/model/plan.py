@@ -185,7 +185,7 @@ def _pairs(pipeline: Pipeline, part: Product, choice: Choice) -> Iterator[Pair]:
 
 
 def _cut(job: Job, upto: int) -> Job:
-    """Return the job with a part of its series: nobody has said what its tests must show, but what works must go on."""
+    """Return the job with a part of its series: it has no expectations, but what works on the base must go on."""
     return replace(job, name=f"{job.name}.at-{upto}", upto=upto, expect=None, extra_series=())
 
 

@@ -15,7 +15,7 @@ class Tree(Bounded):
 
     ``repository`` is the git directory, ``commit`` the commit to build, ``base`` the commit before any
     series, ``content`` the id of the git tree object (equal content, equal id), ``patches`` the subjects applied.
-    ``owner`` is the digest of the series whose code it has, where nobody said that it is trusted; else empty.
+    ``owner`` is the digest of the series whose code it has, where it is not marked as trusted; else empty.
     """
 
     repository: Path

@@ -44,7 +44,7 @@ class Entry(Bounded):
     ``by`` are the tests (or splats) that noticed, first the one that ended the trial.
     ``doubtful`` tests differed once and not again: they count for nothing. ``tests`` is how many ran, ``suite`` the
     digest of the initramfs that they came in; ``kept`` are hunks of a whole patch that could not be taken out.
-    ``where`` is the function, or the subject of a whole patch. With ``every_test`` all tests were heard, and ``by`` are
+    ``where`` is the function, or the subject of a whole patch. With ``every_test`` all tests ran, and ``by`` are
     all that notice; without it, those that noticed up to the first one's program's end.
     """
 

@@ -39,7 +39,7 @@ def chase(
 ) -> Iterator[str]:
     """Bisect the first regression of each job, one after the other, each in a folder of its own; yield a line for each.
 
-    What cannot be bisected is said. Raises nothing of a bisect's: the night is judged already.
+    What cannot be bisected gets a line that says why. Raises nothing of a bisect's: the night is judged already.
     """
     for number, suspect in enumerate(suspects(result, comparison, database), 1):
         answer = request(suspect, workspace.pipeline, mode)

@@ -47,7 +47,7 @@ def run(plan: Plan, workspace: Workspace, database: Database, room: Capacity, *,
 
     A night that is cut short (SystemExit by a signal) leaves no guest behind, and is marked: its exit code is 130, and
     it names the jobs that are missing. A job that asks for what is not there, or ends as nobody foresaw, is missing,
-    too, and said in a note: the others go on.
+    too, with a note: the others go on.
     """
     at_work = _Night(workspace, database, Slots(room), RunRecord(plan, workspace))
     night_of_today = at_work.run(plan)

@@ -17,7 +17,7 @@ _SHOWN = (Change.REGRESSED, Change.MISSING, Change.FLAKY, Change.FIXED, Change.N
 def lines(comparison: Comparison) -> Iterator[str]:
     """Yield a line for each test that is not steady, each splat that is new or gone, each note; the sum first.
 
-    Jobs of which the same is to be said share a line. Tests that are new and work are counted only.
+    Jobs with the same finding share a line. Tests that are new and work are counted only.
     """
     counts = Counter(finding.change for finding in comparison.findings)
     sums = ", ".join(f"{counts[change]} {change.value}" for change in Change if counts[change])

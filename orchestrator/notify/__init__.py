@@ -1,4 +1,4 @@
-"""Who is told of a validation: Patchwork, GitHub, a webhook. A failure here is a note, and changes no verdict."""
+"""Where an outcome is sent: Patchwork, GitHub, a webhook. A failure here is a note, and changes no verdict."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TELLERS: Mapping[type[Any], Callable[[Any, News, Sender], None]] = {
 
 
 def tell(notices: Sequence[Notice], news: News, sender: Sender | None = None) -> list[str]:
-    """Tell everybody who is configured; return a note for each who could not be told. No secret is in a note."""
+    """Notify every configured receiver; return a note for each that could not be reached. No secret is in a note."""
     failed, patience = [], sender or Sender()
     for notice in notices:
         try:

@@ -33,7 +33,7 @@ MOST_ANSWER = 2**20
 
 
 class NotifyError(Exception):
-    """Somebody could not be told; ``str()`` is one line, with the name of a host and never an address or a secret."""
+    """A receiver was not reached; ``str()`` is one line, with the name of a host and never an address or a secret."""
 
 
 class _Bearer(AuthBase):

@@ -19,7 +19,7 @@ _BLANK = re.compile(r"[\s/]+")
 
 
 def parse(text: str, form: LineFormat) -> Report:
-    """Read what one program said; blanks in names become ``-``, so that a name fits a glob and a file.
+    """Read the output of one program; blanks in names become ``-``, so that a name fits a glob and a file.
 
     A case that did not say how it ended is an ERROR, and so is a word that ``outcomes`` lacks. The count at the end
     must be there, and be right. The reason of a case that failed is in what was printed before it, of one that has no
@@ -29,7 +29,7 @@ def parse(text: str, form: LineFormat) -> Report:
 
 
 def parse_file(path: Path, form: LineFormat) -> Report:
-    """Read what one program said from a file, as ``parse`` does, without holding all of it in memory."""
+    """Read the output of one program from a file, as ``parse`` does, without holding all of it in memory."""
     return _report(plain.lines(plain.pieces(path)), form)
 
 

@@ -53,7 +53,7 @@ SKIPPED = "(program)"
 
 @dataclass(frozen=True)
 class Report:
-    """What one program said.
+    """The results of one program.
 
     ``problems`` are one line each: where the output breaks the format or its own plan. ``complete`` says that there was
     exactly one plan, that it was kept, and that the output ended by itself. A report that is not complete is not green.
@@ -77,7 +77,7 @@ def parse_file(path: Path, planned: Sequence[str] = (), windows: Windows | None 
     """Read the output of one test program from a file, as ``parse`` does, without holding all of it in memory.
 
     Where the program was given words of its own (``windows``) and uses them, what stands between the markers of a test
-    was printed by the test: it is told as such, and no result of anybody.
+    was printed by the test: it is a diagnostic of that test, and no result.
     """
     return _report(plain.lines(plain.pieces(path)), planned, windows)
 

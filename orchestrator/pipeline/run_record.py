@@ -19,7 +19,7 @@ from orchestrator.verdict import series_verdict, verdict
 
 @dataclass
 class RunRecord:
-    """The jobs of a plan as they end. ``notes`` are told with the result.
+    """The jobs of a plan as they end. ``notes`` are shown with the result.
 
     ``checks`` count as jobs do, and ``verdicts`` beside them. ``excused`` names jobs that a check speaks for, and which
     will not run. ``pending`` are steps that have not come to their end: with any, no run is green. A run that was

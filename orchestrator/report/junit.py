@@ -3,7 +3,7 @@
 ``render`` makes the document of a run, which is what a CI server reads: the checks; for each series its stages on both
 kernels, the consoles, one case for each transition, and the verdict; for each job without a series the same of that
 job alone.
-What is charged is a ``failure``, what the infrastructure did an ``error``, what is said and not charged ``skipped``
+What is charged is a ``failure``, what the infrastructure did an ``error``, what is reported and not charged ``skipped``
 with its reason. The verdict is a case of its own, so the document is never greener than the run.
 
 ``render_job`` makes the document of one kernel by itself.
@@ -164,7 +164,7 @@ def _by_title(splats: Sequence[Splat]) -> dict[str, list[Splat]]:
 
 
 class _Details:
-    """What both kernels said of the tests of one suite."""
+    """The results of both kernels in the tests of one suite."""
 
     def __init__(self, series: SeriesResult, suite: str) -> None:
         self.base = _Side(series.base, suite)

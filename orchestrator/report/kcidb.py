@@ -189,7 +189,7 @@ class _Report:
         )
 
     def _console(self, job: JobResult) -> Object:
-        """Return what the consoles said, as a test: else a report would be greener than the run."""
+        """Return the complaints on the consoles, as a test: else a report would be greener than the run."""
         bad = [splat for splat in job.splats if splat.fatal or not splat.allowed_by]
         ended = _stage(job, Stage.SUITE)
         clean = "PASS" if ended and ended.verdict is Verdict.PASS else "MISS"

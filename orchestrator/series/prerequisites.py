@@ -25,7 +25,7 @@ def missing(tree: Tree, series: Series) -> tuple[Prerequisite, ...]:
 
 
 def fault(series: Series, lacking: tuple[Prerequisite, ...], why: Exception) -> InfraError:
-    """Return what is to be said where a series does not apply, and names what is not there."""
+    """Return the fault of a series that does not apply, and names patches that are not there."""
     names = some([str(each) for each in lacking], most=3)
     return InfraError(
         f"series {series.name} is made for a tree with other patches on it, which are not here ({names}), so that "

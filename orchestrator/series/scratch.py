@@ -20,7 +20,7 @@ from orchestrator.trees import repository
 
 @dataclass(frozen=True)
 class Taken:
-    """How a patch went in: whether that took a merge, and what is to be said of its names."""
+    """How a patch went in: whether that took a merge, and a note on its names."""
 
     merged: bool
     label: str

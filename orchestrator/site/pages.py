@@ -50,7 +50,7 @@ def _finalized(value: Any) -> Any:
 
 @dataclass
 class Pages:
-    """The pages of a site. ``made`` is said on the front page: when, and by what."""
+    """The pages of a site. ``made`` stands on the front page: when, and by what."""
 
     site: Site
     places: Places

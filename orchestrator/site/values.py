@@ -125,7 +125,7 @@ class SplatHistory:
 
 @dataclass(frozen=True)
 class Site:
-    """All of it. ``parts`` are the modes, the one that the front page tells of first."""
+    """All of it. ``parts`` are the modes, the one that the front page shows first."""
 
     parts: tuple[Part, ...]
     tests: tuple[TestHistory, ...]

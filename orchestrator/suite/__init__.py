@@ -1,4 +1,4 @@
-"""Run the programs of a suite in guests, and read what they said once each guest is gone.
+"""Run the programs of a suite in guests, and read their output once each guest is gone.
 
 A crash, or a lost connection, loses only the test that ran: what had not run yet goes on in a new guest.
 """
@@ -33,7 +33,7 @@ __all__ = [
 
 
 def run(request: Request, boot: Boot, progress: Progress, done: Callable[[SuiteRun], None]) -> None:
-    """Run a suite to its end, in as many guests as its crashes need, and hand what it said to ``done``.
+    """Run a suite to its end, in as many guests as its crashes need, and hand its results to ``done``.
 
     That happens also where a fault ends it: what ran before is not lost. Raises UserError where a test glob matches
     nothing, the first InfraError of a guest that was lost without the kernel's doing once the other tests have run,

@@ -79,7 +79,7 @@ def _command(request: Request, program: ProgramConfig) -> str:
 def _results(
     request: Request, program: ProgramConfig, result: CommandResult, output: Path, state: State
 ) -> Sequence[TestResult]:
-    """Return what a program that came to its end said."""
+    """Return the results of a program that came to its end."""
     assert result.exit_code is not None
     is_own = request.suite.kind == "program"
     if program.format == "exit" and not (is_own and ktap.plans(result.stdout)):

@@ -124,7 +124,7 @@ def _list(suite: str, guest: Guest, deadline: Deadline) -> str:
 def _program(
     request: Request, guest: Guest, program: str, tests: list[str], state: State, deadline: Deadline
 ) -> tuple[list[str], bool]:
-    """Run the named tests of one program and record what they said.
+    """Run the named tests of one program and record their results.
 
     Returns the tests that are still to be run, and whether the guest is fit to run them.
     """

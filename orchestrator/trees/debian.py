@@ -45,7 +45,7 @@ Acquire::AllowDowngradeToInsecureRepositories "false";
 APT::Get::AllowUnauthenticated "false";
 APT::Sandbox::User "root";
 """
-"""What our apt is told. The host's hooks are not taken over: they would act on the host."""
+"""Options of our apt. The host's hooks are not taken over: they would act on the host."""
 
 
 _GONE = re.compile(r"^E: Failed to fetch .*(404\s+Not Found|File not found)", re.M)
@@ -68,7 +68,7 @@ class _Apt:
         return process.run(list(argv), env=self._environment, deadline=self.deadline).stdout
 
     def get(self, *argv: str, tell: progress_lines.Teller, cwd: Path | None = None) -> None:
-        """Run apt-get, and hand on what it tells of its progress. Raises CommandFailed."""
+        """Run apt-get, and pass its progress on. Raises CommandFailed."""
         command = ["apt-get", "-q", "-o", "APT::Status-Fd=1", *argv]
         progress_lines.run(command, tell, env=self._environment, deadline=self.deadline, cwd=cwd)
 

@@ -89,7 +89,7 @@ def apt(progress: Progress, what: str) -> Teller:
 
 
 def copying(progress: Progress, what: str, source: Path, target: Path) -> Teller:
-    """Return what compares the sizes of two folders: git tells nothing of a copy between folders of one host."""
+    """Return what compares the sizes of two folders: git shows no progress of a copy between folders of one host."""
     total = _size(source)
 
     def tell(line: str) -> None:

@@ -1,4 +1,4 @@
-"""A validation tells that it has begun, and how it ended. What cannot be told is a note, and changes no verdict."""
+"""Notify of the begin and the outcome of a validation. What cannot be sent is a note, and changes no verdict."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ _MESSAGE_ID = re.compile(rb"^Message-I[dD]:\s*<([^>\s]+)>", re.M)
 
 
 def begun(wanted: Request, workspace: Workspace) -> list[str]:
-    """Tell that a series is being validated; return a note for each who could not be told."""
+    """Notify that a series is being validated; return a note for each receiver that could not be reached."""
     text = f"validating {len(wanted.series.patches)} patches"
     return notify.tell(wanted.settings.notify, _news(wanted, workspace.directory.name, None, text))
 
 
 def failed(wanted: Request, workspace: Workspace, why: str, sender: Sender | None = None) -> list[str]:
-    """Tell that a validation came to no end; return a note for each who could not be told."""
+    """Notify that a validation came to no end; return a note for each receiver that could not be reached."""
     return notify.tell(wanted.settings.notify, _news(wanted, workspace.directory.name, Verdict.INFRA, why), sender)
 
 
 def ended(wanted: Request, result: RunResult) -> list[str]:
-    """Tell the outcome; return a note for each who could not be told."""
+    """Notify of the outcome; return a note for each receiver that could not be reached."""
     return notify.tell(wanted.settings.notify, _news(wanted, result.run, result.verdict, news.summary(result), result))
 
 

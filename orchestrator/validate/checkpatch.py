@@ -33,7 +33,7 @@ _SECONDS = 1800.0
 
 @dataclass(frozen=True)
 class Report:
-    """What checkpatch.pl said of one patch: how many of each kind, and a line for each finding."""
+    """The report of checkpatch.pl on one patch: how many of each kind, and a line for each finding."""
 
     counts: tuple[int, int, int]
     findings: tuple[str, ...]

@@ -18,7 +18,7 @@ from orchestrator.validate.submission import Submission
 
 @dataclass(frozen=True)
 class Recipients:
-    """What the outcome is told of: ids of patches at Patchwork, and a commit for a status."""
+    """Where the outcome is sent: ids of patches at Patchwork, and a commit for a status."""
 
     patches: tuple[int, ...] = ()
     commit: str | None = None
@@ -56,7 +56,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line said: ``skip`` besides what pipeline.yaml skips, ``builds`` instead of what it names."""
+    """Options of the command: ``skip`` besides what pipeline.yaml skips, ``builds`` instead of what it names."""
 
     skip: tuple[str, ...] = ()
     builds: tuple[str, ...] = ()

@@ -22,7 +22,7 @@ _WHAT = {"warnings": "new warning at W=1", "sparse": "new complaint of sparse"}
 _TOOL = {"warnings": "the compiler at W=1", "sparse": "sparse"}
 
 Compile = Callable[[Side, str, Sequence[str]], Diagnostics]
-"""Compiles objects of one side with a flag, and returns what was said."""
+"""Compiles objects of one side with a flag, and returns the diagnostics."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Touched:
 
 
 def check(name: str, touched: Touched, compile_objects: Compile) -> CheckResult:
-    """Compare what is said of base and patched. Only what is new is charged to the series.
+    """Compare the diagnostics of base and patched. Only what is new is charged to the series.
 
     An object that the tool could not be heard about on the base is not asked for with the series: what would be said of
     it may be as old as the base.
@@ -62,7 +62,7 @@ def check(name: str, touched: Touched, compile_objects: Compile) -> CheckResult:
 
 
 def judge(name: str, touched: Touched, before: Diagnostics, after: Diagnostics, seconds: float) -> CheckResult:
-    """Judge what was heard, and name the objects of which nothing is known: no verdict is green over them. Pure."""
+    """Judge the diagnostics, and name the objects of which nothing is known: no verdict is green over them. Pure."""
     fresh = complaints.new(before.complaints, after.complaints)
     unknown = [*_unknown(name, before.cut_off, "the base"), *_unknown(name, after.cut_off, "the series")]
     summary = complaints.counted(fresh, _WHAT[name]) if fresh else _quiet(after)

@@ -71,7 +71,7 @@ def merged(first: SuiteRun, again: SuiteRun) -> SuiteRun:
 
 
 def _later(first: TestResult, again: TestResult | None) -> TestResult:
-    """Return the later result of a test; what a broken one said before is not lost."""
+    """Return the later result of a test; the diagnostics of a broken one before it are kept."""
     if again is None:
         return first
     if not first.status.broken:

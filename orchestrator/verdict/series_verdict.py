@@ -1,6 +1,6 @@
 """Base and patched → the verdict on the series. Pure.
 
-The base only informs: what it shows too is said, and not charged.
+The base only informs: what it shows too is reported, and not charged.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def judge(
     base_column: str | None = None,
     patched_column: str | None = None,
 ) -> SeriesResult:
-    """Judge what a series changed. The base only informs: what it shows too is said, and not charged."""
+    """Judge what a series changed. The base only informs: what it shows too is reported, and not charged."""
     both_ran = bool(base.suites and patched.suites)  # else there is one reason, and no test to blame
     changed = transitions.between(base, patched, expected, base_column, patched_column) if both_ran else ()
     changes = tuple(_spared(change, base, patched) for change in changed)

@@ -1,4 +1,4 @@
-"""A command that is run to its end: what it said, how it ended, and whose fault that is."""
+"""A command that is run to its end: its output, how it ended, and whose fault that is."""
 
 from __future__ import annotations
 
