@@ -46,11 +46,6 @@ def block(lines: Iterable[str], indent: int = 4) -> Iterator[Markdown]:
     return (Markdown(" " * indent + plain.printable(text).replace("\n", " ")) for text in lines)
 
 
-def joined(parts: Iterable[Part], between: str = ", ") -> Markdown:
-    """Return parts with ``between`` between them."""
-    return Markdown(between.join(_source(part) for part in parts))
-
-
 def document(lines: Iterable[Markdown]) -> str:
     """Return the whole document."""
     return "".join(f"{piece.source}\n" for piece in lines)
