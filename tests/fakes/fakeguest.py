@@ -221,6 +221,8 @@ class Link(paramiko.Transport):
         self.guest.channel = channel
         try:
             self.guest.reply(channel, *self.guest.answer(command, words))
+        except (OSError, EOFError, paramiko.SSHException):  # whoever asked has gone
+            return
         except Exception:  # a fault of this file: who waits for an answer would wait for ever
             traceback.print_exc()
             os._exit(1)
