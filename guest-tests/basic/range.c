@@ -116,6 +116,7 @@ static void edges(const struct backing *b)
 	REQUIRE_EQ(area_wp(&a, 0, a.pages), 0);
 	EXPECT_EQ(pm_count(a.map, a.pages, PM_UFFD_WP, 0), a.pages);
 	const size_t borders[] = { 0, 1, table - 6, table - 5, a.pages - 2, a.pages - 1 };
+
 	for (size_t i = 0; i < sizeof(borders) / sizeof(*borders); i++)
 		EXPECT_TRAPS(&a, area_page(&a, borders[i]));
 	EXPECT_EQ(pm_count(a.map, a.pages, PM_UFFD_WP, 0), a.pages - 6);

@@ -41,7 +41,7 @@ static int vmas(const struct area *a)
 	char line[1024];
 	int count = 0;
 
-	SETUP(file != NULL);
+	SETUP(file);
 	while (fgets(line, sizeof(line), file))
 		count += sscanf(line, "%lx-%lx ", &start, &end) == 2 && start < last && end > first;
 	fclose(file);

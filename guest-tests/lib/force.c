@@ -150,12 +150,12 @@ void swap_out(const struct area *a, size_t first, size_t pages)
 
 void swap_off_and_on(void)
 {
-	char device[128];
+	char device[128], other[128];
 
 	need_swap();
 	while (active_swap(device, sizeof(device))) {
 		SETUP(!swapoff(device));
-		if (!active_swap((char[128]){ 0 }, 128)) {
+		if (!active_swap(other, sizeof(other))) {
 			SETUP(!swapon(device, 0));
 			return;
 		}

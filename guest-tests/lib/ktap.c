@@ -325,7 +325,7 @@ static bool family(const char *pid, int *parent, int *group)
 }
 
 /* Call @fn for every process of @group, and for every child of this process: orphans come here. */
-static void for_each_left(int group, void (*fn)(int pid))
+static void with_each_left(int group, void (*fn)(int pid))
 {
 	DIR *proc = opendir("/proc");
 	struct dirent *entry;
@@ -342,7 +342,7 @@ static void for_each_left(int group, void (*fn)(int pid))
 /* In a case, which leads its process group. */
 void ktap_dump_tasks(void)
 {
-	for_each_left(getpgrp(), dump_tasks);
+	with_each_left(getpgrp(), dump_tasks);
 }
 
 /* State, and user and system time in clock ticks, of a task by its stat file. */
@@ -388,7 +388,7 @@ double ktap_others(bool *asleep)
 {
 	others_ticks = 0;
 	others_asleep = true;
-	for_each_left(getpgrp(), add_other);
+	with_each_left(getpgrp(), add_other);
 	*asleep = others_asleep;
 	return (double)others_ticks / (double)sysconf(_SC_CLK_TCK);
 }
@@ -430,7 +430,7 @@ static bool end_all(int group)
 
 	do {
 		kill(-group, SIGKILL);
-		for_each_left(group, kill_task);
+		with_each_left(group, kill_task);
 		if (reap(0, &status, ktap_now() + 0.2))
 			return true;
 	} while (ktap_now() < deadline);
@@ -507,11 +507,11 @@ static void run_once(const struct run *run)
 	} else {
 		worsen(TIMED_OUT);
 		ktap_diag("no end after %g seconds; the tasks of the case:", limit);
-		for_each_left(pid, dump_tasks);
+		with_each_left(pid, dump_tasks);
 	}
 	if (!end_all(pid)) {
 		ktap_diag("tasks of the case do not die:");
-		for_each_left(pid, dump_tasks);
+		with_each_left(pid, dump_tasks);
 		worsen(FAILED);
 	}
 	undo_all();

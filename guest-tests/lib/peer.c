@@ -233,12 +233,12 @@ bool peer_traps_at(struct peer *p, const struct area *a, void *addr, const char 
 		ktap_stop();
 	}
 	judge_blocked(p, a, addr, value, file, line);
-	do
+	do {
 		if (!is_wp_message(&msg, addr) || unwp_page(a->uffd, addr)) {
 			fail(file, line, p, addr, "un-WP is refused, or a message is not about it");
 			ktap_stop();
 		}
-	while (message_or_end(a->uffd, p->answers, &msg));
+	} while (message_or_end(a->uffd, p->answers, &msg));
 	if (peer_result(p) != COMPLETED)
 		return fail(file, line, p, addr, "it ended in a signal");
 	return judge_landing(p, a, addr, value, file, line);

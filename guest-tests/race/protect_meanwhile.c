@@ -203,29 +203,45 @@ static void fill_by_writing(const struct area *a)
 
 static void punched(const struct backing *b)
 {
-	run(&(struct side){ .work = punch, .backing = b, .pages = 8 * TABLE, .fill = fill_by_reading,
-			    .cut_short = true, .drops_by_design = true });
+	const struct side side = {
+		.work = punch, .backing = b, .pages = 8 * TABLE, .fill = fill_by_reading,
+		.cut_short = true, .drops_by_design = true,
+	};
+
+	run(&side);
 }
 CASE_BUDGET_ON(BOTH, "R16_protect-during-punch", punched);
 
 static void truncated(const struct backing *b)
 {
-	run(&(struct side){ .work = truncate_it, .backing = b, .pages = 8 * TABLE, .fill = fill_by_writing,
-			    .cut_short = true, .drops_by_design = true });
+	const struct side side = {
+		.work = truncate_it, .backing = b, .pages = 8 * TABLE, .fill = fill_by_writing,
+		.cut_short = true, .drops_by_design = true,
+	};
+
+	run(&side);
 }
 CASE_BUDGET_ON(BOTH, "R16_protect-during-truncate", truncated);
 
 static void reclaimed(const struct backing *b)
 {
-	run(&(struct side){ .work = reclaim, .backing = b, .pages = TABLE, .prepare = need_reclaim,
-			    .fill = fill_by_writing, .happened = side_swapped });
+	const struct side side = {
+		.work = reclaim, .backing = b, .pages = TABLE, .prepare = need_reclaim,
+		.fill = fill_by_writing, .happened = side_swapped,
+	};
+
+	run(&side);
 }
 CASE_BUDGET_ON(BOTH, "R16_protect-during-reclaim", reclaimed);
 
 static void migrated(const struct backing *b)
 {
-	run(&(struct side){ .work = migrate_it, .backing = b, .pages = TABLE, .prepare = need_migration,
-			    .fill = fill_by_writing, .happened = side_migrated });
+	const struct side side = {
+		.work = migrate_it, .backing = b, .pages = TABLE, .prepare = need_migration,
+		.fill = fill_by_writing, .happened = side_migrated,
+	};
+
+	run(&side);
 }
 CASE_BUDGET_ON(BOTH, "R16_protect-during-migrate", migrated);
 
@@ -251,8 +267,12 @@ static void fill_huge(const struct area *a)
 
 static void split_up(void)
 {
-	run(&(struct side){ .work = split, .backing = &thp_shmem, .pages = TABLE, .fill = fill_huge,
-			    .happened = splits });
+	const struct side side = {
+		.work = split, .backing = &thp_shmem, .pages = TABLE, .fill = fill_huge,
+		.happened = splits,
+	};
+
+	run(&side);
 }
 CASE_BUDGET("R16_protect-during-split", split_up);
 
@@ -268,7 +288,12 @@ static void fill_small(const struct area *a)
 
 static void collapsed(void)
 {
-	run(&(struct side){ .work = collapse, .backing = &memfd_shared, .pages = TABLE, .prepare = khugepaged_eager_on_shmem,
-			    .fill = fill_small, .happened = khugepaged_collapsed });
+	const struct side side = {
+		.work = collapse, .backing = &memfd_shared, .pages = TABLE,
+		.prepare = khugepaged_eager_on_shmem, .fill = fill_small,
+		.happened = khugepaged_collapsed,
+	};
+
+	run(&side);
 }
 CASE_BUDGET("R16_protect-during-collapse", collapsed);
