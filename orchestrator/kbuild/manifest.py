@@ -35,13 +35,13 @@ Files = Mapping[str, File]
 def record(out: Path, notes: Path) -> None:
     """Write down every file of a folder, after make came to its end; what did not change is not read again."""
     known = _load(notes) or {}
-    files = {}
+    files: dict[str, File] = {}
     for name, status in _regular(out):
         before = known.get(name)
         is_same = before and (before.written, before.size) == (status.st_mtime_ns, status.st_size)
         if sha256 := before.sha256 if before and is_same else _digest(out, name):
-            files[name] = [status.st_mtime_ns, status.st_size, sha256]
-    write_atomic(_place(notes), seal.sealed({"files": files}))
+            files[name] = File(status.st_mtime_ns, status.st_size, sha256)
+    _save(notes, files)
     _begun(notes).unlink(missing_ok=True)
 
 
@@ -63,12 +63,12 @@ def is_readable(notes: Path) -> bool:
 
 def mend(out: Path, notes: Path) -> int:
     """Remove the files that are not what make left, for make to make again; return how many."""
-    known, doubtful = _load(notes) or {}, list(_doubtful(out, _load(notes) or {}, _begun(notes).exists()))
+    known = _load(notes) or {}
+    doubtful = set(_doubtful(out, known, _begun(notes).exists()))
     for name in doubtful:
         beneath.remove(out, name)
     if doubtful and known:
-        left = {name: [f.written, f.size, f.sha256] for name, f in known.items() if name not in set(doubtful)}
-        write_atomic(_place(notes), seal.sealed({"files": left}))
+        _save(notes, {name: file for name, file in known.items() if name not in doubtful})
     return len(doubtful)
 
 
@@ -107,6 +107,11 @@ def _place(notes: Path) -> Path:
 
 def _begun(notes: Path) -> Path:
     return notes / "begun"
+
+
+def _save(notes: Path, files: Files) -> None:
+    rows = {name: [file.written, file.size, file.sha256] for name, file in files.items()}
+    write_atomic(_place(notes), seal.sealed({"files": rows}))
 
 
 def _load(notes: Path) -> Files | None:

@@ -13,6 +13,7 @@ from orchestrator import plain
 from orchestrator.errors import InfraError, UserError
 from orchestrator.model import JobResult, RunResult, rundir
 from orchestrator.pipeline import reboot, unattended
+from orchestrator.report import tested
 from orchestrator.verdict import charged
 
 SCRIPT = "run.sh"
@@ -110,7 +111,7 @@ def _readme(run: RunResult, job: JobResult) -> Iterator[str]:
     if kernel:
         yield f"kernel   {kernel.release}, build-id {kernel.build_id}, {kernel.toolchain}"
     if identity:
-        yield f"machine  {identity.machine}, {identity.accel}, -cpu {identity.cpu}, QEMU {identity.qemu}"
+        yield f"machine  {tested.machine(identity)}"
     yield f"run      {run.run}, {run.started}: {run.verdict.name}"
     red = [test for whose, _, test in charged.tests(run) if whose.name == job.name]
     yield from (f"red      {test.name}: {test.status.value}: {test.reason}" for test in red[:_MOST_LINES])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -29,7 +30,7 @@ _NOTHING = Case("", "")
 
 @dataclass
 class Collector:
-    """Gathers evidence, and reads no source and no console twice."""
+    """Gathers evidence. What the sources say, and what a console has of a test, is looked for once."""
 
     plan: Plan
     _cases: dict[str, Mapping[str, Case]] = field(default_factory=dict)
@@ -73,10 +74,16 @@ class Collector:
         for path in rundir.consoles(job.directory):
             seen = (path, path.stat().st_size, test)
             if seen not in self._windows:
-                self._windows[seen] = window.of(console.text(path), test, Windows(protocol.rows(path)))
-            if lines := self._windows[seen]:
-                return path, lines
+                self._windows[seen] = window.of(_text(*seen[:2]), test, Windows(protocol.rows(path)))
+            if part := self._windows[seen]:
+                return path, part
         return path, None
+
+
+@functools.lru_cache(maxsize=2)  # the tests of one guest come one after the other
+def _text(path: Path, size: int) -> str:
+    """Return the text of a console that has this size now."""
+    return console.text(path)
 
 
 def _cases(config: Suite | None) -> Mapping[str, Case]:

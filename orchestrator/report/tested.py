@@ -37,11 +37,12 @@ def _facts(jobs: Sequence[JobResult]) -> Iterator[Fact]:
         if kernel := job.products.kernel:
             config = f", .config {job.identity.config[:_HEX]}" if job.identity else ""
             yield Fact("kernel", f"variant {job.variant}{config}, {kernel.toolchain}")
-    yield from (Fact("machine", _machine(job.identity)) for job in jobs if job.identity)
+    yield from (Fact("machine", machine(job.identity)) for job in jobs if job.identity)
     yield from (Fact("programs", _programs(job)) for job in jobs if job.suites)
 
 
-def _machine(identity: Identity) -> str:
+def machine(identity: Identity) -> str:
+    """Return where a kernel ran, in a line."""
     return f"{identity.machine}, {identity.accel}, -cpu {identity.cpu}, QEMU {identity.qemu}"
 
 
