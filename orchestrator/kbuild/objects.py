@@ -34,6 +34,8 @@ _DONE = {
 }
 _GROUP = re.compile(r"  (?:CC|CHECK)(?: \[M\])? +(?P<name>\S+)\.[co]$")
 _GAVE_UP = re.compile(r"make(?:\[\d+\])?: \*\*\* \[(?:[^\]]*: )?(?P<object>[^\]\s]+\.o)\] (?P<how>.+)")
+_REMARK = re.compile(r"(?:\S*/)?Makefile[\w.]*:\d+: (?!\*\*\*)(?P<text>.+)")
+"""What a Makefile says by ``$(warning)``: 7.3 leaves ``C=2`` out so where sparse is older than it wants."""
 _UNKNOWN = re.compile(r"make(?:\[\d+\])?: \*\*\* No rule to make target '(?P<object>[^']+)'.*")
 
 
@@ -80,13 +82,14 @@ def compile_objects(
         request.log.parent.mkdir(parents=True, exist_ok=True)
         request.log.write_text(output)
     try:
-        return _diagnostics(output, objects, flag, request.folders, host)
+        return judged(output, objects, flag, request.folders, host)
     except (KernelError, InfraError) as error:
         error.log = request.log or outfolder.log(request.out)
         raise
 
 
-def _diagnostics(output: str, objects: Sequence[str], flag: str, folders: Folders, host: ThisHost) -> Diagnostics:
+def judged(output: str, objects: Sequence[str], flag: str, folders: Folders, host: compiler_log.Host) -> Diagnostics:
+    """Return the diagnostics that make printed of each object. Raises as ``compile_objects``."""
     diagnostics = read(output, objects, flag, folders)
     lost = sorted(set(objects) - set(diagnostics.looked_at) - set(diagnostics.absent) - set(diagnostics.cut_off))
     if (stopped := [*lost, *diagnostics.cut_off]) and (fault := compiler_log.host_fault(output, host)):
@@ -95,7 +98,12 @@ def _diagnostics(output: str, objects: Sequence[str], flag: str, folders: Folder
         return diagnostics
     if any(c.where.partition(":")[0].removesuffix(".c") == lost[0].removesuffix(".o") for c in diagnostics.complaints):
         raise KernelError(f"{lost[0]} does not compile: {compiler_log.first_error(output, folders)}")
-    raise InfraError(f"make {flag} did not look at {', '.join(lost)}: {compiler_log.first_error(output, folders)}")
+    raise InfraError(f"make {flag} did not look at {', '.join(lost)}: {_reason(output, folders)}")
+
+
+def _reason(output: str, folders: Folders) -> str:
+    remarks = (match["text"] for line in output.splitlines() if (match := _REMARK.fullmatch(line.strip())))
+    return next(remarks, None) or compiler_log.first_error(output, folders)
 
 
 def read(output: str, objects: Sequence[str], flag: str, folders: Folders) -> Diagnostics:

@@ -18,7 +18,7 @@ from orchestrator.verdict import complaints
 FLAGS: Mapping[str, str] = {"warnings": objects.GCC, "sparse": objects.SPARSE}
 """Check → what make is asked for."""
 
-_WHAT = {"warnings": "new warning at W=1", "sparse": "new complaint of sparse"}
+_WHAT = {"warnings": ("new warning", " at W=1"), "sparse": ("new complaint", " of sparse")}
 _TOOL = {"warnings": "the compiler at W=1", "sparse": "sparse"}
 
 Compile = Callable[[Side, str, Sequence[str]], Diagnostics]
@@ -65,7 +65,7 @@ def judge(name: str, touched: Touched, before: Diagnostics, after: Diagnostics, 
     """Judge the diagnostics, and name the objects of which nothing is known: no verdict is green over them. Pure."""
     fresh = complaints.new(before.complaints, after.complaints)
     unknown = [*_unknown(name, before.cut_off, "the base"), *_unknown(name, after.cut_off, "the series")]
-    summary = complaints.counted(fresh, _WHAT[name]) if fresh else _quiet(after)
+    summary = complaints.counted(fresh, *_WHAT[name]) if fresh else _quiet(after)
     absent = [f"not in this configuration: {', '.join(after.absent)}"] if after.absent else []
     message = "; ".join([*unknown, summary, *absent] if unknown and not fresh else [summary, *unknown, *absent])
     if fresh or unknown:

@@ -31,6 +31,6 @@ def lines(complaints: Sequence[CompilerWarning]) -> tuple[str, ...]:
     return tuple(f"{complaint.where}: {complaint.text}" for complaint in complaints)
 
 
-def counted(complaints: Sequence[object], what: str) -> str:
-    """Return a count in words: ``1 new warning``, ``3 new warnings``."""
-    return f"{len(complaints)} {what}{'' if len(complaints) == 1 else 's'}"
+def counted(complaints: Sequence[object], what: str, more: str = "") -> str:
+    """Return a count in words: ``1 new warning``, ``3 new warnings at W=1``."""
+    return f"{len(complaints)} {what}{'' if len(complaints) == 1 else 's'}{more}"

@@ -10,6 +10,7 @@ import pytest
 from orchestrator.errors import InfraError, KernelError, PipelineError
 from orchestrator.kbuild import objects
 from orchestrator.kbuild.compiler_log import Folders
+from orchestrator.kbuild.host import ThisHost
 from orchestrator.kbuild.objects import GCC, SPARSE, Diagnostics
 from orchestrator.model import CompilerWarning, JobResult, Products, Side, Stage, StageResult, Verdict
 from orchestrator.validate import built, checkpatch, touched
@@ -87,6 +88,23 @@ def test_only_the_line_of_sparse_proves_that_it_looked() -> None:
     heard = objects.read(said, ("mm/shmem.o", "mm/memory.o"), SPARSE, FOLDERS)
     assert heard.looked_at == ("mm/memory.o",)
     assert heard.complaints == (CompilerWarning("mm/memory.c:3", "error: bad type"),)
+
+
+OLD_SPARSE = """../Makefile:1164: C=2 specified, but sparse is not available or not up to date
+  CC      mm/msync.o
+"""
+
+
+def test_a_makefile_that_leaves_sparse_out_is_quoted() -> None:
+    host = ThisHost(Path("/t"))
+    with pytest.raises(InfraError, match="C=2 did not look at mm/msync.o: C=2 specified, but sparse is not available"):
+        objects.judged(OLD_SPARSE, ("mm/msync.o",), SPARSE, FOLDERS, host)
+
+
+def test_new_complaints_are_counted() -> None:
+    fresh = Diagnostics((A, B), ("mm/a.o",), ())
+    for name, message in (("sparse", "2 new complaints of sparse"), ("warnings", "2 new warnings at W=1")):
+        assert touched.judge(name, TOUCHED, Diagnostics((), ("mm/a.o",), ()), fresh, 1.0).message == message
 
 
 ENDS = """  CC      mm/errs.o
