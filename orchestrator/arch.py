@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from orchestrator.errors import UserError
+
 
 @dataclass(frozen=True)
 class Architecture:
@@ -44,3 +46,10 @@ ARCHITECTURES: Mapping[str, Architecture] = {
 }
 
 DEFAULT = ARCHITECTURES["x86_64"]
+
+
+def named(name: str) -> Architecture:
+    """Return the architecture of that name, as a result of an earlier run has it. Raises UserError."""
+    if row := ARCHITECTURES.get(name):
+        return row
+    raise UserError(f"architecture {name}: not one of {', '.join(ARCHITECTURES)}")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from orchestrator.arch import DEFAULT
 from orchestrator.config import schema
 from orchestrator.config.schema import Machine
 from orchestrator.errors import InfraError, KernelError, PipelineError
@@ -43,7 +44,7 @@ class Host:
     device: Path = Path("/dev/kvm")
     boot_id: Path = Path("/proc/sys/kernel/random/boot_id")
     modules: Path = Path("/sys/module")
-    binary: str = qemu.BINARY
+    binary: str = DEFAULT.qemu
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def probe_limits(limits: schema.Limits) -> Limits:
     return Limits(limits.probe, limits.shutdown, limits.probe / 3)
 
 
-def qemu_version(binary: str = qemu.BINARY) -> str:
+def qemu_version(binary: str = DEFAULT.qemu) -> str:
     """Return the version of QEMU on this host. Raises InfraError where it is not installed."""
     try:
         answer = process.run([binary, "--version"], deadline=process.Deadline.after(_VERSION))
@@ -95,7 +96,7 @@ def qemu_version(binary: str = qemu.BINARY) -> str:
 
 
 @functools.cache
-def seccomp(binary: str = qemu.BINARY) -> bool:
+def seccomp(binary: str = DEFAULT.qemu) -> bool:
     """Whether this QEMU can give up system calls; one that was built without says so before its version."""
     return process.run([binary, *qemu.SANDBOX, "--version"], deadline=Deadline.after(_VERSION), check=False).ok
 

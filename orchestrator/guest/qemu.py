@@ -16,7 +16,6 @@ from orchestrator.arch import DEFAULT, Architecture
 from orchestrator.config.schema import Machine
 from orchestrator.model import Accel, AccelFact
 
-BINARY = DEFAULT.qemu
 SWAP_SERIAL = "swap"
 """The serial number by which init finds the swap disk."""
 
@@ -83,7 +82,7 @@ def argv(
     ]
 
 
-def unattended(machine: Machine) -> list[str]:
+def unattended(machine: Machine, arch: Architecture = DEFAULT) -> list[str]:
     """Return what a guest that nobody enters takes besides kernel and accelerator: its console is standard output.
 
     Its swap disk is a file of QEMU's own, which is gone with it.
@@ -91,7 +90,7 @@ def unattended(machine: Machine) -> list[str]:
     swap = f"driver=null-co,size={machine.swap},read-zeroes=on,if=none,id=swap,snapshot=on"
     return [
         *("-nodefaults", "-display", "none", "-no-reboot", "-action", "panic=none"),
-        *machine_args(machine),
+        *machine_args(machine, arch),
         *("-chardev", "stdio,id=console,signal=on", "-serial", "chardev:console"),
         *network_args(),
         *(("-drive", swap, "-device", SWAP_DEVICE) if machine.swap else ()),

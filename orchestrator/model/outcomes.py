@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from orchestrator.arch import DEFAULT
 from orchestrator.config.schema import Machine
 from orchestrator.model.bounds import LONG, Bounded
 from orchestrator.model.evidence import Evidence
@@ -79,7 +80,8 @@ class StageResult(Bounded):
 class JobResult(Bounded):
     """One kernel built, booted and tested, and the judgement of it alone.
 
-    ``requested`` are globs over ``SUITE/TEST``, of all that was to run; empty in results of older versions.
+    ``requested`` are globs over ``SUITE/TEST``, of all that was to run; empty in results of older versions. ``arch``
+    is a name of ``orchestrator.arch``.
     """
 
     name: str
@@ -99,6 +101,7 @@ class JobResult(Bounded):
     products: Products = field(default_factory=Products)
     machine: Machine | None = None
     requested: tuple[str, ...] = ()
+    arch: str = DEFAULT.name
 
     @property
     def failed_stage(self) -> StageResult | None:

@@ -113,8 +113,8 @@ def _readme(run: RunResult, job: JobResult) -> Iterator[str]:
     if identity:
         yield f"machine  {tested.machine(identity)}"
     yield f"run      {run.run}, {run.started}: {run.verdict.name}"
-    red = [test for whose, _, test in charged.tests(run) if whose.name == job.name]
-    yield from (f"red      {test.name}: {test.status.value}: {test.reason}" for test in red[:_MOST_LINES])
+    red = charged.of_job(run, job.name)[:_MOST_LINES]
+    yield from (f"red      {test.name}: {test.status.value}: {test.reason}" for test in red)
     yield ""
     yield f"{_KERNEL}, {_INITRD}   what is booted; the test programs are in the initramfs, below tests/"
     yield f"{rundir.CONFIG}   the kernel's .config; patches/ and console/ are those of the run"

@@ -154,6 +154,7 @@ class JobRecord:
             products=products,
             machine=job.variant_config.machine,
             requested=tuple(f"{name}/{glob}" for name, _ in job.suites for glob in job.tests),
+            arch=job.variant_config.arch,
         )
 
     def _splats(self) -> tuple[Splat, ...]:

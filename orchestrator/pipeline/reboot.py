@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from orchestrator import suite
+from orchestrator import arch, suite
 from orchestrator.config.schema import Machine
 from orchestrator.errors import InfraError, UserError
 from orchestrator.guest import console, machine, qemu
@@ -84,6 +84,7 @@ def _booted(job: JobResult, progress: Progress, gdb: bool = False) -> Iterator[t
             limits=machine.Limits(PATIENCE if gdb else 300.0, 30.0, PATIENCE),
             is_fatal=splat.fatal_matcher(rules),
             debugger=qemu.Debugger() if gdb else None,
+            arch=arch.named(job.arch),
         )
         if gdb:
             progress.note(f"waiting for: gdb {kernel.vmlinux} -ex 'target remote :{qemu.Debugger().port}'")

@@ -8,6 +8,7 @@ import shlex
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
+from orchestrator import arch
 from orchestrator.guest import qemu
 from orchestrator.guest.rootfs import rootfs
 from orchestrator.model import JobResult, RunResult
@@ -36,6 +37,7 @@ def _rendered(run: RunResult, job: JobResult, name: str, kernel: str, initrd: st
     machine, accel = job.machine, job.products.accel
     if machine is None or accel is None:
         raise ValueError(f"{job.name} has no guest")
+    row = arch.named(job.arch)
     return _template().render(
         name=name,
         default=default(run, job),
@@ -43,16 +45,15 @@ def _rendered(run: RunResult, job: JobResult, name: str, kernel: str, initrd: st
         initrd=initrd,
         accel=shlex.quote(accel.accel.value),
         cpu=shlex.quote(accel.cpu),
-        qemu=shlex.join([qemu.BINARY, *qemu.unattended(machine)]),
-        cmdline=shlex.quote(qemu.cmdline(machine)),
+        qemu=shlex.join([row.qemu, *qemu.unattended(machine, row)]),
+        cmdline=shlex.quote(qemu.cmdline(machine, row)),
         init=rootfs.UNATTENDED,
     )
 
 
 def default(run: RunResult, job: JobResult) -> str:
     """Return the tests that run where nobody names any: those that were red, else all of them."""
-    red = [test.name for whose, _, test in charged.tests(run) if whose.name == job.name]
-    usable = [name for name in red if _TEST.fullmatch(name)]
+    usable = [test.name for test in charged.of_job(run, job.name) if _TEST.fullmatch(test.name)]
     return ",".join(usable[:_MOST_TESTS]) or _EVERY
 
 

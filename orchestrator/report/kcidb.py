@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from orchestrator import arch, plain
+from orchestrator import plain
 from orchestrator.errors import InfraError
 from orchestrator.model import (
     JobResult,
@@ -44,8 +44,6 @@ from orchestrator.model import (
 from orchestrator.verdict import outcome
 
 VERSION = {"major": 5, "minor": 3}
-ARCHITECTURE = arch.DEFAULT.name
-"""The only one that a variant may name."""
 EXCERPT = 16_000
 """Characters of an excerpt; the schema takes 384 more."""
 
@@ -155,7 +153,7 @@ class _Report:
         return self._object(
             job.name,
             checkout_id=self._object(*self._checkout_parts(job))["id"],
-            architecture=ARCHITECTURE,
+            architecture=job.arch,
             compiler=_text(kernel.toolchain) if kernel else None,
             config_name=_text(job.variant),
             config_url=self._url(job.directory / "config") if kernel else None,

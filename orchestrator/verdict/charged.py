@@ -17,6 +17,11 @@ def tests(run: RunResult) -> Iterator[tuple[JobResult, str, TestResult]]:
         yield from _named(job, broken if job.verdict is Verdict.FAIL else set())
 
 
+def of_job(run: RunResult, name: str) -> list[TestResult]:
+    """Return the tests of one job, by its name, that made a run red."""
+    return [test for job, _, test in tests(run) if job.name == name]
+
+
 def _named(job: JobResult, wanted: set[tuple[str, str]]) -> Iterator[tuple[JobResult, str, TestResult]]:
     for suite in job.suites:
         yield from ((job, suite.suite, test) for test in suite.tests if (suite.suite, test.name) in wanted)

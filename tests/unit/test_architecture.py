@@ -7,8 +7,8 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[2] / "orchestrator"
 
 ORDER: tuple[tuple[str, ...], ...] = (
-    ("arch", "errors", "plain", "progress", "wording"),
-    ("textfile",),
+    ("errors", "plain", "progress", "wording"),
+    ("arch", "textfile"),
     ("config",),
     ("model",),
     ("host",),

@@ -99,6 +99,10 @@ def test_a_run_is_gone_back_to_with_a_shell_gdb_and_its_script(table: Table) -> 
     code, output = table.call([str(script), "T01"])
     assert code == 0 and "ok 1 T01" in output and "T02" not in output, output
     assert table.left_running() == []
+    result = script.with_name("result.json")
+    result.write_text(result.read_text().replace('"arch": "x86_64"', '"arch": "vax"'))
+    code, output = table.type("boot", "--run", "last", "--side", "patched")
+    assert code == 2 and "architecture vax: not one of x86_64" in output, output
 
 
 def test_what_a_run_would_do_is_what_it_does(table: Table) -> None:
