@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from orchestrator import wording
 from orchestrator.config import loader, schema
 from orchestrator.config.schema import Mode, Pipeline, Product
 from orchestrator.errors import UserError
@@ -107,6 +108,14 @@ class Choice:
     repeat: int = 1
     upto: int | None = None
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What is asked for, for people: ``variant main``, ``tests B01, B02``."""
+        lists = (("variant", self.variants), ("suite", self.suites), ("test", self.tests))
+        named = tuple(f"{what}{'s' * (len(names) != 1)} {wording.some(names)}" for what, names in lists if names)
+        times = (f"{self.repeat} times",) if self.repeat != 1 else ()
+        return (*named, *times, *((f"the first {self.upto} patches",) if self.upto is not None else ()))
+
 
 def expand(pipeline: Pipeline, mode_name: str, choice: Choice | None = None) -> Plan:
     """Return the jobs of a mode.
@@ -116,7 +125,7 @@ def expand(pipeline: Pipeline, mode_name: str, choice: Choice | None = None) -> 
     """
     choice = choice or Choice()
     check(pipeline, mode_name, choice)
-    parts = _narrowed(pipeline.modes[mode_name], choice)
+    parts = _narrowed(pipeline, pipeline.modes[mode_name], choice)
     pairs = tuple(pair for part in parts for pair in _pairs(pipeline, part, choice))
     alone = tuple(
         _job(pipeline, tree, None, variant, part, choice.repeat)
@@ -128,7 +137,7 @@ def expand(pipeline: Pipeline, mode_name: str, choice: Choice | None = None) -> 
         raise UserError(f"mode {mode_name}: nothing would run: none of its products has both the variant and the suite")
     _refuse_twins(mode_name, [job for pair in pairs for job in (pair.base, pair.patched)] + list(alone))
     bases = {pair.base.name for pair in pairs}
-    label = mode_name if choice == Choice() else f"{mode_name}, in part"
+    label = "; ".join([mode_name, *choice.words])
     return _with_expectations(Plan(mode_name, label, pairs, tuple(job for job in alone if job.name not in bases)))
 
 
@@ -154,15 +163,29 @@ def check(pipeline: Pipeline, mode_name: str, choice: Choice) -> None:
         loader.check_name(name, pipeline.suites, "suite")
 
 
-def _narrowed(mode: Mode, choice: Choice) -> tuple[Product, ...]:
+def _narrowed(pipeline: Pipeline, mode: Mode, choice: Choice) -> tuple[Product, ...]:
     """Return the products of a mode, each with what was chosen of its own; the first takes what none of them names."""
     variants = _dealt(choice.variants, [part.variants for part in mode.parts])
     suites = _dealt(choice.suites, [part.suites for part in mode.parts])
     return tuple(
-        part.model_copy(update={"variants": variants[k], "suites": suites[k], "tests": choice.tests or part.tests})
+        part.model_copy(
+            update={
+                "variants": variants[k],
+                "suites": suites[k],
+                "tests": choice.tests or _tests(pipeline, part, suites[k]),
+            }
+        )
         for k, part in enumerate(mode.parts)
         if suites[k]
     )
+
+
+def _tests(pipeline: Pipeline, part: Product, suites: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the tests of a product where other suites were chosen: what it picks, it picks of its own."""
+    others = [pipeline.suites[name] for name in suites if name not in part.suites]
+    if len(others) == len(suites) or any(suite.kind == "own" for suite in others):
+        return ("*",)
+    return (*part.tests, *(program.name for suite in others for program in suite.programs))
 
 
 def _dealt(chosen: tuple[str, ...], named: Sequence[tuple[str, ...]]) -> Sequence[tuple[str, ...]]:

@@ -20,7 +20,11 @@ PIPELINE = Pipeline.model_validate(
             "two": {"path": "/two", "tree": "old"},
         },
         "variants": {"small": {}, "debug": {}},
-        "suites": {"uffd": {"directory": "/tests"}, "selftest": {"directory": "/tests"}},
+        "suites": {
+            "uffd": {"directory": "/tests"},
+            "selftest": {"directory": "/tests"},
+            "theirs": {"kind": "tree", "directory": "d", "programs": [{"name": "prog", "run": "./prog"}]},
+        },
         "modes": {
             "smoke": {"series": ["one"], "variants": ["small"], "suites": ["uffd"], "tests": ["A*"]},
             "full": {
@@ -58,13 +62,21 @@ def test_a_base_that_two_series_share_is_run_once() -> None:
     assert len(names) == 8
 
 
+def test_a_suite_of_ones_choice_runs_whole_where_the_mode_picks_tests_of_another() -> None:
+    def tests(*suites: str) -> tuple[str, ...]:
+        return plan.expand(PIPELINE, "smoke", plan.Choice(suites=suites)).jobs[0].tests
+
+    assert (tests(), tests("uffd"), tests("selftest")) == (("A*",), ("A*",), ("*",))
+    assert tests("uffd", "theirs") == ("A*", "prog")
+
+
 def test_the_command_line_replaces_variants_and_tests() -> None:
     choice = plan.Choice(variants=("debug",), tests=("B01",))
     part = plan.expand(PIPELINE, "smoke", choice)
     (pair,) = part.pairs
     assert pair.patched.variant == "debug"
     assert pair.patched.tests == ("B01",)
-    assert (part.mode, part.label) == ("smoke", "smoke, in part")
+    assert (part.mode, part.label) == ("smoke", "smoke; variant debug; test B01")
     assert plan.expand(PIPELINE, "smoke").label == "smoke"
 
 
