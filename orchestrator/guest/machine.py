@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,25 @@ def boot(request: BootRequest, progress: Progress) -> Iterator[Guest]:
     hangs before SSH answers).
     """
     deadline = Deadline.after(request.limits.boot)
+    with launched(request) as new:
+        wait_for_ready(new, deadline, progress)
+        with entered(new, deadline) as guest:
+            yield guest
+
+
+@dataclass(frozen=True)
+class Launched:
+    """A QEMU that has introduced itself: the guest that it runs may not be up yet."""
+
+    request: BootRequest
+    guest: Guest
+    watch: exit.Watch
+    qmp: monitor.Monitor
+
+
+@contextlib.contextmanager
+def launched(request: BootRequest) -> Iterator[Launched]:
+    """Start QEMU; on leaving it is gone. Raises as ``boot``."""
     watch = exit.Watch(console.Follower(request.console), request.is_fatal)
     with contextlib.ExitStack() as stack:
         folder = _socket_folder(stack)
@@ -41,8 +61,13 @@ def boot(request: BootRequest, progress: Progress) -> Iterator[Guest]:
         stack.enter_context(watch.running(child))
         guest = _introduced(request, watch, qmp, lambda: child.poll() is not None)
         _unlink_early(request, folder)
-        _wait_for_ready(request, watch, deadline, progress)
-        stack.callback(guest.close)
+        yield Launched(request, guest, watch, qmp)
+
+
+@contextlib.contextmanager
+def entered(new: Launched, deadline: Deadline) -> Iterator[Guest]:
+    """Open SSH to a guest that is up; on leaving it ends, softly where the block ended well. Raises as ``boot``."""
+    with contextlib.closing(new.guest) as guest:
         guest.connect(deadline)
         yield guest
         guest.shutdown()
@@ -51,7 +76,8 @@ def boot(request: BootRequest, progress: Progress) -> Iterator[Guest]:
 def _unlink_early(request: BootRequest, folder: Path) -> None:
     """Remove the names of what QEMU holds open by now: then nothing is left where we are killed."""
     shutil.rmtree(folder, ignore_errors=True)
-    request.swap.unlink(missing_ok=True)
+    if request.saved is None:
+        request.swap.unlink(missing_ok=True)
 
 
 def _socket_folder(stack: contextlib.ExitStack) -> Path:
@@ -65,7 +91,8 @@ def _socket_folder(stack: contextlib.ExitStack) -> Path:
 
 def _events(watch: exit.Watch, request: BootRequest) -> monitor.OnEvent:
     def on_event(name: str, data: dict[str, Any]) -> None:
-        if name != "STOP" or request.debugger is None:  # a debugger stops the guest as it likes
+        # a debugger stops the guest as it likes, and who saves it has to
+        if name != "STOP" or (request.debugger is None and request.saved is None):
             watch.on_event(name, data)
 
     return on_event
@@ -75,7 +102,7 @@ def _events(watch: exit.Watch, request: BootRequest) -> monitor.OnEvent:
 def _started(request: BootRequest, socket: Path) -> Iterator[process.Child]:
     _prepare(request)
     swap = request.swap if request.machine.swap else None
-    files = qemu.Files(request.kernel.image, request.rootfs.image, request.console, socket, swap)
+    files = qemu.Files(request.kernel.image, request.rootfs.image, request.console, socket, swap, request.saved)
     argv = qemu.argv(
         files,
         request.machine,
@@ -92,7 +119,8 @@ def _started(request: BootRequest, socket: Path) -> Iterator[process.Child]:
             with process.spawn(argv, stdout=log) as child:
                 yield child
     finally:
-        request.swap.unlink(missing_ok=True)
+        if request.saved is None:
+            request.swap.unlink(missing_ok=True)
 
 
 def _prepare(request: BootRequest) -> None:
@@ -102,7 +130,7 @@ def _prepare(request: BootRequest) -> None:
     try:
         request.directory.mkdir(parents=True, exist_ok=True)
         request.console.with_name(protocol.ROWS).write_bytes(b"")
-        if request.machine.swap:
+        if request.machine.swap and not (request.saved and request.saved.restored):
             with request.swap.open("wb") as file:
                 file.truncate(request.machine.swap)  # a hole: it takes the room that is used
     except OSError as error:
@@ -145,10 +173,11 @@ def _not_started(request: BootRequest, watch: exit.Watch) -> PipelineError:
     return InfraError(f"QEMU does not start: {first or how}", log=request.log)
 
 
-def _wait_for_ready(request: BootRequest, watch: exit.Watch, deadline: Deadline, progress: Progress) -> None:
+def wait_for_ready(new: Launched, deadline: Deadline, progress: Progress) -> None:
+    """Wait until a guest that boots is up. Raises as ``boot``."""
     import orchestrator.guest.remote  # noqa: F401 - while the guest boots, for it takes as long
 
-    limits = request.limits
+    request, watch, limits = new.request, new.watch, new.request.limits
 
     def ready_or_silent() -> bool:
         silent = time.monotonic() - watch.grew > limits.silence

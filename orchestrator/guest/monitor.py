@@ -76,6 +76,14 @@ class Monitor:
         except Exception as error:  # qemu.qmp has a tree of its own; all of it means the same here
             raise InfraError(f"QEMU does not do {command}: {error}") from error
 
+    def hand(self, descriptor: int, name: str) -> None:
+        """Give QEMU a descriptor of ours, under a name: it need not open the file itself. Raises as ``execute``."""
+        self._submit(self._sent(descriptor)).result(_QUICK)
+        self.execute("getfd", {"fdname": name})
+
+    async def _sent(self, descriptor: int) -> None:
+        self._client.send_fd_scm(descriptor)
+
     def _submit(self, work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 

@@ -10,6 +10,7 @@ import json
 import re
 import secrets
 import shlex
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -175,6 +176,16 @@ def session(facts: str) -> int | None:
 def power_off(word: str) -> str:
     """Return the shell text that has init power the guest off, and say so with a word."""
     return f"echo {word} >/run/wpci-off; poweroff"
+
+
+RENEW = "sbin/renew"
+"""The program of the guest that gives it random numbers and the time."""
+
+
+def renewing() -> str:
+    """Return the shell text that gives a clone random numbers, and the time, of its own."""
+    seconds, rest = divmod(time.time_ns(), 10**9)
+    return f"/{RENEW} {secrets.token_hex(32)} {seconds} {rest}"
 
 
 IDENTIFY = "uname -r && hexdump -ve '1/1 \"%02x\"' /sys/kernel/notes"

@@ -35,6 +35,28 @@ CMDLINE = (
 
 
 @dataclass(frozen=True)
+class Saved:
+    """Where a guest is saved once it is up: its memory in files, the state of its devices, its swap disk.
+
+    A ``restored`` guest goes on from there, and changes nothing of it; another one is the guest to be saved.
+    """
+
+    folder: Path
+    restored: bool = False
+
+    @property
+    def swap(self) -> Path:
+        """The file behind the swap disk."""
+        return self.folder / "swap.img"
+
+    def memory_args(self, node: int, mebibytes: int) -> list[str]:
+        """Return the memory of one node: a file, which a restored guest copies on write."""
+        share = "off" if self.restored else "on"
+        path = _escaped(self.folder / f"memory{node}")
+        return ["-object", f"memory-backend-file,id=mem{node},size={mebibytes}M,share={share},mem-path={path}"]
+
+
+@dataclass(frozen=True)
 class Files:
     """The files of one guest. ``monitor`` is a socket that we listen on: mind the 108 bytes of sun_path."""
 
@@ -43,6 +65,7 @@ class Files:
     console: Path
     monitor: Path
     swap: Path | None
+    saved: Saved | None = None
 
 
 @dataclass(frozen=True)
@@ -64,19 +87,21 @@ def argv(
     extra: Sequence[str] = (),
 ) -> list[str]:
     """Return the whole command line; ``binary`` is a QEMU instead of that of ``arch``; ``extra`` comes last."""
+    restored = files.saved is not None and files.saved.restored
     return [
         binary or arch.qemu,
         "-nodefaults",
         *(SANDBOX if sandboxed else ()),
         *("-display", "none", "-no-reboot", "-action", "panic=none"),
         *accel_args(accel),
-        *machine_args(machine, arch),
+        *machine_args(machine, arch, files.saved),
         *kernel_args(files, machine, arch),
         *console_args(files.console),
         *monitor_args(files.monitor),
         *(("-device", arch.panic_device) if arch.panic_device else ()),
         *network_args(),
-        *(swap_args(files.swap) if files.swap else ()),
+        *(swap_args(files.swap, copied=restored) if files.swap else ()),
+        *(("-incoming", "defer") if restored else ()),
         *(debugger_args(debugger) if debugger else ()),
         *extra,
     ]
@@ -106,10 +131,13 @@ def accel_args(accel: AccelFact) -> list[str]:
     return ["-accel", name, "-cpu", accel.cpu]
 
 
-def machine_args(machine: Machine, arch: Architecture = DEFAULT) -> list[str]:
+def machine_args(machine: Machine, arch: Architecture = DEFAULT, saved: Saved | None = None) -> list[str]:
     """Return board, CPUs and memory."""
     mebibytes = machine.memory // 2**20
-    return ["-machine", arch.board, "-smp", smp(machine), "-m", f"{mebibytes}M", *numa_args(machine)]
+    single = saved is not None and machine.numa_nodes == 1
+    board = f"{arch.board},memory-backend=mem0" if single else arch.board
+    memory = saved.memory_args(0, mebibytes) if saved and single else numa_args(machine, saved)
+    return ["-machine", board, "-smp", smp(machine), "-m", f"{mebibytes}M", *memory]
 
 
 def smp(machine: Machine) -> str:
@@ -118,14 +146,15 @@ def smp(machine: Machine) -> str:
     return f"{machine.cpus},sockets={nodes}" if nodes > 1 and machine.cpus % nodes == 0 else str(machine.cpus)
 
 
-def numa_args(machine: Machine) -> list[str]:
+def numa_args(machine: Machine, saved: Saved | None = None) -> list[str]:
     """Return the NUMA nodes: memory and CPUs dealt out evenly, what is left over to the first ones."""
     nodes = machine.numa_nodes
     if nodes == 1:
         return []
     args: list[str] = []
     for node, size in enumerate(shares(machine.memory // 2**20, nodes)):
-        args += ["-object", f"memory-backend-ram,id=mem{node},size={size}M"]
+        ram = ["-object", f"memory-backend-ram,id=mem{node},size={size}M"]
+        args += saved.memory_args(node, size) if saved else ram
         cpus = "".join(f",cpus={cpu}" for cpu in range(machine.cpus) if cpu % nodes == node)
         args += ["-numa", f"node,nodeid={node},memdev=mem{node}{cpus}"]
     return args
@@ -165,10 +194,14 @@ def network_args() -> list[str]:
     ]
 
 
-def swap_args(disk: Path) -> list[str]:
-    """Return the swap disk. Its content need not outlive the guest: no flush reaches the host's disk."""
+def swap_args(disk: Path, copied: bool = False) -> list[str]:
+    """Return the swap disk. Its content need not outlive the guest: no flush reaches the host's disk.
+
+    Where it is ``copied`` the file stays as it is, and what the guest writes goes to one of QEMU's own.
+    """
+    copy = ",snapshot=on" if copied else ""
     return [
-        *("-drive", f"file={_escaped(disk)},if=none,id=swap,format=raw,cache=unsafe,discard=unmap"),
+        *("-drive", f"file={_escaped(disk)},if=none,id=swap,format=raw,cache=unsafe,discard=unmap{copy}"),
         *("-device", SWAP_DEVICE),
     ]
 

@@ -31,7 +31,7 @@ class BootRequest:
     """All that a boot needs. ``directory`` gets console.log and qemu.log, and is for one boot only.
 
     ``arch`` is that of the kernel; ``binary`` a QEMU instead of its own. ``extra`` are more arguments for QEMU, such as
-    a device that no variant has.
+    a device that no variant has. One to be ``saved`` becomes a template, or begins as its clone (``template``).
     """
 
     kernel: Kernel
@@ -45,6 +45,7 @@ class BootRequest:
     arch: Architecture = DEFAULT
     binary: str = ""
     extra: tuple[str, ...] = ()
+    saved: qemu.Saved | None = None
 
     @property
     def program(self) -> str:
@@ -64,4 +65,4 @@ class BootRequest:
     @property
     def swap(self) -> Path:
         """The file behind the swap disk, where there is one."""
-        return self.directory / "swap.img"
+        return self.saved.swap if self.saved else self.directory / "swap.img"

@@ -186,6 +186,13 @@ class Guest:
                 log=self.console,
             )
 
+    def renew(self) -> None:
+        """Give a clone random numbers and a time of its own, before anything else runs. Raises InfraError."""
+        answer = self.run(protocol.renewing(), deadline=Deadline.after(self._request.limits.shutdown))
+        if answer.exit_code != 0:
+            words = answer.why or answer.stdout[:200]
+            raise self._lost(f"the clone takes no random numbers, or no time: {words!r}")
+
     def shutdown(self) -> bool:
         """End the guest: it is asked first, then QEMU is. Return whether it ended by itself, and said so, when asked.
 

@@ -248,7 +248,8 @@ class Login(paramiko.ServerInterface):
 def live(server: socket.socket, session: Any, console: IO[bytes], guest: Guest) -> None:
     """Come up, and serve until asked to end."""
     guest.server = server
-    guest.boot()
+    if "-incoming" not in sys.argv:  # else it was up when it was saved
+        guest.boot()
     with tempfile.TemporaryDirectory() as folder:
         key = Path(folder) / "key"
         convert = ["dropbearconvert", "dropbear", "openssh", str(guest.keys / "host"), str(key)]

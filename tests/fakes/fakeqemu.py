@@ -4,6 +4,8 @@
 What it plays is in the kernel command line, as ``fake=STEP:ARGUMENT,STEP:ARGUMENT``; '+' stands for a space. The step
 ``guest:`` plays a guest that comes up, see fakeguest.py, and with an argument one that lies, see hostileguest.py;
 ``lose:FILE`` ends QEMU as often as the file has lines.
+
+It can be saved, and a guest that it plays goes on from there without a word.
 """
 
 from __future__ import annotations
@@ -29,6 +31,8 @@ class Session:
         self._socket.connect(path)
         self._lock = threading.Lock()
         self._ssh_port = ssh_port
+        self._descriptors: list[int] = []
+        self.running = threading.Event()
         self.negotiated = threading.Event()
         self.send(
             {"QMP": {"version": {"qemu": {"major": 7, "minor": 2, "micro": 0}, "package": ""}, "capabilities": []}}
@@ -55,7 +59,11 @@ class Session:
     def _requests(self) -> Iterator[dict[str, object]]:
         """Read JSON objects; clients need not put anything between them."""
         text = ""
-        while data := self._socket.recv(65536):
+        while received := socket.recv_fds(self._socket, 65536, 4):
+            data, descriptors, *_ = received
+            self._descriptors += descriptors
+            if not data:
+                return
             text += data.decode()
             while text := text.lstrip():
                 try:
@@ -72,7 +80,23 @@ class Session:
             return {"enabled": "kvm" in sys.argv, "present": True}
         if request["execute"] == "human-monitor-command":
             return f"  TCP[HOST_FORWARD]  12       127.0.0.1 {self._ssh_port}       10.0.2.15    22     0     0\r\n"
+        if request["execute"] == "query-migrate":
+            return {"status": "completed"}
+        if request["execute"] == "stop":
+            self.event("STOP")
+        if request["execute"] == "migrate":
+            os.write(self._descriptors[-1], STATE)
+        if request["execute"] == "migrate-incoming":
+            assert os.read(self._descriptors[-1], 100) == STATE
+        if request["execute"] == "cont":
+            self.running.set()
         return {}
+
+
+STATE = b"a fake guest, saved"
+
+
+CLONE = "-incoming" in sys.argv
 
 
 def option(pattern: str) -> str:
@@ -100,6 +124,8 @@ def main() -> None:
     server = deaf_server()
     session = Session(option(r"id=monitor,path=(.+)"), server.getsockname()[1])
     session.negotiated.wait()
+    if CLONE:
+        session.running.wait()
     with Path(option(r"id=console,path=(.+)")).open("ab", buffering=0) as console:
         play(steps, session, console, server)
 

@@ -11,12 +11,14 @@ import hashlib
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path, PurePosixPath
 
 from orchestrator.errors import InfraError, UserError
+from orchestrator.guest import protocol
 from orchestrator.guest.rootfs import cpio, keys, libraries, modules
 from orchestrator.host import cache as caches
 from orchestrator.host import packages, process
@@ -60,7 +62,7 @@ class RootfsSpec:
 def build(spec: RootfsSpec, cache: Cache, progress: Progress) -> Rootfs:
     """Make the initramfs. Raises InfraError (a tool or library is missing), UserError (a script cannot run there)."""
     deadline = process.Deadline.after(_SECONDS)
-    whole = contents(spec, deadline)
+    whole = contents(spec, deadline) | {protocol.RENEW: _copy(_renew(cache, progress, deadline), 0o755)}
     _check_scripts(whole)
     plain = cpio.archive(whole)
     sha256 = hashlib.sha256(plain).hexdigest()
@@ -73,6 +75,20 @@ def build(spec: RootfsSpec, cache: Cache, progress: Progress) -> Rootfs:
     caches.write_atomic(image, packed.read_bytes() + gzip.compress(cpio.archive(_key_entries(ours)), 1, mtime=0))
     packed_programs = tuple((suite.suite, _programs(suite.directory)) for suite in spec.programs)
     return Rootfs(image, sha256, ours.identity, ours.host_public, packed_programs)
+
+
+def _renew(cache: Cache, progress: Progress, deadline: process.Deadline) -> Path:
+    """Return the program with which a clone begins, compiled now or earlier. Raises InfraError."""
+    source = resources.files(__package__).joinpath("renew.c").read_text()
+    made = cache.path("programs", f"renew-{caches.digest(source)}")
+    with cache.lock("renew", progress):
+        if not made.exists():
+            with tempfile.TemporaryDirectory() as scratch:
+                file, program = Path(scratch, "renew.c"), Path(scratch, "renew")
+                file.write_text(source)
+                process.run(["gcc", "-static", "-Os", "-s", "-o", program, file], deadline=deadline)
+                caches.write_atomic(made, program.read_bytes())
+    return made
 
 
 def _programs(directory: Path) -> tuple[str, ...]:

@@ -134,3 +134,24 @@ def test_what_an_architecture_needs_is_on_the_command_line() -> None:
     assert argv[0] == "qemu-system-aarch64" and after(argv, "-machine") == ["virt"]
     assert after(argv, "-append")[0].startswith("console=ttyAMA0 ") and "ttyS0" not in " ".join(argv)
     assert "pvpanic" not in argv and "pvpanic" in qemu.argv(FILES, Machine(), TCG)
+
+
+def test_a_saved_guest_has_its_memory_in_files_which_its_clones_copy_on_write() -> None:
+    machine = Machine(numa_nodes=2, memory=2**30)
+    saved = qemu.argv(dataclasses.replace(FILES, saved=qemu.Saved(Path("/s"))), machine, TCG)
+    assert after(saved, "-object") == [
+        f"memory-backend-file,id=mem{node},size=512M,share=on,mem-path=/s/memory{node}" for node in (0, 1)
+    ]
+    clone = qemu.argv(
+        dataclasses.replace(FILES, swap=Path("/s/swap"), saved=qemu.Saved(Path("/s"), restored=True)), machine, TCG
+    )
+    assert all("share=off" in memory for memory in after(clone, "-object"))
+    assert after(clone, "-incoming") == ["defer"]
+    assert any("file=/s/swap" in drive and "snapshot=on" in drive for drive in after(clone, "-drive"))
+    assert "-incoming" not in saved
+
+
+def test_a_saved_guest_of_one_node_has_its_memory_in_a_file() -> None:
+    argv = qemu.argv(dataclasses.replace(FILES, saved=qemu.Saved(Path("/s"))), Machine(), TCG)
+    assert after(argv, "-machine") == ["q35,memory-backend=mem0"]
+    assert after(argv, "-object") == ["memory-backend-file,id=mem0,size=1024M,share=on,mem-path=/s/memory0"]
