@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -142,9 +143,9 @@ class ProgramConfig(Strict):
     file (compiled static, with pthread, the uapi headers of the tree under test first), an executable, a script, or a
     folder with a Makefile. ``expect_splat`` is a glob over titles: it passes where the kernel complains so, and only
     there. One that is ``endless`` is not done before its time is up.
-    ``format`` is ``ktap`` (case lines are the truth), ``exit`` (one test, the exit code; 4 is a skip), or how to read
-    the lines that the program prints. Of ``kind: program`` one that prints a plan is read as KTAP, and by its exit code
-    77 is a skip, too, and 125 says that it cannot judge.
+    ``format`` is ``ktap`` (case lines are the truth), ``exit`` (one test, the exit code; 4 is a skip), ``auto`` (the
+    first where the program prints a version or a plan, else the second), or how to read the lines that it prints where
+    those are no KTAP. Of ``kind: program`` the exit code 77 is a skip, too, and 125 says that it cannot judge.
     """
 
     name: Name
@@ -153,7 +154,22 @@ class ProgramConfig(Strict):
     args: str = ""
     expect_splat: str | None = None
     endless: bool = False
-    format: Literal["ktap", "exit"] | LineFormat = "exit"
+    format: Literal["auto", "ktap", "exit"] | LineFormat = "auto"
+
+    @field_validator("run")
+    @classmethod
+    def _words(cls, value: str) -> str:
+        try:
+            shlex.split(value)
+        except ValueError as error:
+            raise ValueError(f"not a command line: {error}") from error
+        return value
+
+    @property
+    def called(self) -> str:
+        """The name of the program's file in a suite of a tree; empty where nothing is run."""
+        words = shlex.split(self.run)
+        return Path(words[0]).name if words else ""
 
 
 class Suite(Strict):
@@ -161,12 +177,16 @@ class Suite(Strict):
 
     ``kind: own`` is a directory with a Makefile whose programs speak the protocol of ``ktap.h`` (``-l`` lists,
     ``-r`` picks); ``kind: tree`` builds ``directory`` of a kernel tree with ``make``, and runs ``programs``. That
-    tree is the one under test, or the one that ``tree`` names. ``kind: program`` runs ``programs`` that lie here.
+    tree is the one under test, or the one that ``tree`` names; where it has no ``directory``, the first of
+    ``or_directories`` that it has counts, and with ``absent: skip`` a program that it does not have is a skipped test.
+    ``kind: program`` runs ``programs`` that lie here.
     ``test_timeout`` and ``timeout`` are for KVM and are multiplied by ``limits.tcg_scale`` under TCG.
     """
 
     kind: Literal["own", "tree", "program"] = "own"
     directory: Path = Path()
+    or_directories: tuple[Path, ...] = ()
+    absent: Literal["refuse", "skip"] = "refuse"
     tree: Name | None = None
     make: tuple[str, ...] = ()
     setup: tuple[str, ...] = ()

@@ -125,6 +125,14 @@ def first_error(log: str, folders: Folders) -> str:
     return _shown(lines[-1], folders) if lines else "make said nothing"
 
 
+def error_of(name: str, log: str) -> str:
+    """Return the line that says why one program of several was not made: an error in its source, else make's word."""
+    lines = [line.strip() for line in log.splitlines()]
+    at_fault = [line for line in lines if line.startswith(f"{name}.c:") and re.search(r" (?:fatal )?error: ", line)]
+    gave_up = [line for line in lines if _MAKE_GAVE_UP.fullmatch(line) and f"/{name}]" in line]
+    return next(iter(at_fault + gave_up), "make said nothing of it")
+
+
 def _shown(line: str, folders: Folders) -> str:
     path, colon, rest = line.partition(":")
     return folders.relative(path) + colon + rest if colon and "/" in path and " " not in path else line

@@ -55,8 +55,7 @@ class TreeSuite:
     @property
     def files(self) -> tuple[str, ...]:
         """The program files, as the run lines name them."""
-        lines = (shlex.split(program.run) for program in self.config.programs)
-        return tuple(dict.fromkeys(Path(words[0]).name for words in lines if words))
+        return tuple(dict.fromkeys(program.called for program in self.config.programs if program.called))
 
 
 def build_own(
@@ -92,6 +91,19 @@ def _sources(directory: Path) -> list[Path]:
     return sorted(file for file in files if "build" not in file.parts and not file.name.startswith("."))
 
 
+def in_tree(config: Suite, source: Path) -> Suite:
+    """Return a suite as this tree has it: in which of its folders, and with which programs, where some may be absent.
+
+    What is left without any program is the suite as it was, for whoever builds it to refuse.
+    """
+    places = (config.directory, *config.or_directories)
+    directory = next((place for place in places if (source / place / "Makefile").is_file()), config.directory)
+    folder = source / directory
+    there = [p for p in config.programs if (folder / f"{p.called}.c").is_file() or (folder / p.called).is_file()]
+    programs = tuple(there) if there and config.absent == "skip" else config.programs
+    return config.model_copy(update={"directory": directory, "programs": programs})
+
+
 def build_from_tree(suite: TreeSuite, cache: Cache, progress: Progress, deadline: Deadline) -> Programs:
     """Build the programs that a suite's run lines name, in ``suite.directory`` of the tree, against its own headers.
 
@@ -113,19 +125,35 @@ def build_from_tree(suite: TreeSuite, cache: Cache, progress: Progress, deadline
             _make_in_tree(
                 suite, cache, Path(log.name), lambda argv, env, cage: make.run(argv, env, log, _quiet, deadline, cage)
             )
+            output = make.output(Path(log.name))
         for name in suite.files:
-            _take(suite, name, scratch / name)
+            _take(suite, name, scratch / name, output)
 
     return kept(suite.name, key, cache, progress, build)
 
 
-def _take(suite: TreeSuite, name: str, to: Path) -> None:
-    """Copy a program that make left, or a script as it lies in the folder. Raises KernelError."""
+def _take(suite: TreeSuite, name: str, to: Path, output: str) -> None:
+    """Copy a program that make left, or a script as it lies in the folder; of some, another that says why it is not.
+
+    Raises KernelError where each must be there.
+    """
     for made in (f"bin/{name}", f"{_SOURCE}/{name}"):
         if beneath.is_file(suite.out, made):
             beneath.copy(suite.out, made, to)
             return
-    raise KernelError(f"suite {suite.name}: make left no {name}", log=outfolder.log(suite.out))
+    if suite.config.absent != "skip":
+        raise KernelError(f"suite {suite.name}: make left no {name}", log=outfolder.log(suite.out))
+    to.write_text(_UNBUILT.format(reason=shlex.quote("# " + compiler_log.error_of(name, output))))
+    to.chmod(0o755)
+
+
+_UNBUILT = """#!/bin/sh
+echo 1..1
+echo {reason}
+echo not ok 1 builds
+exit 1
+"""
+"""What runs in the place of a program that does not build: it fails alone, and by its name."""
 
 
 def _quiet(line: str) -> None:
@@ -157,8 +185,12 @@ def _make_in_tree(
     variables = [f"OUTPUT={output}", f"CC={cc.command}", f"KHDR_INCLUDES={include}", f"EXTRA_CFLAGS={include} -static"]
     targets = [] if any("=" not in word for word in suite.config.make) else _targets(suite, output)
     folder = suite.source / suite.config.directory
-    argv = ["make", "--output-sync=target", f"-j{suite.jobs}", f"-C{folder}", *variables, *suite.config.make, *targets]
-    judge(run(argv, env, cage), log, Folders(folder, folder), fault, host)
+    going = ["--keep-going"] if suite.config.absent == "skip" else []
+    argv = ["make", "--output-sync=target", *going, f"-j{suite.jobs}", f"-C{folder}", *variables, *suite.config.make]
+    code = run([*argv, *targets], env, cage)
+    if going and any(output.iterdir()) and not compiler_log.host_fault(make.output(log), host):
+        return
+    judge(code, log, Folders(folder, folder), fault, host)
 
 
 def _cage(suite: TreeSuite, cc: make.Compiler) -> Cage:

@@ -73,16 +73,21 @@ def parse(text: str, planned: Sequence[str] = ()) -> Report:
     return _report(plain.lines([text]), planned)
 
 
-def parse_file(path: Path, planned: Sequence[str] = (), windows: Windows | None = None) -> Report:
+def parse_file(
+    path: Path, planned: Sequence[str] = (), windows: Windows | None = None, *, repeated: bool = False
+) -> Report:
     """Read the output of one test program from a file, as ``parse`` does, without holding all of it in memory.
 
     Where the program was given words of its own (``windows``) and uses them, what stands between the markers of a test
-    was printed by the test: it is a diagnostic of that test, and no result.
+    was printed by the test: it is a diagnostic of that test, and no result. Names may be ``repeated`` where they are
+    no more than texts, as in the selftests of the kernel: then that is no problem.
     """
-    return _report(plain.lines(plain.pieces(path)), planned, windows)
+    return _report(plain.lines(plain.pieces(path)), planned, windows, repeated)
 
 
-def _report(lines: Iterable[tuple[str, bool]], planned: Sequence[str], windows: Windows | None = None) -> Report:
+def _report(
+    lines: Iterable[tuple[str, bool]], planned: Sequence[str], windows: Windows | None = None, repeated: bool = False
+) -> Report:
     reader, rest = Reader(), ""
     for line, ended in lines:
         if not ended:
@@ -112,7 +117,8 @@ def _report(lines: Iterable[tuple[str, bool]], planned: Sequence[str], windows: 
         name = f"({top.lacking} of {max(top.plans)} planned)"
         tests.append(TestResult(name, Status.MISSING, "planned, and not seen"))
     short = list(top.shortfalls()) or ([] if top.plans else ["no plan line"])
-    problems |= dict.fromkeys([*short, *_some("the name {} comes more than once", dict.fromkeys(doubles.values()))])
+    twice = [] if repeated else dict.fromkeys(doubles.values())
+    problems |= dict.fromkeys([*short, *_some("the name {} comes more than once", twice)])
     broken_off = bool(rest.strip()) or reader.bailed or reader.torn or any(t.status in _UNFINISHED for t in tests)
     return Report(tuple(tests), tuple(problems), complete=not short and not broken_off)
 

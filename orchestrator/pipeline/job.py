@@ -226,13 +226,14 @@ def packed(record: JobRecord) -> Rootfs:
 
 def _rootfs(record: JobRecord, tree: Tree, kernel_built: Kernel, note: StageNote) -> Rootfs:
     job, ws = record.job, record.workspace
+    programs = tuple(suite_programs.build(job, tree, name, config, ws) for name, config in job.suites)
     made = rootfs.build(
         rootfs.RootfsSpec(
             directory=record.directory / "rootfs",
-            programs=tuple(suite_programs.build(job, tree, name, config, ws) for name, config in job.suites),
+            programs=programs,
             modules=kernel_built.modules,
             release=kernel_built.release,
-            commands=tuple(suite_programs.commands(job)),
+            commands=tuple(suite_programs.commands(job, programs)),
         ),
         ws.cache,
         ws.progress,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from orchestrator import suite
@@ -31,7 +31,9 @@ def build(job: Job, tree: Tree, name: str, config: Suite, ws: Workspace) -> Prog
         _removed_suite_named(config, source_tree),
     ):
         out = ws.cache.path("work", tree_name, f"{place}-{name}")
-        wanted = programs.TreeSuite(name, config, source, source_tree.content, out, owner=source_tree.owner)
+        wanted = programs.TreeSuite(
+            name, programs.in_tree(config, source), source, source_tree.content, out, owner=source_tree.owner
+        )
         return programs.build_from_tree(wanted, ws.cache, ws.progress, deadline)
 
 
@@ -41,19 +43,21 @@ def _removed_suite_named(config: Suite, tree: Tree) -> Iterator[None]:
     try:
         yield
     except programs.NoMakefile as error:
-        makefile = f"{config.directory}/Makefile"
-        if not repository.has(tree.repository, tree.base, makefile):
+        makefiles = [f"{place}/Makefile" for place in (config.directory, *config.or_directories)]
+        removed = next((name for name in makefiles if repository.has(tree.repository, tree.base, name)), None)
+        if removed is None:
             raise
-        raise KernelError(f"the series removes {makefile}, which a suite is built by") from error
+        raise KernelError(f"the series removes {removed}, which a suite is built by") from error
 
 
-def commands(job: Job) -> Iterator[tuple[str, str, str]]:
-    """Yield how the programs of a job are called, for a guest that nobody enters."""
-    for name, config in job.suites:
+def commands(job: Job, built: Sequence[Programs]) -> Iterator[tuple[str, str, str]]:
+    """Yield how the programs of a job, built so, are called, for a guest that nobody enters."""
+    for (name, config), there in zip(job.suites, built, strict=True):
         if config.setup:
             yield name, ".setup", "\n".join(config.setup)
         for program in config.programs:
-            yield name, program.name, suite.called(name, config, program)
+            if config.absent != "skip" or (there.directory / program.called).is_file():
+                yield name, program.name, suite.called(name, config, program)
 
 
 def _uapi(job: Job, tree: Tree, config: Suite, ws: Workspace) -> Path | None:

@@ -23,16 +23,23 @@ def run(request: Request, boot: Boot, state: State, deadline: Deadline, progress
     names = [p.name for p in request.suite.programs]
     programs = [p for p in request.suite.programs if p.name in pick(names, request.tests)]
     request.check_globs(names)
-    queue = list(programs)
+    queue, absent = _there(request, programs)
+    state.results += [TestResult(p.name, Status.SKIP, f"this tree has no {p.called}") for p in absent]
     while queue and not state.given_up and not deadline.expired:
         with state.guest(boot) as guest:
             for command in request.suite.setup:
-                guest.run(command, deadline=deadline.capped(60 * request.scale), cap=2**16)
+                guest.run(_within(request.name, command), deadline=deadline.capped(60 * request.scale), cap=2**16)
             usable = True
             while queue and usable and not deadline.expired:
                 usable = _program(request, guest, queue.pop(0), state, deadline)
                 progress.advance(f"programs of {request.name}", len(programs) - len(queue), len(programs))
     state.give_up((program.name for program in queue), deadline)
+
+
+def _there(request: Request, programs: Sequence[ProgramConfig]) -> tuple[list[ProgramConfig], list[ProgramConfig]]:
+    """Return the programs that can run, and those that the tree does not have, where that is allowed."""
+    absent = [p for p in programs if request.suite.absent == "skip" and p.called not in request.programs]
+    return [p for p in programs if p not in absent], absent
 
 
 def _program(request: Request, guest: Guest, program: ProgramConfig, state: State, deadline: Deadline) -> bool:
@@ -69,11 +76,27 @@ def _is_over(program: ProgramConfig, loss: Loss) -> bool:
 def called(name: str, suite: Suite, program: ProgramConfig) -> str:
     """Return the shell text that runs a program of a suite."""
     line = f"./{shlex.quote(program.name)} {program.args}" if suite.kind == "program" else program.run
+    return _within(name, line)
+
+
+def _within(name: str, line: str) -> str:
+    """Return the shell text that runs a line in the folder of a suite."""
     return f"cd /tests/{name} && {{ {line}\n}}"
 
 
 def _command(request: Request, program: ProgramConfig) -> str:
     return protocol.bracketed(called(request.name, request.suite, program), program.name)
+
+
+def _without_rest(report: ktap.Report) -> ktap.Report:
+    """Return a report without what is missing of its plan, where nothing but skips stands in it."""
+    skips = tuple(test for test in report.tests if test.status is Status.SKIP)
+    others = any(test.status not in (Status.SKIP, Status.MISSING) for test in report.tests)
+    return report if others or not skips else ktap.Report(skips, (), complete=True)
+
+
+_SKIPPED = 4
+"""KSFT_SKIP: a program that ends so after its plan leaves the rest of that out, and says so (``ksft_exit_skip``)."""
 
 
 def _results(
@@ -82,14 +105,17 @@ def _results(
     """Return the results of a program that came to its end."""
     assert result.exit_code is not None
     is_own = request.suite.kind == "program"
-    if program.format == "exit" and not (is_own and ktap.plans(result.stdout)):
+    speaks = program.format == "ktap" or (program.format != "exit" and ktap.plans(result.stdout))
+    if program.format == "exit" or (program.format == "auto" and not speaks):
         meanings = ktap.REPRODUCER if is_own else ktap.KSELFTEST
         tail = [line for line, _ in plain.lines([result.stdout])]
         return [ktap.from_exit_code(program.name, result.exit_code, diagnostics=tail, meanings=meanings)]
-    if isinstance(program.format, str):
-        report = ktap.parse_file(output)
+    if speaks or isinstance(program.format, str):
+        report = ktap.parse_file(output, repeated=True)
     else:
         report = case_lines.parse_file(output, program.format)
+    if result.exit_code == _SKIPPED:
+        report = _without_rest(report)
     state.problems += [f"{program.name}: {problem}" for problem in report.problems]
     state.check_exit(program.name, result.exit_code, report.tests)
     return [TestResult(f"{program.name}.{t.name}", t.status, t.reason, t.diagnostics, t.seconds) for t in report.tests]

@@ -67,6 +67,35 @@ def test_a_plain_diff_some_tests_and_a_variant(table: Table) -> None:
     assert code == 0 and table.tests("patched") == table.tests("base") == ["T01"], output
 
 
+KSELFTEST = """\
+  kselftest-mm:
+    kind: tree
+    directory: selftests/mm
+    or_directories: [selftests/vm]
+    absent: skip
+    make: [all]
+    programs: [{name: old, run: ./old.sh}, {name: new, run: ./new}]
+"""
+
+
+def test_the_selftests_of_the_tree_under_test(table: Table) -> None:
+    folder = table.folder / "tree" / "selftests" / "vm"
+    folder.mkdir(parents=True)
+    (folder / "Makefile").write_text("all:\n\tcp old.sh $(OUTPUT)/old.sh\n")
+    (folder / "old.sh").write_text("#!/bin/sh\n")
+    (folder / "old.sh").chmod(0o755)
+    table.git("add", "-fA")
+    table.git("commit", "-qm", "toy: selftests")
+    table.series(GOOD[0])
+    pipeline = table.folder / "pipeline.yaml"
+    pipeline.write_text(pipeline.read_text().replace("suites:\n", f"suites:\n{KSELFTEST}", 1))
+    code, output = table.type("run", "--suite", "kselftest-mm")
+    assert code == 0 and table.tests("patched") == table.tests("base") == ["new", "old"], output
+    (job,) = [job for job in table.result()["jobs"] if job["side"] == "patched"]
+    skipped = {t["name"]: t["reason"] for suite in job["suites"] for t in suite["tests"] if t["status"] == "skip"}
+    assert skipped == {"new": "this tree has no new"}
+
+
 def test_a_series_from_standard_input(table: Table) -> None:
     table.series(*GOOD)
     mbox = "".join(

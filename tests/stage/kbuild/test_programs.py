@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import subprocess
 from pathlib import Path
@@ -117,6 +118,29 @@ def test_a_program_of_the_tree_that_does_not_build_is_its_fault(tmp_path: Path) 
     (suite.source / "tools/testing/selftests/vm/uffd.c").write_text("#include <linux/none.h>\n")
     with pytest.raises(KernelError, match=r"suite vm does not build: uffd.c:1:10: fatal error: linux/none.h"):
         build_tree(suite)
+
+
+def test_of_programs_that_a_tree_may_lack_those_that_are_there_are_built_and_one_that_is_broken_says_so(
+    tmp_path: Path,
+) -> None:
+    suite = in_tree(tmp_path, "./uffd", "./odd", "./newer", "./run.sh")
+    (suite.source / "tools/testing/selftests/vm/odd.c").write_text("int main(void) { return ODD; }\n")
+    places = {"directory": Path("tools/testing/selftests/mm"), "or_directories": (suite.config.directory,)}
+    config = programs.in_tree(suite.config.model_copy(update={**places, "absent": "skip"}), suite.source)
+    assert [program.called for program in config.programs] == ["uffd", "odd", "run.sh"]
+    built = build_tree(dataclasses.replace(suite, config=config))
+    assert sorted(path.name for path in built.directory.iterdir()) == ["odd", "run.sh", "uffd"]
+    done = subprocess.run([built.directory / "odd"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "not ok 1 builds" in done.stdout
+    assert "# odd.c:1:25: error: 'ODD' undeclared" in done.stdout.replace("‘", "'").replace("’", "'")
+
+
+def test_programs_of_which_none_builds_are_the_trees_fault(tmp_path: Path) -> None:
+    suite = in_tree(tmp_path, "./odd")
+    (suite.source / "tools/testing/selftests/vm/odd.c").write_text("int main(void) { return ODD; }\n")
+    config = suite.config.model_copy(update={"absent": "skip"})
+    with pytest.raises(KernelError, match=r"suite vm does not build: odd.c:1:25: error"):
+        build_tree(dataclasses.replace(suite, config=config))
 
 
 def test_a_program_that_nothing_makes_is_named(tmp_path: Path) -> None:

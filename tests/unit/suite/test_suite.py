@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from orchestrator import suite
-from orchestrator.config.schema import ProgramConfig, Suite
+from orchestrator.config.schema import LineFormat, ProgramConfig, Suite
 from orchestrator.errors import InfraError, KernelError, PipelineError, UserError
 from orchestrator.guest import protocol
 from orchestrator.host.process import Deadline
@@ -208,6 +208,49 @@ def test_foreign_programs_are_bracketed_with_markers(tmp_path: Path) -> None:
     assert re.findall(r"(?:begin|end) \w+|\./\w+", guests[0].commands[0]) == [
         "begin good", "./good", "end good",
     ]  # fmt: skip
+
+
+PRINTS = {
+    "speaks": "1..2\nok 1 one\nnot ok 2 two\n",
+    "lines": "case one: fine\nsum 1\n",
+    "mute": "whatever\n",
+    "shy": "1..5\nok 1 no # SKIP\n",
+}
+LINES = LineFormat(
+    case="^case (?P<name>\\w+): (?P<outcome>\\w+)$", outcomes={"fine": "pass"}, total="^sum (?P<total>.)$"
+)
+
+
+def test_programs_of_a_tree_are_read_by_what_they_speak_and_those_that_it_lacks_are_skipped(tmp_path: Path) -> None:
+    class Foreign(FakeGuest):
+        def perform(self, program: str, words: list[str], output: Path) -> Result:
+            program = words[0].removeprefix("./")
+            output.write_text(PRINTS[program])
+            return Result({"lines": 0, "shy": 4}.get(program, 1), PRINTS[program])
+
+    @contextlib.contextmanager
+    def boot() -> Iterator[Foreign]:
+        yield Foreign({})
+
+    programs = (
+        ProgramConfig(name="a", run="./speaks"),
+        ProgramConfig(name="b", run="./speaks", format=LINES),
+        ProgramConfig(name="c", run="./lines", format=LINES),
+        ProgramConfig(name="d", run="./speaks", format="exit"),
+        ProgramConfig(name="e", run="./mute"),
+        ProgramConfig(name="f", run="./newer"),
+        ProgramConfig(name="g", run="./shy"),
+    )
+    config = Suite(kind="tree", directory=tmp_path, programs=programs, absent="skip")
+    asked = suite.Request("tree", config, ("*",), tmp_path / "out", programs=tuple(PRINTS))
+    run = performed(asked, boot)
+    statuses = {t.name: t.status for t in run.tests}
+    ok, bad = Status.PASS, Status.FAIL
+    assert statuses == {
+        "f": Status.SKIP, "a.one": ok, "a.two": bad, "b.one": ok, "b.two": bad, "c.one": ok, "d": bad, "e": bad,
+        "g.no": Status.SKIP,
+    }  # fmt: skip
+    assert run.problems == ()
 
 
 class Losing(FakeGuest):
