@@ -7,6 +7,9 @@ from pathlib import Path
 
 from orchestrator.errors import UserError
 
+DEBUG_INFO = Path(__file__).with_name("debug_info.config")
+"""What comes before the fragments of every variant, but for ``debug_info: false``."""
+
 Sets = Mapping[str, Sequence[Path]]
 
 

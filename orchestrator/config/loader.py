@@ -203,7 +203,9 @@ def _resolve_paths(pipeline: Pipeline, folder: Path) -> Pipeline:
         base = value.base
         if base not in ("tinyconfig", "defconfig"):
             base = str(a_file(Path(base), f"variants.{name}.base"))
-        return value.model_copy(update={"fragments": tuple(a_file(*each) for each in named), "base": base})
+        first = (fragments.DEBUG_INFO,) if pipeline.debug_info else ()
+        files = (*first, *(a_file(*each) for each in named if each[0] != fragments.DEBUG_INFO))
+        return value.model_copy(update={"fragments": files, "base": base})
 
     def fragment_set(name: str, entries: tuple[Path, ...]) -> tuple[Path, ...]:
         named = fragments.files(entries, f"fragments.{name}", pipeline.fragments, (name,))

@@ -281,8 +281,9 @@ class Pipeline(Strict):
     (``required``), or they run with the rights of this user, and it is said so (``auto``).
     ``history`` is the URL of the database of runs; None is the file ``history.db`` in the folder of results. One with a
     password is refused: libpq reads ``~/.pgpass``. ``lore`` is the archive in which a message-id is looked up.
-    ``fragments`` are named sets of Kconfig fragments; a set may hold others. With ``extends: default`` the file adds to
-    the one that came along, and what it names replaces what has that name there.
+    ``fragments`` are named sets of Kconfig fragments; a set may hold others. With ``debug_info`` (the default) every
+    variant has ``config/debug_info.config`` before its own: the same code, and what stacks, coverage and drgn need.
+    With ``extends: default`` the file adds to the one that came along, and what it names replaces what has that name.
     """
 
     model_config = ConfigDict(serialize_by_alias=True)
@@ -293,6 +294,7 @@ class Pipeline(Strict):
     trees: dict[Name, TreeConfig]
     series: dict[Name, SeriesConfig] = Field(default_factory=dict)
     fragments: dict[Name, tuple[Path, ...]] = Field(default_factory=dict)
+    debug_info: bool = True
     variants: dict[Name, Variant]
     suites: dict[Name, Suite]
     modes: dict[Name, Mode]

@@ -6,6 +6,7 @@ A line of a fragment asks for one symbol: ``CONFIG_X=y``, ``=m``, ``=n``, ``="te
 - ``# optional``: nothing is wrong when this kernel does not have it. It is said, and the build goes on.
 - ``# where-known``: nothing is wrong when this tree's Kconfig has no such symbol; one that has it must keep it.
 - ``# override``: an earlier fragment may ask for another value; this line wins. Without it that is a conflict.
+- ``# default``: a later fragment may ask for another value without a word.
 
 They may stand together, with a reason: ``CONFIG_SWAP=n # override: the kernel without swap``. Every other comment is
 for people. A misspelt word is therefore a plain comment, and the strict reading holds.
@@ -19,7 +20,7 @@ from dataclasses import dataclass, replace
 
 from orchestrator.errors import UserError
 
-_WORDS = frozenset({"optional", "override", "where-known"})
+_WORDS = frozenset({"default", "optional", "override", "where-known"})
 _UNSET = re.compile(r"# CONFIG_(?P<symbol>\w+) is not set(?:\s+#(?P<comment>.*))?")
 _SET = re.compile(r'CONFIG_(?P<symbol>\w+)=(?P<value>"(?:[^"\\]|\\.)*"|[^\s"#]+)(?:\s+#(?P<comment>.*))?')
 _VALUE = re.compile(r'[ymn]|-?\d+|0[xX][0-9a-fA-F]+|".*"')
@@ -35,6 +36,7 @@ class Request:
     optional: bool = False
     override: bool = False
     where_known: bool = False
+    default: bool = False
 
     def __str__(self) -> str:
         return f"CONFIG_{self.symbol}={self.value} ({self.where})"
@@ -103,7 +105,15 @@ def _parse_line(line: str, where: str) -> Request | None:
 def _request(match: re.Match[str], value: str, where: str) -> Request:
     words = set(re.split(r"[\s,]+", (match["comment"] or "").split(":")[0].strip()))
     flags = words if words <= _WORDS else set()
-    return Request(match["symbol"], value, where, "optional" in flags, "override" in flags, "where-known" in flags)
+    return Request(
+        match["symbol"],
+        value,
+        where,
+        optional="optional" in flags,
+        override="override" in flags,
+        where_known="where-known" in flags,
+        default="default" in flags,
+    )
 
 
 def merge(fragments: Iterable[Fragment]) -> Merged:
@@ -122,7 +132,7 @@ def merge(fragments: Iterable[Fragment]) -> Merged:
                 where_known=request.where_known and earlier.where_known,
             )
             continue
-        if earlier and not request.override:
+        if earlier and not (request.override or earlier.default):
             conflicts.append(Conflict(earlier, request))
         merged[request.symbol] = request
     return Merged(tuple(merged.values()), tuple(conflicts))

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-import hashlib
 import itertools
-import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,18 +15,16 @@ from orchestrator.errors import InfraError, KernelError, PipelineError, UserErro
 from orchestrator.host import beneath, seal
 from orchestrator.host.cache import Cache, digest, new_directory, remove_tree, write_atomic
 from orchestrator.host.process import Deadline
-from orchestrator.kbuild import compiler_log, configure, kconfig, make, outfolder
+from orchestrator.kbuild import compiler_log, configure, kconfig, make, outfolder, product
 from orchestrator.kbuild.compiler_log import Folders
 from orchestrator.kbuild.host import ThisHost
 from orchestrator.kbuild.kconfig import Merged
 from orchestrator.model import CompilerWarning, Kernel
-from orchestrator.parse import build_id
 from orchestrator.progress import Progress
 
 RECIPE = "1"
 """Part of every key: a change here, or in ``make.py``, that makes other kernels of the same tree counts it up."""
 
-_RECORD = "kernel.json"
 _MODULES = ".installed-modules"
 
 
@@ -87,7 +82,7 @@ def _requested(request: BuildRequest, merged: Merged) -> str:
 def lookup(request: BuildRequest, cache: Cache) -> Kernel | None:
     """Return the kernel if the cache has it whole; make is not called."""
     folder = cache.path("kernels", key(request))
-    if kernel := _load(folder):
+    if kernel := product.load(folder):
         cache.touch(folder)
     return kernel
 
@@ -236,69 +231,35 @@ def _keep(work: _Work, warnings: tuple[CompilerWarning, ...], modules: bool) -> 
     with new_directory(final) as scratch:
         if modules:
             _install_modules(work, scratch / "modules")
-        _copy_products(work.request, scratch)
+        _copy_products(work, scratch)
         shutil.copyfile(work.log_path, scratch / "build.log")
         record = {
             "image": work.request.image,
             "modules": modules,
-            "release": _release(work.request.out),
-            "build_id": _build_id((scratch / "vmlinux").read_bytes()),
+            "release": product.release(work.request.out),
+            "build_id": product.build_id_of(scratch / product.VMLINUX),
             "toolchain": make.toolchain(),
             "warnings": [[w.where, w.text] for w in warnings],
-            "files": contents(scratch),
+            "files": product.contents(scratch),
         }
-        write_atomic(scratch / _RECORD, seal.sealed(record))
-    kernel = _load(final)
+        write_atomic(scratch / product.RECORD, seal.sealed(record))
+    kernel = product.load(final)
     if kernel is None:
         raise InfraError(f"{final} was not whole after it was written")
     return kernel
 
 
-def _copy_products(request: BuildRequest, to: Path) -> None:
-    """Copy what make must have left: files, and no links to one elsewhere.
-
-    Raises KernelError where the tree left something else, InfraError where this host cannot keep it.
-    """
-    wanted = {"vmlinux": "vmlinux", ".config": "config", "System.map": "System.map"}
-    wanted[ARCHITECTURES[request.arch].images[request.image]] = request.image
-    for made, kept in wanted.items():
-        try:
-            beneath.copy(request.out, made, to / kept)
-        except OSError as error:
-            if error.errno in _OF_THE_HOST:
-                raise InfraError(f"cannot keep {Path(made).name}: {error.strerror}") from error
-            raise _left_no(made, error) from error
-
-
-_OF_THE_HOST = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
-"""Errors of a copy that say nothing of what make left."""
-
-
-def _left_no(made: str, error: OSError) -> KernelError:
-    return KernelError(f"make ended well, and left no {Path(made).name}: {error.strerror or error}")
-
-
-_RELEASE = re.compile(r"[A-Za-z0-9][\w.+~-]{0,63}")
-
-
-def _release(out: Path) -> str:
-    """Return the release of a kernel, which the kernel itself keeps below 65 characters. Raises KernelError."""
-    name = "include/config/kernel.release"
-    try:
-        with beneath.opened(out, name) as file:
-            text = file.read(200).decode(errors="replace").strip()
-    except OSError as error:
-        raise _left_no(name, error) from error
-    if not _RELEASE.fullmatch(text):
-        raise KernelError("what make left in kernel.release is no release of a kernel")
-    return text
-
-
-def _build_id(vmlinux: bytes) -> str:
-    try:
-        return build_id.of_file(vmlinux)
-    except ValueError as error:
-        raise KernelError(f"the vmlinux that make left is no kernel: {error}") from error
+def _copy_products(work: _Work, to: Path) -> None:
+    """Copy what make must have left. Raises as ``product.copy``."""
+    request = work.request
+    product.copy(request.out, ".config", to / "config")
+    product.copy(request.out, "System.map", to / "System.map")
+    product.copy(request.out, "vmlinux", to / product.VMLINUX)
+    if request.image != "vmlinux":
+        product.copy(request.out, ARCHITECTURES[request.arch].images[request.image], to / request.image)
+    if kconfig.read((to / "config").read_text(errors="replace")).get("DEBUG_INFO") == "y":
+        cage = compiler(request, work.cache).cage([], [request.out.absolute()])
+        product.split(request.out, to, cage, work.deadline)
 
 
 def _install_modules(work: _Work, folder: Path) -> None:
@@ -309,33 +270,4 @@ def _install_modules(work: _Work, folder: Path) -> None:
     try:
         beneath.copy_files(work.request.out, _MODULES, folder)
     except OSError as error:
-        raise _left_no("modules", error) from error
-
-
-def contents(folder: Path) -> dict[str, str]:
-    """Return the digest of each file of a product, by name: what is used again is what was built."""
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != _RECORD)
-    return {str(path.relative_to(folder)): digest(path) for path in files}
-
-
-def _load(folder: Path) -> Kernel | None:
-    """Return the kernel of a folder in the cache, or None where any part of it is not what was built."""
-    try:
-        record = seal.unsealed((folder / _RECORD).read_text())
-        if record["files"] != contents(folder):
-            return None
-        return Kernel(
-            key=folder.name,
-            image=folder / record["image"],
-            vmlinux=folder / "vmlinux",
-            config=folder / "config",
-            modules=folder / "modules" if record["modules"] else None,
-            release=record["release"],
-            build_id=record["build_id"],
-            sha256=hashlib.file_digest((folder / record["image"]).open("rb"), "sha256").hexdigest(),
-            toolchain=record["toolchain"],
-            warnings=tuple(CompilerWarning(*pair) for pair in record["warnings"]),
-            log=folder / "build.log",
-        )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return None
+        raise product.left_no("modules", error) from error

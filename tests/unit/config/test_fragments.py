@@ -28,7 +28,10 @@ def load(folder: Path, sets: str, named: str) -> Pipeline:
 
 def test_a_set_stands_for_its_files_and_may_build_on_another(folder: Path) -> None:
     pipeline = load(folder, SETS, "[checked, c.config]")
-    assert [path.name for path in pipeline.variants["small"].fragments] == ["a.config", "b.config", "c.config"]
+    own = ["a.config", "b.config", "c.config"]
+    assert [path.name for path in pipeline.variants["small"].fragments] == ["debug_info.config", *own]
+    without = load(folder, SETS + "debug_info: false\n", "[checked, c.config]")
+    assert [path.name for path in without.variants["small"].fragments] == own
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.config import loader
+from orchestrator.config.fragments import DEBUG_INFO
 from orchestrator.config.schema import Pipeline
 from orchestrator.errors import UserError
 
@@ -41,7 +42,7 @@ def test_a_good_file_gives_values_with_units_and_absolute_paths(folder: Path) ->
     pipeline = load(folder, GOOD)
     assert pipeline.variants["small"].machine.memory == 512 * 2**20
     assert pipeline.suites["own"].test_timeout == 60
-    assert pipeline.variants["small"].fragments == (folder / "a.config",)
+    assert pipeline.variants["small"].fragments == (DEBUG_INFO, folder / "a.config")
     assert pipeline.series["mine"].path == folder / "series"
 
 

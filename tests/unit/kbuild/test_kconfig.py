@@ -59,6 +59,11 @@ def test_the_later_fragment_may_override() -> None:
     assert [(r.symbol, r.value) for r in result.requests] == [("A", "n")]
 
 
+def test_what_is_there_by_default_gives_way() -> None:
+    result = merged("CONFIG_A=y # optional default", "CONFIG_A=n")
+    assert result.conflicts == () and [r.value for r in result.requests] == ["n"]
+
+
 def test_the_earlier_fragment_may_not_override_the_later() -> None:
     assert len(merged("CONFIG_A=y # override", "CONFIG_A=n").conflicts) == 1
 
