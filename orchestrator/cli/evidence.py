@@ -27,6 +27,8 @@ def _details(shown: Evidence) -> Iterator[str]:
         yield f"    {shown.sentence}{f' ({shown.place})' if shown.place else ''}"
     if shown.base:
         yield f"    on base: {shown.base}"
+    if shown.alone:
+        yield f"    {shown.alone}"
     yield from (f"    {line}" for line in shown.printed[-_PRINTED:])
     yield from (f"    | {line}" for line in shown.console[-_CONSOLE:])
     if shown.console:

@@ -238,8 +238,9 @@ class Keep(Strict):
 class Limits(Strict):
     """Deadlines, for KVM; those in a guest are multiplied by ``tcg_scale`` under TCG.
 
-    ``probe`` is the time in which a guest must come up under KVM to prove it. ``kernels`` says which of those that were
-    built stay in the cache: of those used in so many days, the ones used last.
+    ``probe`` is the time in which a guest must come up under KVM to prove it. ``alone`` is the time
+    in which the red tests of a job run again, alone in clones of its guest (null: they do not). ``kernels`` says which
+    of those that were built stay in the cache: of those used in so many days, the ones used last.
     """
 
     fetch: Seconds = 1800.0
@@ -249,6 +250,7 @@ class Limits(Strict):
     silence: Seconds = 120.0
     tcg_scale: Annotated[float, Field(ge=1)] = 5.0
     probe: Seconds = 60.0
+    alone: Seconds | None = 60.0
     kernels: Keep = Keep()
 
 

@@ -1,5 +1,6 @@
 """The values that flow from stage to stage. All are frozen; a later fact gets a new type."""
 
+from orchestrator.model.alone import Alone
 from orchestrator.model.evidence import Evidence
 from orchestrator.model.outcomes import (
     CheckResult,
@@ -28,6 +29,7 @@ from orchestrator.model.words import Accel, Side, Stage, Status, Symptom, Sympto
 __all__ = [
     "Accel",
     "AccelFact",
+    "Alone",
     "Bootable",
     "CheckResult",
     "CompilerWarning",

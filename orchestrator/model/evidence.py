@@ -16,7 +16,7 @@ class Evidence(Bounded):
     ``sentence`` says what it is about, ``place`` where its source is (``zap/punch.c:55``); ``base`` is what it showed
     without the series. ``reason`` is the assertion with its values, ``printed`` what it printed besides. ``console``
     is the end of what the kernel said meanwhile, in the file ``log`` from line ``first`` on. ``outputs`` is the folder
-    of what its suite printed.
+    of what its suite printed. ``alone`` says how it went without the tests before it.
     """
 
     job: str
@@ -28,6 +28,7 @@ class Evidence(Bounded):
     sentence: str = ""
     place: str = ""
     printed: tuple[str, ...] = ()
+    alone: str = ""
     console: tuple[str, ...] = ()
     log: Path | None = None
     first: int = 0

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from orchestrator.arch import DEFAULT
 from orchestrator.config.schema import Machine
+from orchestrator.model.alone import Alone
 from orchestrator.model.bounds import LONG, Bounded
 from orchestrator.model.evidence import Evidence
 from orchestrator.model.products import CompilerWarning, Identity, Products
@@ -82,6 +83,7 @@ class JobResult(Bounded):
 
     ``requested`` are globs over ``SUITE/TEST``, of all that was to run; empty in results of older versions. ``arch``
     is a name of ``orchestrator.arch``.
+    ``alone`` says how red tests went without those before them.
     """
 
     name: str
@@ -102,6 +104,7 @@ class JobResult(Bounded):
     machine: Machine | None = None
     requested: tuple[str, ...] = ()
     arch: str = DEFAULT.name
+    alone: tuple[Alone, ...] = ()
 
     @property
     def failed_stage(self) -> StageResult | None:

@@ -12,10 +12,10 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from orchestrator.config.schema import Machine
 from orchestrator.errors import Cancelled
+from orchestrator.host import cores
 
 _OVERHEAD = 256 * 2**20
 """Bytes that QEMU takes beside the memory of its guest."""
@@ -70,15 +70,7 @@ class Capacity:
 
 def here(guests: int | None = None) -> Capacity:
     """Return what this machine has left for guests, as far as this process may use it."""
-    return Capacity(frozenset(os.sched_getaffinity(0)), max(0, _available(Path("/proc/meminfo")) - _OURS), guests)
-
-
-def _available(meminfo: Path) -> int:
-    """Return the bytes that new programs can have without swapping, as the kernel estimates them (proc(5))."""
-    for line in meminfo.read_text().splitlines():
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
-    return 0
+    return Capacity(frozenset(os.sched_getaffinity(0)), max(0, cores.available_memory() - _OURS), guests)
 
 
 def _pin(cores: frozenset[int]) -> None:

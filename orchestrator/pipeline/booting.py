@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator
 
 from orchestrator.arch import ARCHITECTURES
-from orchestrator.guest import accel, machine
+from orchestrator.errors import PipelineError
+from orchestrator.guest import accel, machine, template
+from orchestrator.guest.template import Template
+from orchestrator.host import process
 from orchestrator.model import Accel, AccelFact, Bootable, Kernel, Rootfs
 from orchestrator.parse import splat
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord
+
+TEMPLATE = "template"
+"""The folder of the guest that is saved."""
 
 
 def choose_accel(record: JobRecord, kernel: Kernel, rootfs: Rootfs) -> Bootable:
@@ -29,20 +36,66 @@ def choose_accel(record: JobRecord, kernel: Kernel, rootfs: Rootfs) -> Bootable:
 @contextlib.contextmanager
 def boot(record: JobRecord, bootable: Bootable, name: str, limits: machine.Limits) -> Iterator[machine.Guest]:
     """Boot a guest of the job, and check that it runs the kernel that was built. Raises as ``machine.boot``."""
-    ws = record.workspace
-    request = machine.BootRequest(
+    with machine.boot(_request(record, bootable, name, limits), record.workspace.progress) as guest:
+        guest.verify(bootable.kernel)
+        yield guest
+
+
+def _request(record: JobRecord, bootable: Bootable, name: str, limits: machine.Limits) -> machine.BootRequest:
+    return machine.BootRequest(
         kernel=bootable.kernel,
         rootfs=bootable.rootfs,
         machine=record.job.variant_config.machine,
         accel=bootable.accel,
         directory=record.directory / name,
         limits=limits,
-        is_fatal=splat.fatal_matcher(ws.rules),
+        is_fatal=splat.fatal_matcher(record.workspace.rules),
         arch=ARCHITECTURES[record.job.variant_config.arch],
     )
-    with machine.boot(request, ws.progress) as guest:
-        guest.verify(bootable.kernel)
-        yield guest
+
+
+class Clones:
+    """The clones of a job's guest. The template is made when the first is wanted, and goes with the job.
+
+    Where there can be none, guests are booted, and a note of the job says why. From any thread.
+    """
+
+    def __init__(self, record: JobRecord, bootable: Bootable) -> None:
+        self._record = record
+        self._bootable = bootable
+        self._limits = guest_limits(bootable.accel, record.workspace)
+        self._lock = threading.Lock()
+        self._template: Template | None = None
+        self._tried = False
+
+    @contextlib.contextmanager
+    def guest(self, name: str) -> Iterator[machine.Guest]:
+        """Yield a clone, or else a guest that was booted; it ends with the block. Raises as ``machine.boot``."""
+        saved = self._made()
+        if saved is None:
+            with boot(self._record, self._bootable, name, self._limits) as guest:
+                yield guest
+            return
+        with template.clone(saved, self._record.directory / name) as guest:
+            guest.verify(self._bootable.kernel)
+            yield guest
+
+    def _made(self) -> Template | None:
+        with self._lock:
+            if not self._tried:
+                self._tried = True
+                self._template = self._make()
+            return self._template
+
+    def _make(self) -> Template | None:
+        record = self._record
+        request = _request(record, self._bootable, TEMPLATE, self._limits)
+        try:
+            return record.open.enter_context(template.made(request, record.workspace.progress))
+        except PipelineError as error:
+            process.check_wanted()
+            record.notes.append(f"guests are booted, not cloned: {error}")
+            return None
 
 
 def scale(fact: AccelFact, workspace: Workspace) -> float:

@@ -55,6 +55,7 @@ class Collector:
             base=base,
             sentence=case.sentence,
             place=case.place,
+            alone=next((a.words for a in job.alone if (a.suite, a.test) == (suite, test.name)), ""),
             printed=tuple(printed[-_PRINTED:]),
             console=seen.lines[-_CONSOLE:] if seen else (),
             log=path,

@@ -6,29 +6,27 @@ A stage calls for those before it, and each runs once; ``job_record`` holds what
 from __future__ import annotations
 
 import contextlib
-import glob
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 from orchestrator import suite
-from orchestrator.config.schema import Suite
 from orchestrator.errors import InfraError, KernelError, PipelineError
 from orchestrator.guest.rootfs import rootfs
 from orchestrator.host.process import Deadline
 from orchestrator.kbuild import kernel, objects
 from orchestrator.kbuild.configure import UnknownSymbols
-from orchestrator.model import Bootable, JobResult, Kernel, Rootfs, Stage, SuiteRun, TestResult, Tree, Verdict, rundir
-from orchestrator.model.expectations import NONE
+from orchestrator.model import Bootable, JobResult, Kernel, Rootfs, Stage, SuiteRun, Tree, Verdict, rundir
 from orchestrator.model.plan import Job
 from orchestrator.pipeline import booting, durations, suite_programs, worktree
+from orchestrator.pipeline import suite_requests as suites
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord, StageNote, Stopped
 from orchestrator.series import apply, series
 from orchestrator.suite.guests import Guests
 from orchestrator.trees import fetch, kconfigs
-from orchestrator.verdict import outcome, verdict
+from orchestrator.verdict import outcome
 
 T = TypeVar("T")
 
@@ -52,7 +50,7 @@ def run(job: Job, workspace: Workspace, until: Stage = Stage.SUITE) -> JobResult
 
 def go_on(record: JobRecord, until: Stage = Stage.SUITE) -> JobResult:
     """Run the stages of a job that have not run yet, up to ``until``; none, where one has failed. Raises as ``run``."""
-    with contextlib.suppress(Stopped), _running(record):
+    with contextlib.suppress(Stopped), running(record):
         _STAGES[until](record)
     return record.save()
 
@@ -60,7 +58,7 @@ def go_on(record: JobRecord, until: Stage = Stage.SUITE) -> JobResult:
 def make(record: JobRecord, stage: Callable[[JobRecord], T]) -> T:
     """Run a job up to a stage, and return what that makes. Raises the fault of the stage that failed, and UserError."""
     try:
-        with _running(record):
+        with running(record):
             return stage(record)
     except Stopped as stopped:
         failed = stopped.stage
@@ -69,7 +67,7 @@ def make(record: JobRecord, stage: Callable[[JobRecord], T]) -> T:
 
 
 @contextlib.contextmanager
-def _running(record: JobRecord) -> Iterator[None]:
+def running(record: JobRecord) -> Iterator[None]:
     """Hold the cache while stages run; their guests end with the block."""
     with record.workspace.cache.in_use(record.workspace.progress), record.open:
         yield
@@ -82,13 +80,15 @@ def again(record: JobRecord, tests: Mapping[str, Sequence[str]]) -> JobResult:
     """
     first = rundir.boots(record.directory) + 1
     try:
-        with contextlib.suppress(Stopped), _running(record):
+        with contextlib.suppress(Stopped), running(record):
             bootable = booted(record).bootable
             with _guests(record, bootable, first) as guests:
                 for name, config in record.job.suites:
                     if name in tests:
-                        patterns = _patterns(config, tests[name])
-                        _repeat(record, _request(record, bootable, name, config, f"{name}-{first}", patterns), guests)
+                        globs = suites.globs(config, tests[name])
+                        _repeat(
+                            record, suites.request(record, bootable, name, config, f"{name}-{first}", globs), guests
+                        )
     except PipelineError as error:
         record.notes.append(f"tests were not run again: {error}")
     return record.save()
@@ -263,8 +263,10 @@ def _boot(record: JobRecord, note: StageNote) -> Booted:
 
 
 def _guests(record: JobRecord, bootable: Bootable, first: int) -> Guests:
+    """Return the guests of a job: the first is booted, those that follow a lost one are clones."""
     limits = booting.guest_limits(bootable.accel, record.workspace)
-    return Guests(lambda name: booting.boot(record, bootable, name, limits), first)
+    later = booting.Clones(record, bootable).guest
+    return Guests(lambda name: booting.boot(record, bootable, name, limits), later, first)
 
 
 def tested(record: JobRecord) -> Bootable:
@@ -279,7 +281,7 @@ def _suite(record: JobRecord, made: Booted, note: StageNote) -> None:
     for name, config in job.suites:
         if record.suites:
             record.save()  # the end of the stage does it for the last one
-        request = _request(record, made.bootable, name, config, name, job.tests)
+        request = suites.request(record, made.bootable, name, config, name, job.tests)
         suite.run(request, guests.following, record.workspace.progress, lambda done: _ended(record, done))
     note.message = f"{sum(len(run.tests) for run in record.suites)} tests in {guests.count} guests"
 
@@ -287,46 +289,7 @@ def _suite(record: JobRecord, made: Booted, note: StageNote) -> None:
 def _ended(record: JobRecord, done: SuiteRun) -> None:
     """Take what a suite said, and remember how long its tests took."""
     record.suites.append(done)
-    durations.save(record.workspace.cache, done, *_timed(record, done.suite))
-
-
-def _timed(record: JobRecord, name: str) -> tuple[str, ...]:
-    """Return what the time of a suite depends on."""
-    fact = record.products.accel
-    return name, record.job.variant, fact.accel.value if fact else ""
-
-
-def _patterns(config: Suite, tests: Iterable[str]) -> tuple[str, ...]:
-    """Return globs that name these tests; a case of a foreign program stands for the program."""
-    programs = [program.name for program in config.programs]
-    named = (next((name for name in programs if suite.matches(test, name)), test) for test in tests)
-    return tuple(dict.fromkeys(glob.escape(name) for name in named))
-
-
-def _request(
-    record: JobRecord, bootable: Bootable, name: str, config: Suite, folder: str, tests: tuple[str, ...]
-) -> suite.Request:
-    return suite.Request(
-        name=name,
-        suite=config,
-        tests=tests,
-        directory=record.directory / folder,
-        scale=booting.scale(bootable.accel, record.workspace),
-        repeat=record.job.repeat,
-        programs=dict(bootable.rootfs.programs).get(name, ()),
-        alone=len(record.job.suites) == 1,
-        last=durations.load(record.workspace.cache, *_timed(record, name)),
-        trial=record.job.trial,
-        enough=_enough(record.job, name),
-    )
-
-
-def _enough(job: Job, name: str) -> Callable[[TestResult], bool]:
-    """Return what ends a trial: a test that shows something else than what is expected of it."""
-    if job.trial is None or job.trial.every_test:
-        return lambda test: False
-    wanted, ignored = job.trial.expected.get(name, NONE), job.trial.ignored
-    return lambda test: not suite.pick([test.name], ignored) and bool(verdict.unexpected(test, wanted, job.expect))
+    durations.save(record.workspace.cache, done, *suites.timed(record, done.suite))
 
 
 _STAGES: dict[Stage, Callable[[JobRecord], object]] = {

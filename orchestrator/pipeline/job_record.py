@@ -26,6 +26,7 @@ from orchestrator.model import (
     Verdict,
     rundir,
 )
+from orchestrator.model.alone import Alone
 from orchestrator.model.expectations import Expectations
 from orchestrator.model.plan import Job
 from orchestrator.parse import splat
@@ -67,6 +68,7 @@ class JobRecord:
     suites: list[SuiteRun] = field(default_factory=list)
     products: Products = field(default_factory=Products)
     notes: list[str] = field(default_factory=list)
+    alone: list[Alone] = field(default_factory=list)
     open: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     scanned: dict[tuple[Path, int], tuple[Splat, ...]] = field(default_factory=dict)
     forged: dict[str, int] = field(default_factory=dict)
@@ -153,6 +155,7 @@ class JobRecord:
             warnings=products.kernel.warnings if products.kernel else (),
             products=products,
             machine=job.variant_config.machine,
+            alone=tuple(self.alone),
             requested=tuple(f"{name}/{glob}" for name, _ in job.suites for glob in job.tests),
             arch=job.variant_config.arch,
         )

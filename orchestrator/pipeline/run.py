@@ -6,11 +6,12 @@ from orchestrator.errors import InfraError
 from orchestrator.host import cores, crash
 from orchestrator.model import JobResult, RunResult, Stage
 from orchestrator.model.plan import Plan
-from orchestrator.pipeline import alongside, job
+from orchestrator.pipeline import alone, alongside, job
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord
 from orchestrator.pipeline.run_record import RunRecord
 from orchestrator.progress import Progress
+from orchestrator.verdict import charged
 
 
 def run(plan: Plan, workspace: Workspace, *, ahead: bool | None = None) -> RunResult:
@@ -25,7 +26,10 @@ def run(plan: Plan, workspace: Workspace, *, ahead: bool | None = None) -> RunRe
         try:
             with crash.contained(record.directory):
                 done = _tested(record, following, ahead)
-                _say(run_record.add(done), done, workspace.progress)
+                result = run_record.add(done)
+                _say(result, done, workspace.progress)
+                if red := charged.by_suite(result, done.name):
+                    run_record.add(alone.examine(record, red))
         except InfraError as error:
             workspace.progress.note(f"{record.job.name}: {error}")
             run_record.lose(record.job, error)

@@ -97,6 +97,12 @@ class RunRecord:
             exit_code=Exit.INTERRUPTED if self.interrupted else total.exit_code,
             notes=(
                 *self.notes,
+                *(
+                    f"{job.name}: pollution: {seen.test} is {seen.words}"
+                    for job in done.values()
+                    for seen in job.alone
+                    if seen.polluted
+                ),
                 *(f"did not run: {name}" for name in missing),
                 *(f"did not come to its end: {step}" for step in self.pending),
             ),

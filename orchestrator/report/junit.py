@@ -77,7 +77,7 @@ def _series(series: SeriesResult) -> Iterator[TestSuite]:
     details = {run.suite: _Details(series, run.suite) for job in jobs for run in job.suites}
     for suite in sorted(details):
         cases = [_transition(f"{name}.{suite}", t, details[suite]) for t in series.transitions if t.suite == suite]
-        yield _suite(f"{name} {suite}", cases)
+        yield _suite(f"{name} {suite}", [*cases, *_pollution(f"{name}.{suite}", series.patched, suite)])
     yield _suite(f"{name} verdict", [_verdict(name, series.verdict, series.reason)])
 
 
@@ -86,8 +86,9 @@ def _job(job: JobResult, expected: Expected | None, column: str | None) -> Itera
     yield _suite(f"{name} stages", _stages(name, job))
     yield _suite(f"{name} console", _console(name, job, None))
     for run in job.suites:
-        cases = [_test(f"{name}.{run.suite}", test, run, expected, column) for test in run.tests]
-        yield _suite(f"{name} {run.suite}", [*cases, *_problems(f"{name}.{run.suite}", run)])
+        cases = [_test(job, test, run, expected, column) for test in run.tests]
+        cases += [*_problems(f"{name}.{run.suite}", run), *_pollution(f"{name}.{run.suite}", job, run.suite)]
+        yield _suite(f"{name} {run.suite}", cases)
     yield _suite(f"{name} verdict", [_verdict(name, job.verdict, job.reason)])
 
 
@@ -176,13 +177,15 @@ class _Side:
         runs = [run for run in job.suites if run.suite == suite]
         self.job = job
         self.tests = {test.name: test for run in runs for test in run.tests}
+        self.alone = {seen.test: seen.words for seen in job.alone if seen.suite == suite}
         self.earlier = {name: tries for run in runs for name, tries in run.retried}
 
     def story(self, test: str) -> str:
         result = self.tests.get(test)
         if not result:
             return f"{self.job.side.value}: did not run"
-        return f"{self.job.side.value}: {_story(result, self.earlier.get(test, ()))}"
+        alone = f"\n{self.alone[test]}" if test in self.alone else ""
+        return f"{self.job.side.value}: {_story(result, self.earlier.get(test, ()))}{alone}"
 
 
 def _story(test: TestResult, earlier: Sequence[Status]) -> str:
@@ -200,9 +203,10 @@ def _transition(group: str, change: Transition, details: _Details) -> TestCase:
     return _blame(case, change.verdict, message, "\n".join([*stories, again]))
 
 
-def _test(group: str, test: TestResult, run: SuiteRun, expected: Expected | None, column: str | None) -> TestCase:
+def _test(job: JobResult, test: TestResult, run: SuiteRun, expected: Expected | None, column: str | None) -> TestCase:
     earlier = dict(run.retried).get(test.name, ())
-    case = _case(test.name, group, test.seconds, _story(test, earlier))
+    alone = "".join(f"\n{seen.words}" for seen in job.alone if (seen.suite, seen.test) == (run.suite, test.name))
+    case = _case(test.name, f"{job.name}.{run.suite}", test.seconds, _story(test, earlier) + alone)
     wants = (expected or {}).get(run.suite, NONE)
     wanted = wants.of(test.name, column)
     flaky = len({status.broken for status in (*earlier, test.status)}) > 1
@@ -225,6 +229,13 @@ _VERDICTS = {
     Status.MISSING: Verdict.INFRA,
 }
 """How a status looks in JUnit, where ``error`` means that the test could not do its part. All others are failures."""
+
+
+def _pollution(group: str, job: JobResult, suite: str) -> Iterator[TestCase]:
+    """Yield a case for each test that is red only after others: a finding of its own."""
+    for seen in job.alone:
+        if seen.suite == suite and seen.polluted:
+            yield _blame(_case(f"pollution: {seen.test}", group, out=seen.words), Verdict.FAIL, seen.words, seen.words)
 
 
 def _problems(group: str, run: SuiteRun) -> Iterator[TestCase]:

@@ -76,6 +76,8 @@ def _evidence(red: Sequence[Evidence]) -> Iterator[Markdown]:
             yield from (md.line("{} {}", one.sentence, place), md.BLANK)
         shown = [one.reason, *one.printed, *(f"| {line}" for line in one.console)]
         yield from md.block(line for line in shown if line)
+        if one.alone:
+            yield from (md.BLANK, md.line("It is {}.", one.alone))
         base = md.line(", on base: {}", one.base) if one.base else md.BLANK
         where = md.line(", console {}", md.code(f"{one.log}:{one.first}")) if one.log else md.BLANK
         yield from (md.BLANK, md.line("In {}{}{}.", md.code(one.job), base, where))

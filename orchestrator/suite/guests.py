@@ -17,11 +17,12 @@ Boot = Callable[[str], AbstractContextManager[Guest]]
 class Guests:
     """A line of guests. The first is up inside the ``with`` block; what still runs is gone after it.
 
-    ``number`` is that of the first: a job that goes on later has others before.
+    ``later`` starts those behind the first. ``number`` is its own: a job that goes on later has others before.
     """
 
-    def __init__(self, boot: Boot, number: int = 1) -> None:
-        self._boots = (boot(rundir.boot(k)) for k in itertools.count(number))
+    def __init__(self, boot: Boot, later: Boot, number: int = 1) -> None:
+        starts = itertools.chain([boot], itertools.repeat(later))
+        self._boots = (start(rundir.boot(k)) for k, start in enumerate(starts, number))
         self._first = contextlib.ExitStack()
         self._waiting: list[Guest] = []
         self.count = 0

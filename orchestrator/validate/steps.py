@@ -10,7 +10,7 @@ from orchestrator.host import cores
 from orchestrator.kbuild.objects import Diagnostics, of_files
 from orchestrator.model import CheckResult, JobResult, SeriesResult, Side, Stage, Verdict
 from orchestrator.model.plan import Job, Pair
-from orchestrator.pipeline import alongside, job, worktree
+from orchestrator.pipeline import alone, alongside, job, worktree
 from orchestrator.pipeline.alongside import Alongside
 from orchestrator.pipeline.job_record import JobRecord
 from orchestrator.series import apply
@@ -18,6 +18,7 @@ from orchestrator.validate import built, checkpatch, touched
 from orchestrator.validate import retries as retried
 from orchestrator.validate.state import State
 from orchestrator.validate.touched import Touched
+from orchestrator.verdict import charged
 
 SUITES = "suites"
 
@@ -159,6 +160,9 @@ def test_pair(state: State, pair: Pair) -> None:
     for opened in records:
         state.run_record.add(job.go_on(opened))
     _again(state, pair, records)
+    for opened in records:
+        if red := charged.by_suite(state.run_record.result(), opened.job.name):
+            state.run_record.add(alone.examine(opened, red))
     judged = _series(state, pair)
     state.say(SUITES, variant, judged.verdict, judged.reason)
 

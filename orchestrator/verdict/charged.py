@@ -22,6 +22,15 @@ def of_job(run: RunResult, name: str) -> list[TestResult]:
     return [test for job, _, test in tests(run) if job.name == name]
 
 
+def by_suite(run: RunResult, name: str) -> dict[str, list[TestResult]]:
+    """Return what is charged of one job, by suite."""
+    red: dict[str, list[TestResult]] = {}
+    for job, suite, test in tests(run):
+        if job.name == name:
+            red.setdefault(suite, []).append(test)
+    return red
+
+
 def _named(job: JobResult, wanted: set[tuple[str, str]]) -> Iterator[tuple[JobResult, str, TestResult]]:
     for suite in job.suites:
         yield from ((job, suite.suite, test) for test in suite.tests if (suite.suite, test.name) in wanted)

@@ -8,6 +8,7 @@ A fake kernel tells it in strings that end up in its image, so that a patch chan
     play: skip T01            the test is not offered  play: splat T01 TEXT     a line on the console during the test
     play: dies T01 TEXT       the guest panics in it
     play: needs T01 WORD      it fails where the image does not hold that word of capitals a second time
+    play: spoils T01 T02      T02 fails where T01 ran before it in this guest
     play: holds T01 NAME      what came before is sent, and it goes on once a file of that name is in the cache
     play: killed T01          QEMU is killed in it
     play: deaf T01            SSH is gone in it
@@ -50,6 +51,7 @@ class Guest:
         self.server: socket.socket
         self.links: list[paramiko.Transport] = []
         self.channel: paramiko.Channel | None = None
+        self.ran: set[str] = set()
         self.plays = [m.decode().split() for m in re.findall(rb"play: ([^\0]+)\0", self.image.read_bytes())]
 
     def say(self, text: str) -> None:
@@ -196,6 +198,8 @@ class Guest:
             return [f"ok {number} {name} # SKIP not offered"]
         words = self.asked("flaky", name)
         bad = self.asked("not-ok", name) is not None or self.lacks(self.asked("needs", name))
+        bad = bad or any(words[0] == "spoils" and words[1] in self.ran and words[2] == name for words in self.plays)
+        self.ran.add(name)
         failed = repeat if bad else 0
         if words:
             failed = sum(self.turn(name, words[0]) for _ in range(repeat))

@@ -83,6 +83,11 @@ def check_wanted() -> None:
         raise Cancelled
 
 
+def current_group() -> ChildGroup | None:
+    """Return the group that holds the children of this thread, if there is one."""
+    return _group.get()
+
+
 def use_group(group: ChildGroup) -> None:
     """Let ``group`` hold every child that this thread starts from now on."""
     _group.set(group)

@@ -1,0 +1,66 @@
+"""How a red test went without the tests that ran before it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.model.bounds import Bounded
+from orchestrator.model.words import Status
+
+_MOST_NAMES = 8
+"""Tests that are named in words; all are in result.json."""
+
+
+@dataclass(frozen=True)
+class Alone(Bounded):
+    """A red test that ran again, alone in fresh clones of a booted guest.
+
+    ``tries`` are its outcomes there. Where it was green in each, ``after`` is the shortest list of tests before it,
+    of the ``before`` that ran in its guest, with which it is red again; empty where it is not red with all of them.
+    ``shortest`` is False where the time was up before the list could be known to be that.
+    """
+
+    suite: str
+    test: str
+    red: Status
+    tries: tuple[Status, ...]
+    before: int = 0
+    after: tuple[str, ...] = ()
+    shortest: bool = True
+
+    @property
+    def failures(self) -> int:
+        """How many of the tries were red."""
+        return sum(self.is_red(status) for status in self.tries)
+
+    @property
+    def polluted(self) -> bool:
+        """Whether it is red only after other tests."""
+        return bool(self.after)
+
+    def is_red(self, status: Status) -> bool:
+        """Whether an outcome is as bad as that in which it was noticed."""
+        return status.broken or status is self.red
+
+    @property
+    def words(self) -> str:
+        """What came of it, in one line."""
+        count = f"{self.failures} of {len(self.tries)}"
+        if self.failures == len(self.tries):
+            return f"red alone in a fresh guest, {count} times"
+        if self.failures:
+            return f"red alone in a fresh guest in {count} tries"
+        green = f"green alone in a fresh guest, {len(self.tries)} times"
+        if self.after:
+            return f"red only after {self._named}; {green}"
+        if not self.shortest:
+            return f"{green}; the time for the {self.before} tests before it was up"
+        if not self.before:
+            return f"{green}; no test ran before it"
+        return f"{green}, and after the {self.before} tests before it"
+
+    @property
+    def _named(self) -> str:
+        more = f" and {len(self.after) - _MOST_NAMES} more" if len(self.after) > _MOST_NAMES else ""
+        listed = ", ".join(self.after[:_MOST_NAMES]) + more
+        return listed if self.shortest else f"{listed} (the time for a shorter list was up)"

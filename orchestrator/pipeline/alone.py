@@ -1,0 +1,105 @@
+"""Red tests once more, each alone in fresh clones of a booted guest: is it the test, or what ran before it?
+
+What comes of it is evidence: no verdict changes by it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from orchestrator import suite
+from orchestrator.config.schema import Suite
+from orchestrator.errors import PipelineError
+from orchestrator.host import cores, pool, process
+from orchestrator.host.process import Deadline
+from orchestrator.model import Bootable, JobResult, Status, SuiteRun, TestResult, rundir
+from orchestrator.model.alone import Alone
+from orchestrator.pipeline import booting, job, suite_requests
+from orchestrator.pipeline.job_record import JobRecord
+from orchestrator.progress import SILENT, JobDetail
+from orchestrator.suite import pollution
+
+TRIES = 3
+MOST = 10
+"""Red tests of one job that run alone: where more are red, the first ones say what there is to say."""
+FOLDER = "alone"
+"""The folder of a job in which its clones for this are: their consoles are not those by which it is judged."""
+
+Red = Mapping[str, Sequence[TestResult]]
+"""The red tests of a job, by suite."""
+
+
+def examine(record: JobRecord, red: Red) -> JobResult:
+    """Run red tests of a job again, alone, as long as ``limits: alone`` lasts; what came of it is in its result.
+
+    A fault of the host changes nothing: it is a note.
+    """
+    limit = record.workspace.pipeline.limits.alone
+    bootable = record.products.bootable
+    if not limit or not red or bootable is None:
+        return record.save()
+    deadline = Deadline.after(limit * booting.scale(bootable.accel, record.workspace))
+    try:
+        with job.running(record):
+            _examine(_Bench(record, bootable, booting.Clones(record, bootable), deadline), red)
+    except PipelineError as error:
+        process.check_wanted()
+        record.notes.append(f"red tests were not run alone: {error}")
+    return record.save()
+
+
+def _examine(bench: _Bench, red: Red) -> None:
+    record, configs = bench.record, dict(bench.record.job.suites)
+    queue = [(name, configs[name], test) for name, tests in red.items() for test in tests]
+    for number, (name, config, test) in enumerate(queue):
+        if bench.deadline.expired or number == MOST:
+            why = "the time for that was up" if bench.deadline.expired else f"{MOST} did"
+            record.notes.append(f"{len(queue) - number} red tests were not run alone: {why}")
+            return
+        seen = bench.alone(name, config, test)
+        record.alone.append(seen)
+        record.workspace.progress.note(JobDetail(f"{record.job.name}: {test.name}: {seen.words}"))
+
+
+@dataclass
+class _Bench:
+    """Runs tests of a job in clones, each in one of its own."""
+
+    record: JobRecord
+    bootable: Bootable
+    clones: booting.Clones
+    deadline: Deadline
+    _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+
+    def alone(self, name: str, config: Suite, red: TestResult) -> Alone:
+        """Run one red test alone; where it is green, look for what made it red."""
+        at_once = cores.clones(self.record.job.variant_config.machine.memory)
+        tries = pool.each(lambda _: self._status(name, config, (red.name,)), range(TRIES), at_once)
+        seen = Alone(name, red.name, red.status, tuple(tries))
+        return seen if seen.failures else self._searched(seen, config)
+
+    def _searched(self, seen: Alone, config: Suite) -> Alone:
+        (window,) = suite_requests.windows(config, [seen.test])
+        before = pollution.before(window, rundir.consoles(self.record.directory))
+
+        def is_red(tests: pollution.Tests) -> bool:
+            return seen.is_red(self._status(seen.suite, config, (*tests, seen.test)))
+
+        over = self.deadline.expired
+        if not before or over or not is_red(before):
+            return Alone(seen.suite, seen.test, seen.red, seen.tries, len(before), (), shortest=not over)
+        after, known = pollution.shortest(before, is_red, lambda: self.deadline.expired)
+        return Alone(seen.suite, seen.test, seen.red, seen.tries, len(before), after, known)
+
+    def _status(self, name: str, config: Suite, tests: Sequence[str]) -> Status:
+        """Run tests in a clone, and return the outcome of the last of them."""
+        folder = f"{FOLDER}/{next(self._numbers)}"
+        runs: list[SuiteRun] = []
+        globs = suite_requests.globs(config, tests)
+        request = suite_requests.request(self.record, self.bootable, name, config, f"{folder}/output", globs)
+        guests = (self.clones.guest(f"{folder}/{rundir.boot(number)}") for number in itertools.count(1))
+        suite.run(request, lambda: next(guests), SILENT, runs.append)
+        last = [test for run in runs for test in run.tests if test.name == tests[-1]]
+        return last[-1].status if last else Status.MISSING

@@ -1,0 +1,60 @@
+"""What a job asks of a suite: its tests, limits and expectations, for the guests that it has."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Callable, Iterable
+
+from orchestrator import suite
+from orchestrator.config.schema import Suite
+from orchestrator.model import Bootable, TestResult
+from orchestrator.model.expectations import NONE
+from orchestrator.model.plan import Job
+from orchestrator.pipeline import booting, durations
+from orchestrator.pipeline.job_record import JobRecord
+from orchestrator.verdict import verdict
+
+
+def timed(record: JobRecord, name: str) -> tuple[str, ...]:
+    """Return what the time of a suite depends on."""
+    fact = record.products.accel
+    return name, record.job.variant, fact.accel.value if fact else ""
+
+
+def windows(config: Suite, tests: Iterable[str]) -> tuple[str, ...]:
+    """Return in whose window each of these tests runs: its own, or that of the foreign program that it is a case of."""
+    programs = [program.name for program in config.programs]
+    named = (next((name for name in programs if suite.matches(test, name)), test) for test in tests)
+    return tuple(dict.fromkeys(named))
+
+
+def globs(config: Suite, tests: Iterable[str]) -> tuple[str, ...]:
+    """Return globs that name these tests."""
+    return tuple(map(glob.escape, windows(config, tests)))
+
+
+def request(
+    record: JobRecord, bootable: Bootable, name: str, config: Suite, folder: str, tests: tuple[str, ...]
+) -> suite.Request:
+    """Return the request to run tests (globs) of a suite; ``folder`` is that of its outputs, in the job's."""
+    return suite.Request(
+        name=name,
+        suite=config,
+        tests=tests,
+        directory=record.directory / folder,
+        scale=booting.scale(bootable.accel, record.workspace),
+        repeat=record.job.repeat,
+        programs=dict(bootable.rootfs.programs).get(name, ()),
+        alone=len(record.job.suites) == 1,
+        last=durations.load(record.workspace.cache, *timed(record, name)),
+        trial=record.job.trial,
+        enough=_enough(record.job, name),
+    )
+
+
+def _enough(job: Job, name: str) -> Callable[[TestResult], bool]:
+    """Return what ends a trial: a test that shows something else than what is expected of it."""
+    if job.trial is None or job.trial.every_test:
+        return lambda test: False
+    wanted, ignored = job.trial.expected.get(name, NONE), job.trial.ignored
+    return lambda test: not suite.pick([test.name], ignored) and bool(verdict.unexpected(test, wanted, job.expect))
