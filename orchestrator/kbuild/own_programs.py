@@ -114,13 +114,34 @@ def _parts(program: ProgramConfig) -> Iterator[str | Path]:
     yield program.name
     yield program.file.name
     if program.file.is_dir():
-        for file in sorted(path for path in program.file.rglob("*") if path.is_file()):
+        for file in _files(program.file):
             yield f"{file.relative_to(program.file)} {os.access(file, os.X_OK)}"
             yield file
     elif program.file.is_file():
         yield program.file
     else:
         raise UserError(f"{program.file}: no such program")
+
+
+_MOST_SOURCE = 2**20
+"""Bytes of a source that is kept."""
+
+
+def keep_sources(suite: Suite, to: Path) -> None:
+    """Copy what the programs of a suite are made from: text that a reader of the results can see, and no executable."""
+    for program in suite.programs:
+        assert program.file
+        folder = program.file if program.file.is_dir() else program.file.parent
+        for file in _files(program.file):
+            data = file.read_bytes() if file.stat().st_size <= _MOST_SOURCE else _ELF
+            if not data.startswith(_ELF):
+                place = to / program.name / file.relative_to(folder)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_bytes(data)
+
+
+def _files(place: Path) -> list[Path]:
+    return sorted(path for path in place.rglob("*") if path.is_file()) if place.is_dir() else [place]
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,10 @@ CONFIG = "config"
 """The .config of a job's kernel: the cache may be emptied."""
 PATCHES = "patches"
 """The folder of a job in which the patches are that it applied, in their order."""
+PROGRAMS = "programs"
+"""The folder of a job in which the sources of the user's own programs are."""
 
-KEPT = frozenset({RESULT, JUNIT, JOB_JUNIT, SUMMARY, NIGHT, REPRODUCE, CONFIG, PATCHES})
+KEPT = frozenset({RESULT, JUNIT, JOB_JUNIT, SUMMARY, NIGHT, REPRODUCE, CONFIG, PATCHES, PROGRAMS})
 """What says what a run came to, and from what. Whatever else a folder of jobs holds is an artifact."""
 
 _BOOT = "boot-"

@@ -54,7 +54,7 @@ def _write_texts(run: RunResult, job: JobResult, folder: Path) -> None:
     script.chmod(0o755)
     (folder / README).write_text("".join(f"{line}\n" for line in readme(run, job)))
     for name, path in _copied(job):
-        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, folder / name)
 
 
@@ -62,6 +62,8 @@ def _copied(job: JobResult) -> Iterator[tuple[str, Path]]:
     """Yield what is taken from the folder of a job, by its name in the bundle: regular files that are ours."""
     named = [(rundir.CONFIG, job.directory / rundir.CONFIG)]
     named += [(f"patches/{path.name}", path) for path in sorted((job.directory / rundir.PATCHES).glob("*"))]
+    sources = job.directory / rundir.PROGRAMS
+    named += [(f"programs/{path.relative_to(sources)}", path) for path in sorted(sources.rglob("*"))]
     named += [(f"console/{path.parent.name}.log", path) for path in rundir.consoles(job.directory)]
     yield from ((name, path) for name, path in named if path.is_file() and not path.is_symlink())
 
@@ -117,4 +119,4 @@ def _readme(run: RunResult, job: JobResult) -> Iterator[str]:
     yield from (f"red      {test.name}: {test.status.value}: {test.reason}" for test in red)
     yield ""
     yield f"{_KERNEL}, {_INITRD}   what is booted; the test programs are in the initramfs, below tests/"
-    yield f"{rundir.CONFIG}   the kernel's .config; patches/ and console/ are those of the run"
+    yield f"{rundir.CONFIG}   the kernel's .config; patches/, programs/ and console/ are those of the run"

@@ -15,7 +15,7 @@ from orchestrator import suite
 from orchestrator.errors import InfraError, KernelError, PipelineError
 from orchestrator.guest.rootfs import rootfs
 from orchestrator.host.process import Deadline
-from orchestrator.kbuild import kernel, objects
+from orchestrator.kbuild import kernel, objects, own_programs
 from orchestrator.kbuild.configure import UnknownSymbols
 from orchestrator.model import Bootable, JobResult, Kernel, Rootfs, Stage, SuiteRun, Tree, Verdict, rundir
 from orchestrator.model.plan import Job
@@ -163,6 +163,7 @@ def _build(record: JobRecord, tree: Tree, note: StageNote) -> Kernel:
     for name, config in job.suites:
         if config.kind == "program":  # one that does not compile is reported before a kernel is built for it
             suite_programs.build(job, tree, name, config, ws)
+            own_programs.keep_sources(config, record.directory / rundir.PROGRAMS)
     request = _build_request(job, tree, ws, job.variant, record.directory / "build.log")
     made = kernel.lookup(request, ws.cache)
     note.reused = made is not None

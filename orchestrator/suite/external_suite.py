@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator import plain
@@ -11,9 +12,9 @@ from orchestrator.config.schema import ProgramConfig, Suite
 from orchestrator.guest import protocol
 from orchestrator.host.process import Deadline
 from orchestrator.model import Status, TestResult
-from orchestrator.parse import case_lines, ktap
-from orchestrator.progress import Progress
-from orchestrator.suite import repeats
+from orchestrator.parse import case_lines, ktap, ktap_lines
+from orchestrator.progress import Minor, Progress
+from orchestrator.suite import following, repeats
 from orchestrator.suite.request import Boot, CommandResult, Guest, Request, pick
 from orchestrator.suite.state import Loss, State
 
@@ -31,7 +32,7 @@ def run(request: Request, boot: Boot, state: State, deadline: Deadline, progress
                 guest.run(_within(request.name, command), deadline=deadline.capped(60 * request.scale), cap=2**16)
             usable = True
             while queue and usable and not deadline.expired:
-                usable = _program(request, guest, queue.pop(0), state, deadline)
+                usable = _program(request, guest, queue.pop(0), state, deadline, progress)
                 progress.advance(f"programs of {request.name}", len(programs) - len(queue), len(programs))
     state.give_up((program.name for program in queue), deadline)
 
@@ -42,7 +43,9 @@ def _there(request: Request, programs: Sequence[ProgramConfig]) -> tuple[list[Pr
     return [p for p in programs if p not in absent], absent
 
 
-def _program(request: Request, guest: Guest, program: ProgramConfig, state: State, deadline: Deadline) -> bool:
+def _program(
+    request: Request, guest: Guest, program: ProgramConfig, state: State, deadline: Deadline, progress: Progress
+) -> bool:
     """Run one program, as often as that is wanted; return whether the guest is fit for the next one."""
     runs: list[Sequence[TestResult]] = []
     lost: Loss | None = None
@@ -52,7 +55,8 @@ def _program(request: Request, guest: Guest, program: ProgramConfig, state: Stat
         limit = deadline.capped(request.test_seconds)
         command = _command(request, program)
         row = protocol.Row.of([program.name])
-        result = state.perform(guest, command, limit, output, request.suite.output_cap, program.name, row)
+        with following.followed(output, _Stream(f"{request.name}: {program.name}", progress)):
+            result = state.perform(guest, command, limit, output, request.suite.output_cap, program.name, row)
         if isinstance(result, Loss):
             lost = result if not _is_over(program, result) else None
             if lost:
@@ -63,9 +67,27 @@ def _program(request: Request, guest: Guest, program: ProgramConfig, state: Stat
     if lost is None:
         state.results += repeats.together(runs)
         return True
-    progress = tuple(f"run {len(runs) + 1} of {count}; before, {len(runs)} came to their end" for _ in runs[:1])
-    state.charge(lost, program.name, progress)
+    runs_so_far = tuple(f"run {len(runs) + 1} of {count}; before, {len(runs)} came to their end" for _ in runs[:1])
+    state.charge(lost, program.name, runs_so_far)
     return lost.usable
+
+
+_MOST_SHOWN = 5000
+"""Result lines of one program that are shown as they come."""
+
+
+@dataclass
+class _Stream:
+    """Shows the result lines of a program as they come."""
+
+    name: str
+    progress: Progress
+    _count: int = 0
+
+    def __call__(self, line: str) -> None:
+        if ktap_lines.RESULT.match(line) and self._count < _MOST_SHOWN:
+            self._count += 1
+            self.progress.note(Minor(f"{self.name}: {line.strip()}"))
 
 
 def _is_over(program: ProgramConfig, loss: Loss) -> bool:

@@ -46,6 +46,10 @@ def test_a_series_that_cures_what_a_reproducer_shows_is_a_fix(lab: Lab) -> None:
     code, output = lab.type("run", "--program", "repro.c")
     assert code == 0 and "1 broken→works" in output, output
     assert lab.statuses("base") == {"repro": "fail"} and lab.statuses("patched") == {"repro": "pass"}
+    (lab.folder / "repro.c").unlink()
+    code, output = lab.type("bundle", "last", "--side", "base", "--out", "given")
+    kept = lab.folder / "given" / "programs" / "repro" / "repro.c"
+    assert code == 0 and kept.read_text().startswith("int main"), output
 
 
 @pytest.mark.parametrize(
@@ -67,7 +71,8 @@ def test_the_exit_code_is_the_outcome(lab: Lab, ends: str, status: str, expected
 
 def test_the_cases_of_a_program_that_prints_ktap_count(lab: Lab) -> None:
     lab.play("exit repro 1 1..2|ok 1 one|not ok 2 two")
-    code, output = lab.alone()
+    code, output = lab.alone("-v")
+    assert "program: repro: not ok 2 two" in output, output
     assert code == 1 and lab.statuses("base") == {"repro.one": "pass", "repro.two": "fail"}, output
 
 
