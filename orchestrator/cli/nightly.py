@@ -53,8 +53,9 @@ def nightly(
         from orchestrator.nightly import run as nightly_mode
         from orchestrator.nightly import summary
     from orchestrator.config import overrides
+    from orchestrator.engine import slots
+    from orchestrator.engine.local import LocalEngine
     from orchestrator.host import prune
-    from orchestrator.nightly import slots
     from orchestrator.pipeline import discover, opening
 
     pipeline = output.pipeline(config, quiet=as_json or quiet)
@@ -72,8 +73,8 @@ def nightly(
         planned = discover.narrowed(planned, workspace)
         history = database.open_(database.place(pipeline.history, results))
         chase = settings.bisect if bisect is None else bisect
-        room = slots.here(guests or settings.guests)
-        night = nightly_mode.run(planned, workspace, history, room, bisect=chase)
+        engine = LocalEngine(slots.here(guests or settings.guests))
+        night = nightly_mode.run(planned, workspace, history, engine, bisect=chase)
         terminal.note(prune.prune(results, settings.keep, workspace.directory))
         if settings.report:
             terminal.note(_reported(history, results, planned.label))

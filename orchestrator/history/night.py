@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orchestrator import wording
 from orchestrator.history import classify, read
@@ -67,7 +67,9 @@ class Comparison:
 def compare(database: Database, run_id: str, *, window: int = WINDOW) -> Comparison:
     """Return how a run differs from the ``window`` runs of its mode before it. Raises UserError for an unknown run."""
     run = read.run(database, run_id)
-    judged = [judge(seen, read.before(database, seen.job, limit=window)) for seen in read.seen(database, run_id)]
+    judged = [
+        judge(seen, read.before(database, run_id, seen.job.name, limit=window)) for seen in read.seen(database, run_id)
+    ]
     return _compared(run, judged)
 
 
@@ -122,6 +124,22 @@ def differing(now: Seen, earlier: Sequence[Seen]) -> dict[str, list[str]]:
         if suite != STAGES and last and last.status.word != tonight.status.word:
             changed.setdefault(suite, []).append(test)
     return changed
+
+
+def latest(earlier: Sequence[Seen]) -> tuple[Seen, ...]:
+    """Return the nights, newest first, with each test only where it was seen last in its setting.
+
+    To ``differing`` they say the same, and they are a fraction of the size.
+    """
+    known: set[tuple[object, str, str]] = set()
+    kept = []
+    for seen in earlier:
+        setting = classify.setting(seen.job.identity) if seen.job.identity else None
+        tests = tuple(test for test in seen.tests if (setting, test.suite, test.name) not in known)
+        known |= {(setting, test.suite, test.name) for test in tests}
+        if tests:
+            kept.append(replace(seen, tests=tests, splats=()))
+    return tuple(kept)
 
 
 def comparable(one: Job, other: Job) -> bool:

@@ -178,14 +178,14 @@ def seen(database: Database, run_id: str) -> tuple[Seen, ...]:
         return tuple(rows.seen(row) for row in session.scalars(wanted))
 
 
-def before(database: Database, job: Job, *, limit: int) -> tuple[Seen, ...]:
-    """Return what the same job showed in earlier runs of the same mode, in whatever setting, newest first."""
+def before(database: Database, run: str, name: str, *, limit: int) -> tuple[Seen, ...]:
+    """Return what a job of a run showed in earlier runs of its mode, in whatever setting, newest first."""
     with database.reading() as session:
-        this = session.get_one(RunRow, job.run)
+        this = session.get_one(RunRow, run)
         wanted = (
             _whole()
             .join(JobRow.run)
-            .where(JobRow.name == job.name, RunRow.mode == this.mode)
+            .where(JobRow.name == name, RunRow.mode == this.mode)
             .where(or_(RunRow.started < this.started, (RunRow.started == this.started) & (RunRow.id < this.id)))
             .order_by(RunRow.started.desc(), RunRow.id.desc())
             .limit(limit)

@@ -78,7 +78,7 @@ def first(result: RunResult, regressed: Sequence[Finding]) -> list[Finding]:
 def _before(database: Database, run_id: str, name: str) -> Job | None:
     """Return the same job of the last comparable run."""
     (now,) = (job for job in read.jobs(database, run_id) if job.name == name)
-    earlier = (seen.job for seen in read.before(database, now, limit=night.WINDOW))
+    earlier = (seen.job for seen in read.before(database, now.run, now.name, limit=night.WINDOW))
     return next((job for job in earlier if night.comparable(now, job)), None)
 
 

@@ -16,6 +16,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("guest", "kbuild", "trees", "verdict"),
     ("notify", "report", "series", "suite"),
     ("history", "pipeline"),
+    ("engine",),
     ("bisect", "mutation", "site", "validate"),
     ("nightly",),
     ("cli",),

@@ -6,6 +6,9 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from orchestrator.history import night
 from orchestrator.history.classify import Change, Sighting
 from orchestrator.history.night import Judged
@@ -49,6 +52,22 @@ def test_a_test_that_the_last_night_had_is_missed_and_one_gone_before_is_not() -
     found = night.judge(seen("3", "A=pass"), [seen("2", "A=pass B=pass"), seen("1", "A=pass B=pass C=pass")])
     assert of(found, "B") is Change.MISSING
     assert "C" not in {finding.test for finding in found.findings}
+
+
+statuses = st.dictionaries(st.sampled_from("ABC"), st.sampled_from(["pass", "fail", "skip"]))
+nights = st.lists(st.tuples(statuses, st.sampled_from(["kvm", "tcg"])), max_size=5)
+
+
+@given(nights, nights.filter(bool))
+def test_what_travels_of_the_nights_says_the_same_of_what_differs(
+    before: list[tuple[dict[str, str], str]], tonight: list[tuple[dict[str, str], str]]
+) -> None:
+    def made(number: int, night_: tuple[dict[str, str], str]) -> Seen:
+        return seen(str(number), " ".join(f"{name}={status}" for name, status in night_[0].items()), accel=night_[1])
+
+    earlier = [made(number, one) for number, one in enumerate(before)]
+    assert night.differing(made(9, tonight[0]), night.latest(earlier)) == night.differing(made(9, tonight[0]), earlier)
+    assert sum(len(kept.tests) for kept in night.latest(earlier)) <= 2 * 3
 
 
 def asked(value: Seen, *globs: str) -> Seen:

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.config.schema import Machine
+from orchestrator.engine import slots
+from orchestrator.engine.slots import Capacity, Need, Slots
 from orchestrator.errors import Cancelled
 from orchestrator.host.process import Deadline
-from orchestrator.nightly import slots
-from orchestrator.nightly.slots import Capacity, Need, Slots
 
 GIB = 2**30
 needs = st.lists(st.builds(Need, st.integers(1, 8), st.integers(1, 4 * GIB)), min_size=1, max_size=6)
