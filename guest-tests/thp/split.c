@@ -60,7 +60,8 @@ static void swap_split(void)
 	judge_data(&a, 0, TABLE);
 	EXPECT_EQ(pm_count(a.map, TABLE, PM_UFFD_WP, 0), TABLE);
 	swap_out(&a, 0, TABLE);
-	SETUP_MSG(vmstat("thp_split_page") > splits || vmstat("thp_swpout") > 0, "the huge page was neither split nor swapped out whole");
+	SETUP_MSG(vmstat("thp_split_page") > splits || vmstat("thp_swpout") > 0,
+		  "the huge page was neither split nor swapped out whole");
 	EXPECT_EQ(pm_count(a.map, TABLE, PM_UFFD_WP, PM_PRESENT), TABLE);
 	judge_data(&a, 0, TABLE / 2);
 	EXPECT_EQ(pm_count(a.map, TABLE, PM_UFFD_WP, 0), TABLE);
