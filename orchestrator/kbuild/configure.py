@@ -127,7 +127,7 @@ def prove(merged: Merged, config: str, source: Path, arch: str, progress: Progre
     """Check that every request is in the final .config.
 
     Raises UserError for symbols that this tree's Kconfig does not know, KernelError for those that it dropped.
-    What is optional is only told, and what is asked for where it is known may be unknown.
+    What is optional is only told, where somebody asked for it; what is asked for where it is known may be unknown.
     """
     values = kconfig.read(config)
     doubtful = [*kconfig.compare(merged, config), *_never_mentioned(merged, values)]
@@ -136,7 +136,8 @@ def prove(merged: Merged, config: str, source: Path, arch: str, progress: Progre
     index = kconfig_index.scan(lambda path: _file_in(source, path), SRCARCH[arch])
     unknown = [d for d in doubtful if not index.knows(d.request.symbol)]
     dropped = [d for d in kconfig.compare(merged, config) if d not in unknown]
-    for item in (d for d in (*unknown, *dropped) if d.request.optional and (d.request.value, d.actual) != ("n", None)):
+    optional = [d for d in (*unknown, *dropped) if d.request.optional and not d.request.default]
+    for item in (d for d in optional if (d.request.value, d.actual) != ("n", None)):
         progress.note(f"{item}; it is optional: {_why(index, item, values)}")
     if missing := [d.request for d in unknown if not (d.request.optional or d.request.where_known)]:
         symbols = tuple(request.symbol for request in missing)
