@@ -55,9 +55,11 @@ PACKAGES: Mapping[str, Package] = {
     "zstd": _alike("zstd"),
     "gelf.h": _ELF,
     "libelf.h": _ELF,
+    "numa.h": Package("libnuma-dev", "numactl-devel", "numactl"),
     "openssl/bio.h": _SSL,
     "openssl/evp.h": _SSL,
     "openssl/opensslv.h": _SSL,
+    "sys/capability.h": Package("libcap-dev", "libcap-devel", "libcap"),
     "libc.a": Package("libc6-dev", "glibc-static", "glibc"),
 }
 """Program, header or library → its package."""
