@@ -469,3 +469,37 @@ def test_make_sees_no_secret_and_no_network(bench: Bench, monkeypatch: pytest.Mo
     assert "KBUILD_BUILD_USER=wpci" in log and "CI_TOKEN" not in log
     interfaces = {line.split(":")[0].strip() for line in log.splitlines() if line.count("0 ") > 8 and ":" in line}
     assert interfaces <= {"lo"}
+
+
+def loaded(path: Path, to: Path) -> bytes:
+    """Return all that an ELF file has in memory but its build id."""
+    argv = ["objcopy", "-O", "binary", "-R", ".note.gnu.build-id", path, to]
+    subprocess.run(argv, check=True)
+    return to.read_bytes()
+
+
+def symbols(path: Path) -> set[tuple[str, str]]:
+    """Return address and name of each symbol. Its letter says what kind of section it is in, and one has none."""
+    rows = subprocess.run(["nm", path], capture_output=True, text=True, check=True).stdout.splitlines()
+    return {(words[0], words[2]) for words in map(str.split, rows)}
+
+
+def test_a_kernel_with_debug_information_boots_what_it_is_without(bench: Bench, tmp_path: Path) -> None:
+    plain = bench.build()
+    bench.fragment.write_text(FRAGMENT + "CONFIG_DEBUG_INFO=y\n")
+    described = bench.build()
+    assert (plain.vmlinux, described.image) == (plain.image, described.vmlinux.with_name("vmlinux"))
+    assert loaded(plain.image, tmp_path / "a") == loaded(described.image, tmp_path / "b")
+    assert symbols(plain.image) == symbols(described.image) == symbols(described.vmlinux)
+    assert abs(described.image.stat().st_size - plain.image.stat().st_size) < 200
+    start = next(address for address, name in symbols(plain.vmlinux) if name == "start")
+    places = subprocess.run(["addr2line", "-e", described.vmlinux, start], capture_output=True, text=True, check=True)
+    assert "init/main.c:" in places.stdout
+
+
+def test_the_folder_of_a_build_is_not_in_its_kernel(bench: Bench) -> None:
+    """ccache hands on the object of whoever compiled it first: by the build id nobody may tell who that was."""
+    bench.fragment.write_text(FRAGMENT + "CONFIG_DEBUG_INFO=y\n")
+    other = Bench(bench.folder / "with-a-cache-of-its-own")
+    shutil.copytree(bench.source, other.source)
+    assert other.build(fragments=(bench.fragment,)).build_id == bench.build().build_id
