@@ -473,8 +473,7 @@ def test_make_sees_no_secret_and_no_network(bench: Bench, monkeypatch: pytest.Mo
 
 def loaded(path: Path, to: Path) -> bytes:
     """Return all that an ELF file has in memory but its build id."""
-    argv = ["objcopy", "-O", "binary", "-R", ".note.gnu.build-id", path, to]
-    subprocess.run(argv, check=True)
+    subprocess.run(["objcopy", "-O", "binary", "-R", ".note.gnu.build-id", path, to], check=True)
     return to.read_bytes()
 
 
