@@ -57,6 +57,9 @@ def run(
     at: Annotated[int | None, typer.Option("--at", min=0, help="Apply only the first N patches of the series.")] = None,
     ahead: AheadOption = None,
     repeat: Annotated[int, typer.Option("--repeat", "-n", min=1, help="Run each test that often in one guest.")] = 1,
+    isolate: Annotated[
+        bool, typer.Option("--isolate", help="Run each test in a guest of its own, cloned from a booted one.")
+    ] = False,
     program: ProgramOption = [],  # noqa: B006
     program_args: ProgramArgsOption = "",
     timeout: TimeoutOption = "60s",
@@ -87,7 +90,7 @@ def run(
     series = patches or series
     here = output.own_tree(config, pipeline, tree, series)
     options = overrides.Options(tree=tree, series=series, dirty=dirty, three_way=three_way, here=here, base=base)
-    named = plan.Choice(tuple(variant), tuple(suite), tuple(test), repeat, at)
+    named = plan.Choice(tuple(variant), tuple(suite), tuple(test), repeat, at, isolate)
     choice = programs.choice(pipeline, mode or pipeline.default_mode, own, named)
     with (
         output.terminal(values=as_json, verbose=verbose, quiet=quiet) as terminal,

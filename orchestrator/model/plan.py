@@ -41,6 +41,7 @@ class Job:
     ``name`` is unique in a plan and fit for a folder. ``expect`` names the column of the expectations.
     ``tests`` are globs over test ids. ``upto`` stops the series after that many patches; None applies all.
     ``worktree`` names the work tree that the job builds in: jobs of one name follow each other there.
+    ``isolate`` runs each test in a guest of its own.
     ``extra_series`` go on top of the series, in order.
     ``prerequisites`` are series that are part of the tree. ``expected`` is what the suites must show, by suite.
     """
@@ -59,6 +60,7 @@ class Job:
     worktree: str
     upto: int | None = None
     repeat: int = 1
+    isolate: bool = False
     extra_series: tuple[schema.SeriesConfig, ...] = ()
     trial: Trial | None = None
     prerequisites: tuple[Path, ...] = ()
@@ -99,7 +101,7 @@ class Choice:
     """What the command line asks for instead of what the mode names; empty means: as the mode says.
 
     In a mode of several products each keeps what it names itself, and is left out where it names none of it.
-    ``upto`` is how many patches of each series are applied.
+    ``upto`` is how many patches of each series are applied; ``isolate`` runs each test in a guest of its own.
     """
 
     variants: tuple[str, ...] = ()
@@ -107,6 +109,7 @@ class Choice:
     tests: tuple[str, ...] = ()
     repeat: int = 1
     upto: int | None = None
+    isolate: bool = False
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -114,7 +117,8 @@ class Choice:
         lists = (("variant", self.variants), ("suite", self.suites), ("test", self.tests))
         named = tuple(f"{what}{'s' * (len(names) != 1)} {wording.some(names)}" for what, names in lists if names)
         times = (f"{self.repeat} times",) if self.repeat != 1 else ()
-        return (*named, *times, *((f"the first {self.upto} patches",) if self.upto is not None else ()))
+        isolated = ("isolated",) if self.isolate else ()
+        return (*named, *times, *isolated, *((f"the first {self.upto} patches",) if self.upto is not None else ()))
 
 
 def expand(pipeline: Pipeline, mode_name: str, choice: Choice | None = None) -> Plan:
@@ -128,7 +132,7 @@ def expand(pipeline: Pipeline, mode_name: str, choice: Choice | None = None) -> 
     parts = _narrowed(pipeline, pipeline.modes[mode_name], choice)
     pairs = tuple(pair for part in parts for pair in _pairs(pipeline, part, choice))
     alone = tuple(
-        _job(pipeline, tree, None, variant, part, choice.repeat)
+        _job(pipeline, tree, None, variant, part, choice)
         for part in parts
         for tree in part.trees
         for variant in part.variants
@@ -202,8 +206,8 @@ def _pairs(pipeline: Pipeline, part: Product, choice: Choice) -> Iterator[Pair]:
     for series in part.series:
         tree = pipeline.series[series].tree
         for variant in part.variants:
-            base = _job(pipeline, tree, None, variant, part, choice.repeat)
-            patched = _job(pipeline, tree, series, variant, part, choice.repeat)
+            base = _job(pipeline, tree, None, variant, part, choice)
+            patched = _job(pipeline, tree, series, variant, part, choice)
             yield Pair(base, patched if choice.upto is None else _cut(patched, choice.upto))
 
 
@@ -220,7 +224,7 @@ def _refuse_twins(mode: str, jobs: Iterable[Job]) -> None:
             raise UserError(f"mode {mode}: asks twice for {job.name}, with different suites or tests")
 
 
-def _job(pipeline: Pipeline, tree: str, series: str | None, variant: str, part: Product, repeat: int) -> Job:
+def _job(pipeline: Pipeline, tree: str, series: str | None, variant: str, part: Product, choice: Choice) -> Job:
     tree_config = pipeline.trees[tree]
     series_config = pipeline.series[series] if series else None
     return Job(
@@ -235,7 +239,8 @@ def _job(pipeline: Pipeline, tree: str, series: str | None, variant: str, part: 
         suites=tuple((name, pipeline.suites[name]) for name in part.suites),
         tests=part.tests,
         expect=series_config.expect if series_config else tree_config.expect,
-        repeat=repeat,
+        repeat=choice.repeat,
+        isolate=choice.isolate,
         worktree=(Side.PATCHED if series else Side.BASE).value,
         extra_series=_on_top(series_config),
         prerequisites=tree_config.prerequisites,

@@ -67,6 +67,7 @@ class Clones:
         self._lock = threading.Lock()
         self._template: Template | None = None
         self._tried = False
+        self._verified = False
 
     @contextlib.contextmanager
     def guest(self, name: str) -> Iterator[machine.Guest]:
@@ -77,7 +78,9 @@ class Clones:
                 yield guest
             return
         with template.clone(saved, self._record.directory / name) as guest:
-            guest.verify(self._bootable.kernel)
+            if not self._verified:  # the others have the same memory
+                guest.verify(self._bootable.kernel)
+                self._verified = True
             yield guest
 
     def _made(self) -> Template | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 
 from orchestrator import suite
 from orchestrator.config.schema import Suite
+from orchestrator.host import cores
 from orchestrator.model import Bootable, TestResult
 from orchestrator.model.expectations import NONE
 from orchestrator.model.plan import Job
@@ -45,6 +46,7 @@ def request(
         scale=booting.scale(bootable.accel, record.workspace),
         repeat=record.job.repeat,
         programs=dict(bootable.rootfs.programs).get(name, ()),
+        at_once=cores.clones(record.job.variant_config.machine.memory) if record.job.isolate else 0,
         alone=len(record.job.suites) == 1,
         last=durations.load(record.workspace.cache, *timed(record, name)),
         trial=record.job.trial,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from orchestrator import plain
@@ -14,7 +15,7 @@ from orchestrator.host.process import Deadline
 from orchestrator.model import Status, TestResult
 from orchestrator.parse import case_lines, ktap, ktap_lines
 from orchestrator.progress import Minor, Progress
-from orchestrator.suite import following, repeats
+from orchestrator.suite import following, isolated, repeats
 from orchestrator.suite.request import Boot, CommandResult, Guest, Request, pick
 from orchestrator.suite.state import Loss, State
 
@@ -26,10 +27,13 @@ def run(request: Request, boot: Boot, state: State, deadline: Deadline, progress
     request.check_globs(names)
     queue, absent = _there(request, programs)
     state.results += [TestResult(p.name, Status.SKIP, f"this tree has no {p.called}") for p in absent]
+    if request.at_once:
+        tasks = isolated.Tasks(queue, lambda program: program.name, partial(_isolated, request, deadline, progress))
+        isolated.run(tasks, request, boot, state, deadline, progress)
+        return
     while queue and not state.given_up and not deadline.expired:
         with state.guest(boot) as guest:
-            for command in request.suite.setup:
-                guest.run(_within(request.name, command), deadline=deadline.capped(60 * request.scale), cap=2**16)
+            _set_up(request, guest, deadline)
             usable = True
             while queue and usable and not deadline.expired:
                 usable = _program(request, guest, queue.pop(0), state, deadline, progress)
@@ -41,6 +45,19 @@ def _there(request: Request, programs: Sequence[ProgramConfig]) -> tuple[list[Pr
     """Return the programs that can run, and those that the tree does not have, where that is allowed."""
     absent = [p for p in programs if request.suite.absent == "skip" and p.called not in request.programs]
     return [p for p in programs if p not in absent], absent
+
+
+def _set_up(request: Request, guest: Guest, deadline: Deadline) -> None:
+    for command in request.suite.setup:
+        guest.run(_within(request.name, command), deadline=deadline.capped(60 * request.scale), cap=2**16)
+
+
+def _isolated(
+    request: Request, deadline: Deadline, progress: Progress, program: ProgramConfig, guest: Guest, state: State
+) -> None:
+    """Run one program in a guest of its own."""
+    _set_up(request, guest, deadline)
+    _program(request, guest, program, state, deadline, progress)
 
 
 def _program(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
@@ -25,6 +26,7 @@ class Guests:
         self._boots = (start(rundir.boot(k)) for k, start in enumerate(starts, number))
         self._first = contextlib.ExitStack()
         self._waiting: list[Guest] = []
+        self._lock = threading.Lock()
         self.count = 0
 
     def __enter__(self) -> Guests:
@@ -36,11 +38,14 @@ class Guests:
 
     @contextlib.contextmanager
     def following(self) -> Iterator[Guest]:
-        """Yield the next guest; it ends with the block."""
-        self.count += 1
-        if self._waiting:
+        """Yield the next guest; it ends with the block. From any thread."""
+        with self._lock:
+            self.count += 1
+            first = self._waiting.pop() if self._waiting else None
+            other = None if first else next(self._boots)
+        if first:
             with self._first:
-                yield self._waiting.pop()
-        else:
-            with next(self._boots) as guest:
+                yield first
+        elif other:
+            with other as guest:
                 yield guest

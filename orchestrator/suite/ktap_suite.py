@@ -12,7 +12,7 @@ from orchestrator.host.process import Deadline
 from orchestrator.model import Status, TestResult
 from orchestrator.parse import ktap, ktap_lines
 from orchestrator.progress import Minor, Progress
-from orchestrator.suite import following, listing
+from orchestrator.suite import following, isolated, listing
 from orchestrator.suite.request import Boot, Guest, Request, matches, pick
 from orchestrator.suite.state import Loss, State, seen
 
@@ -22,6 +22,9 @@ Pending = list[tuple[str, list[str]]]
 
 def run(request: Request, boot: Boot, state: State, deadline: Deadline, progress: Progress) -> None:
     """Run the tests that were asked for, in as many guests as it takes."""
+    if request.at_once:
+        _run_isolated(request, boot, state, deadline, progress)
+        return
     pending: Pending | None = None
     total = 0
     while (pending is None or pending) and not state.given_up and not deadline.expired:
@@ -48,8 +51,23 @@ def run(request: Request, boot: Boot, state: State, deadline: Deadline, progress
     state.give_up((test for _, tests in pending or [] for test in tests), deadline)
 
 
+def _run_isolated(request: Request, boot: Boot, state: State, deadline: Deadline, progress: Progress) -> None:
+    """Run each test in a guest of its own."""
+    with state.guest(boot) as guest:
+        pending = _listed(request, guest, state, deadline)
+    _say_what_to_expect(request, pending, progress)
+
+    def perform(item: tuple[str, str], guest: Guest, own: State) -> None:
+        program, test = item
+        _program(request, guest, program, [test], own, deadline)
+
+    items = [(program, test) for program, tests in pending for test in tests]
+    tasks = isolated.Tasks(items, lambda item: item[1], perform)
+    isolated.run(tasks, request, boot, state, deadline, progress)
+
+
 def _output(request: Request, program: str, state: State) -> Path:
-    return request.directory / f"{program}.{len(state.outputs) + 1}.ktap"
+    return request.directory / f"{program}.{state.number + len(state.outputs) + 1}.ktap"
 
 
 def _say_what_to_expect(request: Request, pending: Pending, progress: Progress) -> None:

@@ -79,6 +79,7 @@ class Request:
 
     ``alone`` says that the job has no other suite in which a test could be that matches nothing here.
     ``programs`` are the names of those that were packed into the guest; empty where nobody knows.
+    ``at_once`` is how many guests there may be, each for one test; 0 runs all in one, as long as it lives.
     ``last`` are the seconds that tests took the last time.
     In a ``trial`` a test for which ``enough`` says so twice ends the suite: what has not run by then is not reported.
     """
@@ -91,6 +92,7 @@ class Request:
     repeat: int = 1
     programs: tuple[str, ...] = ()
     alone: bool = True
+    at_once: int = 0
     last: Mapping[str, float] = field(default_factory=dict)
     trial: Trial | None = None
     enough: Callable[[TestResult], bool] = lambda test: False

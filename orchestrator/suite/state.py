@@ -47,6 +47,22 @@ class State:
     lost: int = 0
     faults: list[InfraError] = field(default_factory=list)
     cut_off: list[str] = field(default_factory=list)
+    number: int = 0
+    """Which of several that are put together this one is: their outputs have different names."""
+
+    def count(self, part: State) -> None:
+        """Count the guests that a part of it lost: too many of them, and the other parts are given up."""
+        self.lost += part.lost
+        self.faults += part.faults
+
+    def add(self, part: State) -> None:
+        """Take what a part of it has seen; its lost guests are counted by themselves."""
+        self.results += part.results
+        self.outputs += part.outputs
+        self.problems += part.problems
+        self.earlier.update(part.earlier)
+        self.seconds += part.seconds
+        self.cut_off += part.cut_off
 
     @property
     def given_up(self) -> bool:

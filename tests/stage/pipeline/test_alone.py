@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.stage.pipeline.test_run import Bench
+from tests.stage.pipeline.test_run import GOOD, Bench
 
 
 class Clones(Bench):
@@ -16,16 +17,25 @@ class Clones(Bench):
     def red(self, *plays: str, more: str = "") -> str:
         """Run a series that has the kernel play this; return what the command printed."""
         self.configure("guest:", more)
+        self.plays(*plays)
+        code, output = self.run()
+        assert code == 1, output
+        assert self.left_running() == []
+        return output
+
+    def plays(self, *plays: str) -> None:
+        """Make the series one whose kernel plays this."""
         name, old = "mm/memory.c", "int fault"
         text = "".join(
             f'extern const char a{n}[];\nconst char a{n}[] = "play: {play}";\n' for n, play in enumerate(plays)
         )
         self.series((name, old, f"{text}\n{old}"))
-        code, output = self.run()
-        assert code == 1, output
-        assert self.left_running() == []
-        assert not list(Path("/dev/shm").glob(f"wpci-template-{self.folder.name}*"))
-        return output
+
+    def type(self, *words: str) -> tuple[int, str]:
+        done = subprocess.run(
+            self.argv(*words), cwd=self.folder, env=self.environment, text=True, capture_output=True, check=False
+        )
+        return done.returncode, done.stdout + done.stderr
 
     @property
     def patched(self) -> dict[str, Any]:
@@ -76,3 +86,25 @@ def test_it_can_be_switched_off(clones: Clones) -> None:
     clones.red("not-ok T02", more="limits: {alone: null}\n")
     assert clones.patched["alone"] == []
     assert not (Path(clones.patched["directory"]) / "alone").exists()
+
+
+def test_isolated_tests_have_a_guest_each(clones: Clones) -> None:
+    clones.configure("guest:")
+    clones.series(*GOOD)
+    code, output = clones.type("run", "--isolate")
+    assert code == 0, output
+    assert clones.left_running() == []
+    for job in (clones.result()["series"][0][side] for side in ("base", "patched")):
+        logs = [log.read_text() for log in sorted(Path(job["directory"]).glob("boot-*/qemu.log"))]
+        assert ["-incoming" in log for log in logs] == [False, True, True], "one lists the tests, two run one each"
+        assert [test["name"] for test in job["suites"][0]["tests"]] == ["T01", "T02"]
+        assert len(set(job["suites"][0]["outputs"])) == 2
+
+
+def test_isolated_a_test_is_spoilt_by_no_other_and_a_crash_costs_only_itself(clones: Clones) -> None:
+    clones.configure("guest:")
+    clones.plays("spoils T01 T02", "dies T01 so it goes")
+    code, output = clones.type("run", "--isolate")
+    assert code == 1, output
+    statuses = {test["name"]: test["status"] for test in clones.patched["suites"][0]["tests"]}
+    assert statuses == {"T01": "crashed", "T02": "pass"}

@@ -1,0 +1,50 @@
+"""Tests each in a guest of its own, several at a time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from orchestrator.host import pool
+from orchestrator.host.process import Deadline
+from orchestrator.progress import Progress
+from orchestrator.suite.request import Boot, Guest, Request
+from orchestrator.suite.state import State
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Tasks(Generic[T]):
+    """What is to be done: ``perform`` does one item in a guest, and puts what comes of it into a state of its own."""
+
+    items: Sequence[T]
+    name: Callable[[T], str]
+    perform: Callable[[T, Guest, State], object]
+
+
+def run(tasks: Tasks[T], request: Request, boot: Boot, state: State, deadline: Deadline, progress: Progress) -> None:
+    """Do each item in a guest of its own, ``request.at_once`` at a time; the results are in the order of the items."""
+    lock, ended = threading.Lock(), 0
+
+    def one(number: int) -> State | None:
+        nonlocal ended
+        if state.given_up or deadline.expired:
+            return None
+        own = State(number=number)
+        with own.guest(boot) as guest:
+            tasks.perform(tasks.items[number], guest, own)
+        with lock:
+            ended += 1
+            state.count(own)
+            progress.advance(f"tests of {request.name}", ended, len(tasks.items))
+        return own
+
+    states = pool.each(one, range(len(tasks.items)), request.at_once)
+    for own in states:
+        if own is not None:
+            state.add(own)
+    left = (item for item, own in zip(tasks.items, states, strict=True) if own is None)
+    state.give_up(map(tasks.name, left), deadline)
