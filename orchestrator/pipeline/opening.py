@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,9 +59,16 @@ def opened(pipeline: Pipeline, results: Path, progress: Progress, *, caged: str 
     ``caged`` says what happens where this host allows no cage; else the pipeline does.
     """
     _look_for_cage(caged or pipeline.sandbox, progress)
+    if os.geteuid() == 0:
+        progress.note(_ROOTS_GUESTS)
     rules = splat.load_rules(pipeline.splat_rules)
     with cache_in_use(pipeline, progress) as used, context.opened_run(results) as directory:
         yield Workspace(pipeline, used, directory, progress, rules, datetime.date.today())
+
+
+_ROOTS_GUESTS = "root: builds have a user of their own, QEMU keeps root's rights; an ordinary user can run all of this"
+"""Why QEMU does not drop them: what it boots and writes lies in folders of this user, and a process that changes its
+user loses the signal by which it ends with us."""
 
 
 def _look_for_cage(rule: str, progress: Progress) -> None:
