@@ -65,7 +65,7 @@ class History:
     def job(self, commit: str) -> Job:
         """Return the job that looks at a commit."""
         if commit in self.numbers:
-            return replace(self.template, upto=self.numbers[commit])
+            return replace(self.template, upto=self.numbers[commit], coverage=False)
         return replace(self.template, source=_at(self.template.source, self.versions.get(commit, commit)))
 
     def label(self, commit: Commit) -> str:
@@ -94,7 +94,7 @@ class History:
         three_way = config.three_way if config else False
         changed = SeriesConfig(path=folder, tree=job.tree, three_way=three_way)
         name = f"{job.series or job.tree}-revert"
-        return replace(job, series=name, series_config=changed, upto=None, side=Side.PATCHED)
+        return replace(job, series=name, series_config=changed, upto=None, side=Side.PATCHED, coverage=False)
 
 
 def open_history(request: Request, workspace: Workspace) -> History:

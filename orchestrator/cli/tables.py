@@ -11,7 +11,7 @@ from types import TracebackType
 from orchestrator.cli import evidence
 from orchestrator.cli.screen import Column, Part, Screen, Styled
 from orchestrator.errors import InfraError
-from orchestrator.model import CheckResult, JobResult, RunResult, SeriesResult, Status, Transition, Verdict
+from orchestrator.model import CheckResult, JobResult, RunResult, SeriesResult, Status, Transition, Verdict, rundir
 from orchestrator.progress import Minor
 from orchestrator.report import tested
 from orchestrator.verdict import outcome
@@ -158,6 +158,9 @@ def _show_series(series: SeriesResult, screen: Screen, every_test: bool) -> None
         screen.line(Styled("new splat", "red"), f" {splat.title} (during {splat.test or 'no test'})")
     for warning in series.new_warnings:
         screen.line(f"new warning {warning.where}: {warning.text}")
+    if words := series.patched.coverage_words:
+        page = f" ({series.patched.directory / rundir.COVERAGE_PAGE})" if series.patched.coverage else ""
+        screen.line(f"coverage   {words}{page}")
     screen.line("series    ", _coloured(series.verdict), f"   {series.reason}")
 
 

@@ -285,6 +285,7 @@ class Pipeline(Strict):
     password is refused: libpq reads ``~/.pgpass``. ``lore`` is the archive in which a message-id is looked up.
     ``fragments`` are named sets of Kconfig fragments; a set may hold others. With ``debug_info`` (the default) every
     variant has ``config/debug_info.config`` before its own: the same code, and what stacks, coverage and drgn need.
+    ``coverage``: where a series is tested under TCG, it is noted which of its lines run, and by which tests.
     With ``extends: default`` the file adds to the one that came along, and what it names replaces what has that name.
     """
 
@@ -297,6 +298,7 @@ class Pipeline(Strict):
     series: dict[Name, SeriesConfig] = Field(default_factory=dict)
     fragments: dict[Name, tuple[Path, ...]] = Field(default_factory=dict)
     debug_info: bool = True
+    coverage: bool = True
     variants: dict[Name, Variant]
     suites: dict[Name, Suite]
     modes: dict[Name, Mode]

@@ -67,7 +67,13 @@ class WebhookNotice(Strict):
 Notice = Annotated[PatchworkNotice | GithubNotice | WebhookNotice, Field(discriminator="kind")]
 """Whom to tell. ``target_url`` is where the results can be read; ``{run}`` in it stands for the name of the run."""
 
-CheckName = Literal["checkpatch", "compile", "warnings", "sparse", "builds", "suites"]
+CheckName = Literal["checkpatch", "compile", "warnings", "sparse", "builds", "suites", "coverage"]
+
+
+class CoverageRule(Strict):
+    """How many of a hundred changed lines with code must run; None: those that do not are a remark."""
+
+    at_least: Annotated[float, Field(ge=0, le=100)] | None = None
 
 
 class Validation(Strict):
@@ -84,5 +90,6 @@ class Validation(Strict):
     skip: tuple[CheckName, ...] = ()
     checkpatch: Literal["error", "warning", "check"] = "error"
     retries: Annotated[int, Field(ge=0, le=20)] = 2
+    coverage: CoverageRule = CoverageRule()
     sandbox: Literal["auto", "required"] = "required"
     notify: tuple[Notice, ...] = ()

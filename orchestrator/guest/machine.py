@@ -111,7 +111,7 @@ def _started(request: BootRequest, socket: Path) -> Iterator[process.Child]:
         binary=request.program,
         debugger=request.debugger,
         sandboxed=accel.seccomp(request.program),
-        extra=request.extra,
+        extra=(*request.extra, *(request.trace.args(request.directory) if request.trace else ())),
     )
     try:
         with request.log.open("wb", buffering=0) as log:
@@ -130,6 +130,8 @@ def _prepare(request: BootRequest) -> None:
     try:
         request.directory.mkdir(parents=True, exist_ok=True)
         request.console.with_name(protocol.ROWS).write_bytes(b"")
+        if request.trace:
+            request.trace.prepare(request.directory)
         if request.machine.swap and not (request.saved and request.saved.restored):
             with request.swap.open("wb") as file:
                 file.truncate(request.machine.swap)  # a hole: it takes the room that is used

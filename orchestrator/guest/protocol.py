@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 READY = "wpci: ready"
 """What init prints when SSH answers."""
@@ -62,19 +63,46 @@ class Row:
         return "".join(f"{word}\n" for word in self.words).encode()
 
 
-def keep(row: Row, console: Path) -> None:
-    """Write down that a row was given out, beside the console on which its words will stand."""
+def keep(row: Row, console: Path, records: int = 0) -> None:
+    """Write down that a row was given out, beside the console on which its words will stand.
+
+    ``records`` is how many the trace of the guest has (``guest.plugin``) before the command begins.
+    """
+    _write(console, [row.words, row.tests, records])
+
+
+def keep_end(console: Path, records: int) -> None:
+    """Write down how many records there are once the command of the last row has ended."""
+    _write(console, [records])
+
+
+def _write(console: Path, line: list[object]) -> None:
     with console.with_name(ROWS).open("a") as file:
-        file.write(json.dumps([row.words, row.tests]) + "\n")
+        file.write(json.dumps(line) + "\n")
+
+
+def _lines(console: Path) -> list[list[Any]]:
+    return [json.loads(line) for line in console.with_name(ROWS).read_text().splitlines()]
 
 
 def rows(console: Path) -> tuple[Row, ...] | None:
     """Return the rows that were given out in the guest of this console; None where that was not written down."""
     try:
-        lines = console.with_name(ROWS).read_text().splitlines()
+        lines = _lines(console)
     except OSError:
         return None
-    return tuple(Row(tuple(words), tuple(tests)) for words, tests in map(json.loads, lines))
+    return tuple(Row(tuple(line[0]), tuple(line[1])) for line in lines if len(line) > 1)
+
+
+def spans(console: Path) -> tuple[tuple[int, int | None], ...]:
+    """Return the counts of records before and after the command of each row; None where it did not end."""
+    spans: list[tuple[int, int | None]] = []
+    for line in _lines(console):
+        if len(line) > 1:
+            spans.append((int(line[2]) if len(line) > 2 else 0, None))
+        elif spans:
+            spans[-1] = (spans[-1][0], int(line[0]))
+    return tuple(spans)
 
 
 class Windows:

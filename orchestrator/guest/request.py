@@ -9,6 +9,7 @@ from pathlib import Path
 from orchestrator.arch import DEFAULT, Architecture
 from orchestrator.config.schema import Machine
 from orchestrator.guest import qemu
+from orchestrator.guest.plugin.trace import Trace
 from orchestrator.model import AccelFact, Kernel, Rootfs
 
 
@@ -32,6 +33,7 @@ class BootRequest:
 
     ``arch`` is that of the kernel; ``binary`` a QEMU instead of its own. ``extra`` are more arguments for QEMU, such as
     a device that no variant has. One to be ``saved`` becomes a template, or begins as its clone (``template``).
+    ``trace`` says of which pieces of the kernel's text it is noted that they ran, under TCG.
     """
 
     kernel: Kernel
@@ -46,6 +48,7 @@ class BootRequest:
     binary: str = ""
     extra: tuple[str, ...] = ()
     saved: qemu.Saved | None = None
+    trace: Trace | None = None
 
     @property
     def program(self) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from orchestrator.errors import InfraError, KernelError, PipelineError
 from orchestrator.guest import exit, monitor, protocol
 from orchestrator.guest.command import CAP, CommandResult, Output
+from orchestrator.guest.plugin import trace
 from orchestrator.guest.request import BootRequest
 from orchestrator.host import process
 from orchestrator.host.process import Deadline
@@ -112,6 +113,8 @@ class Guest:
                 if self.death is None:
                     raise fault from error
                 ended, why = remote.Ended(None, False, None), [f"the guest died: {self.death.line}"]
+        if row and (records := trace.count(self.console.parent)):
+            protocol.keep_end(self.console, records)
         if ended.exit_code is None and self.death is not None and not self.death.kind.blames_kernel:
             raise self.fault()
         hung = ended.exit_code is None and self.death is None and not self._end(ended)
@@ -126,7 +129,7 @@ class Guest:
         if row is None:
             return b""
         try:
-            protocol.keep(row, self.console)
+            protocol.keep(row, self.console, trace.count(self.console.parent))
         except OSError as error:
             raise InfraError(f"cannot write beside {self.console}: {error.strerror}") from error
         return row.text

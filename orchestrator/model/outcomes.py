@@ -9,6 +9,7 @@ from orchestrator.arch import DEFAULT
 from orchestrator.config.schema import Machine
 from orchestrator.model.alone import Alone
 from orchestrator.model.bounds import LONG, Bounded
+from orchestrator.model.coverage import NO_COVERAGE, Coverage
 from orchestrator.model.evidence import Evidence
 from orchestrator.model.products import CompilerWarning, Identity, Products
 from orchestrator.model.words import Side, Stage, Status, Verdict
@@ -104,7 +105,14 @@ class JobResult(Bounded):
     machine: Machine | None = None
     requested: tuple[str, ...] = ()
     arch: str = DEFAULT.name
+    coverage: Coverage | None = None
     alone: tuple[Alone, ...] = ()
+
+    @property
+    def coverage_words(self) -> str:
+        """Which changed lines ran, in words, or why that is not known; empty where nobody wanted to know."""
+        why = next((note for note in self.notes if note.startswith(NO_COVERAGE)), "")
+        return self.coverage.words if self.coverage else why
 
     @property
     def failed_stage(self) -> StageResult | None:

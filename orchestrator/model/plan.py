@@ -44,6 +44,7 @@ class Job:
     ``isolate`` runs each test in a guest of its own.
     ``extra_series`` go on top of the series, in order.
     ``prerequisites`` are series that are part of the tree. ``expected`` is what the suites must show, by suite.
+    ``coverage``: which changed lines run is measured, where that is possible.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Job:
     trial: Trial | None = None
     prerequisites: tuple[Path, ...] = ()
     expected: Mapping[str, Expectations] = field(default_factory=dict)
+    coverage: bool = True
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,12 @@ PATCHES = "patches"
 PROGRAMS = "programs"
 """The folder of a job in which the sources of the user's own programs are."""
 
-KEPT = frozenset({RESULT, JUNIT, JOB_JUNIT, SUMMARY, NIGHT, REPRODUCE, CONFIG, PATCHES, PROGRAMS})
+COVERAGE = "coverage.json"
+"""What is known of each changed line of a job's series (``coverage/measure.py``)."""
+COVERAGE_PAGE = "coverage.html"
+
+_TEXTS = {RESULT, JUNIT, JOB_JUNIT, SUMMARY, NIGHT, REPRODUCE, CONFIG, COVERAGE, COVERAGE_PAGE}
+KEPT = frozenset({*_TEXTS, PATCHES, PROGRAMS})
 """What says what a run came to, and from what. Whatever else a folder of jobs holds is an artifact."""
 
 _BOOT = "boot-"

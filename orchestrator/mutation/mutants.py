@@ -91,4 +91,4 @@ def write(hunks: Sequence[Hunk], folder: Path) -> SeriesConfig:
 def without(job: Job, mutant: Mutant, carry: SeriesConfig, trial: Trial, place: str) -> Job:
     """Return the job that tests the series without a mutant (or with a fault), in a work tree of its own."""
     name = f"{job.name}.without.{mutant.name.replace('/', '-')}"
-    return replace(job, name=name, extra_series=(*job.extra_series, carry), trial=trial, worktree=place)
+    return replace(job, name=name, extra_series=(*job.extra_series, carry), trial=trial, worktree=place, coverage=False)

@@ -51,6 +51,7 @@ def _request(record: JobRecord, bootable: Bootable, name: str, limits: machine.L
         limits=limits,
         is_fatal=splat.fatal_matcher(record.workspace.rules),
         arch=ARCHITECTURES[record.job.variant_config.arch],
+        trace=record.subject.trace if record.subject and bootable.accel.accel is Accel.TCG else None,
     )
 
 

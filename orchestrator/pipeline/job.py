@@ -19,7 +19,7 @@ from orchestrator.kbuild import kernel, objects, own_programs
 from orchestrator.kbuild.configure import UnknownSymbols
 from orchestrator.model import Bootable, JobResult, Kernel, Rootfs, Stage, SuiteRun, Tree, Verdict, rundir
 from orchestrator.model.plan import Job
-from orchestrator.pipeline import booting, durations, suite_programs, worktree
+from orchestrator.pipeline import booting, durations, suite_programs, tracing, worktree
 from orchestrator.pipeline import suite_requests as suites
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord, StageNote, Stopped
@@ -91,6 +91,7 @@ def again(record: JobRecord, tests: Mapping[str, Sequence[str]]) -> JobResult:
                         )
     except PipelineError as error:
         record.notes.append(f"tests were not run again: {error}")
+    tracing.measure(record)
     return record.save()
 
 
@@ -260,6 +261,7 @@ def booted(record: JobRecord) -> Booted:
 def _boot(record: JobRecord, note: StageNote) -> Booted:
     made = bootable(record)
     note.message = f"{made.accel.accel.value}, -cpu {made.accel.cpu}, QEMU {made.accel.qemu}"
+    tracing.prepare(record, made)
     return Booted(made, record.open.enter_context(_guests(record, made, 1)))
 
 
@@ -279,11 +281,14 @@ def tested(record: JobRecord) -> Bootable:
 
 def _suite(record: JobRecord, made: Booted, note: StageNote) -> None:
     job, guests = record.job, made.guests
-    for name, config in job.suites:
-        if record.suites:
-            record.save()  # the end of the stage does it for the last one
-        request = suites.request(record, made.bootable, name, config, name, job.tests)
-        suite.run(request, guests.following, record.workspace.progress, lambda done: _ended(record, done))
+    try:
+        for name, config in job.suites:
+            if record.suites:
+                record.save()  # the end of the stage does it for the last one
+            request = suites.request(record, made.bootable, name, config, name, job.tests)
+            suite.run(request, guests.following, record.workspace.progress, lambda done: _ended(record, done))
+    finally:
+        tracing.measure(record)
     note.message = f"{sum(len(run.tests) for run in record.suites)} tests in {guests.count} guests"
 
 

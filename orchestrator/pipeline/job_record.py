@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from orchestrator.coverage.measure import Subject
 from orchestrator.errors import Cancelled, KernelError, PipelineError, UserError
 from orchestrator.guest import console, protocol
 from orchestrator.host import cache, crash, process
@@ -27,6 +28,7 @@ from orchestrator.model import (
     rundir,
 )
 from orchestrator.model.alone import Alone
+from orchestrator.model.coverage import Coverage
 from orchestrator.model.expectations import Expectations
 from orchestrator.model.plan import Job
 from orchestrator.parse import splat
@@ -60,6 +62,7 @@ class JobRecord:
 
     Its file is written after each stage, so that the results of a killed run are there. One thread at a time works
     with a record. ``products`` is for the result alone: a stage gets what the earlier ones made from ``run``.
+    ``subject`` is what its guests are traced for.
     """
 
     job: Job
@@ -69,6 +72,8 @@ class JobRecord:
     products: Products = field(default_factory=Products)
     notes: list[str] = field(default_factory=list)
     alone: list[Alone] = field(default_factory=list)
+    subject: Subject | None = None
+    coverage: Coverage | None = None
     open: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     scanned: dict[tuple[Path, int], tuple[Splat, ...]] = field(default_factory=dict)
     forged: dict[str, int] = field(default_factory=dict)
@@ -158,6 +163,7 @@ class JobRecord:
             alone=tuple(self.alone),
             requested=tuple(f"{name}/{glob}" for name, _ in job.suites for glob in job.tests),
             arch=job.variant_config.arch,
+            coverage=self.coverage,
         )
 
     def _splats(self) -> tuple[Splat, ...]:

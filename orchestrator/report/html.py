@@ -25,7 +25,7 @@ def render(run: RunResult) -> str:
     """Return the page of a run; links are relative to the folder of the run."""
     link = functools.partial(_link, run.directory)
     text = (
-        _templates()
+        templates()
         .get_template("run.html.j2")
         .render(
             run=run,
@@ -48,7 +48,8 @@ def render(run: RunResult) -> str:
 
 
 @functools.cache
-def _templates() -> Environment:
+def templates() -> Environment:
+    """Return the templates of this package."""
     loader = PackageLoader("orchestrator.report", "templates")
     return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
 
@@ -149,5 +150,5 @@ def _link(directory: Path, path: Path) -> str:
 def _facts(job: JobResult, link: functools.partial[str]) -> Markup:
     counts = outcome.counts(test.status for suite in job.suites for test in suite.tests) or "no test ran"
     under = f", under {job.identity.accel}" if job.identity else ""
-    template = _templates().get_template("job.html.j2")
+    template = templates().get_template("job.html.j2")
     return Markup(template.render(job=job, counts=counts + under, link=link, duration=duration))

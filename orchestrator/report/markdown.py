@@ -132,6 +132,7 @@ def _series(series: SeriesResult) -> Iterator[Markdown]:
         yield from (md.BLANK, md.line("### New compiler warnings"), md.BLANK)
         yield from (md.line("- {} {}", md.code(w.where), w.text) for w in series.new_warnings[:MOST_ROWS])
     yield from _failed((series.base, series.patched))
+    yield from _coverage(series.patched)
     yield from _reproduce(series)
 
 
@@ -227,6 +228,21 @@ def _failed(jobs: Sequence[JobResult]) -> Iterator[Markdown]:
     for job, stage in failed:
         log = md.line(" (log: {})", md.code(str(stage.log))) if stage.log else md.BLANK
         yield md.line("- {} {}: {}{}", job.side.value, stage.stage.value, stage.message, log)
+
+
+def _coverage(job: JobResult) -> Iterator[Markdown]:
+    """Show which changed lines did not run."""
+    if (coverage := job.coverage) is None:
+        yield from ((md.BLANK, md.line("{}", job.coverage_words)) if job.coverage_words else ())
+        return
+    yield from (md.BLANK, md.line("### Changed lines that ran"), md.BLANK)
+    outside = f"; {coverage.outside} of them in no test" if coverage.outside else ""
+    page = md.code(str(job.directory / rundir.COVERAGE_PAGE))
+    yield md.line("{}{}. Which tests ran which: {}.", coverage.words, outside, page)
+    if coverage.missed:
+        yield from (md.BLANK, md.line("Did not run:"), md.BLANK)
+        yield from md.block(coverage.missed[:MOST_ROWS])
+        yield from _more(coverage.missed)
 
 
 def _reproduce(series: SeriesResult) -> Iterator[Markdown]:

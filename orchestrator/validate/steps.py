@@ -14,7 +14,7 @@ from orchestrator.pipeline import alone, alongside, job, worktree
 from orchestrator.pipeline.alongside import Alongside
 from orchestrator.pipeline.job_record import JobRecord
 from orchestrator.series import apply
-from orchestrator.validate import built, checkpatch, touched
+from orchestrator.validate import built, checkpatch, covered, touched
 from orchestrator.validate import retries as retried
 from orchestrator.validate.state import State
 from orchestrator.validate.touched import Touched
@@ -165,6 +165,9 @@ def test_pair(state: State, pair: Pair) -> None:
             state.run_record.add(alone.examine(opened, red))
     judged = _series(state, pair)
     state.say(SUITES, variant, judged.verdict, judged.reason)
+    settings = state.wanted.settings
+    if covered.NAME not in settings.skip and (check := covered.judge(judged.patched, settings.coverage.at_least)):
+        state.add(check)
 
 
 def _again(state: State, pair: Pair, records: Sequence[JobRecord]) -> None:

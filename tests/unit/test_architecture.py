@@ -14,7 +14,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("host",),
     ("parse",),
     ("guest", "kbuild", "trees", "verdict"),
-    ("notify", "report", "series", "suite"),
+    ("coverage", "notify", "report", "series", "suite"),
     ("history", "pipeline"),
     ("engine",),
     ("bisect", "mutation", "site", "validate"),

@@ -1,0 +1,126 @@
+"""What a job is traced for, and what its traces come to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from orchestrator.coverage import changed
+from orchestrator.coverage.windows import Windows
+from orchestrator.errors import InfraError
+from orchestrator.guest.plugin import trace
+from orchestrator.guest.plugin.trace import Trace
+from orchestrator.host.cache import Cache, digest, write_atomic
+from orchestrator.kbuild import line_table
+from orchestrator.kbuild.line_table import Lines, Place
+from orchestrator.model import Kernel, Tree
+from orchestrator.model.coverage import Coverage, DiffFile, DiffHunk, DiffLine, LineCoverage, Reach
+from orchestrator.progress import Detail, Progress
+
+_LINES = TypeAdapter(Lines)
+_KEY = "1"
+"""Part of the name of every kept table: a change of how one is made counts it up."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is measured: the diff of a series, where the code of its lines lies, and what its guests are traced for."""
+
+    files: tuple[DiffFile, ...]
+    lines: Lines
+    trace: Trace
+
+
+def prepare(tree: Tree, kernel: Kernel, binary: str, cache: Cache, progress: Progress) -> Subject:
+    """Return what to trace in the guests of a patched tree. Raises InfraError with why nothing can be."""
+    plugin = trace.build(cache, progress)
+    if why := trace.obstacle(binary, plugin):
+        raise InfraError(f"QEMU takes no plugin: {why}")
+    files = changed.read(tree)
+    lines = _lines(kernel, changed.numbers(files), cache, progress)
+    return Subject(files, lines, Trace(plugin, lines.pieces, lines.symbols.get(trace.WRITER, 0)))
+
+
+def _lines(kernel: Kernel, wanted: Mapping[str, Sequence[int]], cache: Cache, progress: Progress) -> Lines:
+    """Return where lines have their code: from the cache, or of the kernel's line tables, which takes a while."""
+    key = digest(_KEY, kernel.key, json.dumps(wanted, sort_keys=True))
+    path = cache.path("coverage", f"{key}.json")
+    if path.exists():
+        try:
+            return _LINES.validate_json(path.read_bytes())
+        except (OSError, ValidationError):
+            path.unlink(missing_ok=True)
+    progress.note(Detail("coverage: reading the line tables of the kernel"))
+    lines = line_table.read(kernel.vmlinux, wanted, (trace.WRITER,))
+    write_atomic(path, _LINES.dump_json(lines))
+    return lines
+
+
+def merged(subject: Subject, guests: Iterable[Windows]) -> LineCoverage:
+    """Return what is known of each changed line after these guests. Pure."""
+    seen = list(guests)
+    tests = tuple(dict.fromkeys(name for windows in seen for name, bits in windows.tests.items() if bits))
+    number = {name: index for index, name in enumerate(tests)}
+    by_place: dict[Place, set[int]] = {}
+    ran: set[Place] = set()
+    for windows in seen:
+        for name, bits in windows.tests.items():
+            for place in _places(subject.lines, bits):
+                by_place.setdefault(place, set()).add(number[name])
+        ran.update(_places(subject.lines, windows.outside))
+    with_code = {place for places in subject.lines.places for place in places}
+
+    def line(file: str, old: DiffLine) -> DiffLine:
+        if old.mark != "+":
+            return old
+        place = (file, old.number)
+        by = tuple(sorted(by_place.get(place, ())))
+        reached = Reach.RAN if by or place in ran else Reach.MISSED
+        return replace(old, reach=reached if place in with_code else Reach.NO_CODE, tests=by)
+
+    files = tuple(
+        DiffFile(f.name, tuple(DiffHunk(h.function, tuple(line(f.name, one) for one in h.lines)) for h in f.hunks))
+        for f in subject.files
+    )
+    return LineCoverage(tests, files, tuple(dict.fromkeys(name for windows in seen for name in windows.by_program)))
+
+
+def _places(lines: Lines, bits: int) -> Iterator[Place]:
+    while bits:
+        lowest = bits & -bits
+        yield from lines.places[lowest.bit_length() - 1]
+        bits ^= lowest
+
+
+def counts(known: LineCoverage) -> Coverage:
+    """Return the counts, and the lines that did not run. Pure."""
+    lines = list(known.changed)
+    ran = [line for _, line in lines if line.reach is Reach.RAN]
+    missed = [(name, line) for name, line in lines if line.reach is Reach.MISSED]
+    return Coverage(
+        changed=len(lines),
+        code=len(ran) + len(missed),
+        ran=len(ran),
+        outside=sum(not line.tests for line in ran),
+        missed=tuple(f"{name}:{line.number}: {line.text.strip()}" for name, line in missed),
+    )
+
+
+_COVERAGE = TypeAdapter(LineCoverage)
+
+
+def dump(known: LineCoverage) -> str:
+    """Return what is known of each line as JSON."""
+    return _COVERAGE.dump_json(known).decode() + "\n"
+
+
+def load(path: Path) -> LineCoverage | None:
+    """Read that back; None where there is none, or none that this program can read."""
+    try:
+        return _COVERAGE.validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return None

@@ -1,0 +1,116 @@
+"""Which test ran what, from the trace of a guest and the markers on its console. Pure but for reading the console.
+
+A marker ends a record of the trace. Where a command wrote to the kernel's log besides its markers nobody knows which
+record is whose: then what ran belongs to all of its tests.
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from orchestrator.guest import console, protocol
+from orchestrator.guest.plugin import trace
+from orchestrator.guest.plugin.trace import Ran
+from orchestrator.guest.protocol import Row
+from orchestrator.parse import printk
+
+Mark = tuple[str, str]
+"""What a marker does (begin, end), and the test."""
+Span = tuple[int, int | None]
+"""The counts of records before and after a command; None where it did not end."""
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Pieces that ran, a bit each: by test, and in ``outside`` of all. ``by_program`` tests share theirs."""
+
+    tests: Mapping[str, int] = field(default_factory=dict)
+    outside: int = 0
+    by_program: tuple[str, ...] = ()
+
+
+def read(path: Path) -> Windows | None:
+    """Return what ran in the guest of this console; None where it was not traced. Raises InfraError."""
+    if (ran := trace.read(path.parent)) is None:
+        return None
+    rows = protocol.rows(path) or ()
+    return divided(rows, protocol.spans(path), marks(console.text(path).splitlines(), rows), ran)
+
+
+def marks(lines: Iterable[str], rows: Sequence[Row]) -> tuple[tuple[Mark, ...], ...]:
+    """Return the markers of each row, in their order. One without a word is of the row that wrote last.
+
+    A program has words for the first run of each test only; what is written with none proves nothing, and this says
+    only which lines ran.
+    """
+    of_word = {word: number for number, row in enumerate(rows) for word in row.words}
+    marks: list[list[Mark]] = [[] for _ in rows]
+    last: int | None = None
+    for line in lines:
+        marker = protocol.MARKER.search(line)
+        if marker is None:
+            continue
+        if marker["word"] in of_word:
+            last = of_word[marker["word"]]
+        elif last is None or not printk.message(line).startswith("wpci: "):
+            continue
+        if marker["test"].rstrip() in rows[last].tests:
+            marks[last].append((marker["what"], marker["test"].rstrip()))
+    return tuple(map(tuple, marks))
+
+
+def divided(rows: Sequence[Row], spans: Sequence[Span], marks: Sequence[Sequence[Mark]], ran: Ran) -> Windows:
+    """Return what each test ran. ``spans`` are the counts of records before and after each row.
+
+    What is behind the last record belongs to the test in which the guest died, if any.
+    """
+    share = _Share()
+    starts = [*(start for start, _ in spans[1:]), len(ran.records)]
+    done = 0
+    for row, (start, end), written, following in zip(rows, spans, marks, starts, strict=False):
+        share.outside |= _union(ran.records[done:start])
+        done = following if end is None else end
+        share.take(row, ran.records[start:done], written)
+    share.charge(_union(ran.records[done:]) | ran.rest)
+    return Windows(dict(share.tests), share.outside, tuple(dict.fromkeys(share.by_program)))
+
+
+@dataclass
+class _Share:
+    """What is charged to whom so far; ``open`` are the tests that have begun in the last row, and not ended."""
+
+    tests: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
+    outside: int = 0
+    by_program: list[str] = field(default_factory=list)
+    open: list[str] = field(default_factory=list)
+
+    def take(self, row: Row, records: Sequence[int], marks: Sequence[Mark]) -> None:
+        """Take the records of one command."""
+        self.open = []
+        if len(records) != len(marks):
+            self.by_program += row.tests
+            for test in row.tests:
+                self.tests[test] |= _union(records)
+            return
+        for record, (what, test) in zip(records, marks, strict=True):
+            self.charge(record)
+            if what == "begin":
+                self.open.append(test)
+            elif test in self.open:
+                del self.open[self.open.index(test) :]
+
+    def charge(self, record: int) -> None:
+        """Charge a record to the innermost test that is open."""
+        if self.open:
+            self.tests[self.open[-1]] |= record
+        else:
+            self.outside |= record
+
+
+def _union(records: Iterable[int]) -> int:
+    return functools.reduce(operator.or_, records, 0)

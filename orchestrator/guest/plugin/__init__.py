@@ -1,0 +1,1 @@
+"""A plugin of QEMU that notes which pieces of a kernel run: what it is handed over, and what it leaves."""

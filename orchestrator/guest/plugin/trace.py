@@ -1,0 +1,141 @@
+"""Which pieces of a kernel's text ran in a guest: the file that the host shares with a plugin of QEMU (coverage.c).
+
+The file is read once the guest is gone. A record is what ran between two writes to /dev/kmsg, which is where markers
+are written: records and markers of one command are as many, or some program writes there besides.
+"""
+
+from __future__ import annotations
+
+import functools
+import struct
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from orchestrator.errors import InfraError
+from orchestrator.host import cache as caches
+from orchestrator.host import process
+from orchestrator.host.cache import Cache
+from orchestrator.host.process import Deadline
+from orchestrator.progress import Progress
+
+FILE = "coverage.bin"
+"""The shared file, beside the console of the guest."""
+WRITER = "devkmsg_write"
+"""The function of the kernel that takes what is written to /dev/kmsg."""
+
+_MAGIC = 0x31564F4349435057  # WPCICOV1
+_HEAD, _PIECE = struct.Struct("=8Q"), struct.Struct("=2Q")
+_COUNT_AT = struct.Struct("=Q"), 48
+_MOST_RECORDS = 1 << 14
+"""Records of a guest: markers of 8192 tests."""
+_SECONDS = 120.0
+
+Piece = tuple[int, int]
+"""Where a piece of the text begins and where it ends."""
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What is to be traced: sorted pieces that do not overlap.
+
+    ``writer`` is the address of the function ``WRITER``, 0 where it has none.
+    """
+
+    plugin: Path
+    pieces: tuple[Piece, ...]
+    writer: int
+
+    def args(self, directory: Path) -> tuple[str, ...]:
+        """Return the arguments of QEMU for a guest with this folder."""
+        plugin, data = (str(path).replace(",", ",,") for path in (self.plugin, directory / FILE))
+        return "-plugin", f"{plugin},data={data}"
+
+    def prepare(self, directory: Path) -> None:
+        """Write the file that the plugin maps. Raises OSError."""
+        stride = -(-len(self.pieces) // 8)
+        head = _HEAD.pack(_MAGIC, len(self.pieces), self.writer, _MOST_RECORDS, stride, 0, 0, 0)
+        with (directory / FILE).open("wb") as file:
+            file.write(head + b"".join(_PIECE.pack(*piece) for piece in self.pieces))
+            file.truncate(file.tell() + stride * 8 + _MOST_RECORDS * stride)  # a hole: it takes the room that is used
+
+
+@dataclass(frozen=True)
+class Ran:
+    """Which pieces ran in a guest, a bit each: by record, and after the last of them."""
+
+    records: tuple[int, ...]
+    rest: int
+
+
+def count(directory: Path) -> int:
+    """Return how many records the guest with this folder has so far; 0 where it is not traced."""
+    layout, at = _COUNT_AT
+    try:
+        with (directory / FILE).open("rb") as file:
+            file.seek(at)
+            (records,) = layout.unpack(file.read(layout.size))
+    except (OSError, struct.error):
+        return 0
+    return int(records)
+
+
+def read(directory: Path) -> Ran | None:
+    """Return what ran in a guest; None where it was not traced. Raises InfraError where the plugin left no whole file.
+
+    More records than there is room for are an InfraError as well.
+    """
+    path = directory / FILE
+    if not path.exists():
+        return None
+    data = path.read_bytes()
+    try:
+        magic, pieces, _, capacity, stride, loaded, records, _ = _HEAD.unpack_from(data)
+    except struct.error as error:
+        raise InfraError(f"{path} is cut off") from error
+    flags = _HEAD.size + pieces * _PIECE.size
+    begin = flags + -(-pieces // 8) * 8
+    if magic != _MAGIC or not loaded or len(data) != begin + capacity * stride:
+        raise InfraError(f"{path} is not what QEMU's plugin leaves")
+    if records > capacity:
+        raise InfraError(f"{records} writes to /dev/kmsg, and room for {capacity}")
+    rest = sum(1 << number for number in range(pieces) if data[flags + number])
+    parts = (data[begin + k * stride : begin + (k + 1) * stride] for k in range(records))
+    return Ran(tuple(int.from_bytes(part, "little") for part in parts), rest)
+
+
+def build(cache: Cache, progress: Progress) -> Path:
+    """Return the plugin, compiled now or earlier. Raises InfraError."""
+    source = resources.files(__package__).joinpath("coverage.c").read_text()
+    made = cache.path("programs", f"coverage-{caches.digest(source)}.so")
+    with cache.lock("coverage", progress):
+        if not made.exists():
+            with tempfile.TemporaryDirectory() as scratch:
+                file, library = Path(scratch, "coverage.c"), Path(scratch, "coverage.so")
+                file.write_text(source)
+                options = ("-O2", "-fPIC", "-shared", "-fvisibility=hidden")
+                process.run(["gcc", *options, "-o", library, file, "-ldl"], deadline=Deadline.after(_SECONDS))
+                caches.write_atomic(made, library.read_bytes())
+    return made
+
+
+@functools.cache
+def obstacle(binary: str, plugin: Path) -> str:
+    """Return why a QEMU does not take the plugin, or nothing. It is tried, with a machine that has no CPU."""
+    with tempfile.TemporaryDirectory() as scratch:
+        Trace(plugin, ((0, 1),), 0).prepare(Path(scratch))
+        machine = ("-M", "none", "-nodefaults", "-display", "none", "-S", "-accel", "tcg", "-qmp", "stdio")
+        argv: Sequence[str] = (binary, *machine, *Trace(plugin, (), 0).args(Path(scratch)))
+        try:
+            done = process.run(argv, deadline=Deadline.after(_SECONDS), input_text=_QUIT, check=False)
+        except InfraError as error:
+            return str(error)
+        if done.ok:
+            return ""
+    lines = done.stderr.strip().splitlines()
+    return lines[-1] if lines else f"{binary} ends with exit code {done.returncode}"
+
+
+_QUIT = '{"execute":"qmp_capabilities"}{"execute":"quit"}'

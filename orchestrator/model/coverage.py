@@ -1,0 +1,97 @@
+"""Which changed lines of a series ran, and by which tests."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from orchestrator.model.bounds import Bounded
+
+NO_COVERAGE = "no coverage: "
+"""What a note of a job begins with that says why nothing is known of its lines."""
+
+
+class Reach(enum.Enum):
+    """What is known of a changed line. One without code is a declaration, a comment, or was optimised away."""
+
+    RAN = "ran"
+    MISSED = "did not run"
+    NO_CODE = "no code"
+
+
+@dataclass(frozen=True)
+class DiffLine(Bounded):
+    """A line of the diff from base to the whole series. ``number`` counts in the patched file; 0 where it is removed.
+
+    ``reach`` is None for lines that the series did not change; ``tests`` are indices into ``LineCoverage.tests``.
+    """
+
+    mark: str
+    number: int
+    text: str
+    reach: Reach | None = None
+    tests: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class DiffHunk(Bounded):
+    """Lines that stand together. ``function`` is what git puts behind the ``@@``."""
+
+    function: str
+    lines: tuple[DiffLine, ...]
+
+
+@dataclass(frozen=True)
+class DiffFile(Bounded):
+    """A file of the diff, as the tree calls it."""
+
+    name: str
+    hunks: tuple[DiffHunk, ...]
+
+    @property
+    def changed(self) -> Iterator[DiffLine]:
+        """The lines that the series added or changed."""
+        return (line for hunk in self.hunks for line in hunk.lines if line.mark == "+")
+
+
+@dataclass(frozen=True)
+class LineCoverage(Bounded):
+    """The diff of a series with what is known of each line.
+
+    ``tests`` are all that ran any of its lines. ``by_program`` names those of which it is known only that one of their
+    program did: it writes to the kernel's log itself.
+    """
+
+    tests: tuple[str, ...]
+    files: tuple[DiffFile, ...]
+    by_program: tuple[str, ...] = ()
+
+    @property
+    def changed(self) -> Iterator[tuple[str, DiffLine]]:
+        """Every changed line with its file."""
+        return ((file.name, line) for file in self.files for line in file.changed)
+
+
+@dataclass(frozen=True)
+class Coverage(Bounded):
+    """The counts of a job, and the lines that did not run: ``mm/shmem.c:12: text``.
+
+    ``outside`` of the lines that ran did so in no test: while the guest booted, or in what runs besides.
+    """
+
+    changed: int
+    code: int
+    ran: int
+    outside: int = 0
+    missed: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """The counts in words."""
+        return f"{self.code} of {self.changed} changed lines have code, {self.ran} ran, {self.code - self.ran} did not"
+
+    @property
+    def percent(self) -> float:
+        """How many of a hundred lines with code ran; 100 where none has code."""
+        return 100 * self.ran / self.code if self.code else 100.0

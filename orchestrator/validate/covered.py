@@ -1,0 +1,22 @@
+"""Whether the tests reach what a series changes. Pure."""
+
+from __future__ import annotations
+
+from orchestrator.model import CheckResult, JobResult, Verdict
+
+NAME = "coverage"
+
+
+def judge(patched: JobResult, at_least: float | None) -> CheckResult | None:
+    """Judge how many changed lines with code ran; what did not is a remark where no least share is asked for.
+
+    None where that is not known, and no share is asked for.
+    """
+    coverage = patched.coverage
+    if coverage is None:
+        why = patched.coverage_words or "the tests did not run"
+        return CheckResult(NAME, patched.variant, Verdict.SKIP, f"did not run: {why}", 0.0) if at_least else None
+    red = at_least is not None and coverage.code > 0 and coverage.percent < at_least
+    share = f": {coverage.percent:.0f} %, and {at_least:g} % are wanted" if red else ""
+    judged = Verdict.FAIL if red else Verdict.PASS
+    return CheckResult(NAME, patched.variant, judged, f"{coverage.words}{share}", 0.0, coverage.missed)

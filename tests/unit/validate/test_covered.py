@@ -1,0 +1,37 @@
+import pytest
+
+from orchestrator.model import JobResult, Side, Verdict
+from orchestrator.model.coverage import NO_COVERAGE, Coverage
+from orchestrator.validate import covered
+from tests.fakes import results
+
+
+def patched(coverage: Coverage | None = None, notes: tuple[str, ...] = ()) -> JobResult:
+    return results.job(Side.PATCHED, (), coverage=coverage, notes=notes)
+
+
+COVERAGE = Coverage(changed=10, code=4, ran=3, missed=("mm/a.c:4: f();",))
+
+
+@pytest.mark.parametrize(
+    ("at_least", "verdict"), [(None, Verdict.PASS), (75.0, Verdict.PASS), (75.1, Verdict.FAIL), (100.0, Verdict.FAIL)]
+)
+def test_lines_that_did_not_run_are_a_remark_or_red_below_what_is_wanted(
+    at_least: float | None, verdict: Verdict
+) -> None:
+    check = covered.judge(patched(COVERAGE), at_least)
+    assert check is not None
+    assert check.verdict is verdict and check.details == ("mm/a.c:4: f();",)
+    assert check.message.startswith("4 of 10 changed lines have code, 3 ran, 1 did not")
+    assert ("% are wanted" in check.message) == (verdict is Verdict.FAIL)
+
+
+def test_a_series_without_code_reaches_any_share() -> None:
+    check = covered.judge(patched(Coverage(5, 0, 0)), 100.0)
+    assert check is not None and check.verdict is Verdict.PASS
+
+
+def test_what_is_not_known_is_skipped_with_why_and_is_no_check_where_no_share_is_wanted() -> None:
+    check = covered.judge(patched(notes=(f"{NO_COVERAGE}it ran under KVM",)), 80.0)
+    assert check is not None and check.verdict is Verdict.SKIP and "KVM" in check.message
+    assert covered.judge(patched(notes=(f"{NO_COVERAGE}it ran under KVM",)), None) is None
