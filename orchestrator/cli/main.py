@@ -37,6 +37,7 @@ from orchestrator.cli import (
     screen,
     streams,
     validate,
+    worker,
 )
 from orchestrator.errors import Exit, PipelineError
 from orchestrator.host import crash
@@ -87,6 +88,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "validate": validate.validate,
     "diff": diff.diff,
     "bundle": bundle.bundle,
+    "worker": worker.worker,
+    "certificates": worker.certificates,
     "doctor": inspect.doctor_,
     "parse": inspect.parse,
     "scan": inspect.scan,

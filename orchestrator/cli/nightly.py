@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +12,7 @@ import typer
 from orchestrator.cli import output
 from orchestrator.cli.options import (
     ConfigOption,
+    EngineOption,
     JsonOption,
     ModeOption,
     QuietOption,
@@ -42,6 +44,10 @@ def nightly(
     bisect: Annotated[
         bool | None, typer.Option("--bisect/--no-bisect", help="Bisect what regressed; as pipeline.yaml says.")
     ] = None,
+    engine: EngineOption = None,
+    goes_on: Annotated[
+        bool, typer.Option("--continue", help="Go on with the last night, which did not come to its end.")
+    ] = False,
     results: ResultsOption = None,
     as_json: JsonOption = False,
     verbose: VerboseOption = False,
@@ -52,29 +58,29 @@ def nightly(
         from orchestrator.history import database
         from orchestrator.nightly import run as nightly_mode
         from orchestrator.nightly import summary
-    from orchestrator.config import overrides
-    from orchestrator.engine import slots
-    from orchestrator.engine.local import LocalEngine
+    from orchestrator.engine import choose, slots
     from orchestrator.host import prune
     from orchestrator.pipeline import discover, opening
 
     pipeline = output.pipeline(config, quiet=as_json or quiet)
     results = locate.results(results)
     settings = pipeline.nightly
+    elsewhere = choose.wanted(pipeline, engine)
     planned = plan.expand(pipeline, mode or settings.mode, plan.Choice(tuple(variant), tuple(suite), tuple(test)))
+    place = database.place(pipeline.history, results)
+    earlier = nightly_mode.incomplete(_history(place, results), planned.label) if goes_on else None
     with (
         output.terminal(values=as_json, verbose=verbose, quiet=quiet) as terminal,
         Cache.default().alone(nightly_mode.LOCK),
-        opening.open_run(pipeline, planned.mode, overrides.Options(), results=results, progress=terminal) as (
-            workspace,
-            _,
-        ),
+        (
+            opening.reopened(pipeline, earlier, terminal) if earlier else opening.opened(pipeline, results, terminal)
+        ) as workspace,
     ):
-        planned = discover.narrowed(planned, workspace)
-        history = database.open_(database.place(pipeline.history, results))
+        planned, history = discover.narrowed(planned, workspace), _history(place, results)
         chase = settings.bisect if bisect is None else bisect
-        engine = LocalEngine(slots.here(guests or settings.guests))
-        night = nightly_mode.run(planned, workspace, history, engine, bisect=chase)
+        room = slots.here(guests or settings.guests)
+        with choose.opened(elsewhere, room, workspace.cache, terminal) as at_work:
+            night = nightly_mode.run(planned, workspace, history, at_work, bisect=chase, goes_on=goes_on)
         terminal.note(prune.prune(results, settings.keep, workspace.directory))
         if settings.report:
             terminal.note(_reported(history, results, planned.label))
@@ -87,6 +93,15 @@ def nightly(
         for line in summary.lines(night.comparison):
             Screen().line(line)
     raise typer.Exit(night.result.exit_code)
+
+
+def _history(place: str, results: Path) -> Database:
+    """Open the history, which may lie in the folder of results. Raises as ``database.open_``."""
+    from orchestrator.history import database
+
+    with contextlib.suppress(OSError):  # that it cannot be written is said by who writes it
+        results.mkdir(parents=True, exist_ok=True)
+    return database.open_(place)
 
 
 def _reported(history: Database, results: Path, mode: str) -> str:

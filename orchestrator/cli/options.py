@@ -45,3 +45,7 @@ AheadOption = Annotated[
     bool | None,
     typer.Option("--ahead/--no-ahead", help="Build while guests run (default: where cores are left for that)"),
 ]
+EngineOption = Annotated[
+    str | None,
+    typer.Option("--engine", help="Where jobs run: local, workers:N, or tls://HOST:PORT; as pipeline.yaml says."),
+]

@@ -193,7 +193,7 @@ def _resolve_paths(pipeline: Pipeline, folder: Path) -> Pipeline:
 
     def tree(name: str, value: config_schema.TreeConfig) -> config_schema.TreeConfig:
         source = value.source
-        if isinstance(source, config_schema.PathSource):
+        if isinstance(source, config_schema.PathSource | config_schema.BundleSource):
             full = resolved(source.path, f"trees.{name}.source.path")
             return value.model_copy(update={"source": source.model_copy(update={"path": full})})
         return value
@@ -236,9 +236,17 @@ def _resolve_paths(pipeline: Pipeline, folder: Path) -> Pipeline:
             "suites": {n: suite(n, v) for n, v in pipeline.suites.items()},
             "validation": _resolved_secrets(pipeline.validation, folder),
             "splat_rules": pipeline.splat_rules and resolved(pipeline.splat_rules, "splat_rules"),
+            "engine": _with_certificates(pipeline.engine, folder),
             "history": pipeline.history and _beside(pipeline.history, folder),
         }
     )
+
+
+def _with_certificates(engine: Any, folder: Path) -> Any:
+    """Return the engine with an absolute path of its certificates. That they are missing is said when it is used."""
+    if engine == "local" or engine.certificates is None:
+        return engine
+    return engine.model_copy(update={"certificates": folder / engine.certificates.expanduser()})
 
 
 def _beside(url: str, folder: Path) -> str:

@@ -43,6 +43,11 @@ def pipeline_file(named: Path | None) -> Located:
     return Located(shipped(), "the one that came with wpci", False)
 
 
+def certificates() -> Path:
+    """Return the folder of the user's certificates for other machines."""
+    return platformdirs.user_config_path(_APP) / "certificates"
+
+
 def shipped() -> Path:
     """Return the pipeline file that came along. Raises UserError where this installation has none."""
     places = (_PACKAGE / "shipped" / NAME, _PACKAGE.parent / NAME)

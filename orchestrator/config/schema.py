@@ -51,7 +51,22 @@ class PathSource(Strict):
     dirty: bool = False
 
 
-Source = Annotated[DebianSource | TarballSource | GitSource | PathSource, Field(discriminator="provider")]
+class BundleSource(Strict):
+    """One commit without its history, as a git pack in a file: how a tree comes to another machine.
+
+    ``label`` and ``notes`` are what the machine that packed it said of it.
+    """
+
+    provider: Literal["bundle"]
+    path: Path
+    commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+    label: str = ""
+    notes: tuple[str, ...] = ()
+
+
+Source = Annotated[
+    DebianSource | TarballSource | GitSource | PathSource | BundleSource, Field(discriminator="provider")
+]
 
 
 class TreeConfig(Strict):
@@ -269,6 +284,27 @@ class Nightly(Strict):
     keep: Keep = Keep()
 
 
+class Workers(Strict):
+    """Workers on this machine, as processes: each has its part of the cores and of the memory."""
+
+    workers: Annotated[int, Field(ge=1, le=64)]
+
+
+class Dask(Strict):
+    """Jobs run on the workers of a dask scheduler (``tls://HOST:PORT``), or of one that is started here.
+
+    ``certificates`` is a folder as `wpci certificates` makes it (default: ``certificates`` in your configuration folder
+    for wpci). ``store`` is the fsspec URL of what the machines share (``file:///nfs/wpci``, ``s3://bucket/wpci``;
+    default: a folder of the cache, which only workers on this machine see). A worker that is silent for ``silence``
+    is given up.
+    """
+
+    dask: Annotated[str, Field(pattern=r"^tls://[^\s/]+:\d+$")] | Workers
+    certificates: Path | None = None
+    store: Address | None = None
+    silence: Seconds = 60.0
+
+
 class Kcidb(Strict):
     """How a run is reported to KCIDB. ``artifacts`` is the address under which the folder of results is published."""
 
@@ -283,6 +319,7 @@ class Pipeline(Strict):
     (``required``), or they run with the rights of this user, and it is said so (``auto``).
     ``history`` is the URL of the database of runs; None is the file ``history.db`` in the folder of results. One with a
     password is refused: libpq reads ``~/.pgpass``. ``lore`` is the archive in which a message-id is looked up.
+    ``engine`` is where jobs run: in the slots of this machine, or on other machines.
     ``fragments`` are named sets of Kconfig fragments; a set may hold others. With ``debug_info`` (the default) every
     variant has ``config/debug_info.config`` before its own: the same code, and what stacks, coverage and drgn need.
     ``coverage``: where a series is tested under TCG, it is noted which of its lines run, and by which tests.
@@ -310,4 +347,5 @@ class Pipeline(Strict):
     history: Address | None = None
     lore: Annotated[Address, Field(pattern=r"^https?://\S+$")] = "https://lore.kernel.org/all"
     nightly: Nightly = Nightly()
+    engine: Literal["local"] | Dask = "local"
     kcidb: Kcidb = Kcidb()

@@ -68,9 +68,10 @@ class Capacity:
         )
 
 
-def here(guests: int | None = None) -> Capacity:
-    """Return what this machine has left for guests, as far as this process may use it."""
-    return Capacity(frozenset(os.sched_getaffinity(0)), max(0, cores.available_memory() - _OURS), guests)
+def here(guests: int | None = None, share: float = 1.0) -> Capacity:
+    """Return what this machine has left for guests, as far as this process may use it: ``share`` of its memory."""
+    memory = max(0, cores.available_memory() - _OURS)
+    return Capacity(frozenset(os.sched_getaffinity(0)), int(memory * share), guests)
 
 
 def _pin(cores: frozenset[int]) -> None:

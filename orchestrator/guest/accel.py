@@ -110,16 +110,33 @@ def _obstacle(device: Path) -> str:
 
 def _proven(machine: Machine, version: str, probe: Probe, cache: Cache, progress: Progress, host: Host) -> _Proof:
     """Return what the probes found, now or earlier since this host booted."""
-    models = tuple(dict.fromkeys([machine.cpu_kvm, LESSER_CPU]))
-    key = caches.digest(host.boot_id.read_text(), " ".join(kvm_modules(host.modules)), version, " ".join(models))
-    path = cache.path("accel", f"{key}.json")
-    with cache.lock(f"accel-{key}", progress):
+    models = _models(machine)
+    path = _record_path(models, version, cache, host)
+    with cache.lock(f"accel-{path.stem}", progress):
         if known := _recorded(path):
             return known
         proof = _probed(models, version, probe, progress)
         if proof.lasting:
             caches.write_atomic(path, seal.sealed({"cpu": proof.cpu, "reason": proof.reason}))
         return proof
+
+
+def _models(machine: Machine) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([machine.cpu_kvm, LESSER_CPU]))
+
+
+def _record_path(models: tuple[str, ...], version: str, cache: Cache, host: Host) -> Path:
+    key = caches.digest(host.boot_id.read_text(), " ".join(kvm_modules(host.modules)), version, " ".join(models))
+    return cache.path("accel", f"{key}.json")
+
+
+def was_proven(cache: Cache, host: Host | None = None) -> bool:
+    """Whether a guest has come up under KVM since this host booted, with the modules and the QEMU that it has now."""
+    host = host or Host()
+    if _obstacle(host.device):
+        return False
+    proof = _recorded(_record_path(_models(Machine()), qemu_version(host.binary), cache, host))
+    return proof is not None and proof.cpu is not None
 
 
 def kvm_modules(folder: Path) -> list[str]:

@@ -6,10 +6,12 @@ The jobs run in an engine. The main thread only collects, judges and writes; a s
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from orchestrator.engine.task import Engine, Task
-from orchestrator.errors import PipelineError
+from orchestrator.errors import PipelineError, UserError
 from orchestrator.history import night, read, store
 from orchestrator.history.classify import Change
 from orchestrator.history.database import Database
@@ -21,6 +23,7 @@ from orchestrator.nightly import culprits, summary
 from orchestrator.nightly.night_job import NightJob
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.run_record import RunRecord
+from orchestrator.report import result_json
 
 LOCK = "nightly"
 """The lock of the cache that a night holds: there is one at a time for each user of a machine."""
@@ -34,9 +37,12 @@ class Night:
     comparison: Comparison
 
 
-def run(plan: Plan, workspace: Workspace, database: Database, engine: Engine, *, bisect: bool = False) -> Night:
+def run(
+    plan: Plan, workspace: Workspace, database: Database, engine: Engine, *, bisect: bool = False, goes_on: bool = False
+) -> Night:
     """Run every job of a plan; what has ended is on disk and in the history, however this ends.
 
+    Where it ``goes_on``, what an earlier call came to in the folder of the workspace stands, and the rest is run.
     With ``bisect``, regressions are bisected after all is judged and written.
 
     A night that is cut short (SystemExit by a signal) leaves no guest behind, and is marked: its exit code is 130, and
@@ -44,8 +50,20 @@ def run(plan: Plan, workspace: Workspace, database: Database, engine: Engine, *,
     too, with a note: the others go on.
     """
     at_work = _Night(workspace, database, engine, RunRecord(plan, workspace))
-    night_of_today = at_work.run(plan)
+    night_of_today = at_work.run(plan, at_work.taken_over() if goes_on else ())
     return at_work.chased(night_of_today) if bisect else night_of_today
+
+
+def incomplete(database: Database, mode: str) -> Path:
+    """Return the folder of the last night of a mode, which is to be incomplete. Raises UserError."""
+    last = next(iter(read.runs(database, mode=mode, limit=1)), None)
+    if last is None:
+        raise UserError(f"--continue: there was no night of {mode} before")
+    if last.complete:
+        raise UserError(f"--continue: the last night of {mode}, {last.id}, is complete")
+    if not (last.directory / rundir.RESULT).is_file():
+        raise UserError(f"--continue: {last.directory} is gone")
+    return last.directory
 
 
 @dataclass
@@ -55,10 +73,18 @@ class _Night:
     engine: Engine
     run_record: RunRecord
 
-    def run(self, plan: Plan) -> Night:
-        self._look_back(plan.label)
+    def taken_over(self) -> tuple[str, ...]:
+        """Take over what the night came to before it broke off; return the names of its jobs."""
+        earlier = result_json.read_run(self.workspace.directory / rundir.RESULT)
+        self.run_record.go_on(earlier)
+        self.workspace.progress.note(f"the night goes on with run {earlier.run}: {', '.join(earlier.missing)}")
+        return tuple(job.name for job in earlier.jobs)
+
+    def run(self, plan: Plan, ended_before: Collection[str]) -> Night:
+        if not ended_before:
+            self._look_back(plan.label)
         store.add(self.database, self.run_record.write())
-        ordered = self._longest_first(plan.jobs)
+        ordered = self._longest_first([planned for planned in plan.jobs if planned.name not in ended_before])
         self.workspace.progress.note(self.engine.words(ordered))
         try:
             with contextlib.closing(self.engine.run(map(self._task, ordered), self.workspace)) as ended:
@@ -85,7 +111,7 @@ class _Night:
         self.workspace.progress.note(text)
         self.run_record.notes.append(text)
 
-    def _longest_first(self, jobs: tuple[Job, ...]) -> list[Job]:
+    def _longest_first(self, jobs: Sequence[Job]) -> list[Job]:
         """Return the jobs in the order of beginning; of one that nobody has seen, the longest is to be feared."""
         known = {planned.name: read.seconds(self.database, planned.name) for planned in jobs}
         return sorted(jobs, key=lambda planned: -(known[planned.name] or float("inf")))
@@ -99,8 +125,16 @@ class _Night:
         else:
             store.add(self.database, self.run_record.add(outcome))
 
+    def _say_trees(self) -> None:
+        """Say where a tree has moved on while the night stood still: its jobs are of two commits then."""
+        for name in dict.fromkeys(planned.tree for planned in self.run_record.plan.jobs):
+            trees = [job.products.tree for job in self.run_record.result().jobs if job.tree == name]
+            if len(bases := dict.fromkeys(tree.base[:12] for tree in trees if tree)) > 1:
+                self._say(f"the tree {name} moved on during the night: {', '.join(bases)}")
+
     def _judged(self) -> Night:
         """Compare with the nights before: what is worse than it was makes the night red, whatever was expected."""
+        self._say_trees()
         store.add(self.database, self.run_record.write())
         comparison = night.compare(self.database, self.workspace.directory.name)
         if worse := comparison.of(Change.REGRESSED):

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from orchestrator.config.schema import Pipeline
 from orchestrator.errors import InfraError, PipelineError, UserError
@@ -19,10 +20,13 @@ from orchestrator.model import rundir
 from orchestrator.parse.splat import Rules
 from orchestrator.progress import Progress
 
+if TYPE_CHECKING:
+    from orchestrator.host.store import Store
+
 
 @dataclass(frozen=True)
 class Workspace:
-    """What every job of a run shares. ``directory`` is the run's own folder."""
+    """What every job of a run shares. ``directory`` is the run's own folder, ``store`` what other machines share."""
 
     pipeline: Pipeline
     cache: Cache
@@ -30,6 +34,7 @@ class Workspace:
     progress: Progress
     rules: Rules
     today: datetime.date
+    store: Store | None = None
 
     def job_directory(self, name: str) -> Path:
         """Return the folder of one job; it exists afterwards."""
@@ -59,6 +64,14 @@ def opened_run(results: Path, judged: str = rundir.RESULT) -> Iterator[Path]:
                 shutil.rmtree(directory)
                 error.log = error.log if error.log and error.log.exists() else None
         raise
+
+
+@contextlib.contextmanager
+def reopened_run(directory: Path) -> Iterator[Path]:
+    """Point ``last`` at a run that is there, for the block in which it goes on. Raises InfraError."""
+    _point(directory.parent, directory.name)
+    with crash.contained(directory):
+        yield directory
 
 
 def _new_run(results: Path) -> Path:

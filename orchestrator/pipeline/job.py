@@ -19,7 +19,7 @@ from orchestrator.kbuild import kernel, objects, own_programs
 from orchestrator.kbuild.configure import UnknownSymbols
 from orchestrator.model import Bootable, JobResult, Kernel, Rootfs, Stage, SuiteRun, Tree, Verdict, rundir
 from orchestrator.model.plan import Job
-from orchestrator.pipeline import booting, durations, suite_programs, tracing, worktree
+from orchestrator.pipeline import booting, durations, shared, suite_programs, tracing, worktree
 from orchestrator.pipeline import suite_requests as suites
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord, StageNote, Stopped
@@ -166,11 +166,12 @@ def _build(record: JobRecord, tree: Tree, note: StageNote) -> Kernel:
             suite_programs.build(job, tree, name, config, ws)
             own_programs.keep_sources(config, record.directory / rundir.PROGRAMS)
     request = _build_request(job, tree, ws, job.variant, record.directory / "build.log")
-    made = kernel.lookup(request, ws.cache)
-    note.reused = made is not None
-    if made is None:
+
+    def build() -> Kernel:
         with worktree.checked_out(tree, job.tree, job.worktree, ws), _removed_symbols_named(job, tree):
-            made = kernel.build(request, ws.cache, ws.progress, Deadline.after(ws.pipeline.limits.build))
+            return kernel.build(request, ws.cache, ws.progress, Deadline.after(ws.pipeline.limits.build))
+
+    made, note.reused = shared.kernel_of(request, ws, build)
     record.products = replace(record.products, kernel=made)
     note.message = f"{made.release}, build-id {made.build_id[:12]}, {len(made.warnings)} warnings"
     return made

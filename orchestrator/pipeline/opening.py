@@ -58,11 +58,26 @@ def opened(pipeline: Pipeline, results: Path, progress: Progress, *, caged: str 
 
     ``caged`` says what happens where this host allows no cage; else the pipeline does.
     """
-    _look_for_cage(caged or pipeline.sandbox, progress)
+    with _in(context.opened_run(results), pipeline, progress, caged or pipeline.sandbox) as space:
+        yield space
+
+
+@contextlib.contextmanager
+def reopened(pipeline: Pipeline, directory: Path, progress: Progress) -> Iterator[Workspace]:
+    """Hold the cache for the block in which a run goes on whose folder is there. Raises InfraError."""
+    with _in(context.reopened_run(directory), pipeline, progress, pipeline.sandbox) as space:
+        yield space
+
+
+@contextlib.contextmanager
+def _in(
+    folder: contextlib.AbstractContextManager[Path], pipeline: Pipeline, progress: Progress, caged: str
+) -> Iterator[Workspace]:
+    look_for_cage(caged, progress)
     if os.geteuid() == 0:
         progress.note(_ROOTS_GUESTS)
     rules = splat.load_rules(pipeline.splat_rules)
-    with cache_in_use(pipeline, progress) as used, context.opened_run(results) as directory:
+    with cache_in_use(pipeline, progress) as used, folder as directory:
         yield Workspace(pipeline, used, directory, progress, rules, datetime.date.today())
 
 
@@ -71,7 +86,7 @@ _ROOTS_GUESTS = "root: builds have a user of their own, QEMU keeps root's rights
 user loses the signal by which it ends with us."""
 
 
-def _look_for_cage(rule: str, progress: Progress) -> None:
+def look_for_cage(rule: str, progress: Progress) -> None:
     """Raise InfraError where a cage is required and cannot be had; say so where it is not required."""
     obstacle = sandbox.obstacle()
     if obstacle and rule == "required":

@@ -47,6 +47,15 @@ class RunRecord:
         self._done[job.name] = job
         return self.write()
 
+    def go_on(self, earlier: RunResult) -> None:
+        """Take over what an earlier call came to in the folder of the run: its jobs, its beginning, and its notes."""
+        self._done = {job.name: job for job in earlier.jobs}
+        self._started = datetime.datetime.fromisoformat(earlier.started)
+        self._clock -= earlier.seconds
+        missing = {f"did not run: {name}" for name in earlier.missing}
+        lost = tuple(f"{name}: " for name in earlier.missing)
+        self.notes += [note for note in earlier.notes if note not in missing and not note.startswith(lost or ("\0",))]
+
     def lose(self, planned: Job, error: PipelineError) -> None:
         """Note that a job has no result, and why: it is missing, and nothing is green without it."""
         self._done.pop(planned.name, None)

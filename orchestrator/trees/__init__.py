@@ -8,18 +8,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from orchestrator.config.schema import DebianSource, GitSource, PathSource, Source, TarballSource
+from orchestrator.config.schema import BundleSource, DebianSource, GitSource, PathSource, Source, TarballSource
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import Deadline
 from orchestrator.model import Tree
 from orchestrator.progress import Progress
-from orchestrator.trees import debian, git, path, tarball
+from orchestrator.trees import bundle, debian, git, path, tarball
 
 _PROVIDERS: dict[type[Any], Callable[[Any, str, Cache, Progress, Deadline], Tree]] = {
     DebianSource: debian.fetch,
     TarballSource: tarball.fetch,
     GitSource: git.fetch,
     PathSource: path.fetch,
+    BundleSource: bundle.fetch,
 }
 
 

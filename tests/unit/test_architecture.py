@@ -42,6 +42,10 @@ OWNERS = {
     "alembic": ("history/",),
     "requests": ("trees/", "notify/"),
     "rich": ("cli/screen.py",),
+    "dask": ("engine/",),
+    "distributed": ("engine/",),
+    "fsspec": ("host/store.py",),
+    "cryptography": ("engine/certificates.py",),
 }
 """The libraries that only some may touch."""
 

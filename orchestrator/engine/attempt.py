@@ -1,0 +1,198 @@
+"""One attempt at an order, on a worker: a folder of its own, a result that holds all that came of it."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import secrets
+import shutil
+import socket
+import tarfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from orchestrator.engine import order as orders
+from orchestrator.engine import portable
+from orchestrator.engine.order import Fault, Order, Parcel
+from orchestrator.engine.slots import Slots
+from orchestrator.engine.task import Place, R
+from orchestrator.errors import Cancelled, InfraError, PipelineError
+from orchestrator.host import crash, process, prune
+from orchestrator.host.cache import Cache, remove_tree, write_atomic
+from orchestrator.model import JobResult, Verdict, rundir
+from orchestrator.parse import splat
+from orchestrator.pipeline import opening
+from orchestrator.pipeline.context import Workspace
+from orchestrator.progress import Beginning, Detail, JobDetail, Minor
+
+_KINDS: dict[str, type[str]] = {kind.__name__: kind for kind in (Beginning, Minor, JobDetail, Detail, str)}
+_BETWEEN = 1.0
+"""Seconds between two figures of one name that are sent."""
+_MOST_FILES = 2**28
+"""Bytes of files that come back from an attempt, packed; what is more is left on the worker, and said."""
+
+Send = Callable[[Mapping[str, Any]], None]
+"""Hands an event to whoever looks on."""
+
+
+@dataclass
+class Bench:
+    """What the attempts of one worker share: its slots, and the groups by which they are ended, by key."""
+
+    name: str
+    slots: Slots
+    cache: Cache
+    groups: dict[str, process.ChildGroup] = field(default_factory=dict)
+    guard: threading.Lock = field(default_factory=threading.Lock)
+
+    def end(self, key: str) -> None:
+        """End the guests and builds of what is not wanted any more."""
+        with self.guard:
+            group = self.groups.get(key)
+        if group:
+            group.cut()
+
+    def end_all(self) -> None:
+        """End everything: this worker goes."""
+        self.slots.close()
+        for key in list(self.groups):
+            self.end(key)
+
+    @contextlib.contextmanager
+    def holding(self, key: str) -> Iterator[None]:
+        """Hold what the block starts, for ``end``."""
+        group = process.ChildGroup()
+        with self.guard:
+            self.groups[key] = group
+        process.use_group(group)
+        try:
+            yield
+        finally:
+            with self.guard:
+                if self.groups.get(key) is group:
+                    del self.groups[key]
+
+
+@dataclass
+class Events:
+    """Progress that is sent on, with the attempt that it is of."""
+
+    send: Send
+    order: str
+    attempt: str
+    worker: str
+    _sent: dict[str, float] = field(default_factory=dict)
+    _count: int = 0
+
+    def note(self, text: str) -> None:
+        """Send a line."""
+        kind = next(name for name, kind in _KINDS.items() if isinstance(text, kind))
+        self._event(what="note", kind=kind, text=str(text))
+
+    def advance(self, what: str, done: float, total: float | None) -> None:
+        """Send a figure, but not more often than anybody can see."""
+        now = time.monotonic()
+        if done != total and now - self._sent.get(what, -_BETWEEN) < _BETWEEN:
+            return
+        self._sent[what] = now
+        self._event(what="figure", text=what, done=done, total=total)
+
+    def _event(self, **event: Any) -> None:
+        self._count += 1
+        head = {"order": self.order, "attempt": self.attempt, "on": self.worker, "number": self._count}
+        with contextlib.suppress(Exception):  # who looks on may be gone; the work is not his
+            self.send({**head, **event})
+
+
+def note_of(event: Mapping[str, Any]) -> str:
+    """Return the line of an event, of the kind that it had."""
+    return _KINDS.get(str(event.get("kind")), str)(event.get("text", ""))
+
+
+def perform(order: Order[R], key: str, bench: Bench, send: Send) -> Parcel[R]:
+    """Do what an order says; whatever happens comes back as a value, for a task that raises may never return."""
+    attempt = f"{bench.name}-{secrets.token_hex(4)}"
+    directory = bench.cache.path("attempts", order.run, attempt, "x").parent
+    events = Events(send, order.name, attempt, bench.name)
+    try:
+        with bench.holding(key):
+            outcome = _outcome(order, directory, events, bench)
+        return _parcel(order, attempt, outcome, directory, bench)
+    except BaseException as error:
+        fault = Fault.of(InfraError(f"unexpected {type(error).__name__} on {bench.name}: {error}"))
+        return Parcel(attempt, bench.name, socket.gethostname(), fault, b"")
+    finally:
+        with contextlib.suppress(Exception):
+            remove_tree(directory)
+            prune.kernels(bench.cache, order.pipeline.limits.kernels)
+
+
+def _outcome(order: Order[R], directory: Path, events: Events, bench: Bench) -> R | Fault:
+    try:
+        with crash.contained(directory):
+            opening.look_for_cage(order.pipeline.sandbox, events)
+            workspace = _workspace(order, directory, events, bench)
+            work = orders.unpacked(order, workspace)
+            return work(Place(workspace, bench.slots, order.turn))
+    except PipelineError as error:
+        return Fault.of(error)
+    except Cancelled:
+        return Fault.of(InfraError(f"{order.name} was ended on {bench.name}"))
+
+
+def _workspace(order: Order[R], directory: Path, events: Events, bench: Bench) -> Workspace:
+    bare = Workspace(order.pipeline, bench.cache, directory, events, splat.load_rules(None), order.today, order.store)
+    pipeline = orders.with_inputs(order.pipeline, order.store, bare)
+    return replace(bare, pipeline=pipeline, rules=splat.load_rules(pipeline.splat_rules))
+
+
+def _parcel(order: Order[R], attempt: str, outcome: R | Fault, directory: Path, bench: Bench) -> Parcel[R]:
+    if isinstance(outcome, JobResult):
+        _keep_config(outcome)
+        if outcome.verdict is not Verdict.FAIL:
+            _drop_rootfs(directory)
+    places = {"run": directory, "cache": bench.cache.root}
+    hidden = portable.hidden(outcome, places)
+    return Parcel(attempt, bench.name, socket.gethostname(), hidden, _packed(directory))
+
+
+def _keep_config(done: JobResult) -> None:
+    """Put the .config of a kernel beside the results of its job: the cache of this machine stays here."""
+    kernel = done.products.kernel
+    if kernel and kernel.config.exists():
+        write_atomic(done.directory / rundir.CONFIG, kernel.config.read_bytes())
+
+
+def _drop_rootfs(directory: Path) -> None:
+    for folder in directory.glob(f"{rundir.JOBS}/*/rootfs"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _packed(directory: Path) -> bytes:
+    """Return the folder of an attempt as an archive."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=1) as archive:
+        for path in sorted(directory.rglob("*")):
+            if buffer.tell() > _MOST_FILES:
+                raise InfraError(f"the files of {directory.name} are too many to be sent")
+            if path.is_file() or path.is_symlink():
+                archive.add(path, str(path.relative_to(directory)), recursive=False)
+    return buffer.getvalue()
+
+
+def worker_name() -> str:
+    """Return how a worker is called: its host, and its process."""
+    return f"{socket.gethostname()}-{os.getpid()}"
+
+
+def sweep(cache: Cache) -> None:
+    """Remove what workers of this host left that were killed."""
+    for folder in cache.path("attempts", "x").parent.glob(f"*/{socket.gethostname()}-*"):
+        process_id = folder.name.rsplit("-", 2)[-2]
+        if not Path("/proc", process_id).exists():
+            remove_tree(folder)

@@ -1,0 +1,278 @@
+"""A store that several machines share, by fsspec URL: inputs, sources and kernels under the keys of the cache.
+
+An object is one file with its own digest in its first line. Where other bytes lie under a key than were put there, it
+counts as missing, and goes. Whoever makes a product claims its key first, by creating a file that was not there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import json
+import os
+import queue
+import secrets
+import socket
+import tarfile
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from orchestrator.errors import InfraError, UserError
+from orchestrator.host import process
+from orchestrator.host.cache import new_directory
+from orchestrator.host.process import Deadline
+
+T = TypeVar("T")
+
+_MAGIC = "wpci-store 1"
+_BLOCK = 2**20
+_MOST_HEADER = 200
+
+
+@dataclass(frozen=True)
+class Store:
+    """Objects by kind and key. Every operation ends within ``patience`` seconds or with an InfraError.
+
+    A claim that was not renewed for ``dead_after`` seconds is a dead owner's.
+    """
+
+    url: str
+    patience: float = 1800.0
+    dead_after: float = 60.0
+
+    def has(self, kind: str, key: str) -> bool:
+        """Whether there is something under a key. Raises InfraError."""
+        return self._within(lambda fs, root: bool(fs.exists(f"{root}/{kind}/{key}")), f"look for {kind}/{key}")
+
+    def put_file(self, kind: str, key: str, file: Path) -> None:
+        """Put the bytes of a file under a key, whole or not at all. Raises InfraError."""
+        with file.open("rb") as source:
+            total = hashlib.file_digest(source, "sha256").hexdigest()
+        header = f"{_MAGIC} {total} {file.stat().st_size}\n".encode()
+        self._within(lambda fs, root: _put(fs, f"{root}/{kind}/{key}", header, file), f"write {kind}/{key}")
+
+    def get_file(self, kind: str, key: str, to: Path) -> bool:
+        """Write what lies under a key into a file; False where there is nothing, or not what was put.
+
+        Raises InfraError.
+        """
+        return self._within(lambda fs, root: _get(fs, f"{root}/{kind}/{key}", to), f"read {kind}/{key}")
+
+    def put(self, kind: str, key: str, folder: Path) -> None:
+        """Put what is in a folder under a key. Raises InfraError."""
+        packed = folder.with_name(f".put-{secrets.token_hex(4)}")
+        try:
+            pack(folder, packed, folder)
+            self.put_file(kind, key, packed)
+        except OSError as error:
+            raise InfraError(f"cannot pack {folder}: {error.strerror or error}") from error
+        finally:
+            packed.unlink(missing_ok=True)
+
+    def get(self, kind: str, key: str, folder: Path) -> bool:
+        """Make ``folder`` hold what ``put`` took; False where that is not there. Raises InfraError."""
+        packed = folder.with_name(f".get-{secrets.token_hex(4)}")
+        try:
+            if not self.get_file(kind, key, packed):
+                return False
+            with new_directory(folder) as scratch:
+                unpack(packed, scratch)
+            return True
+        finally:
+            packed.unlink(missing_ok=True)
+
+    def claim(self, kind: str, key: str) -> Claim | None:
+        """Claim a key for whoever makes what belongs there; None where another one has. Raises InfraError."""
+        claim = Claim(self, f"{kind}-{key}", f"{socket.gethostname()} {os.getpid()} {secrets.token_hex(4)}")
+        return claim if claim.taken() else None
+
+    def claimed_by(self, kind: str, key: str) -> str:
+        """Return what the claim on a key says now; empty where there is none. Raises InfraError."""
+        return self._within(
+            lambda fs, root: _text(fs, f"{root}/claims/{kind}-{key}"), f"read the claim of {kind}/{key}"
+        )
+
+    def drop_claim(self, kind: str, key: str) -> None:
+        """Take a dead owner's claim away. Raises InfraError."""
+        self._within(lambda fs, root: _remove(fs, f"{root}/claims/{kind}-{key}"), f"drop the claim of {kind}/{key}")
+
+    def _within(self, act: Callable[[Any, str], T], what: str) -> T:
+        """Do something with the store in a thread, and wait no longer than for the patience of the store."""
+        answer: queue.SimpleQueue[T | BaseException] = queue.SimpleQueue()
+
+        def work() -> None:
+            try:
+                fs, root = fsspec.core.url_to_fs(self.url)
+                answer.put(act(fs, root))
+            except BaseException as error:
+                answer.put(error)
+
+        threading.Thread(target=work, daemon=True).start()
+        outcome = self._awaited(answer, what)
+        if isinstance(outcome, ImportError | ValueError):
+            raise UserError(f"store {self.url}: {outcome}") from outcome
+        if isinstance(outcome, Exception):
+            reason = getattr(outcome, "strerror", None) or str(outcome) or type(outcome).__name__
+            raise InfraError(f"the store {self.url}: cannot {what}: {reason}") from outcome
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    def _awaited(self, answer: queue.SimpleQueue[T | BaseException], what: str) -> T | BaseException:
+        deadline = Deadline.after(self.patience)
+        while not deadline.expired:
+            process.check_wanted()
+            with contextlib.suppress(queue.Empty):
+                return answer.get(timeout=min(0.5, deadline.remaining))
+        raise InfraError(f"the store {self.url}: cannot {what}: nothing came of it in {self.patience:.0f} s")
+
+
+@dataclass
+class Claim:
+    """A claim on a key; it is renewed for as long as the block lasts, and gone afterwards."""
+
+    store: Store
+    name: str
+    owner: str
+    _over: threading.Event = field(default_factory=threading.Event)
+
+    def taken(self) -> bool:
+        """Create the file of the claim; False where it is there."""
+
+        def create(fs: Any, root: str) -> bool:
+            fs.makedirs(f"{root}/claims", exist_ok=True)
+            try:
+                _create(fs, f"{root}/claims/{self.name}", self._text(0))
+            except FileExistsError:
+                return False
+            return True
+
+        return self.store._within(create, f"claim {self.name}")
+
+    def __enter__(self) -> Claim:
+        threading.Thread(target=self._renew, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        with contextlib.suppress(InfraError):
+            self.store._within(lambda fs, root: _remove(fs, f"{root}/claims/{self.name}"), f"release {self.name}")
+
+    def _renew(self) -> None:
+        beat = 0
+        while not self._over.wait(self.store.dead_after / 4):
+            beat += 1
+            with contextlib.suppress(InfraError):
+                self.store._within(functools.partial(self._write, beat), f"renew {self.name}")
+
+    def _write(self, beat: int, fs: Any, root: str) -> None:
+        if not self._over.is_set():
+            fs.pipe_file(f"{root}/claims/{self.name}", self._text(beat))
+
+    def _text(self, beat: int) -> bytes:
+        return json.dumps({"owner": self.owner, "beat": beat}).encode()
+
+
+def _create(fs: Any, path: str, data: bytes) -> None:
+    """Create a file, as the only one who does. Raises FileExistsError.
+
+    On a local disk fsspec looks first and writes then; the kernel does both at once.
+    """
+    if isinstance(fs, LocalFileSystem):
+        with Path(path).open("xb") as file:
+            file.write(data)
+    else:
+        fs.pipe_file(path, data, mode="create")
+
+
+def _put(fs: Any, path: str, header: bytes, file: Path) -> None:
+    """Write an object under another name first, where a reader could see a half of it."""
+    parent, _, name = path.rpartition("/")
+    fs.makedirs(parent, exist_ok=True)
+    scratch = f"{parent}/.{name}.{secrets.token_hex(4)}"
+    try:
+        with fs.open(scratch, "wb") as target, file.open("rb") as source:
+            target.write(header)
+            while block := source.read(_BLOCK):
+                target.write(block)
+        fs.mv(scratch, path)
+    except BaseException:
+        with contextlib.suppress(Exception):
+            fs.rm(scratch)
+        raise
+
+
+def _get(fs: Any, path: str, to: Path) -> bool:
+    try:
+        source = fs.open(path, "rb")
+    except FileNotFoundError:
+        return False
+    with source, to.open("wb") as target:
+        if _copied(source, target):
+            return True
+    to.unlink(missing_ok=True)
+    _remove(fs, path)
+    return False
+
+
+def _copied(source: IO[bytes], target: IO[bytes]) -> bool:
+    """Copy the body of an object; return whether it is what its first line says."""
+    header = source.readline(_MOST_HEADER)
+    total, size = hashlib.sha256(), 0
+    while block := source.read(_BLOCK):
+        total.update(block)
+        size += len(block)
+        target.write(block)
+    return header == f"{_MAGIC} {total.hexdigest()} {size}\n".encode()
+
+
+def _text(fs: Any, path: str) -> str:
+    try:
+        return str(fs.cat_file(path).decode(errors="replace"))
+    except FileNotFoundError:
+        return ""
+
+
+def _remove(fs: Any, path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        fs.rm(path)
+
+
+def pack(path: Path, to: Path, above: Path | None = None) -> None:
+    """Write a file or a folder as an archive that depends on names, modes and bytes alone.
+
+    Names are relative to ``above``, or to what ``path`` is in.
+    """
+    with tarfile.open(to, "w", format=tarfile.PAX_FORMAT) as archive:
+        for member in _members(path):
+            if member != above:
+                archive.add(member, str(member.relative_to(above or path.parent)), recursive=False, filter=_anonymous)
+
+
+def _members(path: Path) -> Iterator[Path]:
+    yield path
+    if path.is_dir() and not path.is_symlink():
+        yield from sorted(path.rglob("*"))
+
+
+def _anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    member.uid = member.gid = 0
+    member.uname = member.gname = ""
+    member.mtime = 0
+    return member
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpack an archive of ours; nothing of it lies outside of the folder. Raises InfraError."""
+    try:
+        with tarfile.open(archive) as opened:
+            opened.extractall(folder, filter="data")
+    except (tarfile.TarError, OSError) as error:
+        raise InfraError(f"cannot unpack {archive.name}: {error}") from error

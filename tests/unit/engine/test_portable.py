@@ -1,0 +1,126 @@
+"""What travels holds no path of the submitter, and comes back as it was."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.config.schema import SeriesConfig, Suite
+from orchestrator.engine import offer, order, portable
+from orchestrator.engine.order import Packer
+from orchestrator.engine.portable import Token
+from orchestrator.engine.task import Place, Task
+from orchestrator.errors import InfraError, KernelError, PipelineError, UserError
+from orchestrator.host.store import Store
+from orchestrator.model.plan import Job
+from tests.fakes import engines, trees
+
+
+@dataclass(frozen=True)
+class Reads:
+    """Work that reads a file and a folder of the submitter."""
+
+    job: Job
+    file: Path
+
+    def __call__(self, place: Place) -> str:
+        return self.file.read_text() + (self.job.suites[0][1].directory / "sub" / "t.sh").read_text()
+
+
+parts = st.recursive(
+    st.sampled_from(["jobs/a/log", "x", "a b/c"]).map(Path) | st.integers() | st.none() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3).map(tuple) | st.dictionaries(st.text(max_size=2), inner, max_size=2),
+    max_leaves=8,
+)
+
+
+@given(parts)
+def test_what_was_hidden_is_shown_again(value: object) -> None:
+    def under(part: object) -> object:
+        return Path("/run/of/one") / part if isinstance(part, Path) else part
+
+    there = portable.mapped(value, under)
+    hidden = portable.hidden(there, {"run": Path("/run/of/one"), "cache": Path("/cache")})
+    assert "/run/of/one" not in repr(hidden)
+    assert portable.shown(hidden, {"run": Path("/run/of/one")}) == there
+
+
+def test_a_value_without_paths_is_the_same_object() -> None:
+    job = engines.job()
+    assert portable.mapped(job, lambda part: part) is job
+
+
+def test_an_order_names_nothing_of_the_submitter_and_is_the_same_work_elsewhere(tmp_path: Path) -> None:
+    tree = trees.git_tree(tmp_path / "mine" / "linux")
+    folder = tmp_path / "mine" / "programs"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "sub" / "t.sh").write_text("two")
+    (folder / "sub" / "t.sh").chmod(0o755)
+    (tmp_path / "mine" / "one.config").write_text("one ")
+    job = engines.job()
+    variant = job.variant_config.model_copy(
+        update={"base": str(tmp_path / "mine" / "one.config"), "fragments": (tmp_path / "mine" / "one.config",)}
+    )
+    source = job.source.model_copy(update={"path": tree})
+    series = SeriesConfig(path=tmp_path / "mine" / "programs", tree="toy")
+    job = replace(
+        job, source=source, variant_config=variant, suites=(("own", Suite(directory=folder)),), series_config=series
+    )
+    store, here = Store((tmp_path / "store").as_uri()), engines.workspace(tmp_path / "mine")
+    packer = Packer(here, store, "topic")
+    made = packer.order(0, Task("t", job, Reads(job, tmp_path / "mine" / "one.config")))
+    data = pickle.dumps(made)
+    assert str(tmp_path / "mine").encode() not in data
+    there = replace(engines.workspace(tmp_path / "worker"), store=store)
+    work = order.unpacked(pickle.loads(data), there)
+    assert isinstance(work, Reads) and work.file.is_relative_to(tmp_path / "worker")
+    assert (work.job.suites[0][1].directory / "sub" / "t.sh").stat().st_mode & 0o777 == 0o755
+    assert Path(work.job.variant_config.base).read_text() == "one "
+    assert work(None) == "one two"  # type: ignore[arg-type]
+    (packed,) = packer._sources.values()
+    assert packed.commit == trees.git(tree, "rev-parse", "HEAD") and packed.label == f"toy {packed.commit[:12]}"
+
+
+def test_a_store_that_the_worker_does_not_see_is_named(tmp_path: Path) -> None:
+    work = Token("input", f"{'0' * 64}/name").path
+    with pytest.raises(InfraError, match="do all hosts share it"):
+        order.with_inputs(work, Store((tmp_path / "elsewhere").as_uri()), engines.workspace(tmp_path))
+
+
+@pytest.mark.parametrize("kind", [UserError, InfraError, KernelError])
+def test_a_fault_is_the_same_fault_elsewhere(kind: type[PipelineError]) -> None:
+    back = pickle.loads(pickle.dumps(order.Fault.of(kind("why", log=Path("/log"))))).error()
+    assert (type(back), str(back), back.log) == (kind, "why", Path("/log"))
+
+
+GIB = 2.0**30
+OFFERS = [{"cores": 4, "memory": 8 * GIB, "kvm": 0}, {"cores": 2, "memory": 16 * GIB, "kvm": 1}]
+
+
+@pytest.mark.parametrize(
+    ("need", "words"),
+    [
+        ({"cores": 2, "memory": GIB}, ""),
+        ({"cores": 2, "memory": GIB, "kvm": 1e-6}, ""),
+        ({"cores": 2, "memory": 32 * GIB}, "no worker has 32.0 GiB of memory for a guest (the most is 16.0)"),
+        ({"cores": 8, "memory": GIB}, "no worker has 8 cores (the most is 4)"),
+        (
+            {"cores": 4, "memory": 16 * GIB},
+            "no worker has all of 4 cores (the most is 4), 16.0 GiB of memory for a guest (the most is 16.0) at once",
+        ),
+    ],
+)
+def test_what_no_worker_has_is_named(need: dict[str, float], words: str) -> None:
+    assert offer.lacking(need, OFFERS) == words
+
+
+def test_kvm_is_a_need_where_nothing_else_will_do() -> None:
+    job = engines.job()
+    kvm = replace(job, variant_config=job.variant_config.model_copy(update={"accel": "kvm"}))
+    assert "kvm" not in offer.need(job) and offer.need(kvm)["kvm"] > 0
+    assert offer.lacking(offer.need(kvm), OFFERS[:1]) == "no worker has a KVM that a guest has proven"
