@@ -20,6 +20,7 @@
 #define MAX_RUNS 4096
 #define MAX_PATTERNS 512
 #define MAX_UNDOS 32
+#define LOOK_US 500000		/* for the host to see a line on the console and to stop the guest */
 #define WORD 13			/* 12 hexadecimal digits and their end */
 
 /* From good to bad: the worst of several runs of a case is its result. */
@@ -506,6 +507,11 @@ static void run_once(const struct run *run)
 		judge(status);
 	} else {
 		worsen(TIMED_OUT);
+		if (nr_words) {
+			/* The host holds the guest still once it reads that, and has a look */
+			mark("", "late", run->id);
+			usleep(LOOK_US);
+		}
 		ktap_diag("no end after %g seconds; the tasks of the case:", limit);
 		with_each_left(pid, dump_tasks);
 	}

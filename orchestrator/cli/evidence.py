@@ -31,5 +31,8 @@ def _details(shown: Evidence) -> Iterator[str]:
         yield f"    {shown.alone}"
     yield from (f"    {line}" for line in shown.printed[-_PRINTED:])
     yield from (f"    | {line}" for line in shown.console[-_CONSOLE:])
+    yield from (f"    # {line}" for line in shown.kernel)
+    if shown.postmortem:
+        yield f"    {shown.postmortem}"
     if shown.console:
         yield f"    {shown.log}:{shown.first}"

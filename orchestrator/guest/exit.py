@@ -18,6 +18,7 @@ from typing import Any
 
 from orchestrator.errors import InfraError, KernelError, PipelineError
 from orchestrator.guest import console, protocol
+from orchestrator.guest.hold import Holder
 from orchestrator.host import process
 from orchestrator.parse import printk
 
@@ -134,6 +135,10 @@ class Watch:
         self.grew = self.started
         """When the console last grew, on the monotonic clock."""
         self.last_line = ""
+        self.holder: Holder | None = None
+        """Has the guest looked at when it dies; None where nobody wants to."""
+        self._held = False
+        self._late = ""
         self.death: Death | None = None
 
     @contextlib.contextmanager
@@ -155,8 +160,17 @@ class Watch:
             self._note(shutdown=str(data.get("reason", "unknown")))
         elif name == "RESET" and data.get("guest"):
             self._note(shutdown="guest-reset")
-        elif name == "STOP":
+        elif name == "STOP" and not self._held:
             self._note(stopped="it could not go on (its log may say why)")
+
+    def hold(self, held: bool) -> None:
+        """Take that we stop the guest, or let it go on: that is no sign of its end."""
+        self._held = held
+
+    def look(self, occasion: str) -> None:
+        """Have the guest looked at, where anybody wants to."""
+        if self.holder and self.death is None:
+            self.holder.look(occasion)
 
     def no_more_events(self) -> None:
         """Take that QEMU's monitor has nothing more to say, from any thread."""
@@ -221,6 +235,9 @@ class Watch:
                 for line in lines:
                     self._take(line)
                 self._changed.notify_all()
+        if self._late:  # outside the lock: the guest stands still, and others may wait for it
+            late, self._late = self._late, ""
+            self.look(f"{late} is out of time")
 
     def _take(self, line: str) -> None:
         text = printk.message(line).strip()[:_MOST_TEXT]
@@ -228,6 +245,8 @@ class Watch:
         for awaited, message in self._awaited.items():
             if message is None and text.startswith(awaited):
                 self._awaited[awaited] = text
+        if text.startswith(protocol.LATE):
+            self._late = text.removeprefix(protocol.LATE)
         if self._signs.fatal is None and self._is_fatal(line):
             self._signs = dataclasses.replace(self._signs, fatal=text)
 
@@ -244,13 +263,29 @@ class Watch:
         # the first sign is seldom the reason: a reset or a lost connection races with the oops that caused it
         end = process.Deadline.after(_LONGEST)
         self.grew = time.monotonic()
-        while not (qemu.poll() is not None or end.expired or self._signs.flooded or self._silent):
-            self._follow(qemu)
+        self._read_on(qemu, end)
+        if self._signs.panicked and self.holder and qemu.poll() is None:
+            if self._signs.fatal:  # who waits for the end need not wait for the look
+                self._declare()
+            self.holder.look(self._signs.fatal or "the kernel panicked")
+            self.grew = time.monotonic()
+            self._read_on(qemu, process.Deadline.after(_LONGEST))
         process.kill_group(qemu, _QUIET)  # from here on nobody writes to the console: what is drained is all of it
         self._await_events(process.Deadline.after(_LONGEST))  # QEMU said why before it went, perhaps just now
         if not self._signs.flooded:
             self._look(qemu, self._follower.drain())
+        self._declare()
+
+    def _read_on(self, qemu: process.Child, end: process.Deadline) -> None:
+        """Take what the console still says, until nothing more comes."""
+        while not (qemu.poll() is not None or end.expired or self._signs.flooded or self._silent):
+            self._follow(qemu)
+
+    def _declare(self) -> None:
+        """Say how the guest ended, once."""
         with self._changed:
+            if self.death is not None:
+                return
             self.death = Death(*judge(self._signs), time.monotonic() - self.started)
             actions = list(self._at_end)
             self._changed.notify_all()

@@ -14,6 +14,7 @@ from typing import Any
 from orchestrator.errors import InfraError, KernelError, PipelineError
 from orchestrator.guest import accel, console, exit, monitor, protocol, qemu
 from orchestrator.guest.command import CommandResult
+from orchestrator.guest.hold import Holder
 from orchestrator.guest.request import BootRequest, Limits
 from orchestrator.guest.running import LAST_WORDS, Guest, QemuFacts
 from orchestrator.host import process
@@ -111,7 +112,7 @@ def _started(request: BootRequest, socket: Path) -> Iterator[process.Child]:
         binary=request.program,
         debugger=request.debugger,
         sandboxed=accel.seccomp(request.program),
-        extra=(*request.extra, *(request.trace.args(request.directory) if request.trace else ())),
+        extra=request.more,
     )
     try:
         with request.log.open("wb", buffering=0) as log:
@@ -152,6 +153,8 @@ def _introduced(request: BootRequest, watch: exit.Watch, qmp: monitor.Monitor, g
         raise InfraError(f"QEMU runs with {facts.accel.value}, not {request.accel.accel.value}", log=request.log)
     if port is None:
         raise InfraError("QEMU does not tell the port of the guest's SSH", log=request.log)
+    if request.examine:
+        watch.holder = Holder(qmp, request.directory, request.examine, watch.hold)
     return Guest(request, watch, qmp, facts, port)
 
 
@@ -187,6 +190,8 @@ def wait_for_ready(new: Launched, deadline: Deadline, progress: Progress) -> Non
 
     watch.wait(ready_or_silent, deadline)
     if watch.message(protocol.READY) is None:
+        if watch.death is None and watch.message(protocol.FAILED) is None:
+            watch.look("the guest does not come up")
         raise _boot_fault(request, watch)
     progress.note(Detail(f"guest: up after {time.monotonic() - watch.started:.1f} s"))
 

@@ -20,6 +20,8 @@ READY = "wpci: ready"
 """What init prints when SSH answers."""
 FAILED = "wpci: failed: "
 """What init prints, with a reason, when it cannot set the guest up."""
+LATE = "wpci: late "
+"""What the harness prints, with the test, before it kills one that is out of time."""
 OFF = "wpci: off "
 """What init prints, with the word that it was asked with, when it powers the guest off."""
 

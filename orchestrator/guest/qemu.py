@@ -99,6 +99,7 @@ def argv(
         *console_args(files.console),
         *monitor_args(files.monitor),
         *(("-device", arch.panic_device) if arch.panic_device else ()),
+        *("-device", "vmcoreinfo"),  # by which drgn finds its way in the memory of the guest
         *network_args(),
         *(swap_args(files.swap, copied=restored) if files.swap else ()),
         *(("-incoming", "defer") if restored else ()),

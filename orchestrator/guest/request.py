@@ -9,6 +9,7 @@ from pathlib import Path
 from orchestrator.arch import DEFAULT, Architecture
 from orchestrator.config.schema import Machine
 from orchestrator.guest import qemu
+from orchestrator.guest.hold import PAUSES, Examine
 from orchestrator.guest.plugin.trace import Trace
 from orchestrator.model import AccelFact, Kernel, Rootfs
 
@@ -34,6 +35,7 @@ class BootRequest:
     ``arch`` is that of the kernel; ``binary`` a QEMU instead of its own. ``extra`` are more arguments for QEMU, such as
     a device that no variant has. One to be ``saved`` becomes a template, or begins as its clone (``template``).
     ``trace`` says of which pieces of the kernel's text it is noted that they ran, under TCG.
+    ``examine`` looks at the memory of a guest that dies or hangs.
     """
 
     kernel: Kernel
@@ -49,11 +51,18 @@ class BootRequest:
     extra: tuple[str, ...] = ()
     saved: qemu.Saved | None = None
     trace: Trace | None = None
+    examine: Examine | None = None
 
     @property
     def program(self) -> str:
         """The QEMU that is started."""
         return self.binary or self.arch.qemu
+
+    @property
+    def more(self) -> tuple[str, ...]:
+        """The arguments of QEMU that go to the end."""
+        traced = self.trace.args(self.directory) if self.trace else ()
+        return (*self.extra, *traced, *(PAUSES if self.examine else ()))
 
     @property
     def console(self) -> Path:

@@ -117,6 +117,8 @@ class Guest:
             protocol.keep_end(self.console, records)
         if ended.exit_code is None and self.death is not None and not self.death.kind.blames_kernel:
             raise self.fault()
+        if ended.exit_code is None and self.death is None and row is not None and not sink.over:
+            self._watch.look(f"{row.tests[0] if len(row.tests) == 1 else 'a test'}: {''.join(why)}")
         hung = ended.exit_code is None and self.death is None and not self._end(ended)
         self._deaf = self._deaf or hung
         self._charged = self._charged or (ended.exit_code is None and self.death is not None)

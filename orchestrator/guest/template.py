@@ -18,6 +18,7 @@ from pathlib import Path
 
 from orchestrator.errors import InfraError
 from orchestrator.guest import machine
+from orchestrator.guest.hold import Examine
 from orchestrator.guest.machine import Guest
 from orchestrator.guest.qemu import Saved
 from orchestrator.guest.request import BootRequest
@@ -79,15 +80,18 @@ def _save(template: Template, progress: Progress) -> None:
 
 
 @contextlib.contextmanager
-def clone(template: Template, directory: Path) -> Iterator[Guest]:
+def clone(template: Template, directory: Path, examine: Examine | None = None) -> Iterator[Guest]:
     """Start a guest that goes on where the template was saved; ``directory`` gets its console and log.
+
+    ``examine`` looks at its memory where it dies or hangs.
 
     Nothing has run in it but what gave it random numbers and the time. It ends as one that was booted; raises as
     ``machine.boot``. Any number of clones can be there at once, from any thread.
     """
     import orchestrator.guest.remote  # noqa: F401 - slow, and a clone is up at once
 
-    request = replace(template.request, directory=directory, saved=Saved(template.folder, restored=True))
+    saved = Saved(template.folder, restored=True)
+    request = replace(template.request, directory=directory, saved=saved, examine=examine)
     with machine.launched(request) as new:
         _migrate(new, "migrate-incoming", os.O_RDONLY)
         new.qmp.execute("cont")

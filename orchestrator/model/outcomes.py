@@ -11,6 +11,7 @@ from orchestrator.model.alone import Alone
 from orchestrator.model.bounds import LONG, Bounded
 from orchestrator.model.coverage import NO_COVERAGE, Coverage
 from orchestrator.model.evidence import Evidence
+from orchestrator.model.postmortem import Postmortem
 from orchestrator.model.products import CompilerWarning, Identity, Products
 from orchestrator.model.words import Side, Stage, Status, Verdict
 
@@ -84,7 +85,8 @@ class JobResult(Bounded):
 
     ``requested`` are globs over ``SUITE/TEST``, of all that was to run; empty in results of older versions. ``arch``
     is a name of ``orchestrator.arch``.
-    ``alone`` says how red tests went without those before them.
+    ``alone`` says how red tests went without those before them, ``postmortems`` what
+    guests looked like when they died or hung.
     """
 
     name: str
@@ -107,6 +109,7 @@ class JobResult(Bounded):
     arch: str = DEFAULT.name
     coverage: Coverage | None = None
     alone: tuple[Alone, ...] = ()
+    postmortems: tuple[Postmortem, ...] = ()
 
     @property
     def coverage_words(self) -> str:

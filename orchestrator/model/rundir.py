@@ -32,27 +32,28 @@ _TEXTS = {RESULT, JUNIT, JOB_JUNIT, SUMMARY, NIGHT, REPRODUCE, CONFIG, COVERAGE,
 KEPT = frozenset({*_TEXTS, PATCHES, PROGRAMS})
 """What says what a run came to, and from what. Whatever else a folder of jobs holds is an artifact."""
 
-_BOOT = "boot-"
+BOOT = "boot-"
+"""With what the name of a guest's folder begins."""
 
 
 def boot(number: int) -> str:
     """Return the name of the folder of a job's guest; guests count from 1."""
-    return f"{_BOOT}{number}"
+    return f"{BOOT}{number}"
 
 
 def boots(job: Path) -> int:
     """Return how many guests have run tests in the folder of a job."""
-    return len(list(job.glob(f"{_BOOT}*")))
+    return len(list(job.glob(f"{BOOT}*")))
 
 
 def consoles(job: Path) -> tuple[Path, ...]:
     """Return the consoles of the guests that ran tests, in the order of booting."""
-    return tuple(sorted(job.glob(f"{_BOOT}*/console.log"), key=boot_number))
+    return tuple(sorted(job.glob(f"{BOOT}*/console.log"), key=boot_number))
 
 
 def boot_number(console: Path) -> int:
     """Return the number of the guest that a console is of; 0 where its folder has none."""
-    digits = console.parent.name.removeprefix(_BOOT)
+    digits = console.parent.name.removeprefix(BOOT)
     return int(digits) if digits.isdecimal() and digits.isascii() else 0
 
 

@@ -13,6 +13,7 @@ from orchestrator.guest.template import Template
 from orchestrator.host import process
 from orchestrator.model import Accel, AccelFact, Bootable, Kernel, Rootfs
 from orchestrator.parse import splat
+from orchestrator.pipeline import autopsy
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord
 
@@ -52,6 +53,7 @@ def _request(record: JobRecord, bootable: Bootable, name: str, limits: machine.L
         is_fatal=splat.fatal_matcher(record.workspace.rules),
         arch=ARCHITECTURES[record.job.variant_config.arch],
         trace=record.subject.trace if record.subject and bootable.accel.accel is Accel.TCG else None,
+        examine=autopsy.examiner(record, bootable.kernel, name),
     )
 
 
@@ -78,7 +80,8 @@ class Clones:
             with boot(self._record, self._bootable, name, self._limits) as guest:
                 yield guest
             return
-        with template.clone(saved, self._record.directory / name) as guest:
+        examine = autopsy.examiner(self._record, self._bootable.kernel, name)
+        with template.clone(saved, self._record.directory / name, examine) as guest:
             if not self._verified:  # the others have the same memory
                 guest.verify(self._bootable.kernel)
                 self._verified = True

@@ -45,6 +45,7 @@ class Collector:
     def _of(self, job: JobResult, suite: str, test: TestResult, base: str) -> Evidence:
         case = sources.of(test.name, self._known(suite)) or _NOTHING
         path, seen = self._seen(job, test.name)
+        end = next((one for one in job.postmortems if one.test == test.name), None)
         printed = [line for line in test.diagnostics if line.strip() and line not in test.reason]
         return Evidence(
             job=job.name,
@@ -56,6 +57,8 @@ class Collector:
             sentence=case.sentence,
             place=case.place,
             alone=next((a.words for a in job.alone if (a.suite, a.test) == (suite, test.name)), ""),
+            kernel=end.lines if end else (),
+            postmortem=end.text if end else None,
             printed=tuple(printed[-_PRINTED:]),
             console=seen.lines[-_CONSOLE:] if seen else (),
             log=path,

@@ -31,6 +31,7 @@ from orchestrator.model.alone import Alone
 from orchestrator.model.coverage import Coverage
 from orchestrator.model.expectations import Expectations
 from orchestrator.model.plan import Job
+from orchestrator.model.postmortem import Postmortem
 from orchestrator.parse import splat
 from orchestrator.pipeline.context import Workspace
 from orchestrator.progress import Beginning, JobDetail
@@ -74,6 +75,7 @@ class JobRecord:
     alone: list[Alone] = field(default_factory=list)
     subject: Subject | None = None
     coverage: Coverage | None = None
+    postmortems: list[Postmortem] = field(default_factory=list)
     open: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     scanned: dict[tuple[Path, int], tuple[Splat, ...]] = field(default_factory=dict)
     forged: dict[str, int] = field(default_factory=dict)
@@ -161,6 +163,7 @@ class JobRecord:
             products=products,
             machine=job.variant_config.machine,
             alone=tuple(self.alone),
+            postmortems=tuple(self.postmortems),
             requested=tuple(f"{name}/{glob}" for name, _ in job.suites for glob in job.tests),
             arch=job.variant_config.arch,
             coverage=self.coverage,

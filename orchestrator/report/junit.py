@@ -177,15 +177,22 @@ class _Side:
         runs = [run for run in job.suites if run.suite == suite]
         self.job = job
         self.tests = {test.name: test for run in runs for test in run.tests}
-        self.alone = {seen.test: seen.words for seen in job.alone if seen.suite == suite}
+        self.alone = {test.name: _alone(job, suite, test.name) for test in self.tests.values()}
         self.earlier = {name: tries for run in runs for name, tries in run.retried}
 
     def story(self, test: str) -> str:
         result = self.tests.get(test)
         if not result:
             return f"{self.job.side.value}: did not run"
-        alone = f"\n{self.alone[test]}" if test in self.alone else ""
+        alone = self.alone.get(test, "")
         return f"{self.job.side.value}: {_story(result, self.earlier.get(test, ()))}{alone}"
+
+
+def _alone(job: JobResult, suite: str, test: str) -> str:
+    """Tell how a red test went alone, and what its guest looked like in the end."""
+    lines = [seen.words for seen in job.alone if (seen.suite, seen.test) == (suite, test)]
+    lines += [line for end in job.postmortems if end.test == test for line in (*end.lines, str(end.text))]
+    return "".join(f"\n{line}" for line in lines)
 
 
 def _story(test: TestResult, earlier: Sequence[Status]) -> str:
@@ -205,7 +212,7 @@ def _transition(group: str, change: Transition, details: _Details) -> TestCase:
 
 def _test(job: JobResult, test: TestResult, run: SuiteRun, expected: Expected | None, column: str | None) -> TestCase:
     earlier = dict(run.retried).get(test.name, ())
-    alone = "".join(f"\n{seen.words}" for seen in job.alone if (seen.suite, seen.test) == (run.suite, test.name))
+    alone = _alone(job, run.suite, test.name)
     case = _case(test.name, f"{job.name}.{run.suite}", test.seconds, _story(test, earlier) + alone)
     wants = (expected or {}).get(run.suite, NONE)
     wanted = wants.of(test.name, column)

@@ -74,7 +74,12 @@ def _evidence(red: Sequence[Evidence]) -> Iterator[Markdown]:
         if one.sentence:
             place = f"({one.place})" if one.place else ""
             yield from (md.line("{} {}", one.sentence, place), md.BLANK)
-        shown = [one.reason, *one.printed, *(f"| {line}" for line in one.console)]
+        shown = [
+            one.reason,
+            *one.printed,
+            *(f"| {line}" for line in one.console),
+            *(f"# {line}" for line in one.kernel),
+        ]
         yield from md.block(line for line in shown if line)
         if one.alone:
             yield from (md.BLANK, md.line("It is {}.", one.alone))

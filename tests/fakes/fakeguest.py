@@ -12,6 +12,7 @@ A fake kernel tells it in strings that end up in its image, so that a patch chan
     play: holds T01 NAME      what came before is sent, and it goes on once a file of that name is in the cache
     play: killed T01          QEMU is killed in it
     play: deaf T01            SSH is gone in it
+    play: late T01            the harness says that it is out of time
     play: silent T01          it never ends, and says nothing
     play: exit repro 1 WORDS  a program of the user's prints that and ends so; it may have a splat, die, or be silent
     play: exits repro 0110    run by run: 1 ends with exit code 1
@@ -164,6 +165,8 @@ class Guest:
             os.kill(os.getpid(), signal.SIGKILL)
         if self.asked("deaf", name) is not None:
             self.drop()
+        if self.asked("late", name) is not None:
+            self.say(f"wpci: late {name}")
         if self.asked("silent", name) is not None:
             threading.Event().wait()
         if words := self.asked("splat", name):

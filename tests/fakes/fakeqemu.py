@@ -3,7 +3,8 @@
 
 What it plays is in the kernel command line, as ``fake=STEP:ARGUMENT,STEP:ARGUMENT``; '+' stands for a space. The step
 ``guest:`` plays a guest that comes up, see fakeguest.py, and with an argument one that lies, see hostileguest.py;
-``lose:FILE`` ends QEMU as often as the file has lines.
+``lose:FILE`` ends QEMU as often as the file has lines; ``held:`` waits to be let go on; with ``undumped:`` somewhere it
+writes no dump.
 
 It can be saved, and a guest that it plays goes on from there without a word.
 """
@@ -50,6 +51,9 @@ class Session:
     def _serve(self) -> None:
         for request in self._requests():
             echoed = {"id": request["id"]} if "id" in request else {}
+            if request["execute"] == "dump-guest-memory" and "undumped:" in " ".join(sys.argv):
+                self.send({"error": {"class": "GenericError", "desc": "no dump today"}, **echoed})
+                continue
             self.send({"return": self._answer(request), **echoed})
             self.negotiated.set()
             if request["execute"] == "quit":
@@ -88,6 +92,8 @@ class Session:
             os.write(self._descriptors[-1], STATE)
         if request["execute"] == "migrate-incoming":
             assert os.read(self._descriptors[-1], 100) == STATE
+        if request["execute"] == "dump-guest-memory":
+            os.write(self._descriptors[-1], b"pieces")
         if request["execute"] == "cont":
             self.running.set()
         return {}
@@ -161,6 +167,9 @@ def play(steps: list[tuple[str, str]], session: Session, console: IO[bytes], ser
 
                 guest = hostileguest.Liar(session, console, argument)
             fakeguest.live(server, session, console, guest)
+        elif name == "held":
+            session.running.clear()
+            session.running.wait()
         elif name == "hang":
             signal.pause()
 

@@ -13,7 +13,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("model",),
     ("host",),
     ("parse",),
-    ("guest", "kbuild", "trees", "verdict"),
+    ("guest", "kbuild", "postmortem", "trees", "verdict"),
     ("coverage", "notify", "report", "series", "suite"),
     ("history", "pipeline"),
     ("engine",),

@@ -1,0 +1,1 @@
+"""What a kernel looked like when it died or hung, read from its memory by drgn."""

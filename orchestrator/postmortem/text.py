@@ -1,0 +1,85 @@
+"""A report as text for people: the same bug gives the same text, but for addresses. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from orchestrator import plain
+from orchestrator.postmortem.report import Mapping, Report, Task, blamed
+
+MOST_LOG, MOST_FRAMES, MOST_RUNS, MOST_TASKS = 60, 16, 24, 60
+_STAMP = re.compile(r"^\[ *\d+\.\d+\] ")
+_NUMBERS = re.compile(r"\b(PID|pid|CPU)([:=]? ?)\d+")
+_QUIET = frozenset({"init", "sleep", "dropbear", "sh", "dd", "wc"})
+"""Programs of the rootfs: a line each will do."""
+
+
+def summary(report: Report, occasion: str) -> tuple[str, ...]:
+    """Return the first lines: what happened, in which function, what is waited for, and what userfaultfd has."""
+    lines = [report.panic or occasion]
+    if task := report.culprit:
+        frame = blamed(task)
+        place = f" in {frame.function}{f' ({frame.place})' if frame.place else ''}" if frame else ""
+        lines.append(f"{task.comm} [{task.state}]{place}")
+        if task.waits:
+            lines.append(f"waits {task.waits}")
+    lines += [line for process in report.processes for line in _registered(process.comm, process.vmas)][:3]
+    return tuple(plain.printable(line) for line in lines)
+
+
+def render(report: Report, occasion: str) -> str:
+    """Return the whole text."""
+    return "".join(f"{plain.printable(line)}\n" for line in _lines(report, occasion))
+
+
+def _lines(report: Report, occasion: str) -> Iterator[str]:
+    yield from summary(report, occasion)
+    if report.culprit:
+        yield from ("", "The task, with the variables that are known")
+        yield from _stack(report.culprit)
+    yield from ("", "Tasks that are not idle")
+    for task in sorted((t for t in report.tasks if not t.idle), key=_order)[:MOST_TASKS]:
+        yield f"  {task.comm} [{task.state}] {f'waits {task.waits}' if task.waits else 'runs'}"
+        if task.comm not in _QUIET:
+            yield from (f"    {frame.function} {frame.place}".rstrip() for frame in task.frames[:MOST_FRAMES])
+    yield from ("", "What userfaultfd has")
+    for process in report.processes:
+        yield from _registered(process.comm, process.vmas, runs=True)
+    yield from ("", "Locks that are held")
+    yield from (f"  {lock.comm}: {lock.lock} to {lock.mode}, taken in {lock.taken}" for lock in report.locks)
+    yield from ("", f"Memory: {_memory(report)}", "", "The end of the kernel's log")
+    yield from (f"  {_unnumbered(line)}" for line in report.log[-MOST_LOG:])
+    yield from (f"note: {note}" for note in report.notes)
+
+
+def _unnumbered(line: str) -> str:
+    """Return a line of the log without what differs each time, but for addresses."""
+    return _NUMBERS.sub(r"\1\2N", _STAMP.sub("", line))
+
+
+def _order(task: Task) -> tuple[bool, bool, str, str, int]:
+    return task.comm in _QUIET, task.state == "S", task.comm, task.state, task.pid
+
+
+def _stack(task: Task) -> Iterator[str]:
+    for number, frame in enumerate(task.frames):
+        yield f"  #{number} {frame.function} {frame.place}".rstrip()
+        yield from (f"       {name} = {value}" for name, value in frame.locals.items())
+
+
+def _registered(comm: str, vmas: Sequence[Mapping], runs: bool = False) -> Iterator[str]:
+    for vma in vmas:
+        if vma.context:
+            ptes = ", ".join(f"{count} {kind}" for kind, count in sorted(vma.ptes.items()))
+            yield f"{comm}: {vma.start:#x}-{vma.end:#x} {' '.join(vma.flags)} {vma.name or 'anonymous'}: {ptes}"
+            for start, pages, kind in vma.runs[:MOST_RUNS] if runs else ():
+                yield f"    {start:#x} {pages} {kind}"
+
+
+def _memory(report: Report) -> str:
+    """Return the counters, coarse enough to be the same when the same happens again."""
+    total = max(1, report.memory.get("total", 1))
+    free = 10 * round(10 * report.memory.get("free", 0) / total)
+    swap = "swap is used" if report.memory.get("swap used") else "no swap is used"
+    return f"{total >> 8} MiB, about {free} % free; {swap}"
