@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from orchestrator import wording
 from orchestrator.model import Identity, JobResult, RunResult
 
 _HEX = 12
 _MOST_SUITES = 6
+_MOST_GLOBS = 8
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,12 @@ def machine(identity: Identity) -> str:
 
 def _programs(job: JobResult) -> str:
     """Return the suites, with what was asked for of them where that is not all."""
-    globs_of = {suite.suite: [r for r in job.requested if r.startswith(f"{suite.suite}/")] for suite in job.suites}
-    named = [", ".join(globs) if globs and f"{name}/*" not in globs else name for name, globs in globs_of.items()]
-    return ", ".join(named[:_MOST_SUITES]) + (", …" if len(named) > _MOST_SUITES else "")
+    globs_of = {
+        suite.suite: [r.removeprefix(f"{suite.suite}/") for r in job.requested if r.startswith(f"{suite.suite}/")]
+        for suite in job.suites
+    }
+    named = [
+        f"{name}: {wording.some(globs, _MOST_GLOBS)}" if globs and "*" not in globs else name
+        for name, globs in globs_of.items()
+    ]
+    return "; ".join(named[:_MOST_SUITES]) + ("; …" if len(named) > _MOST_SUITES else "")

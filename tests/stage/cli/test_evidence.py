@@ -36,7 +36,7 @@ def test_the_terminal_and_the_summary_give_the_evidence(red: tuple[Lab, str]) ->
         assert shown in output, (shown, output)
         assert shown.replace("<b>", "\\<b\\>").replace("</b>", "\\</b\\>") in summary, (shown, summary)
     assert "  - toy: edit 1" in summary and "patches   1 patch of three" in output, output
-    assert "programs  program/repro" in output, output
+    assert "programs  program: repro" in output, output
     (evidence,) = lab.result()["evidence"]
     assert evidence["sentence"] == SENTENCE and evidence["status"] == "fail" and evidence["base"] == "pass", evidence
 
