@@ -8,7 +8,15 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli import output, programs
-from orchestrator.cli.options import ConfigOption, ModeOption, QuietOption, ResultsOption, VariantOption, VerboseOption
+from orchestrator.cli.options import (
+    ConfigOption,
+    EngineOption,
+    ModeOption,
+    QuietOption,
+    ResultsOption,
+    VariantOption,
+    VerboseOption,
+)
 from orchestrator.cli.programs import (
     EndlessOption,
     ExpectSplatOption,
@@ -47,6 +55,7 @@ def mutate(
     timeout: TimeoutOption = "60s",
     expect_splat: ExpectSplatOption = None,
     endless: EndlessOption = False,
+    engine: EngineOption = None,
     results: ResultsOption = None,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
@@ -56,12 +65,14 @@ def mutate(
     Goes on where an earlier run ended. Exit code 1: a mutant survived, and nobody says why.
     """
     from orchestrator.config import overrides
+    from orchestrator.engine import choose, slots
     from orchestrator.mutation import page
     from orchestrator.mutation import run as mutation
     from orchestrator.pipeline import opening
 
     own = programs.given(program, program_args, timeout, expect_splat, endless)
     pipeline = overrides.with_programs(output.pipeline(config, quiet=quiet), own)
+    elsewhere = choose.wanted(pipeline, engine)
     with (
         output.terminal(values=False, verbose=verbose, quiet=quiet) as terminal,
         opening.open_run(pipeline, mode, overrides.Options(), results=locate.results(results), progress=terminal) as (
@@ -82,7 +93,8 @@ def mutate(
             budget=budget,
             every_test=every_test,
         )
-        done = mutation.run(request, workspace)
+        with choose.opened(elsewhere, slots.here(), workspace.cache, terminal, most=1) as at_work:
+            done = mutation.run(request, workspace, at_work)
     section = done.section(pairs[0].patched.variant)
     for line in page.summary(section):
         Screen().line(line)

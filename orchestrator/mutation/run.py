@@ -5,12 +5,14 @@ Faults that are seeded in the series are tried as its mutants are.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orchestrator import textfile
 from orchestrator.config import yaml_text
+from orchestrator.engine.task import Done, Engine, Task
 from orchestrator.errors import InfraError, UserError
 from orchestrator.host import cache
 from orchestrator.model.plan import Job
@@ -19,7 +21,8 @@ from orchestrator.mutation import report as mutation_report
 from orchestrator.mutation import trial as mutation_trial
 from orchestrator.mutation.hunks import Hunk
 from orchestrator.mutation.mutants import Mutant
-from orchestrator.mutation.report import Baseline, Outcome, Report
+from orchestrator.mutation.report import Baseline, Entry, Outcome, Report
+from orchestrator.mutation.trial import Campaign
 from orchestrator.pipeline import discover, job
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord
@@ -46,12 +49,12 @@ class Request:
     every_test: bool = False
 
 
-def run(request: Request, workspace: Workspace) -> Report:
+def run(request: Request, workspace: Workspace, engine: Engine) -> Report:
     """Take out every mutant that the report does not know yet; the report is on disk after each.
 
     Raises KernelError where the series itself is broken, InfraError where the host fails again and again.
     """
-    return _Run(request, workspace).run()
+    return _Run(request, workspace, engine).run()
 
 
 def reasons(report: Path) -> dict[str, str]:
@@ -68,8 +71,9 @@ def reasons(report: Path) -> dict[str, str]:
 class _Run:
     """One run of the mode: the report so far, and the baseline it compares with."""
 
-    def __init__(self, request: Request, workspace: Workspace) -> None:
+    def __init__(self, request: Request, workspace: Workspace, engine: Engine) -> None:
         self.request = request
+        self.engine = engine
         self.workspace = workspace
         self.report = _loaded(request)
         self.section = self.report.section(request.job.variant)
@@ -84,25 +88,59 @@ class _Run:
         planned = mutants.planned(every, known, fingerprint, variant)
         self._renew(every, planned)
         _check_tests(planned, request.job, ws)
-        campaign = mutation_trial.prepare(request.job, request.budget, request.late, self.section.baseline, ws)
+        campaign = self._prepared()
         self.section = replace(self.section, baseline=campaign.baseline)
         self._save()
         todo = [mutant for mutant in mutants.chosen(planned, request.only) if self._is_open(mutant, campaign.baseline)]
         known_keys = {entry.key for entry in self.section.entries}
         todo.sort(key=lambda mutant: mutant.key in known_keys)  # those that survived other tests come last
-        failures = 0
-        for number, mutant in enumerate(todo):
-            ws.progress.advance("mutants taken out", number, len(todo))
-            trying = campaign.asking(*self._rounds(mutant), every_test=request.every_test or bool(mutant.tests))
-            entry = mutation_trial.entry(mutant, trying, ws)
-            failures = 0 if entry else failures + 1
-            if failures >= HOST_FAULTS:
-                raise InfraError(f"the host failed on {failures} mutants in a row; the last is {mutant.name}")
-            if entry:
-                ws.progress.note(f"{mutant.name}: {entry.outcome.value}: {', '.join(entry.by[:3]) or entry.detail}")
-                self.section = self.section.adding(entry)
-                self._save()
+        self._try_all(todo, campaign)
         return self.report
+
+    def _prepared(self) -> Campaign:
+        """Return how the mutants are tried, measured where they will be."""
+        request = self.request
+        work = mutation_trial.Preparation(request.job, request.budget, request.late, self.section.baseline)
+        task = Task(f"{request.job.name}.whole", request.job, work)
+        with contextlib.closing(self.engine.run([task], self.workspace)) as ended:
+            for done in ended:
+                if isinstance(done.outcome, BaseException):
+                    raise done.outcome
+                return replace(done.outcome, job=request.job)
+        raise InfraError("the engine ended without a result")
+
+    def _try_all(self, todo: Sequence[Mutant], campaign: Campaign) -> None:
+        tasks = (self._task(mutant, campaign) for mutant in todo)  # each is asked for what killed those before it
+        failures = 0
+        with contextlib.closing(self.engine.run(tasks, self.workspace)) as ended:
+            for number, done in enumerate(ended):
+                self.workspace.progress.advance("mutants taken out", number, len(todo))
+                entry = self._entry(done)
+                failures = 0 if entry else failures + 1
+                if failures >= HOST_FAULTS:
+                    raise InfraError(f"the host failed on {failures} mutants in a row; the last is {done.task.name}")
+                if entry:
+                    self._add(entry)
+
+    def _task(self, mutant: Mutant, campaign: Campaign) -> Task[Entry | None]:
+        every_test = self.request.every_test or bool(mutant.tests)
+        trying = campaign.asking(*self._rounds(mutant), every_test=every_test)
+        return Task(mutant.name, self.request.job, mutation_trial.Attempt(mutant, trying))
+
+    def _entry(self, done: Done[Entry | None]) -> Entry | None:
+        """Return what came of a mutant; None where the host failed on it."""
+        if isinstance(done.outcome, InfraError):
+            self.workspace.progress.note(f"{done.task.name}: the host failed, and nothing is known: {done.outcome}")
+            return None
+        if isinstance(done.outcome, BaseException):
+            raise done.outcome
+        return done.outcome
+
+    def _add(self, entry: Entry) -> None:
+        noticed = ", ".join(entry.by[:3]) or entry.detail
+        self.workspace.progress.note(f"{entry.name}: {entry.outcome.value}: {noticed}")
+        self.section = self.section.adding(entry)
+        self._save()
 
     def _renew(self, every: Sequence[Hunk], planned: Sequence[Mutant]) -> None:
         """Drop what the series no longer holds, and count what is left out."""

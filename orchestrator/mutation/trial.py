@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orchestrator import suite
+from orchestrator.engine.task import Place
 from orchestrator.errors import KernelError, UserError
 from orchestrator.model import Bootable, JobResult, Stage, Verdict, rundir
 from orchestrator.model.expectations import NONE, Expectations
@@ -38,6 +39,34 @@ class Campaign:
     def asking(self, *rounds: tuple[str, ...], every_test: bool) -> Campaign:
         """Return the campaign with the tests in this order, all of them or up to the first that notices."""
         return replace(self, trial=replace(self.trial, rounds=rounds, every_test=every_test))
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """The run of the whole series as its mutants will be tried, unless ``known`` is of this kernel and these tests."""
+
+    job: Job
+    budget: float
+    late: tuple[str, ...]
+    known: Baseline | None
+
+    def __call__(self, place: Place) -> Campaign:
+        """Do it. Raises as ``prepare``."""
+        with place.guest(self.job):
+            return prepare(self.job, self.budget, self.late, self.known, place.workspace)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """The trial of one mutant."""
+
+    mutant: Mutant
+    campaign: Campaign
+
+    def __call__(self, place: Place) -> Entry | None:
+        """Do it; None where the host failed."""
+        with place.guest(self.campaign.job):
+            return entry(self.mutant, self.campaign, place.workspace)
 
 
 def prepare(whole: Job, budget: float, late: tuple[str, ...], known: Baseline | None, workspace: Workspace) -> Campaign:

@@ -258,3 +258,16 @@ def test_what_is_on_top_of_a_series_stays_and_is_no_part_of_it(bench: Bench) -> 
     )
     without = next((bench.folder / "results" / "last" / "jobs").glob("*fault-late-is-lost"))
     assert len(list((without / "patches").iterdir())) == 6 + 1 + 1
+
+
+@pytest.mark.nightly
+def test_mutants_are_tried_on_workers_as_they_are_here(bench: Bench) -> None:
+    mutate(bench, "--report", "here")
+    here = json.loads((bench.folder / "here.json").read_text())["sections"][0]
+    code, output = mutate(bench, "--engine", "workers:2", "--report", "there")
+    assert code == 1, output
+    there = json.loads((bench.folder / "there.json").read_text())["sections"][0]
+    fates = [{(e["name"], e["outcome"]) for e in section["entries"]} for section in (here, there)]
+    assert fates[0] == fates[1] and len(fates[0]) == 5
+    assert here["baseline"]["fails_on"] == there["baseline"]["fails_on"]
+    assert "waiting for a worker" in output and bench.left_running() == []
