@@ -17,8 +17,8 @@ from orchestrator.pipeline import autopsy
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord
 
-TEMPLATE = "template"
-"""The folder of the guest that is saved."""
+TEMPLATE = "template-"
+"""With what the folder of a guest that is saved begins."""
 
 
 def choose_accel(record: JobRecord, kernel: Kernel, rootfs: Rootfs) -> Bootable:
@@ -96,7 +96,8 @@ class Clones:
 
     def _make(self) -> Template | None:
         record = self._record
-        request = _request(record, self._bootable, TEMPLATE, self._limits)
+        number = len(list(record.directory.glob(f"{TEMPLATE}*"))) + 1  # the job may have had one before
+        request = _request(record, self._bootable, f"{TEMPLATE}{number}", self._limits)
         try:
             return record.open.enter_context(template.made(request, record.workspace.progress))
         except PipelineError as error:

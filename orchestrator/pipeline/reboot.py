@@ -68,8 +68,10 @@ def bootable(job: JobResult) -> tuple[Bootable, Machine]:
 
 
 @contextlib.contextmanager
-def _booted(job: JobResult, progress: Progress, gdb: bool = False) -> Iterator[tuple[Guest, Rootfs]]:
-    """Boot the guest of an earlier job again, in a folder that goes away with it."""
+def booted(
+    job: JobResult, progress: Progress, gdb: bool = False, extra: tuple[str, ...] = ()
+) -> Iterator[tuple[Guest, Rootfs]]:
+    """Boot the guest of an earlier job again, in a folder that goes away with it; ``extra`` are more for QEMU."""
     made, machine_config = bootable(job)
     kernel, rootfs = made.kernel, made.rootfs
     rules = splat.load_rules(None)
@@ -85,6 +87,7 @@ def _booted(job: JobResult, progress: Progress, gdb: bool = False) -> Iterator[t
             is_fatal=splat.fatal_matcher(rules),
             debugger=qemu.Debugger() if gdb else None,
             arch=arch.named(job.arch),
+            extra=extra,
         )
         if gdb:
             progress.note(f"waiting for: gdb {kernel.vmlinux} -ex 'target remote :{qemu.Debugger().port}'")
@@ -97,7 +100,7 @@ def boot(
 ) -> int:
     """Boot a kernel of an earlier run, show its console, then what the named tests say; return an exit code."""
     code, outputs = 0, []
-    with _booted(job, progress, gdb) as (guest, _):
+    with booted(job, progress, gdb) as (guest, _):
         for run in job.suites if tests else ():
             for program, available in suite.listed(run.suite, guest, Deadline.after(PATIENCE)).items():
                 if picked := suite.pick(available, tests):
@@ -118,7 +121,7 @@ def _command(name: str, program: str, tests: list[str]) -> str:
 
 def shell(job: JobResult, command: Sequence[str], progress: Progress) -> int:
     """Boot a kernel of an earlier run, and run a command in it, or a shell without one; return its exit code."""
-    with _booted(job, progress) as (guest, rootfs):
+    with booted(job, progress) as (guest, rootfs):
         progress.note(f"{job.name}: the tests are under /tests; the guest ends with this session")
         return enter(guest, rootfs, command)
 

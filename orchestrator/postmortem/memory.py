@@ -21,9 +21,9 @@ _UFFD = frozenset({"missing", "wp"})
 
 
 def processes(program: drgn.Program, form: Format) -> list[dict[str, Any]]:
-    """Return the processes of which userfaultfd has a part: their mappings, and the ptes of what is registered."""
-    every = [(task, mm, list(_vmas(mm))) for task, mm in locks.mms(program)]
-    return [_process(task, mm, vmas, form) for task, mm, vmas in every if any(_context(vma) for vma in vmas)]
+    """Return the processes of which userfaultfd has a part, or has left one: their mappings, and the ptes of that."""
+    every = (_process(task, mm, list(_vmas(mm)), form) for task, mm in locks.mms(program))
+    return [process for process in every if any("ptes" in vma for vma in process["vmas"])]
 
 
 def _vmas(mm: drgn.Object) -> Iterator[drgn.Object]:
@@ -47,17 +47,21 @@ def _process(task: drgn.Object, mm: drgn.Object, vmas: list[drgn.Object], form: 
 
 
 def _vma(mm: drgn.Object, vma: drgn.Object, form: Format) -> dict[str, Any]:
+    """Return a mapping, with its ptes where it is registered, and those that userfaultfd left where it is not."""
     start, end = vma.vm_start.value_(), vma.vm_end.value_()
     shown = {"start": start, "end": end, "flags": flags(vma, _BITS), "name": _name(vma)}
-    if not _context(vma):
-        return shown
     counts: Counter[str] = Counter()
     runs: list[tuple[int, int, str]] = []
+    registered = bool(_context(vma))
     for address, pages, kind in form.walk(mm, start, end):
+        if not (registered or kind == "marker" or kind.endswith("P")):
+            continue
         counts[kind] += pages
         if len(runs) < MOST_RUNS:
             runs.append((address, pages, kind))
-    return {**shown, "context": f"{_context(vma):#x}", "ptes": dict(counts), "runs": runs}
+    if not (registered or counts):
+        return shown
+    return {**shown, "context": f"{_context(vma):#x}" if registered else "", "ptes": dict(counts), "runs": runs}
 
 
 def _name(vma: drgn.Object) -> str:

@@ -40,7 +40,10 @@ class Task(Strict):
 
 
 class Mapping(Strict):
-    """A mapping. Of one that userfaultfd has, ``ptes`` counts the kinds of its ptes; ``runs`` says where they are."""
+    """A mapping. Of one that is registered, ``ptes`` counts the kinds of its ptes, and ``runs`` says where they are.
+
+    Without a ``context`` nothing is registered, and the ptes are those that userfaultfd has left there.
+    """
 
     start: int
     end: int

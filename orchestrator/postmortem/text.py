@@ -70,9 +70,10 @@ def _stack(task: Task) -> Iterator[str]:
 
 def _registered(comm: str, vmas: Sequence[Mapping], runs: bool = False) -> Iterator[str]:
     for vma in vmas:
-        if vma.context:
+        if vma.ptes:
             ptes = ", ".join(f"{count} {kind}" for kind, count in sorted(vma.ptes.items()))
-            yield f"{comm}: {vma.start:#x}-{vma.end:#x} {' '.join(vma.flags)} {vma.name or 'anonymous'}: {ptes}"
+            left = "" if vma.context else " left where nothing is registered"
+            yield f"{comm}: {vma.start:#x}-{vma.end:#x} {' '.join(vma.flags)} {vma.name or 'anonymous'}: {ptes}{left}"
             for start, pages, kind in vma.runs[:MOST_RUNS] if runs else ():
                 yield f"    {start:#x} {pages} {kind}"
 

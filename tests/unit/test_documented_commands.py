@@ -41,6 +41,11 @@ PROGRAM = "tests/stage/cli/test_own_programs.py::"
 TESTS: Mapping[str, tuple[str, ...]] = {
     "wpci run": (f"{OWN}test_the_commits_on_top_of_the_upstream_are_the_series",),
     "wpci run --suite kselftest-mm": (f"{TYPED}test_the_selftests_of_the_tree_under_test",),
+    "wpci inspect": ("tests/stage/cli/test_inspect.py::test_a_guest_of_which_there_is_no_dump_is_named",),
+    "wpci inspect -e report()": ("tests/stage/cli/test_inspect.py::test_a_guest_of_which_there_is_no_dump_is_named",),
+    "wpci inspect --live": (
+        "tests/stage/cli/test_inspect.py::test_a_live_guest_that_drgn_cannot_read_is_gone_afterwards",
+    ),
     "wpci run --isolate": ("tests/stage/pipeline/test_alone.py::test_isolated_tests_have_a_guest_each",),
     "wpci run --base v6.12": (f"{OWN}test_another_base_is_named_and_below_the_top_of_the_tree",),
     "wpci run HEAD~3..": (f"{OWN}test_a_series_is_an_argument",),

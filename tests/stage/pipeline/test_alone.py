@@ -77,6 +77,8 @@ def test_a_test_that_kills_its_guest_does_so_alone_and_what_follows_goes_on_in_a
     assert (seen["test"], seen["tries"]) == ("T01", ["crashed"] * 3)
     logs = sorted((Path(clones.patched["directory"])).glob("boot-*/qemu.log"))
     assert ["-incoming" in log.read_text() for log in logs] == [False, True]
+    alone = sorted((Path(clones.patched["directory"])).glob("alone/*/boot-1/qemu.log"))
+    assert ["-incoming" in log.read_text() for log in alone] == [True] * 3
     statuses = {test["name"]: test["status"] for test in clones.patched["suites"][0]["tests"]}
     assert statuses == {"T01": "crashed", "T02": "pass"}
     assert len(clones.patched["splats"]) == 1, "the consoles of what ran alone are evidence, and not judged"

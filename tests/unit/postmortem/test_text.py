@@ -92,3 +92,10 @@ def test_what_a_hostile_kernel_has_in_its_memory_does_not_reach_a_terminal() -> 
 def test_what_is_no_report_is_the_hosts_fault(said: str) -> None:
     with pytest.raises(InfraError):
         report.parsed(said)
+
+
+def test_a_marker_where_nothing_is_registered_is_said_to_be_left() -> None:
+    mapping = {"start": 4096, "end": 8192, "flags": ["read"], "name": "memfd", "ptes": {"marker": 1}}
+    process = {"comm": "leaky", "pid": 1, "contexts": [], "vmas": [mapping]}
+    lines = text.summary(made(processes=[process]), "out of time")
+    assert lines[-1] == "leaky: 0x1000-0x2000 read memfd: 1 marker left where nothing is registered"

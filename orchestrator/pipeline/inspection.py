@@ -1,0 +1,61 @@
+"""Open what a guest left, or a guest that runs, in drgn's shell."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from orchestrator.errors import UserError
+from orchestrator.host import process
+from orchestrator.model import JobResult, Kernel
+from orchestrator.model.postmortem import Postmortem
+from orchestrator.pipeline import reboot
+from orchestrator.postmortem import look
+from orchestrator.progress import Progress
+
+_SHELL = "orchestrator.postmortem.shell"
+
+
+def dump(job: JobResult, guest: str | None, expression: str) -> int:
+    """Open drgn's shell on the dump of a guest, or evaluate one expression there; return drgn's exit code.
+
+    Raises UserError where there is no dump, or it is gone.
+    """
+    seen = _chosen(job, guest)
+    if not seen.dump.exists():
+        raise UserError(f"{seen.dump} is gone; {seen.text} has what was seen in it")
+    return _open(f"core:{seen.dump}", _kernel(job), expression)
+
+
+def live(job: JobResult, expression: str, progress: Progress) -> int:
+    """Boot the guest of an earlier job again, and do the same while it runs."""
+    kernel = _kernel(job)
+    with tempfile.TemporaryDirectory(prefix="wpci-", dir="/tmp") as folder:  # a socket's address is short
+        socket = Path(folder, "look")
+        extra = ("-chardev", f"socket,id=look,path={socket},server=on,wait=off", "-mon", "chardev=look,mode=control")
+        with reboot.booted(job, progress, extra=extra) as (guest, rootfs):
+            progress.note(f"the guest runs: ssh -p {guest.port} -i {rootfs.identity} root@127.0.0.1")
+            return _open(f"qemu:{socket}", kernel, expression)
+
+
+def _chosen(job: JobResult, guest: str | None) -> Postmortem:
+    """Return the look at a guest that is meant: by the name of its folder, else the last one."""
+    fitting = [seen for seen in job.postmortems if guest in (None, seen.guest)]
+    if not fitting:
+        there = ", ".join(dict.fromkeys(seen.guest for seen in job.postmortems)) or "none"
+        raise UserError(f"{job.name}: there is no dump of {guest or 'a guest'}; guests that died or hung: {there}")
+    return fitting[-1]
+
+
+def _kernel(job: JobResult) -> Kernel:
+    """Return the kernel of an earlier job. Raises UserError where it is gone, or drgn is not there."""
+    if why := look.obstacle():
+        raise UserError(why)
+    made, _ = reboot.bootable(job)
+    return made.kernel
+
+
+def _open(source: str, kernel: Kernel, expression: str) -> int:
+    argv = [sys.executable, "-m", _SHELL, source, str(kernel.vmlinux), str(kernel.config)]
+    return process.interact([*argv, *([expression] if expression else [])])
