@@ -1,7 +1,7 @@
-"""Where the code of source lines lies in a vmlinux: its line tables, read by pyelftools.
+"""Where the code of source lines lies in a vmlinux: its line tables, printed by readelf (binutils).
 
-A vmlinux is made by the tree under test. It is read by a child in a cage, for which this module is a program: it takes
-the names of source files on standard input, and prints what ``Lines`` holds.
+A vmlinux is made by the tree under test. The tools, and what reads their output, run in a cage: there this module is a
+program, which takes the names of source files and then what the tools print, and prints what ``Lines`` holds.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 import itertools
 import json
 import posixpath
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from orchestrator.errors import InfraError
 from orchestrator.host import process
@@ -24,7 +24,18 @@ SECONDS = 600.0
 """How long reading may take: a kernel has a million rows, and this host may be busy."""
 
 _NO_DEBUG = "the kernel has no debug information (debug_info in pipeline.yaml)"
-_EXECUTABLE = 4  # SHF_EXECINSTR
+_END, _WHOLE = "wpci: end of part\n", "wpci: whole\n"
+_DUMP = f"""
+cat
+readelf -SW "$1" && echo "{_END.strip()}" && nm "$1" 2>/dev/null && echo "{_END.strip()}" &&
+readelf -W --debug-dump=decodedline "$1" 2>/dev/null && echo "{_END.strip()}" && echo "{_WHOLE.strip()}"
+"""
+"""What is read, behind the request: sections, symbols, line tables."""
+_FILE = re.compile(r"(?:CU: )?(?P<name>\S.*):$")
+_ROW = re.compile(r" (?P<line>\d+|-) +0x(?P<address>[0-9a-f]+)(?: +\d+)?(?P<begins> +x)?")
+_SECTION = re.compile(
+    r"\] \S+ +\S+ +(?P<address>[0-9a-f]{16}) [0-9a-f]+ (?P<size>[0-9a-f]+) +\S+ +(?P<flags>[A-Za-z]+) "
+)
 
 Place = tuple[str, int]
 """A source file as the tree calls it, and a line."""
@@ -51,8 +62,8 @@ def read(vmlinux: Path, wanted: Mapping[str, Iterable[int]], functions: Sequence
         {"lines": {name: sorted(lines) for name, lines in wanted.items()}, "functions": list(functions)}
     )
     done = process.run(
-        [sys.executable, "-P", "-m", __name__, vmlinux],
-        input_text=request,
+        ["sh", "-c", f'{{ {_DUMP} }} | "$2" -P -m "$3"', "sh", vmlinux, sys.executable, __name__],
+        input_text=request + "\n",
         deadline=Deadline.after(SECONDS),
         env={"PYTHONPATH": str(package.parent)},
         cage=Cage(readable=readable, bounds=Bounds(memory=8 * 2**30)),
@@ -96,67 +107,73 @@ def in_tree(directory: str, name: str) -> str:
     return path
 
 
-def _rows(program: Any, wanted: Mapping[str, frozenset[int]]) -> Iterator[tuple[int, int, Place]]:
-    """Yield the stretches of wanted lines in one line program: each row counts up to the next address.
+def rows(dump: Iterable[str], wanted: Mapping[str, frozenset[int]]) -> Iterator[tuple[int, int, Place]]:
+    """Yield the stretches of wanted lines, as readelf prints rows: each counts up to the next address. Pure.
 
     Of several rows at one address those count that begin a statement, and the last.
     """
-    names = _names(program.header)
-    if wanted.keys().isdisjoint(names.values()):
-        return
+    name, head, lines, none = "", " ", frozenset[int](), frozenset[int]()
     here: list[Place] = []
     last: tuple[int, Place | None, bool] = (0, None, True)
-    for state in (entry.state for entry in program.get_entries() if entry.state is not None):
-        address, place, begins = last
-        if place and (begins or state.address > address):
+    for text in dump:
+        if match := _FILE.match(text):
+            name = in_tree("", match["name"])
+            lines, head = wanted.get(name, none), f"{posixpath.basename(name)} "
+        if not (lines or here or last[1]) or not (row := _ROW.search(text)):
+            continue
+        address, (before, place, begins) = int(row["address"], 16), last
+        if place and (begins or address > before):
             here.append(place)
-        if state.address > address:
-            yield from ((address, state.address, place) for place in here)
+        if address > before:
+            yield from ((before, address, place) for place in here)
             here = []
-        if state.end_sequence:
-            here = []
-        name = names.get(state.file, "")
-        place = (name, state.line) if state.line in wanted.get(name, ()) else None
-        last = (state.address, None if state.end_sequence else place, bool(state.is_stmt))
+        number = int(row["line"]) if row["line"] != "-" else None
+        here = [] if number is None else here
+        # the first rows of a unit may be of a header that readelf does not name in a line of its own
+        is_wanted = number in lines and text.startswith(head)
+        last = (address, (name, number) if number and is_wanted else None, bool(row["begins"]))
 
 
-def _names(header: Any) -> dict[int, str]:
-    """Return the files of a line program by their number, which counts from 0 in DWARF 5, and from 1 before."""
-    first = 0 if header["version"] >= 5 else 1
-    folders = [folder.decode(errors="replace") for folder in header["include_directory"]]
-    folders = ["", *(folders[1:] if first == 0 else folders)]  # the first is where the compiler ran
-    names = {}
-    for number, entry in enumerate(header["file_entry"], first):
-        folder = folders[entry["dir_index"]] if entry["dir_index"] < len(folders) else ""
-        names[number] = in_tree(folder, entry["name"].decode(errors="replace"))
-    return names
+def _sections(dump: Iterable[str]) -> Iterator[tuple[int, int]]:
+    """Yield where the code of a kernel lies. What the linker dropped has its lines at address 0."""
+    for section in filter(None, map(_SECTION.search, dump)):
+        start, size = int(section["address"], 16), int(section["size"], 16)
+        if start and "X" in section["flags"]:
+            yield start, start + size
 
 
-def _text(elf: Any) -> list[tuple[int, int]]:
-    """Return where the code of a kernel lies. What the linker dropped has its lines at address 0."""
-    sections = [section for section in elf.iter_sections() if section["sh_flags"] & _EXECUTABLE]
-    return [(s["sh_addr"], s["sh_addr"] + s["sh_size"]) for s in sections if s["sh_addr"]]
+def _symbols(dump: Iterable[str], functions: Sequence[str]) -> dict[str, int]:
+    parts = (line.split() for line in dump)
+    return {part[2]: int(part[0], 16) for part in parts if len(part) == 3 and part[2] in functions}
 
 
-def _main(vmlinux: str) -> None:
-    from elftools.elf.elffile import ELFFile
+def _part(lines: Iterator[str]) -> Iterator[str]:
+    """Yield lines up to the one that ends a part of what the tools print."""
+    return itertools.takewhile(lambda line: line != _END, lines)
 
-    request = json.load(sys.stdin)
+
+def _main() -> None:
+    request = json.loads(sys.stdin.readline())
     wanted = {name: frozenset(lines) for name, lines in request["lines"].items()}
-    with Path(vmlinux).open("rb") as file:
-        elf = ELFFile(file)
-        if not elf.has_dwarf_info(strict=True):
-            sys.exit(_NO_DEBUG)
-        dwarf = elf.get_dwarf_info(relocate_dwarf_sections=False)
-        programs = (dwarf.line_program_for_CU(unit) for unit in dwarf.iter_CUs())
-        text = _text(elf)
-        rows = (row for program in programs if program for row in _rows(program, wanted))
-        pieces = list(cut(row for row in rows if any(start <= row[0] < end for start, end in text)))
-        symtab: Any = elf.get_section_by_name(".symtab")
-        matches = (symtab.get_symbol_by_name(name) for name in request["functions"]) if symtab else ()
-        symbols = {symbols[0].name: symbols[0]["st_value"] for symbols in matches if symbols}
+    dump = iter(sys.stdin)
+    text = list(_sections(_part(dump)))
+    symbols = _symbols(_part(dump), request["functions"])
+    seen = False
+
+    def noted() -> Iterator[str]:
+        nonlocal seen
+        for line in _part(dump):
+            seen = True
+            yield line
+
+    found_rows = (row for row in rows(noted(), wanted) if any(start <= row[0] < end for start, end in text))
+    pieces = list(cut(found_rows))
+    if next(dump, "") != _WHOLE:
+        sys.exit("readelf did not come to its end")
+    if not seen:
+        sys.exit(_NO_DEBUG)
     json.dump({"pieces": pieces, "symbols": symbols}, sys.stdout)
 
 
 if __name__ == "__main__":
-    _main(sys.argv[1])
+    _main()
