@@ -25,8 +25,9 @@ from orchestrator.cli.programs import (
     TimeoutOption,
 )
 from orchestrator.cli.screen import Screen
-from orchestrator.config import locate
+from orchestrator.config import locate, scalars
 from orchestrator.errors import Exit, UserError
+from orchestrator.host.process import FOREVER, Deadline
 from orchestrator.model import plan
 
 REPORT = Path("patches/evidence/mutation")
@@ -47,6 +48,9 @@ def mutate(
     every_test: Annotated[
         bool, typer.Option("--every-test", help="Try each mutant with all tests, to learn which ones never fail.")
     ] = False,
+    limit: Annotated[
+        str, typer.Option("--for", help="Begin no mutant after that time (90s, 10m, 1h); the next run goes on.")
+    ] = "",
     report: Annotated[
         Path, typer.Option("--report", help="Where progress lives: this path with .json, .md and -why.yaml.")
     ] = REPORT,
@@ -70,6 +74,7 @@ def mutate(
     from orchestrator.mutation import run as mutation
     from orchestrator.pipeline import opening
 
+    deadline = Deadline.after(scalars.seconds(limit, "--for")) if limit else FOREVER
     own = programs.given(program, program_args, timeout, expect_splat, endless)
     pipeline = overrides.with_programs(output.pipeline(config, quiet=quiet), own)
     elsewhere = choose.wanted(pipeline, engine)
@@ -92,6 +97,7 @@ def mutate(
             only=tuple(only),
             budget=budget,
             every_test=every_test,
+            deadline=deadline,
         )
         with choose.opened(elsewhere, slots.here(), workspace.cache, terminal, most=1) as at_work:
             done = mutation.run(request, workspace, at_work)
@@ -102,6 +108,9 @@ def mutate(
     open_ones = page.unexplained(section, why)
     for entry in open_ones:
         Screen().line(f"survived: {entry.name} ({entry.identity}) {entry.where}")
+    for entry in section.entries:
+        if entry.doubtful:
+            Screen().line(f"doubtful: {entry.name}: {', '.join(entry.doubtful)} failed once and not again")
     for test in page.unproven(done, why) if every_test else ():
         Screen().line(f"not seen failing: {test}")
     raise typer.Exit(Exit.FAIL if open_ones else Exit.PASS)

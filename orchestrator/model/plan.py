@@ -21,8 +21,8 @@ class Trial:
     ``rounds`` are globs over test ids, round by round; a test runs once, in the first round that names it, and those
     that ``late`` names run behind all others. ``limit`` is the watchdog of one test (scaled under TCG), ``budget``
     what a test that works for a time gets, in seconds. What ``ignored`` tests (globs) show stops nothing; with
-    ``every_test`` nothing does, so that all that notice are known. ``expected`` is what the tests are measured by, by
-    suite.
+    ``every_test`` nothing does, so that all that notice are known, up to ``most`` of them: a kernel on which everything
+    hangs is done with. ``expected`` is what the tests are measured by, by suite.
     """
 
     rounds: tuple[tuple[str, ...], ...]
@@ -32,6 +32,11 @@ class Trial:
     ignored: tuple[str, ...] = ()
     expected: Mapping[str, Expectations] = field(default_factory=dict)
     every_test: bool = False
+    most: int | None = None
+
+    def only(self, globs: tuple[str, ...]) -> Trial:
+        """Return the trial of these tests, which nothing ends."""
+        return replace(self, rounds=(globs,), every_test=True, most=None)
 
 
 @dataclass(frozen=True)

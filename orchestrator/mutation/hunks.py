@@ -157,12 +157,17 @@ _COMMENT_LINE = re.compile(r"\s*(/\*.*|//.*|\*(\s.*|/.*)?|)$")
 """A line that can only be part of a comment: in the kernel's style its lines begin with ' * '; '*pte = x' does not."""
 
 
+def is_comment(line: str) -> bool:
+    """Whether a line can only be part of a comment, or is blank. Pure."""
+    return _COMMENT_LINE.match(line) is not None
+
+
 def _comments_only(lines: Sequence[str]) -> bool:
     """Whether code is the same before and after: nothing but comments and white space differ."""
     before = [line[1:] for line in lines if line[:1] in " -"]
     after = [line[1:] for line in lines if line[:1] in " +"]
     changed = [line[1:] for line in lines if line[:1] in "+-"]
-    return _code(before) == _code(after) or all(_COMMENT_LINE.match(line) for line in changed)
+    return _code(before) == _code(after) or all(map(is_comment, changed))
 
 
 def _code(lines: Sequence[str]) -> list[str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orchestrator.config.schema import SeriesConfig
+from orchestrator.errors import UserError
 from orchestrator.host import cache
 from orchestrator.host.cache import digest
 from orchestrator.model.plan import Job, Trial
@@ -79,6 +80,19 @@ def chosen(mutants: Iterable[Mutant], globs: Sequence[str]) -> Iterator[Mutant]:
     for mutant in mutants:
         if not globs or any(fnmatch.fnmatchcase(name, g) for g in globs for name in (mutant.name, mutant.identity)):
             yield mutant
+
+
+def check(planned: Sequence[Mutant], globs: Sequence[str], faults: Iterable[SeededFault], variant: str) -> None:
+    """Refuse a glob that picks nothing: what was asked for would look as if it had been done. Raises UserError."""
+    known = tuple(faults)
+    for glob in globs:
+        if any(chosen(planned, [glob])):
+            continue
+        named = [fault for fault in known if fnmatch.fnmatchcase(f"{report.SEEDED}{fault.name}", glob)]
+        for fault in named[:1]:
+            name, others = f"{report.SEEDED}{fault.name}", ", ".join(fault.variants)
+            raise UserError(f"--only {glob}: {name} is for variant {others}, and this is {variant}")
+        raise UserError(f"--only {glob}: none of the {len(planned)} mutants has that name or id")
 
 
 def write(hunks: Sequence[Hunk], folder: Path) -> SeriesConfig:

@@ -6,6 +6,7 @@ import fnmatch
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 
+from orchestrator import wording
 from orchestrator.mutation.report import Entry, Outcome, Report, Section
 from orchestrator.report import markup as md
 from orchestrator.report.markup import Markdown
@@ -48,7 +49,7 @@ def _section(section: Section, reasons: Mapping[str, str]) -> Iterator[Markdown]
     yield from (md.BLANK, md.line("### All mutants"), md.BLANK)
     yield from (md.line("| mutant | in | outcome | first noticed by, or why not |"), md.line("|---|---|---|---|"))
     for entry in section.entries:
-        yield md.line("| {} | {} | {} | {} |", entry.name, entry.where, entry.outcome.value, _noticed(entry))
+        yield md.line("| {} | {} | {} | {} |", entry.name, entry.where, entry.outcome.value, noticed(entry))
 
 
 def summary(section: Section) -> Iterator[str]:
@@ -103,8 +104,15 @@ def unexplained(section: Section, reasons: Mapping[str, str]) -> tuple[Entry, ..
     return tuple(e for e in section.entries if e.is_hole and e.identity not in reasons)
 
 
-def _noticed(entry: Entry) -> str:
+def noticed(entry: Entry) -> str:
+    """Return by what a mutant was noticed, when, and what is doubtful; or why it was not."""
     more = f" (and {len(entry.by) - 1} more)" if len(entry.by) > 1 else ""
     first = entry.by[0] + more if entry.by else entry.detail
+    among = f" ({entry.round}: {entry.noticed:.1f} s, {entry.after} tests)" if entry.round else ""
     kept = f"; kept: {', '.join(entry.kept)}" if entry.kept else ""
-    return first[:200] + kept
+    return first[:200] + among + kept + doubts(entry)
+
+
+def doubts(entry: Entry) -> str:
+    """Return which tests differed once and not again, in words; empty without any."""
+    return f"; doubtful: {wording.some(entry.doubtful)}" if entry.doubtful else ""

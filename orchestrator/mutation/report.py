@@ -30,6 +30,7 @@ class Outcome(enum.Enum):
     NOT_ALONE = "does not come out alone"
     NOT_BUILT = "does not build without it"
     EQUIVALENT = "equivalent"
+    NOT_RUN = "run by no test"
 
     @classmethod
     def _missing_(cls, value: object) -> Outcome | None:
@@ -45,7 +46,8 @@ class Entry(Bounded):
     ``doubtful`` tests differed once and not again: they count for nothing. ``tests`` is how many ran, ``suite`` the
     digest of the initramfs that they came in; ``kept`` are hunks of a whole patch that could not be taken out.
     ``where`` is the function, or the subject of a whole patch. With ``every_test`` all tests ran, and ``by`` are
-    all that notice; without it, those that noticed up to the first one's program's end.
+    all that notice; without it, those that noticed up to the first one's program's end. ``round`` names the tests among
+    which the first one was, ``after`` how many had run with it, and ``noticed`` what those took, in seconds.
     """
 
     key: str
@@ -61,6 +63,9 @@ class Entry(Bounded):
     doubtful: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     every_test: bool = False
+    round: str = ""
+    after: int = 0
+    noticed: float = 0.0
 
     @property
     def file(self) -> str:
@@ -70,7 +75,8 @@ class Entry(Bounded):
     @property
     def is_hole(self) -> bool:
         """Whether no test noticed what one should: a fault that cannot be seeded, or is none, proves nothing."""
-        return self.outcome is Outcome.SURVIVED or (self.is_seeded and self.outcome is not Outcome.KILLED)
+        unseen = self.outcome in {Outcome.SURVIVED, Outcome.NOT_RUN}
+        return unseen or (self.is_seeded and self.outcome is not Outcome.KILLED)
 
     @property
     def is_seeded(self) -> bool:
@@ -174,6 +180,9 @@ class Finding(Bounded):
     certain: bool = True
     tests: int = 0
     doubtful: tuple[str, ...] = ()
+    round: str = ""
+    after: int = 0
+    noticed: float = 0.0
 
     @property
     def failing(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ Faults that are seeded in the series are tried as its mutants are.
 from __future__ import annotations
 
 import contextlib
+import glob
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,18 +16,24 @@ from orchestrator.config import yaml_text
 from orchestrator.engine.task import Done, Engine, Task
 from orchestrator.errors import InfraError, UserError
 from orchestrator.host import cache
+from orchestrator.host.process import FOREVER, Deadline
 from orchestrator.model.plan import Job
 from orchestrator.mutation import faults, hunks, mutants, page
 from orchestrator.mutation import report as mutation_report
 from orchestrator.mutation import trial as mutation_trial
 from orchestrator.mutation.hunks import Hunk
 from orchestrator.mutation.mutants import Mutant
+from orchestrator.mutation.reach import Reached
 from orchestrator.mutation.report import Baseline, Entry, Outcome, Report
-from orchestrator.mutation.trial import Campaign
+from orchestrator.mutation.trial import Campaign, Round
 from orchestrator.pipeline import discover, job
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord
 
+MOST_SPECIFIC = 8
+"""Tests of a mutant's lines that are tried before the others that run them."""
+_OPEN = {Outcome.SURVIVED, Outcome.NOT_RUN}
+"""What other tests may change."""
 HOST_FAULTS = 3
 """Parts in a row on which the host may fail before the run ends: nothing is known of them."""
 
@@ -37,7 +44,7 @@ class Request:
 
     ``first`` are globs of quick tests that go first, ``late`` of slow ones that go last, ``budget`` the seconds of
     those that work for a time; ``only`` are globs over the names of mutants. With ``every_test`` each mutant meets
-    all tests, and not only those up to the first that kills it.
+    all tests, and not only those up to the first that kills it. Behind ``deadline`` no mutant begins.
     """
 
     job: Job
@@ -47,6 +54,7 @@ class Request:
     only: tuple[str, ...] = ()
     budget: float = 3.0
     every_test: bool = False
+    deadline: Deadline = FOREVER
 
 
 def run(request: Request, workspace: Workspace, engine: Engine) -> Report:
@@ -86,6 +94,7 @@ class _Run:
         every, fingerprint, variant = hunks.listed(tree), hunks.fingerprint(tree), request.job.variant
         known = faults.load(request.job.series_config.faults if request.job.series_config else None)
         planned = mutants.planned(every, known, fingerprint, variant)
+        mutants.check(planned, request.only, known, variant)
         self._renew(every, planned)
         _check_tests(planned, request.job, ws)
         campaign = self._prepared()
@@ -110,7 +119,7 @@ class _Run:
         raise InfraError("the engine ended without a result")
 
     def _try_all(self, todo: Sequence[Mutant], campaign: Campaign) -> None:
-        tasks = (self._task(mutant, campaign) for mutant in todo)  # each is asked for what killed those before it
+        tasks = self._tasks(todo, campaign)
         failures = 0
         with contextlib.closing(self.engine.run(tasks, self.workspace)) as ended:
             for number, done in enumerate(ended):
@@ -122,10 +131,16 @@ class _Run:
                 if entry:
                     self._add(entry)
 
-    def _task(self, mutant: Mutant, campaign: Campaign) -> Task[Entry | None]:
-        every_test = self.request.every_test or bool(mutant.tests)
-        trying = campaign.asking(*self._rounds(mutant), every_test=every_test)
-        return Task(mutant.name, self.request.job, mutation_trial.Attempt(mutant, trying))
+    def _tasks(self, todo: Sequence[Mutant], campaign: Campaign) -> Iterator[Task[Entry | None]]:
+        """Yield the trials while there is time: each is asked for what killed those before it."""
+        sent = replace(campaign, known=None)  # it is large, and what it says of a mutant goes with that
+        for number, mutant in enumerate(todo):
+            if self.request.deadline.expired:
+                self.workspace.progress.note(f"the time is up: {len(todo) - number} mutants are left for the next run")
+                return
+            reached = campaign.reached(mutant)
+            trying = sent.asking(*self._rounds(mutant, reached), every_test=self.request.every_test)
+            yield Task(mutant.name, self.request.job, mutation_trial.Attempt(mutant, trying, reached))
 
     def _entry(self, done: Done[Entry | None]) -> Entry | None:
         """Return what came of a mutant; None where the host failed on it."""
@@ -137,8 +152,7 @@ class _Run:
         return done.outcome
 
     def _add(self, entry: Entry) -> None:
-        noticed = ", ".join(entry.by[:3]) or entry.detail
-        self.workspace.progress.note(f"{entry.name}: {entry.outcome.value}: {noticed}")
+        self.workspace.progress.note(f"{entry.name}: {entry.outcome.value}: {page.noticed(entry)}")
         self.section = self.section.adding(entry)
         self._save()
 
@@ -162,17 +176,25 @@ class _Run:
         known = next((e for e in self.section.entries if e.key == mutant.key), None)
         if known and known.outcome is Outcome.KILLED:
             return self.request.every_test and not known.every_test
-        return known is None or (known.outcome is Outcome.SURVIVED and known.suite != baseline.suite)
+        return known is None or (known.outcome in _OPEN and known.suite != baseline.suite)
 
-    def _rounds(self, mutant: Mutant) -> Iterator[tuple[str, ...]]:
-        """Yield the tests that killed the neighbours of a mutant, then the quick ones, then all; or those that must."""
+    def _rounds(self, mutant: Mutant, reached: Reached) -> Iterator[Round]:
+        """Yield the tests in the order of trying: those that must notice, or else what is likely to, and then all.
+
+        Of those that run the lines of a mutant the ones that run least besides come first.
+        """
         if mutant.tests:
-            yield mutant.tests
+            yield Round("named", mutant.tests)
             return
-        if near := mutation_report.likely(self.section.entries, mutant.name):
-            yield near
-        yield from (globs for globs in self.request.first if globs)
-        yield self.request.job.tests
+        tests = reached.tests
+        near = mutation_report.likely(self.section.entries, mutant.name)
+        if first := [test for test in near if test in tests or not tests]:
+            yield Round("neighbours", tuple(first))
+        if tests:
+            names = tuple(map(glob.escape, tests))
+            yield from (Round("its lines, first", names[:MOST_SPECIFIC]), Round("its lines", names))
+        yield from (Round("quick", globs) for globs in self.request.first if globs)
+        yield Round("all", self.request.job.tests)
 
 
 def _check_tests(planned: Sequence[Mutant], whole: Job, workspace: Workspace) -> None:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orchestrator import suite
+from orchestrator.coverage import measure
 from orchestrator.engine.task import Place
-from orchestrator.errors import KernelError, UserError
-from orchestrator.model import Bootable, JobResult, Stage, Verdict, rundir
+from orchestrator.errors import InfraError, KernelError, UserError
+from orchestrator.host import cache
+from orchestrator.host.cache import digest
+from orchestrator.model import Bootable, JobResult, Stage, Tree, Verdict, rundir
 from orchestrator.model.expectations import NONE, Expectations
 from orchestrator.model.plan import Job, Trial
-from orchestrator.mutation import mutants, report
+from orchestrator.mutation import confirm, mutants, reach, report
+from orchestrator.mutation.confirm import Bench
 from orchestrator.mutation.hunks import Hunk
 from orchestrator.mutation.mutants import Mutant
+from orchestrator.mutation.reach import Known, Reached
 from orchestrator.mutation.report import Baseline, Entry, Finding, Outcome
 from orchestrator.pipeline import booting, job
 from orchestrator.pipeline.context import Workspace
@@ -24,21 +30,44 @@ from orchestrator.pipeline.job_record import expected as promised
 
 PLACE = "mutant"
 """The work tree of kernels that lack a mutant: from one to the next only what differs is built."""
+MOST_FAILURES = 12
+"""Tests that differ on one mutant before its trial ends, where all tests are asked for."""
+MOST_DOUBTS = 4
+"""Times that a mutant is tried once more because the test that noticed did not so again."""
 _SHORTEST, _PATIENCE = 10.0, 3.0
 """Seconds that a test may take at least, and how many times what the slowest good test of the whole series took."""
 
 
 @dataclass(frozen=True)
+class Round:
+    """Tests (globs) that are tried together, and what they are called."""
+
+    name: str
+    globs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Campaign:
-    """How mutants are tried: the job with the whole series, the order of its tests, and what the whole showed."""
+    """How mutants are tried: the job with the whole series, the order of its tests, and what the whole showed.
+
+    ``known`` is what the whole was seen to run, if that could be seen.
+    """
 
     job: Job
     trial: Trial
     baseline: Baseline
+    known: Known | None = None
+    rounds: tuple[Round, ...] = ()
 
-    def asking(self, *rounds: tuple[str, ...], every_test: bool) -> Campaign:
+    def asking(self, *rounds: Round, every_test: bool) -> Campaign:
         """Return the campaign with the tests in this order, all of them or up to the first that notices."""
-        return replace(self, trial=replace(self.trial, rounds=rounds, every_test=every_test))
+        globs = tuple(one.globs for one in rounds)
+        trial = replace(self.trial, rounds=globs, every_test=every_test, most=MOST_FAILURES if every_test else None)
+        return replace(self, trial=trial, rounds=rounds)
+
+    def reached(self, mutant: Mutant) -> Reached:
+        """Return which tests run the lines of a mutant, as far as that is known."""
+        return self.known.of(mutant.hunks) if self.known else reach.UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -58,15 +87,16 @@ class Preparation:
 
 @dataclass(frozen=True)
 class Attempt:
-    """The trial of one mutant."""
+    """The trial of one mutant, of which it is known what runs its lines."""
 
     mutant: Mutant
     campaign: Campaign
+    reached: Reached
 
     def __call__(self, place: Place) -> Entry | None:
         """Do it; None where the host failed."""
         with place.guest(self.campaign.job):
-            return entry(self.mutant, self.campaign, place.workspace)
+            return entry(self.mutant, self.campaign, self.reached, place.workspace)
 
 
 def prepare(whole: Job, budget: float, late: tuple[str, ...], known: Baseline | None, workspace: Workspace) -> Campaign:
@@ -80,14 +110,30 @@ def prepare(whole: Job, budget: float, late: tuple[str, ...], known: Baseline | 
     record = JobRecord(planned, workspace)
     rootfs, kernel = job.make(record, job.packed), job.make(record, job.built)
     expected = promised(planned, kernel)
+    place = workspace.cache.path("coverage", f"{digest(kernel.sha256, rootfs.sha256)}.json")
     if known and (known.kernel, known.suite) == (kernel.sha256, rootfs.sha256):
         base = known
     else:
         bootable = job.make(record, job.tested)
         result = record.save()
+        _keep_coverage(result, place)
         base = _measured(result, bootable, report.judge(result, expected, planned.expect, ()), expected, workspace)
     limit = min(limit, max(_SHORTEST, _PATIENCE * base.slowest) / base.scale)
-    return Campaign(whole, replace(trial, limit=limit, ignored=base.ignored, expected=expected), base)
+    tree = job.make(record, job.patched)
+    return Campaign(
+        whole, replace(trial, limit=limit, ignored=base.ignored, expected=expected), base, _known(tree, place)
+    )
+
+
+def _keep_coverage(result: JobResult, place: Path) -> None:
+    """Keep what the whole series ran: a campaign goes on later, and the run is gone by then."""
+    with contextlib.suppress(OSError):
+        cache.write_atomic(place, (result.directory / rundir.COVERAGE).read_bytes())
+
+
+def _known(tree: Tree, place: Path) -> Known | None:
+    coverage = measure.load(place)
+    return Known.read(tree, coverage) if coverage else None
 
 
 def _measured(
@@ -113,11 +159,11 @@ def _measured(
     )
 
 
-def entry(mutant: Mutant, campaign: Campaign, workspace: Workspace) -> Entry | None:
-    """Take a mutant out and trial for a test that notices; None where the host failed, for then nothing is known."""
+def entry(mutant: Mutant, campaign: Campaign, reached: Reached, workspace: Workspace) -> Entry | None:
+    """Take a mutant out and try for a test that notices; None where the host failed, for then nothing is known."""
     started = time.monotonic()
     out = _what_comes_out(mutant, campaign, workspace)
-    finding = _tried(_job_without(mutant, out, campaign, workspace), campaign, workspace)
+    finding = _tried(_job_without(mutant, out, campaign, workspace), campaign, reached, workspace)
     if finding is None:
         return None
     return Entry(
@@ -134,6 +180,9 @@ def entry(mutant: Mutant, campaign: Campaign, workspace: Workspace) -> Entry | N
         doubtful=finding.doubtful,
         every_test=campaign.trial.every_test,
         kept=tuple(hunk.name for hunk in mutant.hunks if hunk not in out),
+        round=finding.round,
+        after=finding.after,
+        noticed=finding.noticed,
     )
 
 
@@ -143,25 +192,78 @@ def _unheard(mutant: Mutant, baseline: Baseline) -> str:
     return f"not as expected with the whole series either: {', '.join(unheard)}" if unheard else ""
 
 
-def _tried(planned: Job, campaign: Campaign, workspace: Workspace) -> Finding | None:
-    """Build a kernel, and test it unless it is the kernel of the whole series; None where the host failed."""
+def _tried(planned: Job, campaign: Campaign, reached: Reached, workspace: Workspace) -> Finding | None:
+    """Build a kernel, and test it unless it is the kernel of the whole series; None where the host failed.
+
+    What a test noticed counts where it does so again, and not on the whole series; else the others go on without it.
+    The kernel is thrown away: it is wrong, and nobody asks for it again.
+    """
     record = JobRecord(planned, workspace)
     try:
         built = job.go_on(record, Stage.BUILD)
     except UserError as error:  # the tree without the mutant does not know a symbol that the variant asks for
         return Finding(Outcome.NOT_BUILT, (), str(error))
-    if built.products.kernel and built.products.kernel.sha256 == campaign.baseline.kernel:
-        return Finding(Outcome.EQUIVALENT, (), f"the variant {planned.variant} does not build this code")
-    trial = campaign.trial
-    result = job.go_on(record)
-    finding = report.judge(result, trial.expected, planned.expect, trial.ignored)
-    tests = finding.failing if finding else ()
-    if tests and trial.every_test:  # else the trial itself has asked the one that ended it again
-        result = job.again(record, {run.suite: tests for run in result.suites})
-        finding = report.judge(result, trial.expected, planned.expect, trial.ignored)
-    if finding is None:
-        workspace.progress.note(f"{planned.name}: the host failed, and nothing is known: {result.reason}")
-    return finding
+    kernel = built.products.kernel
+    try:
+        if kernel and kernel.sha256 == campaign.baseline.kernel:
+            return Finding(Outcome.EQUIVALENT, (), f"the variant {planned.variant} does not build this code")
+        if kernel and reached.never:
+            return Finding(Outcome.NOT_RUN, (), "its lines have code, and none ran with the whole series")
+        return _noticed(record, campaign)
+    finally:
+        if kernel and kernel.sha256 != campaign.baseline.kernel:
+            with contextlib.suppress(InfraError):
+                cache.remove(kernel.image.parent)
+
+
+def _noticed(record: JobRecord, campaign: Campaign) -> Finding | None:
+    """Try a kernel that is built until a test notices, and does so again; None where the host failed."""
+    doubtful: tuple[str, ...] = ()
+    for number in range(MOST_DOUBTS + 1):
+        job_now = record.job
+        trial = replace(campaign.trial, ignored=(*campaign.trial.ignored, *doubtful))
+        if number:
+            record = JobRecord(replace(job_now, name=f"{job_now.name}.{number + 1}", trial=trial), record.workspace)
+        result = job.go_on(record)
+        finding = report.judge(result, trial.expected, job_now.expect, trial.ignored)
+        if finding is None:
+            record.workspace.progress.note(f"{job_now.name}: the host failed, and nothing is known: {result.reason}")
+            return None
+        finding = _timed(finding, result, campaign.rounds)
+        doubts = _doubts(finding, record, result, campaign)
+        doubtful += doubts
+        left = tuple(name for name in finding.by if name not in doubts)
+        finding = replace(finding, by=left, doubtful=tuple(dict.fromkeys((*finding.doubtful, *doubtful))))
+        if left or finding.outcome is not Outcome.KILLED or finding.certain:
+            return finding
+    record.workspace.progress.note(f"{record.job.name}: nothing is known: {', '.join(doubtful)} failed, each once")
+    return None
+
+
+def _doubts(finding: Finding, record: JobRecord, result: JobResult, campaign: Campaign) -> tuple[str, ...]:
+    """Return which of the tests that noticed do not so again, or do on the whole series as well."""
+    if finding.outcome is not Outcome.KILLED or finding.certain or record.products.bootable is None:
+        return ()
+    tests = {test.name: (run.suite, test) for run in result.suites for test in run.tests}
+    noticed = [tests[name] for name in finding.failing if name in tests]
+    whole = JobRecord(replace(campaign.job, name=f"{record.job.name}.whole", trial=record.job.trial), record.workspace)
+    with job.running(record), job.running(whole):
+        benches = Bench(record, record.products.bootable), Bench(whole, job.bootable(whole))
+        return confirm.sifted(noticed[:MOST_FAILURES], *benches, every=campaign.trial.every_test)
+
+
+def _timed(finding: Finding, result: JobResult, rounds: Sequence[Round]) -> Finding:
+    """Return a finding with when the first test noticed: in which round, after how many tests and seconds. Pure."""
+    if finding.outcome is not Outcome.KILLED or not finding.by:
+        return finding
+    first = finding.by[0]
+    if first.startswith(report.SPLAT):
+        first = next((s.test for s in result.splats if s.allowed_by is None and s.test), "")
+    ran = [test for run in result.suites for test in run.tests]
+    at = next((number for number, test in enumerate(ran, 1) if test.name == first), 0)
+    among = next((one.name for one in rounds if suite.pick([first], one.globs)), "") if at else "boot"
+    seconds = round(sum(test.seconds or 0.0 for test in ran[:at]), 3)
+    return replace(finding, round=among, after=at, noticed=seconds)
 
 
 def _job_without(mutant: Mutant, out: Sequence[Hunk], campaign: Campaign, workspace: Workspace) -> Job:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from orchestrator import suite
 from orchestrator.config.schema import Suite
@@ -95,11 +95,29 @@ class _Bench:
 
     def _status(self, name: str, config: Suite, tests: Sequence[str]) -> Status:
         """Run tests in a clone, and return the outcome of the last of them."""
-        folder = f"{FOLDER}/{next(self._numbers)}"
-        runs: list[SuiteRun] = []
-        globs = suite_requests.globs(config, tests)
-        request = suite_requests.request(self.record, self.bootable, name, config, f"{folder}/output", globs)
-        guests = (self.clones.guest(f"{folder}/{rundir.boot(number)}") for number in itertools.count(1))
-        suite.run(request, lambda: next(guests), SILENT, runs.append)
-        last = [test for run in runs for test in run.tests if test.name == tests[-1]]
-        return last[-1].status if last else Status.MISSING
+        place = Place(self.record, self.bootable, self.clones, f"{FOLDER}/{next(self._numbers)}")
+        last = once(place, name, config, tests)
+        return last.status if last else Status.MISSING
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where tests run again: in clones of this guest, with their output in a folder of the job."""
+
+    record: JobRecord
+    bootable: Bootable
+    clones: booting.Clones
+    folder: str
+
+
+def once(place: Place, name: str, config: Suite, tests: Sequence[str]) -> TestResult | None:
+    """Run tests of a suite in a clone, and return the result of the last of them; None where it has none."""
+    runs: list[SuiteRun] = []
+    globs = suite_requests.globs(config, tests)
+    request = suite_requests.request(place.record, place.bootable, name, config, f"{place.folder}/output", globs)
+    if request.trial:
+        request = replace(request, trial=request.trial.only(globs), enough=lambda test: False)
+    guests = (place.clones.guest(f"{place.folder}/{rundir.boot(number)}") for number in itertools.count(1))
+    suite.run(request, lambda: next(guests), SILENT, runs.append)
+    last = [test for run in runs for test in run.tests if test.name == tests[-1]]
+    return last[-1] if last else None

@@ -50,13 +50,14 @@ def request(
         alone=len(record.job.suites) == 1,
         last=durations.load(record.workspace.cache, *timed(record, name)),
         trial=record.job.trial,
-        enough=_enough(record.job, name),
+        enough=(lambda test: False) if record.job.trial and record.job.trial.every_test else _differs(record.job, name),
+        differs=_differs(record.job, name),
     )
 
 
-def _enough(job: Job, name: str) -> Callable[[TestResult], bool]:
-    """Return what ends a trial: a test that shows something else than what is expected of it."""
-    if job.trial is None or job.trial.every_test:
+def _differs(job: Job, name: str) -> Callable[[TestResult], bool]:
+    """Return what counts in a trial: a test that shows something else than what is expected of it."""
+    if job.trial is None:
         return lambda test: False
     wanted, ignored = job.trial.expected.get(name, NONE), job.trial.ignored
     return lambda test: not suite.pick([test.name], ignored) and bool(verdict.unexpected(test, wanted, job.expect))

@@ -47,6 +47,8 @@ def run(request: Request, boot: Boot, state: State, deadline: Deadline, progress
                 ending = next(filter(request.enough, state.results[known:]), None)
                 if ending and (not usable or _is_enough_again(request, guest, program, ending, state, deadline)):
                     return
+                if _are_enough(request, state):
+                    return
                 pending = [(program, left), *pending] if left else pending
     state.give_up((test for _, tests in pending or [] for test in tests), deadline)
 
@@ -111,7 +113,13 @@ def _listed(request: Request, guest: Guest, state: State, deadline: Deadline) ->
     state.problems += problems
     request.check_globs([test for tests in available.values() for test in tests])
     wanted = {program: pick(tests, request.tests) for program, tests in available.items()}
-    return by_rounds(wanted, request.rounds, request.trial.late if request.trial else ())
+    pending = by_rounds(wanted, request.rounds, request.trial.late if request.trial else ())
+    return sliced(pending) if request.trial and request.trial.most else pending
+
+
+def sliced(pending: Pending, size: int = 16) -> Pending:
+    """Return the same in commands of a few tests, for between them it is seen how many differ. Pure."""
+    return [(program, tests[k : k + size]) for program, tests in pending for k in range(0, len(tests), size)]
 
 
 def by_rounds(
@@ -159,6 +167,12 @@ def _program(
     state.problems += [f"{program}: {problem}" for problem in report.problems if not left]
     state.results += [t for t in report.tests if t.name not in left]
     return left, True
+
+
+def _are_enough(request: Request, state: State) -> bool:
+    """Whether as many tests differ as a trial allows."""
+    most = request.trial.most if request.trial else None
+    return most is not None and sum(map(request.differs, state.results)) >= most
 
 
 def _is_enough_again(

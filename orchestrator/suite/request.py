@@ -81,7 +81,8 @@ class Request:
     ``programs`` are the names of those that were packed into the guest; empty where nobody knows.
     ``at_once`` is how many guests there may be, each for one test; 0 runs all in one, as long as it lives.
     ``last`` are the seconds that tests took the last time.
-    In a ``trial`` a test for which ``enough`` says so twice ends the suite: what has not run by then is not reported.
+    In a ``trial`` a test for which ``enough`` says so twice ends the suite, as do so many for which ``differs`` does
+    as the trial allows: what has not run by then is not reported.
     """
 
     name: str
@@ -96,6 +97,7 @@ class Request:
     last: Mapping[str, float] = field(default_factory=dict)
     trial: Trial | None = None
     enough: Callable[[TestResult], bool] = lambda test: False
+    differs: Callable[[TestResult], bool] = lambda test: False
 
     @property
     def test_seconds(self) -> float:

@@ -260,6 +260,40 @@ def test_what_is_on_top_of_a_series_stays_and_is_no_part_of_it(bench: Bench) -> 
     assert len(list((without / "patches").iterdir())) == 6 + 1 + 1
 
 
+def test_a_choice_that_picks_nothing_is_refused(bench: Bench) -> None:
+    plant(bench, "late-is-lost", "the mark is lost\nNoticed-by: T02\nVariants: other\n\n", mark("LATE"), "\n")
+    code, output = mutate(bench, "--only", "0001*", "--only", "0099*")
+    assert code == 2 and "--only 0099*: none of the 5 mutants has that name or id" in output
+    code, output = mutate(bench, "--only", "fault/late*")
+    assert code == 2 and "--only fault/late*: fault/late-is-lost is for variant other, and this is small" in output
+    assert "boot" not in output, "before anything is built for it"
+
+
+def test_no_mutant_begins_when_the_time_is_up(bench: Bench) -> None:
+    code, output = mutate(bench, "--for", "1ms")
+    assert code == 0 and "the time is up: 5 mutants are left for the next run" in output
+    assert entries(bench) == {}
+    assert mutate(bench, "--for", "soon")[0] == 2
+
+
+def test_the_report_says_when_a_mutant_was_noticed_and_wrong_kernels_do_not_stay(bench: Bench) -> None:
+    mutate(bench, "--only", "0004*")
+    known = entries(bench)[f"0004/{SWAP}/1"]
+    assert (known["by"], known["round"], known["after"]) == (["T02"], "quick", 2)
+    assert "T02 (quick: " in (bench.folder / "patches" / "evidence" / "mutation.md").read_text()
+    assert len(list((bench.folder / "cache" / "kernels").iterdir())) == 1, "that of the whole series"
+
+
+def test_a_test_that_does_not_fail_again_has_noticed_nothing_and_is_shown(bench: Bench) -> None:
+    plays = 'return page - 2; }\nconst char play_flaky[] = "play: flaky T01 1100"; int other(void) { return 1'
+    plant(bench, "harmless", "nothing at all\nNoticed-by: T01\n\n", "return page - 2", plays)
+    code, output = mutate(bench, "--only", "fault/harmless")
+    known = entries(bench)["fault/harmless"]
+    assert (known["outcome"], known["by"], known["doubtful"]) == ("survived", [], ["T01"]), output
+    assert code == 1 and "doubtful: fault/harmless: T01 failed once and not again" in output
+    assert "; doubtful: T01" in (bench.folder / "patches" / "evidence" / "mutation.md").read_text()
+
+
 @pytest.mark.nightly
 def test_mutants_are_tried_on_workers_as_they_are_here(bench: Bench) -> None:
     mutate(bench, "--report", "here")

@@ -455,3 +455,13 @@ def test_each_run_of_a_program_is_given_words_for_its_tests(tmp_path: Path) -> N
     assert (first.tests, second.tests, len(first.words)) == (("A01", "A02"), ("B01",), 4)
     assert len({*first.words, *second.words}) == 6
     assert not any(word in command for word in first.words for command in lab.guests[0].commands)
+
+
+def test_so_many_differences_end_a_hunt_for_all(tmp_path: Path) -> None:
+    tests = {f"B{number:02}_q": "not ok" for number in range(40)}
+    trial = Trial((("*",),), limit=2.0, budget=0.5, every_test=True, most=5)
+    asked = trying(tmp_path, trial=trial, enough=lambda test: False, differs=lambda test: test.status.broken)
+    seen = outcome(Lab({"b": tests}), asked)
+    assert set(seen.values()) == {Status.FAIL} and len(seen) == 16, "a command of a few tests, and then it is over"
+    every = dataclasses.replace(asked, trial=dataclasses.replace(trial, most=41))
+    assert len(outcome(Lab({"b": tests}), every)) == 40

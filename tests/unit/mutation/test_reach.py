@@ -1,0 +1,81 @@
+import pytest
+
+from orchestrator.model.coverage import DiffFile, DiffHunk, DiffLine, LineCoverage, Reach
+from orchestrator.mutation import reach
+from orchestrator.mutation.hunks import Hunk, Kind
+from orchestrator.mutation.reach import Known, Reached
+
+TAKES_OUT = """\
+diff --git a/mm/a.c b/mm/a.c
+index 2..1 100644
+--- a/mm/a.c
++++ b/mm/a.c
+@@ -10,6 +10,5 @@ f
+ one
+-two
+-three
++two before
+ four
+-five
+ six
+"""
+LINES = (
+    DiffLine("+", 21, "two();", Reach.RAN, (0, 1)),
+    DiffLine("+", 22, "three();", Reach.MISSED),
+    DiffLine("+", 24, "five();", Reach.MISSED),
+    DiffLine("+", 30, "rare();", Reach.RAN, (1,)),
+    DiffLine("+", 40, "/* words */", Reach.NO_CODE),
+    DiffLine("+", 41, "struct x;", Reach.NO_CODE),
+)
+COVERAGE = LineCoverage(("A01", "B01"), (DiffFile("mm/a.c", (DiffHunk("f", LINES),)),))
+
+
+def known(**origins: int) -> Known:
+    """Return what is known where the lines of patch 1 are at these places of the whole."""
+    return Known(("base", "one"), {("one", "mm/a.c", int(k[1:])): v for k, v in origins.items()}, COVERAGE)
+
+
+def hunk(diff: str = TAKES_OUT, patch: int = 1) -> Hunk:
+    return Hunk(patch, 1, "subject", "mm/a.c", "f", Kind.CODE, diff)
+
+
+def at(*numbers: int) -> Hunk:
+    """Return a hunk that adds these lines, each by itself."""
+    return hunk("".join(f"@@ -{n},1 +{n},0 @@\n-x\n" for n in numbers))
+
+
+def test_lines_that_stand_together_are_numbered_as_they_are_after_the_patch() -> None:
+    assert list(reach.groups(TAKES_OUT)) == [[11, 12], [14]]
+    assert list(reach.groups("@@ -3,2 +3,3 @@\n a\n+b\n c\n\\ No newline at end of file\n")) == [[]]
+
+
+def test_tests_that_run_a_line_are_known_and_those_that_run_least_come_first() -> None:
+    found = known(l11=21, l12=22, l14=24, l15=30).of([hunk(), at(15)])
+    assert found == Reached(("A01", "B01"), False), "A01 runs one line of the series, B01 two"
+
+
+@pytest.mark.parametrize(
+    ("origins", "numbers", "never"),
+    [
+        ({"l1": 24}, (1,), True),
+        ({"l1": 24, "l2": 22}, (1, 2), True),
+        ({"l1": 24, "l2": 40}, (1, 2), True),  # a comment beside it
+        ({"l1": 24, "l2": 21}, (1, 2), False),  # that one ran
+        ({"l1": 24, "l2": 41}, (1, 2), False),  # a declaration: what it changes may run anywhere
+        ({"l1": 24}, (1, 2), False),  # a later patch has written the second anew
+        ({"l1": 40}, (1,), False),  # nothing but a comment
+        ({}, (), False),
+    ],
+)
+def test_nothing_is_called_unreached_of_which_anything_else_is_possible(
+    origins: dict[str, int], numbers: tuple[int, ...], never: bool
+) -> None:
+    assert known(**origins).of([at(*numbers)]).never is never
+
+
+def test_a_hunk_that_only_takes_away_may_be_anywhere() -> None:
+    assert known().of([hunk("@@ -3,2 +3,3 @@\n a\n+b\n c\n")]) == reach.UNKNOWN
+
+
+def test_a_fault_is_made_for_the_whole_series() -> None:
+    assert known().of([hunk("@@ -24,1 +24,1 @@\n-five();\n+six();\n", patch=0)]).never
