@@ -3,13 +3,15 @@
     python benchmarks/coverage.py [--rounds 5] [--test GLOB]...
 
 Under TCG. Each round runs the patched job of the default mode without and with coverage, each in a guest of its own, in
-the order of the round before exchanged. Prints the seconds of the suite and of the boot, the ratio of each round, and
-whether every test had the same outcome. Kernel and line tables are made before the first round.
+turns. Prints the seconds of suite and boot, the CPU seconds of all that the job started (QEMU above all; on a busy host
+they say more), the ratios of each round, and whether every test had the same outcome. Kernel and line tables are made
+before the first round.
 """
 
 from __future__ import annotations
 
 import argparse
+import resource
 import statistics
 import tempfile
 from pathlib import Path
@@ -24,11 +26,19 @@ from orchestrator.pipeline import job, opening
 from orchestrator.progress import SILENT
 
 
-def ran(planned: Job, pipeline: Pipeline, folder: Path, covered: bool) -> JobResult:
-    """Run a job in a folder of its own."""
+def ran(planned: Job, pipeline: Pipeline, folder: Path, covered: bool) -> tuple[JobResult, float]:
+    """Run a job in a folder of its own; return what came of it, and the CPU seconds of its children."""
     folder.mkdir()
     chosen = pipeline.model_copy(update={"coverage": covered})
-    return job.run(planned, opening.workspace_in(chosen, folder, SILENT))
+    before = children()
+    result = job.run(planned, opening.workspace_in(chosen, folder, SILENT))
+    return result, children() - before
+
+
+def children() -> float:
+    """Return the CPU seconds of the children that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def seconds(result: JobResult, stage: Stage) -> float:
@@ -52,24 +62,27 @@ def main() -> None:
     pipeline = loader.load(ROOT / "pipeline.yaml")
     choice = plan.Choice(tests=tuple(options.test))
     planned = plan.expand(pipeline, pipeline.default_mode, choice).pairs[0].patched
-    ratios = []
+    ratios, cpu_ratios = [], []
     with tempfile.TemporaryDirectory() as scratch:
-        first = ran(planned, pipeline, Path(scratch, "first"), True)
+        first, _ = ran(planned, pipeline, Path(scratch, "first"), True)
         print(first.coverage_words, *first.notes)
         for number in range(options.rounds):
-            both = {}
+            both, cpu = {}, {}
             for covered in (False, True) if number % 2 else (True, False):
-                both[covered] = ran(planned, pipeline, Path(scratch, f"{number}-{covered}"), covered)
+                both[covered], cpu[covered] = ran(planned, pipeline, Path(scratch, f"{number}-{covered}"), covered)
             suite = {covered: seconds(result, Stage.SUITE) for covered, result in both.items()}
             boot = {covered: seconds(result, Stage.BOOT) for covered, result in both.items()}
             ratios.append(suite[True] / suite[False])
+            cpu_ratios.append(cpu[True] / cpu[False])
             same = outcomes(both[False]) == outcomes(both[True])
+            print(f"round {number + 1}: suite {suite[False]:.1f} s without, {suite[True]:.1f} s with: {ratios[-1]:.3f}")
+            print(f"         CPU {cpu[False]:.1f} s and {cpu[True]:.1f} s: {cpu_ratios[-1]:.3f}")
             print(
-                f"round {number + 1}: suite {suite[False]:.1f} s without, {suite[True]:.1f} s with, "
-                f"{ratios[-1]:.3f}; boot {boot[False]:.1f} s and {boot[True]:.1f} s; "
-                f"{len(outcomes(both[True]))} tests, {'the same outcomes' if same else 'other outcomes'}"
+                f"         boot {boot[False]:.1f} s and {boot[True]:.1f} s; {len(outcomes(both[True]))} tests, ", end=""
             )
-    print(f"median of {options.rounds}: {statistics.median(ratios):.3f} of the time without")
+            print("the same outcomes" if same else "other outcomes", flush=True)
+    medians = statistics.median(ratios), statistics.median(cpu_ratios)
+    print(f"median of {options.rounds}: {medians[0]:.3f} of the time without, {medians[1]:.3f} of the CPU time")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.coverage import measure
+from orchestrator.model import Side, rundir
+from orchestrator.model.coverage import Reach
 from tests.boot.conftest import MainRun
 
 
@@ -46,6 +49,20 @@ def test_both_guests_ran_the_kernel_that_was_built_for_them(main_run: MainRun) -
     found = [job.identity for job in main_run.result.jobs]
     assert len({i.kernel for i in found if i}) == len(found) == 2
     assert len({i.accel for i in found if i}) == 1 and {i.accel for i in found if i} <= {"kvm", "tcg"}
+
+
+def test_it_is_known_which_test_ran_which_changed_line(main_run: MainRun) -> None:
+    patched = next(job for job in main_run.result.jobs if job.side is Side.PATCHED)
+    if patched.identity and patched.identity.accel == "kvm":
+        assert patched.coverage is None and "TCG alone" in patched.coverage_words
+        return
+    assert patched.coverage and 0 < patched.coverage.ran <= patched.coverage.code < patched.coverage.changed
+    known = measure.load(patched.directory / rundir.COVERAGE)
+    assert known and not known.by_program
+    swapoff = [line for name, line in known.changed if name == "mm/swapfile.c" and line.reach is Reach.RAN]
+    tests = {known.tests[number] for line in swapoff for number in line.tests}
+    assert {name for name in tests if name.startswith("S07_")} and not {name for name in tests if name[0] in "AC"}
+    assert (patched.directory / rundir.COVERAGE_PAGE).stat().st_size > 0
 
 
 def test_no_guest_outlives_the_run(main_run: MainRun) -> None:

@@ -1,0 +1,34 @@
+"""What a run says of coverage where nothing can be seen: a note on the patched side, and the same verdict."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.stage.pipeline.test_run import GOOD, Bench
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    bench = Bench(tmp_path)
+    bench.series(*GOOD)
+    return bench
+
+
+def notes(bench: Bench) -> dict[str, list[str]]:
+    jobs = bench.result()["jobs"]
+    return {job["side"]: [note for note in job["notes"] if "coverage" in note] for job in jobs}
+
+
+def test_a_qemu_that_takes_no_plugin_is_a_note_of_the_patched_side_and_the_verdict_stays(bench: Bench) -> None:
+    bench.configure("guest:", "coverage: false\n")
+    code, _ = bench.run()
+    without, seen = notes(bench), [job["verdict"] for job in bench.result()["jobs"]]
+    bench.configure("guest:")
+    again, output = bench.run()
+    assert (code, seen) == (again, [job["verdict"] for job in bench.result()["jobs"]]), output
+    assert without == {"base": [], "patched": []}
+    assert notes(bench)["base"] == [] and len(notes(bench)["patched"]) == 1
+    assert "coverage   no coverage: QEMU takes no plugin: " in output
+    assert "no coverage: QEMU takes no plugin" in (bench.folder / "results" / "last" / "summary.md").read_text()
