@@ -38,6 +38,9 @@ OWN = "tests/stage/cli/test_own_tree.py::"
 BUNDLE = "tests/stage/cli/test_bundle.py::"
 PROGRAM = "tests/stage/cli/test_own_programs.py::"
 
+ENGINE = "tests/stage/engine/test_commands.py::"
+CLUSTER = "tests/stage/engine/test_cluster.py::"
+
 TESTS: Mapping[str, tuple[str, ...]] = {
     "wpci run": (f"{OWN}test_the_commits_on_top_of_the_upstream_are_the_series",),
     "wpci run --suite kselftest-mm": (f"{TYPED}test_the_selftests_of_the_tree_under_test",),
@@ -130,6 +133,22 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "wpci list --tests": (f"{TYPED}test_a_list_of_tests_says_what_each_is_about",),
     "wpci nightly": (
         "tests/stage/nightly/test_run.py::test_a_night_is_compared_with_the_last_and_what_differs_runs_once_more",
+    ),
+    "wpci nightly --continue": (
+        f"{CLUSTER}test_the_scheduler_dies_and_the_night_goes_on_later",
+        f"{ENGINE}test_a_night_that_is_complete_is_not_gone_on_with",
+    ),
+    "wpci nightly --engine local": (
+        f"{CLUSTER}test_a_night_on_three_workers_is_the_night_that_it_is_here",
+        f"{ENGINE}test_a_night_on_workers_of_this_machine",
+    ),
+    "wpci mutate --engine workers:2": (
+        "tests/stage/mutation/test_run.py::test_mutants_are_tried_on_workers_as_they_are_here",
+    ),
+    "wpci certificates /nfs/wpci/certificates": (f"{ENGINE}test_certificates_are_made_once_and_for_this_user_alone",),
+    "wpci worker tls://scheduler:8786": (
+        f"{CLUSTER}test_a_worker_that_dies_costs_time_and_no_verdict",
+        f"{ENGINE}test_a_worker_that_cannot_be_is_refused",
     ),
     "wpci parse": (f"{TYPED}test_saved_files_are_read_as_in_the_run",),
     "wpci run --at 7 --test *": (f"{RUN}test_a_part_of_a_series_is_run_as_one",),
