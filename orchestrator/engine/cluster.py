@@ -314,7 +314,7 @@ class _Session(Generic[R]):
         outcome = portable.shown(parcel.outcome, {"run": directory, "cache": cache})
         if isinstance(outcome, Fault):
             return outcome.error()
-        return homecoming.at_home(outcome, packer.repositories, self.workspace, self.engine.store)
+        return homecoming.at_home(outcome, packer.repositories, self.workspace, self.engine.store, parcel.host)
 
     # what is said, and the end
 

@@ -16,7 +16,7 @@ from orchestrator.pipeline.context import Workspace
 from orchestrator.trees import bundle
 
 
-def at_home(outcome: R, repositories: Mapping[str, Path], workspace: Workspace, store: Store) -> R:
+def at_home(outcome: R, repositories: Mapping[str, Path], workspace: Workspace, store: Store, host: str) -> R:
     """Return a result whose tree is in the repository here, by commit, and whose .config is that of its folder.
 
     The kernel of a red job comes along: whoever looks at it boots it again.
@@ -32,7 +32,7 @@ def at_home(outcome: R, repositories: Mapping[str, Path], workspace: Workspace, 
         tree=tree and _placed(tree, repositories, workspace.cache),
         kernel=replace(kernel, config=kept) if kernel and kept.exists() else kernel,
     )
-    return replace(outcome, products=products)
+    return replace(outcome, products=products, host=host)
 
 
 def _placed(tree: Tree, repositories: Mapping[str, Path], cache: Cache) -> Tree:

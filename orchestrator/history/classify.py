@@ -1,6 +1,6 @@
 """Tonight against the nights before: what is new, fixed, regressed, flaky, persistent or missing. Pure.
 
-Two results compare only in the same *setting*: toolchain, accelerator, CPU model, QEMU and machine. The *content*, the
+Two results compare only in the same *setting*: toolchain, accelerator, CPU model, QEMU and machine, under KVM the host. The *content*, the
 kernel and the programs that ran, is what is allowed to change; where it did not change and the outcome did, the test
 is flaky. A crash never is.
 """
@@ -73,7 +73,8 @@ class Night:
 
 def setting(identity: Identity) -> tuple[str, ...]:
     """Return what must agree for two results to compare."""
-    return identity.toolchain, identity.accel, identity.cpu, identity.qemu, identity.machine
+    always = (identity.toolchain, identity.accel, identity.cpu, identity.qemu, identity.machine)
+    return (*always, identity.host) if identity.host else always
 
 
 def content(identity: Identity) -> str:
@@ -83,8 +84,14 @@ def content(identity: Identity) -> str:
 
 def differing(one: Identity, other: Identity) -> tuple[str, ...]:
     """Return the names of what two identities do not share, in words."""
-    words = {"rootfs": "test programs", "qemu": "QEMU", "accel": "accelerator", "cpu": "CPU model"}
-    names = ("tree", "config", "toolchain", "accel", "cpu", "qemu", "machine", "rootfs")
+    words = {
+        "rootfs": "test programs",
+        "qemu": "QEMU",
+        "accel": "accelerator",
+        "cpu": "CPU model",
+        "host": "processor or kernel of the host",
+    }
+    names = ("tree", "config", "toolchain", "accel", "cpu", "qemu", "machine", "rootfs", "host")
     return tuple(words.get(name, name) for name in names if getattr(one, name) != getattr(other, name))
 
 

@@ -132,7 +132,7 @@ class CheckRow(Base):
 class IdentityRow(Base):
     """What results depend on. ``setting`` is one digest over what must agree for two results to compare.
 
-    ``sandbox`` is since version 6.
+    ``sandbox`` is since version 6, ``host`` since version 7.
     """
 
     __tablename__ = "identities"
@@ -150,6 +150,7 @@ class IdentityRow(Base):
     machine: Mapped[str]
     rootfs: Mapped[str]
     sandbox: Mapped[str] = mapped_column(server_default="")
+    host: Mapped[str] = mapped_column(server_default="")
 
 
 class JobRow(Base):

@@ -86,7 +86,8 @@ class JobResult(Bounded):
     ``requested`` are globs over ``SUITE/TEST``, of all that was to run; empty in results of older versions. ``arch``
     is a name of ``orchestrator.arch``.
     ``alone`` says how red tests went without those before them, ``postmortems`` what
-    guests looked like when they died or hung.
+    guests looked like when they died or hung. ``host`` is the machine that ran it, where that was not the one that
+    wrote the run.
     """
 
     name: str
@@ -110,6 +111,7 @@ class JobResult(Bounded):
     coverage: Coverage | None = None
     alone: tuple[Alone, ...] = ()
     postmortems: tuple[Postmortem, ...] = ()
+    host: str = ""
 
     @property
     def coverage_words(self) -> str:

@@ -117,7 +117,8 @@ class Products:
 class Identity(Bounded):
     """What a result depends on; two results compare only where these agree.
 
-    ``sandbox`` is what kept the programs of the tree in; empty for results of before that was written down.
+    ``sandbox`` is what kept the programs of the tree in; empty for results of before that was written down. ``host`` is
+    the processor, microcode and kernel of the host, which a guest under KVM meets; empty for an emulated one.
     """
 
     tree: str
@@ -131,3 +132,4 @@ class Identity(Bounded):
     machine: str
     rootfs: str
     sandbox: str = ""
+    host: str = ""

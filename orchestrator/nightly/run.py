@@ -19,7 +19,7 @@ from orchestrator.history.night import Comparison
 from orchestrator.host import cache
 from orchestrator.model import JobResult, RunResult, Verdict, rundir
 from orchestrator.model.plan import Job, Plan
-from orchestrator.nightly import culprits, summary
+from orchestrator.nightly import culprits, hosts, summary
 from orchestrator.nightly.night_job import NightJob
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.run_record import RunRecord
@@ -135,6 +135,8 @@ class _Night:
     def _judged(self) -> Night:
         """Compare with the nights before: what is worse than it was makes the night red, whatever was expected."""
         self._say_trees()
+        for line in hosts.lines(self.run_record.result().jobs):
+            self._say(line)
         store.add(self.database, self.run_record.write())
         comparison = night.compare(self.database, self.workspace.directory.name)
         if worse := comparison.of(Change.REGRESSED):

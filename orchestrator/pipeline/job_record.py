@@ -12,10 +12,11 @@ from typing import Any, TypeVar
 from orchestrator.coverage.measure import Subject
 from orchestrator.errors import Cancelled, KernelError, PipelineError, UserError
 from orchestrator.guest import console, protocol
-from orchestrator.host import cache, crash, process
+from orchestrator.host import cache, crash, hardware, process
 from orchestrator.host.process import sandbox
 from orchestrator.kbuild import kconfig, symbolise
 from orchestrator.model import (
+    Accel,
     Identity,
     JobResult,
     Kernel,
@@ -220,4 +221,5 @@ def _identity(job: Job, products: Products) -> Identity | None:
         machine=f"{box.cpus} vCPU, {box.memory >> 20} MiB, {box.numa_nodes} nodes, {(box.swap or 0) >> 20} MiB swap",
         rootfs=bootable.rootfs.sha256,
         sandbox=sandbox.name(),
+        host=hardware.described() if fact.accel is Accel.KVM else "",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from orchestrator.errors import Exit, PipelineError
@@ -14,7 +15,7 @@ from orchestrator.pipeline import job_record, unattended
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.evidence import Collector
 from orchestrator.report import html, junit, markdown, result_json
-from orchestrator.verdict import series_verdict, verdict
+from orchestrator.verdict import comparison, series_verdict, verdict
 
 
 @dataclass
@@ -106,6 +107,7 @@ class RunRecord:
             exit_code=Exit.INTERRUPTED if self.interrupted else total.exit_code,
             notes=(
                 *self.notes,
+                *(note for judged in series for note in _unlike(judged)),
                 *(
                     f"{job.name}: pollution: {seen.test} is {seen.words}"
                     for job in done.values()
@@ -124,6 +126,13 @@ def _judged(base: JobResult, patched: JobResult, pair: Pair) -> SeriesResult:
     """Judge a pair by what the base's kernel has the symbols for: no series excuses itself by switching one off."""
     promised = job_record.expected(pair.patched, base.products.kernel)
     return series_verdict.judge(base, patched, promised, pair.base.expect, pair.patched.expect)
+
+
+def _unlike(judged: SeriesResult) -> Iterator[str]:
+    """Say where base and patched were not tested alike: what the series is charged with may be the host's."""
+    one, other = judged.base.identity, judged.patched.identity
+    if one and other and (differing := comparison.unlike(one, other)):
+        yield f"{judged.base.name} and {judged.patched.name} were not tested alike: {', '.join(differing)}"
 
 
 def _keep_config(done: JobResult) -> None:

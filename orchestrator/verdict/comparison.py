@@ -32,6 +32,13 @@ def between(first: RunResult, second: RunResult) -> tuple[Difference, ...]:
     return tuple(differences)
 
 
+def unlike(one: Identity, other: Identity) -> tuple[str, ...]:
+    """Return in what two results differ that must agree for them to compare, whatever was tested."""
+    names = {"toolchain": "toolchain", "accel": "accelerator", "cpu": "CPU model", "qemu": "QEMU", "machine": "machine"}
+    names["host"] = "processor or kernel of the host"
+    return tuple(words for name, words in names.items() if getattr(one, name) != getattr(other, name))
+
+
 def _pairs(first: RunResult, second: RunResult) -> list[tuple[JobResult, JobResult]]:
     """Return the jobs that are held against each other: those of one name, else those of one side and variant."""
     left = list(second.jobs)

@@ -43,7 +43,7 @@ from orchestrator.report import result_json
 from tests.fakes import postgres
 from tests.fakes import results as fixture
 
-HEAD = "6"
+HEAD = "7"
 SAMPLES = Path(__file__).parents[2] / "samples" / "history"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -169,3 +171,12 @@ def test_titles_are_new_known_or_gone() -> None:
 def test_a_title_that_older_rules_gave_is_known_and_not_gone() -> None:
     found = classify.sightings({"KASAN in caller": ("KASAN in kfree",)}, [["KASAN in kfree"]])
     assert found == {"KASAN in caller": Sighting.KNOWN}
+
+
+def test_under_kvm_the_processor_of_the_host_is_part_of_the_setting() -> None:
+    one = replace(IDENTITY, accel="kvm", cpu="host", host="Xeon 6338, microcode 0x1, Linux 6.12")
+    other = replace(one, host="EPYC 9654, microcode 0x2, Linux 6.12")
+    assert classify.setting(one) != classify.setting(other)
+    assert classify.differing(one, other) == ("processor or kernel of the host",)
+    assert classify.setting(IDENTITY) == classify.setting(replace(IDENTITY, host="")), "as it was before"
+    assert len(classify.setting(IDENTITY)) == 5, "the digest of emulated results of before is the same"
