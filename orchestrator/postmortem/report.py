@@ -108,9 +108,8 @@ _WAITING = re.compile(
 def blamed(task: Task) -> Frame | None:
     """Return the function in which a task is: that which faulted or called panic, or which waits. Pure."""
     names = [frame.function for frame in task.frames]
-    trap = next((k for k, name in enumerate(names) if _TRAP.fullmatch(name)), None)
-    if trap is None:
-        trap = max((k for k, name in enumerate(names) if name in _REPORTING), default=None)
-    if trap is not None and trap + 1 < len(names):
-        return task.frames[trap + 1]
-    return next((frame for frame in task.frames if not _WAITING.fullmatch(frame.function)), None)
+    last = max((k for k, name in enumerate(names) if name in _REPORTING), default=None)
+    if last is None:  # it did not complain: it waits, or it runs
+        return next((frame for frame in task.frames if not _WAITING.fullmatch(frame.function)), None)
+    trap = next((k for k, name in enumerate(names) if k > last and _TRAP.fullmatch(name)), last)
+    return next(iter(task.frames[trap + 1 :]), None)

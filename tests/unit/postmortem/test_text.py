@@ -38,6 +38,9 @@ def made(**more: Any) -> report.Report:
         (("context_switch", "__schedule", "schedule", "rwsem_down_write_slowpath", "down_write", "do_munmap"),
          "do_munmap"),
         (("context_switch", "schedule", "handle_userfault", "do_fault"), "handle_userfault"),
+        (("schedule", "handle_userfault", "exc_page_fault", "asm_exc_page_fault", "0x4015ec"), "handle_userfault"),
+        (("panic", "oops_end", "die", "exc_invalid_op", "asm_exc_invalid_op", "page_remove_rmap"),
+         "page_remove_rmap"),
         (("do_spin",), "do_spin"),
     ],
 )  # fmt: skip
