@@ -160,7 +160,7 @@ def _show_series(series: SeriesResult, screen: Screen, every_test: bool) -> None
         screen.line(f"new warning {warning.where}: {warning.text}")
     if words := series.patched.coverage_words:
         page = f" ({series.patched.directory / rundir.COVERAGE_PAGE})" if series.patched.coverage else ""
-        screen.line(f"coverage   {words}{page}")
+        screen.line(f"coverage  {words}{page}")
     screen.line("series    ", _coloured(series.verdict), f"   {series.reason}")
 
 

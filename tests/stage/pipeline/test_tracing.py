@@ -30,5 +30,5 @@ def test_a_qemu_that_takes_no_plugin_is_a_note_of_the_patched_side_and_the_verdi
     assert (code, seen) == (again, [job["verdict"] for job in bench.result()["jobs"]]), output
     assert without == {"base": [], "patched": []}
     assert notes(bench)["base"] == [] and len(notes(bench)["patched"]) == 1
-    assert "coverage   no coverage: QEMU takes no plugin: " in output
+    assert "coverage  no coverage: QEMU takes no plugin: " in output
     assert "no coverage: QEMU takes no plugin" in (bench.folder / "results" / "last" / "summary.md").read_text()
