@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+from orchestrator.coverage import measure
+from orchestrator.host.cache import digest
+from orchestrator.model.coverage import DiffFile, DiffHunk, DiffLine, LineCoverage, Reach
 from tests.stage.pipeline.test_run import PANIC, Bench, wait_for
 
 GUEST = "guest:"
@@ -61,9 +64,9 @@ def ran(bench: Bench) -> list[tuple[str, list[str]]]:
     return sorted(found)
 
 
-def mutate(bench: Bench, *options: str) -> tuple[int, str]:
+def mutate(bench: Bench, *options: str, late: str = "T02") -> tuple[int, str]:
     done = subprocess.run(
-        bench.argv("mutate", "--late", "T02", *options), cwd=bench.folder, env=bench.environment, text=True,
+        bench.argv("mutate", "--late", late, *options), cwd=bench.folder, env=bench.environment, text=True,
         check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     return done.returncode, done.stdout
@@ -305,3 +308,29 @@ def test_mutants_are_tried_on_workers_as_they_are_here(bench: Bench) -> None:
     assert fates[0] == fates[1] and len(fates[0]) == 5
     assert here["baseline"]["fails_on"] == there["baseline"]["fails_on"]
     assert "waiting for a worker" in output and bench.left_running() == []
+
+
+def cover(bench: Bench, *lines: DiffLine) -> None:
+    """Put down what the whole series was seen to run of the swap code: of a fake guest nothing can be seen."""
+    report = json.loads((bench.folder / "patches" / "evidence" / "mutation.json").read_text())
+    baseline = report["sections"][0]["baseline"]
+    known = LineCoverage(("T02",), (DiffFile(SWAP, (DiffHunk("", lines),)),))
+    place = bench.folder / "cache" / "coverage" / f"{digest(baseline['kernel'], baseline['suite'])}.json"
+    place.parent.mkdir(exist_ok=True)
+    place.write_text(measure.dump(known))
+
+
+def test_the_tests_that_run_a_mutants_lines_go_first_and_one_that_none_runs_is_not_booted(bench: Bench) -> None:
+    mutate(bench, "--only", "0002*")
+    text = (bench.folder / "tree" / SWAP).read_text().replace("/* a */", mark("LATE").strip())
+    tip = text.replace("return page - 1", "return page - 2").splitlines()
+    missed = next(number for number, line in enumerate(tip, 1) if "return page - 2" in line)
+    late = next(number for number, line in enumerate(tip, 1) if "late_mark" in line)
+    cover(bench, DiffLine("+", missed, "x", Reach.MISSED), DiffLine("+", late, "y", Reach.RAN, (0,)))
+    code, output = mutate(bench, "--only", "000[34]*", late="none")
+    assert code == 1, output
+    known = entries(bench)
+    assert known[f"0003/{SWAP}/1"]["outcome"] == "run by no test" and known[f"0003/{SWAP}/1"]["tests"] == 0
+    assert ran(bench) == [("0004-mm-swap.c-1", ["T02", "T02"])], "and no other test ran before"
+    assert known[f"0004/{SWAP}/1"]["round"] == "its lines, first" and known[f"0004/{SWAP}/1"]["after"] == 1
+    assert f"survived: 0003/{SWAP}/1" in output
