@@ -12,6 +12,7 @@ from orchestrator.errors import PipelineError
 from orchestrator.host import cache, process
 from orchestrator.model import Accel, Bootable, rundir
 from orchestrator.model.coverage import NO_COVERAGE
+from orchestrator.pipeline import booting
 from orchestrator.pipeline.job_record import JobRecord
 from orchestrator.report import coverage_page
 
@@ -41,7 +42,9 @@ def measure(record: JobRecord) -> None:
     if record.subject is None:
         return
     try:
-        guests = [seen for path in rundir.consoles(record.directory) if (seen := windows.read(path))]
+        templates = sorted(record.directory.glob(f"{booting.TEMPLATE}*/console.log"))  # what their boot ran
+        consoles = (*rundir.consoles(record.directory), *templates)
+        guests = [seen for path in consoles if (seen := windows.read(path))]
         known = coverage.merged(record.subject, guests)
         record.coverage = coverage.counts(known)
         cache.write_atomic(record.directory / rundir.COVERAGE, coverage.dump(known))
