@@ -72,6 +72,7 @@ def mutate(
     from orchestrator.engine import choose, slots
     from orchestrator.mutation import page
     from orchestrator.mutation import run as mutation
+    from orchestrator.mutation.report import Outcome
     from orchestrator.pipeline import opening
 
     deadline = Deadline.after(scalars.seconds(limit, "--for")) if limit else FOREVER
@@ -107,7 +108,8 @@ def mutate(
     why = mutation.reasons(report)
     open_ones = page.unexplained(section, why)
     for entry in open_ones:
-        Screen().line(f"survived: {entry.name} ({entry.identity}) {entry.where}")
+        fate = entry.outcome.value if entry.outcome is Outcome.NOT_RUN else "survived"
+        Screen().line(f"{fate}: {entry.name} ({entry.identity}) {entry.where}")
     for entry in section.entries:
         if entry.doubtful:
             Screen().line(f"doubtful: {entry.name}: {', '.join(entry.doubtful)} failed once and not again")

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from orchestrator.errors import KernelError
 from orchestrator.host import pool
 from orchestrator.model import Bootable, Status, TestResult
 from orchestrator.pipeline import alone, booting
@@ -34,18 +35,30 @@ class Bench:
         self.clones = booting.Clones(self.record, self.bootable)
 
     def run(self, suite: str, test: str) -> TestResult | None:
-        """Run a test in a clone of its own; None where it did not come to run. Raises as ``suite.run``."""
+        """Run a test in a clone of its own; None where it did not come to run. Raises InfraError."""
         folder = f"{FOLDER}/{next(self._numbers)}"
         config = dict(self.record.job.suites)[suite]
-        return alone.once(alone.Place(self.record, self.bootable, self.clones, folder), suite, config, [test])
+        try:
+            return alone.once(alone.Place(self.record, self.bootable, self.clones, folder), suite, config, [test])
+        except KernelError:  # it does not come up: that is another fault than the test's
+            return None
 
 
-def holds(suite: str, first: TestResult, mutant: Bench, whole: Bench) -> bool:
-    """Whether a test fails on a mutant as it did, and meanwhile not on the whole series. Raises as ``suite.run``."""
-    again, meanwhile = pool.each(lambda bench: bench.run(suite, first.name), (mutant, whole), 2)
+@dataclass(frozen=True)
+class Benches:
+    """Both kernels; ``differs`` says whether a test of a suite shows something else than is expected of the series."""
+
+    mutant: Bench
+    whole: Bench
+    differs: Callable[[str, TestResult], bool]
+
+
+def holds(suite: str, first: TestResult, benches: Benches) -> bool:
+    """Whether a test fails on a mutant as it did, and meanwhile not on the whole series. Raises InfraError."""
+    again, meanwhile = pool.each(lambda bench: bench.run(suite, first.name), (benches.mutant, benches.whole), 2)
     if again is None or meanwhile is None:
         return False
-    return alike(first, again) and not (meanwhile.status.broken or alike(first, meanwhile))
+    return alike(first, again) and not benches.differs(suite, meanwhile)
 
 
 def alike(first: TestResult, again: TestResult) -> bool:
@@ -60,11 +73,11 @@ def _last(reason: str) -> str:
     return reason.partition("; before, ")[0]
 
 
-def sifted(suites: Sequence[tuple[str, TestResult]], mutant: Bench, whole: Bench, *, every: bool) -> tuple[str, ...]:
+def sifted(suites: Sequence[tuple[str, TestResult]], benches: Benches, *, every: bool) -> tuple[str, ...]:
     """Return which of these tests do not hold; those behind the first that holds are believed, but for ``every``."""
     doubtful = []
     for suite, test in suites:
-        if not holds(suite, test, mutant, whole):
+        if not holds(suite, test, benches):
             doubtful.append(test.name)
         elif not every:
             break

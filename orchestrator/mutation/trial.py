@@ -14,11 +14,11 @@ from orchestrator.engine.task import Place
 from orchestrator.errors import InfraError, KernelError, UserError
 from orchestrator.host import cache
 from orchestrator.host.cache import digest
-from orchestrator.model import Bootable, JobResult, Stage, Tree, Verdict, rundir
+from orchestrator.model import Bootable, JobResult, Stage, TestResult, Tree, Verdict, rundir
 from orchestrator.model.expectations import NONE, Expectations
 from orchestrator.model.plan import Job, Trial
 from orchestrator.mutation import confirm, mutants, reach, report
-from orchestrator.mutation.confirm import Bench
+from orchestrator.mutation.confirm import Bench, Benches
 from orchestrator.mutation.hunks import Hunk
 from orchestrator.mutation.mutants import Mutant
 from orchestrator.mutation.reach import Known, Reached
@@ -27,6 +27,7 @@ from orchestrator.pipeline import booting, job
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord
 from orchestrator.pipeline.job_record import expected as promised
+from orchestrator.verdict import verdict
 
 PLACE = "mutant"
 """The work tree of kernels that lack a mutant: from one to the next only what differs is built."""
@@ -248,8 +249,14 @@ def _doubts(finding: Finding, record: JobRecord, result: JobResult, campaign: Ca
     noticed = [tests[name] for name in finding.failing if name in tests]
     whole = JobRecord(replace(campaign.job, name=f"{record.job.name}.whole", trial=record.job.trial), record.workspace)
     with job.running(record), job.running(whole):
-        benches = Bench(record, record.products.bootable), Bench(whole, job.bootable(whole))
-        return confirm.sifted(noticed[:MOST_FAILURES], *benches, every=campaign.trial.every_test)
+        mutant, other = Bench(record, record.products.bootable), Bench(whole, job.bootable(whole))
+        benches = Benches(mutant, other, lambda name, test: bool(_difference(name, test, campaign)))
+        return confirm.sifted(noticed[:MOST_FAILURES], benches, every=campaign.trial.every_test)
+
+
+def _difference(name: str, test: TestResult, campaign: Campaign) -> str | None:
+    """Return how a test of a suite differs from what is expected of the whole series."""
+    return verdict.unexpected(test, campaign.trial.expected.get(name, NONE), campaign.job.expect)
 
 
 def _timed(finding: Finding, result: JobResult, rounds: Sequence[Round]) -> Finding:

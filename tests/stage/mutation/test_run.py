@@ -333,4 +333,4 @@ def test_the_tests_that_run_a_mutants_lines_go_first_and_one_that_none_runs_is_n
     assert known[f"0003/{SWAP}/1"]["outcome"] == "run by no test" and known[f"0003/{SWAP}/1"]["tests"] == 0
     assert ran(bench) == [("0004-mm-swap.c-1", ["T02", "T02"])], "and no other test ran before"
     assert known[f"0004/{SWAP}/1"]["round"] == "its lines, first" and known[f"0004/{SWAP}/1"]["after"] == 1
-    assert f"survived: 0003/{SWAP}/1" in output
+    assert f"run by no test: 0003/{SWAP}/1" in output
