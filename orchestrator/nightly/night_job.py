@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator.engine.task import Place
 from orchestrator.history import night, rows
 from orchestrator.history.values import Seen
-from orchestrator.model import JobResult, Stage, Verdict
+from orchestrator.model import JobResult, Stage, TestResult, Verdict
 from orchestrator.model.plan import Job
-from orchestrator.pipeline import job
+from orchestrator.pipeline import alone, job
 from orchestrator.pipeline.job_record import JobRecord
 
 
@@ -40,4 +41,12 @@ class NightJob:
             return result
         count = sum(len(names) for names in tests.values())
         record.workspace.progress.note(f"{count} tests differ from the last night: once more")
-        return job.again(record, tests)
+        result = job.again(record, tests)
+        return alone.examine(record, _red(result, tests), at_once=1)  # a night has counted one guest of it
+
+
+def _red(result: JobResult, tests: Mapping[str, Sequence[str]]) -> dict[str, list[TestResult]]:
+    """Return those of these tests that are red, by suite."""
+    named = {run.suite: set(tests.get(run.suite, ())) for run in result.suites}
+    red = {run.suite: [t for t in run.tests if t.name in named[run.suite] and t.status.broken] for run in result.suites}
+    return {suite: broken for suite, broken in red.items() if broken}

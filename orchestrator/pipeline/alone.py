@@ -31,10 +31,10 @@ Red = Mapping[str, Sequence[TestResult]]
 """The red tests of a job, by suite."""
 
 
-def examine(record: JobRecord, red: Red) -> JobResult:
+def examine(record: JobRecord, red: Red, at_once: int | None = None) -> JobResult:
     """Run red tests of a job again, alone, as long as ``limits: alone`` lasts; what came of it is in its result.
 
-    A fault of the host changes nothing: it is a note.
+    As many clones run ``at_once``, None: as cores and memory allow. A fault of the host changes nothing: it is a note.
     """
     limit = record.workspace.pipeline.limits.alone
     bootable = record.products.bootable
@@ -43,7 +43,8 @@ def examine(record: JobRecord, red: Red) -> JobResult:
     deadline = Deadline.after(limit * booting.scale(bootable.accel, record.workspace))
     try:
         with job.running(record):
-            _examine(_Bench(record, bootable, booting.Clones(record, bootable), deadline), red)
+            at_once = at_once or cores.clones(record.job.variant_config.machine.memory)
+            _examine(_Bench(record, bootable, booting.Clones(record, bootable), deadline, at_once), red)
     except PipelineError as error:
         process.check_wanted()
         record.notes.append(f"red tests were not run alone: {error}")
@@ -71,12 +72,12 @@ class _Bench:
     bootable: Bootable
     clones: booting.Clones
     deadline: Deadline
+    at_once: int
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def alone(self, name: str, config: Suite, red: TestResult) -> Alone:
         """Run one red test alone; where it is green, look for what made it red."""
-        at_once = cores.clones(self.record.job.variant_config.machine.memory)
-        tries = pool.each(lambda _: self._status(name, config, (red.name,)), range(TRIES), at_once)
+        tries = pool.each(lambda _: self._status(name, config, (red.name,)), range(TRIES), self.at_once)
         seen = Alone(name, red.name, red.status, tuple(tries))
         return seen if seen.failures else self._searched(seen, config)
 

@@ -108,6 +108,7 @@ def test_a_night_is_compared_with_the_last_and_what_differs_runs_once_more(bench
     (suite,) = bench.job("toy.small")["suites"]
     assert suite["retried"] == [["T01", ["fail"]], ["T02", ["fail"]]]
     assert [test["status"] for test in suite["tests"]] == ["fail", "pass"]
+    assert [(seen["test"], seen["tries"]) for seen in bench.job("toy.small")["alone"]] == [("T01", ["fail"] * 3)]
     code, output = bench.night()
     assert code == 1 and "persistent own/T01 fail → fail in toy.small" in told(output), output
     bench.git("revert", "-n", "HEAD")
