@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import os
 import secrets
@@ -73,6 +74,7 @@ class Bench:
         try:
             yield
         finally:
+            process.use_group(process.ChildGroup())  # what follows in this thread is wanted, whatever became of the job
             with self.guard:
                 if self.groups.get(key) is group:
                     del self.groups[key]
@@ -128,6 +130,7 @@ def perform(order: Order[R], key: str, bench: Bench, send: Send) -> Parcel[R]:
         return Parcel(attempt, bench.name, socket.gethostname(), fault, b"")
     finally:
         with contextlib.suppress(Exception):
+            shutil.rmtree(directory, ignore_errors=True)  # what that leaves, for its modes, the next does not
             remove_tree(directory)
             prune.kernels(bench.cache, order.pipeline.limits.kernels)
 
@@ -145,10 +148,16 @@ def _outcome(order: Order[R], directory: Path, events: Events, bench: Bench) -> 
         return Fault.of(InfraError(f"{order.name} was ended on {bench.name}"))
 
 
+@functools.lru_cache(maxsize=8)
+def _rules(path: Path | None) -> splat.Rules:
+    """Return splat rules, read once: a file of them lies under the digest of its content, and takes half a second."""
+    return splat.load_rules(path)
+
+
 def _workspace(order: Order[R], directory: Path, events: Events, bench: Bench) -> Workspace:
-    bare = Workspace(order.pipeline, bench.cache, directory, events, splat.load_rules(None), order.today, order.store)
+    bare = Workspace(order.pipeline, bench.cache, directory, events, _rules(None), order.today, order.store)
     pipeline = orders.with_inputs(order.pipeline, order.store, bare)
-    return replace(bare, pipeline=pipeline, rules=splat.load_rules(pipeline.splat_rules))
+    return replace(bare, pipeline=pipeline, rules=_rules(pipeline.splat_rules))
 
 
 def _parcel(order: Order[R], attempt: str, outcome: R | Fault, directory: Path, bench: Bench) -> Parcel[R]:

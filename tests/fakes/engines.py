@@ -14,10 +14,10 @@ from orchestrator.pipeline.context import Workspace
 from orchestrator.progress import SILENT, Progress
 
 
-def job(name: str = "toy.small", cpus: int = 1, memory: int = 64 * 2**20) -> Job:
-    source = PathSource(provider="path", path=Path("tree"))
+def job(name: str = "toy.small", cpus: int = 1, memory: int = 64 * 2**20, source: Path = Path("tree")) -> Job:
+    tree = PathSource(provider="path", path=source)
     variant = Variant(machine=Machine(cpus=cpus, memory=memory))
-    return Job(name, Side.BASE, "toy", source, None, None, "small", variant, (), ("*",), None, "base")
+    return Job(name, Side.BASE, "toy", tree, None, None, "small", variant, (), ("*",), None, "base")
 
 
 def workspace(folder: Path, progress: Progress = SILENT) -> Workspace:

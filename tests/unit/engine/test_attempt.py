@@ -1,0 +1,133 @@
+"""One attempt at an order: a folder of its own, and everything that can happen comes back as a value."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.engine import attempt, order
+from orchestrator.engine.attempt import Bench
+from orchestrator.engine.order import Fault, Order, Packer
+from orchestrator.engine.slots import Capacity, Slots
+from orchestrator.engine.task import Place, Task, Work
+from orchestrator.errors import Cancelled, InfraError, KernelError
+from orchestrator.host import process
+from orchestrator.host.cache import Cache
+from orchestrator.host.store import Store
+from orchestrator.progress import JobDetail
+from tests.fakes import engines, trees
+
+
+@dataclass(frozen=True)
+class Does:
+    """Work that writes a file, and then does as it is told."""
+
+    act: Callable[[Place], Any]
+
+    def __call__(self, place: Place) -> Any:
+        folder = place.workspace.job_directory("toy")
+        (folder / "console.log").write_text("Linux")
+        return self.act(place)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench("lab1-7", Slots(Capacity(frozenset({0}), 2**40)), Cache(tmp_path / "worker"))
+
+
+def ordered(tmp_path: Path, work: Work[Any]) -> Order[Any]:
+    tree = trees.git_tree(tmp_path / "linux")
+    store = Store((tmp_path / "store").as_uri())
+    return Packer(engines.workspace(tmp_path / "mine"), store, "topic").order(
+        3, Task("t", engines.job(source=tree), work)
+    )
+
+
+def test_what_was_written_comes_back_and_nothing_stays(bench: Bench, tmp_path: Path) -> None:
+    events: list[Mapping[str, Any]] = []
+
+    def act(place: Place) -> Path:
+        place.workspace.progress.note(JobDetail("toy: up"))
+        for done in range(100):
+            place.workspace.progress.advance("tests", done, 100)
+        return place.workspace.directory / "jobs" / "toy" / "console.log"
+
+    parcel = attempt.perform(ordered(tmp_path, Does(act)), "key", bench, events.append)
+    assert parcel.attempt.startswith("lab1-7-") and parcel.worker == "lab1-7"
+    assert str(parcel.outcome) == "wpci@run/jobs/toy/console.log"
+    with tarfile.open(fileobj=io.BytesIO(parcel.files)) as archive:
+        assert archive.getnames() == ["jobs/toy/console.log"]
+    assert list((tmp_path / "worker" / "attempts").rglob("*-7-*")) == []
+    assert [event["what"] for event in events] == ["note", "figure"], "what nobody can see is not sent"
+    assert isinstance(attempt.note_of(events[0]), JobDetail) and attempt.note_of(events[0]) == "toy: up"
+    assert [event["number"] for event in events] == [1, 2]
+
+
+def test_two_attempts_have_a_folder_each(bench: Bench, tmp_path: Path) -> None:
+    barrier, places = threading.Barrier(2), []
+
+    def act(place: Place) -> None:
+        places.append(place.workspace.directory)
+        barrier.wait(60)
+
+    wanted = ordered(tmp_path, Does(act))
+    threads = [
+        threading.Thread(target=attempt.perform, args=(wanted, f"key{k}", bench, lambda event: None)) for k in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(places)) == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (KernelError("it broke"), 1, "it broke"),
+        (InfraError("no disk"), 3, "no disk"),
+        (ValueError("a mistake"), 3, "unexpected ValueError"),
+        (Cancelled(), 3, "t was ended on lab1-7"),
+        (SystemExit(1), 3, "unexpected SystemExit on lab1-7"),
+    ],
+)
+def test_whatever_happens_is_a_value(error: BaseException, code: int, words: str, bench: Bench, tmp_path: Path) -> None:
+    def act(place: Place) -> None:
+        raise error
+
+    outcome = attempt.perform(ordered(tmp_path, Does(act)), "key", bench, lambda event: None).outcome
+    assert isinstance(outcome, Fault) and outcome.exit_code == code and words in outcome.message
+
+
+def test_who_ends_a_job_ends_what_it_started(bench: Bench, tmp_path: Path) -> None:
+    def act(place: Place) -> None:
+        threading.Timer(0.2, bench.end, ["key"]).start()
+        process.run(["sleep", "600"], check=False)
+        process.check_wanted()
+
+    outcome = attempt.perform(ordered(tmp_path, Does(act)), "key", bench, lambda event: None).outcome
+    assert isinstance(outcome, Fault) and "was ended" in outcome.message
+    assert bench.groups == {}
+
+
+def test_what_a_killed_worker_left_goes_and_what_another_has_stays(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    mine = attempt.worker_name()
+    gone = mine.rpartition("-")[0] + "-4194999"
+    for name in (f"{mine}-aa", f"{gone}-bb", "elsewhere-4194999-cc"):
+        cache.path("attempts", "run", name, "x")
+    attempt.sweep(cache)
+    left = {path.name for path in (tmp_path / "attempts" / "run").iterdir()}
+    assert left == {f"{mine}-aa", "elsewhere-4194999-cc"}
+
+
+def test_other_code_is_another_version() -> None:
+    number, _, code = order.version().partition("+")
+    assert number and len(code) == 8
