@@ -10,6 +10,7 @@ from orchestrator.cli import complete, output, programs
 from orchestrator.cli.options import (
     AheadOption,
     ConfigOption,
+    EngineOption,
     JsonOption,
     ModeOption,
     QuietOption,
@@ -65,6 +66,7 @@ def run(
     timeout: TimeoutOption = "60s",
     expect_splat: ExpectSplatOption = None,
     endless: EndlessOption = False,
+    engine: EngineOption = None,
     results: ResultsOption = None,
     every_test: Annotated[bool, typer.Option("--all", help="List unchanged tests, too.")] = False,
     keep_on_failure: Annotated[
@@ -79,12 +81,16 @@ def run(
     In a kernel tree, and without a series: the commits of HEAD on top of its upstream.
     """
     from orchestrator.config import overrides
+    from orchestrator.engine import choose, slots, whole_run
     from orchestrator.pipeline import discover, opening, reboot
     from orchestrator.pipeline import run as run_mode
 
     own = programs.given(program, program_args, timeout, expect_splat, endless)
     pipeline = overrides.with_programs(output.pipeline(config, quiet=as_json or quiet), own, repeat)
     results = locate.results(results)
+    elsewhere = choose.wanted(pipeline, engine)
+    if elsewhere and ahead is not None:
+        raise UserError("--ahead is for one machine: workers build while others test")
     if patches and series:
         raise UserError(f"{patches} and --series {series}: one of them")
     series = patches or series
@@ -97,7 +103,11 @@ def run(
         opening.open_run(pipeline, mode, options, results=results, progress=terminal) as (workspace, mode_name),
     ):
         planned = discover.narrowed(plan.expand(workspace.pipeline, mode_name, choice), workspace)
-        result = run_mode.run(planned, workspace, ahead=ahead)
+        if elsewhere is None:
+            result = run_mode.run(planned, workspace, ahead=ahead)
+        else:
+            with choose.opened(elsewhere, slots.here(), workspace.cache, terminal) as at_work:
+                result = whole_run.run(planned, workspace, at_work)
     if as_json:
         from orchestrator.report import result_json
 

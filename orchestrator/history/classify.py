@@ -1,8 +1,8 @@
 """Tonight against the nights before: what is new, fixed, regressed, flaky, persistent or missing. Pure.
 
-Two results compare only in the same *setting*: toolchain, accelerator, CPU model, QEMU and machine, under KVM the host. The *content*, the
-kernel and the programs that ran, is what is allowed to change; where it did not change and the outcome did, the test
-is flaky. A crash never is.
+Two results compare only in the same *setting*: toolchain, accelerator, CPU model, QEMU and machine, and under KVM the
+host. The *content*, the kernel and the programs that ran, is what is allowed to change; where it did not change and the
+outcome did, the test is flaky. A crash never is.
 """
 
 from __future__ import annotations

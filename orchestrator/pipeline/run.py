@@ -27,7 +27,7 @@ def run(plan: Plan, workspace: Workspace, *, ahead: bool | None = None) -> RunRe
             with crash.contained(record.directory):
                 done = _tested(record, following, ahead)
                 result = run_record.add(done)
-                _say(result, done, workspace.progress)
+                announce(result, done, workspace.progress)
                 if red := charged.by_suite(result, done.name):
                     run_record.add(alone.examine(record, red))
         except InfraError as error:
@@ -43,7 +43,7 @@ def _tested(record: JobRecord, following: JobRecord | None, ahead: bool | None) 
         return job.go_on(record)
 
 
-def _say(result: RunResult, done: JobResult, progress: Progress) -> None:
+def announce(result: RunResult, done: JobResult, progress: Progress) -> None:
     """Say a verdict the moment it is known: that of a job, and of the pair that it is the second of."""
     progress.note(f"{done.name}: {done.verdict.name}: {done.reason}")
     for pair in result.series:

@@ -458,3 +458,17 @@ def wait_for(folder: Path, pattern: str) -> Path:
                 return found[0]
         time.sleep(0.05)
     raise AssertionError(f"no {pattern} in {folder}")
+
+
+@pytest.mark.nightly
+def test_base_and_patched_run_on_workers_and_the_verdict_is_the_same(bench: Bench) -> None:
+    bench.configure("guest:")
+    bench.series(GOOD[0], ("mm/swap.c", "return page - 1", "return page - 2"))
+    here, _ = bench.run("--results", "here")
+    code, output = bench.run("--engine", "workers:2")
+    assert (code, here) == (0, 0), output
+    told = " ".join(output.split())
+    assert "engine: 2 workers on this machine" in told and "three in small: PASS" in told
+    assert len(bench.result()["series"]) == 1 and bench.left_running() == []
+    code, output = bench.run("--engine", "workers:2", "--ahead")
+    assert code == 2 and "--ahead is for one machine" in output
