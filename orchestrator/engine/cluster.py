@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import io
 import logging
 import queue
@@ -36,8 +37,8 @@ FAILURES = 3
 """Jobs in a row that may end as faults of the host on one worker; then it is set aside."""
 _PATIENCE = 60.0
 """Seconds in which a first worker must come."""
-_LOOK = 1.0
-"""Seconds between two looks at the workers."""
+_LOOK, _LOOK_EACH = 1.0, 0.05
+"""Seconds between two looks at the workers, or so many for each of them: the scheduler tells of all at once."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,11 @@ def _rules(dask_scheduler: Any, losses: int, silence: float) -> None:
     look.start()
 
 
+def _has_pages(dask_scheduler: Any) -> bool:
+    """Whether a scheduler shows its dashboard: without bokeh there is an address, and no page."""
+    return "dashboard" in dask_scheduler.identity()["services"] and importlib.util.find_spec("bokeh") is not None
+
+
 @dataclass
 class _Worker:
     """A worker as the submitter sees it: what it offers, and how many faults of the host came from it in a row."""
@@ -143,7 +149,7 @@ class _Session(Generic[R]):
             self._cancel()
 
     def _say_dashboard(self) -> None:
-        if "dashboard" in self.client.scheduler_info(n_workers=0).get("services", {}):
+        if self.client.run_on_scheduler(_has_pages):
             self.workspace.progress.note(f"dashboard: {self.client.dashboard_link}")
 
     def _all(self, waiting: Iterator[tuple[int, Task[R]]], packer: Packer) -> Iterator[Done[R]]:
@@ -261,13 +267,12 @@ class _Session(Generic[R]):
 
     def _next(self, packer: Packer) -> Done[R] | None:
         """Wait for a task to end, but no longer than until the workers are to be looked at."""
+        if time.monotonic() - self.looked > max(_LOOK, len(self.workers) * _LOOK_EACH):
+            self._look()
         try:
             key = self.ended.get(timeout=_LOOK)
         except queue.Empty:
-            self._look()
             return None
-        if time.monotonic() - self.looked > _LOOK:
-            self._look()
         ended = self.begun.pop(key)
         return self._taken(ended, packer)
 

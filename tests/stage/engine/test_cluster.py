@@ -271,3 +271,34 @@ def test_two_nights_at_once_share_the_workers(farm: Farm, tmp_path: Path) -> Non
         outputs = [child.communicate()[0] for child in (one, two)]
     assert (one.returncode, two.returncode) == (0, 0), outputs
     assert [len(bench.verdicts()) for bench in (farm, other)] == [3, 3]
+
+
+@pytest.mark.nightly
+def test_a_store_that_lies_or_is_full_costs_builds_and_no_verdict(tmp_path: Path) -> None:
+    farm = Farm(tmp_path)
+    with lab(tmp_path / "lab", farm.environment, "a") as running:
+        farm.lab = running
+        farm.variants(GUEST)
+        assert farm.night()[0] == 0
+        right = farm.verdicts()
+        kernels = running.folder / "store" / "kernels"
+        before = {path.name: path.read_bytes() for path in kernels.iterdir()}
+        for path in kernels.iterdir():
+            path.write_bytes(before[path.name][:-100] + b"x" * 100)
+        running.kill("a")
+        running.start_worker("b")
+        running.await_worker("b")
+        assert farm.night()[0] == 0
+        assert farm.verdicts() == right
+        assert {path.name: path.read_bytes()[:80] for path in kernels.iterdir()}.keys() == before.keys()
+        assert all(not path.read_bytes().endswith(b"x" * 100) for path in kernels.iterdir()), "they were made again"
+        shutil.rmtree(kernels)
+        kernels.write_text("no folder: nothing can be written here")
+        running.kill("b")
+        running.start_worker("c")
+        running.await_worker("c")
+        code, output = farm.night()
+    assert code == 0, output
+    words = " ".join(output.split())
+    assert "the kernel is built here: the store file://" in words or "stays here: the store file://" in words
+    assert farm.verdicts() == right
