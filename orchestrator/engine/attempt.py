@@ -49,12 +49,15 @@ class Bench:
     slots: Slots
     cache: Cache
     groups: dict[str, process.ChildGroup] = field(default_factory=dict)
+    ended_early: set[str] = field(default_factory=set)
     guard: threading.Lock = field(default_factory=threading.Lock)
 
     def end(self, key: str) -> None:
-        """End the guests and builds of what is not wanted any more."""
+        """End the guests and builds of what is not wanted any more, also of what is only about to begin."""
         with self.guard:
             group = self.groups.get(key)
+            if group is None:
+                self.ended_early.add(key)
         if group:
             group.cut()
 
@@ -70,6 +73,10 @@ class Bench:
         group = process.ChildGroup()
         with self.guard:
             self.groups[key] = group
+            is_over = key in self.ended_early
+            self.ended_early.discard(key)
+        if is_over:
+            group.cut()
         process.use_group(group)
         try:
             yield

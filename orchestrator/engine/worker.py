@@ -54,9 +54,9 @@ class Guard(WorkerPlugin):  # type: ignore[misc]
         self.bench.end_all()
 
     def transition(self, key: Any, start: str, finish: str, **more: Any) -> None:
-        """Watch the state of a job: dask lets a thread that runs go on."""
-        del start, more
-        if finish in {"cancelled", "released", "forgotten"}:
+        """Watch the state of a job: dask lets a thread that runs go on. One that has its result has left that state."""
+        del more
+        if start in {"executing", "long-running"} and finish in {"cancelled", "released", "forgotten"}:
             self.bench.end(str(key))
 
 

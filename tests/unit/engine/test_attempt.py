@@ -117,6 +117,14 @@ def test_who_ends_a_job_ends_what_it_started(bench: Bench, tmp_path: Path) -> No
     assert bench.groups == {}
 
 
+def test_a_job_that_was_ended_before_it_began_starts_nothing(bench: Bench, tmp_path: Path) -> None:
+    bench.end("key")
+    wanted = ordered(tmp_path, Does(lambda place: process.check_wanted()))
+    outcome = attempt.perform(wanted, "key", bench, lambda event: None).outcome
+    assert isinstance(outcome, Fault) and "was ended" in outcome.message
+    assert not isinstance(attempt.perform(wanted, "key", bench, lambda event: None).outcome, Fault), "once"
+
+
 def test_what_a_killed_worker_left_goes_and_what_another_has_stays(tmp_path: Path) -> None:
     cache = Cache(tmp_path)
     mine = attempt.worker_name()
