@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 FOLDERS = ("", "orchestrator", "tests", "guest-tests", "docs")
-FILE = re.compile(r"`([\w./-]+/[\w.-]+\.(?:py|c|h|yaml|sh|md|config|j2))`")
+FILE = re.compile(r"`(?!results/)([\w./-]+/[\w.-]+\.(?:py|c|h|yaml|sh|md|config|j2))`")
 LINK = re.compile(r"\]\(([\w./-]+)\)")
 
 
