@@ -58,7 +58,8 @@ def stack(program: drgn.Program, task: drgn.Object, with_locals: bool = False) -
         trace = program.stack_trace(task)
     except (ValueError, LookupError, drgn.FaultError):
         return []
-    return [_frame(frame, with_locals) for frame, _ in zip(trace, range(MOST_FRAMES), strict=False)]
+    kernel = (frame for frame in trace if frame.name and not frame.name.startswith("0x"))  # no name: user space
+    return [_frame(frame, with_locals) for frame, _ in zip(kernel, range(MOST_FRAMES), strict=False)]
 
 
 def _frame(frame: drgn.StackFrame, with_locals: bool) -> dict[str, Any]:
@@ -68,7 +69,8 @@ def _frame(frame: drgn.StackFrame, with_locals: bool) -> dict[str, Any]:
     except LookupError:
         place = ""
     shown = {"function": frame.name or "?", "place": place}
-    return {**shown, "locals": _locals(frame)} if with_locals else shown
+    # what the scheduler switched to is chance
+    return {**shown, "locals": _locals(frame)} if with_locals and not _SCHEDULER.fullmatch(frame.name or "") else shown
 
 
 def _locals(frame: drgn.StackFrame) -> dict[str, str]:

@@ -49,8 +49,14 @@ def _lines(report: Report, occasion: str) -> Iterator[str]:
     yield from ("", "Locks that are held")
     yield from (f"  {lock.comm}: {lock.lock} to {lock.mode}, taken in {lock.taken}" for lock in report.locks)
     yield from ("", f"Memory: {_memory(report)}", "", "The end of the kernel's log")
-    yield from (f"  {_unnumbered(line)}" for line in report.log[-MOST_LOG:])
+    yield from (f"  {_unnumbered(line)}" for line in _since_boot(report.log)[-MOST_LOG:])
     yield from (f"note: {note}" for note in report.notes)
+
+
+def _since_boot(log: Sequence[str]) -> Sequence[str]:
+    """Return the log from where the guest was up; all of it where it was not."""
+    up = max((number for number, line in enumerate(log) if line.endswith("wpci: ready")), default=0)
+    return log[up:]
 
 
 def _unnumbered(line: str) -> str:
