@@ -334,3 +334,20 @@ def test_the_tests_that_run_a_mutants_lines_go_first_and_one_that_none_runs_is_n
     assert ran(bench) == [("0004-mm-swap.c-1", ["T02", "T02"])], "and no other test ran before"
     assert known[f"0004/{SWAP}/1"]["round"] == "its lines, first" and known[f"0004/{SWAP}/1"]["after"] == 1
     assert f"run by no test: 0003/{SWAP}/1" in output
+
+
+def test_an_interruption_loses_nothing_that_ran(bench: Bench) -> None:
+    with subprocess.Popen(
+        bench.argv("mutate"),
+        cwd=bench.folder,
+        env=bench.environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as child:
+        wait_for(bench.folder, "results/*/jobs/*0003*/boot-1/console.log")
+        child.send_signal(signal.SIGINT)
+        output, _ = child.communicate()
+    assert child.returncode == 130, output
+    assert set(entries(bench)) == {f"0001/{MEMORY}/1", f"0002/{MEMORY}/1"}
+    assert bench.left_running() == []
