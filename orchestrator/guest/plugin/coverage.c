@@ -58,7 +58,7 @@ __attribute__((constructor)) static void choose_version(void)
 		const char *symbol;
 		int version;
 	} known[] = {
-		{ "qemu_plugin_n_vcpus", 1 },			/* up to 8.2 */
+		{ "qemu_plugin_n_vcpus", 0 },			/* up to 8.2, which take 0 and 1 */
 		{ "qemu_plugin_translate_vaddr", 5 },		/* 10.1 */
 		{ "qemu_plugin_read_memory_vaddr", 4 },		/* 9.2 */
 	};
