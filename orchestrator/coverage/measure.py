@@ -28,11 +28,14 @@ _KEY = "1"
 
 @dataclass(frozen=True)
 class Subject:
-    """What is measured: the diff of a series, where the code of its lines lies, and what its guests are traced for."""
+    """What is measured: the diff of a series, where the code of its lines lies, and what its guests are traced for.
+
+    ``trace`` is None where no changed line has code: comments, documentation, what this configuration leaves out.
+    """
 
     files: tuple[DiffFile, ...]
     lines: Lines
-    trace: Trace
+    trace: Trace | None
 
 
 def prepare(tree: Tree, kernel: Kernel, binary: str, cache: Cache, progress: Progress) -> Subject:
@@ -42,7 +45,8 @@ def prepare(tree: Tree, kernel: Kernel, binary: str, cache: Cache, progress: Pro
         raise InfraError(f"QEMU takes no plugin: {why}")
     files = changed.read(tree)
     lines = _lines(kernel, changed.numbers(files), cache, progress)
-    return Subject(files, lines, Trace(plugin, lines.pieces, lines.symbols.get(trace.WRITER, 0)))
+    wanted = Trace(plugin, lines.pieces, lines.symbols.get(trace.WRITER, 0)) if lines.pieces else None
+    return Subject(files, lines, wanted)
 
 
 def _lines(kernel: Kernel, wanted: Mapping[str, Sequence[int]], cache: Cache, progress: Progress) -> Lines:

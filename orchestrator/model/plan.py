@@ -120,8 +120,8 @@ class Choice:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """What is asked for, for people: ``variant main``, ``tests B01, B02``."""
-        lists = (("variant", self.variants), ("suite", self.suites), ("test", self.tests))
+        """What is asked for, for people: ``variant main``. Tests are no part: nights of other tests are held together."""
+        lists = (("variant", self.variants), ("suite", self.suites))
         named = tuple(f"{what}{'s' * (len(names) != 1)} {wording.some(names)}" for what, names in lists if names)
         times = (f"{self.repeat} times",) if self.repeat != 1 else ()
         isolated = ("isolated",) if self.isolate else ()

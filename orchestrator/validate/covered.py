@@ -16,7 +16,9 @@ def judge(patched: JobResult, at_least: float | None) -> CheckResult | None:
     if coverage is None:
         why = patched.coverage_words or "the tests did not run"
         return CheckResult(NAME, patched.variant, Verdict.SKIP, f"did not run: {why}", 0.0) if at_least else None
-    red = at_least is not None and coverage.code > 0 and coverage.percent < at_least
+    if not coverage.code:
+        return CheckResult(NAME, patched.variant, Verdict.SKIP, "no changed line has code in this configuration", 0.0)
+    red = at_least is not None and coverage.percent < at_least
     share = f": {coverage.percent:.0f} %, and {at_least:g} % are wanted" if red else ""
     judged = Verdict.FAIL if red else Verdict.PASS
     return CheckResult(NAME, patched.variant, judged, f"{coverage.words}{share}", 0.0, coverage.missed)

@@ -76,7 +76,7 @@ def test_the_command_line_replaces_variants_and_tests() -> None:
     (pair,) = part.pairs
     assert pair.patched.variant == "debug"
     assert pair.patched.tests == ("B01",)
-    assert (part.mode, part.label) == ("smoke", "smoke; variant debug; test B01")
+    assert (part.mode, part.label) == ("smoke", "smoke; variant debug")
     assert plan.expand(PIPELINE, "smoke").label == "smoke"
 
 
