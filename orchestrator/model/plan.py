@@ -120,7 +120,7 @@ class Choice:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """What is asked for, for people: ``variant main``. Tests are no part: nights of other tests are held together."""
+        """What is asked for, for people: ``variant main``. Tests are no part: nights of some are held together."""
         lists = (("variant", self.variants), ("suite", self.suites))
         named = tuple(f"{what}{'s' * (len(names) != 1)} {wording.some(names)}" for what, names in lists if names)
         times = (f"{self.repeat} times",) if self.repeat != 1 else ()
