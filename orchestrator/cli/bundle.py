@@ -7,18 +7,14 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli import complete
-from orchestrator.cli.options import JobOption, ResultsOption, SideOption
+from orchestrator.cli.options import JobOption, ResultsOption, RunArgument, SideOption
 from orchestrator.cli.screen import Screen
 from orchestrator.config import locate
 from orchestrator.model import Side
 
 
 def bundle(
-    run: Annotated[
-        str,
-        typer.Argument(metavar="[RUN]", help="A run: its folder, its name, or 'last'.", autocompletion=complete.runs),
-    ] = "last",
+    run: RunArgument = "last",
     side: SideOption = Side.PATCHED,
     job: JobOption = None,
     out: Annotated[

@@ -38,6 +38,9 @@ TreeOption = Annotated[
 ]
 ResultsOption = Annotated[Path | None, typer.Option("--results", help=_RESULTS)]
 SideOption = Annotated[Side, typer.Option("--side", help="Which kernel of the pair.")]
+RunArgument = Annotated[
+    str, typer.Argument(metavar="[RUN]", help="A run: its folder, its name, or 'last'.", autocompletion=complete.runs)
+]
 JobOption = Annotated[str | None, typer.Option("--job", help="Job of the run, where it has several.")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Say all that is done, and how it goes on.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing while it runs, and then the verdict.")]

@@ -6,17 +6,14 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli import complete, output
-from orchestrator.cli.options import JobOption, ResultsOption, SideOption
+from orchestrator.cli import output
+from orchestrator.cli.options import JobOption, ResultsOption, RunArgument, SideOption
 from orchestrator.config import locate
 from orchestrator.model import Side
 
 
 def inspect(
-    run: Annotated[
-        str,
-        typer.Argument(metavar="[RUN]", help="A run: its folder, its name, or 'last'.", autocompletion=complete.runs),
-    ] = "last",
+    run: RunArgument = "last",
     side: SideOption = Side.PATCHED,
     job: JobOption = None,
     guest: Annotated[

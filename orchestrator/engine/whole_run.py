@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from orchestrator.engine.task import Engine, Place, Task
@@ -24,13 +25,18 @@ class WholeJob:
 
     def __call__(self, place: Place) -> JobResult:
         """Return what came of it. Raises UserError, and Cancelled."""
-        record = JobRecord(self.job, place.workspace)
-        with place.build():
-            result = job.go_on(record, Stage.ROOTFS)
-        if not record.failed:
-            with place.guest(self.job):
-                result = job.go_on(record)
-        return result
+        return in_turn(self.job, place, job.go_on)
+
+
+def in_turn(planned: Job, place: Place, tested: Callable[[JobRecord], JobResult]) -> JobResult:
+    """Build a job, and let ``tested`` go on with it where nothing failed, each in its turn. Raises Cancelled."""
+    record = JobRecord(planned, place.workspace)
+    with place.build():
+        result = job.go_on(record, Stage.ROOTFS)
+    if not record.failed:
+        with place.guest(planned):
+            result = tested(record)
+    return result
 
 
 def run(plan: Plan, workspace: Workspace, engine: Engine) -> RunResult:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from orchestrator.engine import whole_run
 from orchestrator.engine.task import Place
 from orchestrator.history import night, rows
 from orchestrator.history.values import Seen
-from orchestrator.model import JobResult, Stage, TestResult, Verdict
+from orchestrator.model import JobResult, TestResult, Verdict
 from orchestrator.model.plan import Job
 from orchestrator.pipeline import alone, job
 from orchestrator.pipeline.job_record import JobRecord
@@ -24,13 +25,7 @@ class NightJob:
 
     def __call__(self, place: Place) -> JobResult:
         """Return what came of it. Raises UserError, and Cancelled."""
-        record = JobRecord(self.job, place.workspace)
-        with place.build():
-            result = job.go_on(record, Stage.ROOTFS)
-        if not record.failed:
-            with place.guest(self.job):
-                result = self._tested(record)
-        return result
+        return whole_run.in_turn(self.job, place, self._tested)
 
     def _tested(self, record: JobRecord) -> JobResult:
         """Run the tests of a job, and once more those that differ from the last night."""

@@ -15,7 +15,7 @@ from importlib import resources
 from pathlib import Path
 
 from orchestrator.errors import InfraError
-from orchestrator.host import cache as caches
+from orchestrator.guest import compiled
 from orchestrator.host import process
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import Deadline
@@ -109,16 +109,8 @@ def read(directory: Path) -> Ran | None:
 def build(cache: Cache, progress: Progress) -> Path:
     """Return the plugin, compiled now or earlier. Raises InfraError."""
     source = resources.files(__package__).joinpath("coverage.c").read_text()
-    made = cache.path("programs", f"coverage-{caches.digest(source)}.so")
-    with cache.lock("coverage", progress):
-        if not made.exists():
-            with tempfile.TemporaryDirectory() as scratch:
-                file, library = Path(scratch, "coverage.c"), Path(scratch, "coverage.so")
-                file.write_text(source)
-                options = ("-O2", "-fPIC", "-shared", "-fvisibility=hidden")
-                process.run(["gcc", *options, "-o", library, file, "-ldl"], deadline=Deadline.after(_SECONDS))
-                caches.write_atomic(made, library.read_bytes())
-    return made
+    options = ("-O2", "-fPIC", "-shared", "-fvisibility=hidden", "-ldl")
+    return compiled.built(source, "coverage.so", options, cache, progress, Deadline.after(_SECONDS))
 
 
 @functools.cache

@@ -11,14 +11,13 @@ import hashlib
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path, PurePosixPath
 
 from orchestrator.errors import InfraError, UserError
-from orchestrator.guest import protocol
+from orchestrator.guest import compiled, protocol
 from orchestrator.guest.rootfs import cpio, keys, libraries, modules
 from orchestrator.host import cache as caches
 from orchestrator.host import packages, process
@@ -80,15 +79,7 @@ def build(spec: RootfsSpec, cache: Cache, progress: Progress) -> Rootfs:
 def _renew(cache: Cache, progress: Progress, deadline: process.Deadline) -> Path:
     """Return the program with which a clone begins, compiled now or earlier. Raises InfraError."""
     source = resources.files(__package__).joinpath("renew.c").read_text()
-    made = cache.path("programs", f"renew-{caches.digest(source)}")
-    with cache.lock("renew", progress):
-        if not made.exists():
-            with tempfile.TemporaryDirectory() as scratch:
-                file, program = Path(scratch, "renew.c"), Path(scratch, "renew")
-                file.write_text(source)
-                process.run(["gcc", "-static", "-Os", "-s", "-o", program, file], deadline=deadline)
-                caches.write_atomic(made, program.read_bytes())
-    return made
+    return compiled.built(source, "renew", ("-static", "-Os", "-s"), cache, progress, deadline)
 
 
 def _programs(directory: Path) -> tuple[str, ...]:
