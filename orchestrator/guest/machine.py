@@ -62,6 +62,8 @@ def launched(request: BootRequest) -> Iterator[Launched]:
         stack.enter_context(watch.running(child))
         guest = _introduced(request, watch, qmp, lambda: child.poll() is not None)
         _unlink_early(request, folder)
+        if request.debugger is None and not (request.saved and request.saved.restored):
+            qmp.execute("cont")
         yield Launched(request, guest, watch, qmp)
 
 

@@ -24,6 +24,9 @@ SWAP_DEVICE = f"virtio-blk-pci,drive=swap,serial={SWAP_SERIAL}"
 SANDBOX = ("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny")
 """What QEMU gives up before the guest runs: a hostile kernel that breaks out of it starts no program."""
 
+PAUSED = ("-S",)
+"""No instruction before the monitor says so: a kernel that dies in its first moments dies while its events are read."""
+
 CMDLINE = (
     "loglevel=7",
     "panic=-1",  # reset at once; -no-reboot makes that an exit
@@ -102,7 +105,7 @@ def argv(
         *("-device", "vmcoreinfo"),  # by which drgn finds its way in the memory of the guest
         *network_args(),
         *(swap_args(files.swap, copied=restored) if files.swap else ()),
-        *(("-incoming", "defer") if restored else ()),
+        *(("-incoming", "defer") if restored else PAUSED),
         *(debugger_args(debugger) if debugger else ()),
         *extra,
     ]
@@ -208,8 +211,8 @@ def swap_args(disk: Path, copied: bool = False) -> list[str]:
 
 
 def debugger_args(debugger: Debugger) -> list[str]:
-    """Return the gdb stub, with the guest stopped before its first instruction."""
-    return ["-gdb", f"tcp:127.0.0.1:{debugger.port}", "-S"]
+    """Return the gdb stub."""
+    return ["-gdb", f"tcp:127.0.0.1:{debugger.port}"]
 
 
 def _escaped(path: Path) -> str:

@@ -34,7 +34,6 @@ class Session:
         self._ssh_port = ssh_port
         self._descriptors: list[int] = []
         self.running = threading.Event()
-        self.negotiated = threading.Event()
         self.send(
             {"QMP": {"version": {"qemu": {"major": 7, "minor": 2, "micro": 0}, "package": ""}, "capabilities": []}}
         )
@@ -55,7 +54,8 @@ class Session:
                 self.send({"error": {"class": "GenericError", "desc": "no dump today"}, **echoed})
                 continue
             self.send({"return": self._answer(request), **echoed})
-            self.negotiated.set()
+            if request["execute"] == "cont":
+                self.running.set()
             if request["execute"] == "quit":
                 self.event("SHUTDOWN", guest=False, reason="host-qmp-quit")
                 os._exit(0)
@@ -94,15 +94,10 @@ class Session:
             assert os.read(self._descriptors[-1], 100) == STATE
         if request["execute"] == "dump-guest-memory":
             os.write(self._descriptors[-1], b"pieces")
-        if request["execute"] == "cont":
-            self.running.set()
         return {}
 
 
 STATE = b"a fake guest, saved"
-
-
-CLONE = "-incoming" in sys.argv
 
 
 def option(pattern: str) -> str:
@@ -129,9 +124,7 @@ def main() -> None:
         return
     server = deaf_server()
     session = Session(option(r"id=monitor,path=(.+)"), server.getsockname()[1])
-    session.negotiated.wait()
-    if CLONE:
-        session.running.wait()
+    session.running.wait()
     with Path(option(r"id=console,path=(.+)")).open("ab", buffering=0) as console:
         play(steps, session, console, server)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 
 from orchestrator.config.schema import Machine
 from orchestrator.errors import InfraError, KernelError, PipelineError
-from orchestrator.guest import exit, machine
+from orchestrator.guest import exit, machine, monitor, qemu, running
 from orchestrator.host.process import Deadline
 from orchestrator.model import Accel, AccelFact, Kernel, Rootfs
 from orchestrator.progress import SILENT
@@ -90,6 +91,26 @@ def test_pvpanic_is_enough_where_the_console_is_silent(play: Play) -> None:
     error = fault(play("event:GUEST_PANICKED", "event:SHUTDOWN/guest-reset", "exit:0"))
     assert isinstance(error, KernelError)
     assert "panicked" in str(error)
+
+
+def test_a_kernel_dies_no_sooner_than_its_events_are_read(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    facts = machine._facts
+
+    def late(qmp: monitor.Monitor) -> running.QemuFacts:
+        time.sleep(0.3)
+        return facts(qmp)
+
+    monkeypatch.setattr(machine, "_facts", late)
+    error = fault(play("event:GUEST_PANICKED", "event:SHUTDOWN/guest-reset", "exit:0"))
+    assert isinstance(error, KernelError)
+    assert "panicked" in str(error)
+
+
+def test_a_guest_under_a_debugger_is_not_let_go_on_by_us(play: Play) -> None:
+    request = dataclasses.replace(play("line:Linux", "guest:", boot=1.0), debugger=qemu.Debugger(0))
+    error = fault(request)
+    assert isinstance(error, exit.Hung)
+    assert str(error).startswith("the kernel printed nothing")
 
 
 def test_a_reset_without_a_word_is_the_kernels_fault(play: Play) -> None:

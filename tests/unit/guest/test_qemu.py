@@ -89,11 +89,13 @@ def test_a_comma_in_a_path_is_doubled() -> None:
     assert qemu.console_args(Path("/a,b/c"))[1] == "file,id=console,path=/a,,b/c"
 
 
-def test_a_debugger_holds_the_guest_before_its_first_instruction() -> None:
+def test_a_guest_waits_before_its_first_instruction_but_for_one_that_goes_on_from_where_it_was_saved() -> None:
     argv = qemu.argv(FILES, Machine(), TCG, debugger=qemu.Debugger(4321))
     assert after(argv, "-gdb") == ["tcp:127.0.0.1:4321"]
     assert "-S" in argv
-    assert "-S" not in qemu.argv(FILES, Machine(), TCG)
+    assert "-S" in qemu.argv(FILES, Machine(), TCG)
+    restored = dataclasses.replace(FILES, saved=qemu.Saved(Path("/t"), restored=True))
+    assert "-S" not in qemu.argv(restored, Machine(), TCG)
 
 
 def test_the_port_of_ssh_is_read_from_the_monitors_table() -> None:
