@@ -157,7 +157,7 @@ static void anon_fork_event(void)
 	REQUIRE_EQ(t.result, 0);
 	SETUP(write(f.go[1], "", 1) == 1);
 	uffd_wait(child, &msg);
-	EXPECT(is_wp_message(&msg, a.map));
+	EXPECT(is_wp_message(&a, &msg, a.map));
 	REQUIRE_EQ(uffd_writeprotect(child, a.map, PAGE, 0), 0);
 	REQUIRE(waitpid(f.child, &status, 0) == f.child && WIFEXITED(status));
 	EXPECT_EQ(WEXITSTATUS(status), 0);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * MISSING mode and the events work on shmem as before write protection came to it.
- * Needs: MISSING_SHMEM, EVENT_REMOVE, EVENT_REMAP, EVENT_UNMAP, EVENT_FORK; all of 5.10.
+ * MISSING mode and the events work on shmem and hugetlbfs as before write protection came to it.
+ * Needs: MISSING_SHMEM, MISSING_HUGETLBFS, EVENT_REMOVE, EVENT_REMAP, EVENT_UNMAP, EVENT_FORK; all of 5.10.
  * A failure means: a change for write protection has reached users who do not ask for it.
  */
 #include <poll.h>
@@ -59,6 +59,31 @@ static void missing(const struct backing *b)
 		EXPECT_READS(&a, a.map);
 }
 CASE_ON(BACKINGS_ALL_SMALL, "G06_missing-mode", missing);
+
+/* A huge page of a file that is missing, and one that is there. */
+static void missing_huge(const struct backing *b)
+{
+	char *page = mmap(NULL, HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct uffd_msg msg;
+	struct touch t;
+	struct area a;
+
+	SETUP(page != MAP_FAILED);
+	area_open(&a, b, 2);
+	area_register(&a, UFFD_FEATURE_MISSING_HUGETLBFS, UFFDIO_REGISTER_MODE_MISSING);
+	touch_start(&t, WRITES, a.map + PAGE, fresh_value());
+	uffd_wait(a.uffd, &msg);
+	EXPECT_EQ(msg.arg.pagefault.address, (uintptr_t)a.map);
+	EXPECT_EQ(msg.arg.pagefault.flags, UFFD_PAGEFAULT_FLAG_WRITE);
+	EXPECT(touch_asleep(&t));
+	REQUIRE_EQ(uffd_copy(a.uffd, a.map, page, HUGE, 0, NULL), 0);
+	EXPECT_EQ(touch_end(&t), COMPLETED);
+	EXPECT_EQ(touch_read(a.map + PAGE), t.value);
+	EXPECT_EQ(uffd_copy(a.uffd, a.map, page, HUGE, 0, NULL), -EEXIST);
+	EXPECT_EQ(area_count(&a, PM_UFFD_WP, 0), 0);
+	EXPECT_EQ(faults_of_writing(a.map, HUGE / PAGE), 0);
+}
+CASE_ON(BACKINGS_HUGETLB, "G06_missing-mode-huge", missing_huge);
 
 struct call {
 	struct area *a;

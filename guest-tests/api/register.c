@@ -60,7 +60,8 @@ static int open_devzero(void)
 static void reg_devzero(void)
 {
 	static const struct backing devzero = { .name = "devzero", .shared = true, .file = true };
-	struct area a = { .backing = &devzero, .uffd = -1, .fd = -1, .pages = 4, .size = 4 * PAGE };
+	struct area a = { .backing = &devzero, .uffd = -1, .fd = -1,
+			  .page = PAGE, .pages = 4, .size = 4 * PAGE };
 	int fd = open_devzero();
 
 	a.map = mmap(NULL, a.size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);

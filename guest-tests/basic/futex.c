@@ -63,7 +63,7 @@ static void wait_is_write(const struct backing *b)
 		begin = ktap_now();
 		touch_call(&t, futex_wait, area_page(&a, i));
 		uffd_wait(a.uffd, &msg);
-		EXPECT(is_wp_message(&msg, area_page(&a, i)));
+		EXPECT(is_wp_message(&a, &msg, area_page(&a, i)));
 		while (ktap_now() < begin + 3 * TIMEOUT_NS / 1e9)
 			EXPECT(touch_asleep(&t));
 		REQUIRE_EQ(area_unwp(&a, i, 1), 0);

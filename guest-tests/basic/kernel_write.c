@@ -54,7 +54,7 @@ static void check_call(const struct area *a, size_t page, long (*call)(void *), 
 		SETUP(write(job->pipe + 1, &job->value, sizeof(job->value)) == sizeof(job->value));
 	touch_call(&t, call, job);
 	uffd_wait(a->uffd, &msg);
-	REQUIRE(is_wp_message(&msg, job->to));
+	REQUIRE(is_wp_message(a, &msg, job->to));
 	EXPECT(touch_asleep(&t));
 	EXPECT(alias_get(a, job->to) != job->value);
 	REQUIRE_EQ(area_unwp(a, page, 1), 0);
@@ -62,7 +62,7 @@ static void check_call(const struct area *a, size_t page, long (*call)(void *), 
 	EXPECT_EQ(t.result, sizeof(job->value));
 	EXPECT_EQ(touch_read(job->to), job->value);
 	while (uffd_next(a->uffd, &msg))	/* told twice */
-		EXPECT(is_wp_message(&msg, job->to));
+		EXPECT(is_wp_message(a, &msg, job->to));
 }
 
 static void check_calls(const struct backing *b, long (*call)(void *), int pipe)

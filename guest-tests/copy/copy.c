@@ -177,7 +177,7 @@ static void missing_first(const struct backing *b)
 	do	/* the first message may come twice */
 		uffd_wait(a.uffd, &msg);
 	while (!(msg.arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_WP));
-	EXPECT(is_wp_message(&msg, a.map));
+	EXPECT(is_wp_message(&a, &msg, a.map));
 	EXPECT(touch_asleep(&t));
 	EXPECT_EQ(alias_get(&a, a.map), b->shared ? content[0] : 0);
 	REQUIRE_EQ(area_unwp(&a, 0, 1), 0);

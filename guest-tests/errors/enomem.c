@@ -2,7 +2,7 @@
 /*
  * When page tables for a sparse range cannot be had, WRITEPROTECT says so: it never returns 0 with
  * pages left unprotected, and a second try succeeds.
- * Needs: REGISTER(WP) on shmem, FAULT_INJECTION, FAIL_PAGE_ALLOC and FAULT_INJECTION_DEBUG_FS, debugfs.
+ * Needs: REGISTER(WP) on shmem or hugetlbfs, FAULT_INJECTION, FAIL_PAGE_ALLOC and FAULT_INJECTION_DEBUG_FS, debugfs.
  * Fails on a kernel that drops the error on the way (mainline before 6.3).
  */
 #include <errno.h>
@@ -22,7 +22,6 @@
 #define DEBUGFS "/sys/kernel/debug"
 #define FAIL DEBUGFS "/fail_page_alloc/"
 #define TABLES 64
-#define SIZE (TABLES * HUGE)
 
 static void need_fault_injection(void)
 {
@@ -54,31 +53,51 @@ static int wp_failing(struct area *a)
 	return err;
 }
 
-static void enomem(const struct backing *b)
+/* How many are protected of the pages that are looked at: one in @step. */
+static size_t protected_of(const struct area *a, size_t step)
 {
-	int failed = 0;
-	struct area a;
+	size_t n = 0;
 
-	need_shmem_wp();
-	need_fault_injection();
-	area_open_aligned(&a, b, SIZE / PAGE, HUGE);
-	area_register(&a, 0, UFFDIO_REGISTER_MODE_WP);
+	for (size_t i = 0; i < a->pages; i += step)
+		n += (pm(area_page(a, i)) & PM_UFFD_WP) != 0;
+	return n;
+}
+
+/* A range of TABLES page tables, none of which is there; @step pages are within one table. */
+static void fails_and_succeeds(struct area *a, size_t step)
+{
+	const size_t all = (a->pages + step - 1) / step;
+	int failed = 0;
+
+	area_register(a, 0, UFFDIO_REGISTER_MODE_WP);
 	inject("7");
 	for (int round = 0; round < TABLES; round++) {
-		int err = wp_failing(&a);
+		int err = wp_failing(a);
 
 		if (!err) {
-			EXPECT_EQ(pm_count(a.map, a.pages, PM_UFFD_WP, 0), a.pages);
+			EXPECT_EQ(protected_of(a, step), all);
 			break;
 		}
 		EXPECT_EQ(err, -ENOMEM);
-		EXPECT(pm_count(a.map, a.pages, PM_UFFD_WP, 0) < a.pages);
+		EXPECT(protected_of(a, step) < all);
 		failed++;
 	}
 	SETUP_MSG(failed, "no allocation failed");
-	REQUIRE_EQ(area_wp(&a, 0, a.pages), 0);
-	EXPECT_EQ(pm_count(a.map, a.pages, PM_UFFD_WP, 0), a.pages);
-	for (size_t i = 0; i < a.pages; i += a.pages / 8 + 1)
-		EXPECT_TRAPS(&a, area_page(&a, i));
+	REQUIRE_EQ(area_wp(a, 0, a->pages), 0);
+	EXPECT_EQ(protected_of(a, step), all);
+	for (size_t i = 0; i < a->pages; i += a->pages / 8 + 1)
+		EXPECT_TRAPS(a, area_page(a, i));
 }
-CASE_ON(((const struct backing *const []){ &memfd_shared, &memfd_private, &anon_shared, NULL }), "X01_enomem", enomem);
+
+static void enomem(const struct backing *b)
+{
+	size_t table = (b->hugetlb ? b->hugetlb : PAGE) * 512;
+	struct area a;
+
+	backing_need_wp(b);
+	need_fault_injection();
+	area_open_aligned(&a, b, TABLES * 512, table);
+	fails_and_succeeds(&a, 97);
+}
+CASE_ON(((const struct backing *const []){
+	&memfd_shared, &memfd_private, &anon_shared, &hugetlb_shared, &hugetlb_private, NULL }), "X01_enomem", enomem);

@@ -7,6 +7,7 @@
 
 #define PAGE 4096UL
 #define HUGE (2UL << 20)
+#define GIANT (1UL << 30)
 
 uint64_t touch_read(const void *addr);
 void touch_write(void *addr, uint64_t value);

@@ -10,6 +10,7 @@
 
 #include "access.h"
 #include "backing.h"
+#include "hugetlb.h"
 #include "khugepaged.h"
 #include "ktap.h"
 #include "proc.h"
@@ -57,6 +58,27 @@ static int open_tmpfs_huge(size_t size)
 	return open_tmpfs(size, "always");
 }
 
+static int open_hugetlb(size_t size, size_t page)
+{
+	int fd;
+
+	hugetlb_pool(page);
+	fd = memfd_create("area", MFD_CLOEXEC | MFD_HUGETLB | hugetlb_memfd_flag(page));
+	SETUP(fd >= 0);
+	SETUP(!ftruncate(fd, size));
+	return fd;
+}
+
+static int open_hugetlb_2m(size_t size)
+{
+	return open_hugetlb(size, HUGE);
+}
+
+static int open_hugetlb_1g(size_t size)
+{
+	return open_hugetlb(size, GIANT);
+}
+
 const struct backing memfd_shared = { .name = "memfd-shared", .shared = true, .file = true, .open = open_memfd };
 const struct backing memfd_private = { .name = "memfd-private", .file = true, .open = open_memfd };
 const struct backing tmpfs_file = { .name = "tmpfs-file", .shared = true, .file = true, .open = open_tmpfs_small };
@@ -64,6 +86,14 @@ const struct backing anon_shared = { .name = "anon-shared", .shared = true, .fil
 const struct backing thp_shmem = {
 	.name = "thp-shmem", .shared = true, .file = true, .huge = true, .open = open_tmpfs_huge };
 const struct backing anon = { .name = "anon" };
+const struct backing hugetlb_shared = {
+	.name = "hugetlb-shared", .shared = true, .file = true, .hugetlb = HUGE, .open = open_hugetlb_2m };
+const struct backing hugetlb_private = {
+	.name = "hugetlb-private", .file = true, .hugetlb = HUGE, .open = open_hugetlb_2m };
+const struct backing hugetlb_1g_shared = {
+	.name = "hugetlb-1G-shared", .shared = true, .file = true, .hugetlb = GIANT, .open = open_hugetlb_1g };
+const struct backing hugetlb_1g_private = {
+	.name = "hugetlb-1G-private", .file = true, .hugetlb = GIANT, .open = open_hugetlb_1g };
 
 const struct backing *const BACKINGS_FILE[] = {
 	&memfd_shared, &memfd_private, &tmpfs_file, &anon_shared, &thp_shmem, NULL };
@@ -74,6 +104,8 @@ const struct backing *const BACKINGS_FD[] = { &memfd_shared, &memfd_private, &tm
 const struct backing *const BACKINGS_ANON[] = { &anon, NULL };
 const struct backing *const BACKINGS_ALL_SMALL[] = {
 	&memfd_shared, &memfd_private, &tmpfs_file, &anon_shared, &anon, NULL };
+const struct backing *const BACKINGS_HUGETLB[] = { &hugetlb_shared, &hugetlb_private, NULL };
+const struct backing *const BACKINGS_HUGETLB_1G[] = { &hugetlb_1g_shared, &hugetlb_1g_private, NULL };
 
 const char *backing_name(const void *backing)
 {
@@ -92,7 +124,7 @@ static char *map_alias(const struct area *a)
 	char *alias;
 
 	if (a->fd >= 0)
-		alias = mmap(NULL, a->size, PROT_READ | PROT_WRITE, MAP_SHARED, a->fd, 0);
+		alias = mmap(NULL, a->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, a->fd, 0);
 	else if (a->backing->shared)	/* old size 0: a second mapping of the same object */
 		alias = mremap(a->map, 0, a->size, MREMAP_MAYMOVE);
 	else
@@ -103,10 +135,11 @@ static char *map_alias(const struct area *a)
 
 void area_open_aligned(struct area *a, const struct backing *b, size_t pages, size_t align)
 {
-	size_t size = pages * PAGE, room = (size + align - 1) / align * align + 3 * align;
+	size_t page = b->hugetlb ? b->hugetlb : PAGE;
+	size_t size = pages * page, room = (size + align - 1) / align * align + 3 * align;
 	uintptr_t hole, at;
 
-	*a = (struct area){ .backing = b, .uffd = -1, .fd = -1, .pages = pages, .size = size };
+	*a = (struct area){ .backing = b, .uffd = -1, .fd = -1, .page = page, .pages = pages, .size = size };
 	if (b->open)
 		a->fd = b->open(size);
 	hole = (uintptr_t)mmap(NULL, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -121,15 +154,23 @@ void area_open(struct area *a, const struct backing *b, size_t pages)
 {
 	if (b->huge)	/* whole huge pages, or there are none */
 		pages = (pages * PAGE + HUGE - 1) / HUGE * HUGE / PAGE;
-	area_open_aligned(a, b, pages, b->huge ? HUGE : PAGE);
+	area_open_aligned(a, b, pages, b->huge ? HUGE : b->hugetlb ? b->hugetlb : PAGE);
+}
+
+void backing_need_wp(const struct backing *b)
+{
+	if (b->hugetlb)
+		need_hugetlb_wp(b->hugetlb);
+	else if (b->file)
+		need_shmem_wp();
+	else
+		need_anon_wp();
 }
 
 void area_register(struct area *a, __u64 features, __u64 mode)
 {
-	if (a->backing->file && (mode & UFFDIO_REGISTER_MODE_WP))
-		need_shmem_wp();
-	else if (mode & UFFDIO_REGISTER_MODE_WP)
-		need_anon_wp();
+	if (mode & UFFDIO_REGISTER_MODE_WP)
+		backing_need_wp(a->backing);
 	a->uffd = uffd_open(features);
 	REQUIRE_EQ(uffd_register(a->uffd, a->map, a->size, mode, NULL), 0);
 }
@@ -145,7 +186,7 @@ char *area_map_again(const struct area *a)
 	char *map;
 
 	SETUP_MSG(a->fd >= 0 || a->backing->shared, "private anonymous memory cannot be mapped again");
-	map = a->fd >= 0 ? mmap(NULL, a->size, PROT_READ | PROT_WRITE, map_flags(a->backing), a->fd, 0)
+	map = a->fd >= 0 ? mmap(NULL, a->size, PROT_READ | PROT_WRITE, map_flags(a->backing) | MAP_NORESERVE, a->fd, 0)
 			 : mremap(a->alias, 0, a->size, MREMAP_MAYMOVE);
 	SETUP(map != MAP_FAILED);
 	return map;
@@ -164,17 +205,22 @@ void area_close(struct area *a)
 
 char *area_page(const struct area *a, size_t page)
 {
-	return a->map + page * PAGE;
+	return a->map + page * a->page;
+}
+
+size_t area_count(const struct area *a, uint64_t set, uint64_t clear)
+{
+	return pm_count(a->map, a->size / PAGE, set, clear) / (a->page / PAGE);
 }
 
 int area_wp(const struct area *a, size_t first, size_t pages)
 {
-	return uffd_writeprotect(a->uffd, area_page(a, first), pages * PAGE, UFFDIO_WRITEPROTECT_MODE_WP);
+	return uffd_writeprotect(a->uffd, area_page(a, first), pages * a->page, UFFDIO_WRITEPROTECT_MODE_WP);
 }
 
 int area_unwp(const struct area *a, size_t first, size_t pages)
 {
-	return uffd_writeprotect(a->uffd, area_page(a, first), pages * PAGE, 0);
+	return uffd_writeprotect(a->uffd, area_page(a, first), pages * a->page, 0);
 }
 
 static char *alias_of(const struct area *a, const void *addr)
@@ -183,10 +229,14 @@ static char *alias_of(const struct area *a, const void *addr)
 	return a->alias + ((const char *)addr - a->map);
 }
 
-/* The whole alias: a fault maps what is around it, too. */
+/* The whole alias: a fault maps what is around it, too. What madvise() refuses for hugetlbfs is done by mapping again. */
 static void alias_drop(const struct area *a)
 {
-	SETUP(!madvise(a->alias, a->size, MADV_DONTNEED));
+	if (!a->backing->hugetlb)
+		SETUP(!madvise(a->alias, a->size, MADV_DONTNEED));
+	else
+		SETUP(mmap(a->alias, a->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | MAP_FIXED, a->fd, 0)
+		      == a->alias);
 }
 
 uint64_t alias_get(const struct area *a, const void *addr)
@@ -242,7 +292,9 @@ static bool file_is_huge(const struct area *a, size_t page)
 
 void populate(const struct area *a, size_t first, size_t pages)
 {
+	size_t entries = pages * a->page / PAGE;
+
 	touch_write_all(a, first, pages);
-	SETUP_MSG(pm_count(area_page(a, first), pages, PM_PRESENT, 0) == pages, "pages are not present after a write");
+	SETUP_MSG(pm_count(area_page(a, first), entries, PM_PRESENT, 0) == entries, "pages are not present after a write");
 	SETUP_MSG(!a->backing->huge || file_is_huge(a, first), "the kernel made no huge page for %s", a->backing->name);
 }

@@ -27,10 +27,12 @@ struct backing {
 	bool shared;		/* MAP_SHARED: a store is seen through the file */
 	bool file;		/* shmem behind it, MAP_SHARED or MAP_PRIVATE */
 	bool huge;		/* tmpfs mounted with huge=always, 2 MB aligned */
+	size_t hugetlb;		/* hugetlbfs behind it: the size of its pages; 0 for all others */
 	int (*open)(size_t size);	/* NULL: MAP_ANONYMOUS */
 };
 
 extern const struct backing memfd_shared, memfd_private, tmpfs_file, anon_shared, thp_shmem, anon;
+extern const struct backing hugetlb_shared, hugetlb_private, hugetlb_1g_shared, hugetlb_1g_private;
 
 /* Lists for CASE_ON(). */
 extern const struct backing *const BACKINGS_FILE[];	/* all of shmem: shared, private, tmpfs, anon-shared, THP */
@@ -40,11 +42,14 @@ extern const struct backing *const BACKINGS_SHARED_SMALL[];	/* the same without 
 extern const struct backing *const BACKINGS_FD[];	/* with a descriptor for punching and truncating, small pages */
 extern const struct backing *const BACKINGS_ANON[];	/* anonymous memory only */
 extern const struct backing *const BACKINGS_ALL_SMALL[];	/* small pages: shmem and anonymous memory */
+extern const struct backing *const BACKINGS_HUGETLB[];	/* hugetlbfs, pages of 2 MB: shared and private */
+extern const struct backing *const BACKINGS_HUGETLB_1G[];	/* the same with pages of 1 GB, which few guests have */
 
 struct area {
 	const struct backing *backing;
 	int uffd;		/* -1 before area_arm() */
 	int fd;			/* -1 for MAP_ANONYMOUS */
+	size_t page;		/* bytes of a page */
 	size_t pages, size;
 	char *map;		/* under test */
 	char *alias;		/* MAP_SHARED of the same file, not registered; NULL for private anonymous memory */
@@ -55,12 +60,16 @@ void area_open(struct area *a, const struct backing *b, size_t pages);
 void area_open_aligned(struct area *a, const struct backing *b, size_t pages, size_t align);
 /* Open a userfaultfd with @features and REGISTER with @mode. SKIP where the kernel does not offer it. */
 void area_register(struct area *a, __u64 features, __u64 mode);
+/* SKIP unless the kernel offers write protection for such memory. */
+void backing_need_wp(const struct backing *b);
 void area_arm(struct area *a, const struct backing *b, size_t pages, __u64 features);
 /* Map once more what the area maps; @prot and MAP_SHARED or MAP_PRIVATE as the area has them. */
 char *area_map_again(const struct area *a);
 void area_close(struct area *a);
 
 char *area_page(const struct area *a, size_t page);
+/* How many of its pages have all the bits of @set in pagemap, and none of @clear. */
+size_t area_count(const struct area *a, uint64_t set, uint64_t clear);
 int area_wp(const struct area *a, size_t first, size_t pages);
 int area_unwp(const struct area *a, size_t first, size_t pages);
 

@@ -7,9 +7,9 @@
 #include "oracle.h"
 #include "uffd.h"
 
-static uintptr_t page_of(const volatile void *addr)
+static uintptr_t page_of(const struct area *a, const volatile void *addr)
 {
-	return (uintptr_t)addr & ~(PAGE - 1);
+	return (uintptr_t)addr & ~(a->page - 1);
 }
 
 static bool is_wp_write(const struct uffd_msg *msg)
@@ -19,18 +19,18 @@ static bool is_wp_write(const struct uffd_msg *msg)
 	return msg->event == UFFD_EVENT_PAGEFAULT && (msg->arg.pagefault.flags & flags) == flags;
 }
 
-bool is_wp_message(const struct uffd_msg *msg, const volatile void *addr)
+bool is_wp_message(const struct area *a, const struct uffd_msg *msg, const volatile void *addr)
 {
-	return is_wp_write(msg) && msg->arg.pagefault.address == page_of(addr);
+	return is_wp_write(msg) && msg->arg.pagefault.address == page_of(a, addr);
 }
 
 ssize_t wp_message_page(const struct area *a, const struct uffd_msg *msg)
 {
 	uint64_t start = (uintptr_t)a->map, addr = msg->arg.pagefault.address;
 
-	if (!is_wp_write(msg) || addr < start || addr >= start + a->size || addr % PAGE)
+	if (!is_wp_write(msg) || addr < start || addr >= start + a->size || addr % a->page)
 		return -1;
-	return (ssize_t)((addr - start) / PAGE);
+	return (ssize_t)((addr - start) / a->page);
 }
 
 bool message_or_end(int uffd, int end, struct uffd_msg *msg)
@@ -46,9 +46,9 @@ bool message_or_end(int uffd, int end, struct uffd_msg *msg)
 	}
 }
 
-int unwp_page(int uffd, const volatile void *addr)
+int unwp_page(const struct area *a, const volatile void *addr)
 {
-	return uffd_writeprotect(uffd, (void *)page_of(addr), PAGE, 0);
+	return uffd_writeprotect(a->uffd, (void *)page_of(a, addr), a->page, 0);
 }
 
 uint64_t in_file(const struct area *a, const void *addr)

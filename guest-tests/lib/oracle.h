@@ -16,13 +16,13 @@
 #include "uffd_abi.h"
 
 /* Whether a message is about a write to the protected page of @addr. */
-bool is_wp_message(const struct uffd_msg *msg, const volatile void *addr);
+bool is_wp_message(const struct area *a, const struct uffd_msg *msg, const volatile void *addr);
 /* The page of the area that such a message is about; -1 for every other message. */
 ssize_t wp_message_page(const struct area *a, const struct uffd_msg *msg);
 /* Wait for a message (true), or until @end is readable (false). Messages come first; -1 for @uffd has none. */
 bool message_or_end(int uffd, int end, struct uffd_msg *msg);
 /* The answer to a message: lift the protection of the page of @addr. 0 or -errno. */
-int unwp_page(int uffd, const volatile void *addr);
+int unwp_page(const struct area *a, const volatile void *addr);
 /* What the file has at @addr by the alias; 0 where there is no alias. */
 uint64_t in_file(const struct area *a, const void *addr);
 /*

@@ -228,13 +228,13 @@ bool peer_traps_at(struct peer *p, const struct area *a, void *addr, const char 
 		peer_result(p);
 		return fail(file, line, p, addr, "it did not trap");
 	}
-	if (!is_wp_message(&msg, addr)) {
+	if (!is_wp_message(a, &msg, addr)) {
 		fail(file, line, p, addr, "the message is not a WP message for it");
 		ktap_stop();
 	}
 	judge_blocked(p, a, addr, value, file, line);
 	do {
-		if (!is_wp_message(&msg, addr) || unwp_page(a->uffd, addr)) {
+		if (!is_wp_message(a, &msg, addr) || unwp_page(a, addr)) {
 			fail(file, line, p, addr, "un-WP is refused, or a message is not about it");
 			ktap_stop();
 		}

@@ -45,7 +45,7 @@ static void *write_pages(void *arg)
 /* The file's value by the alias, which stays mapped until the end. */
 static uint64_t in_file_of(const struct sweep *s, size_t page)
 {
-	return s->area->alias ? touch_read(s->area->alias + page * PAGE) : 0;
+	return s->area->alias ? touch_read(s->area->alias + page * s->area->page) : 0;
 }
 
 /* Answer the messages; @next is the page whose write is due. Tolerates a second message of the page before. */

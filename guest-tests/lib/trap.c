@@ -173,7 +173,7 @@ static bool fail(const char *file, int line, const struct area *a, const volatil
 {
 	ktap_check(false);
 	ktap_failed(file, line, "page %zd of %s: %s; pagemap %#llx",
-		    ((const char *)addr - a->map) / (ssize_t)PAGE, a->backing->name, what,
+		    ((const char *)addr - a->map) / (ssize_t)a->page, a->backing->name, what,
 		    (unsigned long long)pm((const void *)addr));
 	return false;
 }
@@ -182,11 +182,11 @@ static bool judge_message(const struct area *a, const struct trap *t)
 {
 	char text[160];
 
-	if (is_wp_message(&t->msg, t->touch.addr))
+	if (is_wp_message(a, &t->msg, t->touch.addr))
 		return true;
 	snprintf(text, sizeof(text), "not a WP message for it: event %#x, flags %#llx, address %#llx, wanted %#lx",
 		 t->msg.event, (unsigned long long)t->msg.arg.pagefault.flags,
-		 (unsigned long long)t->msg.arg.pagefault.address, (uintptr_t)t->touch.addr & ~(PAGE - 1));
+		 (unsigned long long)t->msg.arg.pagefault.address, (uintptr_t)t->touch.addr & ~(a->page - 1));
 	return fail(t->file, t->line, a, t->touch.addr, text);
 }
 
@@ -257,14 +257,14 @@ bool trap_end_at(const struct area *a, struct trap *t, bool unwp)
 {
 	struct uffd_msg msg;
 
-	if (unwp && unwp_page(a->uffd, t->touch.addr))
+	if (unwp && unwp_page(a, t->touch.addr))
 		return fail(t->file, t->line, a, t->touch.addr, "un-WP is refused");
 	while (message_or_end(a->uffd, t->touch.done, &msg)) {
-		if (!is_wp_message(&msg, t->touch.addr)) {
+		if (!is_wp_message(a, &msg, t->touch.addr)) {
 			fail(t->file, t->line, a, t->touch.addr, "a message that is not about it, after un-WP");
 			ktap_stop();
 		}
-		unwp_page(a->uffd, t->touch.addr);
+		unwp_page(a, t->touch.addr);
 	}
 	touch_end(&t->touch);
 	return judge_landing(a, t);
@@ -284,7 +284,7 @@ bool no_trap_at(const struct area *a, void *addr, enum access access, const char
 	touch_start(&t.touch, access, addr, fresh_value());
 	if (message_or_end(a->uffd, t.touch.done, &t.msg)) {
 		fail(file, line, a, addr, access == WRITES ? "a write trapped that must not" : "a read trapped");
-		unwp_page(a->uffd, addr);
+		unwp_page(a, addr);
 		ktap_stop();
 	}
 	touch_end(&t.touch);

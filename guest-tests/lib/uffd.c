@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "access.h"
+#include "hugetlb.h"
 #include "ktap.h"
 #include "uffd.h"
 
@@ -140,21 +141,32 @@ int uffd_open(__u64 features)
 	return fd;
 }
 
-void need_shmem_wp(void)
+/* Map a page of a memfd and register it. */
+static void need_wp(unsigned int memfd_flags, size_t page, const char *what)
 {
-	int fd = uffd_open(0), mem = memfd_create("probe", MFD_CLOEXEC), err;
+	int fd = uffd_open(0), mem = memfd_create("probe", MFD_CLOEXEC | memfd_flags), err;
 	void *map;
 
 	SETUP(mem >= 0);
-	SETUP(!ftruncate(mem, PAGE));
-	map = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, mem, 0);
+	SETUP(!ftruncate(mem, page));
+	map = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, mem, 0);
 	SETUP(map != MAP_FAILED);
-	err = uffd_register(fd, map, PAGE, UFFDIO_REGISTER_MODE_WP, NULL);
+	err = uffd_register(fd, map, page, UFFDIO_REGISTER_MODE_WP, NULL);
 	if (err)
-		SKIP("REGISTER(WP) on a memfd: %s (errno %d)", strerror(-err), -err);
-	munmap(map, PAGE);
+		SKIP("REGISTER(WP) on %s: %s (errno %d)", what, strerror(-err), -err);
+	munmap(map, page);
 	close(mem);
 	close(fd);
+}
+
+void need_shmem_wp(void)
+{
+	need_wp(0, PAGE, "a memfd");
+}
+
+void need_hugetlb_wp(size_t page)
+{
+	need_wp(MFD_HUGETLB | hugetlb_memfd_flag(page), page, "a memfd of huge pages");
 }
 
 bool may_drop_wp(void)

@@ -32,6 +32,8 @@ __u64 uffd_offered(void);
 int uffd_open(__u64 features);
 /* SKIP unless REGISTER(WP) works on a one-page memfd: the probe for every shmem test. */
 void need_shmem_wp(void);
+/* SKIP unless it works on hugetlbfs, with pages of @page bytes. */
+void need_hugetlb_wp(size_t page);
 /* SKIP unless write protection of anonymous memory is offered. */
 void need_anon_wp(void);
 /* Whether a range may be registered again without WP: 7.3 wants it unregistered first, and says EBUSY. */

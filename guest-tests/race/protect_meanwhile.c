@@ -3,7 +3,7 @@
  * R16: a range is registered and protected while another process is at work on the same file: it
  * punches holes, truncates, reclaims, moves, splits or collapses pages. When both ioctls have
  * returned, every address is protected, whatever the other side had begun before.
- * Needs: REGISTER(WP) on shmem; -reclaim MEMCG and a swap device, -migrate two NUMA nodes, -split and
+ * Needs: REGISTER(WP) on shmem or hugetlbfs; -reclaim MEMCG and a swap device, -migrate two NUMA nodes, -split and
  * -collapse TRANSPARENT_HUGEPAGE.
  * Fails on a kernel that decides from the flags of the vma, before it holds the lock which orders it
  * against REGISTER, whether a pte that goes leaves its protection behind.
@@ -125,7 +125,7 @@ static void await_middle(const struct area *a, const struct peer *other)
 
 	do {
 		before = now;
-		now = pm_count(a->map, a->pages, PM_PRESENT, 0);
+		now = area_count(a, PM_PRESENT, 0);
 	} while (!peer_answered(other) && (now == a->pages || now != before));
 }
 
@@ -135,15 +135,15 @@ static size_t one_round(const struct side *side, struct area *a, struct peer *ot
 	size_t lost;
 
 	side->fill(a);
-	SETUP_MSG(pm_count(a->map, a->pages, PM_PRESENT, 0) == a->pages, "pages are not present after an access");
+	SETUP_MSG(area_count(a, PM_PRESENT, 0) == a->pages, "pages are not present after an access");
 	peer_post(other, side->work, a, 0);
 	await_middle(a, other);
 	REQUIRE_EQ(uffd_register(a->uffd, a->map, a->size, UFFDIO_REGISTER_MODE_WP, NULL), 0);
 	REQUIRE_EQ(area_wp(a, 0, a->pages), 0);
 	SETUP(!peer_result(other));
-	lost = a->pages - pm_count(a->map, a->pages, PM_UFFD_WP, 0);
+	lost = a->pages - area_count(a, PM_UFFD_WP, 0);
 	REQUIRE_EQ(uffd_unregister(a->uffd, a->map, a->size), 0);
-	EXPECT_EQ(pm_count(a->map, a->pages, PM_UFFD_WP, 0), 0);
+	EXPECT_EQ(area_count(a, PM_UFFD_WP, 0), 0);
 	return lost;
 }
 
@@ -171,7 +171,7 @@ static void run(const struct side *side)
 	long before;
 	size_t lost;
 
-	need_shmem_wp();
+	backing_need_wp(side->backing);
 	if (side->prepare)
 		side->prepare();
 	area_open_aligned(&a, side->backing, side->pages, HUGE);
@@ -189,6 +189,14 @@ static void run(const struct side *side)
 }
 
 static const struct backing *const BOTH[] = { &memfd_shared, &memfd_private, NULL };
+static const struct backing *const ALSO_HUGETLB[] = {
+	&memfd_shared, &memfd_private, &hugetlb_shared, &hugetlb_private, NULL };
+
+/* Several page tables' worth of small pages, or as many huge ones as there are. */
+static size_t many_pages(const struct backing *b)
+{
+	return b->hugetlb ? 32 : 8 * TABLE;
+}
 
 /* Of the file, also where the mapping is private. */
 static void fill_by_reading(const struct area *a)
@@ -204,24 +212,24 @@ static void fill_by_writing(const struct area *a)
 static void punched(const struct backing *b)
 {
 	const struct side side = {
-		.work = punch, .backing = b, .pages = 8 * TABLE, .fill = fill_by_reading,
+		.work = punch, .backing = b, .pages = many_pages(b), .fill = fill_by_reading,
 		.cut_short = true, .drops_by_design = true,
 	};
 
 	run(&side);
 }
-CASE_BUDGET_ON(BOTH, "R16_protect-during-punch", punched);
+CASE_BUDGET_ON(ALSO_HUGETLB, "R16_protect-during-punch", punched);
 
 static void truncated(const struct backing *b)
 {
 	const struct side side = {
-		.work = truncate_it, .backing = b, .pages = 8 * TABLE, .fill = fill_by_writing,
+		.work = truncate_it, .backing = b, .pages = many_pages(b), .fill = fill_by_writing,
 		.cut_short = true, .drops_by_design = true,
 	};
 
 	run(&side);
 }
-CASE_BUDGET_ON(BOTH, "R16_protect-during-truncate", truncated);
+CASE_BUDGET_ON(ALSO_HUGETLB, "R16_protect-during-truncate", truncated);
 
 static void reclaimed(const struct backing *b)
 {
@@ -237,13 +245,13 @@ CASE_BUDGET_ON(BOTH, "R16_protect-during-reclaim", reclaimed);
 static void migrated(const struct backing *b)
 {
 	const struct side side = {
-		.work = migrate_it, .backing = b, .pages = TABLE, .prepare = need_migration,
+		.work = migrate_it, .backing = b, .pages = b->hugetlb ? 16 : TABLE, .prepare = need_migration,
 		.fill = fill_by_writing, .happened = side_migrated,
 	};
 
 	run(&side);
 }
-CASE_BUDGET_ON(BOTH, "R16_protect-during-migrate", migrated);
+CASE_BUDGET_ON(ALSO_HUGETLB, "R16_protect-during-migrate", migrated);
 
 static long splits(void)
 {

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * UFFDIO_COPY of huge pages over markers, with and without MODE_WP.
+ * Needs: REGISTER(WP) on hugetlbfs, MISSING_HUGETLBFS, huge pages.
+ * Fails on a kernel to which a marker is a page that exists, or that ignores MODE_WP.
+ */
+#include "access.h"
+#include "backing.h"
+#include "ktap.h"
+#include "proc.h"
+#include "trap.h"
+#include "uffd.h"
+
+static char *content;
+
+static void arm(struct area *a, const struct backing *b, __u64 mode)
+{
+	content = mmap(NULL, HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	SETUP(content != MAP_FAILED);
+	*(uint64_t *)content = file_value(7);
+	area_open(a, b, 4);
+	area_register(a, UFFD_FEATURE_MISSING_HUGETLBFS, mode);
+}
+
+static int copy(const struct area *a, size_t page, __u64 mode)
+{
+	return uffd_copy(a->uffd, area_page(a, page), content, a->page, mode, NULL);
+}
+
+static void copied(const struct backing *b)
+{
+	struct area a;
+
+	arm(&a, b, UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_WP);
+	REQUIRE_EQ(area_wp(&a, 1, 3), 0);
+	EXPECT_EQ(copy(&a, 0, UFFDIO_COPY_MODE_WP), 0);		/* over nothing */
+	EXPECT_EQ(copy(&a, 1, UFFDIO_COPY_MODE_WP), 0);		/* over a marker */
+	EXPECT_EQ(copy(&a, 2, 0), 0);				/* over a marker: the protection ends */
+	EXPECT_EQ(copy(&a, 0, 0), -EEXIST);
+	EXPECT_EQ(copy(&a, 1, UFFDIO_COPY_MODE_WP), -EEXIST);
+	EXPECT_PM(a.map, PM_PRESENT | PM_UFFD_WP, 0);
+	EXPECT_PM(area_page(&a, 1), PM_PRESENT | PM_UFFD_WP, 0);
+	EXPECT_PM(area_page(&a, 2), PM_PRESENT, PM_UFFD_WP);
+	EXPECT_PM(area_page(&a, 3), PM_UFFD_WP, PM_PRESENT);
+	EXPECT_EQ(touch_read(area_page(&a, 1)), file_value(7));
+	EXPECT_TRAPS(&a, a.map);
+	EXPECT_TRAPS(&a, area_page(&a, 1));
+	EXPECT_NO_TRAP(&a, area_page(&a, 2));
+}
+CASE_ON(BACKINGS_HUGETLB, "H09_copy-wp", copied);
+
+static void not_armed(const struct backing *b)
+{
+	struct area a;
+
+	area_open(&a, b, 1);
+	need_hugetlb_wp(a.page);
+	arm(&a, b, UFFDIO_REGISTER_MODE_MISSING);
+	EXPECT_EQ(copy(&a, 0, UFFDIO_COPY_MODE_WP), -EINVAL);
+	EXPECT_PM(a.map, 0, PM_PRESENT);
+}
+CASE_ON(BACKINGS_HUGETLB, "H09_copy-wp-not-armed", not_armed);
+
+/* A write to a protected hole: first the page is missing, and then it is protected. */
+static void missing_first(const struct backing *b)
+{
+	struct uffd_msg msg;
+	struct touch t;
+	struct area a;
+
+	arm(&a, b, UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_WP);
+	REQUIRE_EQ(area_wp(&a, 0, 4), 0);
+	touch_start(&t, WRITES, a.map + PAGE, fresh_value());
+	uffd_wait(a.uffd, &msg);
+	REQUIRE_EQ(msg.event, UFFD_EVENT_PAGEFAULT);
+	EXPECT_EQ(msg.arg.pagefault.address, (uintptr_t)a.map);
+	EXPECT_EQ(msg.arg.pagefault.flags, UFFD_PAGEFAULT_FLAG_WRITE);
+	EXPECT(touch_asleep(&t));
+	REQUIRE_EQ(copy(&a, 0, UFFDIO_COPY_MODE_WP), 0);
+	do	/* the first message may come twice */
+		uffd_wait(a.uffd, &msg);
+	while (!(msg.arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_WP));
+	EXPECT_EQ(msg.arg.pagefault.address, (uintptr_t)a.map);
+	EXPECT(touch_asleep(&t));
+	REQUIRE_EQ(area_unwp(&a, 0, 1), 0);
+	EXPECT_EQ(touch_end(&t), COMPLETED);
+	EXPECT_EQ(touch_read(a.map + PAGE), t.value);
+}
+CASE_ON(BACKINGS_HUGETLB, "H09_missing-first", missing_first);
+
+/* Write permission may come later; what MODE_WP asked for stays. */
+static void read_only(const struct backing *b)
+{
+	struct area a;
+
+	arm(&a, b, UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_WP);
+	SETUP(!mprotect(a.map, a.size, PROT_READ));
+	EXPECT_EQ(copy(&a, 0, UFFDIO_COPY_MODE_WP), 0);
+	EXPECT_PM(a.map, PM_PRESENT | PM_UFFD_WP, 0);
+	SETUP(!mprotect(a.map, a.size, PROT_READ | PROT_WRITE));
+	EXPECT_TRAPS(&a, a.map);
+}
+CASE_ON(BACKINGS_HUGETLB, "H09_copy-wp-read-only", read_only);

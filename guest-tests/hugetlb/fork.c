@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a child has of the protection of its parent's huge pages: nothing without EVENT_FORK, its own with it.
+ * Needs: REGISTER(WP) on hugetlbfs, huge pages.
+ * Fails on a kernel that takes a marker for a page when it copies page tables (an oops), or copies the bit.
+ */
+#include "access.h"
+#include "backing.h"
+#include "ktap.h"
+#include "peer.h"
+#include "proc.h"
+#include "trap.h"
+
+#define PAGES 4
+
+/* Two pages, two markers. */
+static void arm(struct area *a, const struct backing *b, __u64 features)
+{
+	area_arm(a, b, PAGES, features);
+	populate(a, 0, PAGES / 2);
+	REQUIRE_EQ(area_wp(a, 0, PAGES), 0);
+}
+
+static void judge_parent(const struct area *a)
+{
+	for (int i = 0; i < PAGES; i++) {
+		EXPECT_PM(area_page(a, i), PM_UFFD_WP, PM_SWAP);
+		EXPECT_TRAPS(a, area_page(a, i));
+	}
+}
+
+static void noevent(const struct backing *b)
+{
+	struct peer child;
+	struct area a;
+
+	arm(&a, b, 0);
+	peer_start(&child);
+	for (int i = 0; i < PAGES; i++) {
+		PEER_PM(&child, area_page(&a, i), 0, PM_UFFD_WP);
+		EXPECT_EQ(peer_call(&child, peer_get, area_page(&a, i), 0), i < PAGES / 2 ? file_value(i) : 0);
+		PEER_WRITES(&child, &a, area_page(&a, i));
+	}
+	EXPECT_EQ(peer_end(&child), 0);
+	judge_parent(&a);
+}
+CASE_ON(BACKINGS_HUGETLB, "H07_fork-noevent", noevent);
+
+static void event(const struct backing *b)
+{
+	struct area a, seen;
+	struct peer child;
+
+	arm(&a, b, UFFD_FEATURE_EVENT_FORK);
+	peer_start_event(&child, &a, &seen);
+	for (int i = 0; i < PAGES; i++) {
+		PEER_PM(&child, area_page(&a, i), PM_UFFD_WP, PM_SWAP);
+		PEER_TRAPS(&child, &seen, area_page(&a, i));
+		PEER_WRITES(&child, &seen, area_page(&a, i));
+	}
+	judge_parent(&a);
+	EXPECT_EQ(peer_end(&child), 0);
+}
+CASE_ON(BACKINGS_HUGETLB, "H08_fork-event", event);
