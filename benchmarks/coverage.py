@@ -20,9 +20,9 @@ from overhead import ROOT
 
 from orchestrator.config import loader
 from orchestrator.config.schema import Pipeline
-from orchestrator.model import JobResult, Stage, plan
-from orchestrator.model.plan import Job
-from orchestrator.pipeline import job, opening
+from orchestrator.model import JobResult, Stage
+from orchestrator.pipeline import job, opening, plan
+from orchestrator.pipeline.plan import Job
 from orchestrator.progress import SILENT
 
 

@@ -19,17 +19,15 @@ from orchestrator.config.schema import (
     Mode,
     PathSource,
     Pipeline,
-    SeriesConfig,
     Source,
     TarballSource,
 )
 from orchestrator.errors import UserError
-from orchestrator.host import cache
 from orchestrator.host.process import Deadline
-from orchestrator.model import Side, SymptomKind, Tree, plan
-from orchestrator.model.plan import Job
-from orchestrator.pipeline import discover
+from orchestrator.model import Side, SymptomKind, Tree
+from orchestrator.pipeline import discover, plan
 from orchestrator.pipeline.context import Workspace
+from orchestrator.pipeline.plan import Job, Patches
 from orchestrator.series import apply
 from orchestrator.series import series as series_source
 from orchestrator.trees import debian, fetch
@@ -81,20 +79,18 @@ class History:
         """Return the shortest name of a commit."""
         return self.versions.get(commit) or (f"patch {self.numbers[commit]}" if commit in self.numbers else commit[:12])
 
-    def without(self, culprit: Commit, folder: Path) -> Job | None:
-        """Return the job for the bad end without a commit, whose series is written to ``folder``; None if not clean."""
+    def without(self, culprit: Commit) -> Job | None:
+        """Return the job for the bad end without a commit; None where that does not come out clean."""
         diff = None if self.versions else gitbisect.reverted(self.place, self.bad, culprit)
         if not diff:
             return None
         job = self.job(self.bad)
-        config = job.series_config
-        patches = series_source.load(config.path, name=job.series).patches if config else ()
-        series_source.write(patches[: job.upto], folder)
-        cache.write_atomic(folder / "revert.patch", diff)
-        three_way = config.three_way if config else False
-        changed = SeriesConfig(path=folder, tree=job.tree, three_way=three_way)
         name = f"{job.series or job.tree}-revert"
-        return replace(job, series=name, series_config=changed, upto=None, side=Side.PATCHED, coverage=False)
+        revert = series_source.parse(name, [("revert.patch", diff.encode())])
+        before = job.patches.series.patches[: job.upto] if job.patches else ()
+        whole = replace(revert, patches=(*before, *revert.patches))
+        changed = Patches(whole, three_way=job.patches.three_way if job.patches else False)
+        return replace(job, series=name, patches=changed, upto=None, side=Side.PATCHED, coverage=False)
 
 
 def open_history(request: Request, workspace: Workspace) -> History:
@@ -107,12 +103,6 @@ def open_history(request: Request, workspace: Workspace) -> History:
     if isinstance(job.source, DebianSource):
         return _versions(request, job, job.source, place, workspace)
     return _commits(request, job, place, workspace)
-
-
-def carried(job: Job) -> str:
-    """Return what stands for the series that each step carries; it is read once more at each of them."""
-    assert job.series_config
-    return series_source.load(job.series_config.path, name=job.series).digest
 
 
 def _template(request: Request, pipeline: Pipeline) -> Job:
@@ -163,15 +153,14 @@ def _fetched(source: Source, job: Job, workspace: Workspace) -> Tree:
 
 
 def _patches(request: Request, job: Job, place: Path, workspace: Workspace) -> History:
-    config = job.series_config
-    assert config
+    assert job.patches
+    loaded, three_way = job.patches.series, job.patches.three_way
     base = _fetched(job.source, job, workspace)
-    loaded = series_source.load(config.path, name=job.series)
     count = len(loaded.patches)
     first, last = _number(request.good, count, "--good"), _number(request.bad, count, "--bad")
     if first >= last:
         raise UserError(f"--good {first} --bad {last}: the bad end has more patches than the good one")
-    tip = apply.apply(base, loaded, workspace.cache, workspace.progress, three_way=config.three_way, upto=last)
+    tip = apply.apply(base, loaded, workspace.cache, workspace.progress, three_way=three_way, upto=last)
     commits = apply.prefixes(tip)
     numbers = {commit: number for number, commit in enumerate(commits)}
     return History(job, place, tip.repository, commits[first], commits[last], numbers, {})

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from orchestrator.errors import Cancelled, PipelineError
 from orchestrator.host import crash, process
 from orchestrator.model import Stage
-from orchestrator.model.plan import Job
 from orchestrator.pipeline import job as jobs
 from orchestrator.pipeline.context import Workspace
+from orchestrator.pipeline.plan import Job
 from orchestrator.progress import SILENT
 
 _PATIENCE = 30.0

@@ -18,8 +18,8 @@ from orchestrator.bisect.values import Outcome, Request, Role, State, Step
 from orchestrator.errors import Exit, InfraError, UserError
 from orchestrator.host import cache, cores
 from orchestrator.model import Verdict
-from orchestrator.model.plan import Job
 from orchestrator.pipeline.context import Workspace
+from orchestrator.pipeline.plan import Job
 
 __all__ = ["Outcome", "Request", "run"]
 
@@ -68,7 +68,7 @@ def _fingerprint(walked: History) -> str:
     """Return what stands for all that must not change between two steps."""
     job = walked.template
     suites = [f"{name} {config.model_dump_json()}" for name, config in job.suites]
-    carried = "" if job.series_config is None or walked.numbers else history.carried(job)
+    carried = "" if job.patches is None or walked.numbers else job.patches.series.digest
     ends = (walked.good, walked.bad)
     return cache.digest(job.variant_config.model_dump_json(), *job.variant_config.fragments, *suites, carried, *ends)
 
@@ -141,7 +141,7 @@ class _Walk:
             self._step(Role.PARENT, parent)
         if culprit.id == self.history.bad:
             return ("it is the tip: there is no tip without it that is not its parent",)
-        job = self.history.without(culprit, self.workspace.directory / "revert")
+        job = self.history.without(culprit)
         if job is None:
             return ("it does not revert cleanly from the tip: the tip without it was not looked at",)
         self._step(

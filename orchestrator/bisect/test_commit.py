@@ -14,9 +14,9 @@ from orchestrator.bisect.symptom import Observation, Sight, Why
 from orchestrator.bisect.values import Role, State, Step
 from orchestrator.errors import InfraError, UserError
 from orchestrator.model import JobResult, Kernel, Stage, Symptom, SymptomKind, Verdict
-from orchestrator.model.plan import Job
 from orchestrator.pipeline import job as jobs
 from orchestrator.pipeline.context import Workspace
+from orchestrator.pipeline.plan import Job
 from orchestrator.progress import Detail, Progress
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,8 +12,9 @@ from orchestrator.cli.options import ConfigOption, JsonOption, ModeOption, Suite
 from orchestrator.cli.screen import Screen, Styled
 from orchestrator.config import locate
 from orchestrator.config.schema import Pipeline
-from orchestrator.model import plan
-from orchestrator.model.plan import Plan
+
+if TYPE_CHECKING:
+    from orchestrator.pipeline.plan import Job, Plan
 
 
 def list_(
@@ -26,6 +27,8 @@ def list_(
     as_json: JsonOption = False,
 ) -> None:
     """Say what a run would do, or what its tests are about."""
+    from orchestrator.pipeline import plan
+
     pipeline = output.pipeline(config, quiet=as_json)
     planned = plan.expand(
         pipeline, mode or pipeline.default_mode, plan.Choice(tuple(variant), tuple(suite), tuple(test))
@@ -34,7 +37,7 @@ def list_(
         _tests(planned, pipeline, as_json)
         return
     if as_json:
-        output.json([dataclasses.asdict(job) for job in planned.jobs])
+        output.json([_values(job) for job in planned.jobs])
         return
     out = Screen()
     out.line(f"mode {planned.label}: {len(planned.jobs)} jobs")
@@ -51,6 +54,15 @@ def list_(
             ("tests", ", ".join(job.tests)),
         ):
             out.line(f"  {what:8} {value}")
+
+
+def _values(job: Job) -> dict[str, Any]:
+    """Return a job as values; of a series the subjects of its patches."""
+    values = dataclasses.asdict(dataclasses.replace(job, patches=None, extra_series=(), prerequisites=()))
+    extra = [subject for each in job.extra_series for subject in each.series.subjects]
+    before = [subject for each in job.prerequisites for subject in each.subjects]
+    subjects = job.patches.series.subjects if job.patches else ()
+    return {**values, "patches": subjects, "extra_series": extra, "prerequisites": before}
 
 
 def _tests(planned: Plan, pipeline: Pipeline, as_json: bool) -> None:

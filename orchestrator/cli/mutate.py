@@ -28,7 +28,6 @@ from orchestrator.cli.screen import Screen
 from orchestrator.config import locate, scalars
 from orchestrator.errors import Exit, UserError
 from orchestrator.host.process import FOREVER, Deadline
-from orchestrator.model import plan
 
 REPORT = Path("patches/evidence/mutation")
 
@@ -73,7 +72,7 @@ def mutate(
     from orchestrator.mutation import page
     from orchestrator.mutation import run as mutation
     from orchestrator.mutation.report import Outcome
-    from orchestrator.pipeline import opening
+    from orchestrator.pipeline import opening, plan
 
     deadline = Deadline.after(scalars.seconds(limit, "--for")) if limit else FOREVER
     own = programs.given(program, program_args, timeout, expect_splat, endless)

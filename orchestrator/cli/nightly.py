@@ -26,7 +26,6 @@ from orchestrator.cli.screen import Screen
 from orchestrator.cli.tables import show, show_verdict
 from orchestrator.config import locate
 from orchestrator.host.cache import Cache
-from orchestrator.model import plan
 
 if TYPE_CHECKING:
     from orchestrator.history.database import Database
@@ -60,7 +59,7 @@ def nightly(
         from orchestrator.nightly import summary
     from orchestrator.engine import choose, slots
     from orchestrator.host import prune
-    from orchestrator.pipeline import discover, opening
+    from orchestrator.pipeline import discover, opening, plan
 
     pipeline = output.pipeline(config, quiet=as_json or quiet)
     results = locate.results(results)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,7 +12,9 @@ from orchestrator.config import loader, scalars
 from orchestrator.config.overrides import OwnPrograms
 from orchestrator.config.schema import Pipeline
 from orchestrator.errors import UserError
-from orchestrator.model import plan
+
+if TYPE_CHECKING:
+    from orchestrator.pipeline import plan
 
 ProgramOption = Annotated[
     list[Path],
@@ -39,6 +41,8 @@ def given(files: list[Path], args: str, timeout: str, expect_splat: str | None, 
 
 def choice(pipeline: Pipeline, mode: str, own: OwnPrograms, named: plan.Choice) -> plan.Choice:
     """Return what runs of what was named, with the programs of the user's own. Raises UserError for unknown names."""
+    from orchestrator.pipeline import plan
+
     loader.check_name(mode, pipeline.modes, "mode")
     tests = own.tests(named.tests, named.suites, pipeline.modes[mode].tests)
     whole = dataclasses.replace(named, suites=own.suites(named.suites), tests=tests)

@@ -32,7 +32,6 @@ from orchestrator.cli.screen import Screen
 from orchestrator.cli.tables import show, show_verdict
 from orchestrator.config import locate
 from orchestrator.errors import UserError
-from orchestrator.model import plan
 
 
 def run(
@@ -82,7 +81,7 @@ def run(
     """
     from orchestrator.config import overrides
     from orchestrator.engine import choose, slots, whole_run
-    from orchestrator.pipeline import discover, opening, reboot
+    from orchestrator.pipeline import discover, opening, plan, reboot
     from orchestrator.pipeline import run as run_mode
 
     own = programs.given(program, program_args, timeout, expect_splat, endless)

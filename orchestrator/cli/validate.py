@@ -32,7 +32,6 @@ from orchestrator.cli.programs import (
 from orchestrator.cli.screen import Screen
 from orchestrator.cli.tables import show, show_verdict
 from orchestrator.config import locate
-from orchestrator.model import plan
 
 
 def validate(
@@ -75,7 +74,7 @@ def validate(
 ) -> None:
     """Check each patch of a series, build, boot and test base and patched, and say whether it may be merged."""
     from orchestrator.config import overrides
-    from orchestrator.pipeline import discover
+    from orchestrator.pipeline import discover, plan
     from orchestrator.validate import request, submission
     from orchestrator.validate import run as mode_validate
 

@@ -28,8 +28,8 @@ from orchestrator.errors import InfraError, PipelineError
 from orchestrator.host import crash
 from orchestrator.host.store import Store
 from orchestrator.model import JobResult, Verdict
-from orchestrator.model.plan import Job
 from orchestrator.pipeline.context import Workspace
+from orchestrator.pipeline.plan import Job
 
 LOSSES = 3
 """Workers that a job may lose; then it is the job's fault, and the host's that ran it."""

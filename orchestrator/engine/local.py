@@ -11,8 +11,8 @@ from typing import Generic
 from orchestrator.engine.slots import Capacity, Need, Slots
 from orchestrator.engine.task import Done, Place, R, Task
 from orchestrator.host import crash, process
-from orchestrator.model.plan import Job
 from orchestrator.pipeline.context import Workspace
+from orchestrator.pipeline.plan import Job
 from orchestrator.progress import JobDetail, Progress
 
 _END_PATIENCE = 30.0

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from orchestrator.engine.slots import Capacity, Need
 from orchestrator.host.cache import Cache
-from orchestrator.model.plan import Job
+from orchestrator.pipeline.plan import Job
 
 _GIB = 2**30
 

@@ -20,8 +20,8 @@ from orchestrator.host import store as stores
 from orchestrator.host.cache import digest, new_directory
 from orchestrator.host.process import Deadline
 from orchestrator.host.store import Store
-from orchestrator.model.plan import Job
 from orchestrator.pipeline.context import Workspace
+from orchestrator.pipeline.plan import Job
 from orchestrator.trees import bundle, fetch
 
 INPUTS = "inputs"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from orchestrator.engine.slots import Need, Slots
-from orchestrator.model.plan import Job
 from orchestrator.pipeline.context import Workspace
+from orchestrator.pipeline.plan import Job
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)

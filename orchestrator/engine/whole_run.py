@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from orchestrator.engine.task import Engine, Place, Task
 from orchestrator.errors import PipelineError, UserError
 from orchestrator.model import JobResult, RunResult, Stage
-from orchestrator.model.plan import Job, Plan
 from orchestrator.pipeline import job
 from orchestrator.pipeline import run as main_job
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord
+from orchestrator.pipeline.plan import Job, Plan
 from orchestrator.pipeline.run_record import RunRecord
 
 

@@ -8,16 +8,15 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from orchestrator.config.schema import SeriesConfig
 from orchestrator.errors import UserError
-from orchestrator.host import cache
 from orchestrator.host.cache import digest
-from orchestrator.model.plan import Job, Trial
+from orchestrator.model.trial import Trial
 from orchestrator.mutation import report
 from orchestrator.mutation.faults import SeededFault
 from orchestrator.mutation.hunks import Hunk, Kind
+from orchestrator.pipeline.plan import Job, Patches
+from orchestrator.series import series
 
 
 @dataclass(frozen=True)
@@ -95,14 +94,13 @@ def check(planned: Sequence[Mutant], globs: Sequence[str], faults: Iterable[Seed
         raise UserError(f"--only {glob}: none of the {len(planned)} mutants has that name or id")
 
 
-def write(hunks: Sequence[Hunk], folder: Path) -> SeriesConfig:
-    """Write the diffs of hunks, the last one first, as a series that goes on top of the whole."""
-    for number, hunk in enumerate(reversed(hunks), 1):
-        cache.write_atomic(folder / f"{number:04}.diff", hunk.diff)
-    return SeriesConfig(path=folder, tree="any", three_way=True)
+def on_top(mutant: Mutant, hunks: Sequence[Hunk]) -> Patches:
+    """Return the diffs of hunks, the last one first, as a series that goes on top of the whole."""
+    files = [(f"{number:04}.diff", hunk.diff.encode()) for number, hunk in enumerate(reversed(hunks), 1)]
+    return Patches(series.parse(mutant.name, files), three_way=True)
 
 
-def without(job: Job, mutant: Mutant, carry: SeriesConfig, trial: Trial, place: str) -> Job:
+def without(job: Job, mutant: Mutant, carry: Patches, trial: Trial, place: str) -> Job:
     """Return the job that tests the series without a mutant (or with a fault), in a work tree of its own."""
     name = f"{job.name}.without.{mutant.name.replace('/', '-')}"
     return replace(job, name=name, extra_series=(*job.extra_series, carry), trial=trial, worktree=place, coverage=False)

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from orchestrator import textfile
 from orchestrator.config import yaml_text
+from orchestrator.config.schema import SeriesConfig
 from orchestrator.engine.task import Done, Engine, Task
 from orchestrator.errors import InfraError, UserError
 from orchestrator.host import cache
 from orchestrator.host.process import FOREVER, Deadline
-from orchestrator.model.plan import Job
 from orchestrator.mutation import faults, hunks, mutants, page
 from orchestrator.mutation import report as mutation_report
 from orchestrator.mutation import trial as mutation_trial
@@ -29,6 +29,7 @@ from orchestrator.mutation.trial import Campaign, Round
 from orchestrator.pipeline import discover, job
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord
+from orchestrator.pipeline.plan import Job
 
 MOST_SPECIFIC = 8
 """Tests of a mutant's lines that are tried before the others that run them."""
@@ -83,7 +84,7 @@ class _Run:
         self.request = request
         self.engine = engine
         self.workspace = workspace
-        self.report = _loaded(request)
+        self.report = _loaded(request, _series_config(request, workspace).path.name)
         self.section = self.report.section(request.job.variant)
 
     def run(self) -> Report:
@@ -92,7 +93,7 @@ class _Run:
         series_alone = replace(request.job, extra_series=())  # what is on top of it, for tests only, is no part of it
         tree = job.make(JobRecord(series_alone, ws), job.patched)
         every, fingerprint, variant = hunks.listed(tree), hunks.fingerprint(tree), request.job.variant
-        known = faults.load(request.job.series_config.faults if request.job.series_config else None)
+        known = faults.load(_series_config(request, ws).faults)
         planned = mutants.planned(every, known, fingerprint, variant)
         mutants.check(planned, request.only, known, variant)
         self._renew(every, planned)
@@ -206,11 +207,15 @@ def _check_tests(planned: Sequence[Mutant], whole: Job, workspace: Workspace) ->
             raise UserError(f"{mutant.name}: {error}") from error
 
 
-def _loaded(request: Request) -> Report:
+def _series_config(request: Request, workspace: Workspace) -> SeriesConfig:
+    assert request.job.series
+    return workspace.pipeline.series[request.job.series]
+
+
+def _loaded(request: Request, series: str) -> Report:
     """Return the report so far. A series goes by its folder, so that one with something on top of it is the same."""
-    path, series = request.report.with_name(f"{request.report.name}.json"), request.job.series_config
-    assert series
-    known = mutation_report.load(textfile.read(path), str(path)) if path.exists() else Report(series.path.name)
-    if known.series != series.path.name:
-        raise UserError(f"{path} is the report of {known.series}: give {series.path.name} one of its own (--report)")
+    path = request.report.with_name(f"{request.report.name}.json")
+    known = mutation_report.load(textfile.read(path), str(path)) if path.exists() else Report(series)
+    if known.series != series:
+        raise UserError(f"{path} is the report of {known.series}: give {series} one of its own (--report)")
     return known

@@ -16,7 +16,7 @@ from orchestrator.host import cache
 from orchestrator.host.cache import digest
 from orchestrator.model import Bootable, JobResult, Stage, TestResult, Tree, Verdict, rundir
 from orchestrator.model.expectations import NONE, Expectations
-from orchestrator.model.plan import Job, Trial
+from orchestrator.model.trial import Trial
 from orchestrator.mutation import confirm, mutants, reach, report
 from orchestrator.mutation.confirm import Bench, Benches
 from orchestrator.mutation.hunks import Hunk
@@ -27,6 +27,7 @@ from orchestrator.pipeline import booting, job
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord
 from orchestrator.pipeline.job_record import expected as promised
+from orchestrator.pipeline.plan import Job
 from orchestrator.verdict import verdict
 
 PLACE = "mutant"
@@ -164,7 +165,7 @@ def entry(mutant: Mutant, campaign: Campaign, reached: Reached, workspace: Works
     """Take a mutant out and try for a test that notices; None where the host failed, for then nothing is known."""
     started = time.monotonic()
     out = _what_comes_out(mutant, campaign, workspace)
-    finding = _tried(_job_without(mutant, out, campaign, workspace), campaign, reached, workspace)
+    finding = _tried(_job_without(mutant, out, campaign), campaign, reached, workspace)
     if finding is None:
         return None
     return Entry(
@@ -273,13 +274,8 @@ def _timed(finding: Finding, result: JobResult, rounds: Sequence[Round]) -> Find
     return replace(finding, round=among, after=at, noticed=seconds)
 
 
-def _job_without(mutant: Mutant, out: Sequence[Hunk], campaign: Campaign, workspace: Workspace) -> Job:
-    carry = mutants.write(out, _folder(mutant, workspace) / f"{len(out)}-hunks")
-    return mutants.without(campaign.job, mutant, carry, campaign.trial, PLACE)
-
-
-def _folder(mutant: Mutant, workspace: Workspace) -> Path:
-    return workspace.directory / "hunks" / mutant.name.replace("/", "-")
+def _job_without(mutant: Mutant, out: Sequence[Hunk], campaign: Campaign) -> Job:
+    return mutants.without(campaign.job, mutant, mutants.on_top(mutant, out), campaign.trial, PLACE)
 
 
 def _what_comes_out(mutant: Mutant, campaign: Campaign, workspace: Workspace) -> tuple[Hunk, ...]:
@@ -294,5 +290,5 @@ def _what_comes_out(mutant: Mutant, campaign: Campaign, workspace: Workspace) ->
 
 
 def _comes_out(mutant: Mutant, out: tuple[Hunk, ...], campaign: Campaign, workspace: Workspace) -> bool:
-    tried = _job_without(mutant, out, campaign, workspace)
+    tried = _job_without(mutant, out, campaign)
     return job.run(tried, workspace, until=Stage.SERIES).stages[-1].verdict is Verdict.PASS

@@ -10,9 +10,9 @@ from orchestrator.engine.task import Place
 from orchestrator.history import night, rows
 from orchestrator.history.values import Seen
 from orchestrator.model import JobResult, TestResult, Verdict
-from orchestrator.model.plan import Job
 from orchestrator.pipeline import alone, job
 from orchestrator.pipeline.job_record import JobRecord
+from orchestrator.pipeline.plan import Job
 
 
 @dataclass(frozen=True)

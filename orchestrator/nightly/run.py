@@ -18,10 +18,10 @@ from orchestrator.history.database import Database
 from orchestrator.history.night import Comparison
 from orchestrator.host import cache
 from orchestrator.model import JobResult, RunResult, Verdict, rundir
-from orchestrator.model.plan import Job, Plan
 from orchestrator.nightly import culprits, hosts, summary
 from orchestrator.nightly.night_job import NightJob
 from orchestrator.pipeline.context import Workspace
+from orchestrator.pipeline.plan import Job, Plan
 from orchestrator.pipeline.run_record import RunRecord
 from orchestrator.report import result_json
 

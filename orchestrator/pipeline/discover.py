@@ -18,8 +18,8 @@ from orchestrator.host.cache import write_atomic
 from orchestrator.host.process import Deadline
 from orchestrator.kbuild import programs
 from orchestrator.model import Programs, expectations_file
-from orchestrator.model.plan import Job, Pair, Plan
 from orchestrator.pipeline.context import Workspace
+from orchestrator.pipeline.plan import Job, Pair, Plan
 from orchestrator.suite import sources
 
 Known = Mapping[str, tuple[str, ...] | None]

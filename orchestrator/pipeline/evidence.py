@@ -13,9 +13,9 @@ from orchestrator.errors import PipelineError
 from orchestrator.guest import console, protocol
 from orchestrator.guest.protocol import Windows
 from orchestrator.model import Evidence, JobResult, RunResult, TestResult, rundir
-from orchestrator.model.plan import Plan
 from orchestrator.parse import window
 from orchestrator.parse.window import Window
+from orchestrator.pipeline.plan import Plan
 from orchestrator.suite import sources
 from orchestrator.suite.sources import Case
 from orchestrator.verdict import charged

@@ -18,11 +18,11 @@ from orchestrator.host.process import Deadline
 from orchestrator.kbuild import kernel, objects, own_programs
 from orchestrator.kbuild.configure import UnknownSymbols
 from orchestrator.model import Bootable, JobResult, Kernel, Rootfs, Stage, SuiteRun, Tree, Verdict, rundir
-from orchestrator.model.plan import Job
 from orchestrator.pipeline import booting, durations, shared, suite_programs, tracing, worktree
 from orchestrator.pipeline import suite_requests as suites
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord, StageNote, Stopped
+from orchestrator.pipeline.plan import Job
 from orchestrator.series import apply, series
 from orchestrator.suite.guests import Guests
 from orchestrator.trees import fetch, kconfigs
@@ -114,8 +114,8 @@ def _source(record: JobRecord, note: StageNote) -> Tree:
     job, ws = record.job, record.workspace
     deadline = Deadline.after(ws.pipeline.limits.fetch)
     tree = fetch(job.source, job.tree, ws.cache, ws.progress, deadline)
-    for path in job.prerequisites:
-        tree = apply.as_base(apply.apply(tree, series.load(path), ws.cache, ws.progress))
+    for before in job.prerequisites:
+        tree = apply.as_base(apply.apply(tree, before, ws.cache, ws.progress))
     record.products = replace(record.products, tree=tree)
     note.message = f"{tree.label}, commit {tree.commit[:12]}"
     return tree
@@ -128,18 +128,16 @@ def patched(record: JobRecord) -> Tree:
 
 
 def _series(record: JobRecord, tree: Tree, note: StageNote) -> Tree:
-    job, ws, config = record.job, record.workspace, record.job.series_config
-    if config is None:
+    job, ws, own = record.job, record.workspace, record.job.patches
+    if own is None:
         note.message = "none: the base alone"
         return tree
-    loaded = series.load(config.path, name=job.series)
-    tree = apply.apply(tree, loaded, ws.cache, ws.progress, three_way=config.three_way, upto=job.upto)
-    applied = loaded.patches[: job.upto]
+    tree = apply.apply(tree, own.series, ws.cache, ws.progress, three_way=own.three_way, upto=job.upto)
+    applied = own.series.patches[: job.upto]
     for more in job.extra_series:
-        carried = series.load(more.path)
-        applied += carried.patches
-        tree = apply.apply(tree, carried, ws.cache, ws.progress, three_way=more.three_way)
-    tree = replace(tree, owner="" if config.trusted else loaded.digest)
+        applied += more.series.patches
+        tree = apply.apply(tree, more.series, ws.cache, ws.progress, three_way=more.three_way)
+    tree = replace(tree, owner="" if own.trusted else own.series.digest)
     record.products = replace(record.products, tree=tree)
     _keep_patches(record, applied)
     note.message = f"{len(tree.patches)} patches, tip {tree.commit[:12]}"

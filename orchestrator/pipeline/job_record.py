@@ -31,10 +31,10 @@ from orchestrator.model import (
 from orchestrator.model.alone import Alone
 from orchestrator.model.coverage import Coverage
 from orchestrator.model.expectations import Expectations
-from orchestrator.model.plan import Job
 from orchestrator.model.postmortem import Postmortem
 from orchestrator.parse import splat
 from orchestrator.pipeline.context import Workspace
+from orchestrator.pipeline.plan import Job
 from orchestrator.progress import Beginning, JobDetail
 from orchestrator.report import result_json
 from orchestrator.verdict import expected_splats, verdict

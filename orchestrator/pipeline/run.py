@@ -5,10 +5,10 @@ from __future__ import annotations
 from orchestrator.errors import InfraError
 from orchestrator.host import cores, crash
 from orchestrator.model import JobResult, RunResult, Stage
-from orchestrator.model.plan import Plan
 from orchestrator.pipeline import alone, alongside, job
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord
+from orchestrator.pipeline.plan import Plan
 from orchestrator.pipeline.run_record import RunRecord
 from orchestrator.progress import Progress
 from orchestrator.verdict import charged

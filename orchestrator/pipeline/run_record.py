@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from orchestrator.errors import Exit, PipelineError
 from orchestrator.host import cache
 from orchestrator.model import CheckResult, JobResult, RunResult, SeriesResult, Verdict, rundir
-from orchestrator.model.plan import Job, Pair, Plan
 from orchestrator.pipeline import job_record, unattended
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.evidence import Collector
+from orchestrator.pipeline.plan import Job, Pair, Plan
 from orchestrator.report import html, junit, markdown, result_json
 from orchestrator.verdict import comparison, series_verdict, verdict
 

@@ -16,9 +16,9 @@ from orchestrator.config.overrides import Options
 from orchestrator.config.schema import Pipeline
 from orchestrator.errors import InfraError, PipelineError
 from orchestrator.guest import console, machine
-from orchestrator.model import Kernel, Rootfs, plan, rundir
+from orchestrator.model import Kernel, Rootfs, rundir
 from orchestrator.parse import splat
-from orchestrator.pipeline import booting, opening, reboot
+from orchestrator.pipeline import booting, opening, plan, reboot
 from orchestrator.pipeline import job as jobs
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord

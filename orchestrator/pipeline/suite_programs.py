@@ -12,9 +12,9 @@ from orchestrator.errors import KernelError
 from orchestrator.host.process import Deadline
 from orchestrator.kbuild import make, own_programs, programs
 from orchestrator.model import Programs, Side, Tree
-from orchestrator.model.plan import Job
 from orchestrator.pipeline import worktree
 from orchestrator.pipeline.context import Workspace
+from orchestrator.pipeline.plan import Job
 from orchestrator.trees import fetch, repository
 
 

@@ -10,9 +10,9 @@ from orchestrator.config.schema import Suite
 from orchestrator.host import cores
 from orchestrator.model import Bootable, TestResult
 from orchestrator.model.expectations import NONE
-from orchestrator.model.plan import Job
 from orchestrator.pipeline import booting, durations
 from orchestrator.pipeline.job_record import JobRecord
+from orchestrator.pipeline.plan import Job
 from orchestrator.verdict import verdict
 
 

@@ -14,7 +14,7 @@ from orchestrator.errors import KernelError, PipelineError, UserError
 from orchestrator.guest.protocol import Row
 from orchestrator.host.process import Deadline
 from orchestrator.model import TestResult
-from orchestrator.model.plan import Trial
+from orchestrator.model.trial import Trial
 
 
 class CommandResult(Protocol):

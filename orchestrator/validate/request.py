@@ -9,8 +9,8 @@ from typing import get_args
 from orchestrator.config import loader
 from orchestrator.config.schema import Pipeline
 from orchestrator.config.validation import CheckName, Validation
-from orchestrator.model import plan
-from orchestrator.model.plan import Choice, Job, Pair, Plan
+from orchestrator.pipeline import plan
+from orchestrator.pipeline.plan import Choice, Job, Pair, Plan
 from orchestrator.series.base import Base
 from orchestrator.series.series import Series
 from orchestrator.validate.submission import Submission

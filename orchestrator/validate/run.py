@@ -14,8 +14,8 @@ from functools import partial
 from orchestrator.errors import PipelineError
 from orchestrator.host import crash
 from orchestrator.model import RunResult
-from orchestrator.model.plan import Pair
 from orchestrator.pipeline.context import Workspace
+from orchestrator.pipeline.plan import Pair
 from orchestrator.pipeline.run_record import RunRecord
 from orchestrator.validate import announce, checkpatch, steps
 from orchestrator.validate.request import Request

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from orchestrator.model import CheckResult, CompilerWarning, RunResult, Side, Tree, Verdict
-from orchestrator.model.plan import Job, Pair
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord
+from orchestrator.pipeline.plan import Job, Pair
 from orchestrator.pipeline.run_record import RunRecord
 from orchestrator.validate.request import Request
 

@@ -9,10 +9,10 @@ from dataclasses import replace
 from orchestrator.host import cores
 from orchestrator.kbuild.objects import Diagnostics, of_files
 from orchestrator.model import CheckResult, JobResult, SeriesResult, Side, Stage, Verdict
-from orchestrator.model.plan import Job, Pair
 from orchestrator.pipeline import alone, alongside, job, worktree
 from orchestrator.pipeline.alongside import Alongside
 from orchestrator.pipeline.job_record import JobRecord
+from orchestrator.pipeline.plan import Job, Pair
 from orchestrator.series import apply
 from orchestrator.validate import built, checkpatch, covered, touched
 from orchestrator.validate import retries as retried

@@ -8,9 +8,9 @@ from pathlib import Path
 from orchestrator.config.schema import Machine, PathSource, Pipeline, TreeConfig, Variant
 from orchestrator.host.cache import Cache
 from orchestrator.model import Side
-from orchestrator.model.plan import Job
 from orchestrator.parse import splat
 from orchestrator.pipeline.context import Workspace
+from orchestrator.pipeline.plan import Job
 from orchestrator.progress import SILENT, Progress
 
 

@@ -22,8 +22,8 @@ from orchestrator.guest import machine
 from orchestrator.host import process
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import Deadline
-from orchestrator.model import Accel, AccelFact, JobResult, Products, RunResult, Stage, Status, Verdict, plan
-from orchestrator.pipeline import job, opening
+from orchestrator.model import Accel, AccelFact, JobResult, Products, RunResult, Stage, Status, Verdict
+from orchestrator.pipeline import job, opening, plan
 from orchestrator.progress import Progress
 from orchestrator.report import result_json
 

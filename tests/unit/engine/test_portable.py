@@ -10,14 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.config.schema import SeriesConfig, Suite
+from orchestrator.config.schema import Suite
 from orchestrator.engine import offer, order, portable
 from orchestrator.engine.order import Packer
 from orchestrator.engine.portable import Token
 from orchestrator.engine.task import Place, Task
 from orchestrator.errors import InfraError, KernelError, PipelineError, UserError
 from orchestrator.host.store import Store
-from orchestrator.model.plan import Job
+from orchestrator.pipeline.plan import Job, Patches
+from orchestrator.series import series
 from tests.fakes import engines, trees
 
 
@@ -67,9 +68,10 @@ def test_an_order_names_nothing_of_the_submitter_and_is_the_same_work_elsewhere(
         update={"base": str(tmp_path / "mine" / "one.config"), "fragments": (tmp_path / "mine" / "one.config",)}
     )
     source = job.source.model_copy(update={"path": tree})
-    series = SeriesConfig(path=tmp_path / "mine" / "programs", tree="toy")
+    (tmp_path / "mine" / "a.diff").write_text("--- a/x\n+++ b/x\n@@ -1 +1 @@\n-old\n+new\n")
+    patches = Patches(series.load(tmp_path / "mine" / "a.diff"))
     job = replace(
-        job, source=source, variant_config=variant, suites=(("own", Suite(directory=folder)),), series_config=series
+        job, source=source, variant_config=variant, suites=(("own", Suite(directory=folder)),), patches=patches
     )
     store, here = Store((tmp_path / "store").as_uri()), engines.workspace(tmp_path / "mine")
     packer = Packer(here, store, "topic")
@@ -81,6 +83,7 @@ def test_an_order_names_nothing_of_the_submitter_and_is_the_same_work_elsewhere(
     assert isinstance(work, Reads) and work.file.is_relative_to(tmp_path / "worker")
     assert (work.job.suites[0][1].directory / "sub" / "t.sh").stat().st_mode & 0o777 == 0o755
     assert Path(work.job.variant_config.base).read_text() == "one "
+    assert work.job.patches == patches
     assert work(None) == "one two"  # type: ignore[arg-type]
     (packed,) = packer._sources.values()
     assert packed.commit == trees.git(tree, "rev-parse", "HEAD") and packed.label == f"toy {packed.commit[:12]}"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from orchestrator.config.schema import Pipeline
 from orchestrator.host.cache import Cache
-from orchestrator.model import Kernel, Status, plan
+from orchestrator.model import Kernel, Status
 from orchestrator.parse import splat
-from orchestrator.pipeline import job_record
+from orchestrator.pipeline import job_record, plan
 from orchestrator.pipeline.context import Workspace
 from orchestrator.progress import SILENT
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from orchestrator.cli import evidence as terminal
 from orchestrator.model import Alone, Evidence, Status
-from orchestrator.model.plan import Plan
 from orchestrator.model.postmortem import Postmortem
 from orchestrator.pipeline.evidence import Collector
+from orchestrator.pipeline.plan import Plan
 from orchestrator.report import html, junit, markdown, result_json
 from tests.fakes import results as fixture
 

@@ -19,7 +19,7 @@ from orchestrator.errors import InfraError, KernelError, PipelineError, UserErro
 from orchestrator.guest import protocol
 from orchestrator.host.process import Deadline
 from orchestrator.model import Status, SuiteRun, TestResult
-from orchestrator.model.plan import Trial
+from orchestrator.model.trial import Trial
 from orchestrator.parse import ktap
 from orchestrator.progress import SILENT
 from orchestrator.suite.state import Loss, State

@@ -7,7 +7,12 @@ import pytest
 from orchestrator.config import overrides
 from orchestrator.config.schema import Pipeline
 from orchestrator.errors import UserError
-from orchestrator.model import Side, plan
+from orchestrator.model import Side
+from orchestrator.pipeline import plan
+
+ONE, TWO, CHECKS = (
+    Path(__file__).parents[2] / "fakes" / "series" / name for name in ("one.diff", "two.diff", "checks")
+)
 
 PIPELINE = Pipeline.model_validate(
     {
@@ -16,8 +21,8 @@ PIPELINE = Pipeline.model_validate(
             "new": {"source": {"provider": "path", "path": "/new"}},
         },
         "series": {
-            "one": {"path": "/one", "tree": "old", "expect": "patched"},
-            "two": {"path": "/two", "tree": "old"},
+            "one": {"path": str(ONE), "tree": "old", "expect": "patched"},
+            "two": {"path": str(TWO), "tree": "old"},
         },
         "variants": {"small": {}, "debug": {}},
         "suites": {
@@ -111,10 +116,12 @@ def test_a_part_of_a_series_has_a_job_of_its_own_and_no_expectations() -> None:
 
 
 def test_what_is_on_top_of_a_series_goes_with_the_whole_of_it() -> None:
-    series = {"one": PIPELINE.series["one"].model_copy(update={"on_top": Path("/checks")})}
+    series = {"one": PIPELINE.series["one"].model_copy(update={"on_top": CHECKS})}
     counted = PIPELINE.model_copy(update={"series": {**PIPELINE.series, **series}})
     (pair,) = plan.expand(counted, "smoke").pairs
-    assert [carried.path for carried in pair.patched.extra_series] == [Path("/checks")] and not pair.base.extra_series
+    assert [more.series.subjects for more in pair.patched.extra_series] == [
+        ("plain diff check.diff",)
+    ] and not pair.base.extra_series
     assert not plan.expand(counted, "smoke", plan.Choice(upto=0)).pairs[0].patched.extra_series
 
 
@@ -140,6 +147,7 @@ def test_a_job_that_is_asked_for_twice_must_be_the_same() -> None:
 
 def test_ones_own_series_takes_the_products_for_a_series(tmp_path_factory: pytest.TempPathFactory) -> None:
     mine = tmp_path_factory.mktemp("my series")
+    (mine / "one.diff").write_text(ONE.read_text())
     pipeline, mode = overrides.overlay(PIPELINE, "night", overrides.Options(series=str(mine)))
     patched = [pair.patched.name for pair in plan.expand(pipeline, mode).pairs]
     assert [name.rpartition(".")[2] for name in patched] == ["small", "debug"]
@@ -161,11 +169,12 @@ def test_an_unknown_name_is_refused_with_its_near_match(mode: str, choice: plan.
 
 def test_ones_own_series_runs_on_the_tree_of_the_mode(tmp_path_factory: pytest.TempPathFactory) -> None:
     mine = tmp_path_factory.mktemp("my series")
+    (mine / "one.diff").write_text(ONE.read_text())
     pipeline, mode = overrides.overlay(PIPELINE, "smoke", overrides.Options(series=str(mine)))
     (pair,) = plan.expand(pipeline, mode).pairs
     assert pair.patched.tree == "old"
     assert pair.patched.expect is None
-    assert pair.patched.series_config and pair.patched.series_config.path == mine
+    assert pair.patched.patches and pair.patched.patches.series.subjects == ("plain diff one.diff",)
 
 
 def test_ones_own_tree_without_a_series_is_one_job(tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -184,3 +193,22 @@ def test_a_configured_series_on_another_tree_has_no_expectations() -> None:
 def test_a_path_that_is_not_there_is_refused() -> None:
     with pytest.raises(UserError, match=r"--series: .*no such file"):
         overrides.overlay(PIPELINE, "smoke", overrides.Options(series="/nowhere"))
+
+
+def test_a_series_is_read_once_and_the_jobs_have_it(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.diff"
+    mine.write_text(ONE.read_text())
+    pipeline, mode = overrides.overlay(PIPELINE, "night", overrides.Options(series=str(mine)))
+    (small, debug) = plan.expand(pipeline, mode).pairs
+    mine.unlink()
+    assert small.patched.patches and debug.patched.patches and not small.base.patches
+    assert small.patched.patches.series.patches is debug.patched.patches.series.patches
+    assert small.patched.patches.series.name == small.patched.series
+    with pytest.raises(UserError, match=r"mine\.diff"):
+        plan.expand(pipeline, mode)
+
+
+def test_what_a_tree_has_already_is_read_too() -> None:
+    tree = PIPELINE.trees["new"].model_copy(update={"prerequisites": (TWO,)})
+    (job, *_) = plan.expand(PIPELINE.model_copy(update={"trees": {**PIPELINE.trees, "new": tree}}), "full").singles
+    assert [each.subjects for each in job.prerequisites] == [("plain diff two.diff",)]

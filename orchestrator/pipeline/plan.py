@@ -1,8 +1,13 @@
-"""Pipeline + mode → the jobs of a run. Pure but for reading what their suites must show."""
+"""Pipeline + mode → the jobs of a run, with all that is read for them: their series, and what their suites must show.
+
+Both are read here and once: a mistake in them comes to light now and not after an hour, and every job of a run, on
+whatever machine, has the same patches, even where their files change meanwhile.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,31 +17,20 @@ from orchestrator.config.schema import Mode, Pipeline, Product
 from orchestrator.errors import UserError
 from orchestrator.model import Side, expectations_file
 from orchestrator.model.expectations import Expectations
+from orchestrator.model.trial import Trial
+from orchestrator.series import series as series_source
+from orchestrator.series.series import Series
+
+_Read = Callable[[Path], Series]
 
 
 @dataclass(frozen=True)
-class Trial:
-    """How tests are run to find one that notices: by rounds, up to the first test that shows something unexpected.
+class Patches:
+    """A series as it was read, and how it is applied; ``trusted`` as in ``SeriesConfig``."""
 
-    ``rounds`` are globs over test ids, round by round; a test runs once, in the first round that names it, and those
-    that ``late`` names run behind all others. ``limit`` is the watchdog of one test (scaled under TCG), ``budget``
-    what a test that works for a time gets, in seconds. What ``ignored`` tests (globs) show stops nothing; with
-    ``every_test`` nothing does, so that all that notice are known, up to ``most`` of them: a kernel on which everything
-    hangs is done with. ``expected`` is what the tests are measured by, by suite.
-    """
-
-    rounds: tuple[tuple[str, ...], ...]
-    limit: float
-    budget: float
-    late: tuple[str, ...] = ()
-    ignored: tuple[str, ...] = ()
-    expected: Mapping[str, Expectations] = field(default_factory=dict)
-    every_test: bool = False
-    most: int | None = None
-
-    def only(self, globs: tuple[str, ...]) -> Trial:
-        """Return the trial of these tests, which nothing ends."""
-        return replace(self, rounds=(globs,), every_test=True, most=None)
+    series: Series
+    three_way: bool = False
+    trusted: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,7 +41,7 @@ class Job:
     ``tests`` are globs over test ids. ``upto`` stops the series after that many patches; None applies all.
     ``worktree`` names the work tree that the job builds in: jobs of one name follow each other there.
     ``isolate`` runs each test in a guest of its own.
-    ``extra_series`` go on top of the series, in order.
+    ``patches`` is what its series holds, and ``extra_series`` go on top of that, in order.
     ``prerequisites`` are series that are part of the tree. ``expected`` is what the suites must show, by suite.
     ``coverage``: which changed lines run is measured, where that is possible.
     """
@@ -57,7 +51,7 @@ class Job:
     tree: str
     source: schema.Source
     series: str | None
-    series_config: schema.SeriesConfig | None
+    patches: Patches | None
     variant: str
     variant_config: schema.Variant
     suites: tuple[tuple[str, schema.Suite], ...]
@@ -67,9 +61,9 @@ class Job:
     upto: int | None = None
     repeat: int = 1
     isolate: bool = False
-    extra_series: tuple[schema.SeriesConfig, ...] = ()
+    extra_series: tuple[Patches, ...] = ()
     trial: Trial | None = None
-    prerequisites: tuple[Path, ...] = ()
+    prerequisites: tuple[Series, ...] = ()
     expected: Mapping[str, Expectations] = field(default_factory=dict)
     coverage: bool = True
 
@@ -132,14 +126,15 @@ def expand(pipeline: Pipeline, mode_name: str, choice: Choice | None = None) -> 
     """Return the jobs of a mode.
 
     Raises UserError for a name that pipeline.yaml does not define, where nothing is left to run, for a job that the
-    mode asks for twice, with different suites or tests, and for expectations that cannot be read.
+    mode asks for twice, with different suites or tests, and for a series or expectations that cannot be read.
     """
     choice = choice or Choice()
     check(pipeline, mode_name, choice)
+    read: _Read = functools.cache(series_source.load)
     parts = _narrowed(pipeline, pipeline.modes[mode_name], choice)
-    pairs = tuple(pair for part in parts for pair in _pairs(pipeline, part, choice))
+    pairs = tuple(pair for part in parts for pair in _pairs(pipeline, part, choice, read))
     alone = tuple(
-        _job(pipeline, tree, None, variant, part, choice)
+        _job(pipeline, tree, None, variant, part, choice, read)
         for part in parts
         for tree in part.trees
         for variant in part.variants
@@ -209,12 +204,12 @@ def _dealt(chosen: tuple[str, ...], named: Sequence[tuple[str, ...]]) -> Sequenc
     ]
 
 
-def _pairs(pipeline: Pipeline, part: Product, choice: Choice) -> Iterator[Pair]:
+def _pairs(pipeline: Pipeline, part: Product, choice: Choice, read: _Read) -> Iterator[Pair]:
     for series in part.series:
         tree = pipeline.series[series].tree
         for variant in part.variants:
-            base = _job(pipeline, tree, None, variant, part, choice)
-            patched = _job(pipeline, tree, series, variant, part, choice)
+            base = _job(pipeline, tree, None, variant, part, choice, read)
+            patched = _job(pipeline, tree, series, variant, part, choice, read)
             yield Pair(base, patched if choice.upto is None else _cut(patched, choice.upto))
 
 
@@ -231,7 +226,9 @@ def _refuse_twins(mode: str, jobs: Iterable[Job]) -> None:
             raise UserError(f"mode {mode}: asks twice for {job.name}, with different suites or tests")
 
 
-def _job(pipeline: Pipeline, tree: str, series: str | None, variant: str, part: Product, choice: Choice) -> Job:
+def _job(
+    pipeline: Pipeline, tree: str, series: str | None, variant: str, part: Product, choice: Choice, read: _Read
+) -> Job:
     tree_config = pipeline.trees[tree]
     series_config = pipeline.series[series] if series else None
     return Job(
@@ -240,7 +237,7 @@ def _job(pipeline: Pipeline, tree: str, series: str | None, variant: str, part: 
         tree=tree,
         source=tree_config.source,
         series=series,
-        series_config=series_config,
+        patches=_patches(series_config, series, read),
         variant=variant,
         variant_config=pipeline.variants[variant],
         suites=tuple((name, pipeline.suites[name]) for name in part.suites),
@@ -249,10 +246,16 @@ def _job(pipeline: Pipeline, tree: str, series: str | None, variant: str, part: 
         repeat=choice.repeat,
         isolate=choice.isolate,
         worktree=(Side.PATCHED if series else Side.BASE).value,
-        extra_series=_on_top(series_config),
-        prerequisites=tree_config.prerequisites,
+        extra_series=_on_top(series_config, read),
+        prerequisites=tuple(map(read, tree_config.prerequisites)),
     )
 
 
-def _on_top(series: schema.SeriesConfig | None) -> tuple[schema.SeriesConfig, ...]:
-    return (schema.SeriesConfig(path=series.on_top, tree=series.tree),) if series and series.on_top else ()
+def _patches(config: schema.SeriesConfig | None, name: str | None, read: _Read) -> Patches | None:
+    if config is None or name is None:
+        return None
+    return Patches(replace(read(config.path), name=name), three_way=config.three_way, trusted=config.trusted)
+
+
+def _on_top(config: schema.SeriesConfig | None, read: _Read) -> tuple[Patches, ...]:
+    return (Patches(read(config.on_top)),) if config and config.on_top else ()
