@@ -8,9 +8,6 @@ from dataclasses import dataclass
 
 from orchestrator.model.bounds import Bounded
 
-NO_COVERAGE = "no coverage: "
-"""What a note of a job begins with that says why nothing is known of its lines."""
-
 
 class Reach(enum.Enum):
     """What is known of a changed line. One without code is a declaration, a comment, or was optimised away."""

@@ -9,7 +9,7 @@ from orchestrator.arch import DEFAULT
 from orchestrator.config.schema import Machine
 from orchestrator.model.alone import Alone
 from orchestrator.model.bounds import LONG, Bounded
-from orchestrator.model.coverage import NO_COVERAGE, Coverage
+from orchestrator.model.coverage import Coverage
 from orchestrator.model.evidence import Evidence
 from orchestrator.model.postmortem import Postmortem
 from orchestrator.model.products import CompilerWarning, Identity, Products
@@ -85,6 +85,7 @@ class JobResult(Bounded):
 
     ``requested`` are globs over ``SUITE/TEST``, of all that was to run; empty in results of older versions. ``arch``
     is a name of ``orchestrator.arch``.
+    ``no_coverage`` says why it is not known which changed lines ran, where that was to be known.
     ``alone`` says how red tests went without those before them, ``postmortems`` what
     guests looked like when they died or hung. ``host`` is the machine that ran it, where that was not the one that
     wrote the run.
@@ -109,6 +110,7 @@ class JobResult(Bounded):
     requested: tuple[str, ...] = ()
     arch: str = DEFAULT.name
     coverage: Coverage | None = None
+    no_coverage: str = ""
     alone: tuple[Alone, ...] = ()
     postmortems: tuple[Postmortem, ...] = ()
     host: str = ""
@@ -116,7 +118,7 @@ class JobResult(Bounded):
     @property
     def coverage_words(self) -> str:
         """Which changed lines ran, in words, or why that is not known; empty where nobody wanted to know."""
-        why = next((note for note in self.notes if note.startswith(NO_COVERAGE)), "")
+        why = f"no coverage: {self.no_coverage}" if self.no_coverage else ""
         return self.coverage.words if self.coverage else why
 
     @property
@@ -190,7 +192,8 @@ class RunResult(Bounded):
     """One invocation. ``jobs`` without a series stand alone; pairs are in ``series``.
 
     ``missing`` names the jobs that were planned and have not run: with any, the run is incomplete. ``evidence`` is for
-    the tests that made it red, the first ones where there are many.
+    the tests that made it red, the first ones where there are many. ``remarks`` are those of the ``notes`` that hold
+    whatever else comes of the run: who goes on with it takes them over.
     """
 
     run: str
@@ -206,6 +209,7 @@ class RunResult(Bounded):
     checks: tuple[CheckResult, ...] = ()
     missing: tuple[str, ...] = ()
     evidence: tuple[Evidence, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @property
     def single_jobs(self) -> tuple[JobResult, ...]:

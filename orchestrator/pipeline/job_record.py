@@ -76,6 +76,7 @@ class JobRecord:
     alone: list[Alone] = field(default_factory=list)
     subject: Subject | None = None
     coverage: Coverage | None = None
+    no_coverage: str = ""
     postmortems: list[Postmortem] = field(default_factory=list)
     open: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     scanned: dict[tuple[Path, int], tuple[Splat, ...]] = field(default_factory=dict)
@@ -168,6 +169,7 @@ class JobRecord:
             requested=tuple(f"{name}/{glob}" for name, _ in job.suites for glob in job.tests),
             arch=job.variant_config.arch,
             coverage=self.coverage,
+            no_coverage=self.no_coverage,
         )
 
     def _splats(self) -> tuple[Splat, ...]:

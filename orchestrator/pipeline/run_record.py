@@ -36,6 +36,7 @@ class RunRecord:
     pending: list[str] = field(default_factory=list)
     interrupted: bool = False
     _done: dict[str, JobResult] = field(default_factory=dict)
+    _lost: dict[str, str] = field(default_factory=dict)
     _started: datetime.datetime = field(default_factory=lambda: datetime.datetime.now(datetime.UTC))
     _evidence: Collector = field(init=False)
     _clock: float = field(default_factory=time.monotonic)
@@ -46,6 +47,7 @@ class RunRecord:
     def add(self, job: JobResult) -> RunResult:
         """Take the result of a job, and write down what the run comes to so far: what a killed run did is on disk."""
         self._done[job.name] = job
+        self._lost.pop(job.name, None)
         return self.write()
 
     def go_on(self, earlier: RunResult) -> None:
@@ -53,15 +55,13 @@ class RunRecord:
         self._done = {job.name: job for job in earlier.jobs}
         self._started = datetime.datetime.fromisoformat(earlier.started)
         self._clock -= earlier.seconds
-        missing = {f"did not run: {name}" for name in earlier.missing}
-        lost = tuple(f"{name}: " for name in earlier.missing)
-        self.notes += [note for note in earlier.notes if note not in missing and not note.startswith(lost or ("\0",))]
+        self.notes += earlier.remarks
 
     def lose(self, planned: Job, error: PipelineError) -> None:
         """Note that a job has no result, and why: it is missing, and nothing is green without it."""
         self._done.pop(planned.name, None)
         log = f" (log: {error.log})" if error.log else ""
-        self.notes.append(f"{planned.name}: {error}{log}")
+        self._lost[planned.name] = f"{planned.name}: {error}{log}"
 
     def write(self) -> RunResult:
         """Write what people and CI servers read; a job's files have names that ``**/junit*.xml`` does not catch."""
@@ -107,6 +107,7 @@ class RunRecord:
             exit_code=Exit.INTERRUPTED if self.interrupted else total.exit_code,
             notes=(
                 *self.notes,
+                *self._lost.values(),
                 *(note for judged in series for note in _unlike(judged)),
                 *(
                     f"{job.name}: pollution: {seen.test} is {seen.words}"
@@ -119,6 +120,7 @@ class RunRecord:
             ),
             checks=tuple(self.checks),
             missing=missing,
+            remarks=tuple(self.notes),
         )
 
 

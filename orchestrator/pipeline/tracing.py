@@ -1,6 +1,6 @@
 """Which changed lines of a job's series run: what its guests are traced for, and what their traces come to.
 
-No verdict changes by it, and where it fails the job has a note.
+No verdict changes by it, and where it fails the job says why (``no_coverage``).
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from orchestrator.coverage import windows
 from orchestrator.errors import PipelineError
 from orchestrator.host import cache, process
 from orchestrator.model import Accel, Bootable, rundir
-from orchestrator.model.coverage import NO_COVERAGE
 from orchestrator.pipeline import booting
 from orchestrator.pipeline.job_record import JobRecord
 from orchestrator.report import coverage_page
@@ -25,16 +24,14 @@ def prepare(record: JobRecord, made: Bootable) -> None:
     if not (job.series and job.coverage and ws.pipeline.coverage and tree and tree.patches) or record.subject:
         return
     if made.accel.accel is not Accel.TCG:
-        record.notes.append(
-            f"{NO_COVERAGE}which lines run is seen under TCG alone (accel: tcg), and this ran under KVM"
-        )
+        record.no_coverage = "which lines run is seen under TCG alone (accel: tcg), and this ran under KVM"
         return
     binary = ARCHITECTURES[job.variant_config.arch].qemu
     try:
         record.subject = coverage.prepare(tree, made.kernel, binary, ws.cache, ws.progress)
     except _FAULTS as error:
         process.check_wanted()
-        record.notes.append(f"{NO_COVERAGE}{error}")
+        record.no_coverage = str(error)
 
 
 def measure(record: JobRecord) -> None:
@@ -50,4 +47,4 @@ def measure(record: JobRecord) -> None:
         cache.write_atomic(record.directory / rundir.COVERAGE, coverage.dump(known))
         cache.write_atomic(record.directory / rundir.COVERAGE_PAGE, coverage_page.render(known, record.job.name))
     except _FAULTS as error:
-        record.notes.append(f"{NO_COVERAGE}{error}")
+        record.no_coverage = str(error)

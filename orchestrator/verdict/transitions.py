@@ -10,8 +10,6 @@ from orchestrator.verdict.findings import Judgement
 from orchestrator.verdict.outcome import ABSENT, Outcome, meets, outcomes
 from orchestrator.verdict.verdict import Expected
 
-_EXPECTED = ", as expected"
-
 
 def judge(
     test: str,
@@ -30,10 +28,10 @@ def judge(
     want_base, want_patched = expected.of(test, base_column), expected.of(test, patched_column)
     if expected.judged(test, patched_column):
         verdict, note = (
-            _flaky(base, patched) or _against(base, patched, want_base, want_patched) or _words(base, patched)
+            _flaky(base, patched)
+            or _against(base, patched, want_base, want_patched, expected.why(test))
+            or _words(base, patched)
         )
-        if note.endswith(_EXPECTED) and (why := expected.why(test)):
-            note = f"{note}: {why}"
     else:
         verdict, note = Verdict.SKIP, "recorded, not judged"
     return Transition(test, base.status, patched.status, want_base, want_patched, verdict, note, suite)
@@ -48,9 +46,12 @@ def _flaky(base: Outcome, patched: Outcome) -> Judgement | None:
 
 
 def _against(
-    base: Outcome, patched: Outcome, want_base: Status | None, want_patched: Status | None
+    base: Outcome, patched: Outcome, want_base: Status | None, want_patched: Status | None, why: str
 ) -> Judgement | None:
-    """Judge by the expectations; None where they say nothing about the patched kernel and hold on the base."""
+    """Judge by the expectations; None where they say nothing about the patched kernel and hold on the base.
+
+    ``why`` is the reason that they give for what they expect.
+    """
     if want_patched and not meets(patched.status, want_patched):
         promised = patched.status is Status.SKIP and want_patched is Status.PASS
         what = "a promised feature is refused" if promised else f"expected {want_patched.value} on patched"
@@ -60,7 +61,7 @@ def _against(
     if want_patched is None:
         return None
     if patched.status is not Status.PASS:
-        return Verdict.SKIP, f"{patched.status.value}{_EXPECTED}"
+        return Verdict.SKIP, f"{patched.status.value}, as expected" + (f": {why}" if why else "")
     return _words(base, patched)
 
 

@@ -1,13 +1,13 @@
 import pytest
 
 from orchestrator.model import JobResult, Side, Verdict
-from orchestrator.model.coverage import NO_COVERAGE, Coverage
+from orchestrator.model.coverage import Coverage
 from orchestrator.validate import covered
 from tests.fakes import results
 
 
-def patched(coverage: Coverage | None = None, notes: tuple[str, ...] = ()) -> JobResult:
-    return results.job(Side.PATCHED, (), coverage=coverage, notes=notes)
+def patched(coverage: Coverage | None = None, no_coverage: str = "") -> JobResult:
+    return results.job(Side.PATCHED, (), coverage=coverage, no_coverage=no_coverage)
 
 
 COVERAGE = Coverage(changed=10, code=4, ran=3, missed=("mm/a.c:4: f();",))
@@ -32,6 +32,6 @@ def test_a_series_without_code_has_nothing_to_reach() -> None:
 
 
 def test_what_is_not_known_is_skipped_with_why_and_is_no_check_where_no_share_is_wanted() -> None:
-    check = covered.judge(patched(notes=(f"{NO_COVERAGE}it ran under KVM",)), 80.0)
+    check = covered.judge(patched(no_coverage="it ran under KVM"), 80.0)
     assert check is not None and check.verdict is Verdict.SKIP and "KVM" in check.message
-    assert covered.judge(patched(notes=(f"{NO_COVERAGE}it ran under KVM",)), None) is None
+    assert covered.judge(patched(no_coverage="it ran under KVM"), None) is None

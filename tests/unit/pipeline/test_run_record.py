@@ -1,0 +1,41 @@
+"""What a run takes over from its first call when it goes on, and what it works out anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from orchestrator.errors import InfraError
+from orchestrator.model import RunResult, Side
+from orchestrator.pipeline.plan import Plan
+from orchestrator.pipeline.run_record import RunRecord
+from tests.fakes import engines, results
+
+
+def test_a_run_that_goes_on_has_each_note_once_and_none_that_holds_no_longer(tmp_path: Path) -> None:
+    plan = Plan("night", "night", (), (engines.job("toy.one"), engines.job("toy.two")))
+    space = engines.workspace(tmp_path)
+    first = RunRecord(plan, space, notes=["toy.two: is what this note begins with"])
+    first.lose(plan.singles[1], InfraError("the disk is full"))
+    first.pending.append("bisect")
+    earlier = first.result()
+    assert [note.rpartition(": ")[2] for note in earlier.notes] == [
+        "is what this note begins with", "the disk is full", "toy.one", "toy.two", "bisect",
+    ]  # fmt: skip
+
+    assert _resumed(plan, tmp_path, earlier).notes == (
+        "toy.two: is what this note begins with", "did not run: toy.one", "did not run: toy.two",
+    )  # fmt: skip
+
+
+def _resumed(plan: Plan, folder: Path, earlier: RunResult) -> RunResult:
+    record = RunRecord(plan, engines.workspace(folder))
+    record.go_on(earlier)
+    return record.result()
+
+
+def test_a_job_that_ran_after_all_is_lost_no_longer(tmp_path: Path) -> None:
+    plan = Plan("night", "night", (), (engines.job("toy.one"),))
+    record = RunRecord(plan, engines.workspace(tmp_path))
+    record.lose(plan.singles[0], InfraError("the disk is full"))
+    done = results.job(Side.BASE, (), name="toy.one", directory=tmp_path / "jobs" / "toy.one")
+    assert not [note for note in record.add(done).notes if "disk" in note]
