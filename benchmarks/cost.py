@@ -17,6 +17,7 @@ from pathlib import Path
 
 from boot import ROOT, request
 
+from orchestrator.arch import DEFAULT
 from orchestrator.guest import machine
 from orchestrator.guest.rootfs import rootfs
 from orchestrator.host.cache import Cache
@@ -33,7 +34,7 @@ def rounds(job: JobResult, folder: Path) -> Rounds:
     """Return the instructions of each round, by workload, of one boot."""
     cache, deadline = Cache.default(), Deadline.after(600)
     suite = programs.build_own("cost", ROOT / "benchmarks" / "cost", cache, SILENT, deadline)
-    made = rootfs.build(rootfs.RootfsSpec(folder / "rootfs", (suite,)), cache, SILENT)
+    made = rootfs.build(rootfs.RootfsSpec(folder / "rootfs", DEFAULT, (suite,)), cache, SILENT)
     assert job.machine and job.products.accel
     box = job.machine.model_copy(update={"cpus": 1, "numa_nodes": 1, "swap": None})
     usual = request(job, folder)

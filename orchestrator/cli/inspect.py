@@ -10,8 +10,9 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.arch import ARCHITECTURES
 from orchestrator.cli import output
-from orchestrator.cli.options import JsonOption
+from orchestrator.cli.options import ConfigOption, JsonOption
 from orchestrator.cli.screen import Screen, Styled
 from orchestrator.config import loader
 from orchestrator.errors import Exit
@@ -20,13 +21,16 @@ from orchestrator.host.cache import Cache
 
 
 def doctor_(
+    config: ConfigOption = None,
     fix: Annotated[
         bool, typer.Option("--fix", help="Install what lacks, as root; else print the line that does.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Say what this machine has and lacks for a run."""
-    findings = doctor.examine(Cache.default())
+    variants = output.pipeline(config, quiet=True).variants.values()
+    names = dict.fromkeys(variant.arch for variant in variants)
+    findings = doctor.examine(Cache.default(), [ARCHITECTURES[name] for name in names])
     if fix:
         raise typer.Exit(_fixed(packages.install(f.lacks for f in findings if f.lacks)))
     if as_json:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator import arch
+from orchestrator.arch import Architecture
 from orchestrator.host import packages, process
 from orchestrator.host.cache import Cache
 
@@ -19,7 +20,7 @@ DISK_NEEDED = 12 * GIB
 MEMORY_NEEDED = 3 * GIB
 
 TOOLS = (
-    "git", "make", "gcc", "flex", "bison", "bc", "perl", "rsync", "apt-get", arch.DEFAULT.qemu, "ssh", "setpriv",
+    "git", "make", "gcc", "flex", "bison", "bc", "perl", "rsync", "apt-get", "ssh", "setpriv",
     "busybox", "dropbear",
 )  # fmt: skip
 
@@ -35,12 +36,15 @@ class Finding:
     lacks: str | None = None
 
 
-def examine(cache: Cache) -> tuple[Finding, ...]:
-    """Look at tools, headers, disk, memory, what builds are kept from, and KVM. Changes nothing, boots nothing."""
+def examine(cache: Cache, architectures: Iterable[Architecture]) -> tuple[Finding, ...]:
+    """Look at tools, headers, disk, memory, what builds are kept from, and KVM. Changes nothing, boots nothing.
+
+    ``architectures`` are those that the variants of the pipeline build for.
+    """
+    rows = tuple(architectures)
     return (
-        *(_tool(name) for name in TOOLS),
-        _header("libelf.h"),
-        _header("openssl/opensslv.h"),
+        *(_tool(name) for name in (*TOOLS, *(row.qemu for row in rows))),
+        *(_header(name, [row.triplet for row in rows]) for name in ("libelf.h", "openssl/opensslv.h")),
         _disk(cache.root),
         _memory(),
         _ccache(),
@@ -57,10 +61,9 @@ def _tool(name: str) -> Finding:
     return Finding(name, bool(where), True, where or f"missing: {packages.hint(name)}", None if where else name)
 
 
-def _header(name: str) -> Finding:
-    there = any(
-        folder.joinpath(name).exists() for folder in (Path("/usr/include"), Path("/usr/include", arch.DEFAULT.triplet))
-    )
+def _header(name: str, triplets: Iterable[str]) -> Finding:
+    folders = (Path("/usr/include"), *(Path("/usr/include", triplet) for triplet in triplets))
+    there = any(folder.joinpath(name).exists() for folder in folders)
     return Finding(name, there, True, "found" if there else f"missing: {packages.hint(name)}", None if there else name)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from orchestrator import suite
+from orchestrator.arch import ARCHITECTURES
 from orchestrator.errors import InfraError, KernelError, PipelineError
 from orchestrator.guest.rootfs import rootfs
 from orchestrator.host.process import Deadline
@@ -231,6 +232,7 @@ def _rootfs(record: JobRecord, tree: Tree, kernel_built: Kernel, note: StageNote
     made = rootfs.build(
         rootfs.RootfsSpec(
             directory=record.directory / "rootfs",
+            arch=ARCHITECTURES[job.variant_config.arch],
             programs=programs,
             modules=kernel_built.modules,
             release=kernel_built.release,

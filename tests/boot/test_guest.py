@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.arch import DEFAULT
 from orchestrator.config import schema
 from orchestrator.config.schema import Machine
 from orchestrator.errors import InfraError
@@ -40,7 +41,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Rootfs:
     (programs / "dynamic.c").write_text(DYNAMIC)
     subprocess.run(["gcc", "-fno-builtin", "-o", programs / "dynamic", programs / "dynamic.c", "-lm"], check=True)
     folder = tmp_path_factory.mktemp("rootfs")
-    spec = rootfs.RootfsSpec(folder, (Programs("own", programs, ""),))
+    spec = rootfs.RootfsSpec(folder, DEFAULT, (Programs("own", programs, ""),))
     return rootfs.build(spec, Cache(folder / "cache"), SILENT)
 
 

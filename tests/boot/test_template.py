@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.arch import DEFAULT
 from orchestrator.config.schema import Machine
 from orchestrator.guest import machine, template
 from orchestrator.guest.rootfs import rootfs
@@ -25,7 +26,7 @@ CLONES = 6
 @pytest.fixture(scope="module")
 def saved(kernel: Kernel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Template]:
     folder = tmp_path_factory.mktemp("template")
-    made = rootfs.build(rootfs.RootfsSpec(folder / "rootfs"), Cache(folder / "cache"), SILENT)
+    made = rootfs.build(rootfs.RootfsSpec(folder / "rootfs", DEFAULT), Cache(folder / "cache"), SILENT)
     request = machine.BootRequest(
         kernel,
         made,

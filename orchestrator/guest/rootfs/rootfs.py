@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path, PurePosixPath
 
+from orchestrator.arch import Architecture
 from orchestrator.errors import InfraError, UserError
 from orchestrator.guest import compiled, protocol
 from orchestrator.guest.rootfs import cpio, keys, libraries, modules
@@ -52,6 +53,7 @@ class RootfsSpec:
     """
 
     directory: Path
+    arch: Architecture
     programs: tuple[Programs, ...] = ()
     modules: Path | None = None
     release: str = ""
@@ -93,6 +95,7 @@ def contents(spec: RootfsSpec, deadline: process.Deadline) -> dict[str, cpio.Ent
     tests = {f"{TESTS}/{p.suite}/{name}": path for p in spec.programs for name, path in _tree(p.directory)}
     scripts = _interpreters(tests.values())
     programs = [*tools.values(), sftp, *scripts.values(), *(path for path in tests.values() if not path.is_symlink())]
+    needed = libraries.needed_by(programs, spec.arch.triplet)
     return {
         **_skeleton(),
         **{name: _copy(path, 0o755) for name, path in scripts.items()},
@@ -100,7 +103,7 @@ def contents(spec: RootfsSpec, deadline: process.Deadline) -> dict[str, cpio.Ent
         "bin/busybox": _copy(tools["busybox"], 0o755),
         "sbin/dropbear": _copy(tools["dropbear"], 0o755),
         _sftp_path(tools["dropbear"]): _copy(sftp, 0o755),
-        **{name.lstrip("/"): _copy(path, 0o755) for name, path in libraries.needed_by(programs).items()},
+        **{name.lstrip("/"): _copy(path, 0o755) for name, path in needed.items()},
         **{f"{TESTS}/{p.suite}": cpio.directory() for p in spec.programs},
         **{name: _copy(path) for name, path in tests.items()},
         **_commands(spec.commands),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.arch import DEFAULT
 from orchestrator.errors import InfraError, UserError
 from orchestrator.guest.rootfs import cpio, libraries, modules, rootfs
 from orchestrator.host.cache import Cache
@@ -24,7 +25,7 @@ def programs(tmp_path: Path) -> Path:
 
 
 def contents(programs: Path, tmp_path: Path) -> dict[str, cpio.Entry]:
-    spec = rootfs.RootfsSpec(tmp_path / "run", (Programs("own", programs, ""),))
+    spec = rootfs.RootfsSpec(tmp_path / "run", DEFAULT, (Programs("own", programs, ""),))
     return rootfs.contents(spec, Deadline.after(60))
 
 
@@ -59,44 +60,51 @@ def test_programs_lie_under_their_suite_with_their_permissions(programs: Path, t
 
 
 def test_a_dynamic_program_brings_its_loader_and_libraries_and_a_static_one_nothing(programs: Path) -> None:
-    found = libraries.needed_by([compiled(programs, "-Wl,--no-as-needed", "-lm")])
+    found = libraries.needed_by([compiled(programs, "-Wl,--no-as-needed", "-lm")], DEFAULT.triplet)
     names = {Path(name).name for name in found}
     assert {"libm.so.6", "libc.so.6"} <= names
     assert any(name.startswith("ld-linux") for name in names)
     assert all(path.is_file() for path in found.values())
-    assert libraries.needed_by([compiled(programs, "-static", name="static")]) == {}
+    assert libraries.needed_by([compiled(programs, "-static", name="static")], DEFAULT.triplet) == {}
 
 
 def test_a_library_beside_the_program_is_found_through_its_origin(programs: Path) -> None:
     compiled(programs, "-shared", "-fPIC", source="int own(void){return 0;}\n", name="libown.so")
     options = ["-L", str(programs), "-l:libown.so", "-Wl,-rpath,$ORIGIN"]
     program = compiled(programs, *options, source="int own(void); int main(void){return own();}\n")
-    assert str(programs / "libown.so") in libraries.needed_by([program])
+    assert str(programs / "libown.so") in libraries.needed_by([program], DEFAULT.triplet)
     (programs / "libown.so").unlink()
     with pytest.raises(InfraError, match=r"needs the library libown\.so"):
-        libraries.needed_by([program])
+        libraries.needed_by([program], DEFAULT.triplet)
+
+
+def test_the_libraries_of_another_architecture_are_looked_for_where_it_has_them(programs: Path) -> None:
+    triplet = "riscv64-none-gnu"
+    program = compiled(programs, "-Wl,--no-as-needed", "-lm")
+    with pytest.raises(InfraError, match=r"needs the library lib"):
+        libraries.needed_by([program], triplet)
 
 
 def test_a_damaged_program_is_named(programs: Path) -> None:
     program = compiled(programs)
     program.write_bytes(program.read_bytes()[:70])
     with pytest.raises(InfraError, match="damaged"):
-        libraries.needed_by([program])
+        libraries.needed_by([program], DEFAULT.triplet)
 
 
 def test_the_shell_of_a_script_goes_along_with_its_libraries(programs: Path, tmp_path: Path) -> None:
     (programs / "run").write_text("#!/bin/bash\n")
     (programs / "plain").write_text("#!/bin/sh\n")
-    spec = rootfs.RootfsSpec(tmp_path / "run", (Programs("own", programs, ""),))
+    spec = rootfs.RootfsSpec(tmp_path / "run", DEFAULT, (Programs("own", programs, ""),))
     whole = rootfs.contents(spec, Deadline.after(60))
     assert whole["bin/bash"].data == Path("/bin/bash").read_bytes()
-    assert set(map(str, libraries.needed_by([Path("/bin/bash")]))) <= {f"/{name}" for name in whole}
+    assert set(map(str, libraries.needed_by([Path("/bin/bash")], DEFAULT.triplet))) <= {f"/{name}" for name in whole}
     assert whole["bin/sh"].data == b"busybox", "the one of the guest stays"
 
 
 def test_a_script_for_an_interpreter_that_is_not_there_is_refused(programs: Path, tmp_path: Path) -> None:
     (programs / "run").write_text("#!/usr/bin/python3\n")
-    spec = rootfs.RootfsSpec(tmp_path / "run", (Programs("own", programs, ""),))
+    spec = rootfs.RootfsSpec(tmp_path / "run", DEFAULT, (Programs("own", programs, ""),))
     with pytest.raises(UserError, match="tests/own/run asks for /usr/bin/python3"):
         rootfs.build(spec, Cache(tmp_path / "cache"), SILENT)
 
@@ -104,7 +112,7 @@ def test_a_script_for_an_interpreter_that_is_not_there_is_refused(programs: Path
 def test_keys_are_new_in_each_run_and_the_rest_is_not(programs: Path, tmp_path: Path) -> None:
     cache = Cache(tmp_path / "cache")
     one, two = (
-        rootfs.build(rootfs.RootfsSpec(tmp_path / name, (Programs("own", programs, ""),)), cache, SILENT)
+        rootfs.build(rootfs.RootfsSpec(tmp_path / name, DEFAULT, (Programs("own", programs, ""),)), cache, SILENT)
         for name in ("one", "two")
     )
     assert one.sha256 == two.sha256
@@ -113,12 +121,12 @@ def test_keys_are_new_in_each_run_and_the_rest_is_not(programs: Path, tmp_path: 
     assert one.identity.stat().st_mode & 0o077 == 0
     assert len(list((cache.root / "rootfs").iterdir())) == 1
     (programs / "new").write_text("x")
-    spec = rootfs.RootfsSpec(tmp_path / "three", (Programs("own", programs, ""),))
+    spec = rootfs.RootfsSpec(tmp_path / "three", DEFAULT, (Programs("own", programs, ""),))
     assert rootfs.build(spec, cache, SILENT).sha256 != one.sha256
 
 
 def test_no_key_gets_into_the_cache(programs: Path, tmp_path: Path) -> None:
-    made = rootfs.build(rootfs.RootfsSpec(tmp_path / "run"), Cache(tmp_path / "cache"), SILENT)
+    made = rootfs.build(rootfs.RootfsSpec(tmp_path / "run", DEFAULT), Cache(tmp_path / "cache"), SILENT)
     (kept,) = (tmp_path / "cache" / "rootfs").iterdir()
     host_key = (tmp_path / "run" / "keys" / "host").read_bytes()
     assert host_key in gzip.decompress(made.image.read_bytes())

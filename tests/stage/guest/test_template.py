@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.arch import DEFAULT
 from orchestrator.config.schema import Machine
 from orchestrator.errors import InfraError, KernelError
 from orchestrator.guest import machine, template
@@ -35,7 +36,7 @@ def play(tmp_path: Path) -> Play:
         image.write_bytes(b"")
         return machine.BootRequest(
             Kernel("k", image, image, image, None, "5.10.0", "00", "", "", (), image),
-            rootfs.build(rootfs.RootfsSpec(tmp_path / "rootfs"), Cache(tmp_path / "cache"), SILENT),
+            rootfs.build(rootfs.RootfsSpec(tmp_path / "rootfs", DEFAULT), Cache(tmp_path / "cache"), SILENT),
             Machine(cmdline=(f"fake={','.join(steps)}",), swap=2**20, memory=2**26, numa_nodes=nodes),
             AccelFact(accel, "max", "7.2", ""),
             tmp_path / "template",

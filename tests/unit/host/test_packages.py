@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from orchestrator.arch import ARCHITECTURES
 from orchestrator.host import doctor, packages
 
 
@@ -37,5 +38,11 @@ def test_one_line_installs_all_that_lacks_each_package_once(family: str, line: s
 
 
 def test_what_the_doctor_looks_for_has_a_package_in_every_family() -> None:
-    for tool in (*doctor.TOOLS, "ccache", "libelf.h", "openssl/opensslv.h"):
+    for tool in (
+        *doctor.TOOLS,
+        *(row.qemu for row in ARCHITECTURES.values()),
+        "ccache",
+        "libelf.h",
+        "openssl/opensslv.h",
+    ):
         assert all(packages.name(tool, kind) for kind in ("debian", "fedora", "arch"))

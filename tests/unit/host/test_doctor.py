@@ -1,0 +1,24 @@
+"""What is looked for on a machine, by the architectures that its pipeline builds for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from orchestrator.arch import DEFAULT
+from orchestrator.host import doctor, packages
+from orchestrator.host.cache import Cache
+
+
+def test_the_emulators_of_the_configured_architectures_are_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packages, "PACKAGES", {**packages.PACKAGES, "qemu-system-no-such": packages.Package(*"abc")})
+    other = replace(DEFAULT, name="other", qemu="qemu-system-no-such", triplet="no-such-gnu")
+    found = {finding.what: finding for finding in doctor.examine(Cache(tmp_path), [other])}
+    assert not found["qemu-system-no-such"].ok and found["qemu-system-no-such"].needed
+    assert DEFAULT.qemu not in found
+    both = {finding.what for finding in doctor.examine(Cache(tmp_path), [DEFAULT, other])}
+    assert {DEFAULT.qemu, other.qemu} <= both
