@@ -13,15 +13,8 @@ from orchestrator.bisect import gitbisect
 from orchestrator.bisect.gitbisect import Commit, Position
 from orchestrator.bisect.values import ALL, Request
 from orchestrator.config import loader, overrides
-from orchestrator.config.schema import (
-    DebianSource,
-    GitSource,
-    Mode,
-    PathSource,
-    Pipeline,
-    Source,
-    TarballSource,
-)
+from orchestrator.config.schema import Mode, Pipeline
+from orchestrator.config.sources import DebianSource, GitSource, PathSource, Source, TarballSource
 from orchestrator.errors import UserError
 from orchestrator.host.process import Deadline
 from orchestrator.model import Side, SymptomKind, Tree

@@ -12,7 +12,7 @@ from orchestrator import wording
 from orchestrator.bisect.gitbisect import Commit
 from orchestrator.bisect.odds import Count
 from orchestrator.bisect.symptom import Observation, Why
-from orchestrator.config.schema import Suite
+from orchestrator.config.suites import Suite
 from orchestrator.errors import UserError
 from orchestrator.model import Symptom, Term, Verdict
 from orchestrator.model.bounds import Bounded

@@ -13,6 +13,8 @@ from orchestrator import wording
 from orchestrator.config import fragments, locate, validation, yaml_text
 from orchestrator.config import schema as config_schema
 from orchestrator.config.schema import Pipeline
+from orchestrator.config.sources import BundleSource, PathSource
+from orchestrator.config.suites import Suite
 from orchestrator.errors import UserError
 
 
@@ -155,7 +157,7 @@ _SUITES = {"own": ("directory",), "tree": ("directory", "programs"), "program": 
 """What a suite of each kind must name."""
 
 
-def _check_suite(name: str, suite: config_schema.Suite) -> None:
+def _check_suite(name: str, suite: Suite) -> None:
     for field in _SUITES[suite.kind]:
         if field not in suite.model_fields_set or not getattr(suite, field):
             raise UserError(f"suites.{name}.{field}: missing, and a suite of kind {suite.kind} needs it")
@@ -193,7 +195,7 @@ def _resolve_paths(pipeline: Pipeline, folder: Path) -> Pipeline:
 
     def tree(name: str, value: config_schema.TreeConfig) -> config_schema.TreeConfig:
         source = value.source
-        if isinstance(source, config_schema.PathSource | config_schema.BundleSource):
+        if isinstance(source, PathSource | BundleSource):
             full = resolved(source.path, f"trees.{name}.source.path")
             return value.model_copy(update={"source": source.model_copy(update={"path": full})})
         return value
@@ -215,7 +217,7 @@ def _resolve_paths(pipeline: Pipeline, folder: Path) -> Pipeline:
         paths = {key: getattr(value, key) for key in ("path", "on_top", "faults")}
         return value.model_copy(update={k: p and resolved(p, f"series.{name}.{k}") for k, p in paths.items()})
 
-    def suite(name: str, value: config_schema.Suite) -> config_schema.Suite:
+    def suite(name: str, value: Suite) -> Suite:
         expected = value.expected and resolved(value.expected, f"suites.{name}.expected")
         own = value.kind == "own"
         directory = resolved(value.directory, f"suites.{name}.directory") if own else value.directory

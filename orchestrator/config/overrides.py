@@ -9,7 +9,9 @@ from pathlib import Path
 
 from orchestrator import wording
 from orchestrator.config import loader
-from orchestrator.config.schema import Mode, PathSource, Pipeline, ProgramConfig, SeriesConfig, Suite, TreeConfig
+from orchestrator.config.schema import Mode, Pipeline, SeriesConfig, TreeConfig
+from orchestrator.config.sources import PathSource
+from orchestrator.config.suites import ProgramConfig, Suite
 from orchestrator.errors import UserError
 
 

@@ -2,71 +2,16 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import ConfigDict, Field
 
 from orchestrator.config.scalars import Address, Bytes, Date, Name, Seconds
+from orchestrator.config.sources import Source
 from orchestrator.config.strict import Strict
+from orchestrator.config.suites import Suite
 from orchestrator.config.validation import Validation
-
-
-class DebianSource(Strict):
-    """A ``linux-source-*`` package, fetched with apt and private state from the host's own mirror."""
-
-    provider: Literal["debian"]
-    package: Name
-    suite: Name
-    version: str | None = None
-
-
-class TarballSource(Strict):
-    """A source tarball: a URL or a file, and its sha256."""
-
-    provider: Literal["tarball"]
-    url: Address
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-
-
-class GitSource(Strict):
-    """A git repository, by URL or path, and what to check out."""
-
-    provider: Literal["git"]
-    url: Address
-    ref: str
-
-
-class PathSource(Strict):
-    """A directory with a kernel tree. It is read, never written; ``dirty`` takes uncommitted changes along.
-
-    ``ref`` takes that commit instead of what is checked out.
-    """
-
-    provider: Literal["path"]
-    path: Path
-    ref: str | None = None
-    dirty: bool = False
-
-
-class BundleSource(Strict):
-    """One commit without its history, as a git pack in a file: how a tree comes to another machine.
-
-    ``label`` and ``notes`` are what the machine that packed it said of it.
-    """
-
-    provider: Literal["bundle"]
-    path: Path
-    commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
-    label: str = ""
-    notes: tuple[str, ...] = ()
-
-
-Source = Annotated[
-    DebianSource | TarballSource | GitSource | PathSource | BundleSource, Field(discriminator="provider")
-]
 
 
 class TreeConfig(Strict):
@@ -124,92 +69,6 @@ class Variant(Strict):
     machine: Machine = Machine()
     accel: Literal["auto", "kvm", "tcg"] = "auto"
     image: Literal["vmlinux", "bzImage"] = "vmlinux"
-
-
-class LineFormat(Strict):
-    """How a program that speaks no KTAP says what its cases did: one line each, and a count at its end.
-
-    ``case`` is a regular expression with the groups ``name`` and ``outcome``, and ``reason`` where there is one; a
-    line that it matches without an outcome is a case that did not end. ``outcomes`` says what the words mean. ``total``
-    has a group of that name: a program that did not print it did not come to its end.
-    """
-
-    case: str
-    outcomes: dict[str, Literal["pass", "skip", "fail"]]
-    total: str
-
-    @field_validator("case", "total")
-    @classmethod
-    def _groups(cls, value: str, info: ValidationInfo) -> str:
-        needed = {"case": {"name", "outcome"}, "total": {"total"}}[str(info.field_name)]
-        try:
-            missing = needed - set(re.compile(value).groupindex)
-        except re.error as error:
-            raise ValueError(f"not a regular expression: {error}") from error
-        if missing:
-            raise ValueError(f"the group {', '.join(sorted(missing))} is missing")
-        return value
-
-
-class ProgramConfig(Strict):
-    """One program of a suite: how it is run in the guest, and how its output is read.
-
-    In a suite of a tree ``run`` is the command line. In one of ``kind: program`` it is ``file``, with ``args``: a C
-    file (compiled static, with pthread, the uapi headers of the tree under test first), an executable, a script, or a
-    folder with a Makefile. ``expect_splat`` is a glob over titles: it passes where the kernel complains so, and only
-    there. One that is ``endless`` is not done before its time is up.
-    ``format`` is ``ktap`` (case lines are the truth), ``exit`` (one test, the exit code; 4 is a skip), ``auto`` (the
-    first where the program prints a version or a plan, else the second), or how to read the lines that it prints where
-    those are no KTAP. Of ``kind: program`` the exit code 77 is a skip, too, and 125 says that it cannot judge.
-    """
-
-    name: Name
-    run: str = ""
-    file: Path | None = None
-    args: str = ""
-    expect_splat: str | None = None
-    endless: bool = False
-    format: Literal["auto", "ktap", "exit"] | LineFormat = "auto"
-
-    @field_validator("run")
-    @classmethod
-    def _words(cls, value: str) -> str:
-        try:
-            shlex.split(value)
-        except ValueError as error:
-            raise ValueError(f"not a command line: {error}") from error
-        return value
-
-    @property
-    def called(self) -> str:
-        """The name of the program's file in a suite of a tree; empty where nothing is run."""
-        words = shlex.split(self.run)
-        return Path(words[0]).name if words else ""
-
-
-class Suite(Strict):
-    """A set of test programs.
-
-    ``kind: own`` is a directory with a Makefile whose programs speak the protocol of ``ktap.h`` (``-l`` lists,
-    ``-r`` picks); ``kind: tree`` builds ``directory`` of a kernel tree with ``make``, and runs ``programs``. That
-    tree is the one under test, or the one that ``tree`` names; where it has no ``directory``, the first of
-    ``or_directories`` that it has counts, and with ``absent: skip`` a program that it does not have is a skipped test.
-    ``kind: program`` runs ``programs`` that lie here.
-    ``test_timeout`` and ``timeout`` are for KVM and are multiplied by ``limits.tcg_scale`` under TCG.
-    """
-
-    kind: Literal["own", "tree", "program"] = "own"
-    directory: Path = Path()
-    or_directories: tuple[Path, ...] = ()
-    absent: Literal["refuse", "skip"] = "refuse"
-    tree: Name | None = None
-    make: tuple[str, ...] = ()
-    setup: tuple[str, ...] = ()
-    programs: tuple[ProgramConfig, ...] = ()
-    expected: Path | None = None
-    test_timeout: Seconds = 20.0
-    timeout: Seconds = 600.0
-    output_cap: Bytes = 4 * 2**20
 
 
 class AllowedSplat(Strict):

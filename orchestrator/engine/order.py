@@ -11,7 +11,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Generic
 
-from orchestrator.config.schema import BundleSource, Pipeline, Source
+from orchestrator.config.schema import Pipeline
+from orchestrator.config.sources import BundleSource, Source
 from orchestrator.engine import portable
 from orchestrator.engine.portable import Token
 from orchestrator.engine.task import R, Task, Work

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.config.schema import ProgramConfig, Suite
+from orchestrator.config.suites import ProgramConfig, Suite
 from orchestrator.errors import KernelError, UserError
 from orchestrator.host import beneath
 from orchestrator.host.cache import Cache, digest, new_directory, remove_tree, write_atomic

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.arch import DEFAULT
-from orchestrator.config.schema import Suite
+from orchestrator.config.suites import Suite
 from orchestrator.errors import InfraError, KernelError, PipelineError, UserError
 from orchestrator.host import beneath
 from orchestrator.host.cache import Cache, digest, new_directory, remove_tree, write_atomic

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from orchestrator.bisect import run
 from orchestrator.bisect.values import ALL, Request
-from orchestrator.config.schema import GitSource, PathSource, Pipeline
+from orchestrator.config.schema import Pipeline
+from orchestrator.config.sources import GitSource, PathSource
 from orchestrator.errors import PipelineError
 from orchestrator.history import night, read
 from orchestrator.history.classify import Change

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from orchestrator import plain
-from orchestrator.config.schema import LineFormat
+from orchestrator.config.suites import LineFormat
 from orchestrator.model import Status, TestResult
 from orchestrator.parse.ktap import Report
 from orchestrator.parse.ktap_reader import MOST_NAME

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from orchestrator import suite
-from orchestrator.config.schema import Suite
+from orchestrator.config.suites import Suite
 from orchestrator.errors import PipelineError
 from orchestrator.host import cores, pool, process
 from orchestrator.host.process import Deadline

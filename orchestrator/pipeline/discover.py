@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orchestrator import suite, wording
-from orchestrator.config.schema import Suite
+from orchestrator.config.suites import Suite
 from orchestrator.errors import InfraError, UserError
 from orchestrator.host import process
 from orchestrator.host.cache import write_atomic

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TypeVar
 
 from orchestrator import suite
@@ -16,17 +15,15 @@ from orchestrator.arch import ARCHITECTURES
 from orchestrator.errors import InfraError, KernelError, PipelineError
 from orchestrator.guest.rootfs import rootfs
 from orchestrator.host.process import Deadline
-from orchestrator.kbuild import kernel, objects, own_programs
-from orchestrator.kbuild.configure import UnknownSymbols
 from orchestrator.model import Bootable, JobResult, Kernel, Rootfs, Stage, SuiteRun, Tree, Verdict, rundir
-from orchestrator.pipeline import booting, durations, shared, suite_programs, tracing, worktree
+from orchestrator.pipeline import booting, building, durations, suite_programs, tracing
 from orchestrator.pipeline import suite_requests as suites
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord, StageNote, Stopped
 from orchestrator.pipeline.plan import Job
 from orchestrator.series import apply, series
 from orchestrator.suite.guests import Guests
-from orchestrator.trees import fetch, kconfigs
+from orchestrator.trees import fetch
 from orchestrator.verdict import outcome
 
 T = TypeVar("T")
@@ -155,69 +152,7 @@ def _keep_patches(record: JobRecord, patches: Sequence[series.Patch]) -> None:
 def built(record: JobRecord) -> Kernel:
     """Return the kernel of a job."""
     tree = patched(record)
-    return record.run(Stage.BUILD, lambda note: _build(record, tree, note))
-
-
-def _build(record: JobRecord, tree: Tree, note: StageNote) -> Kernel:
-    job, ws = record.job, record.workspace
-    for name, config in job.suites:
-        if config.kind == "program":  # one that does not compile is reported before a kernel is built for it
-            suite_programs.build(job, tree, name, config, ws)
-            own_programs.keep_sources(config, record.directory / rundir.PROGRAMS)
-    request = _build_request(job, tree, ws, job.variant, record.directory / "build.log")
-
-    def build() -> Kernel:
-        with worktree.checked_out(tree, job.tree, job.worktree, ws), _removed_symbols_named(job, tree):
-            return kernel.build(request, ws.cache, ws.progress, Deadline.after(ws.pipeline.limits.build))
-
-    made, note.reused = shared.kernel_of(request, ws, build)
-    record.products = replace(record.products, kernel=made)
-    note.message = f"{made.release}, build-id {made.build_id[:12]}, {len(made.warnings)} warnings"
-    return made
-
-
-@contextlib.contextmanager
-def _removed_symbols_named(job: Job, tree: Tree) -> Iterator[None]:
-    """Charge it to a series when Kconfig does not know a symbol that it knows without: the fragments are right."""
-    try:
-        yield
-    except UnknownSymbols as error:
-        if not (job.series and all(kconfigs.knows(tree, symbol) for symbol in error.symbols)):
-            raise
-        removed = ", ".join(error.symbols)
-        raise KernelError(f"the series removes symbols that are asked for: {removed}", log=error.log) from error
-
-
-def _build_request(job: Job, tree: Tree, workspace: Workspace, folder: str, log: Path) -> kernel.BuildRequest:
-    """Return the request to build the tree of a job in its variant, in an output folder of that name."""
-    source, variant = worktree.work_tree(job.tree, job.worktree, workspace), job.variant_config
-    return kernel.BuildRequest(
-        source=source,
-        content=tree.content,
-        out=kernel.out_folder(source, folder),
-        base=variant.base,
-        fragments=variant.fragments,
-        arch=variant.arch,
-        image=variant.image,
-        log=log,
-        owner=tree.owner,
-    )
-
-
-def is_built(job: Job, tree: Tree, workspace: Workspace) -> bool:
-    """Whether the cache has the kernel of a job's tree, where that is known; make is not called."""
-    request = _build_request(job, tree, workspace, job.variant, workspace.directory / "build.log")
-    return kernel.lookup(request, workspace.cache) is not None
-
-
-def compile_objects(
-    job: Job, tree: Tree, names: Sequence[str], flag: str, log: Path, workspace: Workspace
-) -> objects.Diagnostics:
-    """Compile single objects of a job's tree with a flag of make, beside its kernel; return the diagnostics."""
-    request = _build_request(job, tree, workspace, f"{job.variant}-checks", log)
-    deadline = Deadline.after(workspace.pipeline.limits.build)
-    with worktree.checked_out(tree, job.tree, job.worktree, workspace):
-        return objects.compile_objects(request, names, flag, workspace.cache, workspace.progress, deadline)
+    return record.run(Stage.BUILD, lambda note: building.build(record, tree, note))
 
 
 def packed(record: JobRecord) -> Rootfs:

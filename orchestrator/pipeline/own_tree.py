@@ -8,7 +8,7 @@ from pathlib import Path
 
 from orchestrator.config import overrides
 from orchestrator.config.overrides import Options
-from orchestrator.config.schema import PathSource
+from orchestrator.config.sources import PathSource
 from orchestrator.errors import UserError
 from orchestrator.host.process import Deadline
 from orchestrator.pipeline.context import Workspace

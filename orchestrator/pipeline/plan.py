@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from orchestrator import wording
-from orchestrator.config import loader, schema
+from orchestrator.config import loader, schema, sources, suites
 from orchestrator.config.schema import Mode, Pipeline, Product
 from orchestrator.errors import UserError
 from orchestrator.model import Side, expectations_file
@@ -49,12 +49,12 @@ class Job:
     name: str
     side: Side
     tree: str
-    source: schema.Source
+    source: sources.Source
     series: str | None
     patches: Patches | None
     variant: str
     variant_config: schema.Variant
-    suites: tuple[tuple[str, schema.Suite], ...]
+    suites: tuple[tuple[str, suites.Suite], ...]
     tests: tuple[str, ...]
     expect: str | None
     worktree: str

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from orchestrator import suite
-from orchestrator.config.schema import Suite
+from orchestrator.config.suites import Suite
 from orchestrator.errors import KernelError
 from orchestrator.host.process import Deadline
 from orchestrator.kbuild import make, own_programs, programs

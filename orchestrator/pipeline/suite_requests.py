@@ -6,7 +6,7 @@ import glob
 from collections.abc import Callable, Iterable
 
 from orchestrator import suite
-from orchestrator.config.schema import Suite
+from orchestrator.config.suites import Suite
 from orchestrator.host import cores
 from orchestrator.model import Bootable, TestResult
 from orchestrator.model.expectations import NONE

@@ -9,7 +9,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from orchestrator.config.schema import GitSource, PathSource, Source, TreeConfig
+from orchestrator.config.schema import TreeConfig
+from orchestrator.config.sources import GitSource, PathSource, Source
 from orchestrator.errors import InfraError, PipelineError, UserError
 from orchestrator.model import Tree
 from orchestrator.series import diffs

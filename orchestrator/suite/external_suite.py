@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from orchestrator import plain
-from orchestrator.config.schema import ProgramConfig, Suite
+from orchestrator.config.suites import ProgramConfig, Suite
 from orchestrator.guest import protocol
 from orchestrator.host.process import Deadline
 from orchestrator.model import Status, TestResult

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from orchestrator.config.schema import Suite
+from orchestrator.config.suites import Suite
 from orchestrator.errors import KernelError, PipelineError, UserError
 from orchestrator.guest.protocol import Row
 from orchestrator.host.process import Deadline

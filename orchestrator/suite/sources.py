@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator import textfile, wording
-from orchestrator.config.schema import ProgramConfig, Suite
+from orchestrator.config.suites import ProgramConfig, Suite
 
 _CASE = re.compile(r'^\s*CASE\w*\((?P<before>[^;]*?)"(?P<id>[^"\n]{1,200})",\s*(?P<function>\w+)\s*\);', re.M)
 _HEAD = re.compile(r"\A(?://[^\n]*\n)*/\*(?P<text>.*?)\*/", re.S)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from orchestrator.config.schema import BundleSource, DebianSource, GitSource, PathSource, Source, TarballSource
+from orchestrator.config.sources import BundleSource, DebianSource, GitSource, PathSource, Source, TarballSource
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import Deadline
 from orchestrator.model import Tree

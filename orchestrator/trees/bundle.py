@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from orchestrator.config.schema import BundleSource
+from orchestrator.config.sources import BundleSource
 from orchestrator.errors import InfraError
 from orchestrator.host import process
 from orchestrator.host.cache import Cache, new_directory

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from orchestrator.config.schema import DebianSource
+from orchestrator.config.sources import DebianSource
 from orchestrator.errors import InfraError, UserError
 from orchestrator.host import process
 from orchestrator.host.cache import Cache, digest, new_directory, write_atomic

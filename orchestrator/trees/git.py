@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from orchestrator.config.schema import GitSource
+from orchestrator.config.sources import GitSource
 from orchestrator.errors import InfraError, UserError
 from orchestrator.host.cache import Cache, digest
 from orchestrator.host.process import CommandFailed, Deadline

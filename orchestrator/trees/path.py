@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from orchestrator import wording
-from orchestrator.config.schema import PathSource
+from orchestrator.config.sources import PathSource
 from orchestrator.errors import UserError
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import Deadline

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from orchestrator.config.schema import TarballSource
+from orchestrator.config.sources import TarballSource
 from orchestrator.errors import UserError
 from orchestrator.host.cache import Cache, new_directory
 from orchestrator.host.process import Deadline

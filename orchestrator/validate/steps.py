@@ -9,7 +9,7 @@ from dataclasses import replace
 from orchestrator.host import cores
 from orchestrator.kbuild.objects import Diagnostics, of_files
 from orchestrator.model import CheckResult, JobResult, SeriesResult, Side, Stage, Verdict
-from orchestrator.pipeline import alone, alongside, job, worktree
+from orchestrator.pipeline import alone, alongside, building, job, worktree
 from orchestrator.pipeline.alongside import Alongside
 from orchestrator.pipeline.job_record import JobRecord
 from orchestrator.pipeline.plan import Job, Pair
@@ -115,7 +115,7 @@ def touch(state: State, name: str) -> None:
     logs = {side: state.log(f"{name}-{side.value}") for side in Side}
 
     def compile_objects(side: Side, flag: str, wanted: Sequence[str]) -> Diagnostics:
-        return job.compile_objects(jobs[side], trees[side], wanted, flag, logs[side], state.workspace)
+        return building.compile_objects(jobs[side], trees[side], wanted, flag, logs[side], state.workspace)
 
     subject = Touched(of_files(apply.changed(trees[Side.PATCHED])), pair.base.variant, logs)
     state.add(touched.check(name, subject, compile_objects))
@@ -143,7 +143,9 @@ def test_what_is_built(state: State) -> None:
     trees = state.trees
     for pair in state.wanted.plan.pairs:
         sides = (pair.base, pair.patched)
-        if not state.is_over and all(job.is_built(planned, trees[planned.side], state.workspace) for planned in sides):
+        if not state.is_over and all(
+            building.is_built(planned, trees[planned.side], state.workspace) for planned in sides
+        ):
             test_pair(state, pair)
 
 

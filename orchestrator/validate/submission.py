@@ -10,7 +10,8 @@ from pathlib import Path
 
 from orchestrator.config import overrides
 from orchestrator.config.overrides import Options
-from orchestrator.config.schema import Pipeline, Source, TreeConfig
+from orchestrator.config.schema import Pipeline, TreeConfig
+from orchestrator.config.sources import Source
 from orchestrator.host.process import Deadline
 from orchestrator.model import Tree
 from orchestrator.pipeline import opening, prerequisites

@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime
 from pathlib import Path
 
-from orchestrator.config.schema import Machine, PathSource, Pipeline, TreeConfig, Variant
+from orchestrator.config.schema import Machine, Pipeline, TreeConfig, Variant
+from orchestrator.config.sources import PathSource
 from orchestrator.host.cache import Cache
 from orchestrator.model import Side
 from orchestrator.parse import splat

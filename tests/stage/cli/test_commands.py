@@ -177,6 +177,7 @@ def test_the_machine_is_looked_over(table: Table) -> None:
     lacks = [found for found in json.loads(output) if found["needed"] and not found["ok"]]
     assert code == (3 if lacks else 0)
     assert table.type("doctor")[0] == code
+    assert table.type("doctor", "--config", "nowhere.yaml")[0] == 2
     for tool in ("dnf", "pacman", "apt-get"):
         table.script(f"bin/{tool}", f"echo {tool} was called")
     code, output = table.type("doctor", "--fix")

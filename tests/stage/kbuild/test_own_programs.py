@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.config.schema import ProgramConfig, Suite
+from orchestrator.config.suites import ProgramConfig, Suite
 from orchestrator.errors import UserError
 from orchestrator.guest.rootfs import elf
 from orchestrator.host.cache import Cache

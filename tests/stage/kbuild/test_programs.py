@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.config.schema import ProgramConfig, Suite
+from orchestrator.config.suites import ProgramConfig, Suite
 from orchestrator.errors import KernelError, UserError
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import FOREVER

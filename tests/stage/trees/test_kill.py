@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.config.schema import TarballSource
+from orchestrator.config.sources import TarballSource
 from orchestrator.host import process
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import Deadline
@@ -26,7 +26,7 @@ WORKER = """
 import os, sys, time
 from pathlib import Path
 from orchestrator.host.cache import Cache
-from orchestrator.config.schema import TarballSource
+from orchestrator.config.sources import TarballSource
 from orchestrator.host.process import Deadline
 from orchestrator.trees import fetch
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.config.schema import GitSource
+from orchestrator.config.sources import GitSource
 from orchestrator.errors import InfraError, UserError
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import CommandFailed, Deadline

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.config.schema import DebianSource, GitSource
+from orchestrator.config.sources import DebianSource, GitSource
 from orchestrator.host import process
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import CommandFailed, Deadline

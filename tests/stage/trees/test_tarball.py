@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.config.schema import TarballSource
+from orchestrator.config.sources import TarballSource
 from orchestrator.errors import InfraError, KernelError, PipelineError, UserError
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import Deadline

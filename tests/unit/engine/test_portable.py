@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.config.schema import Suite
+from orchestrator.config.suites import Suite
 from orchestrator.engine import offer, order, portable
 from orchestrator.engine.order import Packer
 from orchestrator.engine.portable import Token

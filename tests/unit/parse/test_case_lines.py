@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from orchestrator.config.loader import load
-from orchestrator.config.schema import LineFormat
+from orchestrator.config.suites import LineFormat
 from orchestrator.model import Status
 from orchestrator.parse import case_lines
 

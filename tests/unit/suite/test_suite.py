@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from orchestrator import suite
-from orchestrator.config.schema import LineFormat, ProgramConfig, Suite
+from orchestrator.config.suites import LineFormat, ProgramConfig, Suite
 from orchestrator.errors import InfraError, KernelError, PipelineError, UserError
 from orchestrator.guest import protocol
 from orchestrator.host.process import Deadline

@@ -1,0 +1,99 @@
+"""What is tested, as pipeline.yaml says it: programs of our own, of the tree under test, of the user."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ValidationInfo, field_validator
+
+from orchestrator.config.scalars import Bytes, Name, Seconds
+from orchestrator.config.strict import Strict
+
+
+class LineFormat(Strict):
+    """How a program that speaks no KTAP says what its cases did: one line each, and a count at its end.
+
+    ``case`` is a regular expression with the groups ``name`` and ``outcome``, and ``reason`` where there is one; a
+    line that it matches without an outcome is a case that did not end. ``outcomes`` says what the words mean. ``total``
+    has a group of that name: a program that did not print it did not come to its end.
+    """
+
+    case: str
+    outcomes: dict[str, Literal["pass", "skip", "fail"]]
+    total: str
+
+    @field_validator("case", "total")
+    @classmethod
+    def _groups(cls, value: str, info: ValidationInfo) -> str:
+        needed = {"case": {"name", "outcome"}, "total": {"total"}}[str(info.field_name)]
+        try:
+            missing = needed - set(re.compile(value).groupindex)
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from error
+        if missing:
+            raise ValueError(f"the group {', '.join(sorted(missing))} is missing")
+        return value
+
+
+class ProgramConfig(Strict):
+    """One program of a suite: how it is run in the guest, and how its output is read.
+
+    In a suite of a tree ``run`` is the command line. In one of ``kind: program`` it is ``file``, with ``args``: a C
+    file (compiled static, with pthread, the uapi headers of the tree under test first), an executable, a script, or a
+    folder with a Makefile. ``expect_splat`` is a glob over titles: it passes where the kernel complains so, and only
+    there. One that is ``endless`` is not done before its time is up.
+    ``format`` is ``ktap`` (case lines are the truth), ``exit`` (one test, the exit code; 4 is a skip), ``auto`` (the
+    first where the program prints a version or a plan, else the second), or how to read the lines that it prints where
+    those are no KTAP. Of ``kind: program`` the exit code 77 is a skip, too, and 125 says that it cannot judge.
+    """
+
+    name: Name
+    run: str = ""
+    file: Path | None = None
+    args: str = ""
+    expect_splat: str | None = None
+    endless: bool = False
+    format: Literal["auto", "ktap", "exit"] | LineFormat = "auto"
+
+    @field_validator("run")
+    @classmethod
+    def _words(cls, value: str) -> str:
+        try:
+            shlex.split(value)
+        except ValueError as error:
+            raise ValueError(f"not a command line: {error}") from error
+        return value
+
+    @property
+    def called(self) -> str:
+        """The name of the program's file in a suite of a tree; empty where nothing is run."""
+        words = shlex.split(self.run)
+        return Path(words[0]).name if words else ""
+
+
+class Suite(Strict):
+    """A set of test programs.
+
+    ``kind: own`` is a directory with a Makefile whose programs speak the protocol of ``ktap.h`` (``-l`` lists,
+    ``-r`` picks); ``kind: tree`` builds ``directory`` of a kernel tree with ``make``, and runs ``programs``. That
+    tree is the one under test, or the one that ``tree`` names; where it has no ``directory``, the first of
+    ``or_directories`` that it has counts, and with ``absent: skip`` a program that it does not have is a skipped test.
+    ``kind: program`` runs ``programs`` that lie here.
+    ``test_timeout`` and ``timeout`` are for KVM and are multiplied by ``limits.tcg_scale`` under TCG.
+    """
+
+    kind: Literal["own", "tree", "program"] = "own"
+    directory: Path = Path()
+    or_directories: tuple[Path, ...] = ()
+    absent: Literal["refuse", "skip"] = "refuse"
+    tree: Name | None = None
+    make: tuple[str, ...] = ()
+    setup: tuple[str, ...] = ()
+    programs: tuple[ProgramConfig, ...] = ()
+    expected: Path | None = None
+    test_timeout: Seconds = 20.0
+    timeout: Seconds = 600.0
+    output_cap: Bytes = 4 * 2**20
