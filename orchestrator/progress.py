@@ -27,8 +27,11 @@ class Progress(Protocol):
     def note(self, text: str) -> None:
         """Say one line that stays."""
 
-    def advance(self, what: str, done: float, total: float | None) -> None:
-        """Show how far ``what`` has come; ``total`` is None where nobody knows. ``done == total`` ends it."""
+    def advance(self, what: str, done: float, total: float | None, left: float | None = None) -> None:
+        """Show how far ``what`` has come; ``total`` is None where nobody knows. ``done == total`` ends it.
+
+        ``left`` are the seconds that the rest will take, where there is an estimate.
+        """
 
 
 class Silent:
@@ -37,7 +40,7 @@ class Silent:
     def note(self, text: str) -> None:
         """Drop the line."""
 
-    def advance(self, what: str, done: float, total: float | None) -> None:
+    def advance(self, what: str, done: float, total: float | None, left: float | None = None) -> None:
         """Drop the figure."""
 
 

@@ -90,8 +90,8 @@ class _Quiet:
         if not isinstance(text, Detail):
             self.progress.note(text)
 
-    def advance(self, what: str, done: float, total: float | None) -> None:
-        self.progress.advance(what, done, total)
+    def advance(self, what: str, done: float, total: float | None, left: float | None = None) -> None:
+        self.progress.advance(what, done, total, left)
 
 
 @dataclass

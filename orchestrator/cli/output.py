@@ -23,9 +23,9 @@ class Plain:
         """Print a line."""
         Screen(stderr=True).line(text)
 
-    def advance(self, what: str, done: float, total: float | None) -> None:
+    def advance(self, what: str, done: float, total: float | None, left: float | None = None) -> None:
         """Show nothing: there are no bars here."""
-        del what, done, total
+        del what, done, total, left
 
 
 def terminal(*, values: bool, verbose: bool = False, quiet: bool = False) -> Terminal:

@@ -22,10 +22,20 @@ _QUIET_STEP = 30.0
 
 _COUNTED = 100_000
 """From here on a figure is one of bytes, which nobody counts."""
+_MINUTES = 100.0
+"""Seconds from which on a time is told in minutes."""
 
 
-def figure(done: float, total: float | None) -> str:
-    """Return how far something is, in words: ``12 of 147``, ``45 %``, ``310 MB``."""
+def figure(done: float, total: float | None, left: float | None = None) -> str:
+    """Return how far something is, in words: ``12 of 147``, ``45 %``, ``310 MB``, with the seconds that are left."""
+    return _so_far(done, total) + (f", about {_time(left)} left" if left else "")
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < _MINUTES else f"{seconds / 60:.0f} min"
+
+
+def _so_far(done: float, total: float | None) -> str:
     if total is None:
         return f"{done:.0f}" if done < _COUNTED else f"{done / 1e6:.0f} MB"
     if total == 100 or total >= _COUNTED:
@@ -72,19 +82,19 @@ class Terminal:
             return time.strftime("%H:%M:%S")
         return f"{time.monotonic() - self._began:7.1f}s"
 
-    def advance(self, what: str, done: float, total: float | None) -> None:
+    def advance(self, what: str, done: float, total: float | None, left: float | None = None) -> None:
         """Move the bar of ``what``; its end removes it."""
         if self.quiet:
             return
         if self.screen.is_terminal:
-            self._bars.move(what, done, total, figure(done, total))
+            self._bars.move(what, done, total, figure(done, total, left))
         else:
-            self._say(what, done, total)
+            self._say(what, figure(done, total, left))
 
-    def _say(self, what: str, done: float, total: float | None) -> None:
+    def _say(self, what: str, words: str) -> None:
         now = time.monotonic()
         if now - self._noted.get(what, now - _QUIET_STEP / 2) >= _QUIET_STEP:
-            self.note(f"{what}: {figure(done, total)}")
+            self.note(f"{what}: {words}")
             self._noted[what] = now
         self._noted.setdefault(what, now)
 

@@ -103,13 +103,13 @@ class Events:
         kind = next(name for name, kind in _KINDS.items() if isinstance(text, kind))
         self._event(what="note", kind=kind, text=str(text))
 
-    def advance(self, what: str, done: float, total: float | None) -> None:
+    def advance(self, what: str, done: float, total: float | None, left: float | None = None) -> None:
         """Send a figure, but not more often than anybody can see."""
         now = time.monotonic()
         if done != total and now - self._sent.get(what, -_BETWEEN) < _BETWEEN:
             return
         self._sent[what] = now
-        self._event(what="figure", text=what, done=done, total=total)
+        self._event(what="figure", text=what, done=done, total=total, left=left)
 
     def _event(self, **event: Any) -> None:
         self._count += 1

@@ -105,7 +105,7 @@ class JobProgress:
             return
         self.progress.note(text if isinstance(text, JobDetail) else type(text)(f"{self.name}: {text}"))
 
-    def advance(self, what: str, done: float, total: float | None) -> None:
+    def advance(self, what: str, done: float, total: float | None, left: float | None = None) -> None:
         """Show a figure, with the name of the task."""
         if not self.over.is_set():
-            self.progress.advance(f"{self.name}: {what}", done, total)
+            self.progress.advance(f"{self.name}: {what}", done, total, left)

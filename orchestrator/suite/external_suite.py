@@ -37,7 +37,8 @@ def run(request: Request, boot: Boot, state: State, deadline: Deadline, progress
             usable = True
             while queue and usable and not deadline.expired:
                 usable = _program(request, guest, queue.pop(0), state, deadline, progress)
-                progress.advance(f"programs of {request.name}", len(programs) - len(queue), len(programs))
+                done, left = len(programs) - len(queue), request.left(program.name for program in queue)
+                progress.advance(f"programs of {request.name}", done, len(programs), left)
     state.give_up((program.name for program in queue), deadline)
 
 

@@ -27,19 +27,21 @@ class Tasks(Generic[T]):
 
 def run(tasks: Tasks[T], request: Request, boot: Boot, state: State, deadline: Deadline, progress: Progress) -> None:
     """Do each item in a guest of its own, ``request.at_once`` at a time; the results are in the order of the items."""
-    lock, ended = threading.Lock(), 0
+    lock, open_names = threading.Lock(), [tasks.name(item) for item in tasks.items]
 
     def one(number: int) -> State | None:
-        nonlocal ended
         if state.given_up or deadline.expired:
             return None
         own = State(number=number)
         with own.guest(boot) as guest:
             tasks.perform(tasks.items[number], guest, own)
         with lock:
-            ended += 1
+            open_names.remove(tasks.name(tasks.items[number]))
             state.count(own)
-            progress.advance(f"tests of {request.name}", ended, len(tasks.items))
+            left = request.left(open_names)
+            ended = len(tasks.items) - len(open_names)
+            at_once = left / request.at_once if left else None
+            progress.advance(f"tests of {request.name}", ended, len(tasks.items), at_once)
         return own
 
     states = pool.each(one, range(len(tasks.items)), request.at_once)

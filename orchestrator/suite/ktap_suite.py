@@ -38,12 +38,12 @@ def run(request: Request, boot: Boot, state: State, deadline: Deadline, progress
             usable = True
             while pending and usable and not deadline.expired:
                 program, tests = pending.pop(0)
-                known = len(state.results)
-                with following.followed(
-                    _output(request, program, state), _Stream(request, tests, known, total, progress)
-                ):
+                known, later = len(state.results), [test for _, names in pending for test in names]
+                stream = _Stream(request, tests, later, known, total, progress)
+                stream.show()
+                with following.followed(_output(request, program, state), stream):
                     left, usable = _program(request, guest, program, tests, state, deadline)
-                progress.advance(f"tests of {request.name}", len(state.results), total)
+                progress.advance(f"tests of {request.name}", len(state.results), total, request.left([*left, *later]))
                 ending = next(filter(request.enough, state.results[known:]), None)
                 if ending and (not usable or _is_enough_again(request, guest, program, ending, state, deadline)):
                     return
@@ -86,6 +86,7 @@ class _Stream:
 
     request: Request
     tests: Sequence[str]
+    later: Sequence[str]
     known: int
     total: int
     progress: Progress
@@ -98,8 +99,14 @@ class _Stream:
             return
         self._ended.add(name)
         self.progress.note(Minor(f"{self.request.name}: {line.strip()}"))
-        if self.known + len(self._ended) < self.total:  # whoever reads the results says the last one
-            self.progress.advance(f"tests of {self.request.name}", self.known + len(self._ended), self.total)
+        self.show()
+
+    def show(self) -> None:
+        """Show how many tests have ended, and what the others will take."""
+        done = self.known + len(self._ended)
+        if done < self.total:  # whoever reads the results says the last one
+            left = self.request.left([*(test for test in self.tests if test not in self._ended), *self.later])
+            self.progress.advance(f"tests of {self.request.name}", done, self.total, left)
 
 
 def _count(pending: Pending | None) -> int:

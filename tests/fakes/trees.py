@@ -26,7 +26,7 @@ class Notes:
         """Remember the line."""
         self.said.append(text)
 
-    def advance(self, what: str, done: float, total: float | None) -> None:
+    def advance(self, what: str, done: float, total: float | None, left: float | None = None) -> None:
         """Remember nothing: figures change from run to run."""
 
 

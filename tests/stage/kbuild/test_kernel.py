@@ -37,7 +37,7 @@ class Said:
         self.notes.append(text)
         self.on_note(text)
 
-    def advance(self, what: str, done: float, total: float | None) -> None:
+    def advance(self, what: str, done: float, total: float | None, left: float | None = None) -> None:
         self.figures.append((done, total))
         self.on_advance(done)
 

@@ -35,7 +35,7 @@ url, sha256, root, stop = sys.argv[1:]
 class Holding:
     def note(self, text):
         pass
-    def advance(self, what, done, total):
+    def advance(self, what, done, total, left=None):
         if stop and what.startswith(stop):
             os.write(1, b"here")
             time.sleep(3600)

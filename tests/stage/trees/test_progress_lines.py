@@ -27,7 +27,7 @@ class Figures:
     def note(self, text: str) -> None:
         """Remember nothing."""
 
-    def advance(self, what: str, done: float, total: float | None) -> None:
+    def advance(self, what: str, done: float, total: float | None, left: float | None = None) -> None:
         self.seen.setdefault(what, []).append((done, total))
 
     def ends_well(self, what: str) -> bool:

@@ -51,7 +51,7 @@ def test_a_lock_is_held_against_others(tmp_path: Path) -> None:
             self.lines.append(text)
             raise InterruptedError
 
-        def advance(self, what: str, done: float, total: float | None) -> None: ...
+        def advance(self, what: str, done: float, total: float | None, left: float | None = None) -> None: ...
 
     store = Cache(tmp_path)
     with store.lock("tree", SILENT), pytest.raises(InterruptedError), store.lock("tree", Heard()):
@@ -121,7 +121,7 @@ def test_a_run_waits_for_a_removal_and_says_so(tmp_path: Path) -> None:
             notes.append(text)
             entered.set()
 
-        def advance(self, what: str, done: float, total: float | None) -> None:
+        def advance(self, what: str, done: float, total: float | None, left: float | None = None) -> None:
             raise AssertionError
 
     done = threading.Event()

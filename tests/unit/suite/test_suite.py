@@ -21,7 +21,7 @@ from orchestrator.host.process import Deadline
 from orchestrator.model import Status, SuiteRun, TestResult
 from orchestrator.model.trial import Trial
 from orchestrator.parse import ktap
-from orchestrator.progress import SILENT
+from orchestrator.progress import SILENT, Silent
 from orchestrator.suite.state import Loss, State
 from orchestrator.verdict.outcome import merged
 
@@ -465,3 +465,40 @@ def test_so_many_differences_end_a_hunt_for_all(tmp_path: Path) -> None:
     assert set(seen.values()) == {Status.FAIL} and len(seen) == 16, "a command of a few tests, and then it is over"
     every = dataclasses.replace(asked, trial=dataclasses.replace(trial, most=41))
     assert len(outcome(Lab({"b": tests}), every)) == 40
+
+
+class Figures(Silent):
+    """Remembers what is left, each time that a figure is shown."""
+
+    def __init__(self) -> None:
+        self.left: list[tuple[float, float | None]] = []
+
+    def advance(self, what: str, done: float, total: float | None, left: float | None = None) -> None:
+        self.left.append((done, left))
+
+
+def shown(asked: suite.Request, lab: Lab) -> list[tuple[float, float | None]]:
+    progress = Figures()
+    suite.run(asked, lab.boot, progress, lambda run: None)
+    return list(dict.fromkeys(progress.left))
+
+
+def test_what_is_left_is_what_the_rest_took_the_last_time(tmp_path: Path) -> None:
+    lab = Lab({"a": {"A01_x": "ok", "A02_y": "ok"}, "b": {"B01_z": "ok"}})
+    asked = dataclasses.replace(request(tmp_path), last={"A01_x": 40.0, "A02_y": 10.0, "B01_z": 7.0})
+    assert shown(asked, lab) == [(0, 57.0), (1, 17.0), (2, 7.0), (3, None)]
+    assert shown(dataclasses.replace(asked, repeat=2), lab)[0] == (0, 114.0)
+
+
+def test_a_test_that_never_ran_takes_what_the_others_take_and_nobody_guesses_without_any(tmp_path: Path) -> None:
+    asked = dataclasses.replace(request(tmp_path), last={"A01": 4.0, "A02": 2.0, "prog.one": 5.0, "prog.two": 6.0})
+    assert asked.left(["A01", "A02", "new"]) == 9.0
+    assert asked.left(["prog"]) == 11.0, "a program takes what its cases took"
+    assert asked.left(["new"]) is None and asked.left([]) is None
+    assert {left for _, left in shown(request(tmp_path), Lab({"a": {"A01": "ok"}}))} == {None}
+
+
+def test_several_guests_at_a_time_share_what_is_left(tmp_path: Path) -> None:
+    lab = Lab({"a": {"A01": "ok", "A02": "ok", "A03": "ok"}})
+    asked = dataclasses.replace(request(tmp_path), at_once=2, last={"A01": 8.0, "A02": 8.0, "A03": 8.0})
+    assert shown(asked, lab) == [(1, 8.0), (2, 4.0), (3, None)]
