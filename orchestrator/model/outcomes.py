@@ -34,7 +34,8 @@ class SuiteRun(Bounded):
     """The results of one suite in one or more guests. ``outputs`` are the raw files the results were read from.
 
     ``retried`` holds the earlier outcomes of tests that ran more than once, oldest first. ``cut_off`` are the tests
-    that did not come to their end because the host failed.
+    that did not come to their end because the host failed. ``stopped_at`` is the test that ended the suite, where the
+    first red was to: what had not run by then is not in it.
     """
 
     suite: str
@@ -44,6 +45,7 @@ class SuiteRun(Bounded):
     problems: tuple[str, ...] = ()
     retried: tuple[tuple[str, tuple[Status, ...]], ...] = ()
     cut_off: tuple[str, ...] = ()
+    stopped_at: str = ""
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from orchestrator.model import (
     Stage,
     StageResult,
     SuiteRun,
+    TestResult,
     Verdict,
     rundir,
 )
@@ -64,7 +65,7 @@ class JobRecord:
 
     Its file is written after each stage, so that the results of a killed run are there. One thread at a time works
     with a record. ``products`` is for the result alone: a stage gets what the earlier ones made from ``run``.
-    ``subject`` is what its guests are traced for.
+    ``subject`` is what its guests are traced for. ``red`` says of a test of a suite that nothing else need run.
     """
 
     job: Job
@@ -75,6 +76,7 @@ class JobRecord:
     notes: list[str] = field(default_factory=list)
     alone: list[Alone] = field(default_factory=list)
     subject: Subject | None = None
+    red: Callable[[str, TestResult], bool] | None = None
     coverage: Coverage | None = None
     no_coverage: str = ""
     postmortems: list[Postmortem] = field(default_factory=list)

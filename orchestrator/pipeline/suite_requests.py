@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import glob
 from collections.abc import Callable, Iterable
 
@@ -52,6 +53,7 @@ def request(
         trial=record.job.trial,
         enough=(lambda test: False) if record.job.trial and record.job.trial.every_test else _differs(record.job, name),
         differs=_differs(record.job, name),
+        red=functools.partial(record.red, name) if record.red else None,
     )
 
 

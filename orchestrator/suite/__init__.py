@@ -54,6 +54,7 @@ def run(request: Request, boot: Boot, progress: Progress, done: Callable[[SuiteR
                 seconds=state.seconds,
                 problems=tuple(state.problems),
                 cut_off=tuple(state.cut_off),
+                stopped_at=state.stopped_at,
                 retried=tuple(sorted(state.earlier.items())),
             )
         )

@@ -36,9 +36,13 @@ def run(request: Request, boot: Boot, state: State, deadline: Deadline, progress
             _set_up(request, guest, deadline)
             usable = True
             while queue and usable and not deadline.expired:
+                known = len(state.results)
                 usable = _program(request, guest, queue.pop(0), state, deadline, progress)
                 done, left = len(programs) - len(queue), request.left(program.name for program in queue)
                 progress.advance(f"programs of {request.name}", done, len(programs), left)
+                if red := request.first_red(state.results[known:]):
+                    state.stopped_at = red
+                    return
     state.give_up((program.name for program in queue), deadline)
 
 

@@ -44,6 +44,9 @@ def run(request: Request, boot: Boot, state: State, deadline: Deadline, progress
                 with following.followed(_output(request, program, state), stream):
                     left, usable = _program(request, guest, program, tests, state, deadline)
                 progress.advance(f"tests of {request.name}", len(state.results), total, request.left([*left, *later]))
+                if red := request.first_red(state.results[known:]):
+                    state.stopped_at = red
+                    return
                 ending = next(filter(request.enough, state.results[known:]), None)
                 if ending and (not usable or _is_enough_again(request, guest, program, ending, state, deadline)):
                     return
@@ -170,7 +173,7 @@ def _program(
     if isinstance(result, Loss):
         return state.settle(report.tests, tests, seen(guest.console), result), result.usable
     state.check_exit(program, result.exit_code, report.tests)
-    left = _left_by_a_hunt(report.tests) if request.stops_early else []
+    left = _left_by_an_early_end(report.tests) if request.stops_early else []
     state.problems += [f"{program}: {problem}" for problem in report.problems if not left]
     state.results += [t for t in report.tests if t.name not in left]
     return left, True
@@ -193,7 +196,7 @@ def _is_enough_again(
     return any(map(request.enough, state.results[known:]))
 
 
-def _left_by_a_hunt(tests: Sequence[TestResult]) -> list[str]:
+def _left_by_an_early_end(tests: Sequence[TestResult]) -> list[str]:
     """Return what a program did not run because it stopped at its first failure."""
     failed = any(t.status.broken and t.status is not Status.MISSING for t in tests)
     return [t.name for t in tests if failed and t.status is Status.MISSING]

@@ -82,7 +82,8 @@ class Request:
     ``at_once`` is how many guests there may be, each for one test; 0 runs all in one, as long as it lives.
     ``last`` are the seconds that tests took the last time.
     In a ``trial`` a test for which ``enough`` says so twice ends the suite, as do so many for which ``differs`` does
-    as the trial allows: what has not run by then is not reported.
+    as the trial allows: what has not run by then is not reported. Without a trial the first test for which ``red``
+    says so ends the suite.
     """
 
     name: str
@@ -98,6 +99,7 @@ class Request:
     trial: Trial | None = None
     enough: Callable[[TestResult], bool] = lambda test: False
     differs: Callable[[TestResult], bool] = lambda test: False
+    red: Callable[[TestResult], bool] | None = None
 
     @property
     def test_seconds(self) -> float:
@@ -120,7 +122,11 @@ class Request:
     @property
     def stops_early(self) -> bool:
         """Whether a program is to stop at its first failure."""
-        return self.trial is not None and not self.trial.every_test
+        return self.red is not None or (self.trial is not None and not self.trial.every_test)
+
+    def first_red(self, tests: Iterable[TestResult]) -> str:
+        """Return the first of these tests that ends the suite, or nothing."""
+        return next((test.name for test in tests if self.red and self.red(test)), "")
 
     @property
     def rounds(self) -> tuple[tuple[str, ...], ...]:

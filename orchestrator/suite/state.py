@@ -47,6 +47,7 @@ class State:
     lost: int = 0
     faults: list[InfraError] = field(default_factory=list)
     cut_off: list[str] = field(default_factory=list)
+    stopped_at: str = ""
     number: int = 0
     """Which of several that are put together this one is: their outputs have different names."""
 

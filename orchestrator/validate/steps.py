@@ -14,7 +14,7 @@ from orchestrator.pipeline.alongside import Alongside
 from orchestrator.pipeline.job_record import JobRecord
 from orchestrator.pipeline.plan import Job, Pair
 from orchestrator.series import apply
-from orchestrator.validate import built, checkpatch, covered, touched
+from orchestrator.validate import built, checkpatch, covered, first_red, touched
 from orchestrator.validate import retries as retried
 from orchestrator.validate.state import State
 from orchestrator.validate.touched import Touched
@@ -158,9 +158,12 @@ def test_pair(state: State, pair: Pair) -> None:
         state.skip(SUITES, variant, f"there is no pair of kernels in variant {variant}", [pair])
         return
     state.tested.add(variant)
-    records = [state.record(planned) for planned in (pair.base, pair.patched)]
-    for opened in records:
-        state.run_record.add(job.go_on(opened))
+    records = base, patched = [state.record(planned) for planned in (pair.base, pair.patched)]
+    without = job.go_on(base)
+    state.run_record.add(without)
+    patched.red = first_red.of(pair, without) if state.wanted.stops_at_first else None
+    state.run_record.add(job.go_on(patched))
+    patched.red = None  # what runs again runs to its end
     _again(state, pair, records)
     for opened in records:
         if red := charged.by_suite(state.run_record.result(), opened.job.name):

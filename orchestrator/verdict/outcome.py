@@ -67,6 +67,7 @@ def merged(first: SuiteRun, again: SuiteRun) -> SuiteRun:
         problems=(*first.problems, *again.problems),
         retried=tuple(sorted(earlier.items())),
         cut_off=first.cut_off,
+        stopped_at=first.stopped_at,
     )
 
 

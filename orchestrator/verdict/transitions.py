@@ -93,8 +93,13 @@ def between(
     base_column: str | None = None,
     patched_column: str | None = None,
 ) -> tuple[Transition, ...]:
-    """Return one transition for each test of either kernel, sorted by suite and test."""
+    """Return one transition for each test of either kernel, sorted by suite and test.
+
+    Of a job that ended at its first red, only what ran by then: of the others nothing is known.
+    """
     before, after = _by_test(base), _by_test(patched)
+    if any(run.stopped_at for run in patched.suites):
+        before = {key: outcome for key, outcome in before.items() if key in after}
     return tuple(
         judge(
             test,

@@ -121,7 +121,7 @@ class Guest:
         if "-l; done" in command:
             return "== t.sh\n" + "".join(f"{test}\n" for test in TESTS), 0
         if found := re.search(r"\./t\.sh -t \d+((?: -r [\w.-]+)+)(?: -n (\d+))?", command):
-            return self.test(re.findall(r"-r ([\w.-]+)", found[1]), int(found[2] or 1), " -x " in command, words), 0
+            return self.test(re.findall(r"-r ([\w.-]+)", found[1]), int(found[2] or 1), " -x" in command, words), 0
         if found := re.search(r"\{ \./([\w.-]+) (.*)", command):
             output, code = self.program(found[1], words)
             return f"called with {found[2]}\n{output}", code

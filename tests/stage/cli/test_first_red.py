@@ -46,6 +46,17 @@ def test_a_kernel_that_is_there_is_red_before_anything_is_built(table: Table) ->
     assert {(check["verdict"], check["message"]) for check in later} == {("skip", why)}, later
 
 
+def test_the_first_red_test_ends_its_suite(table: Table) -> None:
+    table.series(plays("not-ok T01"))
+    code, output = table.type("validate", "series", "--stop-at-first", "--variant", "small", "--skip", "checkpatch")
+    base, patched = ({t["name"]: t["status"] for t in job["suites"][0]["tests"]} for job in table.result()["jobs"])
+    assert code == 1 and base == {"T01": "pass", "T02": "pass"} and patched == {"T01": "fail"}, output
+    (series,) = table.result()["series"]
+    assert [change["test"] for change in series["transitions"]] == ["T01"], "of T02 nothing is known"
+    (note,) = [note for note in table.result()["jobs"][1]["notes"] if "first red" in note]
+    assert note == "suite own ended at T01, the first red: what had not run by then did not run"
+
+
 def test_without_being_asked_to_stop_it_goes_on(table: Table) -> None:
     table.series(plays("not-ok T02"))
     table.type("run", "--variant", "small")

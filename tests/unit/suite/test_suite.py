@@ -502,3 +502,18 @@ def test_several_guests_at_a_time_share_what_is_left(tmp_path: Path) -> None:
     lab = Lab({"a": {"A01": "ok", "A02": "ok", "A03": "ok"}})
     asked = dataclasses.replace(request(tmp_path), at_once=2, last={"A01": 8.0, "A02": 8.0, "A03": 8.0})
     assert shown(asked, lab) == [(1, 8.0), (2, 4.0), (3, None)]
+
+
+def test_the_first_red_test_ends_the_suite_and_one_that_is_meant_to_fail_does_not(tmp_path: Path) -> None:
+    lab = Lab({"a": {"A01": "not ok", "A02": "not ok", "A03": "ok"}, "b": {"B01": "ok"}})
+    asked = dataclasses.replace(request(tmp_path), red=lambda test: test.name != "A01" and test.status.broken)
+    run = performed(asked, lab.boot)
+    assert {test.name: test.status for test in run.tests} == {"A01": Status.FAIL, "A02": Status.FAIL}
+    assert run.stopped_at == "A02" and run.problems == ()
+    assert performed(request(tmp_path), lab.boot).stopped_at == ""
+
+
+def test_a_crash_is_a_first_red_too(tmp_path: Path) -> None:
+    lab = Lab({"a": {"A01": "crash", "A02": "ok"}})
+    run = performed(dataclasses.replace(request(tmp_path), red=lambda test: test.status.broken), lab.boot)
+    assert run.stopped_at == "A01" and [test.name for test in run.tests] == ["A01"] and len(lab.guests) == 1
