@@ -42,7 +42,7 @@ class Prefetch:
 
     def await_(self, commit: str) -> None:
         """Let the build of this commit end if it is under way, and leave any other: both want the same work tree."""
-        self._last = commit
+        self._last = commit  # before anything else: the thread reads it between two builds, and must not begin another
         if self._now == commit and self._thread is not None:
             self._thread.join()
         self.stop()

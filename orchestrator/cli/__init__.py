@@ -1,1 +1,1 @@
-"""The commands of the command line: each parses its options, asks a mode or a room, and prints. No logic."""
+"""The commands of the command line: each parses its options, calls what does it, and prints. No logic."""

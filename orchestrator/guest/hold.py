@@ -54,6 +54,8 @@ class Holder:
 
     def look(self, occasion: str) -> None:
         """Stop the guest, write its memory, let it go on, and have it looked at. Raises nothing."""
+        # The watch (the guest hangs) and who runs a test (its time is up) may want a look at the same moment; each look
+        # stops the guest and lets it go on, so that two at a time would write the memory of one that runs.
         with self._lock:
             if self._looks >= MOST:
                 return

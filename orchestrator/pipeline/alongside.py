@@ -43,7 +43,7 @@ class Alongside:
 
     def leave(self) -> None:
         """End the job: it is not wanted any more. Its guest and its build are gone afterwards."""
-        self._group.cut()
+        self._group.cut()  # kills its children; its thread ends where it would start another
         if self._thread:
             self._thread.join(_PATIENCE)
 
@@ -88,7 +88,7 @@ def _beside(other: Alongside) -> Iterator[Alongside]:
     other.start()
     try:
         yield other
-        other.wait()
+        other.wait()  # in the block's thread: the record is handed on, and one thread at a time works with it
     except BaseException:
         other.leave()
         raise

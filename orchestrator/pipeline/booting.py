@@ -82,12 +82,13 @@ class Clones:
             return
         examine = autopsy.examiner(self._record, self._bootable.kernel, name)
         with template.clone(saved, self._record.directory / name, examine) as guest:
-            if not self._verified:  # the others have the same memory
+            if not self._verified:  # the others have the same memory; two at a time verify both, which is no harm
                 guest.verify(self._bootable.kernel)
                 self._verified = True
             yield guest
 
     def _made(self) -> Template | None:
+        # Tests that run at a time ask together: the first makes the template, which takes a boot, and the others wait.
         with self._lock:
             if not self._tried:
                 self._tried = True

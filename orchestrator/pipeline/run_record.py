@@ -65,6 +65,7 @@ class RunRecord:
 
     def write(self) -> RunResult:
         """Write what people and CI servers read; a job's files have names that ``**/junit*.xml`` does not catch."""
+        # Judged anew each time, all of it: what a later try changes must not stand in one file and not in the other.
         result = self.result()
         result = replace(result, evidence=self._evidence.collect(result))
         cache.write_atomic(result.directory / rundir.RESULT, result_json.dump(result))

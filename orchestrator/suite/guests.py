@@ -39,6 +39,7 @@ class Guests:
     @contextlib.contextmanager
     def following(self) -> Iterator[Guest]:
         """Yield the next guest; it ends with the block. From any thread."""
+        # Only the choice is guarded: a generator that two threads enter raises, but guests come up side by side.
         with self._lock:
             self.count += 1
             first = self._waiting.pop() if self._waiting else None

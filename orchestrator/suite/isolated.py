@@ -35,7 +35,7 @@ def run(tasks: Tasks[T], request: Request, boot: Boot, state: State, deadline: D
         own = State(number=number)
         with own.guest(boot) as guest:
             tasks.perform(tasks.items[number], guest, own)
-        with lock:
+        with lock:  # what is shared are the counts; results are put together behind the pool, in the order of the items
             open_names.remove(tasks.name(tasks.items[number]))
             state.count(own)
             left = request.left(open_names)
