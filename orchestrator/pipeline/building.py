@@ -7,7 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from orchestrator.arch import ARCHITECTURES
 from orchestrator.errors import KernelError
+from orchestrator.guest.rootfs import rootfs
 from orchestrator.host.process import Deadline
 from orchestrator.kbuild import kernel, objects, own_programs
 from orchestrator.kbuild.configure import UnknownSymbols
@@ -23,8 +25,10 @@ def build(record: JobRecord, tree: Tree, note: StageNote) -> Kernel:
     """Return the kernel of a job, with its programs compiled first. Raises InfraError, KernelError, UserError."""
     job, ws = record.job, record.workspace
     for name, config in job.suites:
-        if config.kind == "program":  # one that does not compile is reported before a kernel is built for it
-            suite_programs.build(job, tree, name, config, ws)
+        if config.kind == "program":  # one that does not compile, or cannot run, is reported before there is a kernel
+            programs = suite_programs.build(job, tree, name, config, ws)
+            deadline = Deadline.after(ws.pipeline.limits.build)
+            rootfs.check_scripts(programs, ARCHITECTURES[job.variant_config.arch], deadline)
             own_programs.keep_sources(config, record.directory / rundir.PROGRAMS)
     request = _build_request(job, tree, ws, job.variant, record.directory / "build.log")
 

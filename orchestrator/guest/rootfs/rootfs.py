@@ -11,15 +11,15 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path, PurePosixPath
 
 from orchestrator.arch import Architecture
-from orchestrator.errors import InfraError, UserError
+from orchestrator.errors import InfraError
 from orchestrator.guest import compiled, protocol
-from orchestrator.guest.rootfs import cpio, keys, libraries, modules
+from orchestrator.guest.rootfs import cpio, interpreters, keys, libraries, modules
 from orchestrator.host import cache as caches
 from orchestrator.host import packages, process
 from orchestrator.host.cache import Cache
@@ -64,7 +64,6 @@ def build(spec: RootfsSpec, cache: Cache, progress: Progress) -> Rootfs:
     """Make the initramfs. Raises InfraError (a tool or library is missing), UserError (a script cannot run there)."""
     deadline = process.Deadline.after(_SECONDS)
     whole = contents(spec, deadline) | {protocol.RENEW: _copy(_renew(cache, progress, deadline), 0o755)}
-    _check_scripts(whole)
     plain = cpio.archive(whole)
     sha256 = hashlib.sha256(plain).hexdigest()
     packed = cache.path("rootfs", f"{sha256}.cpio.gz")
@@ -93,13 +92,16 @@ def contents(spec: RootfsSpec, deadline: process.Deadline) -> dict[str, cpio.Ent
     tools = {name: _tool(name) for name in ("busybox", "dropbear")}
     sftp = _sftp_server()
     tests = {f"{TESTS}/{p.suite}/{name}": path for p in spec.programs for name, path in _tree(p.directory)}
-    scripts = _interpreters(tests.values())
+    applets = _applets(tools["busybox"], deadline)
+    scripts = _scripts(tests, spec.arch, applets)
+    env = {interpreters.ENV: cpio.symlink("/bin/busybox")} if interpreters.uses_env(_runnable(tests)) else {}
     programs = [*tools.values(), sftp, *scripts.values(), *(path for path in tests.values() if not path.is_symlink())]
     needed = libraries.needed_by(programs, spec.arch.triplet)
     return {
         **_skeleton(),
         **{name: _copy(path, 0o755) for name, path in scripts.items()},
-        **_applets(tools["busybox"], deadline),
+        **applets,
+        **env,
         "bin/busybox": _copy(tools["busybox"], 0o755),
         "sbin/dropbear": _copy(tools["dropbear"], 0o755),
         _sftp_path(tools["dropbear"]): _copy(sftp, 0o755),
@@ -111,24 +113,28 @@ def contents(spec: RootfsSpec, deadline: process.Deadline) -> dict[str, cpio.Ent
     }
 
 
+def check_scripts(programs: Programs, arch: Architecture, deadline: process.Deadline) -> None:
+    """Refuse a script that cannot run in the guest: known before there is one. Raises UserError, InfraError."""
+    _scripts(dict(_tree(programs.directory)), arch, _applets(_tool("busybox"), deadline))
+
+
+def _scripts(tests: Mapping[str, Path], arch: Architecture, applets: Iterable[str]) -> dict[str, Path]:
+    """Return what goes along with the scripts among the tests, by guest path."""
+    names = frozenset(PurePosixPath(path).name for path in applets)
+    return interpreters.needed_by(_runnable(tests), interpreters.Host(arch.triplet, names))
+
+
+def _runnable(tests: Mapping[str, Path]) -> dict[str, Path]:
+    return {
+        n: path for n, path in tests.items() if path.is_file() and not path.is_symlink() and os.access(path, os.X_OK)
+    }
+
+
 def _commands(commands: Iterable[tuple[str, str, str]]) -> dict[str, cpio.Entry]:
     """Return what a guest that nobody enters reads of how programs are called."""
     files = {f"{COMMANDS}/{suite}/{name}": cpio.file(f"{text}\n".encode()) for suite, name, text in commands}
     folders = {str(PurePosixPath(name).parent): cpio.directory() for name in files}
     return {COMMANDS: cpio.directory(), **folders, **files}
-
-
-def _interpreters(tests: Iterable[Path]) -> dict[str, Path]:
-    """Return what scripts among the tests say runs them, where nothing but libraries goes with it, by guest path."""
-    named = (_INTERPRETER.match(path.read_bytes()[:256]) for path in tests if path.is_file() and not path.is_symlink())
-    names = {match[1].decode(errors="replace") for match in named if match}
-    known = sorted(name for name in names if Path(name).name in _SHELLS and Path("/", name).is_file())
-    return {name: Path("/", name).resolve() for name in known}
-
-
-_INTERPRETER = re.compile(rb"#!\s*/(\S+)")
-_SHELLS = frozenset({"awk", "bash", "dash", "gawk", "ksh", "mawk", "mksh", "sed", "zsh"})
-"""Interpreters that run without a library of scripts of their own."""
 
 
 def _skeleton() -> dict[str, cpio.Entry]:
@@ -195,11 +201,3 @@ def _key_entries(ours: keys.Keys) -> dict[str, cpio.Entry]:
         "root": cpio.directory(0o700),
         "root/.ssh/authorized_keys": cpio.file(f"{ours.client_public}\n".encode(), 0o600),
     }
-
-
-def _check_scripts(whole: dict[str, cpio.Entry]) -> None:
-    """Refuse a script whose interpreter the guest does not have: there it would fail as 'not found'."""
-    for name, entry in whole.items():
-        match = _INTERPRETER.match(entry.data)
-        if match and name.startswith(f"{TESTS}/") and match[1].decode(errors="replace") not in whole:
-            raise UserError(f"{name} asks for /{match[1].decode(errors='replace')}, which the guest does not have")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -92,21 +93,70 @@ def test_a_damaged_program_is_named(programs: Path) -> None:
         libraries.needed_by([program], DEFAULT.triplet)
 
 
+def script(folder: Path, text: str, name: str = "run") -> Path:
+    path = folder / name
+    path.write_text(text)
+    path.chmod(0o755)
+    return path
+
+
 def test_the_shell_of_a_script_goes_along_with_its_libraries(programs: Path, tmp_path: Path) -> None:
-    (programs / "run").write_text("#!/bin/bash\n")
-    (programs / "plain").write_text("#!/bin/sh\n")
-    spec = rootfs.RootfsSpec(tmp_path / "run", DEFAULT, (Programs("own", programs, ""),))
-    whole = rootfs.contents(spec, Deadline.after(60))
+    script(programs, "#!/bin/bash\n")
+    script(programs, "#!/bin/sh\n", "plain")
+    whole = contents(programs, tmp_path)
     assert whole["bin/bash"].data == Path("/bin/bash").read_bytes()
     assert set(map(str, libraries.needed_by([Path("/bin/bash")], DEFAULT.triplet))) <= {f"/{name}" for name in whole}
     assert whole["bin/sh"].data == b"busybox", "the one of the guest stays"
+    assert "usr/bin/env" not in whole
 
 
-def test_a_script_for_an_interpreter_that_is_not_there_is_refused(programs: Path, tmp_path: Path) -> None:
-    (programs / "run").write_text("#!/usr/bin/python3\n")
-    spec = rootfs.RootfsSpec(tmp_path / "run", DEFAULT, (Programs("own", programs, ""),))
-    with pytest.raises(UserError, match="tests/own/run asks for /usr/bin/python3"):
-        rootfs.build(spec, Cache(tmp_path / "cache"), SILENT)
+def test_a_script_may_leave_it_to_env_where_its_interpreter_is(programs: Path, tmp_path: Path) -> None:
+    script(programs, "#!/usr/bin/env bash\n")
+    script(programs, "#!/usr/bin/env sh\n", "plain")
+    whole = contents(programs, tmp_path)
+    assert whole["usr/bin/env"].data == b"/bin/busybox"
+    assert whole[str(shutil.which("bash")).lstrip("/")].data == Path("/bin/bash").read_bytes()
+
+
+def test_perl_goes_along_with_the_modules_of_its_base(programs: Path, tmp_path: Path) -> None:
+    script(programs, "#!/usr/bin/perl -w\nuse strict;\nuse 5.010;\nuse POSIX qw(floor);\n__END__\nuse Test::More;\n")
+    whole = contents(programs, tmp_path)
+    folder = f"usr/lib/{DEFAULT.triplet}/perl-base"
+    assert "usr/bin/perl" in whole and f"{folder}/strict.pm" in whole and f"{folder}/POSIX.pm" in whole
+
+
+def test_an_interpreter_that_is_static_goes_along_wherever_it_is(programs: Path, tmp_path: Path) -> None:
+    interpreter = compiled(tmp_path, "-static", name="interpreter")
+    script(programs, f"#!{interpreter}\n")
+    assert contents(programs, tmp_path)[str(interpreter).lstrip("/")].data == interpreter.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("#!/usr/bin/python3\n", "asks for /usr/bin/python3, which needs a library of modules besides"),
+        ("#!/usr/bin/env python3.11\n", r"asks for /\S*python3\.11, which needs a library of modules besides"),
+        ("#!/opt/no/such\n", "asks for /opt/no/such, which this host does not have"),
+        (
+            "#!/usr/bin/perl\nuse Test::More;\n",
+            "uses Test::More, which is none of the modules that go along",
+        ),
+        ("#!/usr/bin/ldd\n", "asks for /usr/bin/ldd, which is a script itself"),
+    ],
+)
+def test_a_script_that_cannot_run_there_is_refused_with_the_reason(
+    programs: Path, tmp_path: Path, text: str, why: str
+) -> None:
+    script(programs, text)
+    with pytest.raises(UserError, match=f"tests/own/run {why}"):
+        contents(programs, tmp_path)
+    with pytest.raises(UserError, match=why):
+        rootfs.check_scripts(Programs("own", programs, ""), DEFAULT, Deadline.after(60))
+
+
+def test_what_nobody_runs_is_no_script(programs: Path, tmp_path: Path) -> None:
+    (programs / "helper").write_text("#!/usr/bin/python3\n")
+    assert "tests/own/helper" in contents(programs, tmp_path)
 
 
 def test_keys_are_new_in_each_run_and_the_rest_is_not(programs: Path, tmp_path: Path) -> None:
