@@ -18,7 +18,7 @@ TEST_PACKAGES := chromium postgresql systemd
 ARGS     ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages run list doctor check lint types unit test test-nightly test-kvm clean
+.PHONY: help setup packages run list doctor check lint types unit test test-nightly test-kvm man clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,6 +71,9 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@[ -x $(PYTHON) ] || python3 -m venv $(VENV) 2>/dev/null || { $(MAKE) -s packages && python3 -m venv $(VENV); }
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
+
+man: $(VENV)/.ready ## write the manual page that the wheel brings, from the help
+	$(VENV)/bin/wpci --man > docs/wpci.1
 
 clean: ## remove the virtual environment and results (the cache: wpci clean)
 	rm -rf $(VENV) results

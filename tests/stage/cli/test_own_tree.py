@@ -163,16 +163,42 @@ def test_a_pipeline_file_of_ones_own_adds_to_the_one_that_came_along(desk: Desk)
     assert code == 2 and "there already" in output, output
 
 
-def test_the_version_is_said_and_the_shell_completes(desk: Desk) -> None:
+def test_the_version_is_said(desk: Desk) -> None:
     code, output = desk.type("--version")
     assert code == 0 and output.startswith("wpci "), output
-    words = {"COMP_WORDS": "wpci run --variant sm", "COMP_CWORD": "3", "_WPCI_COMPLETE": "complete_bash"}
-    done = subprocess.run(
-        [Path(sys.executable).with_name("wpci")],
-        cwd=desk.tree,
-        env={**desk.environment, **words},
-        text=True,
-        check=False,
-        capture_output=True,
-    )
-    assert done.stdout.split() == ["small"], done
+
+
+def completed(desk: Desk, shell: str, line: str, act: str = "complete") -> str:
+    """Return what the installed command answers a shell that completes this line."""
+    asked = {
+        "bash": {"COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))},
+        "zsh": {"_TYPER_COMPLETE_ARGS": line},
+        "fish": {"_TYPER_COMPLETE_ARGS": line, "_TYPER_COMPLETE_FISH_ACTION": "get-args"},
+    }[shell]
+    environment = {**desk.environment, **asked, "_WPCI_COMPLETE": f"{act}_{shell}"}
+    command = [Path(sys.executable).with_name("wpci")]
+    done = subprocess.run(command, cwd=desk.tree, env=environment, text=True, check=False, capture_output=True)
+    return done.stdout
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_completes_commands_options_and_names(desk: Desk, shell: str) -> None:
+    kept = Path(desk.environment["WPCI_CACHE"]) / "tests" / "0"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text("T01_one\nU01_two\n")
+    for line, wanted, unwanted in (
+        ("wpci vali", "validate", "nightly"),
+        ("wpci run --vari", "--variant", "--suite"),
+        ("wpci run --variant sm", "small", "own"),
+        ("wpci run --suite o", "own", "small"),
+        ("wpci run --test T", "T01_one", "U01_two"),
+        ("wpci diff la", "last", "T01_one"),
+    ):
+        output = completed(desk, shell, line)
+        assert wanted in output and unwanted not in output, (line, output)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_script_of_a_shell_calls_the_command(desk: Desk, shell: str) -> None:
+    output = completed(desk, shell, "", act="source")
+    assert f"complete_{shell}" in output and "wpci" in output, output
