@@ -1,1 +1,1 @@
-"""What a bisect knows and decides, apart from running anything: ``modes.bisect`` does that."""
+"""Which commit, patch or version brings a symptom: the walk of git bisect, and a job for each step."""

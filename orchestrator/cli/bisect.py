@@ -11,7 +11,6 @@ from typing import Annotated
 import typer
 
 from orchestrator import textfile
-from orchestrator.bisect.values import ALL, STATE
 from orchestrator.cli import output, programs
 from orchestrator.cli.options import (
     ConfigOption,
@@ -145,6 +144,8 @@ def _failing(own: OwnPrograms) -> str:
 
 def _ends(good: str | None, bad: str | None, series: str | None) -> tuple[str, str]:
     """Return both ends; those of a series are its base and all of it. Raises UserError."""
+    from orchestrator.bisect.values import ALL
+
     if series:
         return good or "0", bad or ALL
     if good is None or bad is None:
@@ -159,6 +160,8 @@ def _named(name: str | None, known: Mapping[str, object]) -> str | None:
 
 def _folder(results: Path, run: str) -> Path:
     """Return the folder of an earlier bisect. Raises UserError."""
+    from orchestrator.bisect.values import STATE
+
     folder = Path(run) if Path(run, STATE).is_file() else results / run
     if not (folder / STATE).is_file():
         raise UserError(f"--continue {run}: there is no bisect to go on with in {folder}")

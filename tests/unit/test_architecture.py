@@ -1,6 +1,8 @@
 """Who may import whom, and who alone may touch what. A package that the order does not know is refused."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -145,3 +147,12 @@ def started(path: Path) -> Iterator[tuple[str, bool]]:
 
 
 STARTERS = ("process.run", "process.spawn", "process.interact", "make.run")
+
+
+def test_the_help_loads_none_of_what_the_commands_do() -> None:
+    """Every command, each completion of a shell as well, pays for what the command line imports."""
+    code = "import sys, orchestrator.cli.main; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name.split(".")[1] for name in done.stdout.split() if name.startswith("orchestrator.")}
+    late = "bisect coverage engine guest kbuild mutation nightly pipeline series site suite trees validate"
+    assert loaded & set(late.split()) == set()
