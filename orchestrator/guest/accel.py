@@ -23,7 +23,7 @@ from orchestrator.guest.request import Limits
 from orchestrator.host import cache as caches
 from orchestrator.host import process, seal
 from orchestrator.host.cache import Cache
-from orchestrator.host.process import Deadline
+from orchestrator.host.process import Deadline, sandbox
 from orchestrator.model import Accel, AccelFact
 from orchestrator.progress import Progress
 
@@ -105,7 +105,9 @@ def _obstacle(device: Path) -> str:
     """Return what rules KVM out without a boot, or nothing."""
     if not device.exists():
         return f"there is no {device}"
-    return "" if os.access(device, os.R_OK | os.W_OK) else f"no permission to use {device}"
+    if not os.access(device, os.R_OK | os.W_OK):
+        return f"no permission to use {device}"
+    return "" if sandbox.lets_use(device) else sandbox.NOT_FOR_GUESTS.format(device)
 
 
 def _proven(machine: Machine, version: str, probe: Probe, cache: Cache, progress: Progress, host: Host) -> _Proof:

@@ -27,6 +27,7 @@ _QUIET = 0.6
 """Seconds without a new line after which a panicked guest that does not exit has printed all."""
 _LONGEST = 3.0
 """Seconds that the last words may take."""
+_BY_SIGNAL = 128
 _MOST_TEXT = 400
 """Characters of a line that a fault quotes."""
 
@@ -97,9 +98,14 @@ def judge(signs: Signs) -> tuple[Kind, str]:
 def _end_of_qemu(signs: Signs) -> str:
     if signs.shutdown == "host-signal":
         return "QEMU was ended from outside by a signal"
-    if signs.exit_code is not None and signs.exit_code < 0:
-        return f"QEMU was killed by signal {-signs.exit_code}"
+    if signs.exit_code is not None and (killed := _signal(signs.exit_code)):
+        return f"QEMU was killed by signal {killed}"
     return f"QEMU ended with exit code {signs.exit_code}"
+
+
+def _signal(code: int) -> int:
+    """Return the signal that ended a child, 0 where none did; a cage ends with it as a shell does."""
+    return -code if code < 0 else max(0, code - _BY_SIGNAL)
 
 
 def stays(answered: bool, seconds: float, console: Path) -> PipelineError:

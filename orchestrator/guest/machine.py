@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import InfraError, KernelError, PipelineError
-from orchestrator.guest import accel, console, exit, monitor, protocol, qemu
+from orchestrator.guest import accel, cage, console, exit, monitor, protocol, qemu
 from orchestrator.guest.command import CommandResult
 from orchestrator.guest.hold import Holder
 from orchestrator.guest.request import BootRequest, Limits
@@ -103,9 +103,9 @@ def _events(watch: exit.Watch, request: BootRequest) -> monitor.OnEvent:
 
 @contextlib.contextmanager
 def _started(request: BootRequest, socket: Path) -> Iterator[process.Child]:
-    _prepare(request)
     swap = request.swap if request.machine.swap else None
     files = qemu.Files(request.kernel.image, request.rootfs.image, request.console, socket, swap, request.saved)
+    walls = _prepared(request, files)
     argv = qemu.argv(
         files,
         request.machine,
@@ -119,27 +119,40 @@ def _started(request: BootRequest, socket: Path) -> Iterator[process.Child]:
     try:
         with request.log.open("wb", buffering=0) as log:
             log.write(f"$ {process.pasteable(argv)}\n".encode())
-            with process.spawn(argv, stdout=log) as child:
+            with process.spawn(argv, stdout=log, cage=walls) as child:
                 yield child
     finally:
         if request.saved is None:
             request.swap.unlink(missing_ok=True)
 
 
-def _prepare(request: BootRequest) -> None:
-    """Make the folder of the boot, and the swap disk if there is to be one. Raises InfraError."""
+def _prepared(request: BootRequest, files: qemu.Files) -> process.Cage | None:
+    """Make the folder of the boot with the files that QEMU writes; return the cage to run it in, if there is to be one.
+
+    Raises InfraError.
+    """
     if request.console.exists():
         raise InfraError(f"{request.console} is from another boot")
     try:
         request.directory.mkdir(parents=True, exist_ok=True)
-        request.console.with_name(protocol.ROWS).write_bytes(b"")
+        for path in (request.console.with_name(protocol.ROWS), request.console):
+            path.write_bytes(b"")
         if request.trace:
             request.trace.prepare(request.directory)
-        if request.machine.swap and not (request.saved and request.saved.restored):
-            with request.swap.open("wb") as file:
-                file.truncate(request.machine.swap)  # a hole: it takes the room that is used
+        if not (request.saved and request.saved.restored):
+            _make_disks(request, files)
+        return cage.entered(request, files)
     except OSError as error:
         raise InfraError(f"cannot write {error.filename or request.swap}: {error.strerror}") from error
+
+
+def _make_disks(request: BootRequest, files: qemu.Files) -> None:
+    """Make the swap disk, and what a guest to be saved has as memory: holes, which take the room that is used."""
+    for path in request.saved.memory(request.machine.numa_nodes) if request.saved else ():
+        path.write_bytes(b"")
+    if files.swap:
+        with files.swap.open("wb") as file:
+            file.truncate(request.machine.swap)
 
 
 def _introduced(request: BootRequest, watch: exit.Watch, qmp: monitor.Monitor, gone: Callable[[], bool]) -> Guest:

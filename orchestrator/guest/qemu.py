@@ -52,10 +52,14 @@ class Saved:
         """The file behind the swap disk."""
         return self.folder / "swap.img"
 
+    def memory(self, nodes: int) -> tuple[Path, ...]:
+        """Return the files of the memory, one for each node."""
+        return tuple(self.folder / f"memory{node}" for node in range(nodes))
+
     def memory_args(self, node: int, mebibytes: int) -> list[str]:
         """Return the memory of one node: a file, which a restored guest copies on write."""
         share = "off" if self.restored else "on"
-        path = _escaped(self.folder / f"memory{node}")
+        path = _escaped(self.memory(node + 1)[node])
         return ["-object", f"memory-backend-file,id=mem{node},size={mebibytes}M,share={share},mem-path={path}"]
 
 

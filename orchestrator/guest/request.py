@@ -35,7 +35,8 @@ class BootRequest:
     ``arch`` is that of the kernel; ``binary`` a QEMU instead of its own. ``extra`` are more arguments for QEMU, such as
     a device that no variant has. One to be ``saved`` becomes a template, or begins as its clone (``template``).
     ``trace`` says of which pieces of the kernel's text it is noted that they ran, under TCG.
-    ``examine`` looks at the memory of a guest that dies or hangs.
+    ``examine`` looks at the memory of a guest that dies or hangs. QEMU is ``caged`` where this host allows it;
+    ``rooms`` are folders in which it may write besides.
     """
 
     kernel: Kernel
@@ -52,6 +53,8 @@ class BootRequest:
     saved: qemu.Saved | None = None
     trace: Trace | None = None
     examine: Examine | None = None
+    caged: bool = True
+    rooms: tuple[Path, ...] = ()
 
     @property
     def program(self) -> str:

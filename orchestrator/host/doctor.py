@@ -110,6 +110,8 @@ def _kvm() -> Finding:
         return Finding("kvm", False, False, "no /dev/kvm: guests run under TCG, about five times slower")
     if not os.access(device, os.R_OK | os.W_OK):
         return Finding("kvm", False, False, "/dev/kvm is not yours to use (group kvm): guests run under TCG")
+    if not process.sandbox.lets_use(device):
+        return Finding("kvm", False, False, process.sandbox.NOT_FOR_GUESTS.format(device))
     return Finding("kvm", True, False, "/dev/kvm is there; whether a guest comes up under it, the first run finds out")
 
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from orchestrator.arch import ARCHITECTURES
 from orchestrator.coverage.measure import Subject
 from orchestrator.errors import Cancelled, KernelError, PipelineError, UserError
-from orchestrator.guest import console, protocol
+from orchestrator.guest import cage, console, protocol
 from orchestrator.host import cache, crash, hardware, process
-from orchestrator.host.process import sandbox
 from orchestrator.kbuild import kconfig, symbolise
 from orchestrator.model import (
     Accel,
@@ -224,6 +224,6 @@ def _identity(job: Job, products: Products) -> Identity | None:
         qemu=fact.qemu,
         machine=f"{box.cpus} vCPU, {box.memory >> 20} MiB, {box.numa_nodes} nodes, {(box.swap or 0) >> 20} MiB swap",
         rootfs=bootable.rootfs.sha256,
-        sandbox=sandbox.name(),
+        sandbox=cage.name(ARCHITECTURES[job.variant_config.arch].qemu),
         host=hardware.described() if fact.accel is Accel.KVM else "",
     )

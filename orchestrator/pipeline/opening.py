@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from orchestrator import arch
 from orchestrator.config import overrides
 from orchestrator.config.overrides import Options
 from orchestrator.config.schema import Pipeline
 from orchestrator.errors import InfraError, UserError
+from orchestrator.guest import cage
 from orchestrator.host import cache, prune
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import sandbox
@@ -74,16 +75,9 @@ def _in(
     folder: contextlib.AbstractContextManager[Path], pipeline: Pipeline, progress: Progress, caged: str
 ) -> Iterator[Workspace]:
     look_for_cage(caged, progress)
-    if os.geteuid() == 0:
-        progress.note(_ROOTS_GUESTS)
     rules = splat.load_rules(pipeline.splat_rules)
     with cache_in_use(pipeline, progress) as used, folder as directory:
         yield Workspace(pipeline, used, directory, progress, rules, datetime.date.today())
-
-
-_ROOTS_GUESTS = "root: builds have a user of their own, QEMU keeps root's rights; an ordinary user can run all of this"
-"""Why QEMU does not drop them: what it boots and writes lies in folders of this user, and a process that changes its
-user loses the signal by which it ends with us."""
 
 
 def look_for_cage(rule: str, progress: Progress) -> None:
@@ -93,6 +87,8 @@ def look_for_cage(rule: str, progress: Progress) -> None:
         raise InfraError(f"no cage for the programs of the tree under test: {obstacle} (sandbox: auto goes on without)")
     if obstacle:
         progress.note(f"sandbox: none, programs of the tree under test run with all rights of this user: {obstacle}")
+    elif loose := cage.obstacle(arch.DEFAULT.qemu):
+        progress.note(f"QEMU runs with all rights of this user: {loose}")
 
 
 @contextlib.contextmanager

@@ -69,9 +69,16 @@ def bootable(job: JobResult) -> tuple[Bootable, Machine]:
 
 @contextlib.contextmanager
 def booted(
-    job: JobResult, progress: Progress, gdb: bool = False, extra: tuple[str, ...] = ()
+    job: JobResult,
+    progress: Progress,
+    gdb: bool = False,
+    extra: tuple[str, ...] = (),
+    rooms: tuple[Path, ...] = (),
 ) -> Iterator[tuple[Guest, Rootfs]]:
-    """Boot the guest of an earlier job again, in a folder that goes away with it; ``extra`` are more for QEMU."""
+    """Boot the guest of an earlier job again, in a folder that goes away with it.
+
+    ``extra`` are more arguments for QEMU, ``rooms`` folders that these make it write into.
+    """
     made, machine_config = bootable(job)
     kernel, rootfs = made.kernel, made.rootfs
     rules = splat.load_rules(None)
@@ -88,6 +95,7 @@ def booted(
             debugger=qemu.Debugger() if gdb else None,
             arch=arch.named(job.arch),
             extra=extra,
+            rooms=rooms,
         )
         if gdb:
             progress.note(f"waiting for: gdb {kernel.vmlinux} -ex 'target remote :{qemu.Debugger().port}'")

@@ -19,7 +19,7 @@ from orchestrator.errors import InfraError
 from orchestrator.guest import accel, exit, machine
 from orchestrator.guest.rootfs import rootfs
 from orchestrator.host.cache import Cache
-from orchestrator.host.process import Deadline
+from orchestrator.host.process import Deadline, sandbox
 from orchestrator.model import Accel, AccelFact, Kernel, Programs, Rootfs
 from orchestrator.progress import SILENT
 
@@ -179,8 +179,24 @@ def test_a_killed_qemu_is_not_the_kernels_fault(request_for: Make) -> None:
 
 def _qemu_of(request: machine.BootRequest) -> int:
     wanted = str(request.console).encode()
-    (found,) = (p for p in Path("/proc").glob("[0-9]*/cmdline") if wanted in p.read_bytes())
+    commands = {p: p.read_bytes() for p in Path("/proc").glob("[0-9]*/cmdline")}
+    (found,) = (p for p, text in commands.items() if text.startswith(b"qemu") and wanted in text)
     return int(found.parent.name)
+
+
+def test_qemu_has_no_rights_and_sees_its_own_boot_alone(request_for: Make, made: Rootfs) -> None:
+    request = request_for()
+    with machine.boot(request, SILENT):
+        process = Path("/proc", str(_qemu_of(request)))
+        status = dict(line.split(":\t") for line in (process / "status").read_text().splitlines() if ":\t" in line)
+        inside = process / "root"
+        there = {str(path) for path in map(Path, (request.console, request.log, made.image, made.identity))}
+        seen = {path for path in there if (inside / path.lstrip("/")).exists()}
+    user = sandbox.GUESTS if os.geteuid() == 0 else os.geteuid()
+    assert set(status["Uid"].split()) == {str(user)}
+    assert (int(status["CapEff"], 16), int(status["CapBnd"], 16), status["NoNewPrivs"]) == (0, 0, "1")
+    assert seen == {str(request.console), str(made.image)}
+    assert request.console.stat().st_size
 
 
 def test_ssh_that_dies_while_the_kernel_lives_is_not_the_kernels_fault(

@@ -130,6 +130,7 @@ def outer(cpu: str, products: Products, directory: Path) -> machine.BootRequest:
         limits=LIMITS,
         is_fatal=lambda line: "Kernel panic - not syncing" in line,
         extra=HOST_ROOT,
+        caged=False,  # it reads all of the host
     )
 
 

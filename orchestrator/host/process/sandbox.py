@@ -18,6 +18,9 @@ from pathlib import Path
 
 USER = 65321
 """The user and group of a cage that root starts. Debian reserves 65000 to 65533, and gives them to nobody."""
+GUESTS = 65322
+"""The user and group of a QEMU that root starts."""
+NOT_FOR_GUESTS = f"{{}} is not for user {GUESTS}, as whom root's QEMU runs: give it to a group (kvm) and mode 660"
 
 GIB = 2**30
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt")
@@ -38,16 +41,20 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Cage:
-    """What a program of the tree under test may see and write; what is in neither list is not there.
+    """What a program in a cage may see and write, files or folders; what is in neither list is not there.
 
-    Each folder has inside the path that it has outside. ``covers`` are folders that are seen, and may be written, in
-    the place of another one: what lies there is not touched.
+    Each has inside the path that it has outside. ``covers`` are folders that are seen, and may be written, in the place
+    of another one: what lies there is not touched. ``networked`` keeps the network of this host, ``devices`` are those
+    of it that may be used. ``user`` is who the program runs as where root starts it.
     """
 
     writable: tuple[Path, ...] = ()
     readable: tuple[Path, ...] = ()
     covers: tuple[tuple[Path, Path], ...] = ()
     bounds: Bounds = Bounds()
+    networked: bool = False
+    devices: tuple[Path, ...] = ()
+    user: int = USER
 
 
 def argv(cage: Cage, command: Sequence[str | Path]) -> list[str]:
@@ -56,7 +63,7 @@ def argv(cage: Cage, command: Sequence[str | Path]) -> list[str]:
     if obstacle():
         return words
     ended = ["env", "--default-signal=TERM", "HOME=/tmp", "TMPDIR=/tmp"]
-    return ["env", "--ignore-signal=TERM", *_walls(cage), *_unprivileged(), *ended, *words]
+    return ["env", "--ignore-signal=TERM", *_walls(cage), *_unprivileged(cage), *ended, *words]
 
 
 def bounded(bounds: Bounds, command: Sequence[str | Path]) -> list[str]:
@@ -67,7 +74,7 @@ def bounded(bounds: Bounds, command: Sequence[str | Path]) -> list[str]:
 def _walls(cage: Cage) -> list[str]:
     """Return bubblewrap's own arguments. It lives through SIGTERM: make ends by that, and takes away what is half."""
     words = ["bwrap", "--die-with-parent", "--unshare-cgroup-try", "--hostname", "wpci"]
-    words += [f"--unshare-{space}" for space in _SPACES]
+    words += [f"--unshare-{space}" for space in _SPACES if not (cage.networked and space == "net")]
     words += [] if _is_root() else ["--unshare-user", "--disable-userns", "--cap-drop", "ALL"]
     words += ["--dir", "/etc"]
     for path in (*_SYSTEM, *(f"/etc/{name}" for name in _SETTINGS)):
@@ -77,12 +84,15 @@ def _walls(cage: Cage) -> list[str]:
         words += ["--perms", "1777", "--size", str(cage.bounds.scratch), "--tmpfs", path]
     for path in ("/root", "/home", "/run", "/var"):
         words += ["--dir", path]
+    words += ["--symlink", "/tmp", "/var/tmp"]  # where QEMU makes the copy of a disk
     for readable in (*_tool_folders(), *cage.readable):
         words += [*_way_to(readable), "--ro-bind", str(readable), str(readable)]
     for writable in cage.writable:
         words += [*_way_to(writable), "--bind", str(writable), str(writable)]
     for cover, place in cage.covers:
         words += [*_way_to(place), "--bind", str(cover), str(place)]
+    for device in cage.devices:
+        words += ["--dev-bind", str(device), str(device)]
     return [*words, "--remount-ro", "/", "--remount-ro", "/dev", "--"]
 
 
@@ -98,11 +108,13 @@ def _way_to(path: Path) -> list[str]:
     return [word for folder in reversed(path.parents[:-1]) for word in ("--dir", str(folder))]
 
 
-def _unprivileged() -> list[str]:
+def _unprivileged(cage: Cage) -> list[str]:
     """Return what takes root's rights away inside the walls, for good: no user namespace gives them back."""
     if not _is_root():
         return []
-    given_up = [f"--reuid={USER}", f"--regid={USER}", "--clear-groups", "--inh-caps=-all", "--bounding-set=-all"]
+    kept = sorted({group for device in cage.devices if (group := device.stat().st_gid)})
+    groups = f"--groups={','.join(map(str, kept))}" if kept else "--clear-groups"
+    given_up = [f"--reuid={cage.user}", f"--regid={cage.user}", groups, "--inh-caps=-all", "--bounding-set=-all"]
     no_userns = ["bwrap", "--unshare-user", "--disable-userns", "--dev-bind", "/", "/", "--"]
     return ["setpriv", *given_up, "--no-new-privs", "--", *no_userns]
 
@@ -120,7 +132,7 @@ def obstacle() -> str:
     missing = [tool for tool in ("bwrap", "env", "setpriv", "prlimit") if shutil.which(tool) is None]
     if missing:
         return f"{missing[0]} is not installed (Debian package {_PACKAGES[missing[0]]})"
-    words = [*_walls(Cage()), *_unprivileged(), "env", "--default-signal=TERM", *_bounds(Bounds()), "true"]
+    words = [*_walls(Cage()), *_unprivileged(Cage()), "env", "--default-signal=TERM", *_bounds(Bounds()), "true"]
     try:
         done = subprocess.run(words, capture_output=True, check=False, timeout=_PATIENCE)
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -145,11 +157,20 @@ def _is_root() -> bool:
     return os.geteuid() == 0
 
 
-def give(path: Path) -> None:
+def give(path: Path, user: int = USER) -> None:
     """Give a file or folder of ours to the user of the cage, where that is another one than we are."""
     if _is_root() and not obstacle():
         with contextlib.suppress(FileNotFoundError):
-            os.chown(path, USER, USER, follow_symlinks=False)
+            os.chown(path, user, user, follow_symlinks=False)
+
+
+def lets_use(device: Path) -> bool:
+    """Whether QEMU may use a device from its cage: as another user than root, in the group of the device."""
+    if not os.access(device, os.R_OK | os.W_OK):
+        return False
+    status = device.stat()
+    to_group = bool(status.st_gid) and status.st_mode & 0o060 == 0o060
+    return not _is_root() or bool(obstacle()) or to_group or status.st_mode & 0o006 == 0o006
 
 
 def user() -> int:

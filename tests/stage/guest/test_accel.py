@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +38,7 @@ def host(tmp_path: Path) -> accel.Host:
     fake.write_text("#!/bin/sh\necho 'QEMU emulator version 7.2.0 (fake)'\n")
     fake.chmod(0o755)
     (tmp_path / "kvm").touch()
+    (tmp_path / "kvm").chmod(0o666)
     (tmp_path / "boot_id").write_text("first boot\n")
     (tmp_path / "modules" / "kvm_amd").mkdir(parents=True)
     return accel.Host(tmp_path / "kvm", tmp_path / "boot_id", tmp_path / "modules", str(fake))
@@ -141,3 +143,15 @@ def test_a_qemu_that_does_not_run_is_an_infra_error(cache: Cache, host: accel.Ho
 def test_the_time_of_a_probe_is_its_own_and_silence_takes_a_third_of_it() -> None:
     limits = accel.probe_limits(Limits(probe=90.0, boot=1000.0, shutdown=5.0, silence=1000.0))
     assert (limits.boot, limits.shutdown, limits.silence) == (90.0, 5.0, 30.0)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's QEMU runs as somebody else")
+@pytest.mark.parametrize(("mode", "group", "there"), [(0o600, 36, False), (0o660, 0, False), (0o660, 36, True)])
+def test_kvm_is_for_the_user_as_whom_roots_qemu_runs(
+    cache: Cache, host: accel.Host, mode: int, group: int, there: bool
+) -> None:
+    os.chown(host.device, 0, group)
+    host.device.chmod(mode)
+    fact = choose("auto", Prober(("host",)), cache, host)
+    assert (fact.accel is Accel.KVM) is there
+    assert there or "is not for user 65322" in fact.reason

@@ -69,7 +69,7 @@ def test_a_clone_changes_nothing_of_the_template_and_nothing_stays(play: Play, t
         assert "share=off" in argv
         assert "snapshot=on" in argv
         assert saved.request.directory.joinpath("qemu.log").read_text().count("share=on") == 1
-        assert sorted(p.name for p in saved.folder.iterdir()) == ["state", "swap.img"]
+        assert sorted(p.name for p in saved.folder.iterdir()) == ["memory0", "state", "swap.img"]
     assert not saved.folder.exists()
 
 
