@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import hashlib
 import os
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -165,12 +167,33 @@ def digest(*parts: str | bytes | Path) -> str:
     total = hashlib.sha256()
     for part in parts:
         if isinstance(part, Path):
-            with part.open("rb") as file:
-                data = hashlib.file_digest(file, "sha256").digest()
+            data = sha256(part)
         else:
             data = hashlib.sha256(part.encode() if isinstance(part, str) else part).digest()
         total.update(data)
     return total.hexdigest()
+
+
+def sha256(file: Path) -> bytes:
+    """Return the sha256 of a file; one that has not changed since this process read it is not read again."""
+    status = file.stat()
+    state = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    settled = time.time_ns() - status.st_ctime_ns > _SAME_TIMES
+    return _sha256_in_state(file, state) if settled else _sha256(file)
+
+
+@functools.lru_cache(maxsize=4096)
+def _sha256_in_state(file: Path, _: tuple[int, ...]) -> bytes:
+    return _sha256(file)
+
+
+def _sha256(file: Path) -> bytes:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").digest()
+
+
+_SAME_TIMES = 2 * 10**9
+"""Nanoseconds in which a file may change twice and bear the same times."""
 
 
 def write_atomic(path: Path, data: str | bytes) -> None:

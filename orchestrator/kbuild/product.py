@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import re
 from pathlib import Path
 
 from orchestrator.errors import InfraError, KernelError
 from orchestrator.host import beneath, process, seal
-from orchestrator.host.cache import digest
+from orchestrator.host.cache import digest, sha256
 from orchestrator.host.process import Cage, Deadline
 from orchestrator.model import CompilerWarning, Kernel
 from orchestrator.parse import build_id
@@ -97,7 +96,7 @@ def load(folder: Path) -> Kernel | None:
             modules=folder / "modules" if record["modules"] else None,
             release=record["release"],
             build_id=record["build_id"],
-            sha256=hashlib.file_digest((folder / record["image"]).open("rb"), "sha256").hexdigest(),
+            sha256=sha256(folder / record["image"]).hex(),
             toolchain=record["toolchain"],
             warnings=tuple(CompilerWarning(*pair) for pair in record["warnings"]),
             log=folder / "build.log",

@@ -1,5 +1,7 @@
 """The cache: whole or absent, and one at a time."""
 
+import hashlib
+import os
 import threading
 from pathlib import Path
 
@@ -34,6 +36,25 @@ def test_a_write_that_fails_leaves_the_old_content(tmp_path: Path) -> None:
         cache.write_atomic(tmp_path / "file" / "below", "new")
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_file_is_read_again_only_where_it_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, read = tmp_path / "file", list[Path]()
+    plain = cache._sha256
+
+    def counted(path: Path) -> bytes:
+        read.append(path)
+        return plain(path)
+
+    monkeypatch.setattr(cache, "_sha256", counted)
+    file.write_bytes(b"ab")
+    assert cache.sha256(file) == cache.sha256(file) and len(read) == 2, "it may have changed within a tick of the clock"
+    monkeypatch.setattr(cache, "_SAME_TIMES", -1)
+    assert cache.sha256(file) == cache.sha256(file) and len(read) == 3
+    times = file.stat()
+    file.write_bytes(b"ba")
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert cache.sha256(file) == hashlib.sha256(b"ba").digest() and len(read) == 4
 
 
 def test_the_digest_depends_on_each_part_and_their_borders(tmp_path: Path) -> None:
