@@ -104,6 +104,13 @@ def option(pattern: str) -> str:
     return next(found[1] for word in sys.argv if (found := re.search(pattern, word)))
 
 
+def debugged(port: int, running: threading.Event) -> None:
+    """Let the guest go on when a debugger comes, as one does that is told to continue at once."""
+    with socket.create_server(("127.0.0.1", port)) as server:
+        server.accept()
+        running.set()
+
+
 def deaf_server() -> socket.socket:
     """Return a port that accepts, as QEMU's forward does for a dead guest, and never says a word."""
     server = socket.create_server(("127.0.0.1", 0))
@@ -124,6 +131,9 @@ def main() -> None:
         return
     server = deaf_server()
     session = Session(option(r"id=monitor,path=(.+)"), server.getsockname()[1])
+    if "-gdb" in sys.argv:
+        port = int(option(r"^tcp:127\.0\.0\.1:(\d+)$"))
+        threading.Thread(target=debugged, args=(port, session.running), daemon=True).start()
     session.running.wait()
     with Path(option(r"id=console,path=(.+)")).open("ab", buffering=0) as console:
         play(steps, session, console, server)

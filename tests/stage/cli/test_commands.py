@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from orchestrator.guest import qemu
 from tests.stage.pipeline.test_run import GOOD, Bench
 
 GUEST = "guest:"
@@ -115,6 +120,15 @@ def test_a_mode_with_a_variant_a_suite_and_a_test_of_ones_choice(table: Table) -
     assert "QEMU runs with all rights of this user: " in output and "none of the system's programs" in output, output
 
 
+def come(port: int) -> None:
+    """Come as gdb does, once QEMU waits for it."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+            return
+        time.sleep(0.1)
+
+
 def test_a_run_is_gone_back_to_with_a_shell_gdb_and_its_script(table: Table) -> None:
     table.series(GOOD[0])
     code, output = table.type("run")
@@ -123,7 +137,9 @@ def test_a_run_is_gone_back_to_with_a_shell_gdb_and_its_script(table: Table) -> 
     table.script("bin/ssh", f"exec {real} \"$@\" 'echo someone was here >/dev/kmsg'")
     code, output = table.type("shell", "--run", "last", "--side", "patched")
     assert code == 0 and "toy.three.small: the tests are under /tests" in output, output
-    code, output = table.type("boot", "--run", "last", "--side", "patched", "--gdb")
+    with ThreadPoolExecutor() as gdb:
+        gdb.submit(come, qemu.Debugger().port)
+        code, output = table.type("boot", "--run", "last", "--side", "patched", "--gdb")
     assert code == 0 and "waiting for: gdb" in output and "Linux version 5.10.0-fake" in output, output
     (script,) = (table.folder / "results" / "last" / "jobs").glob("toy.three.small/reproduce.sh")
     code, output = table.call([str(script), "T01"])
