@@ -49,7 +49,7 @@ def entered(request: BootRequest, files: Files) -> Cage | None:
     restored = files.saved is not None and files.saved.restored
     swap = (files.swap,) if files.swap else ()
     traced = (request.directory / trace.FILE,) if request.trace else ()
-    writable = (files.console, *kept, *traced, *request.rooms, *(() if restored else swap))
+    writable = (files.console, *kept, *traced, *request.monitors, *(() if restored else swap))
     for path in (*writable, files.monitor):
         sandbox.give(path, sandbox.GUESTS)
     plugin = (request.trace.plugin,) if request.trace else ()

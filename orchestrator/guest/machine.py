@@ -94,8 +94,7 @@ def _socket_folder(stack: contextlib.ExitStack) -> Path:
 
 def _events(watch: exit.Watch, request: BootRequest) -> monitor.OnEvent:
     def on_event(name: str, data: dict[str, Any]) -> None:
-        # a debugger stops the guest as it likes, and who saves it has to
-        if name != "STOP" or (request.debugger is None and request.saved is None):
+        if name != "STOP" or not request.may_be_stopped:
             watch.on_event(name, data)
 
     return on_event

@@ -36,7 +36,7 @@ class BootRequest:
     a device that no variant has. One to be ``saved`` becomes a template, or begins as its clone (``template``).
     ``trace`` says of which pieces of the kernel's text it is noted that they ran, under TCG.
     ``examine`` looks at the memory of a guest that dies or hangs. QEMU is ``caged`` where this host allows it;
-    ``rooms`` are folders in which it may write besides.
+    ``monitors`` are folders in which ``extra`` makes it listen: whoever comes there may stop the guest for a while.
     """
 
     kernel: Kernel
@@ -54,7 +54,12 @@ class BootRequest:
     trace: Trace | None = None
     examine: Examine | None = None
     caged: bool = True
-    rooms: tuple[Path, ...] = ()
+    monitors: tuple[Path, ...] = ()
+
+    @property
+    def may_be_stopped(self) -> bool:
+        """Whether the guest stops without a fault: a debugger stops it as it likes, who saves it has to."""
+        return bool(self.debugger or self.saved or self.monitors)
 
     @property
     def program(self) -> str:

@@ -34,7 +34,7 @@ def live(job: JobResult, expression: str, progress: Progress) -> int:
     with tempfile.TemporaryDirectory(prefix="wpci-", dir="/tmp") as folder:  # a socket's address is short
         socket = Path(folder, "look")
         extra = ("-chardev", f"socket,id=look,path={socket},server=on,wait=off", "-mon", "chardev=look,mode=control")
-        with reboot.booted(job, progress, extra=extra, rooms=(Path(folder),)) as (guest, rootfs):
+        with reboot.booted(job, progress, extra=extra, monitors=(Path(folder),)) as (guest, rootfs):
             progress.note(f"the guest runs: ssh -p {guest.port} -i {rootfs.identity} root@127.0.0.1")
             return _open(f"qemu:{socket}", kernel, expression)
 

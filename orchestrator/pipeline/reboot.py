@@ -73,11 +73,11 @@ def booted(
     progress: Progress,
     gdb: bool = False,
     extra: tuple[str, ...] = (),
-    rooms: tuple[Path, ...] = (),
+    monitors: tuple[Path, ...] = (),
 ) -> Iterator[tuple[Guest, Rootfs]]:
     """Boot the guest of an earlier job again, in a folder that goes away with it.
 
-    ``extra`` are more arguments for QEMU, ``rooms`` folders that these make it write into.
+    ``extra`` are more arguments for QEMU, ``monitors`` folders in which these make it listen.
     """
     made, machine_config = bootable(job)
     kernel, rootfs = made.kernel, made.rootfs
@@ -95,7 +95,7 @@ def booted(
             debugger=qemu.Debugger() if gdb else None,
             arch=arch.named(job.arch),
             extra=extra,
-            rooms=rooms,
+            monitors=monitors,
         )
         if gdb:
             progress.note(f"waiting for: gdb {kernel.vmlinux} -ex 'target remote :{qemu.Debugger().port}'")

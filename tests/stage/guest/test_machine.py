@@ -113,6 +113,13 @@ def test_a_guest_under_a_debugger_is_not_let_go_on_by_us(play: Play) -> None:
     assert str(error).startswith("the kernel printed nothing")
 
 
+def test_a_guest_that_others_look_at_may_stop(play: Play, tmp_path: Path) -> None:
+    request = play("line:Linux", "event:STOP", "hang:", boot=3.0)
+    assert "QEMU stopped the guest" in str(fault(request))
+    request = dataclasses.replace(request, directory=tmp_path / "another", monitors=(tmp_path,))
+    assert isinstance(fault(request), exit.Hung)
+
+
 def test_a_reset_without_a_word_is_the_kernels_fault(play: Play) -> None:
     error = fault(play("event:SHUTDOWN/guest-reset", "exit:0"))
     assert isinstance(error, KernelError)
