@@ -64,7 +64,6 @@ ATTACKS = {
     "change the kernel": "echo x >>$1/cache/vmlinux && echo DONE",
     "change the initramfs": "echo x >>$1/cache/initramfs && echo DONE",
     "change the program of the system": "[ -w /usr/bin/true ] && echo DONE",
-    "leave a file in the folder of the boot": "echo x >$1/results/boot/rows && echo DONE",
     "put a link in place of the console": "ln -sfn $1/results/result.json $1/results/boot/console.log && echo DONE",
     "remove the console": "rm -f $1/results/boot/console.log && echo DONE",
     "be root": "id -u | grep -qx 0 && echo DONE",
@@ -79,6 +78,13 @@ ATTACKS = {
 def test_a_guest_that_broke_out_cannot(place: Place, what: str) -> None:
     printed = place.attack(ATTACKS[what])
     assert "begun" in printed and "DONE" not in printed, printed
+
+
+def test_what_a_guest_leaves_beside_its_console_is_gone_with_the_cage(place: Place) -> None:
+    assert "begun" in place.attack("for name in left markers.jsonl; do echo x >$1/results/boot/$name; done")
+    folder = place.request.directory
+    assert sorted(path.name for path in folder.iterdir()) == ["console.log", "markers.jsonl", "swap.img"]
+    assert (folder / "markers.jsonl").read_bytes() == b""
 
 
 def test_what_a_guest_needs_is_there(place: Place) -> None:
