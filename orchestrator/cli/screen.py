@@ -12,7 +12,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
@@ -146,13 +146,22 @@ def flushed() -> None:
         with _written():
             sys.stdout.flush()
     except InfraError:
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, sys.stdout.fileno())
-        os.close(null)
+        _drop(sys.stdout)
         raise
+
+
+def _drop(stream: TextIO) -> None:
+    """Let go what a stream could not write: at the end of the process it would be tried again, and change its code."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)
 
 
 def complain(text: str) -> None:
     """Print a line for people on standard error, whatever becomes of it."""
-    with contextlib.suppress(OSError, ValueError):
+    try:
         print(plain.visible(text), file=sys.stderr, flush=True)
+    except ValueError:
+        return
+    except OSError:
+        _drop(sys.stderr)

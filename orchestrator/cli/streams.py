@@ -25,6 +25,18 @@ class _Pipe(io.FileIO):
             return memoryview(data).nbytes
 
 
+def opened() -> None:
+    """Open ``/dev/null`` for each standard stream that was closed: no file of ours may get its number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free: this one
+            os.set_inheritable(number, True)
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))
+
+
 def outlive_readers() -> None:
     """Put such streams in the place of ``sys.stdout`` and ``sys.stderr``; what a locale cannot write is escaped."""
     for name in ("stdout", "stderr"):

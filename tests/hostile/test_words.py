@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -115,4 +116,18 @@ def test_a_full_standard_output_is_one_line_and_no_verdict(table: Table) -> None
         said = [line for line in done.stderr.splitlines() if line.startswith("wpci: ")]
         assert done.returncode == 3 and said == ["wpci: cannot write the output: No space left on device"], argv
         assert "Traceback" not in done.stderr and "Exception" not in done.stderr
+    assert json.loads((table.folder / "results" / "last" / "result.json").read_text())["result"]["verdict"] == "pass"
+
+
+@pytest.mark.parametrize(
+    ("streams", "code"),
+    [(">&-", 0), ("2>&-", 0), ("<&-", 0), ("<&- >&- 2>&-", 0), ("2>/dev/full", 0), (">/dev/full 2>/dev/full", 3)],
+)
+def test_streams_that_are_closed_or_full_change_no_exit_code(table: Table, streams: str, code: int) -> None:
+    edit("page + 1", "page + 2")(table)
+    for argv in (("list",), ("run",)):
+        line = f"{shlex.join(table.argv(*argv))} {streams}"
+        done = subprocess.run(["sh", "-c", line], cwd=table.folder, env=table.environment, check=False, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)  # fmt: skip
+        assert (done.returncode, "Traceback" in done.stdout) == (code, False), done.stdout
     assert json.loads((table.folder / "results" / "last" / "result.json").read_text())["result"]["verdict"] == "pass"
