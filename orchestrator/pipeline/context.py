@@ -88,7 +88,9 @@ def _new_run(results: Path) -> Path:
 def _pointed(results: Path) -> str | None:
     """Return where ``last`` points; None where it does not, or what it points at is gone."""
     last = results / "last"
-    return str(last.readlink()) if last.is_symlink() and last.exists() else None
+    with contextlib.suppress(OSError):  # a name that no folder can have is refused when the folder is made
+        return str(last.readlink()) if last.is_symlink() and last.exists() else None
+    return None
 
 
 def _point(results: Path, name: str | None) -> None:

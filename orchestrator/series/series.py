@@ -101,7 +101,7 @@ def load(where: Path, *, name: str | None = None) -> Series:
         entries = _files(where) if listed is None else [(where / entry.name, entry.level) for entry in listed]
         bounds.check_mails(title, len(entries))
         bounds.check_size(title, sum(path.stat().st_size for path, _ in entries))
-        files = [File(path.name, path.read_bytes(), level) for path, level in entries]
+        files = [File(path.name, _read(path), level) for path, level in entries]
     except OSError as error:
         raise UserError(f"{error.filename}: {error.strerror}") from error
     return assemble(title, files, is_ordered=listed is not None)
@@ -122,8 +122,15 @@ def write(patches: Iterable[Patch], folder: Path) -> None:
 
 
 def _text(path: Path) -> str:
-    bounds.check_size(str(path), path.stat().st_size)
-    return path.read_bytes().decode(errors="replace")
+    return _read(path).decode(errors="replace")
+
+
+def _read(path: Path) -> bytes:
+    """Return what a file holds, as far as a series may go: a pipe or a device does not say how much that is."""
+    with path.open("rb") as file:
+        data = file.read(bounds.SERIES_BYTES + 1)
+    bounds.check_size(str(path), len(data))
+    return data
 
 
 def _files(where: Path) -> list[tuple[Path, int | None]]:

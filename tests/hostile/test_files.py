@@ -157,6 +157,8 @@ PLACES = [
     Attack("results below a device", lambda _: None, ("run", "--results", "/dev/null/r"), 3, ("/dev/null",)),
     Attack("a configuration that is a folder", lambda _: None, ("run", "--config", "programs"), 2, ("programs",)),
     Attack("a configuration that never ends", lambda _: None, ("run", "--config", "/dev/zero"), 2, ("/dev/zero",)),
+    Attack("results of which the name is too long", lambda _: None, ("run", "--results", "r" * 300), 3, ("too long",)),
+    Attack("a series that never ends", lambda _: None, ("run", "--series", "/dev/zero"), 2, ("larger than 48 MiB",)),
     Attack("a saved output that is a folder", lambda _: None, ("parse", "programs"), 2, ("programs",)),
 ]
 
