@@ -30,13 +30,17 @@ from orchestrator.progress import SILENT
 Rounds = dict[str, list[int]]
 
 
-def rounds(job: JobResult, folder: Path) -> Rounds:
-    """Return the instructions of each round, by workload, of one boot."""
+def rounds(job: JobResult, folder: Path, program: str = "cost", memory: int = 0) -> Rounds:
+    """Return the instructions of each round, by workload, of one boot; a workload that is refused has none.
+
+    ``program`` is the name of a folder here and of the program in it, ``memory`` what its guest is to have at least.
+    """
     cache, deadline = Cache.default(), Deadline.after(600)
-    suite = programs.build_own("cost", ROOT / "benchmarks" / "cost", cache, SILENT, deadline)
+    suite = programs.build_own(program, ROOT / "benchmarks" / program, cache, SILENT, deadline)
     made = rootfs.build(rootfs.RootfsSpec(folder / "rootfs", DEFAULT, (suite,)), cache, SILENT)
     assert job.machine and job.products.accel
-    box = job.machine.model_copy(update={"cpus": 1, "numa_nodes": 1, "swap": None})
+    wanted = {"cpus": 1, "numa_nodes": 1, "swap": None, "memory": max(memory, job.machine.memory)}
+    box = job.machine.model_copy(update=wanted)
     usual = request(job, folder)
     asked = replace(
         usual,
@@ -46,8 +50,9 @@ def rounds(job: JobResult, folder: Path) -> Rounds:
         extra=("-icount", "shift=0"),
     )
     with machine.boot(asked, SILENT) as guest:
-        said = guest.run("/tests/cost/cost", deadline=Deadline.after(600))
-    return {name: [int(word) for word in counts] for name, *counts in map(str.split, said.stdout.splitlines())}
+        said = guest.run(f"/tests/{program}/{program}", deadline=Deadline.after(1800))
+    lines = map(str.split, said.stdout.splitlines())
+    return {name: [int(word) for word in counts if word.isdigit()] for name, *counts in lines}
 
 
 def main() -> None:

@@ -71,6 +71,23 @@ static void punched_twice(const struct backing *b)
 }
 CASE_ON(BACKINGS_HUGETLB, "H05_punch-twice", punched_twice);
 
+/* The page goes while a writer waits: it waits on, for the address is as protected as before. */
+static void punched_under_writer(const struct backing *b)
+{
+	struct trap t;
+	struct area a;
+
+	arm(&a, b);
+	REQUIRE(trap_begin(&a, a.map, &t));
+	punch(&a);
+	for (int i = 0; i < 3; i++) {
+		REQUIRE_EQ(uffd_wake(a.uffd, a.map, a.page), 0);
+		EXPECT(touch_asleep(&t.touch));
+	}
+	EXPECT(trap_end(&a, &t));
+}
+CASE_ON(BACKINGS_HUGETLB, "H05_punch-under-writer", punched_under_writer);
+
 static void removed(const struct backing *b)
 {
 	struct area a;

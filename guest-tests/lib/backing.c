@@ -62,7 +62,7 @@ static int open_hugetlb(size_t size, size_t page)
 {
 	int fd;
 
-	hugetlb_pool(page);
+	hugetlb_pool(page, size / page);
 	fd = memfd_create("area", MFD_CLOEXEC | MFD_HUGETLB | hugetlb_memfd_flag(page));
 	SETUP(fd >= 0);
 	SETUP(!ftruncate(fd, size));

@@ -9,7 +9,8 @@
 #include "proc.h"
 #include "settings.h"
 
-#define POOL 64		/* of 2 MB: an area, its copies in children, and room on each node to migrate to */
+#define LEAST 64	/* of 2 MB */
+#define MOST 160	/* an area may be much larger than what is touched of it */
 #define GIANT_POOL 2	/* a page of the file, and a private copy */
 
 static const char *pool_file(size_t page, const char *name)
@@ -37,9 +38,12 @@ long hugetlb_free(size_t page)
 	return pages;
 }
 
-void hugetlb_pool(size_t page)
+void hugetlb_pool(size_t page, size_t used)
 {
-	char text[16];
+	size_t want = 2 * used + 32;
+	char text[24];
+
+	want = want < LEAST ? LEAST : want > MOST ? MOST : want;
 
 	if (pool_number(page, "nr_hugepages") < 0)
 		SKIP("CONFIG_HUGETLBFS: there are no huge pages of %zu kB", page / 1024);
@@ -49,9 +53,9 @@ void hugetlb_pool(size_t page)
 		return;
 	}
 	file_write("/proc/sys/vm/compact_memory", "1");		/* as well as it can */
-	snprintf(text, sizeof(text), "%d", POOL);
+	snprintf(text, sizeof(text), "%zu", want);
 	set_file(pool_file(page, "nr_hugepages"), text);
-	SETUP_MSG(hugetlb_free(page) >= POOL, "only %ld of %d huge pages are free", hugetlb_free(page), POOL);
+	SETUP_MSG(hugetlb_free(page) >= (long)want, "only %ld of %zu huge pages are free", hugetlb_free(page), want);
 }
 
 unsigned int hugetlb_memfd_flag(size_t page)

@@ -6,10 +6,11 @@
 #include <stddef.h>
 
 /*
- * See that there are as many free huge pages of @page bytes as a case may want, for as long as it runs. SKIP where
+ * See that there are as many free huge pages of @page bytes as a case with @used of them may want, copies in children
+ * and room on each node to migrate to included, for as long as it runs. SKIP where
  * the kernel or the processor has none of that size. Those of 1 GB are there from boot, or the case is skipped.
  */
-void hugetlb_pool(size_t page);
+void hugetlb_pool(size_t page, size_t used);
 /* How many are free. */
 long hugetlb_free(size_t page);
 /* What memfd_create() takes for pages of that size, beside MFD_HUGETLB. */

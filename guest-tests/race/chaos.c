@@ -39,7 +39,7 @@ static char *range(struct snapshot *s, uint64_t random, size_t *size)
 {
 	size_t first = random % SNAP_PAGES, pages = 1 + random / SNAP_PAGES % (SNAP_PAGES - first);
 
-	*size = pages * PAGE;
+	*size = pages * s->a.page;
 	return area_page(&s->a, first);
 }
 
@@ -112,8 +112,7 @@ static void moved(const struct backing *b)
 {
 	snapshot_run(b, SNAP_PAGES, &(struct chaos){ .step = step_migrate, .happened = counted });
 }
-CASE_BUDGET_ON(((const struct backing *const []){ &memfd_shared, &memfd_private, NULL }),
-	       "R04_snapshot-migrate", moved);
+CASE_BUDGET_ON(SNAPSHOTS, "R04_snapshot-migrate", moved);
 
 static void eager(struct snapshot *s)
 {
@@ -204,10 +203,15 @@ static void step_mprotect(struct snapshot *s, uint64_t random)
 	happen(s);
 }
 
+static void protections_on(const struct backing *b)
+{
+	snapshot_run(b, SNAP_PAGES, &(struct chaos){ .begin = catch_segv, .step = step_mprotect, .happened = counted });
+}
+CASE_BUDGET_ON(BACKINGS_HUGETLB, "R06_snapshot-mprotect", protections_on);
+
 static void protections(void)
 {
-	snapshot_run(&memfd_shared, SNAP_PAGES, &(struct chaos){
-		.begin = catch_segv, .step = step_mprotect, .happened = counted });
+	protections_on(&memfd_shared);
 }
 CASE_BUDGET("R06_snapshot-mprotect", protections);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Snapshots of memory that is being written: the engine, and R01, which has no other trouble.
- * Needs: REGISTER(WP) on shmem.
+ * Needs: REGISTER(WP) on shmem or hugetlbfs.
  * Fails on a kernel where a write after WRITEPROTECT can go through without a message.
  */
 #include <errno.h>
@@ -121,7 +121,7 @@ static void *handle(void *arg)
 			poll(&pfd, 1, 20);
 			continue;
 		}
-		page = (msg.arg.pagefault.address - (uintptr_t)s->a.map) / PAGE;
+		page = (msg.arg.pagefault.address - (uintptr_t)s->a.map) / s->a.page;
 		REQUIRE_MSG(msg.event == UFFD_EVENT_PAGEFAULT && page < SNAP_PAGES &&
 			    (msg.arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_WP),
 			    "message %#x, flags %#llx, page %zu", msg.event,
@@ -192,7 +192,7 @@ static long take_snapshots(struct snapshot *s)
 static void prepare(struct snapshot *s, const struct backing *b, size_t pages)
 {
 	pthread_mutex_init(&s->lock, NULL);
-	need_shmem_wp();
+	backing_need_wp(b);
 	if (s->chaos && s->chaos->prepare)
 		s->chaos->prepare(s);
 	area_open_aligned(&s->a, b, pages, HUGE);
@@ -230,8 +230,10 @@ void snapshot_run(const struct backing *b, size_t pages, const struct chaos *cha
 		EXPECT_EQ(touch_read(area_page(&s.a, i)), s.pages[i].finished);
 }
 
+const struct backing *const SNAPSHOTS[] = { &memfd_shared, &memfd_private, &hugetlb_shared, &hugetlb_private, NULL };
+
 static void snapshot(const struct backing *b)
 {
 	snapshot_run(b, SNAP_PAGES, NULL);
 }
-CASE_BUDGET_ON(((const struct backing *const []){ &memfd_shared, &memfd_private, NULL }), "R01_snapshot", snapshot);
+CASE_BUDGET_ON(SNAPSHOTS, "R01_snapshot", snapshot);

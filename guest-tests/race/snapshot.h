@@ -53,6 +53,9 @@ struct snapshot {
 	struct snap_page pages[SNAP_PAGES];
 };
 
+/* What shares its rules with all others, for CASE_BUDGET_ON(). */
+extern const struct backing *const SNAPSHOTS[];
+
 /* Take snapshots under chaos until the time budget is used up. */
 void snapshot_run(const struct backing *b, size_t pages, const struct chaos *chaos);
 
