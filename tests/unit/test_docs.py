@@ -26,3 +26,15 @@ def test_the_page_on_architecture_has_every_module_of_the_pipeline() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text()
     modules = {path.stem for path in (ROOT / "orchestrator" / "pipeline").glob("*.py")} - {"__init__"}
     assert {name for name in modules if f"| `{name}` |" not in text} == set()
+
+
+def test_a_line_of_prose_has_120_columns_at_most() -> None:
+    """Tables and what is shown as it was printed are as wide as they are."""
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+    long = [
+        f"{page.name}:{number}"
+        for page in pages
+        for number, line in enumerate(page.read_text().splitlines(), 1)
+        if len(line) > 120 and not line.startswith(("|", "    "))
+    ]
+    assert pages and long == []
