@@ -20,7 +20,7 @@ from orchestrator.errors import PipelineError
 from orchestrator.history.classify import Change, Sighting
 from orchestrator.history.night import Key
 from orchestrator.history.values import Complaint, Job, Run
-from orchestrator.model import Verdict, rundir
+from orchestrator.model import Evidence, Verdict, rundir
 from orchestrator.report import html, result_json
 from orchestrator.site import gather, grid, plot, strip, text
 from orchestrator.site.links import Places
@@ -135,6 +135,7 @@ class Pages:
             "track": track,
             "cell": cell,
             "diagnostics": None if details is None else details.get(test.key, ()),
+            "evidence": self._evidence(cell.run).get((cell.job.name, *test.key)),
             "artifacts": self.places.artifacts(cell.run, cell.job),
             "splats": list({splat.title: splat for splat in splats}.values()),
             "others": [job.name for job in jobs[1:]],
@@ -142,6 +143,9 @@ class Pages:
 
     def _details(self, run: Run, job: Job) -> Mapping[Key, tuple[str, ...]] | None:
         return _diagnostics(self.places.moved(run, job.directory) / rundir.RESULT)
+
+    def _evidence(self, run: Run) -> Mapping[tuple[str, str, str], Evidence]:
+        return _evidence_of(self.places.folder(run) / rundir.RESULT)
 
     def _splat(self, splat: SplatHistory) -> str:
         places = splat.occurrences
@@ -153,6 +157,16 @@ class Pages:
             excerpt=next((place.splat.text for place in places if place.splat.text), ""),
             by_name=self._by_name,
         )
+
+
+@functools.lru_cache(maxsize=512)
+def _evidence_of(result: Path) -> dict[tuple[str, str, str], Evidence]:
+    """Return the evidence of a run, by job, suite and test; empty where its result.json is gone."""
+    try:
+        run = result_json.read_run(result)
+    except PipelineError:
+        return {}
+    return {(shown.job, shown.suite, shown.test): shown for shown in run.evidence}
 
 
 @functools.lru_cache(maxsize=512)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from sqlalchemy import event
 from orchestrator.errors import UserError
 from orchestrator.history import database
 from orchestrator.history.database import Database
-from orchestrator.model import Side, Status, TestResult
+from orchestrator.model import Evidence, Side, Status, TestResult
 from orchestrator.report import result_json
 from orchestrator.site import report
 from tests.fakes import browser, site
@@ -97,6 +98,22 @@ def test_the_page_of_a_test_leads_to_all_that_explains_its_failure(results: Path
     strips = page.xpath("//div[@class='strip']")
     assert [[c.text for c in found] for found in strips] == [["✓"] * 3, ["F", "✓", "✓"], ["✓"], ["✓"]]
     assert len(page.xpath("//svg")) == 2
+
+
+def test_the_page_of_a_test_has_the_evidence_of_its_run(results: Path) -> None:
+    (folder,) = (path for path in results.glob("run #3*") if path.is_dir())
+    run = result_json.read_run(folder / "result.json")
+    job = run.series[0].patched.name
+    shown = Evidence(
+        job, "uffd", "worse", Status.TIMEOUT, "", base="pass", sentence="What a truncation leaves.",
+        place="zap/truncate.c", alone="red alone", console=("what the kernel <said>",),
+    )  # fmt: skip
+    (folder / "result.json").write_text(result_json.dump(replace(run, evidence=(shown,))))
+    report.write(opened(results), results, mode="full")
+    page = next(page for name, page in site.pages(results / "report").items() if name.startswith("test-uffd-worse-"))
+    text = words(page)
+    assert "What a truncation leaves. (zap/truncate.c)" in text and "on base: pass" in text and "red alone" in text
+    assert "what the kernel <said>" in text
 
 
 def test_hostile_text_stays_text_and_what_it_hides_is_shown(results: Path) -> None:
