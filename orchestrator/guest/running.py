@@ -25,6 +25,9 @@ if TYPE_CHECKING:  # importing fabric takes a third of a second: boot does it wh
 
 LAST_WORDS = 4.0
 """Seconds that a lost connection has to turn out to be the guest's death."""
+_DROWNS = 64 * 2**10
+"""Bytes that a guest prints in that time only where it does nothing else: the longest splats are half of it."""
+_MOST_LINE = 80
 
 
 @dataclass(frozen=True)
@@ -237,11 +240,19 @@ class Guest:
         return self._remote
 
     def _lost(self, text: str) -> PipelineError:
-        """Return the fault behind a lost connection: the guest's death if it turns out to be one."""
+        """Return the fault behind a lost connection: the guest's death if it turns out to be one, or its console.
+
+        A kernel that prints without end answers nobody, long before its console is over what is read of one.
+        """
+        before = self.console.stat().st_size
         self._watch.wait(lambda: False, Deadline.after(LAST_WORDS))
         if self.death is not None:
             return self.fault()
         self._deaf = True
+        if (printed := self.console.stat().st_size - before) > _DROWNS:
+            self._charged = True
+            why = f"the guest does not answer, and printed {printed >> 10} KiB in {LAST_WORDS:g} s"
+            return KernelError(f"{why}: {self._watch.last_line[:_MOST_LINE]}", log=self.console)
         return InfraError(f"{text}; the kernel says nothing of it", log=self.console)
 
     def fault(self) -> PipelineError:

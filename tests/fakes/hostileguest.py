@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from typing import IO, Any
 
@@ -100,6 +101,16 @@ class Liar(Guest):  # type: ignore[misc]
         for _ in range(150):
             self.console.write(b"wpci: begin a\n" * (PIECE // 14))
 
+    def drown(self, channel: paramiko.Channel) -> None:
+        """Answer nobody any more, and print for ever, no faster than an emulated serial port takes it."""
+        threading.Thread(target=self.print_for_ever, daemon=True).start()
+        self.drop()
+
+    def print_for_ever(self) -> None:
+        while True:
+            self.say("0" * 900)
+            time.sleep(0.01)
+
 
 def strange_markers(guest: Liar) -> list[str]:
     """Return markers that open and close the window of T02, with what a test can know."""
@@ -159,6 +170,7 @@ FLOODS: dict[str, Callable[[Liar, paramiko.Channel], None]] = {
     "facts": Liar.flood_facts,
     "console": Liar.flood_console,
     "lines": Liar.flood_lines,
+    "drowns": Liar.drown,
 }
 OFF: dict[str, Callable[[Liar], None]] = {
     "noword": lambda guest: guest.off("guest-shutdown"),

@@ -46,6 +46,7 @@ ATTACKS = (
     Attack("facts", 0, "pass", seconds=120),
     Attack("console", 1, "fail", "its console is over 16 MiB", 120),
     Attack("lines", 1, "fail", "its console is over 16 MiB", 180),
+    Attack("drowns", 1, "fail", "the guest does not answer, and printed", 120),
     # how it ends
     Attack("noword", 1, "fail", "the guest did not end as it should: the guest powered off"),
     Attack("wrongword", 1, "fail", "the guest did not end as it should: the guest powered off"),
