@@ -5,7 +5,8 @@
 Each round builds the tree anew with an empty cache, asks for the kernel again, which is in the cache then, and types a
 whole ``wpci run`` of a series that ran before, with the fake guest. Without the cage is with the namespaces alone.
 Prints the seconds that the cage adds to a build (it starts four makes), to a cached request and to a cached run, the
-share of a cold build of 240 seconds that this is, and the cached run with the cage as a multiple of one without.
+share of a cold build of 240 seconds that this is, and the cached run with the cage as a multiple of one without. The
+fake guest is in no cage: what one adds to a start of QEMU, of which a cached run has two, is a line of its own.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from orchestrator.arch import DEFAULT
+from orchestrator.host import process
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import FOREVER, sandbox
 from orchestrator.kbuild import kernel
@@ -84,6 +87,13 @@ def timed(request: kernel.BuildRequest, cache: Cache) -> float:
     return time.monotonic() - started
 
 
+def started(cage: process.Cage | None) -> float:
+    """Return the seconds of a QEMU that tells its version."""
+    begun = time.monotonic()
+    process.run([DEFAULT.qemu, "--version"], cage=cage)
+    return time.monotonic() - begun
+
+
 def main() -> None:
     """Measure in turns, and print the medians."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -97,6 +107,9 @@ def main() -> None:
     again = statistics.median(caged[1] - free[1] for caged, free in rounds)
     print(f"a build        {build:+.3f} s, {build / COLD:.2%} of a cold build of {COLD:g} s")
     print(f"a cached one   {again:+.3f} s")
+    guest = process.Cage(networked=True, user=sandbox.GUESTS)
+    qemu = statistics.median(started(guest) - started(None) for _ in range(options.rounds))
+    print(f"a QEMU         {qemu:+.3f} s")
     with tempfile.TemporaryDirectory() as scratch:
         runs = Runs(Path(scratch))
         pairs = [(runs.timed(True), runs.timed(False)) for _ in range(options.rounds)]
