@@ -208,6 +208,7 @@ class Guest:
         """
         deadline = Deadline.after(self._request.limits.shutdown)
         alive, word, answered, ended = self.death is None, secrets.token_hex(6), False, False
+        before = self._printed
         if alive and not self._deaf:
             self._watch.expect(protocol.OFF + word)
             answered = self._answers(protocol.power_off(word), deadline)
@@ -216,7 +217,8 @@ class Guest:
             with contextlib.suppress(InfraError):
                 self._qmp.execute("quit")
             self._watch.wait(lambda: False, Deadline.after(process.GRACE))
-            self.ending = None if self._deaf else exit.stays(answered, self._request.limits.shutdown, self.console)
+            at_fault = answered or self._printed - before > _DROWNS
+            self.ending = None if self._deaf else exit.stays(at_fault, self._request.limits.shutdown, self.console)
         elif not (ended := alive and self._off(word)):
             self.ending = None if self._charged else exit.strays(self.death, alive, self.console, self._request.log)
         return ended
@@ -239,17 +241,22 @@ class Guest:
         assert self._remote is not None
         return self._remote
 
+    @property
+    def _printed(self) -> int:
+        """How many bytes there are on the console."""
+        return self.console.stat().st_size
+
     def _lost(self, text: str) -> PipelineError:
         """Return the fault behind a lost connection: the guest's death if it turns out to be one, or its console.
 
         A kernel that prints without end answers nobody, long before its console is over what is read of one.
         """
-        before = self.console.stat().st_size
+        before = self._printed
         self._watch.wait(lambda: False, Deadline.after(LAST_WORDS))
         if self.death is not None:
             return self.fault()
         self._deaf = True
-        if (printed := self.console.stat().st_size - before) > _DROWNS:
+        if (printed := self._printed - before) > _DROWNS:
             self._charged = True
             why = f"the guest does not answer, and printed {printed >> 10} KiB in {LAST_WORDS:g} s"
             return KernelError(f"{why}: {self._watch.last_line[:_MOST_LINE]}", log=self.console)

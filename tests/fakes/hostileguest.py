@@ -173,6 +173,7 @@ FLOODS: dict[str, Callable[[Liar, paramiko.Channel], None]] = {
     "drowns": Liar.drown,
 }
 OFF: dict[str, Callable[[Liar], None]] = {
+    "drownslate": Liar.print_for_ever,
     "noword": lambda guest: guest.off("guest-shutdown"),
     "wrongword": lambda guest: guest.off("guest-shutdown", "wpci: off 0123456789ab"),
     "reset": lambda guest: guest.off("guest-reset"),

@@ -54,6 +54,7 @@ ATTACKS = (
     Attack("killedlate", 3, "infra", "QEMU was killed by signal 9"),
     Attack("stays", 1, "fail", "was asked to power off, and runs on"),
     Attack("deaf", 3, "infra", "does not answer, and cannot be asked to power off"),
+    Attack("drownslate", 1, "fail", "was asked to power off, and runs on"),
     Attack("offearly", 1, "fail", "the guest did not end as it should: the guest powered off"),
     Attack("resetearly", 1, "fail", "the guest did not end as it should: the guest reset itself"),
     Attack("killed", 3, "infra", "QEMU was killed by signal 9"),
