@@ -14,14 +14,16 @@ from orchestrator.cli.tables import Terminal
 from orchestrator.config import loader, locate
 from orchestrator.config.schema import Pipeline
 from orchestrator.errors import UserError
+from orchestrator.progress import Minor
 
 
 class Plain:
     """Progress as plain lines on standard error, for commands that hand the terminal over."""
 
     def note(self, text: str) -> None:
-        """Print a line."""
-        Screen(stderr=True).line(text)
+        """Print a line, but none of those that only ``-v`` shows elsewhere."""
+        if not isinstance(text, Minor):
+            Screen(stderr=True).line(text)
 
     def advance(self, what: str, done: float, total: float | None, left: float | None = None) -> None:
         """Show nothing: there are no bars here."""

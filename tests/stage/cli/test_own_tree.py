@@ -128,6 +128,8 @@ def test_a_series_is_an_argument(desk: Desk) -> None:
 def test_the_tree_is_built_booted_and_entered_as_it_stands(desk: Desk) -> None:
     code, output = desk.type("build")
     image = next(line.split()[1] for line in output.splitlines() if line.startswith("image"))
+    stages = [line for line in output.splitlines() if ": source" in line]
+    assert len(stages) == 1 and ": source: " in stages[0], "each stage in a line, and not its beginning as well"
     assert code == 0 and Path(image).is_file(), output
     code, output = desk.type("build", "--variant", "small", "--dirty", "--results", "../elsewhere")
     assert code == 0 and image in output, output
