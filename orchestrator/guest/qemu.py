@@ -7,6 +7,7 @@ the panic notifier, before the console is flushed.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -149,21 +150,24 @@ def machine_args(machine: Machine, arch: Architecture = DEFAULT, saved: Saved | 
 
 
 def smp(machine: Machine) -> str:
-    """Return the CPUs; where they divide evenly each node is a socket, for a socket across nodes draws a WARNING."""
-    nodes = machine.numa_nodes
-    return f"{machine.cpus},sockets={nodes}" if nodes > 1 and machine.cpus % nodes == 0 else str(machine.cpus)
+    """Return the CPUs; no socket lies across nodes, for that draws a WARNING: each node is one, or else each CPU."""
+    cpus, nodes = machine.cpus, machine.numa_nodes
+    if min(cpus, nodes) == 1:
+        return str(cpus)
+    return f"{cpus},sockets={cpus if cpus % nodes else nodes}"
 
 
 def numa_args(machine: Machine, saved: Saved | None = None) -> list[str]:
-    """Return the NUMA nodes: memory and CPUs dealt out evenly, what is left over to the first ones."""
+    """Return the NUMA nodes: memory and CPUs dealt out evenly, the rest to the first ones, CPUs socket by socket."""
     nodes = machine.numa_nodes
     if nodes == 1:
         return []
     args: list[str] = []
+    numbers, cpus_of = iter(range(machine.cpus)), shares(machine.cpus, nodes)
     for node, size in enumerate(shares(machine.memory // 2**20, nodes)):
         ram = ["-object", f"memory-backend-ram,id=mem{node},size={size}M"]
         args += saved.memory_args(node, size) if saved else ram
-        cpus = "".join(f",cpus={cpu}" for cpu in range(machine.cpus) if cpu % nodes == node)
+        cpus = "".join(f",cpus={cpu}" for cpu in itertools.islice(numbers, cpus_of[node]))
         args += ["-numa", f"node,nodeid={node},memdev=mem{node}{cpus}"]
     return args
 

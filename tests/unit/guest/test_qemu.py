@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import re
 from pathlib import Path
 
 import pytest
@@ -69,7 +70,7 @@ def test_one_node_is_no_numa_and_two_share_memory_and_cpus() -> None:
         "memory-backend-ram,id=mem0,size=513M",
         "memory-backend-ram,id=mem1,size=512M",
     ]
-    assert after(args, "-numa") == ["node,nodeid=0,memdev=mem0,cpus=0,cpus=2", "node,nodeid=1,memdev=mem1,cpus=1"]
+    assert after(args, "-numa") == ["node,nodeid=0,memdev=mem0,cpus=0,cpus=1", "node,nodeid=1,memdev=mem1,cpus=2"]
 
 
 @given(st.integers(0, 10**6), st.integers(1, 64))
@@ -157,3 +158,17 @@ def test_a_saved_guest_of_one_node_has_its_memory_in_a_file() -> None:
     argv = qemu.argv(dataclasses.replace(FILES, saved=qemu.Saved(Path("/s"))), Machine(), TCG)
     assert after(argv, "-machine") == ["q35,memory-backend=mem0"]
     assert after(argv, "-object") == ["memory-backend-file,id=mem0,size=1024M,share=on,mem-path=/s/memory0"]
+
+
+@given(st.integers(1, 16), st.integers(1, 8))
+def test_no_socket_lies_across_nodes(cpus: int, nodes: int) -> None:
+    machine = Machine(cpus=cpus, memory=2**30, numa_nodes=nodes)
+    places = [[int(n) for n in re.findall(r"cpus=(\d+)", arg)] for arg in qemu.numa_args(machine) if "nodeid" in arg]
+    dealt = [cpu for node in places for cpu in node]
+    assert dealt == (list(range(cpus)) if nodes > 1 else [])
+    sockets = int(qemu.smp(machine).partition("sockets=")[2] or 1)
+    each, over = divmod(cpus, sockets)
+    assert over == 0
+    node_of = {cpu: number for number, node in enumerate(places) for cpu in node}
+    for socket in range(sockets):
+        assert len({node_of.get(socket * each + k, 0) for k in range(each)}) == 1
