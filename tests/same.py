@@ -18,8 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-_LEFT_OUT = {"seconds", "started", "directory", "run", "log", "console", "files", "logs"}
-"""Keys whose values are times or places."""
+_LEFT_OUT = {"seconds", "host_key", "started", "directory", "run", "log", "console", "files", "logs"}
+"""Keys whose values are times, places, or keys that each run makes for itself."""
 _PATH = re.compile(r"(?:/[\w.@+-]+){2,}")
 _COMMANDS = ("parse", "scan")
 
