@@ -164,6 +164,7 @@ def test_what_a_run_would_do_is_what_it_does(table: Table) -> None:
 def test_a_list_of_tests_says_what_each_is_about(table: Table) -> None:
     text = '/* A page is there. It stays. */\nstatic void one(void)\n{\n}\nCASE("T01", one);\n'
     (table.folder / "programs" / "one.c").write_text(text)
+    table.series(GOOD[0])
     code, output = table.type("list", "--tests")
     assert code == 0 and output.splitlines()[-3:] == ["own: 2 tests", "  T01  A page is there. (one.c:2)", "  T02  "], (
         output
