@@ -60,6 +60,9 @@ def run(
     isolate: Annotated[
         bool, typer.Option("--isolate", help="Run each test in a guest of its own, cloned from a booted one.")
     ] = False,
+    shards: Annotated[
+        int | None, typer.Option("--shards", min=1, max=64, help="Split each suite over that many guests.")
+    ] = None,
     program: ProgramOption = [],  # noqa: B006
     program_args: ProgramArgsOption = "",
     timeout: TimeoutOption = "60s",
@@ -95,7 +98,7 @@ def run(
     series = patches or series
     here = output.own_tree(config, pipeline, tree, series)
     options = overrides.Options(tree=tree, series=series, dirty=dirty, three_way=three_way, here=here, base=base)
-    named = plan.Choice(tuple(variant), tuple(suite), tuple(test), repeat, at, isolate)
+    named = plan.Choice(tuple(variant), tuple(suite), tuple(test), repeat, at, isolate, shards)
     choice = programs.choice(pipeline, mode or pipeline.default_mode, own, named)
     with (
         output.terminal(values=as_json, verbose=verbose, quiet=quiet) as terminal,

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from orchestrator.config.scalars import Bytes, Name, Seconds
 from orchestrator.config.strict import Strict
+
+MOST_GUESTS = 64
+"""Guests that one suite is split over, and one job has at once, if so many fit."""
 
 
 class LineFormat(Strict):
@@ -83,6 +86,9 @@ class Suite(Strict):
     ``or_directories`` that it has counts, and with ``absent: skip`` a program that it does not have is a skipped test.
     ``kind: program`` runs ``programs`` that lie here.
     ``test_timeout`` and ``timeout`` are for KVM and are multiplied by ``limits.tcg_scale`` under TCG.
+    With ``shards`` it is split over so many guests, or (``2m``) over as many as take that long each, by what its tests
+    took the last time. ``exclusive`` are globs of tests that share guests with none but one another then, and cores
+    with none.
     """
 
     kind: Literal["own", "tree", "program"] = "own"
@@ -97,3 +103,5 @@ class Suite(Strict):
     test_timeout: Seconds = 20.0
     timeout: Seconds = 600.0
     output_cap: Bytes = 4 * 2**20
+    shards: Annotated[int, Field(ge=1, le=MOST_GUESTS)] | Seconds = 1
+    exclusive: tuple[str, ...] = ()

@@ -221,10 +221,7 @@ class _Session(Generic[R]):
         return [worker for worker in self.workers.values() if not worker.aside]
 
     def _need(self, task: Task[R]) -> dict[str, float]:
-        """Return what a task takes; a guest with more cores than any worker has gets one to itself, as it does here."""
-        needed = offer.need(task.job)
-        most = max((one.offers.get("cores", 0) for one in self._fit()), default=0)
-        return {**needed, "cores": min(needed["cores"], most or needed["cores"])}
+        return offer.need(task.job, [worker.offers for worker in self._fit()])
 
     def _refusal(self, task: Task[R]) -> PipelineError | None:
         """Return why a task can run on no worker that is there."""

@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Generic
 
-from orchestrator.engine.slots import Capacity, Need, Slots
+from orchestrator.engine.slots import Capacity, Slots
 from orchestrator.engine.task import Done, Place, R, Task
 from orchestrator.host import crash, process
 from orchestrator.pipeline.context import Workspace
@@ -45,7 +45,7 @@ class LocalEngine:
 
     def words(self, jobs: Iterable[Job]) -> str:
         """Say how many guests run at a time, and why."""
-        return self.room.words([Need.of(job.variant_config.machine) for job in jobs])
+        return self.room.words([self.room.need(job) for job in jobs])
 
 
 @dataclass

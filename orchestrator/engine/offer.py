@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from orchestrator.engine.slots import Capacity, Need
+from orchestrator.engine import slots
+from orchestrator.engine.slots import Capacity
 from orchestrator.host.cache import Cache
 from orchestrator.pipeline.plan import Job
 
@@ -39,11 +40,15 @@ def measured(room: Capacity, cache: Cache, proven: bool) -> Offer:
     return Offer(len(room.cores), room.memory, shutil.disk_usage(where).free, int(proven))
 
 
-def need(job: Job) -> dict[str, float]:
-    """Return what a guest of a job takes, by resource."""
-    guest = Need.of(job.variant_config.machine)
+def need(job: Job, offers: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return what the guests of a job take, by resource; those of one job run on one machine.
+
+    A guest with more cores than any machine has gets one to itself, as it does here.
+    """
+    most = {name: max((offer.get(name, 0.0) for offer in offers), default=0.0) for name in ("cores", "memory")}
+    guests = slots.needed(job, most["cores"], most["memory"])
     kvm = {"kvm": 1e-6} if job.variant_config.accel == "kvm" else {}  # all of its guests share one KVM
-    return {"cores": float(guest.cpus), "memory": float(guest.memory), **kvm}
+    return {"cores": min(float(guests.cpus), most["cores"] or guests.cpus), "memory": float(guests.memory), **kvm}
 
 
 def lacking(wanted: Mapping[str, float], offers: Iterable[Mapping[str, float]]) -> str:

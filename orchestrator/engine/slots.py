@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from orchestrator.config.schema import Machine
 from orchestrator.errors import Cancelled
 from orchestrator.host import cores
+from orchestrator.pipeline.plan import Job
 
 _OVERHEAD = 256 * 2**20
 """Bytes that QEMU takes beside the memory of its guest."""
@@ -37,6 +38,13 @@ class Need:
         return cls(machine.cpus, machine.memory + _OVERHEAD)
 
 
+def needed(job: Job, cores: float, memory: float) -> Need:
+    """Return what the guests of a job take where there is so much: as many as fit, and one in any case."""
+    one = Need.of(job.variant_config.machine)
+    count = max(1, min(job.guests, int(cores // one.cpus), int(memory // one.memory)))
+    return Need(count * one.cpus, count * one.memory)
+
+
 @dataclass(frozen=True)
 class Capacity:
     """What there is for guests. ``guests`` is a number that a person gave: then nothing else counts."""
@@ -52,6 +60,10 @@ class Capacity:
         if self.guests is not None:
             return len(needs) <= self.guests
         return sum(n.cpus for n in needs) <= len(self.cores) and sum(n.memory for n in needs) <= self.memory
+
+    def need(self, job: Job) -> Need:
+        """Return what the guests of a job take here."""
+        return needed(job, len(self.cores), self.memory)
 
     def most(self, need: Need) -> int:
         """Return how many guests of one need fit at once."""

@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from orchestrator.engine.slots import Need, Slots
+from orchestrator.engine.slots import Slots
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.plan import Job
 
@@ -28,8 +28,8 @@ class Place:
         return self.slots.build(self.turn)
 
     def guest(self, job: Job) -> contextlib.AbstractContextManager[None]:
-        """Hold what a guest of this job takes. Raises Cancelled."""
-        return self.slots.guest(Need.of(job.variant_config.machine), self.turn)
+        """Hold what the guests of this job take. Raises Cancelled."""
+        return self.slots.guest(self.slots.room.need(job), self.turn)
 
 
 class Work(Protocol[R_co]):

@@ -25,6 +25,6 @@ def available_memory(meminfo: Path = Path("/proc/meminfo")) -> int:
     return 0
 
 
-def clones(memory: int) -> int:
-    """Return how many clones of a guest with so much memory may run at once: one for each core, and what fits."""
-    return max(1, min(len(os.sched_getaffinity(0)), available_memory() // max(1, memory)))
+def clones(memory: int, cpus: int = 1) -> int:
+    """Return how many clones of a guest with so much memory may run at once: one for so many cores, and what fits."""
+    return max(1, min(len(os.sched_getaffinity(0)) // cpus, available_memory() // max(1, memory)))

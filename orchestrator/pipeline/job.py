@@ -221,7 +221,7 @@ def _suite(record: JobRecord, made: Booted, note: StageNote) -> None:
         for name, config in job.suites:
             if record.suites:
                 record.save()  # the end of the stage does it for the last one
-            request = suites.request(record, made.bootable, name, config, name, job.tests)
+            request = suites.split(record, suites.request(record, made.bootable, name, config, name, job.tests))
             suite.run(request, guests.following, record.workspace.progress, lambda done: _ended(record, done))
             if red := record.suites[-1].stopped_at:
                 record.notes.append(f"suite {name} ended at {red}, the first red: what had not run by then did not run")

@@ -14,6 +14,7 @@ from pathlib import Path
 from orchestrator import wording
 from orchestrator.config import loader, schema, sources, suites
 from orchestrator.config.schema import Mode, Pipeline, Product
+from orchestrator.config.suites import Suite
 from orchestrator.errors import UserError
 from orchestrator.model import Side, expectations_file
 from orchestrator.model.expectations import Expectations
@@ -67,6 +68,12 @@ class Job:
     expected: Mapping[str, Expectations] = field(default_factory=dict)
     coverage: bool = True
 
+    @property
+    def guests(self) -> int:
+        """How many guests it has at once where there is room for them."""
+        counts = (config.shards if isinstance(config.shards, int) else suites.MOST_GUESTS for _, config in self.suites)
+        return suites.MOST_GUESTS if self.isolate else 1 if self.trial else max(counts, default=1)
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -103,6 +110,7 @@ class Choice:
 
     In a mode of several products each keeps what it names itself, and is left out where it names none of it.
     ``upto`` is how many patches of each series are applied; ``isolate`` runs each test in a guest of its own.
+    ``shards`` is how many guests each suite is split over.
     """
 
     variants: tuple[str, ...] = ()
@@ -111,6 +119,11 @@ class Choice:
     repeat: int = 1
     upto: int | None = None
     isolate: bool = False
+    shards: int | None = None
+
+    def configured(self, suite: Suite) -> Suite:
+        """Return a suite as it is to be run."""
+        return suite if self.shards is None else suite.model_copy(update={"shards": self.shards})
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -240,7 +253,7 @@ def _job(
         patches=_patches(series_config, series, read),
         variant=variant,
         variant_config=pipeline.variants[variant],
-        suites=tuple((name, pipeline.suites[name]) for name in part.suites),
+        suites=tuple((name, choice.configured(pipeline.suites[name])) for name in part.suites),
         tests=part.tests,
         expect=series_config.expect if series_config else tree_config.expect,
         repeat=choice.repeat,

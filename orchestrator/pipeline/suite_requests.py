@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 import glob
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from orchestrator import suite
-from orchestrator.config.suites import Suite
+from orchestrator.config.suites import MOST_GUESTS, Suite
 from orchestrator.host import cores
 from orchestrator.model import Bootable, TestResult
 from orchestrator.model.expectations import NONE
@@ -18,9 +19,9 @@ from orchestrator.verdict import verdict
 
 
 def timed(record: JobRecord, name: str) -> tuple[str, ...]:
-    """Return what the time of a suite depends on."""
+    """Return what the time of a suite depends on: a base that refuses what a series offers is done with it at once."""
     fact = record.products.accel
-    return name, record.job.variant, fact.accel.value if fact else ""
+    return name, record.job.variant, record.job.side.value, fact.accel.value if fact else ""
 
 
 def windows(config: Suite, tests: Iterable[str]) -> tuple[str, ...]:
@@ -55,6 +56,16 @@ def request(
         differs=_differs(record.job, name),
         red=functools.partial(record.red, name) if record.red else None,
     )
+
+
+def split(record: JobRecord, wanted: suite.Request) -> suite.Request:
+    """Return a request over several guests, where its suite is to be split: so many at once as there are cores for."""
+    shards, machine = wanted.suite.shards, record.job.variant_config.machine
+    if shards == 1 or wanted.at_once or wanted.trial:
+        return wanted
+    most = shards if isinstance(shards, int) else MOST_GUESTS
+    at_once = min(most, cores.clones(machine.memory))
+    return replace(wanted, split=suite.Split(shards, at_once, min(at_once, cores.clones(machine.memory, machine.cpus))))
 
 
 def _differs(job: Job, name: str) -> Callable[[TestResult], bool]:

@@ -13,7 +13,7 @@ from orchestrator.progress import Progress
 from orchestrator.suite import external_suite, ktap_suite
 from orchestrator.suite.external_suite import called
 from orchestrator.suite.ktap_suite import by_rounds, listed
-from orchestrator.suite.request import Boot, CommandResult, Guest, Request, matches, pick
+from orchestrator.suite.request import Boot, CommandResult, Guest, Request, Split, matches, pick
 from orchestrator.suite.state import MAX_CRASHES, MAX_FAULTS, State
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "CommandResult",
     "Guest",
     "Request",
+    "Split",
     "by_rounds",
     "called",
     "listed",

@@ -15,7 +15,7 @@ from orchestrator.host.process import Deadline
 from orchestrator.model import Status, TestResult
 from orchestrator.parse import case_lines, ktap, ktap_lines
 from orchestrator.progress import Minor, Progress
-from orchestrator.suite import following, isolated, repeats
+from orchestrator.suite import following, isolated, parts, repeats
 from orchestrator.suite.request import Boot, CommandResult, Guest, Request, pick
 from orchestrator.suite.state import Loss, State
 
@@ -31,6 +31,22 @@ def run(request: Request, boot: Boot, state: State, deadline: Deadline, progress
         tasks = isolated.Tasks(queue, lambda program: program.name, partial(_isolated, request, deadline, progress))
         isolated.run(tasks, request, boot, state, deadline, progress)
         return
+    if request.split:
+        _run_split(request, queue, boot, state, deadline, progress)
+        return
+    _go_on(request, queue, boot, state, deadline, progress)
+
+
+def _go_on(
+    request: Request,
+    programs: Sequence[ProgramConfig],
+    boot: Boot,
+    state: State,
+    deadline: Deadline,
+    progress: Progress,
+) -> None:
+    """Run programs in one guest and in those that follow it."""
+    queue = list(programs)
     while queue and not state.given_up and not deadline.expired:
         with state.guest(boot) as guest:
             _set_up(request, guest, deadline)
@@ -44,6 +60,23 @@ def run(request: Request, boot: Boot, state: State, deadline: Deadline, progress
                     state.stopped_at = red
                     return
     state.give_up((program.name for program in queue), deadline)
+
+
+def _run_split(
+    request: Request,
+    programs: Sequence[ProgramConfig],
+    boot: Boot,
+    state: State,
+    deadline: Deadline,
+    progress: Progress,
+) -> None:
+    """Run the programs in parts."""
+
+    def perform(part: Sequence[ProgramConfig], own: State, boot: Boot, on: Progress) -> None:
+        _go_on(request, part, boot, own, deadline, on)
+
+    items = [parts.Item(program, program.name, parts.seconds_of(program.name, request.last)) for program in programs]
+    parts.run(items, request, [boot], state, perform, progress)
 
 
 def _there(request: Request, programs: Sequence[ProgramConfig]) -> tuple[list[ProgramConfig], list[ProgramConfig]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from orchestrator.host.process import Deadline
 from orchestrator.model import Status, TestResult
 from orchestrator.parse import ktap, ktap_lines
 from orchestrator.progress import Minor, Progress
-from orchestrator.suite import following, isolated, listing
+from orchestrator.suite import following, isolated, listing, parts
 from orchestrator.suite.request import Boot, Guest, Request, matches, pick
 from orchestrator.suite.state import Loss, State, seen
 
@@ -24,9 +25,17 @@ def run(request: Request, boot: Boot, state: State, deadline: Deadline, progress
     """Run the tests that were asked for, in as many guests as it takes."""
     if request.at_once:
         _run_isolated(request, boot, state, deadline, progress)
-        return
-    pending: Pending | None = None
-    total = 0
+    elif request.split:
+        _run_split(request, boot, state, deadline, progress)
+    else:
+        _go_on(request, None, boot, state, deadline, progress)
+
+
+def _go_on(
+    request: Request, pending: Pending | None, boot: Boot, state: State, deadline: Deadline, progress: Progress
+) -> None:
+    """Run what is pending, or else what the first guest lists, in one guest and in those that follow it."""
+    total = _count(pending)
     while (pending is None or pending) and not state.given_up and not deadline.expired:
         if state.lost:
             progress.note(f"{request.name}: the guest is gone; {_count(pending)} tests go on in a new one")
@@ -69,6 +78,27 @@ def _run_isolated(request: Request, boot: Boot, state: State, deadline: Deadline
     items = [(program, test) for program, tests in pending for test in tests]
     tasks = isolated.Tasks(items, lambda item: item[1], perform)
     isolated.run(tasks, request, boot, state, deadline, progress)
+
+
+def _run_split(request: Request, boot: Boot, state: State, deadline: Deadline, progress: Progress) -> None:
+    """Run the tests in parts; the guest that lists them has the first one."""
+
+    def perform(part: Sequence[tuple[str, str]], own: State, boot: Boot, on: Progress) -> None:
+        _go_on(request, by_program(part), boot, own, deadline, on)
+
+    with state.guest(boot) as guest:
+        pending = _listed(request, guest, state, deadline)
+        _say_what_to_expect(request, pending, progress)
+        items = [
+            parts.Item((program, test), test, request.last.get(test)) for program, tests in pending for test in tests
+        ]
+        parts.run(items, request, [parts.beginning_with(guest, boot), boot], state, perform, progress)
+
+
+def by_program(tests: Sequence[tuple[str, str]]) -> Pending:
+    """Return neighbours of one program together. Pure."""
+    groups = itertools.groupby(tests, key=lambda test: test[0])
+    return [(program, [test for _, test in group]) for program, group in groups]
 
 
 def _output(request: Request, program: str, state: State) -> Path:

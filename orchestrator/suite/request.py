@@ -74,12 +74,25 @@ Boot = Callable[[], AbstractContextManager[Guest]]
 
 
 @dataclass(frozen=True)
+class Split:
+    """A suite over several guests: how many parts it has (int), or how many seconds one is to take (float).
+
+    ``at_once`` run beside one another, and ``exclusive_at_once`` of those whose tests want their cores to themselves.
+    """
+
+    shards: float
+    at_once: int
+    exclusive_at_once: int = 1
+
+
+@dataclass(frozen=True)
 class Request:
     """One suite to run. ``scale`` stretches its limits (TCG); ``directory`` takes the raw outputs.
 
     ``alone`` says that the job has no other suite in which a test could be that matches nothing here.
     ``programs`` are the names of those that were packed into the guest; empty where nobody knows.
-    ``at_once`` is how many guests there may be, each for one test; 0 runs all in one, as long as it lives.
+    ``at_once`` is how many guests there may be, each for one test; 0 runs all in one, as long as it lives,
+    or in parts, where there is a ``split``.
     ``last`` are the seconds that tests took the last time.
     In a ``trial`` a test for which ``enough`` says so twice ends the suite, as do so many for which ``differs`` does
     as the trial allows: what has not run by then is not reported. Without a trial the first test for which ``red``
@@ -95,6 +108,7 @@ class Request:
     programs: tuple[str, ...] = ()
     alone: bool = True
     at_once: int = 0
+    split: Split | None = None
     last: Mapping[str, float] = field(default_factory=dict)
     trial: Trial | None = None
     enough: Callable[[TestResult], bool] = lambda test: False

@@ -50,6 +50,8 @@ class State:
     stopped_at: str = ""
     number: int = 0
     """Which of several that are put together this one is: their outputs have different names."""
+    beside: Sequence[State] = ()
+    """Those of the other parts, which run at the same time: too many lost guests are too many of all."""
 
     def count(self, part: State) -> None:
         """Count the guests that a part of it lost: too many of them, and the other parts are given up."""
@@ -68,7 +70,12 @@ class State:
     @property
     def given_up(self) -> bool:
         """Whether so many guests were lost that another one would be no use."""
-        return self.lost >= MAX_CRASHES or len(self.faults) >= MAX_FAULTS
+        return self.lost_by_all >= MAX_CRASHES or sum(len(s.faults) for s in (self, *self.beside)) >= MAX_FAULTS
+
+    @property
+    def lost_by_all(self) -> int:
+        """How many guests were lost, by this part and the others."""
+        return sum(state.lost for state in (self, *self.beside))
 
     @contextlib.contextmanager
     def guest(self, boot: Boot) -> Iterator[Guest]:
@@ -121,10 +128,10 @@ class State:
 
     def give_up(self, tests: Iterable[str], deadline: Deadline) -> None:
         """Record tests for which no guest or no time was left."""
-        reason = "the suite was out of time" if deadline.expired else f"{self.lost} guests were lost before"
+        reason = "the suite was out of time" if deadline.expired else f"{self.lost_by_all} guests were lost before"
         names = list(tests)
         self.results += [TestResult(name, Status.MISSING, f"did not run: {reason}") for name in names]
-        self.cut_off += names if self.faults else []
+        self.cut_off += names if any(state.faults for state in (self, *self.beside)) else []
 
     def settle(self, tests: Sequence[TestResult], planned: Sequence[str], windows: Windows, loss: Loss) -> list[str]:
         """Record a program that did not end: what it had finished, and the test that ran; return the rest, in order.

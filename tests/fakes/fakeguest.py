@@ -4,6 +4,7 @@ A fake kernel tells it in strings that end up in its image, so that a patch chan
 
     play: panic TEXT          panic before login       play: panics 0110 TEXT   boot by boot: 1 panics
     play: awaits NAME         it is up once a file of that name is in the cache; that may take a minute
+    play: lists T01 T02 T03   it has these tests, in place of two
     play: not-ok T01          that test fails          play: flaky T01 0110     run by run: 1 fails
     play: skip T01            the test is not offered  play: splat T01 TEXT     a line on the console during the test
     play: dies T01 TEXT       the guest panics in it
@@ -119,7 +120,7 @@ class Guest:
             assert note
             return f"{release}\n{note[0].hex()}\n", 0
         if "-l; done" in command:
-            return "== t.sh\n" + "".join(f"{test}\n" for test in TESTS), 0
+            return "== t.sh\n" + "".join(f"{test}\n" for test in self.asked("lists") or TESTS), 0
         if found := re.search(r"\./t\.sh -t \d+((?: -r [\w.-]+)+)(?: -n (\d+))?", command):
             return self.test(re.findall(r"-r ([\w.-]+)", found[1]), int(found[2] or 1), " -x" in command, words), 0
         if found := re.search(r"\{ \./([\w.-]+) (.*)", command):

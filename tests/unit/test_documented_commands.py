@@ -50,6 +50,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
         "tests/stage/cli/test_inspect.py::test_a_live_guest_that_drgn_cannot_read_is_gone_afterwards",
     ),
     "wpci run --isolate": ("tests/stage/pipeline/test_alone.py::test_isolated_tests_have_a_guest_each",),
+    "wpci run --shards 4": ("tests/stage/pipeline/test_alone.py::test_a_suite_in_parts_has_the_verdict_of_the_whole",),
     "wpci run --base v6.12": (f"{OWN}test_another_base_is_named_and_below_the_top_of_the_tree",),
     "wpci run HEAD~3..": (f"{OWN}test_a_series_is_an_argument",),
     "wpci run patches/": (f"{OWN}test_a_series_is_an_argument",),

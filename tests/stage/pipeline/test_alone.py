@@ -26,10 +26,14 @@ class Clones(Bench):
     def plays(self, *plays: str) -> None:
         """Make the series one whose kernel plays this."""
         name, old = "mm/memory.c", "int fault"
-        text = "".join(
-            f'extern const char a{n}[];\nconst char a{n}[] = "play: {play}";\n' for n, play in enumerate(plays)
-        )
-        self.series((name, old, f"{text}\n{old}"))
+        self.series((name, old, f"{_played(*plays)}\n{old}"))
+
+    def always_plays(self, play: str) -> None:
+        """Make the tree one whose kernel plays this, without and with a series."""
+        path = self.folder / "tree" / "mm" / "memory.c"
+        path.write_text(path.read_text() + _played(play).replace("a0", "always"))
+        self.git("add", "-fu")
+        self.commit("toy: play")
 
     def type(self, *words: str) -> tuple[int, str]:
         done = subprocess.run(
@@ -42,8 +46,15 @@ class Clones(Bench):
         job: dict[str, Any] = self.result()["series"][0]["patched"]
         return job
 
+    def statuses(self) -> dict[str, str]:
+        return {test["name"]: test["status"] for test in self.patched["suites"][0]["tests"]}
+
     def text(self, name: str) -> str:
         return (self.folder / "results" / "last" / name).read_text()
+
+
+def _played(*plays: str) -> str:
+    return "".join(f'extern const char a{n}[];\nconst char a{n}[] = "play: {play}";\n' for n, play in enumerate(plays))
 
 
 @pytest.fixture
@@ -79,8 +90,7 @@ def test_a_test_that_kills_its_guest_does_so_alone_and_what_follows_goes_on_in_a
     assert ["-incoming" in log.read_text() for log in logs] == [False, True]
     alone = sorted((Path(clones.patched["directory"])).glob("alone/*/boot-1/qemu.log"))
     assert ["-incoming" in log.read_text() for log in alone] == [True] * 3
-    statuses = {test["name"]: test["status"] for test in clones.patched["suites"][0]["tests"]}
-    assert statuses == {"T01": "crashed", "T02": "pass"}
+    assert clones.statuses() == {"T01": "crashed", "T02": "pass"}
     assert len(clones.patched["splats"]) == 1, "the consoles of what ran alone are evidence, and not judged"
 
 
@@ -108,5 +118,25 @@ def test_isolated_a_test_is_spoilt_by_no_other_and_a_crash_costs_only_itself(clo
     clones.plays("spoils T01 T02", "dies T01 so it goes")
     code, output = clones.type("run", "--isolate")
     assert code == 1, output
-    statuses = {test["name"]: test["status"] for test in clones.patched["suites"][0]["tests"]}
-    assert statuses == {"T01": "crashed", "T02": "pass"}
+    assert clones.statuses() == {"T01": "crashed", "T02": "pass"}
+
+
+@pytest.mark.parametrize("by_option", [True, False])
+def test_a_suite_in_parts_has_the_verdict_of_the_whole(clones: Clones, by_option: bool) -> None:
+    clones.configure("guest:")
+    clones.always_plays("lists T01 T02 T03 R01 T04")
+    clones.plays("not-ok T04", "dies T02 so it goes")
+    assert clones.type("run")[0] == 1
+    whole, reason = clones.statuses(), clones.reason().partition(" (console line")[0]
+    file = clones.folder / "pipeline.yaml"
+    more = ", exclusive: ['R*']" + ("" if by_option else ", shards: 3")
+    file.write_text(file.read_text().replace("directory: programs", f"directory: programs{more}"))
+    code, output = clones.type("run", *(("--shards", "3") if by_option else ()))
+    assert code == 1, output
+    assert clones.left_running() == []
+    assert clones.statuses() == whole and len(clones.patched["suites"][0]["tests"]) == len(whole)
+    assert clones.reason().startswith(reason)
+    assert [splat["test"] for splat in clones.patched["splats"]] == ["T02"], "a crash is charged to its test"
+    base = Path(clones.result()["series"][0]["base"]["directory"])
+    logs = ["-incoming" in log.read_text() for log in sorted(base.glob("boot-*/qemu.log"))]
+    assert logs == [False, True, True, True], "one lists and begins, two go on beside it, and the race is by itself"

@@ -125,5 +125,5 @@ def test_what_no_worker_has_is_named(need: dict[str, float], words: str) -> None
 def test_kvm_is_a_need_where_nothing_else_will_do() -> None:
     job = engines.job()
     kvm = replace(job, variant_config=job.variant_config.model_copy(update={"accel": "kvm"}))
-    assert "kvm" not in offer.need(job) and offer.need(kvm)["kvm"] > 0
-    assert offer.lacking(offer.need(kvm), OFFERS[:1]) == "no worker has a KVM that a guest has proven"
+    assert "kvm" not in offer.need(job, OFFERS) and offer.need(kvm, OFFERS)["kvm"] > 0
+    assert offer.lacking(offer.need(kvm, OFFERS), OFFERS[:1]) == "no worker has a KVM that a guest has proven"
