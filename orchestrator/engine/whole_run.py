@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orchestrator.engine.task import Engine, Place, Task
-from orchestrator.errors import PipelineError, UserError
-from orchestrator.model import JobResult, RunResult, Stage
-from orchestrator.pipeline import job
+from orchestrator.errors import InfraError, KernelError, PipelineError, UserError
+from orchestrator.host import cache
+from orchestrator.model import JobResult, RunResult, Stage, rundir
+from orchestrator.pipeline import alone, job
 from orchestrator.pipeline import run as main_job
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord
 from orchestrator.pipeline.plan import Job, Plan
 from orchestrator.pipeline.run_record import RunRecord
+from orchestrator.report import result_json
+from orchestrator.verdict import charged
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,25 @@ def in_turn(planned: Job, place: Place, tested: Callable[[JobRecord], JobResult]
     return result
 
 
+@dataclass(frozen=True)
+class RedAlone:
+    """Red tests of a job once more, each alone; ``job`` has a name of its own, for the folder of it all."""
+
+    job: Job
+    cases: tuple[alone.Case, ...]
+
+    def __call__(self, place: Place) -> JobResult:
+        """Return a result that says what came of it. Raises UserError, and Cancelled."""
+        return in_turn(self.job, place, self._tested)
+
+    def _tested(self, record: JobRecord) -> JobResult:
+        try:
+            job.make(record, job.bootable)
+        except (InfraError, KernelError) as error:
+            record.notes.append(f"red tests were not run alone: {error}")
+        return alone.run(record, self.cases, at_once=1)  # an engine has counted one guest of it
+
+
 def run(plan: Plan, workspace: Workspace, engine: Engine) -> RunResult:
     """Run every job of a plan, and judge. The results are on disk after each job, also those of a run that is killed.
 
@@ -51,7 +73,38 @@ def run(plan: Plan, workspace: Workspace, engine: Engine) -> RunResult:
     with contextlib.closing(engine.run(tasks, workspace)) as ended:
         for done in ended:
             _collect(done.task.job, done.outcome, run_record)
+    _run_red_alone(run_record, engine)
     return run_record.write()
+
+
+def _run_red_alone(run_record: RunRecord, engine: Engine) -> None:
+    """Run what is charged once more, alone: that is known when both sides of a pair are."""
+    result, workspace = run_record.result(), run_record.workspace
+    tasks, results = [], {done.name: done for done in result.jobs}
+    for planned in run_record.plan.jobs:
+        if red := charged.by_suite(result, planned.name):
+            named = replace(planned, name=f"{planned.name}.{alone.FOLDER}")
+            work = RedAlone(named, alone.cases(planned, red, results[planned.name].directory))
+            tasks.append(Task(named.name, planned, work))
+    if not tasks or not workspace.pipeline.limits.alone:
+        return
+    with contextlib.closing(engine.run(iter(tasks), workspace)) as ended:
+        for done in ended:
+            first = results[done.task.job.name]
+            if isinstance(done.outcome, JobResult):
+                run_record.add(_with_alone(first, done.outcome))
+            elif isinstance(done.outcome, PipelineError):
+                run_record.add(replace(first, notes=(*first.notes, f"red tests were not run alone: {done.outcome}")))
+            else:
+                raise done.outcome
+
+
+def _with_alone(first: JobResult, again: JobResult) -> JobResult:
+    """Return a result with what came of its red tests alone, and write it down; no verdict changes by it."""
+    notes = dict.fromkeys((*first.notes, *again.notes))
+    both = replace(first, alone=again.alone, notes=tuple(notes))
+    cache.write_atomic(both.directory / rundir.RESULT, result_json.dump(both))
+    return both
 
 
 def _collect(planned: Job, outcome: JobResult | BaseException, run_record: RunRecord) -> None:

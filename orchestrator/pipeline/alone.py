@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from orchestrator import suite
 from orchestrator.config.suites import Suite
@@ -18,6 +19,7 @@ from orchestrator.model import Bootable, JobResult, Status, SuiteRun, TestResult
 from orchestrator.model.alone import Alone
 from orchestrator.pipeline import booting, job, suite_requests
 from orchestrator.pipeline.job_record import JobRecord
+from orchestrator.pipeline.plan import Job
 from orchestrator.progress import SILENT, JobDetail
 from orchestrator.suite import pollution
 
@@ -31,37 +33,61 @@ Red = Mapping[str, Sequence[TestResult]]
 """The red tests of a job, by suite."""
 
 
+@dataclass(frozen=True)
+class Case:
+    """A red test that is to run alone: its suite, what it showed, and which tests ran before it in its guest."""
+
+    suite: str
+    red: TestResult
+    before: pollution.Tests
+
+
+def cases(job: Job, red: Red, directory: Path) -> tuple[Case, ...]:
+    """Return what is to run alone of a job, whose consoles are in a directory."""
+    configs, consoles = dict(job.suites), rundir.consoles(directory)
+
+    def case(suite: str, test: TestResult) -> Case:
+        (window,) = suite_requests.windows(configs[suite], [test.name])
+        return Case(suite, test, pollution.before(window, consoles))
+
+    return tuple(case(suite, test) for suite, tests in red.items() for test in tests)
+
+
 def examine(record: JobRecord, red: Red, at_once: int | None = None) -> JobResult:
+    """Run red tests of a job again; see ``run``."""
+    return run(record, cases(record.job, red, record.directory), at_once)
+
+
+def run(record: JobRecord, queue: Sequence[Case], at_once: int | None = None) -> JobResult:
     """Run red tests of a job again, alone, as long as ``limits: alone`` lasts; what came of it is in its result.
 
     As many clones run ``at_once``, None: as cores and memory allow. A fault of the host changes nothing: it is a note.
     """
     limit = record.workspace.pipeline.limits.alone
     bootable = record.products.bootable
-    if not limit or not red or bootable is None:
+    if not limit or not queue or bootable is None:
         return record.save()
     deadline = Deadline.after(limit * booting.scale(bootable.accel, record.workspace))
     try:
         with job.running(record):
             at_once = at_once or cores.clones(record.job.variant_config.machine.memory)
-            _examine(_Bench(record, bootable, booting.Clones(record, bootable), deadline, at_once), red)
+            _examine(_Bench(record, bootable, booting.Clones(record, bootable), deadline, at_once), queue)
     except PipelineError as error:
         process.check_wanted()
         record.notes.append(f"red tests were not run alone: {error}")
     return record.save()
 
 
-def _examine(bench: _Bench, red: Red) -> None:
+def _examine(bench: _Bench, queue: Sequence[Case]) -> None:
     record, configs = bench.record, dict(bench.record.job.suites)
-    queue = [(name, configs[name], test) for name, tests in red.items() for test in tests]
-    for number, (name, config, test) in enumerate(queue):
+    for number, case in enumerate(queue):
         if bench.deadline.expired or number == MOST:
             why = "the time for that was up" if bench.deadline.expired else f"{MOST} did"
             record.notes.append(f"{len(queue) - number} red tests were not run alone: {why}")
             return
-        seen = bench.alone(name, config, test)
+        seen = bench.alone(case, configs[case.suite])
         record.alone.append(seen)
-        record.workspace.progress.note(JobDetail(f"{record.job.name}: {test.name}: {seen.words}"))
+        record.workspace.progress.note(JobDetail(f"{record.job.name}: {case.red.name}: {seen.words}"))
 
 
 @dataclass
@@ -75,16 +101,14 @@ class _Bench:
     at_once: int
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
-    def alone(self, name: str, config: Suite, red: TestResult) -> Alone:
+    def alone(self, case: Case, config: Suite) -> Alone:
         """Run one red test alone; where it is green, look for what made it red."""
+        name, red = case.suite, case.red
         tries = pool.each(lambda _: self._status(name, config, (red.name,)), range(TRIES), self.at_once)
         seen = Alone(name, red.name, red.status, tuple(tries))
-        return seen if seen.failures else self._searched(seen, config)
+        return seen if seen.failures else self._searched(seen, case.before, config)
 
-    def _searched(self, seen: Alone, config: Suite) -> Alone:
-        (window,) = suite_requests.windows(config, [seen.test])
-        before = pollution.before(window, rundir.consoles(self.record.directory))
-
+    def _searched(self, seen: Alone, before: pollution.Tests, config: Suite) -> Alone:
         def is_red(tests: pollution.Tests) -> bool:
             return seen.is_red(self._status(seen.suite, config, (*tests, seen.test)))
 

@@ -143,6 +143,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
         f"{CLUSTER}test_a_night_on_three_workers_is_the_night_that_it_is_here",
         f"{ENGINE}test_a_night_on_workers_of_this_machine",
     ),
+    "wpci run --engine workers:2": ("tests/stage/engine/test_modes.py::test_red_tests_run_alone_on_workers_too",),
     "wpci mutate --engine workers:2": (
         "tests/stage/mutation/test_run.py::test_mutants_are_tried_on_workers_as_they_are_here",
     ),
