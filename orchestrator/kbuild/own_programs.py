@@ -91,7 +91,13 @@ def _copied(out: Path, to: Path) -> None:
 
 
 def build(
-    name: str, suite: Suite, include: Path | None, cache: Cache, progress: Progress, deadline: Deadline
+    name: str,
+    suite: Suite,
+    include: Path | None,
+    cache: Cache,
+    progress: Progress,
+    deadline: Deadline,
+    share: programs.Share = programs.alone,
 ) -> Programs:
     """Return the programs of a suite, ready for the guest; ``include`` are the headers that come first.
 
@@ -105,7 +111,7 @@ def build(
         for program in suite.programs:
             _Maker(program, scratch, include, cache, progress, deadline).make()
 
-    return programs.kept(name, key, cache, progress, made)
+    return programs.kept(name, key, cache, progress, made, share)
 
 
 def _parts(program: ProgramConfig) -> Iterator[str | Path]:

@@ -58,8 +58,24 @@ class TreeSuite:
         return tuple(dict.fromkeys(program.called for program in self.config.programs if program.called))
 
 
+Share = Callable[[Path, Callable[[], bool], Callable[[], None]], None]
+"""Makes a folder of programs whole that is not: by the last of these, or by taking what another machine has built."""
+
+
+def alone(folder: Path, is_whole: Callable[[], bool], build: Callable[[], None]) -> None:
+    """Make programs for this machine alone; see ``Share``."""
+    del folder, is_whole
+    build()
+
+
 def build_own(
-    name: str, directory: Path, cache: Cache, progress: Progress, deadline: Deadline, jobs: int | None = None
+    name: str,
+    directory: Path,
+    cache: Cache,
+    progress: Progress,
+    deadline: Deadline,
+    jobs: int | None = None,
+    share: Share = alone,
 ) -> Programs:
     """Build the suite in ``directory`` with ``make -C directory O=...``; every file that is left there is a program.
 
@@ -82,7 +98,7 @@ def build_own(
             code = make.run(argv, env, log, lambda line: None, deadline, None)
             judge(code, Path(log.name), Folders(directory, scratch), fault, host)
 
-    return kept(name, key, cache, progress, build)
+    return kept(name, key, cache, progress, build, share)
 
 
 def _sources(directory: Path) -> list[Path]:
@@ -104,7 +120,9 @@ def in_tree(config: Suite, source: Path) -> Suite:
     return config.model_copy(update={"directory": directory, "programs": programs})
 
 
-def build_from_tree(suite: TreeSuite, cache: Cache, progress: Progress, deadline: Deadline) -> Programs:
+def build_from_tree(
+    suite: TreeSuite, cache: Cache, progress: Progress, deadline: Deadline, share: Share = alone
+) -> Programs:
     """Build the programs that a suite's run lines name, in ``suite.directory`` of the tree, against its own headers.
 
     ``make`` of the suite may hold variables and targets; without a target each program file is one. A file that
@@ -129,7 +147,7 @@ def build_from_tree(suite: TreeSuite, cache: Cache, progress: Progress, deadline
         for name in suite.files:
             _take(suite, name, scratch / name, output)
 
-    return kept(suite.name, key, cache, progress, build)
+    return kept(suite.name, key, cache, progress, build, share)
 
 
 def _take(suite: TreeSuite, name: str, to: Path, output: str) -> None:
@@ -224,26 +242,36 @@ def judge(code: int, log: Path, folders: Folders, fault: PipelineError, host: Th
     raise type(fault)(f"{fault}: {compiler_log.first_error(output, folders)}", log=log)
 
 
-def kept(name: str, key: str, cache: Cache, progress: Progress, build: Callable[[Path], None]) -> Programs:
+def kept(
+    name: str, key: str, cache: Cache, progress: Progress, build: Callable[[Path], None], share: Share = alone
+) -> Programs:
     """Return the programs under a key, building them where the cache does not have them whole."""
     final = cache.path("programs", key)
-    with _built(final, cache, progress, build):
+    with _built(final, cache, progress, build, share):
         recorded = (final / _RECORD).read_text()
     if recorded != _contents(final / "bin"):
         shutil.rmtree(final)
-        with _built(final, cache, progress, build):
+        with _built(final, cache, progress, build, share):
             recorded = (final / _RECORD).read_text()
     return Programs(name, final / "bin", recorded)
 
 
 @contextlib.contextmanager
-def _built(final: Path, cache: Cache, progress: Progress, build: Callable[[Path], None]) -> Iterator[None]:
+def _built(
+    final: Path, cache: Cache, progress: Progress, build: Callable[[Path], None], share: Share
+) -> Iterator[None]:
+    def is_whole() -> bool:
+        return (final / _RECORD).is_file()
+
+    def make_whole() -> None:
+        with new_directory(final) as scratch:
+            (scratch / "bin").mkdir()
+            build(scratch / "bin")
+            write_atomic(scratch / _RECORD, _contents(scratch / "bin"))
+
     with cache.lock(f"programs-{final.name[:16]}", progress):
-        if not (final / _RECORD).is_file():
-            with new_directory(final) as scratch:
-                (scratch / "bin").mkdir()
-                build(scratch / "bin")
-                write_atomic(scratch / _RECORD, _contents(scratch / "bin"))
+        if not is_whole():
+            share(final, is_whole, make_whole)
         yield
 
 

@@ -12,7 +12,7 @@ from orchestrator.errors import KernelError
 from orchestrator.host.process import Deadline
 from orchestrator.kbuild import make, own_programs, programs
 from orchestrator.model import Programs, Side, Tree
-from orchestrator.pipeline import worktree
+from orchestrator.pipeline import shared, worktree
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.plan import Job
 from orchestrator.trees import fetch, repository
@@ -20,11 +20,11 @@ from orchestrator.trees import fetch, repository
 
 def build(job: Job, tree: Tree, name: str, config: Suite, ws: Workspace) -> Programs:
     """Build the programs of a suite of a job, or take them from the cache. ``tree`` is the tree under test."""
-    deadline = Deadline.after(ws.pipeline.limits.build)
+    deadline, share = Deadline.after(ws.pipeline.limits.build), shared.programs_of(ws)
     if config.kind == "own":
-        return programs.build_own(name, config.directory, ws.cache, ws.progress, deadline)
+        return programs.build_own(name, config.directory, ws.cache, ws.progress, deadline, share=share)
     if config.kind == "program":
-        return own_programs.build(name, config, _uapi(job, tree, config, ws), ws.cache, ws.progress, deadline)
+        return own_programs.build(name, config, _uapi(job, tree, config, ws), ws.cache, ws.progress, deadline, share)
     source_tree, tree_name, place = _suite_tree(job, tree, config, ws)
     with (
         worktree.checked_out(source_tree, tree_name, place, ws) as source,
@@ -34,7 +34,7 @@ def build(job: Job, tree: Tree, name: str, config: Suite, ws: Workspace) -> Prog
         wanted = programs.TreeSuite(
             name, programs.in_tree(config, source), source, source_tree.content, out, owner=source_tree.owner
         )
-        return programs.build_from_tree(wanted, ws.cache, ws.progress, deadline)
+        return programs.build_from_tree(wanted, ws.cache, ws.progress, deadline, share)
 
 
 @contextlib.contextmanager
