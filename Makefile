@@ -18,7 +18,7 @@ TEST_PACKAGES := chromium postgresql systemd
 ARGS     ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages run list doctor check lint types unit test test-nightly test-kvm man clean
+.PHONY: help setup packages run list doctor check lint types unit test test-nightly test-kvm test-slurm man clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,10 @@ test-nightly: setup ## the tests that take too long for each change
 
 test-kvm: setup ## the path through KVM, on a KVM that QEMU emulates: for machines that have none
 	$(PYTHON) -m pytest -s tests/kvm
+
+test-slurm: PACKAGES += slurmctld slurmd slurm-client
+test-slurm: setup ## a night through Slurm: its daemons on this machine, two nodes, dask-jobqueue
+	$(PYTHON) -m pytest tests/slurm
 
 check: $(VENV)/.ready lint types unit ## the fast gate before each commit: seconds, no guest
 

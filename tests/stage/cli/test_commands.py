@@ -274,3 +274,10 @@ def test_make_test_kvm_runs_that_ring_alone(made: Table) -> None:
     a_test(made, "kvm/test_two.py", "pass")
     code, output = made.call(["make", "test-kvm"])
     assert code == 0 and "1 passed" in output, output
+
+
+def test_make_test_slurm_runs_that_ring_alone(made: Table) -> None:
+    a_test(made, "unit/test_one.py", "assert False")
+    a_test(made, "slurm/test_two.py", "pass")
+    code, output = made.call(["make", "test-slurm"])
+    assert code == 0 and "1 passed" in output, output

@@ -46,8 +46,8 @@ class Notes:
     def note(self, text: str) -> None:
         self.lines.append(text)
 
-    def advance(self, what: str, done: float, total: float | None) -> None:
-        del what, done, total
+    def advance(self, what: str, done: float, total: float | None, left: float | None = None) -> None:
+        del what, done, total, left
 
 
 def machine(folder: Path, name: str, dead_after: float = DEAD_AFTER) -> Workspace:
