@@ -22,7 +22,8 @@ from distributed import Scheduler, Security, Worker
 
 from orchestrator.engine import certificates, order, worker
 from orchestrator.engine.attempt import Bench
-from orchestrator.engine.cluster import Address, ClusterEngine
+from orchestrator.engine.cluster import ClusterEngine
+from orchestrator.engine.scheduler import Address
 from orchestrator.engine.slots import Capacity, Slots
 from orchestrator.engine.task import Place, Task
 from orchestrator.host.cache import Cache

@@ -21,6 +21,10 @@ class Beginning(JobDetail, Minor):
     """That a stage of a job begins."""
 
 
+class HostFact(str):
+    """A line on the machine that works: it is of no job, so that many jobs have the same line, which is shown once."""
+
+
 class Progress(Protocol):
     """What a stage may say while it works."""
 

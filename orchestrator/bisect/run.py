@@ -15,6 +15,9 @@ from orchestrator.bisect.gitbisect import Commit, Position
 from orchestrator.bisect.history import History
 from orchestrator.bisect.test_commit import Target, look
 from orchestrator.bisect.values import Outcome, Request, Role, State, Step
+from orchestrator.engine.local import LocalEngine
+from orchestrator.engine.slots import Capacity
+from orchestrator.engine.task import Engine
 from orchestrator.errors import Exit, InfraError, UserError
 from orchestrator.host import cache, cores
 from orchestrator.model import Verdict
@@ -27,8 +30,10 @@ _VERIFICATION = 3
 """Steps that verify an answer, as a rule."""
 
 
-def run(request: Request, workspace: Workspace) -> Outcome:
+def run(request: Request, workspace: Workspace, elsewhere: Engine | None = None) -> Outcome:
     """Bisect in the folder of the workspace, which is this bisect's alone; what an earlier call left there is gone on.
+
+    With other machines, ``elsewhere``, what may be next is built there.
 
     Faults of the host end it with an outcome from which another call goes on. Raises UserError for a request that
     names what is not there, KernelError for a series that does not apply.
@@ -38,7 +43,9 @@ def run(request: Request, workspace: Workspace) -> Outcome:
     with workspace.cache.lock(f"bisect-{name}", workspace.progress):
         walked = history.open_history(request, workspace)
         state = _opened(request, walked, workspace)
-        walk = _Walk(walked, workspace, state, _ahead(request, walked, workspace))
+        workspace = elsewhere.sharing(workspace) if elsewhere else workspace
+        ahead = prefetch.Prefetch(workspace, elsewhere or _beside(request, walked, workspace))
+        walk = _Walk(walked, workspace, state, ahead)
         try:
             outcome = walk.to_the_end()
         except InfraError as error:
@@ -73,8 +80,8 @@ def _fingerprint(walked: History) -> str:
     return cache.digest(job.variant_config.model_dump_json(), *job.variant_config.fragments, *suites, carried, *ends)
 
 
-def _ahead(request: Request, walked: History, workspace: Workspace) -> prefetch.Prefetch:
-    """Decide whether kernels are built while guests run, and say so."""
+def _beside(request: Request, walked: History, workspace: Workspace) -> Engine | None:
+    """Decide whether kernels are built here while guests run, and say so."""
     cpus = walked.template.variant_config.machine.cpus
     spare = cores.spare(cpus, request.ahead)
     if spare:
@@ -82,7 +89,7 @@ def _ahead(request: Request, walked: History, workspace: Workspace) -> prefetch.
     else:
         why = "as asked" if request.ahead is False else f"the guest's {cpus} vCPUs need every core"
         workspace.progress.note(f"nothing is built while a guest runs: {why}")
-    return prefetch.Prefetch(workspace, spare)
+    return LocalEngine(Capacity(spare, 0), most=1) if spare else None
 
 
 @dataclass

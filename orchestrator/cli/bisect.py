@@ -14,6 +14,7 @@ from orchestrator import textfile
 from orchestrator.cli import output, programs
 from orchestrator.cli.options import (
     ConfigOption,
+    EngineOption,
     JsonOption,
     ModeOption,
     QuietOption,
@@ -74,6 +75,7 @@ def bisect(
     timeout: TimeoutOption = "60s",
     expect_splat: ExpectSplatOption = None,
     endless: EndlessOption = False,
+    engine: EngineOption = None,
     results: ResultsOption = None,
     as_json: JsonOption = False,
     verbose: VerboseOption = False,
@@ -84,10 +86,13 @@ def bisect(
     from orchestrator.bisect import values
     from orchestrator.bisect.symptom import parse
     from orchestrator.cli import bisect_table
+    from orchestrator.engine import choose, slots
     from orchestrator.pipeline import context, opening
 
     pipeline = output.pipeline(config, quiet=as_json or quiet)
     results = locate.results(results)
+    elsewhere = choose.wanted(pipeline, engine)
+    choose.refuse_ahead(elsewhere, ahead)
     if go_on:
         directory = _folder(results, run)
         request = values.load(textfile.read(directory / values.STATE), str(directory / values.STATE)).request
@@ -125,7 +130,9 @@ def bisect(
             directory = opened.enter_context(context.opened_run(results, judged=values.STATE))
         if request.program:
             pipeline = overrides.with_suite(pipeline, request.program)
-        outcome = mode.run(request, opening.workspace_in(pipeline, directory, terminal))
+        workspace = opening.workspace_in(pipeline, directory, terminal)
+        workers = choose.opened(elsewhere, slots.here(), workspace.cache, terminal) if elsewhere else None
+        outcome = mode.run(request, workspace, opened.enter_context(workers) if workers else None)
     if as_json:
         output.json(dataclasses.asdict(outcome))
     else:

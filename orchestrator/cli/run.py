@@ -91,8 +91,7 @@ def run(
     pipeline = overrides.with_programs(output.pipeline(config, quiet=as_json or quiet), own, repeat)
     results = locate.results(results)
     elsewhere = choose.wanted(pipeline, engine)
-    if elsewhere and ahead is not None:
-        raise UserError("--ahead is for one machine: workers build while others test")
+    choose.refuse_ahead(elsewhere, ahead)
     if patches and series:
         raise UserError(f"{patches} and --series {series}: one of them")
     series = patches or series

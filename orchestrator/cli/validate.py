@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,7 @@ from orchestrator.cli import output, programs
 from orchestrator.cli.options import (
     AheadOption,
     ConfigOption,
+    EngineOption,
     JsonOption,
     ModeOption,
     QuietOption,
@@ -66,6 +68,7 @@ def validate(
     timeout: TimeoutOption = "60s",
     expect_splat: ExpectSplatOption = None,
     endless: EndlessOption = False,
+    engine: EngineOption = None,
     results: ResultsOption = None,
     every_test: Annotated[bool, typer.Option("--all", help="List unchanged tests, too.")] = False,
     as_json: JsonOption = False,
@@ -74,6 +77,7 @@ def validate(
 ) -> None:
     """Check each patch of a series, build, boot and test base and patched, and say whether it may be merged."""
     from orchestrator.config import overrides
+    from orchestrator.engine import choose, slots
     from orchestrator.pipeline import discover, plan
     from orchestrator.validate import request, submission
     from orchestrator.validate import run as mode_validate
@@ -83,6 +87,8 @@ def validate(
     requested = request.Options(tuple(skip), tuple(build), runs, recipients, stop_at_first, ahead)
     pipeline = overrides.with_programs(output.pipeline(config, quiet=as_json or quiet), own, runs)
     results = locate.results(results)
+    elsewhere = choose.wanted(pipeline, engine)
+    choose.refuse_ahead(elsewhere, ahead)
     here = output.own_tree(config, pipeline, tree, series)
     tree = str(here) if here else tree
     options = overrides.Options(tree=tree, series=series, three_way=three_way, mbox=mbox)
@@ -96,7 +102,9 @@ def validate(
         workspace, settled = opened
         to_do = request.put_together(settled, choice, requested)
         to_do = dataclasses.replace(to_do, plan=discover.narrowed(to_do.plan, workspace))
-        result = mode_validate.run(to_do, workspace)
+        workers = choose.opened(elsewhere, slots.here(), workspace.cache, terminal) if elsewhere else None
+        with workers or contextlib.nullcontext() as at_work:
+            result = mode_validate.run(to_do, workspace, at_work)
     if as_json:
         from orchestrator.report import result_json
 

@@ -29,9 +29,9 @@ from orchestrator.model import JobResult, Verdict, rundir
 from orchestrator.parse import splat
 from orchestrator.pipeline import opening
 from orchestrator.pipeline.context import Workspace
-from orchestrator.progress import Beginning, Detail, JobDetail, Minor
+from orchestrator.progress import Beginning, Detail, HostFact, JobDetail, Minor
 
-_KINDS: dict[str, type[str]] = {kind.__name__: kind for kind in (Beginning, Minor, JobDetail, Detail, str)}
+_KINDS: dict[str, type[str]] = {kind.__name__: kind for kind in (Beginning, Minor, JobDetail, Detail, HostFact, str)}
 _BETWEEN = 1.0
 """Seconds between two figures of one name that are sent."""
 _MOST_FILES = 2**28
@@ -168,10 +168,10 @@ def _workspace(order: Order[R], directory: Path, events: Events, bench: Bench) -
 
 
 def _parcel(order: Order[R], attempt: str, outcome: R | Fault, directory: Path, bench: Bench) -> Parcel[R]:
-    if isinstance(outcome, JobResult):
-        _keep_config(outcome)
-        if outcome.verdict is not Verdict.FAIL:
-            _drop_rootfs(directory)
+    for done in orders.results(outcome):
+        _keep_config(done)
+        if done.verdict is not Verdict.FAIL:
+            shutil.rmtree(done.directory / "rootfs", ignore_errors=True)
     places = {"run": directory, "cache": bench.cache.root}
     hidden = portable.hidden(outcome, places)
     return Parcel(attempt, bench.name, socket.gethostname(), hidden, _packed(directory))
@@ -182,11 +182,6 @@ def _keep_config(done: JobResult) -> None:
     kernel = done.products.kernel
     if kernel and kernel.config.exists():
         write_atomic(done.directory / rundir.CONFIG, kernel.config.read_bytes())
-
-
-def _drop_rootfs(directory: Path) -> None:
-    for folder in directory.glob(f"{rundir.JOBS}/*/rootfs"):
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _packed(directory: Path) -> bytes:

@@ -39,6 +39,12 @@ def wanted(pipeline: Pipeline, option: str | None) -> Dask | None:
     return (configured or Dask(dask=where)).model_copy(update={"dask": where})
 
 
+def refuse_ahead(elsewhere: Dask | None, ahead: bool | None) -> None:
+    """Raise UserError where both are named."""
+    if elsewhere and ahead is not None:
+        raise UserError("--ahead is for one machine: workers build while others test")
+
+
 @contextlib.contextmanager
 def opened(
     dask: Dask | None, room: Capacity, cache: Cache, progress: Progress, most: int | None = None
@@ -52,6 +58,7 @@ def opened(
         return
     try:
         from orchestrator.engine import cluster, here
+        from orchestrator.engine.scheduler import Address
         from orchestrator.host.store import Store
     except ModuleNotFoundError as error:
         raise UserError(f"{error.name} is not installed: pip install 'wpci[dask]'") from error
@@ -60,7 +67,7 @@ def opened(
         if isinstance(dask.dask, Workers):
             address = stack.enter_context(here.cluster(dask.dask.workers, dask.silence, cache, progress))
         else:
-            address = cluster.Address(dask.dask, held(dask.certificates), dask.silence)
+            address = Address(dask.dask, held(dask.certificates), dask.silence)
         yield cluster.ClusterEngine(address, store)
 
 

@@ -14,7 +14,7 @@ import dask
 from distributed import LocalCluster
 
 from orchestrator.engine import certificates, worker
-from orchestrator.engine.cluster import LOSSES, Address
+from orchestrator.engine.scheduler import LOSSES, Address
 from orchestrator.host import process
 from orchestrator.host.cache import Cache
 from orchestrator.progress import Progress

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 from orchestrator.engine.task import R
 from orchestrator.errors import InfraError
@@ -21,6 +22,8 @@ def at_home(outcome: R, repositories: Mapping[str, Path], workspace: Workspace, 
 
     The kernel of a red job comes along: whoever looks at it boots it again.
     """
+    if isinstance(outcome, tuple):
+        return cast(R, tuple(at_home(part, repositories, workspace, store, host) for part in outcome))
     if not isinstance(outcome, JobResult):
         return outcome
     tree, kernel = outcome.products.tree, outcome.products.kernel

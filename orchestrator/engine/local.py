@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from collections.abc import Generator, Iterable
@@ -13,10 +14,12 @@ from orchestrator.engine.task import Done, Place, R, Task
 from orchestrator.host import crash, process
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.plan import Job
-from orchestrator.progress import JobDetail, Progress
+from orchestrator.progress import HostFact, JobDetail, Progress
 
 _END_PATIENCE = 30.0
 """Seconds that the threads of what is over have to end their guests and builds."""
+_LOOK = 0.2
+"""Seconds between two looks at whether anybody still waits."""
 _WAITING = 2
 """Tasks that have begun beside those whose guests run: one builds, and one has its kernel already."""
 
@@ -43,6 +46,10 @@ class LocalEngine:
         finally:
             threads.end_all()
 
+    def sharing(self, workspace: Workspace) -> Workspace:
+        """Return the workspace: what is made here is here."""
+        return workspace
+
     def words(self, jobs: Iterable[Job]) -> str:
         """Say how many guests run at a time, and why."""
         return self.room.words([self.room.need(job) for job in jobs])
@@ -66,10 +73,13 @@ class _Threads(Generic[R]):
         thread.start()
 
     def next_end(self) -> Done[R]:
-        """Wait for a task to end."""
-        done = self.ended.get()
-        self.at_work -= 1
-        return done
+        """Wait for a task to end. Raises Cancelled."""
+        while True:
+            process.check_wanted()
+            with contextlib.suppress(queue.Empty):
+                done = self.ended.get(timeout=_LOOK)
+                self.at_work -= 1
+                return done
 
     def _work(self, turn: int, task: Task[R]) -> None:
         process.use_group(self.group)
@@ -103,7 +113,7 @@ class JobProgress:
         """Say a line, with the name of the task."""
         if self.over.is_set():
             return
-        self.progress.note(text if isinstance(text, JobDetail) else type(text)(f"{self.name}: {text}"))
+        self.progress.note(text if isinstance(text, JobDetail | HostFact) else type(text)(f"{self.name}: {text}"))
 
     def advance(self, what: str, done: float, total: float | None, left: float | None = None) -> None:
         """Show a figure, with the name of the task."""

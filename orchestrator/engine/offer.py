@@ -28,10 +28,10 @@ class Offer:
         kvm = "KVM, proven by a guest" if self.kvm else "no KVM that a guest has proven"
         return f"{self.cores} cores, {self.memory / _GIB:.1f} GiB for guests, {self.disk / _GIB:.0f} GiB of disk, {kvm}"
 
-    def resources(self, version: str) -> dict[str, float]:
-        """Return them as resources; their names hold the version, so that none of another version takes a job."""
-        amounts = {"cores": self.cores, "memory": self.memory, "disk": self.disk, "kvm": self.kvm}
-        return {f"{version} {name}": float(amount) for name, amount in amounts.items()}
+    @property
+    def amounts(self) -> dict[str, float]:
+        """Them by resource."""
+        return {"cores": self.cores, "memory": self.memory, "disk": self.disk, "kvm": self.kvm}
 
 
 def measured(room: Capacity, cache: Cache, proven: bool) -> Offer:

@@ -6,6 +6,7 @@ import functools
 import hashlib
 import tempfile
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
@@ -21,6 +22,7 @@ from orchestrator.host import store as stores
 from orchestrator.host.cache import digest, new_directory
 from orchestrator.host.process import Deadline
 from orchestrator.host.store import Store
+from orchestrator.model import JobResult
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.plan import Job
 from orchestrator.trees import bundle, fetch
@@ -39,6 +41,17 @@ def version() -> str:
     for path in sorted(p for p in _PACKAGE.rglob("*") if p.suffix in _CODE):
         total.update(f"{path.relative_to(_PACKAGE)}\n".encode() + path.read_bytes())
     return f"{metadata.version('wpci')}+{total.hexdigest()[:8]}"
+
+
+def resources(amounts: Mapping[str, float]) -> dict[str, float]:
+    """Return amounts as resources; their names hold the version, so that none of another version takes a job."""
+    return {f"{version()} {name}": float(amount) for name, amount in amounts.items()}
+
+
+def offered(amounts: Mapping[str, float]) -> dict[str, float]:
+    """Return what ``resources`` was given; nothing, where another version was."""
+    head = f"{version()} "
+    return {name.removeprefix(head): amount for name, amount in amounts.items() if name.startswith(head)}
 
 
 @dataclass(frozen=True)
@@ -86,6 +99,12 @@ class Parcel(Generic[R]):
     host: str
     outcome: R | Fault
     files: bytes
+
+
+def results(outcome: object) -> tuple[JobResult, ...]:
+    """Return the results of jobs that an outcome is, or holds."""
+    parts = outcome if isinstance(outcome, tuple) else (outcome,)
+    return tuple(part for part in parts if isinstance(part, JobResult))
 
 
 @dataclass

@@ -65,5 +65,8 @@ class Engine(Protocol):
         The lower ones go first. Closing the generator ends what still runs, guests and builds.
         """
 
+    def sharing(self, workspace: Workspace) -> Workspace:
+        """Return the workspace in which what its tasks make is at hand."""
+
     def words(self, jobs: Iterable[Job]) -> str:
         """Say where jobs run, and how many at a time."""

@@ -31,6 +31,18 @@ class WholeJob:
         return in_turn(self.job, place, job.go_on)
 
 
+@dataclass(frozen=True)
+class KernelOf:
+    """The kernel of a job, and no guest."""
+
+    job: Job
+
+    def __call__(self, place: Place) -> JobResult:
+        """Return what came of it. Raises UserError, and Cancelled."""
+        with place.build():
+            return job.run(self.job, place.workspace, until=Stage.BUILD)
+
+
 def in_turn(planned: Job, place: Place, tested: Callable[[JobRecord], JobResult]) -> JobResult:
     """Build a job, and let ``tested`` go on with it where nothing failed, each in its turn. Raises Cancelled."""
     record = JobRecord(planned, place.workspace)

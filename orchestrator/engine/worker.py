@@ -102,7 +102,7 @@ async def _served(address: str, tls: Security, bench: Bench, offered: Offer, say
         address,
         name=bench.name,
         nthreads=offered.cores,
-        resources=offered.resources(order.version()),
+        resources=order.resources(offered.amounts),
         security=tls,
         memory_limit=0,
         local_directory=str(bench.cache.path("dask", bench.name)),

@@ -25,7 +25,7 @@ from orchestrator.host import process, seal
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import Deadline, sandbox
 from orchestrator.model import Accel, AccelFact
-from orchestrator.progress import Progress
+from orchestrator.progress import HostFact, Progress
 
 _VERSION = 300.0
 """Seconds that QEMU has to tell its version: reading 50 MB of it and its libraries can be slow, the first time."""
@@ -71,7 +71,7 @@ def choose(
         return AccelFact(Accel.KVM, proof.cpu, version, proof.reason)
     if choice == "kvm":
         raise InfraError(f"KVM was asked for and cannot bring up a guest here: {proof.reason}")
-    progress.note(f"accel: tcg, for KVM is no use here: {proof.reason}")
+    progress.note(HostFact(f"accel: tcg, for KVM is no use here: {proof.reason}"))
     return AccelFact(tcg.accel, tcg.cpu, version, proof.reason)
 
 

@@ -87,7 +87,7 @@ class RunRecord:
         """Return what the run comes to: jobs that are not done are missing, and nothing is green without them."""
         done = self._done
         series = tuple(
-            _judged(done[pair.base.name], done[pair.patched.name], pair)
+            of_pair(done[pair.base.name], done[pair.patched.name], pair)
             for pair in self.plan.pairs
             if pair.base.name in done and pair.patched.name in done
         )
@@ -125,7 +125,7 @@ class RunRecord:
         )
 
 
-def _judged(base: JobResult, patched: JobResult, pair: Pair) -> SeriesResult:
+def of_pair(base: JobResult, patched: JobResult, pair: Pair) -> SeriesResult:
     """Judge a pair by what the base's kernel has the symbols for: no series excuses itself by switching one off."""
     promised = job_record.expected(pair.patched, base.products.kernel)
     return series_verdict.judge(base, patched, promised, pair.base.expect, pair.patched.expect)

@@ -13,6 +13,7 @@ from orchestrator.pipeline import plan
 from orchestrator.pipeline.plan import Choice, Job, Pair, Plan
 from orchestrator.series.base import Base
 from orchestrator.series.series import Series
+from orchestrator.validate.paired import Tries
 from orchestrator.validate.submission import Submission
 
 
@@ -41,6 +42,11 @@ class Request:
     recipients: Recipients = Recipients()
     stops_at_first: bool = False
     ahead: bool | None = None
+
+    @property
+    def tries(self) -> Tries:
+        """How often tests run."""
+        return Tries(self.runs, self.settings.retries, self.stops_at_first)
 
     @property
     def first(self) -> Pair:

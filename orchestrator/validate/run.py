@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from orchestrator.engine.task import Engine
 from orchestrator.errors import PipelineError
 from orchestrator.host import crash
 from orchestrator.model import RunResult
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.plan import Pair
 from orchestrator.pipeline.run_record import RunRecord
-from orchestrator.validate import announce, checkpatch, steps
+from orchestrator.validate import announce, checkpatch, elsewhere, steps
 from orchestrator.validate.request import Request
 from orchestrator.validate.state import State
 from orchestrator.validate.steps import SUITES
@@ -36,8 +37,10 @@ class Step:
     tests: tuple[Pair, ...] = ()
 
 
-def run(wanted: Request, workspace: Workspace) -> RunResult:
+def run(wanted: Request, workspace: Workspace, engine: Engine | None = None) -> RunResult:
     """Make every check, judge, and send the outcome to where it was asked for, also where it comes to no end.
+
+    With an engine other machines test pairs, and build what is not booted.
 
     Raises UserError, where what was asked for is wrong.
     """
@@ -47,7 +50,8 @@ def run(wanted: Request, workspace: Workspace) -> RunResult:
     try:
         run_record.notes += announce.begun(wanted, workspace)
         with crash.contained(workspace.directory):
-            result = _checked(State(wanted, workspace, run_record))
+            shared = engine.sharing(workspace) if engine else workspace
+            result = _checked(State(wanted, shared, run_record, engine=engine))
         run_record.notes += announce.ended(wanted, result)
     except PipelineError as error:
         _came_to_no_end(announce.failed(wanted, workspace, str(error)), workspace)
@@ -67,6 +71,16 @@ def _checked(state: State) -> RunResult:
     wanted, run_record = state.wanted, state.run_record
     steps.applies(state)
     run_record.pending.remove("applies")
+    if not state.stopped:
+        state.elsewhere.start(list(elsewhere.tasks(wanted)))
+    try:
+        return _all_others(state)
+    finally:
+        state.elsewhere.stop()
+
+
+def _all_others(state: State) -> RunResult:
+    wanted, run_record = state.wanted, state.run_record
     remaining = _ordered(wanted)
     while remaining:
         step = remaining.pop(0)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
+from orchestrator.engine.background import Background
+from orchestrator.engine.task import Engine
 from orchestrator.model import CheckResult, CompilerWarning, RunResult, Side, Tree, Verdict
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord
@@ -20,7 +23,7 @@ class State:
 
     ``stopped`` says why nothing that needs the patched tree has a meaning any more. ``warnings`` are those of the base
     by variant; ``broken`` holds the variants for which there is no pair of kernels, ``tested`` those that were booted.
-    ``red`` says what was the first red.
+    ``red`` says what was the first red. ``elsewhere`` is what other machines do, where an ``engine`` has them.
     """
 
     wanted: Request
@@ -32,7 +35,12 @@ class State:
     broken: set[str] = field(default_factory=set)
     tested: set[str] = field(default_factory=set)
     red: str = ""
+    elsewhere: Background[Any] = field(init=False)
+    engine: Engine | None = None
     _records: dict[str, JobRecord] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.elsewhere = Background(self.engine, self.workspace)
 
     @property
     def is_over(self) -> bool:

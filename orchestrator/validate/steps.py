@@ -6,19 +6,17 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from orchestrator.errors import InfraError
 from orchestrator.host import cores
 from orchestrator.kbuild.objects import Diagnostics, of_files
 from orchestrator.model import CheckResult, JobResult, SeriesResult, Side, Stage, Verdict
-from orchestrator.pipeline import alone, alongside, building, job, worktree
+from orchestrator.pipeline import alongside, building, job, worktree
 from orchestrator.pipeline.alongside import Alongside
-from orchestrator.pipeline.job_record import JobRecord
 from orchestrator.pipeline.plan import Job, Pair
 from orchestrator.series import apply
-from orchestrator.validate import built, checkpatch, covered, first_red, touched
-from orchestrator.validate import retries as retried
+from orchestrator.validate import built, checkpatch, covered, elsewhere, paired, touched
 from orchestrator.validate.state import State
 from orchestrator.validate.touched import Touched
-from orchestrator.verdict import charged
 
 SUITES = "suites"
 
@@ -90,7 +88,7 @@ def _base_tested(state: State, pair: Pair) -> Iterator[Alongside | None]:
     """Test the base of a pair while the block builds, where cores are left for that and it is to be tested."""
     wanted = state.wanted
     spare = cores.spare(pair.base.variant_config.machine.cpus, wanted.ahead)
-    if SUITES in wanted.settings.skip or pair.base.variant in state.tested:
+    if state.elsewhere.engine or SUITES in wanted.settings.skip or pair.base.variant in state.tested:
         yield None
         return
     with alongside.testing(state.record(pair.base), spare) as guest:
@@ -124,7 +122,7 @@ def touch(state: State, name: str) -> None:
 def build(state: State, pair: Pair) -> None:
     """Build the series in a variant; the base only where the series fails there, or warns."""
     variant = pair.base.variant
-    done = _built(state, pair.patched, "builds")
+    done = _patched_built(state, pair)
     if (done.warnings or not _came_to(done, Stage.BUILD)) and variant not in state.warnings:
         base = _built(state, pair.base, "builds")
         if not _came_to(base, Stage.BUILD):
@@ -138,10 +136,19 @@ def build(state: State, pair: Pair) -> None:
         state.broken.add(variant)
 
 
+def _patched_built(state: State, pair: Pair) -> JobResult:
+    """Build the series in a variant here, or wait until a worker has."""
+    if state.elsewhere.engine and pair in state.wanted.builds:
+        with contextlib.suppress(InfraError):  # then it is built here
+            done: JobResult = state.elsewhere.outcome(elsewhere.built(pair))
+            return done
+    return _built(state, pair.patched, "builds")
+
+
 def test_what_is_built(state: State) -> None:
     """Test the pairs of which both kernels are there already: nothing finds as much in so little time."""
     trees = state.trees
-    for pair in state.wanted.plan.pairs:
+    for pair in () if state.elsewhere.engine else state.wanted.plan.pairs:
         sides = (pair.base, pair.patched)
         if not state.is_over and all(
             building.is_built(planned, trees[planned.side], state.workspace) for planned in sides
@@ -158,16 +165,8 @@ def test_pair(state: State, pair: Pair) -> None:
         state.skip(SUITES, variant, f"there is no pair of kernels in variant {variant}", [pair])
         return
     state.tested.add(variant)
-    records = base, patched = [state.record(planned) for planned in (pair.base, pair.patched)]
-    without = job.go_on(base)
-    state.run_record.add(without)
-    patched.red = first_red.of(pair, without) if state.wanted.stops_at_first else None
-    state.run_record.add(job.go_on(patched))
-    patched.red = None  # what runs again runs to its end
-    _again(state, pair, records)
-    for opened in records:
-        if red := charged.by_suite(state.run_record.result(), opened.job.name):
-            state.run_record.add(alone.examine(opened, red))
+    if not _tested(state, pair):
+        return
     judged = _series(state, pair)
     state.say(SUITES, variant, judged.verdict, judged.reason)
     settings = state.wanted.settings
@@ -175,17 +174,21 @@ def test_pair(state: State, pair: Pair) -> None:
         state.add(check)
 
 
-def _again(state: State, pair: Pair, records: Sequence[JobRecord]) -> None:
-    """Run all tests as often as was asked for, then those that differ, as long as any does."""
-    runs, retries = state.wanted.runs, state.wanted.settings.retries
-    for number in range(1, runs + retries):
-        every = {run.suite: [test.name for test in run.tests] for run in records[-1].suites}
-        tests = every if number < runs else retried.differing(_series(state, pair))
-        if not tests or not all(opened.suites for opened in records):
-            return
-        state.workspace.progress.note(f"try {number + 1} of {sum(map(len, tests.values()))} tests, on both kernels")
-        for opened in records:
-            state.run_record.add(job.again(opened, tests))
+def _tested(state: State, pair: Pair) -> bool:
+    """Test a pair here, or wait until a worker has; return whether it has results."""
+    if not state.elsewhere.engine:
+        records = [state.record(planned) for planned in (pair.base, pair.patched)]
+        paired.test(pair, records, state.wanted.tries, state.run_record.add)
+        return True
+    try:
+        for done in state.elsewhere.outcome(elsewhere.tested(pair)):
+            state.run_record.add(done)
+    except InfraError as error:
+        for planned in (pair.base, pair.patched):
+            state.run_record.lose(planned, error)
+        state.say(SUITES, pair.base.variant, Verdict.INFRA, str(error))
+        return False
+    return True
 
 
 def _series(state: State, pair: Pair) -> SeriesResult:

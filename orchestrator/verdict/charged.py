@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from orchestrator.model import JobResult, RunResult, TestResult, Verdict
+from orchestrator.model import JobResult, RunResult, SeriesResult, TestResult, Verdict
 
 
 def tests(run: RunResult) -> Iterator[tuple[JobResult, str, TestResult]]:
@@ -28,6 +28,15 @@ def by_suite(run: RunResult, name: str) -> dict[str, list[TestResult]]:
     for job, suite, test in tests(run):
         if job.name == name:
             red.setdefault(suite, []).append(test)
+    return red
+
+
+def of_series(series: SeriesResult) -> dict[str, list[TestResult]]:
+    """Return what is charged to a series, by suite."""
+    names = {(t.suite, t.test) for t in series.transitions if t.verdict is Verdict.FAIL}
+    red: dict[str, list[TestResult]] = {}
+    for _, suite, test in _named(series.patched, names):
+        red.setdefault(suite, []).append(test)
     return red
 
 

@@ -90,6 +90,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "make test": (f"{TYPED}test_make_test_is_red_where_any_test_is",),
     "make test-nightly": (f"{TYPED}test_make_test_nightly_runs_what_make_test_leaves_out",),
     "make test-kvm": (f"{TYPED}test_make_test_kvm_runs_that_ring_alone",),
+    "make test-slurm": (f"{TYPED}test_make_test_slurm_runs_that_ring_alone",),
     "wpci bisect": (f"{BISECT}test_a_fault_behind_a_merge_is_found_verified_and_replayed",),
     "wpci bisect --continue": (f"{BISECT}test_killed_in_every_step_it_goes_on_and_runs_no_finished_step_again",),
     "wpci bisect --series ~/outgoing -s G02_anon-swap": (f"{BISECT}test_a_flaky_boot_of_a_patch_is_found_in_boots",),
@@ -142,6 +143,13 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "wpci nightly --engine local": (
         f"{CLUSTER}test_a_night_on_three_workers_is_the_night_that_it_is_here",
         f"{ENGINE}test_a_night_on_workers_of_this_machine",
+    ),
+    "wpci validate SERIES --engine workers:2": (
+        "tests/stage/engine/test_modes.py::test_a_validation_has_pairs_tested_and_kernels_built_on_workers",
+        f"{VALIDATE}test_a_good_series_is_green_in_every_check_and_every_paper",
+    ),
+    "wpci bisect --good v6.11 --bad v6.12 -s boot --engine workers:2": (
+        f"{BISECT}test_a_bisect_has_kernels_built_on_workers",
     ),
     "wpci run --engine workers:2": ("tests/stage/engine/test_modes.py::test_red_tests_run_alone_on_workers_too",),
     "wpci mutate --engine workers:2": (

@@ -341,6 +341,23 @@ def test_kernels_are_built_ahead_where_that_is_asked_for(bench: History) -> None
     assert list(bench.last.glob("jobs/ahead-*/result.json"))
 
 
+def test_a_bisect_has_kernels_built_on_workers(bench: History) -> None:
+    culprit = bench.words(*["ok"] * 6, "not-ok T01", "ok")[6]
+    code, output = bench.find("--runs", "1", "--no-ahead")
+    assert code == 0, output
+    here = [(step["commit"], step["term"]) for step in bench.steps]
+    assert not list(bench.last.glob("jobs/ahead-*"))
+    shutil.rmtree(bench.folder / "cache" / "kernels")
+    code, output = bench.find("--runs", "1", "--engine", "workers:2")
+    assert code == 0 and culprit[:12] in output, output
+    assert [(step["commit"], step["term"]) for step in bench.steps] == here
+    ahead = [json.loads(path.read_text())["result"] for path in bench.last.glob("jobs/ahead-*/result.json")]
+    assert ahead and all(job["stages"][-1]["stage"] == "build" for job in ahead)
+    assert bench.left_running() == []
+    code, output = bench.find("--ahead", "--engine", "workers:2")
+    assert code == 2 and "--ahead is for one machine" in output
+
+
 def test_the_outcome_is_json_for_scripts(bench: History) -> None:
     culprit = bench.words("not-ok T01")[0]
     done = subprocess.run(

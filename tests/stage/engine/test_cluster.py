@@ -41,6 +41,7 @@ class Farm(Nights):
 
     lab: Lab
     names: tuple[str, ...] = NAMES
+    silence: str = "60s"
 
     def variants(self, other: str, **memory: str) -> None:
         """Write the pipeline; its engine are the workers of the lab, once there is one."""
@@ -55,7 +56,7 @@ class Farm(Nights):
         if hasattr(self, "lab"):
             place = self.lab
             engine = f"{{dask: '{place.address}', certificates: '{place.certificates}', store: '{place.store}'"
-            engine += ", silence: 6s}"
+            engine += f", silence: {self.silence}}}"
         text = PIPELINE.format(variants=variants, names=", ".join(self.names), engine=engine)
         (self.folder / "pipeline.yaml").write_text(text)
 
@@ -131,6 +132,8 @@ def test_a_worker_that_dies_costs_time_and_no_verdict(farm: Farm) -> None:
 
 @pytest.mark.nightly
 def test_a_worker_that_is_thawed_after_its_job_was_given_to_another_changes_nothing(farm: Farm) -> None:
+    farm.silence = "10s"
+    farm.variants(GUEST)
     farm.day("holds T01 go", "flaky T02 10")
     with farm.begin() as child:
         first = farm.lab.at_work("toy.one", "own/*.ktap")
@@ -211,6 +214,24 @@ def test_a_late_worker_gets_work_and_one_of_another_version_none(tmp_path: Path)
     words = " ".join(output.split())
     assert f"worker {running.named('other')} runs wpci 0." in words and "it gets no job" in words
     assert not (running.cache("other") / "kernels").exists()
+
+
+@pytest.mark.nightly
+def test_where_all_workers_are_gone_nobody_waits_for_ever_and_the_night_goes_on_later(farm: Farm) -> None:
+    farm.day("holds T01 go")
+    with farm.begin() as child:
+        wait_for(farm.folder, "results/*/jobs/toy.two/job-junit.xml")
+        for name in ("a", "b", "c"):
+            farm.lab.kill(name)
+        output, _ = child.communicate()
+    assert child.returncode == 3, output
+    assert f"no worker of this version is at {farm.lab.address} for 60 s" in " ".join(output.split())
+    assert "toy.one" in farm.result()["missing"] and "toy.two" not in farm.result()["missing"]
+    farm.lab.start_worker("d")
+    farm.lab.let_go("go")
+    code, output = farm.night("--continue")
+    assert code == 0, output
+    assert [name for name, _, _ in farm.verdicts()] == ["toy.one", "toy.two", "toy.three"]
 
 
 @pytest.mark.nightly

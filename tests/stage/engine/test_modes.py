@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 from tests.stage.pipeline.test_alone import Clones
+from tests.stage.validate.test_run import ONE, Desk, plays
+
+OTHER = """  other:
+    fragments: [other.config]
+    machine: {cpus: 1, memory: 64M}
+    accel: tcg
+"""
 
 
 def shown(clones: Clones) -> dict[str, Any]:
@@ -32,3 +40,38 @@ def test_red_tests_run_alone_on_workers_too(tmp_path: Path) -> None:
     job = Path(clones.patched["directory"])
     assert (job / "alone").exists() is False and list(job.with_name(f"{job.name}.alone").glob("alone/*/boot-1"))
     assert clones.left_running() == []
+
+
+def test_a_validation_has_pairs_tested_and_kernels_built_on_workers(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    (tmp_path / "other.config").write_text("CONFIG_64BIT=y\nCONFIG_SHMEM=y\n")
+    file = tmp_path / "pipeline.yaml"
+    file.write_text(file.read_text().replace("suites:\n", f"{OTHER}suites:\n", 1) + "validate: {builds: [other]}\n")
+    desk.series(ONE, plays("spoils T01 T02"))
+
+    def shown() -> dict[str, Any]:
+        (pair,) = desk.result()["series"]
+        (suite,) = pair["patched"]["suites"]
+        return {
+            "verdict": pair["verdict"],
+            "reason": pair["reason"].partition(" (console")[0],
+            "checks": [
+                (check["name"], check["subject"], check["verdict"], check["message"].removesuffix(" (built before)"))
+                for check in desk.result()["checks"]
+            ],
+            "retried": suite["retried"],
+            "alone": pair["patched"]["alone"],
+        }
+
+    code, output = desk.validate()
+    assert code == 1, output
+    here = shown()
+    shutil.rmtree(tmp_path / "cache" / "kernels")
+    code, output = desk.validate("--engine", "workers:2")
+    assert code == 1, output
+    assert shown() == here
+    assert here["alone"] and here["retried"] and ("builds", "other", "pass") in [one[:3] for one in here["checks"]]
+    pair = desk.result()["series"][0]
+    assert (Path(pair["patched"]["directory"]) / "boot-2" / "console.log").is_file(), "the second try came back, too"
+    assert list((desk.folder / "results" / "last").glob("jobs/*.other.build/build.log"))
+    assert desk.left_running() == []

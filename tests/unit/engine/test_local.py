@@ -10,10 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.cli.screen import Screen
+from orchestrator.cli.tables import Terminal
+from orchestrator.config.schema import Machine
 from orchestrator.engine.local import LocalEngine
 from orchestrator.engine.slots import Capacity
 from orchestrator.engine.task import Place, Task
 from orchestrator.errors import Cancelled, InfraError
+from orchestrator.guest import accel
 from orchestrator.host import process
 from tests.fakes import engines
 
@@ -101,3 +105,25 @@ def test_a_mistake_in_the_tasks_ends_what_runs(tmp_path: Path) -> None:
 
     with pytest.raises(ZeroDivisionError):
         list(engine().run(tasks(), engines.workspace(tmp_path)))
+
+
+def test_what_is_true_of_the_machine_is_shown_once_for_all_jobs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    binary = tmp_path / "qemu"
+    binary.write_text("#!/bin/sh\necho QEMU emulator version 7.2.0\n")
+    binary.chmod(0o755)
+
+    def without_kvm(place: Place) -> int:
+        host = accel.Host(device=tmp_path / "kvm", binary=str(binary))
+        accel.choose("auto", Machine(), lambda fact: None, place.workspace.cache, place.workspace.progress, host)
+        place.workspace.progress.note("built")
+        return place.turn
+
+    tasks = [Task(f"job-{number}", engines.job(), without_kvm) for number in range(3)]
+    with Terminal(Screen()) as terminal:
+        ended = list(engine().run(tasks, engines.workspace(tmp_path, terminal)))
+    assert all(isinstance(done.outcome, int) for done in ended), ended
+    shown = capsys.readouterr().out
+    assert shown.count("KVM is no use here") == 1, shown
+    assert shown.count("built") == 3, "what is of a job has its name"
