@@ -66,6 +66,25 @@ class _Begun(Generic[R]):
 
 
 @dataclass
+class _Queue(Generic[R]):
+    """Tasks that are to be sent, with their turns: first those that are to run ``again``."""
+
+    waiting: Iterator[tuple[int, Task[R]]]
+    again: list[tuple[int, Task[R]]]
+    _held: tuple[int, Task[R]] | None = None
+
+    def first(self) -> tuple[int, Task[R]] | None:
+        """Return the next one, which stays the next one until it is taken; None where there is none."""
+        if self._held is None:
+            self._held = self.again.pop(0) if self.again else next(self.waiting, None)
+        return self._held
+
+    def take(self) -> None:
+        """Let the next one be another."""
+        self._held = None
+
+
+@dataclass
 class _Session(Generic[R]):
     """One run of tasks: what is in the air, who is there, and what has come back."""
 
@@ -96,27 +115,31 @@ class _Session(Generic[R]):
             self._cancel()
 
     def _all(self, waiting: Iterator[tuple[int, Task[R]]], packer: Packer) -> Iterator[Done[R]]:
-        held: tuple[int, Task[R]] | None = None
-        more = True
+        tasks = _Queue(waiting, self.again)
+        ended: _Begun[R] | None = None
         while True:
-            while more or held or self.again:
-                if held is None:
-                    held = self.again.pop(0) if self.again else next(waiting, None)
-                if held is None:
-                    more = False
-                    break
-                if (refusal := self.roster.refusal(held[1].job)) is not None:
-                    yield Done(held[1], refusal)
-                elif not self.roster.has_room(held[1].job, [one.need for one in self.begun.values()]):
-                    break
-                elif fault := self._begin(*held, packer):
-                    yield Done(held[1], fault)
-                held = None
-            if not self.begun:
+            yield from self._sent(tasks, packer)  # before a result is fetched: no worker is idle for that long
+            if ended:
+                if done := self._taken(ended, packer):
+                    yield done
+                ended = None
+                continue
+            if not self.begun and tasks.first() is None:
                 self._look()  # a worker that went is named, also where its job has ended elsewhere meanwhile
                 return
-            if done := self._next(packer):
-                yield done
+            ended = self._next()
+
+    def _sent(self, tasks: _Queue[R], packer: Packer) -> Iterator[Done[R]]:
+        """Send what there is room for; yield what cannot be sent."""
+        while (following := tasks.first()) is not None:
+            turn, task = following
+            if (refusal := self.roster.refusal(task.job)) is not None:
+                yield Done(task, refusal)
+            elif not self.roster.has_room(task.job, [one.need for one in self.begun.values()]):
+                return
+            elif fault := self._begin(turn, task, packer):
+                yield Done(task, fault)
+            tasks.take()
 
     def _await_workers(self) -> None:
         self._look()
@@ -130,7 +153,10 @@ class _Session(Generic[R]):
     def _look(self) -> None:
         """See which workers are there. Raises InfraError where there has been none for too long."""
         self.looked = time.monotonic()
-        self.roster.update(self._answered(lambda: self.client.scheduler_info(n_workers=-1))["workers"])
+        known = self._answered(lambda: self.client.scheduler_info(n_workers=-1))
+        if "workers" not in known:  # what a client has that lost its scheduler
+            raise self.engine.address.lost()
+        self.roster.update(known["workers"])
         if self.roster.fit:
             self.staffed = self.looked
         elif self.looked - self.staffed > _PATIENCE:
@@ -161,17 +187,15 @@ class _Session(Generic[R]):
         future.add_done_callback(lambda done: self.ended.put(done.key))
         return None
 
-    def _next(self, packer: Packer) -> Done[R] | None:
+    def _next(self) -> _Begun[R] | None:
         """Wait for a task to end, but no longer than until the workers are to be looked at."""
         if time.monotonic() - self.looked > max(_LOOK, len(self.roster.members) * _LOOK_EACH):
             self._look()
         try:
-            key = self.ended.get(timeout=_LOOK)
+            return self.begun.pop(self.ended.get(timeout=_LOOK))
         except queue.Empty:
             process.check_wanted()
             return None
-        ended = self.begun.pop(key)
-        return self._taken(ended, packer)
 
     def _taken(self, ended: _Begun[R], packer: Packer) -> Done[R] | None:
         """Take the result of a task that has ended, once; None where it is to run again."""

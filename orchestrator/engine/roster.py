@@ -85,12 +85,15 @@ class Roster:
         return bool(self.fit) and (sum(needs) + self.need(job)["cores"] <= cores or not needs)
 
     def sets_aside(self, parcel: Parcel[Any]) -> bool:
-        """Count faults of the host by worker; one that has too many is set aside: its last job is to run elsewhere."""
+        """Count faults of the host by worker; one with too many is set aside, and its last jobs run elsewhere."""
         member = next((one for one in self.members.values() if one.name == parcel.worker), None)
         if member is None:
             return False
-        member.failures = member.failures + 1 if _host_failed(parcel.outcome) else 0
-        if member.failures < FAILURES or member.aside or len(self.fit) == 1:
+        failed = _host_failed(parcel.outcome)
+        if member.aside:
+            return failed  # it had begun by then
+        member.failures = member.failures + 1 if failed else 0
+        if member.failures < FAILURES or len(self.fit) == 1:
             return False
         member.aside = True
         self.progress.note(f"worker {member.name} is set aside: {FAILURES} jobs in a row ended as faults of the host")

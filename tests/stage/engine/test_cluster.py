@@ -131,6 +131,21 @@ def test_a_worker_that_dies_costs_time_and_no_verdict(farm: Farm) -> None:
 
 
 @pytest.mark.nightly
+@pytest.mark.parametrize(("play", "sign"), [("holds T01 go", "build.log"), ("awaits go", "boot-1/console.log")])
+def test_a_worker_that_dies_in_a_build_or_a_boot_costs_time_and_no_verdict(farm: Farm, play: str, sign: str) -> None:
+    farm.day(play)
+    with farm.begin() as child:
+        first = farm.lab.at_work("toy.one", sign)
+        farm.lab.kill(first)
+        assert farm.lab.at_work("toy.one", "boot-1/console.log") != first, "a dead worker's claim on a kernel is void"
+        farm.lab.let_go("go")
+        output, _ = child.communicate()
+    assert child.returncode == 0, output
+    assert "is gone" in output
+    assert [(name, verdict) for name, verdict, _ in farm.verdicts()] == [(f"toy.{name}", "pass") for name in NAMES]
+
+
+@pytest.mark.nightly
 def test_a_worker_that_is_thawed_after_its_job_was_given_to_another_changes_nothing(farm: Farm) -> None:
     farm.silence = "10s"
     farm.variants(GUEST)

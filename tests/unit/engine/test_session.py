@@ -8,9 +8,10 @@ from typing import Any, cast
 
 import pytest
 
+from orchestrator.engine import order
 from orchestrator.engine.certificates import files
 from orchestrator.engine.cluster import ClusterEngine, _Begun, _Session
-from orchestrator.engine.order import Packer
+from orchestrator.engine.order import Packer, Parcel
 from orchestrator.engine.roster import Roster
 from orchestrator.engine.scheduler import Address
 from orchestrator.engine.task import Place, Task
@@ -59,3 +60,81 @@ def test_a_result_that_went_with_its_worker_is_made_again(tmp_path: Path) -> Non
 def test_without_a_scheduler_nothing_is_made_again(status: str, there: bool, tmp_path: Path) -> None:
     with pytest.raises(InfraError, match="the scheduler tls://lab:8786 is gone"):
         taken(tmp_path, status, there)
+
+
+class Lab:
+    """A scheduler with one worker of one core, which notes what is sent, and what is fetched."""
+
+    def __init__(self) -> None:
+        self.log: list[str] = []
+        self.futures: list[Sent] = []
+        self.info: dict[str, Any] = {
+            "workers": {"tls://a": {"name": "a", "resources": order.resources({"cores": 1, "memory": 2**40})}}
+        }
+
+    def scheduler_info(self, n_workers: int) -> dict[str, Any]:
+        del n_workers
+        return self.info
+
+    def submit(self, function: Any, ordered: Any, *, key: str, **options: Any) -> Sent:
+        del function, options
+        self.log.append(f"sent {ordered.name}")
+        self.futures.append(Sent(self, key, ordered))
+        return self.futures[-1]
+
+    def subscribe_topic(self, topic: str, handler: Any) -> None:
+        del topic, handler
+
+    def run_on_scheduler(self, function: Any) -> bool:
+        del function
+        return False
+
+    def cancel(self, futures: list[Any], force: bool) -> None:
+        del futures, force
+
+
+@dataclass
+class Sent:
+    """A future whose job ends at once."""
+
+    lab: Lab
+    key: str
+    ordered: Any
+    status: str = "finished"
+
+    def add_done_callback(self, ended: Any) -> None:
+        ended(self)
+
+    def result(self) -> Parcel[int]:
+        self.lab.log.append(f"fetched {self.ordered.name}")
+        return Parcel("attempt", "a", "host", self.ordered.turn, b"")
+
+    def release(self) -> None:
+        """Nobody holds it any more."""
+
+
+def session(lab: Lab, folder: Path) -> _Session[int]:
+    workspace = engines.workspace(folder)
+    engine = ClusterEngine(Address("tls://lab:8786", files(folder)), Store((folder / "store").as_uri()))
+    return _Session[int](cast(Any, lab), engine, workspace, Roster(SILENT))
+
+
+def tasks(folder: Path, count: int) -> list[Task[int]]:
+    tree = folder / "tree"
+    tree.mkdir()
+    (tree / "Makefile").write_text("all:\n")
+    return [Task(f"t{number}", engines.job(source=tree), idle) for number in range(count)]
+
+
+def test_the_next_job_is_sent_before_a_result_is_fetched(tmp_path: Path) -> None:
+    lab = Lab()
+    ended = list(session(lab, tmp_path).run(tasks(tmp_path, 3)))
+    assert [done.outcome for done in ended] == [0, 1, 2]
+    assert lab.log == ["sent t0", "sent t1", "fetched t0", "sent t2", "fetched t1", "fetched t2"]
+
+
+def test_a_client_that_lost_its_scheduler_knows_no_workers(tmp_path: Path) -> None:
+    lab = Lab()
+    lab.info = {}
+    with pytest.raises(InfraError, match="the scheduler tls://lab:8786 is gone"):
+        list(session(lab, tmp_path).run(tasks(tmp_path, 1)))
