@@ -240,7 +240,8 @@ class _Session(Generic[R]):
             return
         name, progress = message["order"], self.workspace.progress
         if message["what"] == "figure":
-            progress.advance(f"{message['on']}: {name}: {message['text']}", message["done"], message["total"])
+            what = f"{message['on']}: {name}: {message['text']}"
+            progress.advance(what, message["done"], message["total"], message["left"])
             return
         text = note_of(message)
         is_named = name in text or isinstance(text, HostFact)

@@ -59,9 +59,12 @@ def request(
 
 
 def split(record: JobRecord, wanted: suite.Request) -> suite.Request:
-    """Return a request over several guests, where its suite is to be split: so many at once as there are cores for."""
+    """Return a request over several guests, where its suite is to be split: so many at once as there are cores for.
+
+    One that the first red ends is not split: no other part is to run beside that.
+    """
     shards, machine = wanted.suite.shards, record.job.variant_config.machine
-    if shards == 1 or wanted.at_once or wanted.trial:
+    if shards == 1 or wanted.at_once or wanted.stops_early or wanted.trial:
         return wanted
     most = shards if isinstance(shards, int) else MOST_GUESTS
     at_once = min(most, cores.clones(machine.memory))
