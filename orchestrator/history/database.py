@@ -98,7 +98,7 @@ def _engine(url: URL) -> Engine:
     try:
         if url.get_backend_name() != "sqlite":
             return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": PATIENCE})
-        if url.database:
+        if url.database and "uri" not in url.query:  # else it is no path, but a URI of sqlite's own
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
         engine = create_engine(url, connect_args={"timeout": PATIENCE})
     except (NoSuchModuleError, ModuleNotFoundError) as error:

@@ -396,13 +396,16 @@ def test_a_folder_that_cannot_be_written_is_one_line() -> None:
         database.open_("sqlite:////proc/none/history.db")
 
 
-def test_a_history_can_be_read_where_nothing_can_be_written(tmp_path: Path) -> None:
+def test_a_history_can_be_read_where_nothing_can_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
     place = database.place(None, tmp_path)
     store.add(database.open_(place), a_run())
     opened = database.open_(f"sqlite:///file:{tmp_path}/history.db?mode=ro&uri=true")
     assert len(read.runs(opened)) == 1
     with pytest.raises(InfraError, match="readonly"):
         store.add(opened, a_run(2))
+    assert list(Path().iterdir()) == []
 
 
 def test_a_server_that_is_not_there_is_one_line_without_its_password(tmp_path: Path) -> None:
