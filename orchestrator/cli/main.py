@@ -40,7 +40,7 @@ from orchestrator.cli import (
     validate,
     worker,
 )
-from orchestrator.errors import Exit, PipelineError
+from orchestrator.errors import Exit, InfraError, PipelineError
 from orchestrator.host import crash
 
 app = typer.Typer(
@@ -118,9 +118,19 @@ def _contained(command: Callable[..., None]) -> Callable[..., None]:
         except (PipelineError, typer.Exit):
             raise
         except Exception as error:
+            if isinstance(error, FileNotFoundError) and _folder_is_gone():
+                raise InfraError("the folder in which this was typed is gone") from error
             raise crash.fault(error, Path(tempfile.mkdtemp(prefix=_LOGS))) from error
 
     return guarded_command
+
+
+def _folder_is_gone() -> bool:
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 for _name, _command in COMMANDS.items():

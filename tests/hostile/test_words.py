@@ -131,3 +131,11 @@ def test_streams_that_are_closed_or_full_change_no_exit_code(table: Table, strea
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)  # fmt: skip
         assert (done.returncode, "Traceback" in done.stdout) == (code, False), done.stdout
     assert json.loads((table.folder / "results" / "last" / "result.json").read_text())["result"]["verdict"] == "pass"
+
+
+@pytest.mark.parametrize("argv", [("run",), ("report",), ("scan", "console.txt")])
+def test_a_folder_that_is_gone_is_one_line(table: Table, argv: tuple[str, ...]) -> None:
+    line = f"mkdir gone && cd gone && rmdir ../gone && exec {shlex.join(table.argv(*argv))}"
+    code, output = table.call(["sh", "-c", line])
+    assert code in {2, 3} and "Traceback" not in output and "log: " not in output, output
+    assert len([line for line in output.splitlines() if line.startswith("wpci: ")]) == 1, output
