@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from orchestrator.errors import KernelError
 from orchestrator.guest import protocol
 from orchestrator.host.process import Deadline
 from orchestrator.model import Status, TestResult
@@ -184,7 +185,10 @@ def listed(suite: str, guest: Guest, deadline: Deadline) -> dict[str, list[str]]
 
 def _list(suite: str, guest: Guest, deadline: Deadline) -> str:
     script = f'cd /tests/{suite} && for p in *; do [ -x "$p" ] && [ -f "$p" ] && echo "== $p" && "./$p" -l; done'
-    return guest.run(script, deadline=deadline, cap=2**20).stdout
+    result = guest.run(script, deadline=deadline, cap=2**20)
+    if result.exit_code is None and guest.death:
+        raise KernelError(result.why)
+    return result.stdout
 
 
 def _program(

@@ -76,20 +76,22 @@ def test_what_a_kernel_forges_is_a_note(strike: Strike) -> None:
 
 @pytest.mark.parametrize(
     ("mode", "words"),
-    [
-        ("reset", "the guest reset itself with no word on the console"),
-        ("poweroff", "the guest powered off"),
-        ("flood", "the guest does not answer, and printed|its console is over 16 MiB"),
-    ],
+    [("reset", "the guest reset itself with no word on the console"), ("poweroff", "the guest powered off")],
 )
 def test_a_kernel_that_ends_its_guest_is_at_fault(strike: Strike, mode: str, words: str) -> None:
     struck = strike(mode)
-    assert struck.code == 1, struck.output
-    assert "fail" in {series["verdict"] for series in struck.result["series"]}
-    assert any(part in struck.output for part in words.split("|")), struck.output
+    assert struck.code == 1 and words in struck.output, struck.output
+    assert [series["verdict"] for series in struck.result["series"]] == ["fail"]
+
+
+def test_a_kernel_that_prints_without_end_is_no_fault_of_the_host(strike: Strike) -> None:
+    """It is red, or quick enough to do all that it was asked to besides."""
+    struck = strike("flood")
+    assert struck.code == 1 or struck.statuses == {"victim_one": "pass", "victim_two": "pass"}, struck.output
+    assert [series["verdict"] for series in struck.result["series"]] == ["fail" if struck.code else "pass"]
 
 
 def test_a_build_that_never_ends_is_the_fault_of_the_series(strike: Strike, tmp_path: Path) -> None:
     strike("forge")  # so that the kernel of the base is there
     struck = Struck("endless", tmp_path, PIPELINE.with_name("endless.yaml"))
-    assert struck.code == 1 and "out of time" in struck.output, struck.output
+    assert struck.code == 1 and "did not come to its end in time" in struck.output, struck.output
