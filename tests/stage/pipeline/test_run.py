@@ -385,6 +385,7 @@ def test_options_typed_wrong_are_one_line_at_once_and_leave_the_last_run_alone(
 ) -> None:
     """Without them the base would be built, booted and tested first, and ``--run last`` would find nothing."""
     (bench.folder / "programs" / "empty").mkdir()
+    bench.series(*GOOD)
     earlier = bench.folder / "results" / "earlier"
     earlier.mkdir(parents=True)
     (bench.folder / "results" / "last").symlink_to("earlier")
