@@ -21,6 +21,7 @@ static void share(struct area *a, struct peer *other)
 	need_hugetlb_wp(a->page);
 	touch_write(a->map, file_value(0));
 	peer_start(other);
+	peer_call(other, peer_get, a->map, 0);	/* newer kernels copy nothing at fork that a fault can find */
 	touch_write(area_page(a, 1), file_value(1));
 	SETUP_MSG(pm_of(other->pid, area_page(a, 1)) & PM_PRESENT, "the page table is not shared");
 }

@@ -26,7 +26,8 @@ from orchestrator.progress import Progress
 RECIPE = "1"
 """Part of every key, as in ``kernel.RECIPE``."""
 
-_SOURCES = ("*.c", "*.h", "*.S", "*.sh", "*.mk", "Makefile")
+_NOTES = frozenset({".md", ".yaml", ".yml", ".log"})
+"""Suffixes of files that lie beside sources and go into no program: what make reads besides, nobody knows."""
 _RECORD = "sha256"
 _SOURCE = "source"
 
@@ -102,9 +103,13 @@ def build_own(
 
 
 def _sources(directory: Path) -> list[Path]:
-    """Return what a program is made of. Expectations and notes that lie beside it change no program."""
-    files = {file.relative_to(directory) for pattern in _SOURCES for file in directory.rglob(pattern)}
-    return sorted(file for file in files if "build" not in file.parts and not file.name.startswith("."))
+    """Return what a program may be made of. Expectations and notes that lie beside it change no program."""
+    files = (file.relative_to(directory) for file in directory.rglob("*") if file.is_file())
+    return sorted(file for file in files if file.suffix not in _NOTES and not _is_aside(file))
+
+
+def _is_aside(file: Path) -> bool:
+    return any(part == "build" or part.startswith(".") for part in file.parts)
 
 
 def in_tree(config: Suite, source: Path) -> Suite:

@@ -60,6 +60,15 @@ def test_a_changed_source_is_built_again(own: Path) -> None:
     assert build(own) == second and calls(own) == 2
 
 
+def test_whatever_make_may_read_is_a_source(own: Path) -> None:
+    build(own)
+    for number, name in enumerate(("table.inc", "a script", "data/page.bin"), 2):
+        (own / name).parent.mkdir(exist_ok=True)
+        (own / name).write_text(name)
+        build(own)
+        assert calls(own) == number, name
+
+
 def test_a_program_that_was_damaged_is_built_again(own: Path) -> None:
     first = build(own)
     (first.directory / "hello").write_text("")
