@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import tempfile
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,22 +56,28 @@ def rounds(job: JobResult, folder: Path, program: str = "cost", memory: int = 0)
     return {name: [int(word) for word in counts if word.isdigit()] for name, *counts in lines}
 
 
+def measured(jobs: Mapping[str, JobResult], boots: int, program: str = "cost", memory: int = 0) -> dict[str, Rounds]:
+    """Return the rounds of all boots, by the name of a kernel; the kernels take turns. Options as of ``rounds``."""
+    found: dict[str, Rounds] = {name: {} for name in jobs}
+    with tempfile.TemporaryDirectory() as scratch:
+        for boot in range(boots):
+            for name, job in jobs.items():
+                for workload, counts in rounds(job, Path(scratch) / f"{name}-{boot}", program, memory).items():
+                    found[name].setdefault(workload, []).extend(counts)
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", default="last")
     parser.add_argument("--boots", type=int, default=3)
     parser.add_argument("--results", type=Path, default=ROOT / "results")
     options = parser.parse_args()
-    found: dict[Side, Rounds] = {side: {} for side in Side}
-    with tempfile.TemporaryDirectory() as scratch:
-        for boot in range(options.boots):
-            for side in Side:
-                job = reboot.find(options.results, options.run, side, None)
-                for name, counts in rounds(job, Path(scratch) / f"{side.value}-{boot}").items():
-                    found[side].setdefault(name, []).extend(counts)
+    jobs = {side.value: reboot.find(options.results, options.run, side, None) for side in Side}
+    found = measured(jobs, options.boots)
     print(f"{'workload':20} {'base':>12} {'patched':>12}  difference  spread of base")
-    for name, base in found[Side.BASE].items():
-        before, after = statistics.median(base), statistics.median(found[Side.PATCHED][name])
+    for name, base in found[Side.BASE.value].items():
+        before, after = statistics.median(base), statistics.median(found[Side.PATCHED.value][name])
         low, _, high = statistics.quantiles(base, n=4)
         print(f"{name:20} {before:12.0f} {after:12.0f}  {after / before - 1:+10.2%}  {(high - low) / before:10.2%}")
 

@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import tempfile
 from pathlib import Path
 
 from boot import ROOT
-from cost import Rounds, rounds
+from cost import Rounds, measured
 
 from orchestrator.model import JobResult, Side
 from orchestrator.pipeline import reboot
@@ -43,12 +42,7 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=ROOT / "results")
     options = parser.parse_args()
     jobs = dict(kernel(text, options.results) for text in options.kernels)
-    found: dict[str, Rounds] = {name: {} for name in jobs}
-    with tempfile.TemporaryDirectory() as scratch:
-        for boot in range(options.boots):
-            for name, job in jobs.items():
-                for workload, counts in rounds(job, Path(scratch) / f"{name}-{boot}", "use", MEMORY).items():
-                    found[name].setdefault(workload, []).extend(counts)
+    found = measured(jobs, options.boots, "use", MEMORY)
     first, last = next(iter(found)), list(found)[-1]
     print(f"{'workload':28}" + "".join(f"{name:>14}" for name in found) + f"  {first} of {last}")
     for workload in found[first]:

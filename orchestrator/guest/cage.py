@@ -46,16 +46,15 @@ def entered(request: BootRequest, files: Files) -> Cage | None:
     if not request.caged or obstacle(request.program):
         return None
     kept = files.saved.memory(request.machine.numa_nodes) if files.saved else ()
-    restored = files.saved is not None and files.saved.restored
     swap = (files.swap,) if files.swap else ()
     traced = (request.directory / trace.FILE,) if request.trace else ()
-    writable = (files.console, *kept, *traced, *request.monitors, *(() if restored else swap))
+    writable = (files.console, *kept, *traced, *request.monitors, *(() if request.restored else swap))
     for path in (*writable, files.monitor):
         sandbox.give(path, sandbox.GUESTS)
     plugin = (request.trace.plugin,) if request.trace else ()
     return Cage(
         writable=writable,
-        readable=(files.kernel, files.initrd, files.monitor, *plugin, *(swap if restored else ())),
+        readable=(files.kernel, files.initrd, files.monitor, *plugin, *(swap if request.restored else ())),
         bounds=_bounds(request),
         networked=True,
         devices=(KVM,) if request.accel.accel is Accel.KVM else (),

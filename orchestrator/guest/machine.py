@@ -62,7 +62,7 @@ def launched(request: BootRequest) -> Iterator[Launched]:
         stack.enter_context(watch.running(child))
         guest = _introduced(request, watch, qmp, lambda: child.poll() is not None)
         _unlink_early(request, folder)
-        if request.debugger is None and not (request.saved and request.saved.restored):
+        if request.debugger is None and not request.restored:
             qmp.execute("cont")
         yield Launched(request, guest, watch, qmp)
 
@@ -138,7 +138,7 @@ def _prepared(request: BootRequest, files: qemu.Files) -> process.Cage | None:
             path.write_bytes(b"")
         if request.trace:
             request.trace.prepare(request.directory)
-        if not (request.saved and request.saved.restored):
+        if not request.restored:
             _make_disks(request, files)
         return cage.entered(request, files)
     except OSError as error:

@@ -62,6 +62,11 @@ class BootRequest:
         return bool(self.debugger or self.saved or self.monitors)
 
     @property
+    def restored(self) -> bool:
+        """Whether the guest goes on from where it was saved."""
+        return self.saved is not None and self.saved.restored
+
+    @property
     def program(self) -> str:
         """The QEMU that is started."""
         return self.binary or self.arch.qemu
