@@ -89,10 +89,16 @@ class Monitor:
 
     async def close(self) -> None:
         """Leave, whatever state the session is in. Runs in the loop thread."""
-        for task in filter(None, (getattr(self, name, None) for name in ("_listener", "_follower"))):
-            task.cancel()
         with contextlib.suppress(Exception):
             await self._client.disconnect()
+
+
+async def _end_tasks() -> None:
+    """Cancel every other task of the loop and wait for it: asyncio writes of each that is left to the user's stderr."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @contextlib.contextmanager
@@ -110,14 +116,19 @@ def listen(socket: Path, on_event: OnEvent, on_end: Callable[[], None]) -> Itera
         await client.start_server(str(socket))
         return Monitor(loop, client, on_event, on_end)
 
+    def quickly(work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, loop).result(_QUICK)
+
     try:
-        monitor = asyncio.run_coroutine_threadsafe(start(), loop).result(_QUICK)
+        monitor = quickly(start())
         try:
             yield monitor
         finally:
             with contextlib.suppress(concurrent.futures.TimeoutError):
-                asyncio.run_coroutine_threadsafe(monitor.close(), loop).result(_QUICK)
+                quickly(monitor.close())
     finally:
+        with contextlib.suppress(concurrent.futures.TimeoutError):
+            quickly(_end_tasks())
         loop.call_soon_threadsafe(loop.stop)
         thread.join(_QUICK)
         if not thread.is_alive():
