@@ -183,6 +183,7 @@ def _answered(command: Callable[[], None]) -> tuple[int, PipelineError | None]:
 def main() -> NoReturn:
     """Enter the program. Files, arguments and git speak UTF-8 whatever the locale; only the terminal has its own."""
     streams.opened()
+    streams.bounded_size()
     logging.getLogger().addHandler(logging.NullHandler())  # without one, what a library warns of goes to stderr
     if not sys.flags.utf8_mode and os.environ.get("PYTHONUTF8") != "1" and locale.getencoding().lower() != "utf-8":
         terminal = f"{sys.stdout.encoding}:backslashreplace"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,13 @@ def opened() -> None:
             os.set_inheritable(number, True)
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))
+
+
+def bounded_size() -> None:
+    """Drop a width or height of the terminal that the environment names and that is no such number: rich trusts it."""
+    for name in ("COLUMNS", "LINES"):
+        if not re.fullmatch(r"[0-9]{1,4}", os.environ.get(name, "0")):
+            del os.environ[name]
 
 
 def outlive_readers() -> None:

@@ -6,7 +6,6 @@ import contextlib
 import logging
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from distributed import LocalCluster
 
 from orchestrator.engine import certificates, worker
 from orchestrator.engine.scheduler import LOSSES, Address
-from orchestrator.host import process
+from orchestrator.host import process, scratch
 from orchestrator.host.cache import Cache
 from orchestrator.progress import Progress
 
@@ -24,7 +23,7 @@ from orchestrator.progress import Progress
 def cluster(count: int, silence: float, cache: Cache, progress: Progress) -> Iterator[Address]:
     """Start a scheduler and ``count`` workers for the block; none of them outlives it. Raises InfraError."""
     with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wpci-")))
+        folder = stack.enter_context(scratch.folder())
         address = stack.enter_context(_scheduler(folder, silence))
         for number in range(1, count + 1):
             argv = [sys.executable, "-m", "orchestrator.cli", "worker", address.scheduler]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import tempfile
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -18,6 +17,7 @@ from orchestrator.engine import portable
 from orchestrator.engine.portable import Token
 from orchestrator.engine.task import R, Task, Work
 from orchestrator.errors import InfraError, KernelError, PipelineError, UserError
+from orchestrator.host import scratch
 from orchestrator.host import store as stores
 from orchestrator.host.cache import digest, new_directory
 from orchestrator.host.process import Deadline
@@ -164,8 +164,8 @@ class Packer:
 
     def _input(self, path: Path) -> Path:
         if path not in self._inputs:
-            with tempfile.TemporaryDirectory(prefix="wpci-") as scratch:
-                packed = Path(scratch) / "packed"
+            with scratch.folder() as folder:
+                packed = folder / "packed"
                 stores.pack(path, packed)
                 key = digest(packed)
                 if not self.store.has(INPUTS, key):
@@ -180,8 +180,8 @@ class Packer:
             tree = fetch(source, name, ws.cache, ws.progress, Deadline.after(ws.pipeline.limits.fetch))
             if not self.store.has(_SOURCES, tree.commit):
                 ws.progress.note(f"{tree.label} goes into the store {self.store.url}")
-                with tempfile.TemporaryDirectory(prefix="wpci-", dir=ws.cache.path("scratch", "x").parent) as scratch:
-                    packed = Path(scratch) / "tree.pack"
+                with scratch.folder(ws.cache.path("scratch", "x").parent) as folder:
+                    packed = folder / "tree.pack"
                     bundle.write(tree, packed)
                     self.store.put_file(_SOURCES, tree.commit, packed)
             path = Token("source", tree.commit).path
@@ -230,6 +230,6 @@ def _kept(whole: Path, place: Path, kind: str) -> None:
     if kind == _SOURCES:
         whole.replace(place)
         return
-    with new_directory(place) as scratch:
-        stores.unpack(whole, scratch)
+    with new_directory(place) as made:
+        stores.unpack(whole, made)
     whole.unlink()

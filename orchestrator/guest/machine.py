@@ -17,7 +17,7 @@ from orchestrator.guest.command import CommandResult
 from orchestrator.guest.hold import Holder
 from orchestrator.guest.request import BootRequest, Limits
 from orchestrator.guest.running import LAST_WORDS, Guest, QemuFacts
-from orchestrator.host import process
+from orchestrator.host import process, scratch
 from orchestrator.host.process import Deadline
 from orchestrator.model import Accel
 from orchestrator.progress import Detail, Progress
@@ -86,10 +86,7 @@ def _unlink_early(request: BootRequest, folder: Path) -> None:
 def _socket_folder(stack: contextlib.ExitStack) -> Path:
     """Return a folder with a short name: the address of a socket has 108 bytes."""
     usual = tempfile.gettempdir()
-    parent = usual if len(usual) < 60 else "/tmp"
-    return Path(
-        stack.enter_context(tempfile.TemporaryDirectory(prefix="wpci-", dir=parent, ignore_cleanup_errors=True))
-    )
+    return stack.enter_context(scratch.folder(Path(usual if len(usual) < 60 else "/tmp")))
 
 
 def _events(watch: exit.Watch, request: BootRequest) -> monitor.OnEvent:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ from orchestrator.guest.hold import Examine
 from orchestrator.guest.machine import Guest
 from orchestrator.guest.qemu import Saved
 from orchestrator.guest.request import BootRequest
+from orchestrator.host import scratch
 from orchestrator.host.process import Deadline
 from orchestrator.model import Accel
 from orchestrator.progress import Detail, Progress
@@ -29,7 +29,6 @@ from orchestrator.progress import Detail, Progress
 ROOM = Path("/dev/shm")
 """A tmpfs: what is written there is memory."""
 
-_PREFIX = "wpci-template-"
 _CAPABILITY = {"capabilities": [{"capability": "x-ignore-shared", "state": True}]}
 _FAILED = frozenset({"failed", "cancelled"})
 _TICK = 0.01
@@ -63,8 +62,8 @@ def made(request: BootRequest, progress: Progress, room: Path = ROOM) -> Iterato
     """
     if why := obstacle(request, room):
         raise InfraError(f"no guest can be cloned: {why}")
-    with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=room, ignore_cleanup_errors=True) as name:
-        template = Template(request, Path(name))
+    with scratch.folder(room) as folder:
+        template = Template(request, folder)
         _save(template, progress)
         yield template
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 from orchestrator import suite, wording
 from orchestrator.config.suites import Suite
 from orchestrator.errors import InfraError, UserError
-from orchestrator.host import process
+from orchestrator.host import process, scratch
 from orchestrator.host.cache import write_atomic
 from orchestrator.host.process import Deadline
 from orchestrator.kbuild import programs
@@ -151,9 +150,9 @@ def _kept(path: Path) -> list[str] | None:
 
 def _listed_by_copies(built: Programs) -> list[str]:
     """Ask copies of the programs for their tests: those who ask may not read the cache."""
-    with tempfile.TemporaryDirectory(prefix="wpci-") as scratch:
-        copy = shutil.copytree(built.directory, Path(scratch) / "programs")
-        Path(scratch).chmod(0o755)
+    with scratch.folder() as folder:
+        copy = shutil.copytree(built.directory, folder / "programs")
+        folder.chmod(0o755)
         return [test for path in sorted(copy.iterdir()) for test in _listed(path)]
 
 

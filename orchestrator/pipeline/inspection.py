@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from pathlib import Path
 
 from orchestrator.errors import UserError
-from orchestrator.host import process
+from orchestrator.host import process, scratch
 from orchestrator.model import JobResult, Kernel
 from orchestrator.model.postmortem import Postmortem
 from orchestrator.pipeline import reboot
@@ -31,10 +30,10 @@ def dump(job: JobResult, guest: str | None, expression: str) -> int:
 def live(job: JobResult, expression: str, progress: Progress) -> int:
     """Boot the guest of an earlier job again, and do the same while it runs."""
     kernel = _kernel(job)
-    with tempfile.TemporaryDirectory(prefix="wpci-", dir="/tmp") as folder:  # a socket's address is short
-        socket = Path(folder, "look")
+    with scratch.folder(Path("/tmp")) as folder:  # a socket's address is short
+        socket = folder / "look"
         extra = ("-chardev", f"socket,id=look,path={socket},server=on,wait=off", "-mon", "chardev=look,mode=control")
-        with reboot.booted(job, progress, extra=extra, monitors=(Path(folder),)) as (guest, rootfs):
+        with reboot.booted(job, progress, extra=extra, monitors=(folder,)) as (guest, rootfs):
             progress.note(f"the guest runs: ssh -p {guest.port} -i {rootfs.identity} root@127.0.0.1")
             return _open(f"qemu:{socket}", kernel, expression)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from orchestrator.config.schema import Machine
 from orchestrator.errors import InfraError, UserError
 from orchestrator.guest import console, machine, qemu
 from orchestrator.guest.machine import Guest
-from orchestrator.host import process
+from orchestrator.host import process, scratch
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import Deadline
 from orchestrator.model import Bootable, JobResult, Rootfs, RunResult, Side, Verdict, rundir
@@ -83,13 +82,13 @@ def booted(
     kernel, rootfs = made.kernel, made.rootfs
     rules = splat.load_rules(None)
     Cache.default().touch(kernel.image.parent)
-    with Cache.default().in_use(progress), tempfile.TemporaryDirectory(prefix="wpci-") as scratch:
+    with Cache.default().in_use(progress), scratch.folder() as folder:
         request = machine.BootRequest(
             kernel=kernel,
             rootfs=rootfs,
             machine=machine_config,
             accel=made.accel,
-            directory=Path(scratch) / "guest",
+            directory=folder / "guest",
             limits=machine.Limits(PATIENCE if gdb else 300.0, 30.0, PATIENCE),
             is_fatal=splat.fatal_matcher(rules),
             debugger=qemu.Debugger() if gdb else None,

@@ -7,11 +7,11 @@ it is taken for a diff; the diff is whole (``--binary --full-index``), with the 
 from __future__ import annotations
 
 import re
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.errors import UserError
+from orchestrator.host import scratch
 from orchestrator.host.process import CommandFailed
 from orchestrator.series import bounds
 from orchestrator.trees import foreign, repository
@@ -109,8 +109,8 @@ def _exported(theirs: Path, tree: Path, revisions: str, base: str, tip: str) -> 
 
 def _file(tree: Path, number: int, commit: str) -> tuple[str, bytes]:
     try:
-        with tempfile.TemporaryDirectory(prefix="wpci-") as scratch:
-            file = Path(scratch, "commit")
+        with scratch.folder() as folder:
+            file = folder / "commit"
             repository.git(tree, *_SHOW, f"--output={file}", commit)
             return f"{number:04}{SUFFIX}", file.read_bytes()
     except CommandFailed as error:

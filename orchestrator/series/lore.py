@@ -8,13 +8,12 @@ from __future__ import annotations
 import importlib.util
 import re
 import sys
-import tempfile
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from orchestrator.config.overrides import is_there
 from orchestrator.errors import InfraError, UserError
-from orchestrator.host import cache, process
+from orchestrator.host import cache, process, scratch
 from orchestrator.host.process import CommandFailed, Deadline, sandbox
 from orchestrator.host.process.sandbox import Bounds
 from orchestrator.series import bounds
@@ -71,12 +70,11 @@ def fetch(text: str, directory: Path, local: Path | None = None, *, archive: str
         bounds.check_size(str(local), local.stat().st_size)
     archive, message = place(text, archive)
     log = directory / "b4.log"
-    with tempfile.TemporaryDirectory(prefix="wpci-b4-") as scratch:
-        home = Path(scratch)
+    with scratch.folder() as home:
         (home / "gitconfig").write_text(_config(archive))
         source = ["--use-local-mbox", str(local.absolute())] if local else []
         argv = [sys.executable, "-m", "b4.command", "--no-interactive", "am", "--no-cache", "--add-message-id"]
-        argv += ["--no-add-trailers", "--outdir", scratch, "--mbox-name", "series.mbx", *source, message]
+        argv += ["--no-add-trailers", "--outdir", str(home), "--mbox-name", "series.mbx", *source, message]
         try:
             bounded = sandbox.bounded(_BOUNDS, argv)
             process.run(bounded, cwd=home, env=_environment(home), log=log, deadline=Deadline.after(_SECONDS))

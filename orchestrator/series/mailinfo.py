@@ -5,11 +5,10 @@ from __future__ import annotations
 import base64
 import functools
 import re
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.host import process
+from orchestrator.host import process, scratch
 from orchestrator.host.process import Deadline
 from orchestrator.series import bounds
 from orchestrator.trees import repository
@@ -42,12 +41,12 @@ class Mail:
 @functools.lru_cache(maxsize=256)
 def read(raw: bytes) -> Mail:
     """Decode one mail. A CR that stood inside base64 or quoted-printable is the mail program's. Raises Refused."""
-    with tempfile.TemporaryDirectory(prefix="wpci-mail-") as scratch:
-        text, patch = Path(scratch, "text"), Path(scratch, "patch")
+    with scratch.folder() as folder:
+        text, patch = folder / "text", folder / "patch"
         argv: list[str | Path] = ["git", "mailinfo", "-k", "-u", "--quoted-cr=strip", text, patch]
         environment = repository.environment({"GIT_CEILING_DIRECTORIES": "/"})
         done = process.run(
-            argv, cwd=Path(scratch), env=environment, input_text=raw, check=False, offline=True,
+            argv, cwd=folder, env=environment, input_text=raw, check=False, offline=True,
             deadline=Deadline.after(_SECONDS),
         )  # fmt: skip
         if not done.ok:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 from orchestrator.errors import InfraError
+from orchestrator.host import scratch
 from orchestrator.model import Tree
 from orchestrator.series.mail import Prerequisite
 from orchestrator.series.series import Series
@@ -36,8 +34,8 @@ def fault(series: Series, lacking: tuple[Prerequisite, ...], why: Exception) -> 
 
 def _patch_ids(tree: Tree) -> set[str]:
     """Return the ids of the last patches of a tree, as ``git format-patch --base`` computes them."""
-    with tempfile.TemporaryDirectory(prefix="wpci-") as scratch:
-        file = Path(scratch, "log")
+    with scratch.folder() as folder:
+        file = folder / "log"
         recent = (f"-n{MOST_COMMITS}", "--min-parents=1", "--max-parents=1", "--full-index", "--no-renames")
         repository.git(tree.repository, "log", "-p", "--format=commit %H", *recent, f"--output={file}", tree.commit)
         listed = repository.git(tree.repository, "patch-id", "--stable", input_text=file.read_bytes())

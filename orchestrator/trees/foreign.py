@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.errors import UserError
+from orchestrator.host import scratch
 from orchestrator.trees import repository
 
 _COPIED = ("HEAD", "index", "info/exclude", "info/sparse-checkout", "MERGE_HEAD")
@@ -53,9 +53,9 @@ def _git_folder(where: Path) -> Path:
 def opened(where: Path) -> Iterator[Path]:
     """Yield a bare repository that has the refs, the index and, borrowed, the objects of the tree at ``where``."""
     there = layout(where)
-    with tempfile.TemporaryDirectory(prefix="wpci-") as folder:
-        ours = Path(folder) / "git"
-        repository.git(Path(folder), "init", "--quiet", "--bare", "--template=", ours)
+    with scratch.folder() as folder:
+        ours = folder / "git"
+        repository.git(folder, "init", "--quiet", "--bare", "--template=", ours)
         (ours / "info").mkdir()
         (ours / "objects" / "info" / "alternates").write_text(f"{there.common / 'objects'}\n")
         shutil.rmtree(ours / "refs")

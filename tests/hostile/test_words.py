@@ -105,6 +105,12 @@ def test_any_locale_prints_what_it_can(table: Table, locale: str) -> None:
     strike(row, table)
 
 
+@pytest.mark.parametrize("size", ["9" * 5000, "99999999", "²", "-5", ""], ids=lambda size: size[:5] or "empty")
+def test_any_size_of_the_terminal_is_one_that_prints(table: Table, size: str) -> None:
+    row = Attack("a size", edit("page + 1", "page + 2"), ("list",), 0, environment={"COLUMNS": size, "LINES": size})
+    strike(row, table)
+
+
 def test_a_full_standard_output_is_one_line_and_no_verdict(table: Table) -> None:
     edit("page + 1", "page + 2")(table)
     for argv in (("list",), ("list", "--json"), ("schema",), ("run",), ("run", "--json")):

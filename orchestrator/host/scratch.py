@@ -1,0 +1,49 @@
+"""Folders for a while, and what the killed left of theirs: nothing cleans ``/dev/shm``, where a guest's memory lies."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import functools
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+PREFIX = "wpci-"
+_FRESH = 60.0
+"""Seconds in which a new folder may be without its lock."""
+
+
+@contextlib.contextmanager
+def folder(room: Path | None = None) -> Iterator[Path]:
+    """Make a folder that is gone after the block; ``room`` is where, the usual place for temporary files by default.
+
+    What processes left that were killed in the block goes when the next one uses the same room.
+    """
+    room = room or Path(tempfile.gettempdir())
+    _sweep(room)
+    with tempfile.TemporaryDirectory(prefix=PREFIX, dir=room, ignore_cleanup_errors=True) as name:
+        held = os.open(name, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            yield Path(name)
+        finally:
+            os.close(held)
+
+
+@functools.cache
+def _sweep(room: Path) -> None:
+    """Remove our folders whose process is gone. Once a process is enough."""
+    for left in room.glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError):  # another one removes it, or holds it
+            held = os.open(left, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                status = os.fstat(held)
+                if status.st_uid == os.geteuid() and time.time() - status.st_mtime > _FRESH:
+                    fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(left, ignore_errors=True)
+            finally:
+                os.close(held)

@@ -1,0 +1,80 @@
+"""Folders for a while: what a killed process left goes, and nothing of anybody who lives."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from orchestrator.host import scratch
+
+HOLD = (
+    "import sys, time, pathlib; from orchestrator.host import scratch\n"
+    "with scratch.folder(pathlib.Path(sys.argv[1])) as folder:\n"
+    "    (folder / 'memory').write_bytes(b'x'); print(folder, flush=True); time.sleep(60)\n"
+)
+OLD = 1_000_000_000.0
+
+
+@pytest.fixture(autouse=True)
+def anew() -> Iterator[None]:
+    """A process looks once; a test is as one."""
+    scratch._sweep.cache_clear()
+    yield
+    scratch._sweep.cache_clear()
+
+
+def held(room: Path, *, killed: bool) -> Iterator[Path]:
+    with subprocess.Popen([sys.executable, "-c", HOLD, str(room)], stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout
+        folder = Path(child.stdout.readline().strip())
+        if killed:
+            child.send_signal(signal.SIGKILL)
+            child.wait()
+        os.utime(folder, (OLD, OLD))
+        yield folder
+        child.kill()
+
+
+def test_a_folder_is_gone_after_its_block(tmp_path: Path) -> None:
+    with scratch.folder(tmp_path) as folder:
+        assert folder.parent == tmp_path and folder.is_dir()
+    assert not folder.exists()
+
+
+def test_what_the_killed_left_goes_with_the_next_that_uses_the_room(tmp_path: Path) -> None:
+    for left in held(tmp_path, killed=True):
+        assert (left / "memory").exists()
+        with scratch.folder(tmp_path):
+            assert not left.exists()
+
+
+def test_what_one_who_lives_holds_stays(tmp_path: Path) -> None:
+    for left in held(tmp_path, killed=False):
+        with scratch.folder(tmp_path):
+            assert (left / "memory").exists()
+
+
+def test_what_is_new_or_not_ours_or_no_folder_stays(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    names = [tmp_path / name for name in ("other", f"{scratch.PREFIX}new", f"{scratch.PREFIX}file")]
+    for path in (outside, *names[:2]):
+        path.mkdir()
+    names[2].write_text("")
+    link = tmp_path / f"{scratch.PREFIX}link"
+    link.symlink_to(outside)
+    for path in (outside, names[0], names[2]):
+        os.utime(path, (OLD, OLD))
+    if os.geteuid() == 0:
+        stranger = tmp_path / f"{scratch.PREFIX}stranger"
+        stranger.mkdir()
+        os.chown(stranger, 65534, 65534)
+        os.utime(stranger, (OLD, OLD))
+        names.append(stranger)
+    with scratch.folder(tmp_path):
+        assert all(path.exists() for path in (*names, link, outside))
