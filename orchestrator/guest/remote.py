@@ -226,8 +226,13 @@ def _receive(channel: Any) -> bytes | None:
 
 def _give(channel: Any, data: bytes) -> bytes:
     """Write what the command takes of its input now; return the rest, and end the input where there is none."""
-    if data and channel.send_ready():
-        data = data[channel.send(data) :]
+    try:
+        if data and channel.send_ready():
+            data = data[channel.send(data) :]
+    except OSError:
+        if not channel.closed:
+            raise
+        data = b""  # a command that is quick has ended, and took none of it
     if not data:
         channel.shutdown_write()
     return data

@@ -45,7 +45,7 @@ must dropbear -s -j -k -r /etc/dropbear/host_key -P /run/dropbear.pid
 trap 'asked=1' USR2 # what `poweroff` sends
 say ready
 until [ "$asked" ]; do
-	sleep 1000000 &
+	sleep 10 & # and not for ever: the signal may come between the question and the wait
 	wait $!
 done
 read -r word 2>/dev/null </run/wpci-off

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -49,3 +50,50 @@ def test_a_file_without_end_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(InfraError, match="/file: larger than 1 MiB"):
         link(1 << 40).get("/file", tmp_path / "copy", Deadline.after(60))
     assert list(tmp_path.iterdir()) == []
+
+
+class Quick:
+    """The channel of a command that has ended before it is given anything, on paramiko's own terms."""
+
+    closed = True
+    exit_status = 0
+    status_event = threading.Event()
+    status_event.set()
+
+    def __init__(self) -> None:
+        self.output = [b"done\n", b""]
+
+    def settimeout(self, seconds: float) -> None:
+        pass
+
+    def exec_command(self, command: str) -> None:
+        pass
+
+    def send_ready(self) -> bool:
+        return True
+
+    def send(self, data: bytes) -> int:
+        raise OSError("Socket is closed")
+
+    def shutdown_write(self) -> None:
+        pass
+
+    def recv_stderr_ready(self) -> bool:
+        return False
+
+    def recv(self, most: int) -> bytes:
+        return self.output.pop(0)
+
+    def exit_status_ready(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_command_that_ends_before_it_is_given_its_input_has_ended_well() -> None:
+    output: list[bytes] = []
+    transport = SimpleNamespace(open_session=lambda timeout: Quick())
+    there = remote.Remote(SimpleNamespace(transport=transport, is_connected=True), socket.socket())
+    ended = there.run("true", output.append, lambda: False, b"words")
+    assert (ended.exit_code, output) == (0, [b"done\n"])
