@@ -6,6 +6,7 @@ The jobs run in an engine. The main thread only collects, judges and writes; a s
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from orchestrator.host import cache
 from orchestrator.model import JobResult, RunResult, Verdict, rundir
 from orchestrator.nightly import culprits, hosts, summary
 from orchestrator.nightly.night_job import NightJob
+from orchestrator.nightly.rest import Rest
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.plan import Job, Plan
 from orchestrator.pipeline.run_record import RunRecord
@@ -84,17 +86,25 @@ class _Night:
         if not ended_before:
             self._look_back(plan.label)
         store.add(self.database, self.run_record.write())
-        ordered = self._longest_first([planned for planned in plan.jobs if planned.name not in ended_before])
+        jobs = [planned for planned in plan.jobs if planned.name not in ended_before]
+        rest, started = Rest({job.name: read.seconds(self.database, job.name) for job in jobs}), time.monotonic()
+        ordered = _longest_first(jobs, rest)
         self.workspace.progress.note(self.engine.words(ordered))
+        self._show(rest, None)
         try:
             with contextlib.closing(self.engine.run(map(self._task, ordered), self.workspace)) as ended:
                 for done in ended:
                     self._collect(done.task.job, done.outcome)
+                    rest = rest.without(done.task.name)
+                    self._show(rest, rest.left(time.monotonic() - started))
         except SystemExit:
             self.run_record.interrupted = True
             store.add(self.database, self.run_record.write())
             raise
         return self._judged()
+
+    def _show(self, rest: Rest, left: float | None) -> None:
+        self.workspace.progress.advance("jobs of the night", len(rest.ended), len(rest.known), left)
 
     def _task(self, planned: Job) -> Task[JobResult]:
         run = self.workspace.directory.name
@@ -110,11 +120,6 @@ class _Night:
     def _say(self, text: str) -> None:
         self.workspace.progress.note(text)
         self.run_record.notes.append(text)
-
-    def _longest_first(self, jobs: Sequence[Job]) -> list[Job]:
-        """Return the jobs in the order of beginning; of one that nobody has seen, the longest is to be feared."""
-        known = {planned.name: read.seconds(self.database, planned.name) for planned in jobs}
-        return sorted(jobs, key=lambda planned: -(known[planned.name] or float("inf")))
 
     def _collect(self, planned: Job, outcome: JobResult | BaseException) -> None:
         if isinstance(outcome, PipelineError):
@@ -158,3 +163,8 @@ class _Night:
             self._say(line)
             tonight = self._written(replace(tonight.comparison, notes=(*tonight.comparison.notes, line)))
         return tonight
+
+
+def _longest_first(jobs: Sequence[Job], rest: Rest) -> list[Job]:
+    """Return the jobs in the order of beginning; of one that nobody has seen, the longest is to be feared."""
+    return sorted(jobs, key=lambda job: -(rest.known[job.name] or float("inf")))
