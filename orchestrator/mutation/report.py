@@ -35,7 +35,7 @@ class Outcome(enum.Enum):
     @classmethod
     def _missing_(cls, value: object) -> Outcome | None:
         """Read the words that reports had before."""
-        return {"killed": cls.KILLED, "equivalent": cls.EQUIVALENT}.get(str(value))
+        return {"noticed": cls.KILLED, "same kernel": cls.EQUIVALENT}.get(str(value))
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
@@ -181,3 +182,16 @@ def test_the_page_speaks_of_planted_faults_only_where_there_are_some() -> None:
     mutant, fault = entry("0001/mm/a.c/1"), entry("fault/off-by-one")
     assert "seeded" not in page.render(report(mutant), {})
     assert "Faults were seeded" in page.render(report(mutant, fault), {})
+
+
+@pytest.mark.parametrize(("word", "outcome"), [("noticed", Outcome.KILLED), ("same kernel", Outcome.EQUIVALENT)])
+def test_a_report_with_the_words_of_before_is_read(word: str, outcome: Outcome) -> None:
+    entry = Entry("k", "m", "i", "w", Outcome.KILLED)
+    text = mutation_report.dump(Report("s", (Section("smoke", entries=(entry,)),)))
+    (section,) = mutation_report.load(text.replace('"killed"', f'"{word}"'), "r").sections
+    assert section.entries[0].outcome is outcome
+
+
+def test_the_report_beside_the_series_is_read() -> None:
+    path = Path(__file__).parents[3] / "patches" / "evidence" / "mutation.json"
+    assert mutation_report.load(path.read_text(), path.name).sections
