@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from orchestrator.plain import clean
@@ -89,7 +89,7 @@ def _letter(label: str, raw: bytes) -> Letter:
         return Letter(label, about.title, "", "", "", raw, "mail", about, message_id, in_reply_to, refusal=str(error))
     patch = mail.patch.decode(errors="replace")
     before, diff = _parts(patch)
-    about = tag.read(mail.subject)
+    about = _about(mail.subject, mailinfo.header(fields.get("subject", "")))
     return Letter(
         label=label,
         subject=_line(about.title) or _line(mail.message),
@@ -104,6 +104,13 @@ def _letter(label: str, raw: bytes) -> Letter:
         base_commit=_base(mail.message + patch),
         prerequisites=_prerequisites(mail.message + patch),
     )
+
+
+def _about(subject: str, header: str) -> tag.Tag:
+    """Return what a subject says; one that stands in the text gives the title, and its header the place in a series."""
+    about, outer = tag.read(subject), tag.read(header)
+    is_placed = " ".join(subject.split()) != header and (outer.total or outer.is_reply)
+    return replace(outer, title=about.title) if is_placed else about
 
 
 def _applicable(raw: bytes, mail: Mail, message_id: str) -> bytes:

@@ -6,18 +6,20 @@ import base64
 import functools
 import re
 from dataclasses import dataclass
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
 from pathlib import Path
 
 from orchestrator.host import process, scratch
 from orchestrator.host.process import Deadline
-from orchestrator.series import bounds
+from orchestrator.series import bounds, mime
 from orchestrator.trees import repository
 
 _SECONDS = 60.0
 _CONTENT = re.compile(rb"^content-[a-z-]+:(?:[^\n]|\n[ \t])*", re.M | re.I)
 _NEEDS_DECODING = re.compile(rb"base64|quoted-printable|multipart/|message/|flowed|uuencode|application/", re.I)
 _CHARSET = re.compile(rb"charset\s*=\s*\"?([^\s\";]*)", re.I)
-_PLAIN = {b"utf-8", b"utf8", b"us-ascii"}
+_PLAIN = {b"utf-8", b"utf8"}
 
 
 class Refused(ValueError):
@@ -40,7 +42,23 @@ class Mail:
 
 @functools.lru_cache(maxsize=256)
 def read(raw: bytes) -> Mail:
-    """Decode one mail. A CR that stood inside base64 or quoted-printable is the mail program's. Raises Refused."""
+    """Decode one mail. A CR that stood inside base64 or quoted-printable is the mail program's. Raises Refused.
+
+    What git cannot convert is read as b4 reads it.
+    """
+    raw = mime.without_html(raw)
+    try:
+        return _by_git(raw)
+    except Refused as refusal:
+        if "cannot convert" not in str(refusal):
+            raise
+        try:
+            return _by_git(mime.in_utf8(raw))
+        except ValueError:
+            raise refusal from None
+
+
+def _by_git(raw: bytes) -> Mail:
     with scratch.folder() as folder:
         text, patch = folder / "text", folder / "patch"
         argv: list[str | Path] = ["git", "mailinfo", "-k", "-u", "--quoted-cr=strip", text, patch]
@@ -56,16 +74,25 @@ def read(raw: bytes) -> Mail:
 
 
 def _mail(headers: str, text: bytes, patch: bytes) -> Mail:
-    fields = dict(line.partition(": ")[::2] for line in headers.splitlines() if ": " in line)
+    lines = [line.partition(": ")[::2] for line in headers.splitlines() if ": " in line]
+    fields = dict(lines)
     address = fields.get("Email", "")
     name = fields.get("Author", "")
     return Mail(
         author=f"{name} <{address}>" if name != address else address,
-        subject=fields.get("Subject", ""),
+        subject=" ".join(value for name, value in lines if name == "Subject").strip(),  # folded in the text: one a line
         date=fields.get("Date", ""),
         message=text.decode(errors="replace"),
         patch=patch,
     )
+
+
+def header(text: str) -> str:
+    """Return the value of a header field as a person reads it: unfolded, encoded words decoded (RFC 2047). Pure."""
+    try:
+        return " ".join(str(make_header(decode_header(" ".join(text.split())))).split())
+    except (HeaderParseError, LookupError, ValueError):
+        return " ".join(text.split())
 
 
 def is_encoded(raw: bytes) -> bool:
@@ -73,7 +100,9 @@ def is_encoded(raw: bytes) -> bool:
     head = raw[: bounds.HEADER_LINE].partition(b"\n\n")[0]
     content = b"\n".join(_CONTENT.findall(head))
     charsets = {name.lower() for name in _CHARSET.findall(content)}
-    return bool(_NEEDS_DECODING.search(content)) or not charsets <= _PLAIN
+    return bool(_NEEDS_DECODING.search(content)) or not charsets <= (
+        _PLAIN | {b"us-ascii"} if raw.isascii() else _PLAIN
+    )
 
 
 def _undecodable(text: str) -> str:

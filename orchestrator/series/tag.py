@@ -9,9 +9,23 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_REPLY = re.compile(r"(?:re|aw|sv|antw|fwd?|vs)(?:\[\d+\])?\s*:", re.I)
-_NUMBER = re.compile(r"(?<![\d./])0*(?P<number>\d+)(?:\s*/\s*|\s+of\s+)0*(?P<total>\d+)(?![\d/]|\.\d)", re.I)
+_COUNT = r"(?:\[\d+\]|\(\d+\)|\^\d+)?"
+_REPLY = re.compile(
+    rf"(?:re|aw|sv|antw|fwd?|vs){_COUNT}\s*:|re - (?=\[)"
+    r"|(?:enc|i|odp|pd|r|ref|reply|res|rif|rv|tr|vá|vl|wg|ynt|απ|πρθ|σχετ|на|ответ|отв|回复|回覆|答复|转发|轉寄|返信)"
+    rf"{_COUNT}\s*:(?=[^\[]{{0,80}}\[)"
+    r"|[\w ]{1,20}: (?=re:)",
+    re.I,
+)
+"""What mail programs put before the title of an answer, in many languages; rare ones count where a tag follows."""
+_NUMBER = re.compile(
+    r"(?:(?<![\d./])|(?<=v\d/)|(?<=v\d\d/))0*(?P<number>\d+)(?:\s*/\s*|\s+of\s+)0*(?P<total>\d+)(?!/?\d|\.\d)",
+    re.I,
+)
 """``3/7``, ``03/07``, ``3 of 7``. ``5.10/5.15`` and ``5.10/6`` are trees."""
+_BARE = re.compile(r"\(?(?P<tag>(?:(?:rfc|resend) )*patch(?: v\d+)?,? \d+/\d+)[):\s]", re.I)
+"""A tag without brackets."""
+_WIDE = str.maketrans("［］【】（）：", "[][]():")
 _VERSION = re.compile(r"(?:(?<![a-z0-9])|(?<=patch)|(?<=rfc)|(?<=resend))v(?P<version>\d{1,4})(?!\d|\.\d|[a-z])", re.I)
 _BEHIND = re.compile(r"\s[\[(]\s*(?P<tag>(?:patch\s+)?\d+\s*/\s*\d+)\s*[\])]$", re.I)
 _INSIDE = re.compile(r"\[(?P<tag>[^\[\]]*\bpatch[^\[\]]*)\]", re.I)
@@ -36,9 +50,9 @@ class Tag:
 def read(subject: str) -> Tag:
     """Take a subject apart."""
     text = " ".join(subject.split())
-    tags, is_reply = _leading(text)
+    tags, is_reply = _leading(text.translate(_WIDE))
     if not any(_NUMBER.search(tag) for tag in tags):
-        tags += [match["tag"] for match in (_INSIDE.search(text), _BEHIND.search(text)) if match]
+        tags += [match["tag"] for match in (_INSIDE.search(text), _BEHIND.search(text), _BARE.match(text)) if match]
     words = " ".join(tags)
     number, total = _numbers(words)
     version = _VERSION.search(words)

@@ -92,7 +92,8 @@ def _patches(letters: Sequence[Letter], notes: list[str]) -> list[Letter]:
     if not sent:
         return with_diff
     numbered = any(letter.tag.total for letter in sent)
-    patches = [letter for letter in sent if not (numbered and _is_aside(letter))]
+    remarks = _remarks(letters, sent)
+    patches = [letter for letter in sent if not (numbered and _is_aside(letter)) and letter not in remarks]
     notes += [f"left out, no patch of the series: {letter.subject}" for letter in with_diff if letter not in patches]
     return patches
 
@@ -100,6 +101,19 @@ def _patches(letters: Sequence[Letter], notes: list[str]) -> list[Letter]:
 def _is_aside(letter: Letter) -> bool:
     """Whether a mail in the thread of a numbered series is a remark with a diff in it."""
     return letter.is_mail and not letter.tag.total and bool(letter.in_reply_to or not letter.tag.is_patch)
+
+
+def _remarks(letters: Sequence[Letter], sent: Sequence[Letter]) -> list[Letter]:
+    """Return the patches that answer to one of the same number, by people who sent no other: their way of it."""
+    known = {letter.message_id: letter for letter in letters if letter.message_id}
+    answers = [letter for letter in sent if _same_number(letter, known.get(letter.in_reply_to))]
+    authors = {letter.author for letter in sent if letter not in answers}
+    return [letter for letter in answers if letter.author not in authors]
+
+
+def _same_number(letter: Letter, other: Letter | None) -> bool:
+    places = [(each.tag.number, each.tag.total, _version(each)) for each in (letter, other) if each]
+    return letter.tag.total > 0 and places[:1] == places[1:]
 
 
 def _version(letter: Letter) -> int:
@@ -133,11 +147,20 @@ def _ordered(name: str, parts: list[Letter], letters: Sequence[Letter], notes: l
     if twice := sorted({number for number in numbers if numbers.count(number) > 1}):
         raise UserError(f"series {name} has patch {twice[0]}/{total} more than once")
     gap = _missing(parts)
-    if gap and len(parts) == 1 and _cover(letters, parts) is None:
+    if gap and len(parts) == 1 and not _has_company(letters, parts):
         notes.append(f"patch {numbers[0]}/{total} of a series, alone: the others are not here")
     elif gap:
         raise UserError(f"series {name} is not whole: patch {_numbers(gap, parts)} is missing")
     return sorted(parts, key=lambda part: part.tag.number)
+
+
+def _has_company(letters: Sequence[Letter], parts: Sequence[Letter]) -> bool:
+    """Whether another mail of the same version is here, a cover letter or a number in which no diff can be read."""
+    others = [letter for letter in letters if letter.is_mail and letter not in parts and not letter.tag.is_reply]
+    versions = {_version(part) for part in parts}
+    return _cover(letters, parts) is not None or any(
+        letter.tag.total and _version(letter) in versions for letter in others
+    )
 
 
 def _missing(parts: Sequence[Letter]) -> list[int]:

@@ -158,16 +158,9 @@ CASES: dict[str, Make] = {
     "Windows": lambda body: charset(body, "windows-1252", "cp1252"),
     "Latin-1 without saying so": lambda body: mail(body.replace("a long", "ä long").encode("latin-1")),
     "Latin-1 that is said to be UTF-8": lambda body: charset(body, "utf-8", "latin-1"),
-    "unknown charset": lambda body: charset(body, "x-nobody-knows", "utf-8"),
     "charset with a blank": lambda body: charset(body, '"utf-8 "', "utf-8", "Dev <dev@example.org>"),
     "charset with a NUL": lambda body: charset(body, '"utf-8\0"', "utf-8", "Dev <dev@example.org>"),
     "charset that is empty": lambda body: charset(body, '""', "utf-8", "Dev <dev@example.org>"),
-    "charset in UTF-16": lambda body: mail(
-        base64.encodebytes(body.encode("utf-16")),
-        "MIME-Version: 1.0",
-        "Content-Type: text/plain; charset=utf-16",
-        "Content-Transfer-Encoding: base64",
-    ),
     "subject encoded": lambda body: plain(body, subject="=?utf-8?q?=5BPATCH=5D_mm=3A_caf=C3=A9?="),
     "subject in base64": lambda body: plain(body, subject="=?UTF-8?B?W1BBVENIXSBtbTogY2Fmw6k=?="),
     "subject encoded wrongly": lambda body: plain(body, subject="=?utf-8?q?=ZZ=5?= =?x?y?z?="),
@@ -209,6 +202,37 @@ CASES: dict[str, Make] = {
 }
 
 
+HTML = part(
+    b"<html><pre>\ndiff --git a/mm/no.c b/mm/no.c\n--- a/mm/no.c\n+++ b/mm/no.c\n@@ -1 +1 @@\n-a\n+b\n</pre></html>",
+    "Content-Type: text/html; charset=UTF-8",
+)
+BY_B4: dict[str, Make] = {
+    "unknown charset": lambda body: charset(body, "x-nobody-knows", "utf-8"),
+    "charset of a locale": lambda body: charset(body, "ANSI_X3.4-1968", "utf-8"),
+    "UTF-8 said to be ASCII": lambda body: charset(body, "us-ascii", "utf-8"),
+    "unknown charset, flowed": lambda body: flowed(body).replace(b"UTF-8", b"unknown-8bit"),
+    "charset in UTF-16": lambda body: mail(
+        base64.encodebytes(body.encode("utf-16")),
+        "MIME-Version: 1.0",
+        "Content-Type: text/plain; charset=utf-16",
+        "Content-Transfer-Encoding: base64",
+    ),
+    "HTML behind the text": lambda body: parts(
+        part(body.encode(), "Content-Type: text/plain"), HTML, kind="alternative"
+    ),
+    "HTML before the text": lambda body: parts(
+        HTML, part(body.encode(), "Content-Type: text/plain"), kind="alternative"
+    ),
+    "HTML in a part of its own": lambda body: parts(
+        part(
+            b"--CC\n" + part(body.encode(), "Content-Type: text/plain") + b"\n--CC\n" + HTML + b"\n--CC--\n",
+            'Content-Type: multipart/alternative; boundary="CC"',
+        ),
+        part(FOOTER.encode(), "Content-Type: text/plain"),
+    ),
+}
+
+
 def by_git(where: Path, data: bytes, tmp_path: Path) -> str | None:
     """Return what ``git am`` makes of the tree, or None where it refuses."""
     work = tmp_path / "work"
@@ -244,3 +268,13 @@ def test_it_is_taken_as_git_takes_it(
         assert isinstance(ours, PipelineError) and "\n" not in str(ours) and str(ours).isprintable(), ours
     else:
         assert ours == expected, ours
+
+
+@pytest.mark.parametrize("case", BY_B4)
+def test_what_git_refuses_and_b4_takes_is_taken(
+    where: Path, tree: Tree, cache: Cache, body: str, tmp_path: Path, case: str
+) -> None:
+    data = BY_B4[case](body)
+    assert by_git(where, data, tmp_path) is None
+    as_sent = [by_git(where, sent, tmp_path) for sent in (plain(body), charset(body, "utf-8", "utf-8"))]
+    assert (ours := by_us(tree, data, cache, tmp_path)) in as_sent, ours

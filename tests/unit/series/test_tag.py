@@ -55,6 +55,17 @@ from orchestrator.series import tag
         ("[linux-mm][PATCH v2 3/7] mm: a", 3, 7, 2),
         ("[PATCH [v2] 3/7] mm: a", 3, 7, 2),
         ("linux-mm: [PATCH 3/7] a", 3, 7, None),
+        ("[PATCH v3/2/7] mm: a", 2, 7, 3),
+        ("[PATCH v3/02/07] mm: a", 2, 7, 3),
+        ("[PATCH 2/7/] mm: a", 2, 7, None),
+        ("[PATCH 5.10/5.15/2/7] mm: a", 0, 0, None),
+        ("PATCH 3/7: mm: a", 3, 7, None),
+        ("PATCH v2 3/7 mm: a", 3, 7, 2),
+        ("RFC PATCH v2 3/7: mm: a", 3, 7, 2),
+        ("(PATCH 3/7) mm: a", 3, 7, None),
+        ("［PATCH v2 3/7］mm: a", 3, 7, 2),
+        ("patch 3 of 7 bytes too short", 0, 0, None),
+        ("patch the 3/7 rule", 0, 0, None),
         ("[PATCH] mm: a [3/7]", 3, 7, None),
         ("[PATCH] mm: a (3/7)", 3, 7, None),
         ("[3/7] mm: a", 3, 7, None),
@@ -78,13 +89,21 @@ def test_number_and_version(subject: str, number: int, total: int, version: int 
 @pytest.mark.parametrize(
     "subject",
     ["Re: [PATCH 3/7] a", "RE: [PATCH 3/7] a", "Re: Re: [PATCH 3/7] a", "[linux-mm] Re: [PATCH 3/7] a", "AW: [PATCH] a",
-     "SV: [PATCH] a", "Fwd: [PATCH] a", "FW: [PATCH] a", "Re[2]: [PATCH] a", "Re:[PATCH] a", "Antw: [PATCH] a"],
+     "SV: [PATCH] a", "Fwd: [PATCH] a", "FW: [PATCH] a", "Re[2]: [PATCH] a", "Re:[PATCH] a", "Antw: [PATCH] a",
+     "Re^2: [PATCH] a", "Re - [PATCH] a", "RE : [PATCH] a", "WG: [PATCH] a", "TR: [PATCH] a", "RES: [PATCH] a",
+     "ENC: [PATCH] a", "R: [PATCH] a", "I: [PATCH] a", "Odp: [PATCH] a", "YNT: [PATCH] a", "Vá: [PATCH] a",
+     "Ответ: [PATCH] a", "回复: [PATCH] a", "答复：[PATCH] a", "答复: 答复: [PATCH] a", "转发: Re: [PATCH] a",
+     "返信: [PATCH] a", "ΑΠ: [PATCH] a", "Reply: [PATCH] a", "EXT: Re: [PATCH] a", "Re（2）: [PATCH] a"],
 )  # fmt: skip
 def test_an_answer_is_one(subject: str) -> None:
     assert tag.read(subject).is_reply
 
 
-@pytest.mark.parametrize("subject", ["[PATCH] re-read: a", "[PATCH] Revert: a", "[PATCH] fwnode: a", "rework: a"])
+@pytest.mark.parametrize(
+    "subject",
+    ["[PATCH] re-read: a", "[PATCH] Revert: a", "[PATCH] fwnode: a", "rework: a",
+     "mm: [PATCH] a", "fs: [PATCH] a", "res: a", "ref: a", "tr: do it", "r: a", "i: a", "reply: a"],
+)  # fmt: skip
 def test_a_title_is_no_answer(subject: str) -> None:
     assert not tag.read(subject).is_reply
 

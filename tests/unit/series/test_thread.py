@@ -101,6 +101,15 @@ def test_an_answer_with_a_diff_is_no_patch(prefix: str) -> None:
     assert any("left out" in note for note in of(*THREE, answer).notes)
 
 
+@pytest.mark.parametrize("subject", ["Heh: [PATCH 2/3] b", "[PATCH 2/3] b", "[PATCH 2/3] c (was: b)"])
+def test_a_patch_of_another_author_that_answers_to_the_one_of_its_number_is_a_remark(subject: str) -> None:
+    sent = [mail(f"[PATCH {n}/3] p", f"{n}", message=f"m{n}", answers=f"m{n - 1}") for n in (1, 2, 3)]
+    remark, own = mail(subject, "better", message="r", answers="m2"), mail(subject, "still better", answers="r")
+    remark = remark.replace("Dev <dev@", "Reviewer <reviewer@")
+    assert of(*sent, remark).digest == of(remark, *sent).digest == of(*sent).digest
+    assert "patch 2/3 more than once" in refused(*sent, remark, own)
+
+
 def test_a_remark_with_a_diff_under_a_title_of_its_own_is_no_patch() -> None:
     for remark in (mail("how about this", "better", answers="x"), mail("[PATCH] fix it", "better", answers="x")):
         assert of(*THREE, remark).subjects == ("a", "b", "c")
@@ -117,6 +126,22 @@ def test_a_mail_that_came_twice_is_one() -> None:
     assert of(one, other).subjects == ("a",)
     resent = [text.replace("[PATCH", "[PATCH RESEND") for text in THREE]
     assert of(*THREE, *resent).digest == of(*THREE).digest
+
+
+def test_a_subject_in_the_text_renames_a_patch_and_does_not_move_it() -> None:
+    texts = ("Subject: mm: its own title\n\nWhy.", "Subject: [PATCH 1/9] mm: its own title\n\nWhy.")
+    for text in (*texts, "Subject: mm: its own\n title\n\nWhy."):
+        renamed = of(THREE[2], mail("[PATCH 2/3] b", "b", text=text), THREE[0])
+        assert renamed.subjects == ("a", "mm: its own title", "c")
+        answer = mail("Re: [PATCH 2/3] b", "better", answers="x", text=text)
+        assert of(*THREE, answer).subjects == ("a", "b", "c")
+
+
+def test_a_numbered_mail_in_which_no_diff_can_be_read_is_missed() -> None:
+    torn = mail("[PATCH 2/2] b", text="PGRpZmY+Cg==")
+    for cover in ([], [mail("[PATCH 0/2] all")]):
+        assert "patch 2/2 is missing" in refused(*cover, mail("[PATCH 1/2] a", "a"), torn)
+    assert of(mail("[PATCH 1/2] a", "a"), mail("Re: [PATCH 2/2] b")).subjects == ("a",)
 
 
 def test_two_patches_that_look_alike_are_two() -> None:
