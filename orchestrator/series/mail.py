@@ -69,7 +69,6 @@ class Letter:
 
 def split(label: str, data: bytes) -> list[Letter]:
     """Return the mails of a file, or the plain diff or the commit that it is; ``label`` names the file."""
-    data = data.removeprefix(b"\xef\xbb\xbf")
     if commits.is_commit(data):
         return [_commit(label, data)]
     if not mbox.is_mail(data):
@@ -116,7 +115,7 @@ def _about(subject: str, header: str) -> tag.Tag:
 def _applicable(raw: bytes, mail: Mail, message_id: str) -> bytes:
     """Return the mail for ``git am``: as it was sent where that is plain, with a date where it has none."""
     if mailinfo.is_encoded(raw):
-        raw = mailinfo.written_plain(mail, message_id)
+        raw = mailinfo.written_plain(mail, message_id, raw)
     if mail.date:
         return raw
     head, gap, body = raw.partition(b"\n\n")

@@ -20,6 +20,7 @@ _CONTENT = re.compile(rb"^content-[a-z-]+:(?:[^\n]|\n[ \t])*", re.M | re.I)
 _NEEDS_DECODING = re.compile(rb"base64|quoted-printable|multipart/|message/|flowed|uuencode|application/", re.I)
 _CHARSET = re.compile(rb"charset\s*=\s*\"?([^\s\";]*)", re.I)
 _PLAIN = {b"utf-8", b"utf8"}
+_PATCH_CHARSET = re.compile(rb"^X-Patch-Charset: (\S+)$", re.M)
 
 
 class Refused(ValueError):
@@ -97,12 +98,27 @@ def header(text: str) -> str:
 
 def is_encoded(raw: bytes) -> bool:
     """Whether a patch does not stand in a mail as it is (pure): MIME parts, another charset, flowed text."""
-    head = raw[: bounds.HEADER_LINE].partition(b"\n\n")[0]
-    content = b"\n".join(_CONTENT.findall(head))
-    charsets = {name.lower() for name in _CHARSET.findall(content)}
-    return bool(_NEEDS_DECODING.search(content)) or not charsets <= (
-        _PLAIN | {b"us-ascii"} if raw.isascii() else _PLAIN
-    )
+    plain = _PLAIN | {b"us-ascii"} if raw.isascii() else _PLAIN
+    return bool(_NEEDS_DECODING.search(_content(raw))) or not _charsets(raw) <= plain
+
+
+def _content(raw: bytes) -> bytes:
+    return b"\n".join(_CONTENT.findall(raw[: bounds.HEADER_LINE].partition(b"\n\n")[0]))
+
+
+def _charsets(raw: bytes) -> set[bytes]:
+    return {name.lower() for name in _CHARSET.findall(_content(raw))}
+
+
+def in_utf8(raw: bytes) -> bytes:
+    """Return a mail of ``written_plain`` with its patch in UTF-8, where the mail that it was had another charset.
+
+    git converts the text of a mail, and leaves the patch as it came; b4 converts both.
+    """
+    patch = read(raw).patch if (charset := _PATCH_CHARSET.search(raw.partition(b"\n\n")[0])) else b""
+    if not charset or not raw.endswith(patch):
+        return raw
+    return raw.removesuffix(patch) + mime.decoded(patch, charset[1].decode(errors="replace")).encode()
 
 
 def _undecodable(text: str) -> str:
@@ -110,14 +126,26 @@ def _undecodable(text: str) -> str:
     return f"=?utf-8?b?{base64.b64encode(text.encode()).decode()}?=" if "=?" in text else text
 
 
-def written_plain(mail: Mail, message_id: str) -> bytes:
+def written_plain(mail: Mail, message_id: str, was: bytes = b"") -> bytes:
     """Return a decoded mail as one that needs no decoding (pure): for git, for checkpatch and for people.
 
-    The author stands in the text once more, so that nothing in the text is taken for a header.
+    The author stands in the text once more, so that nothing in the text is taken for a header. Where the patch is no
+    UTF-8, a header keeps the charset of ``was``, the mail that it was.
     """
     headers = [f"From: {mail.author}", f"Subject: {_undecodable(mail.subject)}"]
     headers += [f"Date: {mail.date}"] if mail.date else []
     headers += [f"Message-ID: {message_id}"] if message_id else []
+    charset = min(_charsets(was) - _PLAIN, default=b"").decode(errors="replace")
+    if charset.isascii() and charset.isprintable() and charset and not _is_utf8(mail.patch):
+        headers.append(f"X-Patch-Charset: {charset}")
     headers += ["MIME-Version: 1.0", "Content-Type: text/plain; charset=UTF-8", "Content-Transfer-Encoding: 8bit"]
     text = f"From: {mail.author}\n\n{mail.message}"
     return ("\n".join(headers) + f"\n\n{text}").encode() + mail.patch
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

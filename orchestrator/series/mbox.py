@@ -38,6 +38,7 @@ def is_mail(data: bytes) -> bool:
 
 def plain(data: bytes) -> bytes:
     """Return a plain diff with its own line ends: a CR in the lines that diff writes is a mail program's."""
+    data = data if data.endswith(b"\n") else data + b"\n"
     return data.replace(b"\r\n", b"\n") if _CRLF_DIFF.search(data) else data
 
 

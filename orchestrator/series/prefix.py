@@ -31,9 +31,9 @@ def level(diff: str, there: IsThere) -> int:
         return USUAL
     files = diffs.names_of(diff)
     fitting = [count for count in (0, 1) if all(_fits(file, count, there) for file in files)]
-    if len(fitting) == 2:
+    if len(fitting) == 2 and not all(name.startswith("./") for file in files for name in file.all):
         raise Ambiguous(f"the tree has {files[0].all[0]} with and without its first folder: write it with a/ and b/")
-    return fitting[0] if fitting else USUAL
+    return fitting[-1] if fitting else USUAL
 
 
 def is_usual(diff: str) -> bool:
@@ -55,7 +55,7 @@ def _fits(file: Names, count: int, there: IsThere) -> bool:
     stripped = [name.split("/", count)[count] for name in file.all if name.count("/") >= count]
     if len(stripped) < len(file.all) or (len(set(stripped)) > 1 and not file.is_renamed):
         return False
-    name = stripped[0]
+    name = stripped[0].removeprefix("./")
     if not file.is_new:
         return there(name)
     folder = name.rpartition("/")[0]

@@ -13,7 +13,7 @@ from orchestrator.errors import KernelError, UserError
 from orchestrator.host import process
 from orchestrator.host.process import Completed
 from orchestrator.model import Tree
-from orchestrator.series import commits, prefix, refusal
+from orchestrator.series import commits, mailinfo, prefix, refusal
 from orchestrator.series.series import Patch
 from orchestrator.trees import repository
 
@@ -93,13 +93,18 @@ class Scratch:
             self.git("checkout-index", "--force", "--index", "--", *there)
 
     def _am(self, file: Path, patch: Patch, options: list[str]) -> Completed:
-        """Commit a mail. Its CRs are those of the files, and where they do not fit those of a mail program."""
+        """Commit a mail. Its CRs and charset are those of the files, and where they do not fit those of the mail."""
         argv = ("am", *options, "--patch-format=mbox", "--no-gpg-sign")
         done = self.git(*argv, "--keep-cr", file, check=False)
-        if done.ok or b"\r\n" not in patch.raw:
-            return done
-        self.git("am", "--abort", check=False)
-        return self.git(*argv, "--no-keep-cr", file, check=False)
+        ways = [("--no-keep-cr", patch.raw)] if b"\r\n" in patch.raw else []
+        ways += [("--no-keep-cr", recoded)] if (recoded := mailinfo.in_utf8(patch.raw)) != patch.raw else []
+        for way, raw in ways:
+            if done.ok:
+                break
+            self.git("am", "--abort", check=False)
+            file.write_bytes(raw)
+            done = self.git(*argv, way, file, check=False)
+        return done
 
     def _diff(self, file: Path, patch: Patch, options: list[str]) -> Completed:
         done = self.git("apply", *options, "--index", "--whitespace=nowarn", file, check=False)

@@ -6,7 +6,6 @@ refuse later stands in each patch, so that the stage that applies it says so.
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -14,10 +13,9 @@ from pathlib import Path
 
 from orchestrator.errors import UserError
 from orchestrator.host import cache
-from orchestrator.series import bounds, commits, diffs, mail, quilt, thread
+from orchestrator.series import bounds, commits, content, diffs, files, mail, thread
+from orchestrator.series.files import File
 from orchestrator.series.mail import Kind, Letter, Prerequisite
-
-SUFFIXES = {".patch", ".diff", ".eml", ".mbox", ".mbx", commits.SUFFIX}
 
 
 @dataclass(frozen=True)
@@ -79,15 +77,6 @@ class Series:
         return cache.digest(*(patch.raw for patch in self.patches))
 
 
-@dataclass(frozen=True)
-class File:
-    """A file that a series is read from; ``level`` as in ``Patch``."""
-
-    name: str
-    data: bytes
-    level: int | None = None
-
-
 def load(where: Path, *, name: str | None = None) -> Series:
     """Read a series: a folder of ``git format-patch`` files or of quilt, an mbox, one patch, or ``-``: standard input.
 
@@ -96,15 +85,11 @@ def load(where: Path, *, name: str | None = None) -> Series:
     if str(where) == "-":
         return parse(name or "stdin", [("standard input", read_input())])
     try:
-        title = name or (where.stem if where.is_file() else where.absolute().name)
-        listed = quilt.read(where, _text(where / quilt.SERIES)) if (where / quilt.SERIES).is_file() else None
-        entries = _files(where) if listed is None else [(where / entry.name, entry.level) for entry in listed]
-        bounds.check_mails(title, len(entries))
-        bounds.check_size(title, sum(path.stat().st_size for path, _ in entries))
-        files = [File(path.name, _read(path), level) for path, level in entries]
+        title = name or files.title(where)
+        entries, is_ordered = files.read(where, title)
     except OSError as error:
         raise UserError(f"{error.filename}: {error.strerror}") from error
-    return assemble(title, files, is_ordered=listed is not None)
+    return assemble(title, entries, is_ordered=is_ordered)
 
 
 def read_input() -> bytes:
@@ -121,53 +106,26 @@ def write(patches: Iterable[Patch], folder: Path) -> None:
         cache.write_atomic(folder / f"{number:04}{suffix}", patch.raw)
 
 
-def _text(path: Path) -> str:
-    return _read(path).decode(errors="replace")
-
-
-def _read(path: Path) -> bytes:
-    """Return what a file holds, as far as a series may go: a pipe or a device does not say how much that is."""
-    with path.open("rb") as file:
-        data = file.read(bounds.SERIES_BYTES + 1)
-    bounds.check_size(str(path), len(data))
-    return data
-
-
-def _files(where: Path) -> list[tuple[Path, int | None]]:
-    if not where.is_dir():
-        return [(where, None)]
-    paths = sorted((path for path in where.iterdir() if path.suffix.lower() in SUFFIXES), key=_natural)
-    if not paths:
-        raise UserError(f"{where} holds no patch (*.patch, as git format-patch writes them)")
-    return [(path, None) for path in paths]
-
-
-def _natural(path: Path) -> tuple[list[tuple[int, str]], str]:
-    """Return what sorts ``2-b`` before ``10-a``: numbers by their value."""
-    return [
-        (int(part[:18]), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", path.name)
-    ], path.name
-
-
 def load_range(tree: Path, revisions: str, *, name: str | None = None) -> Series:
     """Read the commits of a local git tree from ``base..tip`` (or ``base..``) as a series. Raises as commits.export."""
-    fork, files = commits.export(tree, revisions)
+    fork, exported = commits.export(tree, revisions)
     title = name or (revisions.partition("..")[2].removeprefix(".") or "HEAD").replace("/", "-")
-    return parse(title, files, base_commit=fork)
+    return parse(title, exported, base_commit=fork)
 
 
-def parse(name: str, files: list[tuple[str, bytes]], *, base_commit: str | None = None) -> Series:
+def parse(name: str, entries: list[tuple[str, bytes]], *, base_commit: str | None = None) -> Series:
     """Make a series of named file contents; a file may hold one mail, a whole mbox, a plain diff, or a commit.
 
     Raises like ``load``.
     """
-    return assemble(name, [File(*file) for file in files], base_commit=base_commit)
+    return assemble(name, [File(*entry) for entry in entries], base_commit=base_commit)
 
 
-def assemble(name: str, files: list[File], *, base_commit: str | None = None, is_ordered: bool = False) -> Series:
+def assemble(name: str, entries: list[File], *, base_commit: str | None = None, is_ordered: bool = False) -> Series:
     """Make a series of files; with ``is_ordered`` their order is that of the patches. Raises like ``load``."""
-    bounds.check_size(name, sum(len(file.data) for file in files))
-    letters = [replace(letter, level=file.level) for file in files for letter in mail.split(file.name, file.data)]
+    texts = [(entry, content.plain(entry.name, entry.data)) for entry in entries]
+    bounds.check_size(name, sum(len(text) for _, text in texts))
+    letters = [replace(letter, level=entry.level) for entry, text in texts for letter in mail.split(entry.name, text)]
     bounds.check_mails(name, len(letters))
     chosen = thread.choose(name, letters, is_ordered=is_ordered)
     covers = [chosen.cover] if chosen.cover else []

@@ -33,9 +33,12 @@ def choose(name: str, letters: Sequence[Letter], *, is_ordered: bool = False) ->
     notes: list[str] = []
     letters = _with_versions(_once(letters, notes))
     empty = [letter for letter in letters if letter.kind == "commit" and not letter.diff]
+    unread = [letter.label for letter in letters if letter.kind == "diff" and not letter.diff]
     patches = _patches(letters, notes)
     if not patches:
         raise UserError(_nothing(name, letters))
+    if unread:
+        raise UserError(f"series {name}: {unread[0]}: no diff can be read in it")
     patches = patches if is_ordered else _ordered(name, _newest(name, patches, notes), letters, notes)
     bounds.check_patches(name, len(patches))
     notes += [f"left out, an empty commit: {letter.subject}" for letter in empty]

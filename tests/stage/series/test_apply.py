@@ -229,6 +229,7 @@ def of_two_folders(where: Path, tmp_path: Path, old: str, new: str) -> str:
             "names its files without a/ and b/: taken as the tree has them",
         ),
         ("--src-prefix=i/ --dst-prefix=w/", "i/ and w/ taken off the names of its files"),
+        ("--src-prefix=./ --dst-prefix=./", "./ taken off the names of its files"),
         ("two folders", "linux-5.10.orig/ and linux-5.10/ taken off the names of its files"),
         ("quilt -p0", "names its files without a/ and b/"),
     ],

@@ -278,3 +278,31 @@ def test_what_git_refuses_and_b4_takes_is_taken(
     assert by_git(where, data, tmp_path) is None
     as_sent = [by_git(where, sent, tmp_path) for sent in (plain(body), charset(body, "utf-8", "utf-8"))]
     assert (ours := by_us(tree, data, cache, tmp_path)) in as_sent, ours
+
+
+@pytest.mark.parametrize("name", ["iso-8859-1", "gb18030", "koi8-r"])
+@pytest.mark.parametrize("how", ["8bit", "base64"])
+def test_context_in_another_charset_than_the_tree_fits_as_b4_has_it(
+    cache: Cache, tmp_path: Path, name: str, how: str
+) -> None:
+    letter = {"iso-8859-1": "\u00e4", "gb18030": "\u4e2d", "koi8-r": "\u0434"}[name]
+    where = trees.git_tree(tmp_path / "linux")
+    trees.edit(where, "mm/shmem.c", 9, f"int nine; /* {letter} */")
+    trees.commit(where, "one with a letter")
+    trees.edit(where, "mm/shmem.c", 10, f"int ten; /* {letter}{letter} */")
+    body = f"Why: {letter}.\n---\n{trees.git(where, 'diff')}\n-- \n2.39.5\n".encode(name)
+    trees.git(where, "reset", "--quiet", "--hard")
+    data = base64.encodebytes(body) if how == "base64" else body
+    sent = mail(
+        data, "MIME-Version: 1.0", f"Content-Type: text/plain; charset={name}", f"Content-Transfer-Encoding: {how}"
+    )
+    assert by_git(where, sent, tmp_path) is None
+    (tmp_path / "mail.eml").write_bytes(sent)
+    read = series.load(tmp_path / "mail.eml")
+    series.write(read.patches, tmp_path / "kept")
+    for each in (read, series.load(tmp_path / "kept")):
+        patched = apply.apply(trees.fetched(where, cache), each, cache, SILENT)
+        assert f"int ten; /* {letter}{letter} */" in trees.git(
+            patched.repository, "show", f"{patched.commit}:mm/shmem.c"
+        )
+        assert f"Why: {letter}." in trees.git(patched.repository, "log", "-1", "--format=%B", patched.commit)

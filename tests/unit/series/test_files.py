@@ -1,0 +1,112 @@
+"""Files and folders that hold a series, as people keep them: packed, in another encoding, in a mailbox of folders."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+from pathlib import Path
+
+import pytest
+
+from orchestrator.errors import UserError
+from orchestrator.series import bounds, series
+
+DIFF = "diff --git a/mm/a.c b/mm/a.c\n--- a/mm/a.c\n+++ b/mm/a.c\n@@ -1 +1 @@\n-a\n+{0}\n"
+
+
+def mail(number: int, total: int = 3) -> bytes:
+    head = f"From: Dev <dev@example.org>\nDate: Sat, 3 Feb 2001 04:05:06 +0000\nSubject: [PATCH {number}/{total}]"
+    return f"{head} p{number}\n\nWhy.\n---\n{DIFF.format(number)}-- \n2.39.5\n\n".encode()
+
+
+MAILS = [mail(number) for number in (1, 2, 3)]
+SUBJECTS = ("p1", "p2", "p3")
+MBOX = b"".join(b"From x Mon Sep 17 00:00:00 2001\n" + each for each in MAILS)
+
+
+def folder(where: Path, **files: bytes) -> Path:
+    for name, data in files.items():
+        (where / name).parent.mkdir(parents=True, exist_ok=True)
+        (where / name).write_bytes(data)
+    return where
+
+
+def refused(where: Path) -> str:
+    with pytest.raises(UserError) as caught:
+        series.load(where)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+def test_a_packed_file_is_unpacked(tmp_path: Path, pack: object) -> None:
+    assert callable(pack)
+    file = tmp_path / "t.mbox.gz"
+    file.write_bytes(pack(MBOX))
+    assert series.load(file).subjects == SUBJECTS and series.load(file).name == "t"
+    patches = {f"{number}.patch.gz": pack(each) for number, each in enumerate(MAILS)}
+    assert series.load(folder(tmp_path / "all", **patches)).subjects == SUBJECTS
+
+
+def test_what_cannot_be_unpacked_is_refused(tmp_path: Path) -> None:
+    packed = gzip.compress(MBOX)
+    for name, data in (("cut", packed[:-20]), ("torn", packed[:40] + b"torn" + packed[44:])):
+        assert "cannot be unpacked" in refused(folder(tmp_path, **{f"{name}.mbox.gz": data}) / f"{name}.mbox.gz")
+    large = gzip.compress(b"\0" * (bounds.SERIES_BYTES + 1))
+    assert "is larger than" in refused(folder(tmp_path, **{"large.mbox.gz": large}) / "large.mbox.gz")
+
+
+def test_a_listed_or_named_patch_in_which_no_diff_can_be_read_is_refused(tmp_path: Path) -> None:
+    unread = b"\x28\xb5\x2f\xfd and then something"
+    quilt = {"series": b"a.patch\nb.patch\n", "a.patch": DIFF.format("x").encode(), "b.patch": unread}
+    assert "b.patch: no diff can be read in it" in refused(folder(tmp_path / "quilt", **quilt))
+    plain = {"1.patch": DIFF.format("x").encode(), "2.patch": b"<html>patch</html>"}
+    assert "2.patch: no diff can be read in it" in refused(folder(tmp_path / "plain", **plain))
+    empty = {"series": b"a.patch\nb.patch\n", "a.patch": DIFF.format("x").encode(), "b.patch": b"\n"}
+    assert len(series.load(folder(tmp_path / "empty", **empty)).patches) == 1
+
+
+@pytest.mark.parametrize("code", ["utf-16", "utf-8-sig", "utf-16-be"])
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+def test_a_diff_in_the_encoding_of_another_shell_is_read(tmp_path: Path, code: str, ends: str) -> None:
+    text = DIFF.format("\u00e4").replace("\n", ends)
+    mark = "\ufeff" if code == "utf-16-be" else ""
+    (only,) = series.load(folder(tmp_path, **{"x.diff": f"{mark}{text}".encode(code)})).patches
+    assert only.raw.decode() == DIFF.format("\u00e4")
+
+
+def test_colours_and_a_last_line_without_its_end_are_mended(tmp_path: Path) -> None:
+    shown = "".join(f"\x1b[1m{line}\x1b[m\n" for line in DIFF.format("x").splitlines()).replace("+x", "+\x1b[32mx")
+    for name, text in (("coloured", shown), ("short", DIFF.format("x").rstrip("\n"))):
+        (only,) = series.load(folder(tmp_path / name, **{"x.diff": text.encode()})).patches
+        assert only.raw.decode() == DIFF.format("x")
+    escape = DIFF.format("\x1b[1mx")
+    assert series.parse("s", [("x.diff", escape.encode())]).patches[0].raw.decode() == escape
+
+
+@pytest.mark.parametrize(
+    "name", ["cur/{0}.M1P2.host:2,S", "new/{0}.M1P2.host", "{0}", "000{0}-x.txt", "{0}.eml.txt", "[PATCH {0}_3] x"]
+)
+def test_a_folder_of_mails_by_other_names_is_read(tmp_path: Path, name: str) -> None:
+    files = {name.format(number): each for number, each in zip((2, 1, 3), (MAILS[1], MAILS[0], MAILS[2]), strict=True)}
+    where = folder(tmp_path / "m", **files)
+    for rest in ("cur", "new", "tmp") if "/" in name else ():
+        (where / rest).mkdir(exist_ok=True)
+    folder(where, **{".mh_sequences": b"cur: 1\n", ".hidden": MAILS[0]})
+    assert series.load(where).subjects == SUBJECTS
+
+
+def test_names_that_say_patch_rule_out_others(tmp_path: Path) -> None:
+    files = {f"{number}.patch": each for number, each in enumerate(MAILS)}
+    (tmp_path / "sub.patch").mkdir()
+    assert series.load(folder(tmp_path, **files, **{"4": mail(9, 9), "1.patch~": MAILS[0]})).subjects == SUBJECTS
+
+
+@pytest.mark.parametrize("inside", ["patches", "debian/patches"])
+def test_the_series_of_quilt_is_found_where_quilt_keeps_it(tmp_path: Path, inside: str) -> None:
+    files = {
+        f"{inside}/series": "\ufeffb.patch\r\na.patch\r\n".encode(),
+        f"{inside}/a.patch": DIFF.format("2").encode(),
+    }
+    where = folder(tmp_path / "s", **files, **{f"{inside}/b.patch": DIFF.format("1").encode()})
+    assert [patch.subject for patch in series.load(where).patches] == ["plain diff b.patch", "plain diff a.patch"]
