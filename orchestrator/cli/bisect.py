@@ -23,6 +23,7 @@ from orchestrator.cli.options import (
     TestOption,
     TreeOption,
     VerboseOption,
+    refuse,
 )
 from orchestrator.cli.programs import (
     EndlessOption,
@@ -38,6 +39,7 @@ from orchestrator.errors import UserError
 
 
 def bisect(
+    context: typer.Context,
     run: Annotated[str, typer.Argument(metavar="[RUN]", help="With --continue: the run to go on with.")] = "last",
     good: Annotated[
         str | None,
@@ -87,17 +89,20 @@ def bisect(
     from orchestrator.bisect.symptom import parse
     from orchestrator.cli import bisect_table
     from orchestrator.engine import choose, slots
-    from orchestrator.pipeline import context, opening
+    from orchestrator.pipeline import opening
+    from orchestrator.pipeline.context import opened_run
 
     pipeline = output.pipeline(config, quiet=as_json or quiet)
     results = locate.results(results)
     elsewhere = choose.wanted(pipeline, engine)
     choose.refuse_ahead(elsewhere, ahead)
     if go_on:
+        refuse(context, _OF_THE_REQUEST, "a bisect goes on as it began")
         directory = _folder(results, run)
         request = values.load(textfile.read(directory / values.STATE), str(directory / values.STATE)).request
     else:
-        own = programs.given(program, program_args, timeout, expect_splat, endless)
+        refuse(context, ("run",), "only with --continue")
+        own = programs.given(context, program, program_args, timeout, expect_splat, endless)
         pipeline = overrides.with_programs(pipeline, own, runs or _RUNS)
         here = locate.kernel_tree(Path()) if tree is None and series is None else None
         first, last = _ends(good, bad, series)
@@ -127,7 +132,7 @@ def bisect(
         contextlib.ExitStack() as opened,
     ):
         if not go_on:
-            directory = opened.enter_context(context.opened_run(results, judged=values.STATE))
+            directory = opened.enter_context(opened_run(results, judged=values.STATE))
         if request.program:
             pipeline = overrides.with_suite(pipeline, request.program)
         workspace = opening.workspace_in(pipeline, directory, terminal)
@@ -139,6 +144,12 @@ def bisect(
         bisect_table.show(outcome, Screen())
     raise typer.Exit(outcome.exit_code)
 
+
+_OF_THE_REQUEST = (
+    *("good", "bad", "symptom", "tree", "series", "carry", "mode_name", "variant", "suite", "test", "runs"),
+    *("confidence", "ahead", "three_way", "program", "program_args", "timeout", "expect_splat", "endless"),
+)
+"""What a bisect keeps from its beginning to its end."""
 
 _RUNS = 10
 """Runs of a program that its suite has time for in one guest, where nobody says how many are made."""

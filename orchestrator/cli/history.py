@@ -7,12 +7,13 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli import output
-from orchestrator.cli.options import ConfigOption, JobOption, ModeOption, ResultsOption
+from orchestrator.cli.options import ConfigOption, JobOption, ModeOption, ResultsOption, refuse
 from orchestrator.cli.screen import Screen
 from orchestrator.config import locate
 
 
 def history_(
+    context: typer.Context,
     test: Annotated[str | None, typer.Argument(help="A test (SUITE/TEST): what it showed in each run.")] = None,
     config: ConfigOption = None,
     mode: ModeOption = None,
@@ -34,6 +35,7 @@ def history_(
         for problem in imported.problems:
             Screen(stderr=True).line(f"not added: {problem}")
     if test is None:
+        refuse(context, ("job",), "only of one test")
         lines = summary.runs(read.runs(opened, mode=mode, limit=limit))
     else:
         suite, _, name = test.rpartition("/")

@@ -12,7 +12,7 @@ import typer
 
 from orchestrator.arch import ARCHITECTURES
 from orchestrator.cli import output
-from orchestrator.cli.options import ConfigOption, JsonOption
+from orchestrator.cli.options import ConfigOption, JsonOption, refuse
 from orchestrator.cli.screen import Screen, Styled
 from orchestrator.config import loader
 from orchestrator.errors import Exit
@@ -21,6 +21,7 @@ from orchestrator.host.cache import Cache
 
 
 def doctor_(
+    context: typer.Context,
     config: ConfigOption = None,
     fix: Annotated[
         bool, typer.Option("--fix", help="Install what lacks, as root; else print the line that does.")
@@ -32,6 +33,7 @@ def doctor_(
     names = dict.fromkeys(variant.arch for variant in variants)
     findings = doctor.examine(Cache.default(), [ARCHITECTURES[name] for name in names])
     if fix:
+        refuse(context, ("as_json",), "not with --fix")
         raise typer.Exit(_fixed(packages.install(f.lacks for f in findings if f.lacks)))
     if as_json:
         output.json([dataclasses.asdict(f) for f in findings])

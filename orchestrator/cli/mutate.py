@@ -33,6 +33,7 @@ REPORT = Path("patches/evidence/mutation")
 
 
 def mutate(
+    context: typer.Context,
     config: ConfigOption = None,
     mode: ModeOption = None,
     variant: VariantOption = [],  # noqa: B006
@@ -75,7 +76,7 @@ def mutate(
     from orchestrator.pipeline import opening, plan
 
     deadline = Deadline.after(scalars.seconds(limit, "--for")) if limit else FOREVER
-    own = programs.given(program, program_args, timeout, expect_splat, endless)
+    own = programs.given(context, program, program_args, timeout, expect_splat, endless)
     pipeline = overrides.with_programs(output.pipeline(config, quiet=quiet), own)
     elsewhere = choose.wanted(pipeline, engine)
     with (

@@ -1,13 +1,15 @@
-"""Options that several commands share."""
+"""Options that several commands share, and those that have no effect where they stand."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from orchestrator.cli import complete
+from orchestrator.errors import UserError
 from orchestrator.model import Side
 
 _CONFIG = "The pipeline file (default: ./pipeline.yaml, else yours, else the one that came along)"
@@ -52,3 +54,15 @@ EngineOption = Annotated[
     str | None,
     typer.Option("--engine", help="Where jobs run: local, workers:N, or tls://HOST:PORT; as pipeline.yaml says."),
 ]
+
+
+def refuse(context: typer.Context, names: Collection[str], why: str) -> None:
+    """Raise UserError where one of these parameters stands on the command line, for it would have no effect there."""
+    typed = [param for param in context.command.params if param.name in names and _is_typed(context, param.name)]
+    if typed:
+        raise UserError(f"{', '.join(param.opts[0] for param in typed)}: {why}")
+
+
+def _is_typed(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"

@@ -7,12 +7,13 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli import output
-from orchestrator.cli.options import JobOption, ResultsOption, RunArgument, SideOption
+from orchestrator.cli.options import JobOption, ResultsOption, RunArgument, SideOption, refuse
 from orchestrator.config import locate
 from orchestrator.model import Side
 
 
 def inspect(
+    context: typer.Context,
     run: RunArgument = "last",
     side: SideOption = Side.PATCHED,
     job: JobOption = None,
@@ -28,6 +29,8 @@ def inspect(
     """Open the memory of a guest that died or hung in drgn's shell, with helpers for userfaultfd and its markers."""
     from orchestrator.pipeline import inspection, reboot
 
+    if live:
+        refuse(context, ("guest",), "only of a guest that died or hung")
     earlier = reboot.find(locate.results(results), run, side, job)
     if live:
         raise typer.Exit(inspection.live(earlier, evaluate, output.Plain()))

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.cli.options import refuse
 from orchestrator.config import loader, scalars
 from orchestrator.config.overrides import OwnPrograms
 from orchestrator.config.schema import Pipeline
-from orchestrator.errors import UserError
 
 if TYPE_CHECKING:
     from orchestrator.pipeline import plan
@@ -32,10 +32,12 @@ EndlessOption = Annotated[
 ]
 
 
-def given(files: list[Path], args: str, timeout: str, expect_splat: str | None, endless: bool) -> OwnPrograms:
+def given(
+    context: typer.Context, files: list[Path], args: str, timeout: str, expect_splat: str | None, endless: bool
+) -> OwnPrograms:
     """Return what the options say of programs of the user's own. Raises UserError."""
-    if not files and (args or expect_splat or endless):
-        raise UserError("--program-args, --expect-splat and --endless go with --program")
+    if not files:
+        refuse(context, ("program_args", "timeout", "expect_splat", "endless"), "only with --program")
     return OwnPrograms(tuple(files), args, scalars.seconds(timeout, "--timeout"), expect_splat, endless)
 
 

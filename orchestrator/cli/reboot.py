@@ -15,6 +15,7 @@ from orchestrator.cli.options import (
     SideOption,
     SuiteOption,
     TestOption,
+    refuse,
 )
 from orchestrator.cli.screen import Screen
 from orchestrator.config import locate
@@ -40,6 +41,10 @@ VariantOption = Annotated[
 DirtyOption = Annotated[bool, typer.Option("--dirty", help="Take uncommitted changes of the tree along.")]
 
 
+_EARLIER = "only with --run: an earlier run has what that needs"
+_AS_IT_STANDS = "only of a tree as it stands"
+
+
 def build(
     tree: StandingOption = None,
     variant: VariantOption = None,
@@ -61,6 +66,7 @@ def build(
 
 
 def boot(
+    context: typer.Context,
     run: RunOption = None,
     tree: StandingOption = None,
     variant: VariantOption = None,
@@ -81,16 +87,17 @@ def boot(
     from orchestrator.pipeline import reboot, standing
 
     if where := _standing(run, tree):
-        if gdb or test:
-            raise UserError("--gdb and --test go with --run: an earlier run has what they need")
+        refuse(context, ("side", "job", "gdb", "test"), _EARLIER)
         wanted = standing.Standing(where, variant, dirty=dirty)
         Screen().text(standing.boot(wanted, output.pipeline(config), locate.results(results), output.Plain()))
         return
+    refuse(context, ("variant", "suite", "dirty", "config"), _AS_IT_STANDS)
     earlier = reboot.find(locate.results(results), run or "last", side, job)
     raise typer.Exit(reboot.boot(earlier, tuple(test), output.Plain(), Screen().text, gdb=gdb))
 
 
 def shell_(
+    context: typer.Context,
     command: Annotated[
         list[str], typer.Argument(metavar="[-- COMMAND...]", help="What to run there, in place of a shell.")
     ] = [],  # noqa: B006
@@ -111,9 +118,11 @@ def shell_(
     from orchestrator.pipeline import reboot, standing
 
     if where := _standing(run, tree):
+        refuse(context, ("side", "job"), _EARLIER)
         wanted = standing.Standing(where, variant, tuple(suite), dirty)
         pipeline = output.pipeline(config)
         raise typer.Exit(standing.shell(wanted, command, pipeline, locate.results(results), output.Plain()))
+    refuse(context, ("variant", "suite", "dirty", "config"), _AS_IT_STANDS)
     earlier = reboot.find(locate.results(results), run or "last", side, job)
     raise typer.Exit(reboot.shell(earlier, command, output.Plain()))
 
@@ -134,6 +143,7 @@ def _standing(run: str | None, tree: Path | None) -> Path | None:
 
 
 def clean(
+    context: typer.Context,
     everything: Annotated[bool, typer.Option("--all", help="The whole cache, with sources and ccache.")] = False,
     old: Annotated[
         bool, typer.Option("--old", help="Only the kernels that limits: kernels: of the pipeline file lets go.")
@@ -149,4 +159,5 @@ def clean(
         limits = output.pipeline(config, quiet=True).limits
         Screen().line(prune.kernels(Cache.default(), limits.kernels) or "no kernel is too old")
     else:
+        refuse(context, ("config",), "only with --old")
         Screen().line(Cache.default().clean(everything=everything))

@@ -35,6 +35,7 @@ from orchestrator.errors import UserError
 
 
 def run(
+    context: typer.Context,
     patches: Annotated[
         str | None,
         typer.Argument(metavar="[SERIES]", help="As --series.", autocompletion=complete.series),
@@ -87,7 +88,7 @@ def run(
     from orchestrator.pipeline import discover, opening, plan, reboot
     from orchestrator.pipeline import run as run_mode
 
-    own = programs.given(program, program_args, timeout, expect_splat, endless)
+    own = programs.given(context, program, program_args, timeout, expect_splat, endless)
     pipeline = overrides.with_programs(output.pipeline(config, quiet=as_json or quiet), own, repeat)
     results = locate.results(results)
     elsewhere = choose.wanted(pipeline, engine)

@@ -37,6 +37,7 @@ from orchestrator.config import locate
 
 
 def validate(
+    context: typer.Context,
     series: Annotated[
         str,
         typer.Argument(help="A folder, mbox, A..B, message-id or its URL, name of the pipeline file, or - (stdin)."),
@@ -82,7 +83,7 @@ def validate(
     from orchestrator.validate import request, submission
     from orchestrator.validate import run as mode_validate
 
-    own = programs.given(program, program_args, timeout, expect_splat, endless)
+    own = programs.given(context, program, program_args, timeout, expect_splat, endless)
     recipients = request.Recipients(tuple(patchwork_id), commit)
     requested = request.Options(tuple(skip), tuple(build), runs, recipients, stop_at_first, ahead)
     pipeline = overrides.with_programs(output.pipeline(config, quiet=as_json or quiet), own, runs)

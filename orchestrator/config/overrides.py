@@ -109,21 +109,50 @@ def overlay(pipeline: Pipeline, mode_name: str, options: Options) -> tuple[Pipel
     Variants, suites and tests stay those of ``mode_name``: where it has products for a series and others for trees
     alone (an oracle), those of the first one's kind. A configured series keeps its own tree unless
     ``tree`` says otherwise; expectations hold only for what pipeline.yaml itself names.
-    Raises UserError where a path does not exist.
+    Raises UserError where a path does not exist, and for an option that has nothing to act on.
     """
-    if options.tree is None and options.series is None:
-        return pipeline, mode_name
     loader.check_name(mode_name, pipeline.modes, "mode")
     mode = pipeline.modes[mode_name]
+    if options.tree is None and options.series is None:
+        return _as_configured(pipeline, mode_name, mode, options), mode_name
     options = _by_name(pipeline, options)
     tree_name, trees = _tree(pipeline, mode, options)
     series_name, series = _series(pipeline, tree_name, options)
+    if options.three_way and series_name is None and options.here is None:
+        raise UserError("--3way: no series is applied")
     own = {"trees": () if series_name else (tree_name,), "series": (series_name,) if series_name else ()}
     also = tuple(part.model_copy(update=own) for part in mode.also if bool(part.series) is bool(mode.series))
     chosen = mode.model_copy(update={**own, "also": also})
     name = f"{mode_name} on {tree_name}"
     update = {"trees": trees, "series": series, "modes": {**pipeline.modes, name: chosen}}
     return pipeline.model_copy(update=update), name
+
+
+def _as_configured(pipeline: Pipeline, mode_name: str, mode: Mode, options: Options) -> Pipeline:
+    """Return the pipeline where the command line names no tree and no series: those of the mode, with the options."""
+    if options.three_way and not mode.series:
+        raise UserError(f"--3way: mode {mode_name} applies no series")
+    trees = {pipeline.series[name].tree for name in mode.series} | set(mode.trees)
+    changed = {name: pipeline.series[name].model_copy(update={"three_way": True}) for name in mode.series}
+    return pipeline.model_copy(
+        update={
+            "trees": {**pipeline.trees, **(_with_changes(pipeline, trees) if options.dirty else {})},
+            "series": {**pipeline.series, **(changed if options.three_way else {})},
+        }
+    )
+
+
+def _with_changes(pipeline: Pipeline, names: Collection[str]) -> dict[str, TreeConfig]:
+    """Return those of the trees that are folders, with their uncommitted changes. Raises UserError where none is."""
+    taken = {}
+    for name in names:
+        source = pipeline.trees[name].source
+        if isinstance(source, PathSource) and source.ref is None:
+            dirty = source.model_copy(update={"dirty": True})
+            taken[name] = pipeline.trees[name].model_copy(update={"source": dirty})
+    if not taken:
+        raise UserError(f"--dirty: the tree {wording.some(sorted(names))} is no folder with changes of yours")
+    return taken
 
 
 def _by_name(pipeline: Pipeline, options: Options) -> Options:
@@ -142,9 +171,12 @@ def _tree(pipeline: Pipeline, mode: Mode, options: Options) -> tuple[str, dict[s
         fallback = (
             [configured.tree] if configured else [pipeline.series[s].tree for s in mode.series] + list(mode.trees)
         )
-        return fallback[0], pipeline.trees
+        named = fallback[0]
     if named in pipeline.trees:
-        return named, pipeline.trees
+        taken = _with_changes(pipeline, (named,)) if options.dirty else {}
+        return named, {**pipeline.trees, **taken}
+    if options.dirty and options.ref:
+        raise UserError(f"--dirty: a range names its commits, and --base one: the tree is taken at {options.ref[:12]}")
     path = _existing(named, "--tree", pipeline.trees)
     name = label(path.stem if path.is_file() else path.name)
     entry = TreeConfig(source=PathSource(provider="path", path=path, ref=options.ref, dirty=options.dirty))
@@ -158,7 +190,9 @@ def _series(pipeline: Pipeline, tree: str, options: Options) -> tuple[str | None
     if named in pipeline.series:
         known = pipeline.series[named]
         expect = known.expect if known.tree == tree else None
-        changed = known.model_copy(update={"tree": tree, "expect": expect, "three_way": options.three_way})
+        changed = known.model_copy(
+            update={"tree": tree, "expect": expect, "three_way": known.three_way or options.three_way}
+        )
         return named, {**pipeline.series, named: changed}
     path = _existing(named, "--series", pipeline.series)
     name = label(path.stem if path.is_file() else path.name)

@@ -154,6 +154,8 @@ def expand(pipeline: Pipeline, mode_name: str, choice: Choice | None = None) -> 
     )
     if not pairs and not alone:
         raise UserError(f"mode {mode_name}: nothing would run: none of its products has both the variant and the suite")
+    if choice.upto is not None and not pairs:
+        raise UserError(f"--at {choice.upto}: mode {mode_name} applies no series")
     _refuse_twins(mode_name, [job for pair in pairs for job in (pair.base, pair.patched)] + list(alone))
     bases = {pair.base.name for pair in pairs}
     label = "; ".join([mode_name, *choice.words])

@@ -9,6 +9,7 @@ from typing import get_args
 from orchestrator.config import loader
 from orchestrator.config.schema import Pipeline
 from orchestrator.config.validation import CheckName, Validation
+from orchestrator.errors import UserError
 from orchestrator.pipeline import plan
 from orchestrator.pipeline.plan import Choice, Job, Pair, Plan
 from orchestrator.series.base import Base
@@ -73,11 +74,19 @@ class Options:
 
 
 def check(pipeline: Pipeline, options: Options) -> None:
-    """Refuse names that are none of a check or a variant. Raises UserError."""
+    """Refuse names that are none of a check or a variant, and recipients that nobody notifies. Raises UserError."""
     for name in options.skip:
         loader.check_name(name, dict.fromkeys(get_args(CheckName)), "--skip")
     for name in options.builds:
         loader.check_name(name, pipeline.variants, "--build")
+    receivers = {notice.kind for notice in pipeline.validation.notify}
+    recipients = options.recipients
+    for option, named, kind in (
+        ("--patchwork-id", recipients.patches, "patchwork"),
+        ("--commit", recipients.commit, "github"),
+    ):
+        if named and kind not in receivers:
+            raise UserError(f"{option}: validation: notify: names no {kind}")
 
 
 def put_together(settled: Submission, choice: Choice, options: Options) -> Request:

@@ -8,8 +8,6 @@ import pytest
 
 from tests.stage.cli.test_commands import Table
 
-EVERY = ("--program-args", "-v", "--timeout", "60s", "--expect-splat", "BUG*", "--endless")
-
 
 class Lab(Table):
     """A table with a reproducer, and kernels that are told how it ends on them."""
@@ -137,7 +135,6 @@ def test_a_program_has_a_time_and_one_without_an_end_may_use_it_up(lab: Lab) -> 
         (("--program", "none.c"), "--program: no such file or folder: none.c"),
         (("--program", "repro.c", "--program", "tree/../repro.c"), "two programs are called repro"),
         (("--program", "repro.c", "--timeout", "soon"), "--timeout soon: a time like 90s or 5m"),
-        (("--expect-splat", "x"), "go with --program"),
         (("--program", "broken.c"), "broken.c:1:1: error: unknown type name"),
     ],
 )
@@ -175,25 +172,82 @@ def test_a_program_runs_beside_a_suite(lab: Lab) -> None:
     assert code == 0 and lab.statuses("base").keys() == {"repro", "T01", "T02"}, output
 
 
-def test_a_program_is_validated_with_and_bisected_with(lab: Lab) -> None:
+def history(lab: Lab, *plays: str) -> tuple[str, ...]:
+    """Commit one play after the other; return the options that bisect from the first to the last."""
     path = lab.folder / "tree" / "mm" / "memory.c"
-    for number in range(6):
-        end = {4: 1, 2: 125}.get(number, 1 if number > 4 else 0)
+    for number, play in enumerate(plays):
         text = path.read_text().partition("const char play")[0]
-        path.write_text(f'{text}const char play[] = "play: exit repro {end}"; /* {number} */\n')
+        path.write_text(f'{text}const char play[] = "play: {play}"; /* {number} */\n')
         lab.git("commit", "-qam", f"toy: commit {number}")
-    options = ("--good", "HEAD~5", "--bad", "HEAD", "--program", "repro.c", "--runs", "1", "--variant", "small")
-    code, output = lab.type("bisect", "--tree", "tree", *options)
+    return ("--tree", "tree", "--good", f"HEAD~{len(plays) - 1}", "--bad", "HEAD", "--runs", "1", "--variant", "small")
+
+
+def test_a_program_is_validated_with_and_bisected_with(lab: Lab) -> None:
+    ends = history(lab, *(f"exit repro {end}" for end in (0, 0, 125, 0, 1, 1)))
+    code, output = lab.type("bisect", *ends, "--program", "repro.c")
     assert code == 0 and "toy: commit 4" in output.splitlines()[-2] + output.splitlines()[-3], output
     lab.series(("mm/swap.c", "return", "/* */ return"))
     code, output = lab.type("validate", "series", "--program", "repro.c", "--skip", "checkpatch")
     assert "repro" in output and code == 0, output
 
 
-@pytest.mark.parametrize("command", ["run", "bisect", "validate", "mutate", "hunks"])
-def test_what_is_said_of_a_program_goes_with_one(lab: Lab, command: str) -> None:
-    code, output = lab.type(command, *(["series"] if command == "validate" else []), *EVERY)
-    assert code == 2 and "go with --program" in output, output
+ENDLESS = ("--program", "hog.sh", "--program", "repro.c", "--program-args", "-v 3", "--timeout", "1", "--endless")
+SPLAT = ("--program", "repro.c", "--expect-splat", "*Bad page map*")
+COMES = "splat repro BUG: Bad page map in process x"
+
+
+def called_with(lab: Lab) -> set[str]:
+    """Return what the logs of the last run say that the reproducer was called with."""
+    logs = (lab.folder / "results" / "last").resolve().rglob("repro.log")
+    return {log.read_text().splitlines()[0] for log in logs}
+
+
+@pytest.fixture
+def hog(lab: Lab) -> Lab:
+    """A program besides that has no end, on every kernel."""
+    (lab.folder / "hog.sh").write_text("while :; do :; done\n")
+    path = lab.folder / "tree" / "mm" / "swap.c"
+    path.write_text(path.read_text() + 'const char hogs[] = "play: silent hog";\n')
+    lab.git("commit", "-qam", "toy: a hog")
+    return lab
+
+
+@pytest.mark.nightly
+def test_a_validation_with_arguments_a_time_and_no_end(hog: Lab) -> None:
+    hog.play("exit repro 0")
+    code, output = hog.type("validate", "series", *ENDLESS, "--skip", "checkpatch")
+    assert code == 0 and hog.statuses("patched") == {"repro": "pass", "hog": "pass"}, output
+    assert called_with(hog) == {"called with -v 3"}
+
+
+@pytest.mark.nightly
+def test_a_bisect_with_arguments_a_time_and_no_end(hog: Lab) -> None:
+    ends = history(hog, "exit repro 0", "exit repro 1", "exit repro 1")
+    code, output = hog.type("bisect", *ends, *ENDLESS, "--symptom", "test:repro")
+    assert code == 0 and "toy: commit 1" in output, output
+    assert called_with(hog) == {"called with -v 3"}
+
+
+@pytest.mark.nightly
+def test_a_mutant_with_arguments_a_time_and_no_end(hog: Lab) -> None:
+    hog.play("exit repro 1", cured=True)
+    options = ("--report", "here", "--variant", "small", "--budget", "1")
+    code, output = hog.type("mutate", *ENDLESS, *options)
+    assert code == 0 and "1 killed" in output, output
+    assert called_with(hog) == {"called with -v 3"}
+
+
+@pytest.mark.nightly
+def test_a_splat_that_is_meant_to_come_is_no_failure_of_a_series_a_commit_or_a_mutant(lab: Lab) -> None:
+    ends = history(lab, COMES, "exit repro 0", "exit repro 0")
+    code, output = lab.type("bisect", *ends, *SPLAT)
+    assert code == 0 and "toy: commit 1" in output, output
+    history(lab, COMES)
+    lab.series(("mm/swap.c", "page - 1", "page - 2"))
+    code, output = lab.type("validate", "series", *SPLAT, "--skip", "checkpatch")
+    assert code == 0 and lab.statuses("patched") == {"repro": "pass"}, output
+    code, output = lab.type("mutate", *SPLAT, "--report", "here", "--variant", "small", "--budget", "1")
+    assert code == 1 and "1 survived" in output, output
 
 
 def test_a_mutant_is_killed_by_a_reproducer(lab: Lab) -> None:
