@@ -104,6 +104,9 @@ def test_the_guest_of_the_base_runs_while_the_patched_kernel_is_built(table: Tab
 
 def test_nothing_is_built_beside_a_guest_where_that_is_not_wanted(table: Table) -> None:
     table.series(ONE)
+    code, output = table.type("validate", "series", "--variant", "small", "--no-ahead", "-v")
+    assert code == 0, output
+    assert output.index("toy.three.small: build") < output.index("toy.small: boot"), output
     code, output = table.type("run", "--variant", "small", "--no-ahead")
     assert code == 0, output
     assert output.index("toy.small: suite: 2 tests") < output.index("toy.three.small: source"), output

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,14 @@ def plays(table: Table, play: str) -> None:
     path.write_text(f'{path.read_text()}const char play_it[] = "play: {play}";\n')
     table.git("add", "-fu")
     table.commit("toy: play")
+
+
+def test_a_run_is_one_document_for_scripts(table: Table) -> None:
+    another(table)
+    argv = table.argv("run", "--config", "other.yaml", "--json")
+    done = subprocess.run(argv, cwd=table.folder, env=table.environment, text=True, capture_output=True, check=False)
+    assert done.returncode == 0 and json.loads(done.stdout)["result"]["verdict"] == "pass", done.stderr
+    assert "toy.small: boot:" in done.stderr and "pipeline  other.yaml" not in done.stderr
 
 
 def test_a_run_of_another_file_leaves_no_trace_here(ran: Table) -> None:

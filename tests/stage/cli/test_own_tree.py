@@ -135,6 +135,13 @@ def test_the_tree_is_built_booted_and_entered_as_it_stands(desk: Desk) -> None:
     assert code == 0 and image in output, output
     code, output = desk.type("boot", "--dirty")
     assert code == 0 and "Linux version 5.10.0-fake" in output, output
+    other = desk.folder / "other.yaml"
+    own = (desk.folder / "config" / "wpci" / "pipeline.yaml").read_text()
+    other.write_text(own.replace("  small:\n", "  tiny:\n").replace("variants: [small]", "variants: [tiny]"))
+    code, output = desk.type("build", "--config", "../other.yaml", "--variant", "tiny")
+    assert code == 0 and image in output, output
+    code, output = desk.type("boot", "--config", "../other.yaml", "--variant", "tiny", "--tree", ".")
+    assert code == 0 and "tiny" in output and "Linux version 5.10.0-fake" in output, output
     code, output = desk.type("shell", "--", "sh", "-c", 'echo "one  two"; exit 7')
     assert code == 7 and "one  two" in output, output
     code, output = desk.type("shell", "--tree", ".", "--suite", "own", "--", "sh", "-c", "exit 3")

@@ -237,3 +237,12 @@ def test_a_regression_is_bisected_of_itself(bench: Nights) -> None:
     assert note in (bench.last / "night.txt").read_text()
     (folder,) = bench.last.parent.glob("*-bisect-1")
     assert (folder / "state.json").exists() and bench.runs()[0].notes[-1] == note
+
+
+def test_a_regression_is_not_bisected_where_the_command_line_says_so(bench: Nights) -> None:
+    path = bench.folder / "pipeline.yaml"
+    path.write_text(path.read_text().replace("nightly: {", "nightly: {bisect: true, "))
+    bench.night("--variant", "small")
+    bench.day("not-ok T01")
+    code, output = bench.night("--variant", "small", "--no-bisect")
+    assert code == 1 and "regressed" in output and "bisect" not in output, output
