@@ -26,6 +26,11 @@ static void by_close(struct area *a)
 	a->uffd = uffd_open(0);
 }
 
+static void by_register(struct area *a)
+{
+	REQUIRE_EQ(uffd_register(a->uffd, a->map, a->size, UFFDIO_REGISTER_MODE_MISSING, NULL), 0);
+}
+
 static void ends(const struct backing *b, void (*end)(struct area *a))
 {
 	struct trap t;
@@ -54,6 +59,13 @@ static void closed(const struct backing *b)
 	ends(b, by_close);
 }
 CASE_ON(BACKINGS_HUGETLB, "H13_unreg-close-close", closed);
+
+static void dropped(const struct backing *b)
+{
+	need_drop_wp();
+	ends(b, by_register);
+}
+CASE_ON(BACKINGS_HUGETLB, "H13_unreg-close-register", dropped);
 
 /* A part of the range: the rest stays protected. */
 static void in_part(const struct backing *b)

@@ -20,11 +20,16 @@
 #define PAGES 64
 #define CLEAR_REFS "/proc/self/clear_refs"
 
-/* The ways in which a registration for protection ends. */
+/* The ways in which protection ends: by itself, or with its registration. */
 struct end {
 	const char *name;
 	void (*make)(struct area *a);
 };
+
+static void by_unwp(struct area *a)
+{
+	REQUIRE_EQ(area_unwp(a, 0, a->pages), 0);
+}
 
 static void by_unregister(struct area *a)
 {
@@ -53,7 +58,8 @@ static void by_mremap(struct area *a)
 }
 
 static const struct end ends[] = {
-	{ "UNREGISTER", by_unregister }, { "close", by_close }, { "REGISTER", by_register }, { "mremap", by_mremap },
+	{ "un-WP", by_unwp }, { "UNREGISTER", by_unregister }, { "close", by_close },
+	{ "REGISTER", by_register }, { "mremap", by_mremap },
 };
 
 #define ENDS (sizeof(ends) / sizeof(*ends))
@@ -113,6 +119,30 @@ static void data(const struct backing *b)
 	}
 }
 CASE_ON(BACKINGS_SMALL, "L22_end-data", data);
+
+/* Freed by MADV_FREE and written again: its entry's dirty bit alone keeps the page from being thrown away. */
+static void lazyfree(const struct backing *b)
+{
+	for (size_t e = 0; e < ENDS; e++) {
+		struct area a;
+		size_t lost = 0;
+
+		if (!is_offered(e))
+			continue;
+		area_arm(&a, b, PAGES, 0);
+		touch_write_all(&a, 0, PAGES);
+		SETUP(!madvise(a.map, a.size, MADV_FREE));
+		touch_write_all(&a, 0, PAGES);
+		REQUIRE_EQ(area_wp(&a, 0, PAGES), 0);
+		ends[e].make(&a);
+		SETUP(!madvise(a.map, a.size, MADV_PAGEOUT));
+		for (size_t i = 0; i < PAGES; i++)
+			lost += touch_read(area_page(&a, i)) != file_value(i);
+		EXPECT_MSG(!lost, "after %s, %zu of %d pages have lost what was written", ends[e].name, lost, PAGES);
+		area_close(&a);
+	}
+}
+CASE_ON(BACKINGS_ANON, "L22_end-lazyfree", lazyfree);
 
 static void writes(const struct backing *b)
 {
