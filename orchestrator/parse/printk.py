@@ -3,7 +3,7 @@
 A log of the kernel comes from a serial console, ``dmesg``, ``/dev/kmsg``, the journal or syslog, and a console server
 or a CI service may have put a date before each line of it. Before the message stand, outermost first:
 
-- the name of a container or guest (``vm1 | ``), a date, a level (``<4>``), a facility (``kern  :warn  : ``)
+- the file that grep names, the name of a container or guest (``vm1 | ``), a date, a level (``<4>``), a facility (``kern  :warn  : ``)
 - host and program of syslog and of the journal (``host1 kernel: ``)
 - the time of printk (``[   12.345678] ``), and the caller (``[  T123]`` a task, ``[    C1]`` a CPU)
 """
@@ -11,6 +11,7 @@ or a CI service may have put a date before each line of it. Before the message s
 from __future__ import annotations
 
 import enum
+import json
 import re
 from dataclasses import dataclass, field, replace
 
@@ -44,12 +45,15 @@ class Line:
     outer: bool = field(default=False, compare=False)
 
 
-_TIME = r"\[ {0,12}(\d{1,10}\.\d{6})(?: <[ +]{0,12}\d{1,10}\.\d{1,9}>)?\]"
+_TIME = r"\[ {0,12}(\d{1,10}\.\d{6})(?:@\d{1,3})?(?: <[ +]{0,12}\d{1,10}\.\d{1,9} ?>)?\]"
 _CALLER = r"\[ {0,10}([TC]\d{1,10})\]"
 _STAMP = re.compile(rf"{_TIME}(?: ?{_CALLER})? ?|{_CALLER} ?")
 _LATE_STAMP = re.compile(rf"(?:<\d{{1,3}}>)?{_TIME}(?: ?{_CALLER})? ?")
+_VENDOR = re.compile(  # of Android: MediaTek, Samsung, Qualcomm
+    r" {0,2}\(\d{1,3}\)\[\d{1,7}:[^\]]{1,20}\]|\[\d{1,3}: {0,16}[\w/:.-]{1,20}: {0,8}\d{1,7}\] |c\d{1,2} {1,6}\d{1,7} "
+)
 _DAY = r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? )?"
-_MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+_MONTH = r"(?:[^\W\d_]{3,5}\.?|\d{1,2}[\u6708\uc6d4])"
 _CLOCK = r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?"
 _DATES = (  # ISO and its relatives, with GitLab's stream; then syslog and dmesg -T
     rf"{_DAY}\d{{4}}[-/]\d\d[-/]\d\d[T ]{_CLOCK}(?:Z|[+-]\d\d:?\d\d)?(?: UTC| [+-]\d{{4}}| \d\d[OE]\+?)?",
@@ -63,13 +67,17 @@ _BRACKETED_DATES = (  # ISO and its relatives, with GitLab's stream; then syslog
     r"< {0,12}\d{1,10}\.\d{6}>",  # dmesg -d -t
     r" {0,12}\d{1,10}\.\d{6} {1,12}\d{1,10}\.\d{6}",  # grabserial
 )
-_DATE = re.compile(rf"\[(?:{'|'.join(_BRACKETED_DATES)})\]:? ?|(?:{'|'.join(_DATES)}|\d{{9,10}}\.\d{{6}}):? ")
+_DELTA = r"(?: < {0,12}\d{1,10}\.\d{6}>)?"
+_DATE = re.compile(rf"\[(?:{'|'.join(_BRACKETED_DATES)}){_DELTA}\]:? ?|(?:{'|'.join(_DATES)}|\d{{9,10}}\.\d{{6}}):? ")
 _LEVEL = re.compile(r"<(?P<level>\d{1,3})>(?:1 (?=\d{4}-))?")
 _FACILITY = re.compile(
     r"(?:(?P<kern>kern)|user|daemon|auth|syslog|local\d) {0,6}:"
     r"(?:emerg|alert|crit|err|warn|notice|info|debug) {0,3}: ?"
 )
-_CONTAINER = re.compile(r"[\w.-]{1,40} {1,20}\| ?")
+_CONTAINER = re.compile(r"[\w.-]{1,40} {1,20}\| ?| {0,8}MESSAGE=")
+_FILE = re.compile(rf"[\w./+-]{{1,200}}:(?:\d{{1,9}}:)?(?=(?:{'|'.join(_DATES[:2])}) )")
+_JSON = re.compile(r' {0,16}(?:- )?\{?.{0,400}?"(?:msg|MESSAGE|message|log)" ?: ?"((?:[^"\\]|\\.)*)"')
+_TRANSPORT = re.compile(r'"_TRANSPORT" ?: ?"(\w+)"')
 _RECORD = re.compile(
     r"(?:\d[\w.+-]{2,60},)?(?P<level>\d{1,4}),\d{1,20},\d{1,20},[-c+]"
     r"(?P<fields>(?:,[a-z_]{1,20}=[^,;]{0,60}){0,6});"
@@ -77,12 +85,39 @@ _RECORD = re.compile(
 _RECORD_CALLER = re.compile(r",caller=([TC]\d{1,10})(?:,|$)")
 _SENDER = r"(?:[\w.:-]{1,64} )?(?:(?:kern|user|daemon|auth|authpriv|syslog|local\d)\.\w{1,8} )?"
 _KERNEL = re.compile(rf"{_SENDER}kernel(?:\[0\])?(?: - - -|:) ?")
-_PROGRAM = re.compile(rf"{_SENDER}[\w./@-]{{1,64}}(?:\(\w{{1,20}}\))?\[\d{{1,10}}\]: ")
+_UNDATED = re.compile(r"(?:[\w.-]{1,64} )?kernel: ")
+_TAG = r"[\w./@-]{1,64}"
+_PROGRAM = re.compile(
+    rf"{_SENDER}{_TAG}(?:\(\w{{1,20}}\))?\[\d{{1,10}}\]: "
+    rf"|(?:[\w.:-]{{1,64}} )?(?:user|daemon|auth|authpriv|syslog|local\d)\.\w{{1,8}} {_TAG}: "
+)
+_RELAYED = re.compile(
+    rf"[\w.-]{{1,64}} {_TAG}: (?=(?:kernel )?(?:BUG|WARNING|INFO|UBSAN|Oops|Kernel panic|Unable to handle"
+    r"|general protection|Linux version)\b)"
+)
+"""Host and program of syslog, without a number, before words of the kernel."""
 
 
 def parse(line: str) -> Line:
     """Take the prefixes off a line that holds no control characters."""
     line = bounded(line)
+    if line.lstrip(" -")[:1] in ("{", '"') and (match := _JSON.match(line)):
+        return _unquoted(line, match)
+    return _plain(line)
+
+
+def _unquoted(line: str, match: re.Match[str]) -> Line:
+    """Return the message in a record of JSON, as of the journal, ``dmesg -J``, docker or LAVA."""
+    try:
+        inner = _plain(json.loads(f'"{match[1]}"', strict=False).rstrip("\r\n"))
+    except ValueError:
+        return _plain(line)
+    if transport := _TRANSPORT.search(line):
+        return replace(inner, origin=Origin.KERNEL if transport[1] == "kernel" else Origin.USER)
+    return inner
+
+
+def _plain(line: str) -> Line:
     if match := _STAMP.match(line):
         return _stamped(line, match)
     inner = _without_outer(line)
@@ -99,7 +134,10 @@ def _without_outer(line: str) -> Line:
         return replace(stamped, origin=origin) if origin is Origin.USER else stamped
     if match := _LATE_STAMP.search(line):
         return _stamped(line, match)
-    return _tagged(line, Line(line, "", origin)) if dated else Line(line, "", origin)
+    if dated:
+        return _tagged(line, Line(line, "", origin))
+    undated = _UNDATED.match(line)
+    return Line(line[undated.end() :] if undated else line, "", origin)
 
 
 class Log:
@@ -169,7 +207,7 @@ def _by_level(level: str) -> Origin:
 def _outer(line: str) -> tuple[str, Origin, bool]:
     """Return the line without dates, levels and the like; what they say of its origin; whether there was a date."""
     origin, dated = Origin.UNKNOWN, False
-    if match := _CONTAINER.match(line):
+    if match := _CONTAINER.match(line) or _FILE.match(line):
         line = line[match.end() :]
     for _ in range(4):
         if match := _LEVEL.match(line):
@@ -189,6 +227,8 @@ def _outer(line: str) -> tuple[str, Origin, bool]:
 def _stamped(line: str, stamp: re.Match[str]) -> Line:
     seconds, *callers = stamp.groups()
     inner = line[stamp.end() :]
+    if match := _VENDOR.match(inner):
+        inner = inner[match.end() :]
     origin = Origin.KERNEL if seconds else Origin.UNKNOWN  # a caller alone may be anybody's brackets
     time = float(seconds) if seconds else None
     parsed = Line(inner, next(filter(None, callers), ""), origin, line[: stamp.start()], time)
@@ -199,6 +239,6 @@ def _tagged(text: str, line: Line) -> Line:
     """Take off the host and program that the journal puts after a time. A program can write to the kernel's log."""
     if match := _KERNEL.match(text):
         return replace(line, message=text[match.end() :], origin=Origin.KERNEL)
-    if match := _PROGRAM.match(text):
+    if match := _PROGRAM.match(text) or (_RELAYED.match(text) if line.time is None else None):
         return replace(line, message=text[match.end() :], origin=Origin.USER)
     return line

@@ -52,6 +52,16 @@ KERNEL = {
     "a prompt": "login: [   12.345678] ",
     "a prompt and a level": "login: <4>[   12.345678] ",
     "a TAP comment": "# [   12.345678] ",
+    "journal -o short-delta": "[   12.345678 <    0.000012 >] host1 kernel: ",
+    "journal, in French": "nov. 28 00:37:01 host1 kernel: ",
+    "journal, in Chinese": "11\u6708 28 00:37:01 host1 kernel: ",
+    "dmesg -x -T -d": "kern  :warn  : [Sat Nov 28 00:37:01 2026 <    0.000012>] ",
+    "grep": "messages-1:Nov 28 00:37:01 host1 kernel: ",
+    "grep -n": "console.log:123:2026-11-28T00:37:01+00:00 host1 kernel: ",
+    "Android, MediaTek": "<4>[   12.345678]  (0)[77:zapper]",
+    "Android, Qualcomm": "[   12.345678] c0   77 ",
+    "Android, Samsung": "<4>[   12.345678] [1:         zapper:   77] ",
+    "Amlogic": "[   12.345678@1] ",
 }
 UNKNOWN = {
     "nothing": "",
@@ -62,6 +72,11 @@ UNKNOWN = {
     "dmesg --time-format iso": "2026-11-28T00:37:01,123456+00:00 ",
     "GitHub": "2026-11-28T00:37:01.1234567Z ",
     "a clock": "[00:37:01] ",
+    "dmesg -T -d": "[Sat Nov 28 00:37:01 2026 <    0.000012>] ",
+    "a tag without a date": "kernel: ",
+    "a host without a date": "host1 kernel: ",
+    "journal -o export": "MESSAGE=",
+    "journal -o verbose": "    MESSAGE=",
 }
 USER = {
     "syslog": "Nov 28 00:37:01 host1 zapper[77]: ",
@@ -71,6 +86,11 @@ USER = {
     "dmesg -x": "user  :warn  : [   12.345678] ",
     "level": "<12>[   12.345678] ",
     "/dev/kmsg": "12,1234,12345678,-;",
+    "syslog without a number": "Nov 28 00:37:01 host1 zapper: ",
+    "journal without a number": "2026-11-28T00:37:01+00:00 host1 zapper: ",
+    "busybox": "Nov 28 00:37:01 host1 user.warn zapper: ",
+    "busybox, no host": "Nov 28 00:37:01 daemon.err zapper: ",
+    "OpenWrt": "Sat Nov 28 00:37:01 2026 user.notice zapper: ",
 }
 
 
@@ -113,6 +133,28 @@ def test_what_the_message_begins_with_stays(prefix: str, text: str) -> None:
 )
 def test_what_is_no_prefix_stays(text: str) -> None:
     assert printk.parse(text) == Line(text)
+
+
+@pytest.mark.parametrize(
+    ("before", "behind", "origin"),
+    [
+        ('- {"dt": "2026-11-28T00:37:01.123456", "lvl": "target", "msg": "[   12.345678] ', '"}', Origin.KERNEL),
+        ('         "msg": "', '"', Origin.UNKNOWN),
+        ('      {"pri":4,"time":12.345678,"msg":"', '"},', Origin.UNKNOWN),
+        ('{"PRIORITY":"4","_TRANSPORT":"kernel","MESSAGE":"', '"}', Origin.KERNEL),
+        ('{"PRIORITY":"4","MESSAGE":"', '","_TRANSPORT":"kernel","_HOSTNAME":"a"}', Origin.KERNEL),
+        ('{"_TRANSPORT":"syslog","SYSLOG_IDENTIFIER":"zapper","MESSAGE":"', '"}', Origin.USER),
+        ('{"log":"[   12.345678] ', '\\r\\n","stream":"stdout","time":"2026-11-28T00:37:01.1Z"}', Origin.KERNEL),
+    ],
+)
+def test_a_record_in_json(before: str, behind: str, origin: Origin) -> None:
+    for text, written in (
+        (BUG, BUG),
+        ('Comm: "x" \\', 'Comm: \\"x\\" \\\\'),
+        (" do_it+0x1/0x2", "\\u0020do_it+0x1/0x2"),
+    ):
+        read = printk.parse(f"{before}{written}{behind}")
+        assert (read.message, read.origin) == (text, origin)
 
 
 def test_a_caller_without_a_time() -> None:
