@@ -43,6 +43,7 @@ class _RuleText(BaseModel):
     nth: Annotated[int, Field(ge=1)] = 1
     least: Annotated[int, Field(ge=1)] = 1
     headless: bool = False
+    names: bool = False
     aside: bool = False
     any_caller: bool = False
     bare: bool = False
@@ -101,6 +102,7 @@ class Rule:
     nth: int
     least: int
     headless: bool
+    names: bool
     aside: bool
     any_caller: bool
     bare: bool

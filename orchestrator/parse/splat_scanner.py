@@ -176,6 +176,8 @@ class Scanner:
         if last and rule.may_join(last.rule, last.strange, not last.open):
             last.take(number)
             last.closed, last.fatal = False, last.fatal or rule.fatal
+            if rule.names:
+                last.rule, last.groups = rule, match.groupdict(default="")
             return True
         if last and last.rule.headless and last.count == 1 and last.open and not rule.aside:
             self._drop(last)  # here is the line that it lacked
