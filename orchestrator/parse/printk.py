@@ -3,7 +3,8 @@
 A log of the kernel comes from a serial console, ``dmesg``, ``/dev/kmsg``, the journal or syslog, and a console server
 or a CI service may have put a date before each line of it. Before the message stand, outermost first:
 
-- the file that grep names, the name of a container or guest (``vm1 | ``), a date, a level (``<4>``), a facility (``kern  :warn  : ``)
+- the file that grep names, the name of a container or guest (``vm1 | ``)
+- a date, a level (``<4>``), a facility (``kern  :warn  : ``)
 - host and program of syslog and of the journal (``host1 kernel: ``)
 - the time of printk (``[   12.345678] ``), and the caller (``[  T123]`` a task, ``[    C1]`` a CPU)
 """
