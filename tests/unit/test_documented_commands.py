@@ -110,7 +110,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "wpci boot --run last --side patched --gdb": (
         f"{TYPED}test_a_run_is_gone_back_to_with_a_shell_gdb_and_its_script",
     ),
-    "wpci clean": ("tests/stage/mutation/test_faults.py::test_clean_leaves_a_run_alone_and_cleans_after_it",),
+    "wpci clean": ("tests/stage/pipeline/test_faults.py::test_clean_leaves_a_run_alone_and_cleans_after_it",),
     "wpci clean --old": (f"{RUN}test_old_kernels_go_when_asked_for_and_all_with_the_work_trees",),
     "wpci doctor": (f"{TYPED}test_the_machine_is_looked_over",),
     "wpci history": ("tests/stage/history/test_history.py::test_the_command_lists_runs_and_what_a_test_showed",),
