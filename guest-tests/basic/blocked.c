@@ -107,6 +107,7 @@ static void msg_fields(const struct backing *b)
 	}
 }
 CASE_ON(BACKINGS_FILE, "B13_msg-fields", msg_fields);
+CASE_ON(BACKINGS_HUGETLB, "B13_msg-fields", msg_fields);
 
 /* DONTWAKE takes the protection away and leaves the writer for UFFDIO_WAKE. */
 static void dontwake(const struct backing *b)
@@ -119,14 +120,15 @@ static void dontwake(const struct backing *b)
 	REQUIRE_EQ(area_wp(&a, 0, 4), 0);
 	for (size_t i = 1; i < 4; i += 2) {
 		REQUIRE(trap_begin(&a, area_page(&a, i), &t));
-		REQUIRE_EQ(uffd_writeprotect(a.uffd, area_page(&a, i), PAGE, UFFDIO_WRITEPROTECT_MODE_DONTWAKE), 0);
+		REQUIRE_EQ(uffd_writeprotect(a.uffd, area_page(&a, i), a.page, UFFDIO_WRITEPROTECT_MODE_DONTWAKE), 0);
 		EXPECT_PM(area_page(&a, i), 0, PM_UFFD_WP);
 		EXPECT(touch_asleep(&t.touch));
-		REQUIRE_EQ(uffd_wake(a.uffd, area_page(&a, i), PAGE), 0);
+		REQUIRE_EQ(uffd_wake(a.uffd, area_page(&a, i), a.page), 0);
 		trap_released(&a, &t);
 	}
 }
 CASE_ON(BACKINGS_FILE, "B14_dontwake", dontwake);
+CASE_ON(BACKINGS_HUGETLB, "B14_dontwake", dontwake);
 
 /* With FEATURE_SIGBUS nobody waits: the write fails, and has not happened. */
 static void sigbus(const struct backing *b)
@@ -149,6 +151,7 @@ static void sigbus(const struct backing *b)
 	EXPECT_EQ(touch_read(area_page(&a, 3)), 7);
 }
 CASE_ON(BACKINGS_FILE, "B15_sigbus", sigbus);
+CASE_ON(BACKINGS_HUGETLB, "B15_sigbus", sigbus);
 
 /* A process whose only writer has trapped says so, and can then do nothing but be killed. */
 static void block_in_child(const struct backing *b, size_t page, int out)
@@ -188,3 +191,4 @@ static void kill_blocked(const struct backing *b)
 	}
 }
 CASE_ON(BACKINGS_FILE, "B21_kill-blocked", kill_blocked);
+CASE_ON(BACKINGS_HUGETLB, "B21_kill-blocked", kill_blocked);

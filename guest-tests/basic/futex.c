@@ -71,6 +71,7 @@ static void wait_is_write(const struct backing *b)
 	}
 }
 CASE_ON(BACKINGS_SHARED_SMALL, "B22_futex-wait", wait_is_write);
+CASE_ON(BACKINGS_HUGETLB, "B22_futex-wait", wait_is_write);
 
 /* A thread that takes a robust lock, and ends with it when it is told to. */
 struct owner {

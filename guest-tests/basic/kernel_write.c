@@ -92,6 +92,7 @@ static void kernel_write(const struct backing *b)
 	check_calls(b, by_read, open_pipe());
 }
 CASE_ON(BACKINGS_FILE, "B16_kernel-write", kernel_write);
+CASE_ON(BACKINGS_HUGETLB, "B16_kernel-write", kernel_write);
 
 /* A userfaultfd for user faults only: the call fails at once, and nothing is written. */
 static void kernel_write_user_mode_only(const struct backing *b)
@@ -120,6 +121,7 @@ static void kernel_write_user_mode_only(const struct backing *b)
 	EXPECT_TRAPS(&a, area_page(&a, 1));
 }
 CASE_ON(BACKINGS_FILE, "B16_kernel-write-user-mode-only", kernel_write_user_mode_only);
+CASE_ON(BACKINGS_HUGETLB, "B16_kernel-write-user-mode-only", kernel_write_user_mode_only);
 
 static void remote_gup(const struct backing *b)
 {
@@ -128,6 +130,7 @@ static void remote_gup(const struct backing *b)
 	check_calls(b, by_process_vm_writev, -1);
 }
 CASE_ON(BACKINGS_FILE, "B18_remote-gup", remote_gup);
+CASE_ON(BACKINGS_HUGETLB, "B18_remote-gup", remote_gup);
 
 /* The traced process: stops for the poke, then looks at what it did. */
 static void be_poked(const struct backing *b, void **target)
@@ -171,3 +174,4 @@ static void remote_gup_poke(const struct backing *b)
 	REQUIRE(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && !WEXITSTATUS(status));
 }
 CASE_ON(BACKINGS_FILE, "B18_remote-gup-poke", remote_gup_poke);
+CASE_ON(BACKINGS_HUGETLB, "B18_remote-gup-poke", remote_gup_poke);

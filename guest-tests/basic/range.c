@@ -91,6 +91,7 @@ static void rewp(const struct backing *b)
 	EXPECT_TRAPS(&a, area_page(&a, 3));
 }
 CASE_ON(BACKINGS_FILE, "B10_rewp", rewp);
+CASE_ON(BACKINGS_HUGETLB, "B10_rewp", rewp);
 
 /* Cut the first @pages off an area that nothing has been done to yet. */
 static void cut_front(struct area *a, size_t pages)

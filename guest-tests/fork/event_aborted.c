@@ -4,7 +4,7 @@
  * is killed, while the event waits. A child that comes to life is not watched and all its
  * accesses complete, over whatever fork had copied by then. If it registers its memory with a
  * userfaultfd of its own, nothing is protected yet.
- * Needs: REGISTER(WP) on shmem, UFFD_FEATURE_EVENT_FORK; for anonymous memory no series.
+ * Needs: REGISTER(WP) on shmem or hugetlbfs, UFFD_FEATURE_EVENT_FORK; for anonymous memory no series.
  * Fails on a kernel whose faults do not tolerate a marker in a mapping without userfaultfd
  * (SIGBUS, an endless fault), or leave such ptes read-only for ever; or that protects, for a new
  * registration, what the one of the parent had protected.
@@ -70,7 +70,7 @@ static void judge_rearmed_child(struct area *a)
 
 static void judge_parent(const struct area *a)
 {
-	EXPECT_EQ(pm_count(a->map, PAGES, PM_UFFD_WP, 0), 0);
+	EXPECT_EQ(area_count(a, PM_UFFD_WP, 0), 0);
 	for (int i = 0; i < PAGES; i++)
 		EXPECT_NO_TRAP(a, area_page(a, i));
 }
@@ -158,20 +158,19 @@ static void close_during(peer_fn order, const struct backing *b)
 
 static void closed(const struct backing *b)
 {
-	need_shmem_wp();
+	backing_need_wp(b);
 	close_during(order_fork, b);
 }
 CASE_ON(BACKINGS_SMALL, "F08_event-aborted-close", closed);
+CASE_ON(BACKINGS_HUGETLB, "F08_event-aborted-close", closed);
 
 static void rearmed(const struct backing *b)
 {
-	if (b->file)
-		need_shmem_wp();
-	else
-		need_anon_wp();
+	backing_need_wp(b);
 	close_during(order_fork_to_rearm, b);
 }
 CASE_ON(BACKINGS_ALL_SMALL, "F08_event-aborted-rearm", rearmed);
+CASE_ON(BACKINGS_HUGETLB, "F08_event-aborted-rearm", rearmed);
 
 static void *fork_in_thread(void *unused)
 {
@@ -189,7 +188,7 @@ static void killed(const struct backing *b)
 	struct area a;
 	pid_t pid;
 
-	need_shmem_wp();
+	backing_need_wp(b);
 	need_features(UFFD_FEATURE_EVENT_FORK);
 	SETUP(!pipe(ready));
 	area_open(&a, b, PAGES);
@@ -216,3 +215,4 @@ static void killed(const struct backing *b)
 		EXPECT_NO_TRAP(&a, area_page(&a, i));
 }
 CASE_ON(BACKINGS_SMALL, "F08_event-aborted-kill", killed);
+CASE_ON(BACKINGS_HUGETLB, "F08_event-aborted-kill", killed);

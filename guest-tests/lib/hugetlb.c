@@ -38,6 +38,14 @@ long hugetlb_free(size_t page)
 	return pages;
 }
 
+long hugetlb_reserved(size_t page)
+{
+	long pages = pool_number(page, "resv_hugepages");
+
+	SETUP(pages >= 0);
+	return pages;
+}
+
 void hugetlb_pool(size_t page, size_t used)
 {
 	size_t want = 2 * used + 32;

@@ -13,6 +13,8 @@
 void hugetlb_pool(size_t page, size_t used);
 /* How many are free. */
 long hugetlb_free(size_t page);
+/* How many of the free ones are promised to mappings. */
+long hugetlb_reserved(size_t page);
 /* What memfd_create() takes for pages of that size, beside MFD_HUGETLB. */
 unsigned int hugetlb_memfd_flag(size_t page);
 

@@ -82,8 +82,9 @@ static bool landed(const struct sweep *s)
 		if (fault)
 			return fail(s, i, fault);
 	}
-	/* One drop of the alias' ptes for all, where alias_get() drops them for each. */
-	SETUP(!s->area->alias || !madvise(s->area->alias, s->area->size, MADV_DONTNEED));
+	/* It drops the alias' ptes, once for all of them. */
+	if (s->area->alias)
+		alias_get(s->area, s->area->map);
 	ktap_held();
 	return true;
 }

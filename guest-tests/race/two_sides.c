@@ -3,7 +3,7 @@
  * R17: two sides at once take the pages of a protected range away or move them, while readers bring
  * them back: at no moment is an address without protection, and a child that nobody watches
  * never has any.
- * Needs: REGISTER(WP) on shmem; -migrate two NUMA nodes, -reclaim MEMCG and a swap device, -collapse
+ * Needs: REGISTER(WP) on shmem or hugetlbfs; -migrate two NUMA nodes, -reclaim MEMCG and a swap device, -collapse
  * TRANSPARENT_HUGEPAGE.
  * Fails on a kernel that zaps an entry of a page on its way (migration, swap) without leaving its
  * protection, that collapses or splits what another one has just unmapped, or that copies page
@@ -26,7 +26,11 @@
 #include "trap.h"
 #include "uffd.h"
 
-#define PAGES (HUGE / PAGE)
+/* A page table's worth of small pages, or as many huge ones as there are. */
+static size_t pages_of(const struct backing *b)
+{
+	return b->hugetlb ? 32 : HUGE / PAGE;
+}
 
 /* One of the two, called over and over by a thread of its own. */
 struct side {
@@ -38,7 +42,11 @@ struct side {
 
 static void punch(void *area)
 {
-	SETUP(!side_punch(area));
+	const struct area *a = area;
+
+	SETUP(!side_punch(a));
+	if (a->backing->hugetlb)	/* readers take long to clear huge pages: the other side is to meet some */
+		usleep(10000);
 }
 
 static void dontneed(void *area)
@@ -51,13 +59,14 @@ static void dontneed(void *area)
 /* One part after the other: all of it takes long while others are at work on it. */
 static void migrate_some(void *area)
 {
-	const size_t some = PAGES / 16;
+	const struct area *a = area;
+	const size_t some = a->pages / 16;
 	static size_t first;
-	struct area part = *(const struct area *)area;
+	struct area part = *a;
 
-	part.map += first * PAGE;
+	part.map = area_page(a, first);
 	part.pages = some;
-	first = (first + some) % PAGES;
+	first = (first + some) % a->pages;
 	SETUP(!side_migrate(&part, 0));
 }
 
@@ -82,8 +91,8 @@ static void fork_child(void *area)
 
 	SETUP(pid >= 0);
 	if (!pid) {
-		REQUIRE_EQ(pm_count(a->map, a->pages, PM_UFFD_WP, 0), 0);
-		REQUIRE_EQ(pm_count(a->map, a->pages, 0, no), a->pages);
+		REQUIRE_EQ(area_count(a, PM_UFFD_WP, 0), 0);
+		REQUIRE_EQ(area_count(a, 0, no), a->pages);
 		for (size_t i = 0; i < a->pages; i += 17)
 			touch_once(WRITES, area_page(a, i), i);
 		_exit(0);
@@ -112,7 +121,7 @@ static size_t watch(const struct area *a, double end)
 	size_t lost = 0;
 
 	do {
-		size_t here = a->pages - pm_count(a->map, a->pages, PM_UFFD_WP, 0);
+		size_t here = a->pages - area_count(a, PM_UFFD_WP, 0);
 
 		lost += here;
 		if (here)
@@ -123,15 +132,15 @@ static size_t watch(const struct area *a, double end)
 
 static void open_pair(const struct backing *b, const struct side *one, const struct side *other, struct area *a)
 {
-	need_shmem_wp();
+	backing_need_wp(b);
 	if (one->prepare)
 		one->prepare();
 	if (other != one && other->prepare)
 		other->prepare();
-	area_open_aligned(a, b, PAGES, HUGE);
+	area_open_aligned(a, b, pages_of(b), HUGE);
 	area_register(a, 0, UFFDIO_REGISTER_MODE_WP);
-	touch_write_all(a, 0, PAGES / 2);	/* a private mapping has these for itself */
-	REQUIRE_EQ(area_wp(a, 0, PAGES), 0);
+	touch_write_all(a, 0, a->pages / 2);	/* a private mapping has these for itself */
+	REQUIRE_EQ(area_wp(a, 0, a->pages), 0);
 }
 
 static void together(const struct backing *b, const struct side *one, const struct side *other)
@@ -160,12 +169,14 @@ static void together(const struct backing *b, const struct side *one, const stru
 	ktap_diag("%ld and %ld steps of the two sides, %zu protections lost", calls[0], calls[1], lost);
 	EXPECT(by_design || !lost);
 	if (lost)
-		REQUIRE_EQ(area_wp(&a, 0, PAGES), 0);
-	EXPECT_EQ(pm_count(a.map, PAGES, PM_UFFD_WP, 0), PAGES);
-	EXPECT_ALL_TRAP(&a, 0, PAGES);
+		REQUIRE_EQ(area_wp(&a, 0, a.pages), 0);
+	EXPECT_EQ(area_count(&a, PM_UFFD_WP, 0), a.pages);
+	EXPECT_ALL_TRAP(&a, 0, a.pages);
 }
 
 static const struct backing *const BOTH[] = { &memfd_shared, &memfd_private, NULL };
+static const struct backing *const ALSO_HUGETLB[] = {
+	&memfd_shared, &memfd_private, &hugetlb_shared, &hugetlb_private, NULL };
 
 static void zap_migrate(const struct backing *b)
 {
@@ -177,19 +188,19 @@ static void punch_migrate(const struct backing *b)
 {
 	together(b, &punching, &migrating);
 }
-CASE_BUDGET_ON(BOTH, "R17_two-sides-punch-migrate", punch_migrate);
+CASE_BUDGET_ON(ALSO_HUGETLB, "R17_two-sides-punch-migrate", punch_migrate);
 
 static void fork_punch(const struct backing *b)
 {
 	together(b, &forking, &punching);
 }
-CASE_BUDGET_ON(BOTH, "R17_two-sides-fork-punch", fork_punch);
+CASE_BUDGET_ON(ALSO_HUGETLB, "R17_two-sides-fork-punch", fork_punch);
 
 static void fork_migrate(const struct backing *b)
 {
 	together(b, &forking, &migrating);
 }
-CASE_BUDGET_ON(BOTH, "R17_two-sides-fork-migrate", fork_migrate);
+CASE_BUDGET_ON(ALSO_HUGETLB, "R17_two-sides-fork-migrate", fork_migrate);
 
 static void zap_reclaim(const struct backing *b)
 {
@@ -249,8 +260,8 @@ static void with_collapse(const struct backing *b, const struct side *other)
 		  khugepaged_collapsed() - collapsed, lost);
 	SETUP_MSG(met, "khugepaged never got to work");
 	EXPECT(by_design || !lost);
-	EXPECT_EQ(pm_count(a.map, PAGES, PM_UFFD_WP, 0), PAGES);
-	EXPECT_ALL_TRAP(&a, 0, PAGES);
+	EXPECT_EQ(area_count(&a, PM_UFFD_WP, 0), a.pages);
+	EXPECT_ALL_TRAP(&a, 0, a.pages);
 }
 
 static void punch_collapse(const struct backing *b)
