@@ -15,6 +15,7 @@ from orchestrator.cli import main
 from orchestrator.config import loader, paths
 from orchestrator.config.schema import Pipeline
 from orchestrator.errors import Exit
+from orchestrator.pipeline import plan
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -107,6 +108,11 @@ def test_what_a_page_shows_of_the_pipeline_file_is_taken(
 def test_pages_with_examples_are_found() -> None:
     assert {"how-to-add.md", "how-to-use-many-machines.md", "how-to-validate-a-series.md"} <= {p.name for p in EXAMPLES}
     assert list(blocks("a\n\n    b: 1\n\n    c: 2\nd\n```yaml\ne: 3\n```\n")) == ["b: 1\n\nc: 2", "e: 3"]
+
+
+def test_the_size_of_a_night_is_the_one_on_the_page() -> None:
+    (count,) = re.findall(r"The mode `full` is (\d+) kernels", (ROOT / "README.md").read_text())
+    assert int(count) == len(plan.expand(loader.load(ROOT / "pipeline.yaml"), "full").jobs)
 
 
 CODE = re.compile(r"^\| (\d+) \| .* \|$", re.M)

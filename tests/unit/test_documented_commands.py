@@ -23,6 +23,7 @@ from orchestrator.config import loader
 ROOT = Path(__file__).parents[2]
 PAGES = [
     ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
     *sorted((ROOT / "docs").glob("*.md")),
     *sorted((ROOT / "patches" / "evidence").glob("*.md")),
 ]
@@ -87,6 +88,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
         f"{PROGRAM}test_a_program_has_a_time_and_one_without_an_end_may_use_it_up",
     ),
     "make run": (f"{TYPED}test_make_run_is_the_run",),
+    "make check": (f"{TYPED}test_make_check_is_lint_types_and_the_unit_ring",),
     "make test": (f"{TYPED}test_make_test_is_red_where_any_test_is",),
     "make test-nightly": (f"{TYPED}test_make_test_nightly_runs_what_make_test_leaves_out",),
     "make test-kvm": (f"{TYPED}test_make_test_kvm_runs_that_ring_alone",),
@@ -127,6 +129,9 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "wpci mutate": ("tests/stage/mutation/test_run.py::test_each_hunk_is_taken_out_and_its_fate_is_told",),
     "wpci mutate --every-test --only 0012*": (
         "tests/stage/mutation/test_run.py::test_every_test_is_tried_where_that_is_asked_for",
+    ),
+    "wpci mutate --only 0012*": (
+        "tests/stage/cli/test_options.py::test_mutants_of_one_mode_and_variant_with_a_report_elsewhere",
     ),
     "wpci mutate --only fault/*": (
         "tests/stage/mutation/test_run.py::test_a_planted_fault_is_tried_with_the_tests_that_must_notice",

@@ -246,6 +246,14 @@ def a_test(made: Table, name: str, text: str) -> None:
     path.write_text(f"def test_it():\n    {text}\n")
 
 
+def test_make_check_is_lint_types_and_the_unit_ring(made: Table) -> None:
+    a_test(made, "unit/test_one.py", "pass")
+    a_test(made, "stage/test_two.py", "assert False")
+    code, output = made.call(["make", "check"])
+    assert code == 0 and "1 passed" in output, output
+    assert [line.split()[0] for line in (made.folder / "called").read_text().splitlines()] == ["ruff", "ruff", "mypy"]
+
+
 def test_make_test_is_red_where_any_test_is(made: Table) -> None:
     a_test(made, "unit/test_one.py", "pass")
     code, output = made.call(["make", "test"])
