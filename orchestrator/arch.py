@@ -15,7 +15,7 @@ class Architecture:
     ``source`` is its folder under ``arch/``; ``images`` are the kernels that QEMU can load, by name, each with the path
     below the output folder. ``console`` are the words of the kernel's command line for the serial port; ``board`` is
     QEMU's ``-machine``. ``panic_device`` tells the host of a panic, where there is such a device. ``triplet`` names the
-    folder of libraries and headers on Debian.
+    folder of libraries and headers on Debian. ``uapi`` is what, below its folder, its exported headers are made from.
     """
 
     name: str
@@ -26,6 +26,7 @@ class Architecture:
     console: tuple[str, ...]
     panic_device: str | None
     triplet: str
+    uapi: tuple[str, ...]
 
 
 ARCHITECTURES: Mapping[str, Architecture] = {
@@ -41,6 +42,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
             console=("console=ttyS0", "earlycon=uart8250,io,0x3f8,115200"),
             panic_device="pvpanic",
             triplet="x86_64-linux-gnu",
+            uapi=("include/uapi", "include/asm/Kbuild", "entry/syscalls"),
         ),
     )
 }

@@ -9,9 +9,11 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from orchestrator.arch import DEFAULT
+
 _ROOM = 64 * 2**20
 """Bytes that must fit on a disk which is not full; a linker's temporary file takes more."""
-_INCLUDES = (Path("/usr/include"), Path("/usr/include/x86_64-linux-gnu"), Path("/usr/local/include"))
+_INCLUDES = (Path("/usr/include"), Path("/usr/include", DEFAULT.triplet), Path("/usr/local/include"))
 _COUNTERS = (Path("/proc/vmstat"), Path("/sys/fs/cgroup/memory.events"))
 _KILLS = re.compile(r"^oom_kill (\d+)$", re.M)
 

@@ -38,14 +38,14 @@ FIXED = {
 SRCARCH = {row.name: row.source for row in ARCHITECTURES.values()}
 """The folder under arch/ of each architecture."""
 
-UAPI = {
-    "x86_64": (
-        "Makefile", "include/uapi", "include/asm-generic/Kbuild", "include/uapi/asm-generic", "arch/x86/include/uapi",
-        "arch/x86/include/asm/Kbuild", "arch/x86/entry/syscalls", "scripts/Makefile.headersinst",
-        "scripts/headers_install.sh",
-    )
-}  # fmt: skip
-"""What of a tree its exported headers are made from: where these are equal, the headers are."""
+_UAPI = ("Makefile", "include/uapi", "include/asm-generic/Kbuild", "include/uapi/asm-generic")
+_UAPI_TOOLS = ("scripts/Makefile.headersinst", "scripts/headers_install.sh")
+
+
+def uapi(arch: str) -> tuple[str, ...]:
+    """Return what of a tree its exported headers are made from: where these are equal, the headers are."""
+    row = ARCHITECTURES[arch]
+    return (*_UAPI, *(f"arch/{row.source}/{path}" for path in row.uapi), *_UAPI_TOOLS)
 
 
 def processors() -> int:

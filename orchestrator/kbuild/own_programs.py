@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.arch import DEFAULT
 from orchestrator.config.suites import ProgramConfig, Suite
 from orchestrator.errors import KernelError, UserError
 from orchestrator.host import beneath
@@ -34,7 +35,7 @@ class Headers:
     """Where the uapi headers of a tree go: ``key`` stands for what they are made from, ``owner`` for whose that is."""
 
     key: str
-    arch: str = "x86_64"
+    arch: str = DEFAULT.name
     owner: str = ""
 
     @property

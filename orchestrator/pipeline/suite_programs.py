@@ -65,7 +65,7 @@ def _uapi(job: Job, tree: Tree, config: Suite, ws: Workspace) -> Path | None:
     if not own_programs.needs_headers(config):
         return None
     arch = job.variant_config.arch
-    wanted = own_programs.Headers(repository.contents(tree, make.UAPI[arch]), arch, tree.owner)
+    wanted = own_programs.Headers(repository.contents(tree, make.uapi(arch)), arch, tree.owner)
     if there := own_programs.headers(wanted, ws.cache):
         return there
     deadline = Deadline.after(ws.pipeline.limits.build)

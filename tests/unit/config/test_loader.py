@@ -2,12 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from orchestrator.arch import ARCHITECTURES
 from orchestrator.config import loader
 from orchestrator.config.fragments import DEBUG_INFO
-from orchestrator.config.schema import Pipeline
+from orchestrator.config.schema import Pipeline, Variant
 from orchestrator.errors import UserError
 
 GOOD = """
@@ -160,3 +162,7 @@ def test_a_relative_history_lies_beside_the_file(folder: Path, url: str, resolve
 def test_a_size_may_have_a_fraction_as_a_time_has(folder: Path) -> None:
     pipeline = load(folder, GOOD.replace("memory: 512M", "memory: 1.5G"))
     assert pipeline.variants["small"].machine.memory == 3 * 2**29
+
+
+def test_a_variant_may_have_each_architecture_that_there_is() -> None:
+    assert get_args(Variant.model_fields["arch"].annotation) == tuple(ARCHITECTURES)
