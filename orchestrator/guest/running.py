@@ -110,9 +110,8 @@ class Guest:
                 given = self._given(row)
                 ended = self._connected().run(protocol.wrapped(command, cap), sink.take, give_up, given)
             except remote.Lost as error:
-                fault = self._lost(
-                    str(error)
-                )  # which waits: the connection is lost before the watch knows of the death
+                # this waits for the watch: a connection is lost before a death is known
+                fault = self._lost(str(error))
                 if self.death is None:
                     raise fault from error
                 ended, why = remote.Ended(None, False, None), [f"the guest died: {self.death.line}"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from orchestrator.errors import Exit, PipelineError
@@ -106,23 +106,21 @@ class RunRecord:
             series=series,
             verdict=total,
             exit_code=Exit.INTERRUPTED if self.interrupted else total.exit_code,
-            notes=(
-                *self.notes,
-                *self._lost.values(),
-                *(note for judged in series for note in _unlike(judged)),
-                *(
-                    f"{job.name}: pollution: {seen.test} is {seen.words}"
-                    for job in done.values()
-                    for seen in job.alone
-                    if seen.polluted
-                ),
-                *(f"did not run: {name}" for name in missing),
-                *(f"did not come to its end: {step}" for step in self.pending),
-            ),
+            notes=(*self.notes, *self._findings(series, missing)),
             checks=tuple(self.checks),
             missing=missing,
             remarks=tuple(self.notes),
         )
+
+    def _findings(self, series: Sequence[SeriesResult], missing: Sequence[str]) -> Iterator[str]:
+        """Yield what the result shows besides the notes that were taken while the jobs ran."""
+        yield from self._lost.values()
+        for judged in series:
+            yield from _unlike(judged)
+        for job in self._done.values():
+            yield from (f"{job.name}: pollution: {seen.test} is {seen.words}" for seen in job.alone if seen.polluted)
+        yield from (f"did not run: {name}" for name in missing)
+        yield from (f"did not come to its end: {step}" for step in self.pending)
 
 
 def of_pair(base: JobResult, patched: JobResult, pair: Pair) -> SeriesResult:
