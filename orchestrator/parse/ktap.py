@@ -6,7 +6,7 @@ The rules, where the formats leave room or programs stray:
   a result line of its own is a test of its own, so the set of names does not depend on outcomes.
 - Nesting is by the column in which a line's content begins, be it behind blanks or behind ``#``: kselftest's runner
   puts ``# `` before all that a program prints, once for each level. A result behind ``#`` counts where a version line
-  stood behind as many of them.
+  stood behind as many of them. What stands before a version line that comes first stands before every line.
 - A diagnostic (``# text``, or any line that is nothing else) belongs to the next result line; a YAML block to the one
   before it, and no line in it is a result. ``# seconds: 0.123`` is the time of the next result; ``# time=12ms``,
   ``# 12ms`` and the like behind a result are its own. Lines of the kernel log belong to nothing, unless the version

@@ -91,6 +91,15 @@ class Level:
         """Whether nothing was printed of it but that it begins."""
         return not (self.plans or self.seen or self.announced)
 
+    @property
+    def untouched(self) -> bool:
+        """Whether nothing at all was printed of it."""
+        return self.fresh and not (self.opened or self.begun or self.children)
+
+    def awaits_deeper(self, indent: int) -> bool:
+        """Whether a result of that indentation is one of its own: a version and a plan stand before it, and no name."""
+        return self.opened and bool(self.plans) and not (self.seen or self.announced) and indent > self.indent
+
     def count(self, number: str) -> str:
         """Count a result line; return what is wrong with its number."""
         self.seen += 1

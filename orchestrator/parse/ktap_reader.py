@@ -122,7 +122,8 @@ class Reader:
         self._descend(column)
         self._last = None
         level = self.levels[-1]
-        if len(self.levels) > 1 and level.fresh:
+        in_front = len(self.levels) > 1 and self.levels[-2].announced and not level.opened
+        if len(self.levels) > 1 and level.fresh and not in_front:
             level.opened = True
             level = self.levels[-2]
         self._settle(level)
@@ -147,6 +148,8 @@ class Reader:
         return True
 
     def _open(self, indent: int) -> None:
+        if len(self.levels) == 1 and self.root.untouched:
+            self.root.indent = indent  # something stands before every line
         self._descend(indent)
         if len(self.levels) > 1 and not self.levels[-1].fresh:  # the one before has no end
             self._ascend()
@@ -155,7 +158,12 @@ class Reader:
 
     def _descend(self, indent: int) -> None:
         """Make the level of this indentation the innermost one."""
+        if indent < self.root.indent:  # what began the output was nested
+            self.root = Level(indent)
+            self.levels.insert(0, self.root)
         while len(self.levels) > 1 and self.levels[-1].indent > indent:
+            if self.levels[-2].indent < indent:  # a depth whose first line is that of its nested tests
+                self.levels.insert(-1, Level(indent))
             self._ascend()
         if indent > self.levels[-1].indent and len(self.levels) < MOST_LEVELS:
             self.levels.append(Level(indent))
@@ -216,6 +224,8 @@ class Reader:
         if not self._is_one_more():
             return
         self._depths = {depth for depth in self._depths if depth <= line.hashes}
+        if len(self.levels) > 1 and self.levels[-1].awaits_deeper(line.indent):
+            self.levels[-1].indent = line.indent
         self._descend(line.indent)
         self._last = line
         level = self.levels[-1]
@@ -223,9 +233,16 @@ class Reader:
         result = self._read(level, bool(match[1]), match[3])
         if wrong:
             self.problems.add(f"{wrong}, at {result.name}")
+        if self._was_announced_within(level, result.name):
+            self.levels[-2].announced = ""
         if level.announced and level.announced != result.name:
             self._mismatch(level, result.name)
         level.add(result)
+
+    def _was_announced_within(self, level: Level, name: str) -> bool:
+        """Whether a name at the head of a level was not the parent's, but that of its first test (TAP 14)."""
+        nested = bool(level.children or level.inner) and not level.announced
+        return nested and len(self.levels) > 1 and self.levels[-2].announced == name
 
     def _mismatch(self, level: Level, name: str) -> None:
         """Account for a nested test that was announced under another name than the result line has that follows."""

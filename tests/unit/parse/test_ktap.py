@@ -528,6 +528,48 @@ def test_what_was_announced_runs(body: str, statuses_: dict[str, str], problem: 
     assert report.problems[:1] == ((problem,) if problem else ())
 
 
+TREE = """\
+TAP version 14
+1..2
+    # Subtest: p
+    1..2
+    not ok 1 a
+    ok 2 b # SKIP no swap
+not ok 1 p
+ok 2 c
+"""
+
+
+@pytest.mark.parametrize("before", [" ", "\t", "    ", "# ", "[   12.345678]   "])
+def test_what_stands_before_the_version_line_stands_before_all(before: str) -> None:
+    report = ktap.parse("".join(f"{before}{line}\n" for line in TREE.splitlines()))
+    assert (report.tests, report.problems, report.complete) == (ktap.parse(TREE).tests, (), True)
+
+
+def test_a_nested_version_line_that_comes_first_is_nested_all_the_same() -> None:
+    nested = "    KTAP version 1\n    1..1\n    ok 1 a\n"
+    assert list(statuses(f"{nested}ok 1 p\n")) == ["p/a", "p"]
+    assert list(statuses(f"{nested.replace('    ', '# ')}ok 1 p\n1..1\n")) == ["p/a", "p"]
+
+
+def test_subtests_of_tap_14_are_announced_before_they_begin_or_not_at_all() -> None:
+    """Section "Subtests": a comment in the parent's column, or in none, and the plan may come last."""
+    inner = "    # Subtest: q\n        ok 1 a\n        1..1\n    ok 1 q\n    1..1\n"
+    text = f"TAP version 14\n# Subtest: p\n{inner}ok 1 p\n1..1\n"
+    for cut in ("", "# Subtest: p\n", "    # Subtest: q\n"):
+        report = ktap.parse(text.replace(cut, "", 1))
+        assert [test.name for test in report.tests] == ["p/q/a", "p/q", "p"], cut
+        assert report.problems == () and report.complete
+    bare = ktap.parse("".join(line for line in text.splitlines(keepends=True) if "#" not in line))
+    assert [test.name for test in bare.tests] == ["p/q/a", "p/q", "p"] and bare.problems == ()
+
+
+def test_results_that_are_deeper_than_their_plan_are_of_its_level() -> None:
+    text = "KTAP version 1\n1..1\n    KTAP version 1\n    1..2\n        ok 1 a\n        not ok 2 b\nnot ok 1 p\n"
+    report = ktap.parse(text)
+    assert [test.name for test in report.tests] == ["p/a", "p/b", "p"] and report.problems == ()
+
+
 def test_a_nested_plan_of_no_tests_is_a_skip_with_its_reason() -> None:
     for end in ("ok 1 p", "ok 1 p # SKIP"):
         (test,) = ktap.parse(f"1..1\n    # Subtest: p\n    1..0 # SKIP no such device\n{end}\n").tests
