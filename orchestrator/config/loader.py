@@ -10,10 +10,9 @@ from typing import Any, NoReturn, get_args
 from pydantic import BaseModel, ValidationError
 
 from orchestrator import wording
-from orchestrator.config import fragments, locate, validation, yaml_text
+from orchestrator.config import locate, paths, yaml_text
 from orchestrator.config import schema as config_schema
 from orchestrator.config.schema import Pipeline
-from orchestrator.config.sources import BundleSource, PathSource
 from orchestrator.config.suites import Suite
 from orchestrator.errors import UserError
 
@@ -35,7 +34,7 @@ def load(path: Path) -> Pipeline:
         raise UserError(f"{path}: {_first_problem(error)}") from error
     try:
         _check_names(pipeline)
-        return _resolve_paths(pipeline, path.absolute().parent)
+        return paths.resolve(pipeline, path.absolute().parent)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
 
@@ -176,95 +175,3 @@ def _check_product(pipeline: Pipeline, product: config_schema.Product, place: st
             check_name(item, getattr(pipeline, field), f"{place}.{field}[{k}]")
     if not product.series and not product.trees:
         raise UserError(f"{place}: names neither series nor trees, so nothing would run")
-
-
-def _resolve_paths(pipeline: Pipeline, folder: Path) -> Pipeline:
-    """Return the pipeline with absolute paths; whatever it names must exist."""
-
-    def resolved(path: Path, place: str) -> Path:
-        full = folder / path.expanduser()
-        if not full.exists():
-            raise UserError(f"{place}: no such file or folder: {path}")
-        return full
-
-    def a_file(path: Path, place: str) -> Path:
-        full = resolved(path, place)
-        if full.is_dir():
-            raise UserError(f"{place}: {path} is a folder, not a file")
-        return full
-
-    def tree(name: str, value: config_schema.TreeConfig) -> config_schema.TreeConfig:
-        source = value.source
-        if isinstance(source, PathSource | BundleSource):
-            full = resolved(source.path, f"trees.{name}.source.path")
-            return value.model_copy(update={"source": source.model_copy(update={"path": full})})
-        return value
-
-    def variant(name: str, value: config_schema.Variant) -> config_schema.Variant:
-        named = fragments.files(value.fragments, f"variants.{name}.fragments", pipeline.fragments)
-        base = value.base
-        if base not in ("tinyconfig", "defconfig"):
-            base = str(a_file(Path(base), f"variants.{name}.base"))
-        first = (fragments.DEBUG_INFO,) if pipeline.debug_info else ()
-        files = (*first, *(a_file(*each) for each in named if each[0] != fragments.DEBUG_INFO))
-        return value.model_copy(update={"fragments": files, "base": base})
-
-    def fragment_set(name: str, entries: tuple[Path, ...]) -> tuple[Path, ...]:
-        named = fragments.files(entries, f"fragments.{name}", pipeline.fragments, (name,))
-        return tuple(a_file(*each) for each in named)
-
-    def series(name: str, value: config_schema.SeriesConfig) -> config_schema.SeriesConfig:
-        paths = {key: getattr(value, key) for key in ("path", "on_top", "faults")}
-        return value.model_copy(update={k: p and resolved(p, f"series.{name}.{k}") for k, p in paths.items()})
-
-    def suite(name: str, value: Suite) -> Suite:
-        expected = value.expected and resolved(value.expected, f"suites.{name}.expected")
-        own = value.kind == "own"
-        directory = resolved(value.directory, f"suites.{name}.directory") if own else value.directory
-        programs = tuple(
-            program.model_copy(update={"file": resolved(program.file, f"suites.{name}.programs[{k}].file")})
-            if program.file
-            else program
-            for k, program in enumerate(value.programs)
-        )
-        return value.model_copy(update={"expected": expected, "directory": directory, "programs": programs})
-
-    return pipeline.model_copy(
-        update={
-            "trees": {n: tree(n, v) for n, v in pipeline.trees.items()},
-            "series": {n: series(n, v) for n, v in pipeline.series.items()},
-            "fragments": {n: fragment_set(n, v) for n, v in pipeline.fragments.items()},
-            "variants": {n: variant(n, v) for n, v in pipeline.variants.items()},
-            "suites": {n: suite(n, v) for n, v in pipeline.suites.items()},
-            "validation": _resolved_secrets(pipeline.validation, folder),
-            "splat_rules": pipeline.splat_rules and resolved(pipeline.splat_rules, "splat_rules"),
-            "engine": _with_certificates(pipeline.engine, folder),
-            "history": pipeline.history and _beside(pipeline.history, folder),
-        }
-    )
-
-
-def _with_certificates(engine: Any, folder: Path) -> Any:
-    """Return the engine with an absolute path of its certificates. That they are missing is said when it is used."""
-    if engine == "local" or engine.certificates is None:
-        return engine
-    return engine.model_copy(update={"certificates": folder / engine.certificates.expanduser()})
-
-
-def _beside(url: str, folder: Path) -> str:
-    """Return the URL of a database; the file of a relative one lies where its pipeline file does."""
-    kind, _, path = url.partition(":///")
-    return f"{kind}:///{folder / Path(path).expanduser()}" if kind == "sqlite" and path else url
-
-
-def _resolved_secrets(settings: validation.Validation, folder: Path) -> validation.Validation:
-    """Return the settings with absolute paths of secrets. A missing one is a note of the run, and no fault here."""
-
-    def absolute(value: Any) -> Any:
-        file = value.file if isinstance(value, validation.Secret) else None
-        return value.model_copy(update={"file": folder / file.expanduser()}) if file else value
-
-    def resolved(notice: validation.Notice) -> validation.Notice:
-        return notice.model_copy(update={name: absolute(getattr(notice, name)) for name in type(notice).model_fields})
-
-    return settings.model_copy(update={"notify": tuple(resolved(notice) for notice in settings.notify)})
