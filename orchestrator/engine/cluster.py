@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import queue
 import secrets
-import tarfile
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Generic
 
 from distributed import Client, Future, KilledWorker
 
-from orchestrator.engine import homecoming, order, portable, scheduler, worker
+from orchestrator.engine import homecoming, order, scheduler, worker
 from orchestrator.engine.attempt import note_of
-from orchestrator.engine.order import Fault, Packer, Parcel
+from orchestrator.engine.order import Packer, Parcel
 from orchestrator.engine.roster import Roster
 from orchestrator.engine.scheduler import LOSSES, Address
 from orchestrator.engine.task import Done, R, Task
@@ -184,6 +181,7 @@ class _Session(Generic[R]):
             )
         )
         self.begun[key] = _Begun(task, turn, need, future)
+        # called in the client's own thread: the queue is all that it shares with this one
         future.add_done_callback(lambda done: self.ended.put(done.key))
         return None
 
@@ -218,23 +216,13 @@ class _Session(Generic[R]):
         if self.roster.sets_aside(parcel):
             self.again.append((ended.turn, ended.task))
             return None
-        return Done(ended.task, self._opened(parcel, packer))
-
-    def _opened(self, parcel: Parcel[R], packer: Packer) -> R | PipelineError:
-        """Put the files of an attempt into the folder of the run, and let its result speak of them there."""
-        directory, cache = self.workspace.directory, self.workspace.cache.root
-        try:
-            unpack_files(parcel.files, directory)
-        except (tarfile.TarError, OSError) as error:
-            return InfraError(f"what came back from {parcel.worker} is no archive: {error}")
-        outcome = portable.shown(parcel.outcome, {"run": directory, "cache": cache})
-        if isinstance(outcome, Fault):
-            return outcome.error()
-        return homecoming.at_home(outcome, packer.repositories, self.workspace, self.engine.store, parcel.host)
+        outcome = homecoming.opened(parcel, packer.repositories, self.workspace, self.engine.store)
+        return Done(ended.task, outcome)
 
     # what is said, and the end
 
     def _event(self, event: tuple[float, Mapping[str, Any]]) -> None:
+        """Show what an order says of itself. Called in the client's own thread, and once more when all is over."""
         _, message = event
         if self.over.is_set() or "order" not in message:
             return
@@ -258,10 +246,3 @@ class _Session(Generic[R]):
         self.begun.clear()
         with contextlib.suppress(Exception):
             self.client.cancel(futures, force=True)
-
-
-def unpack_files(files: bytes, directory: Path) -> None:
-    """Put the files of an attempt into the folder of a run; nothing of them lies outside."""
-    if files:
-        with tarfile.open(fileobj=io.BytesIO(files)) as archive:
-            archive.extractall(directory, filter="data")

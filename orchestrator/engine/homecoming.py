@@ -3,18 +3,43 @@
 from __future__ import annotations
 
 import contextlib
+import io
+import tarfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
+from orchestrator.engine import portable
+from orchestrator.engine.order import Fault, Parcel
 from orchestrator.engine.task import R
-from orchestrator.errors import InfraError
+from orchestrator.errors import InfraError, PipelineError
 from orchestrator.host.cache import Cache
 from orchestrator.host.store import Store
 from orchestrator.model import JobResult, Kernel, Tree, Verdict, rundir
 from orchestrator.pipeline.context import Workspace
 from orchestrator.trees import bundle
+
+
+def opened(
+    parcel: Parcel[R], repositories: Mapping[str, Path], workspace: Workspace, store: Store
+) -> R | PipelineError:
+    """Put the files of an attempt into the folder of the run; return its result, or the fault that it ended with."""
+    try:
+        unpack(parcel.files, workspace.directory)
+    except (tarfile.TarError, OSError) as error:
+        return InfraError(f"what came back from {parcel.worker} is no archive: {error}")
+    outcome = portable.shown(parcel.outcome, {"run": workspace.directory, "cache": workspace.cache.root})
+    if isinstance(outcome, Fault):
+        return outcome.error()
+    return at_home(outcome, repositories, workspace, store, parcel.host)
+
+
+def unpack(files: bytes, directory: Path) -> None:
+    """Unpack an archive into a folder; nothing of it lies outside. Raises TarError, OSError."""
+    if files:
+        with tarfile.open(fileobj=io.BytesIO(files)) as archive:
+            archive.extractall(directory, filter="data")
 
 
 def at_home(outcome: R, repositories: Mapping[str, Path], workspace: Workspace, store: Store, host: str) -> R:
