@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -33,9 +33,15 @@ from orchestrator.cli.programs import (
     TimeoutOption,
 )
 from orchestrator.cli.screen import Screen
-from orchestrator.config import locate, overrides
-from orchestrator.config.overrides import OwnPrograms
+from orchestrator.config import locate
 from orchestrator.errors import UserError
+from orchestrator.model import rundir
+
+if TYPE_CHECKING:
+    from orchestrator.bisect.values import Outcome, Request
+    from orchestrator.cli.tables import Terminal
+    from orchestrator.config.overrides import OwnPrograms
+    from orchestrator.config.schema import Dask, Pipeline
 
 
 def bisect(
@@ -84,22 +90,23 @@ def bisect(
     quiet: QuietOption = False,
 ) -> None:
     """Find the commit, patch or version that brings a symptom; exit code 0 only when the answer is verified."""
-    from orchestrator.bisect import run as mode
     from orchestrator.bisect import values
     from orchestrator.bisect.symptom import parse
     from orchestrator.cli import bisect_table
-    from orchestrator.engine import choose, slots
-    from orchestrator.pipeline import opening
+    from orchestrator.config import overrides
+    from orchestrator.engine import choose
     from orchestrator.pipeline.context import opened_run
 
     pipeline = output.pipeline(config, quiet=as_json or quiet)
     results = locate.results(results)
     elsewhere = choose.wanted(pipeline, engine)
     choose.refuse_ahead(elsewhere, ahead)
+    folder: contextlib.AbstractContextManager[Path]
     if go_on:
         refuse(context, _OF_THE_REQUEST, "a bisect goes on as it began")
-        directory = _folder(results, run)
-        request = values.load(textfile.read(directory / values.STATE), str(directory / values.STATE)).request
+        earlier = _folder(results, run)
+        request = values.load(textfile.read(earlier / values.STATE), str(earlier / values.STATE)).request
+        folder = contextlib.nullcontext(earlier)
     else:
         refuse(context, ("run",), "only with --continue")
         own = programs.given(context, program, program_args, timeout, expect_splat, endless)
@@ -109,7 +116,7 @@ def bisect(
         symptom = symptom or _failing(own)
         if not symptom:
             raise UserError("name what to look for: --symptom boot, build, test:ID or splat:TITLE")
-        request = mode.Request(
+        request = values.Request(
             good=first,
             bad=last,
             symptom=parse(symptom),
@@ -126,23 +133,36 @@ def bisect(
             three_way=three_way,
             program=pipeline.suites[overrides.PROGRAM] if program else None,
         )
-    with (
-        output.terminal(values=as_json, verbose=verbose, quiet=quiet) as terminal,
-        opening.cache_in_use(pipeline, terminal),
-        contextlib.ExitStack() as opened,
-    ):
-        if not go_on:
-            directory = opened.enter_context(opened_run(results, judged=values.STATE))
-        if request.program:
-            pipeline = overrides.with_suite(pipeline, request.program)
-        workspace = opening.workspace_in(pipeline, directory, terminal)
-        workers = choose.opened(elsewhere, slots.here(), workspace.cache, terminal) if elsewhere else None
-        outcome = mode.run(request, workspace, opened.enter_context(workers) if workers else None)
+        folder = opened_run(results, judged=values.STATE)
+    with output.terminal(values=as_json, verbose=verbose, quiet=quiet) as terminal:
+        outcome = _walked(request, pipeline, folder, elsewhere, terminal)
     if as_json:
         output.json(dataclasses.asdict(outcome))
     else:
         bisect_table.show(outcome, Screen())
     raise typer.Exit(outcome.exit_code)
+
+
+def _walked(
+    request: Request,
+    pipeline: Pipeline,
+    folder: contextlib.AbstractContextManager[Path],
+    elsewhere: Dask | None,
+    terminal: Terminal,
+) -> Outcome:
+    """Bisect in a folder, as long as that is open; return what it came to."""
+    from orchestrator.bisect import run as mode
+    from orchestrator.config import overrides
+    from orchestrator.engine import choose, slots
+    from orchestrator.pipeline import opening
+
+    if request.program:
+        pipeline = overrides.with_suite(pipeline, request.program)
+    with opening.cache_in_use(pipeline, terminal), folder as directory:
+        workspace = opening.workspace_in(pipeline, directory, terminal)
+        workers = choose.opened(elsewhere, slots.here(), workspace.cache, terminal) if elsewhere else None
+        with workers or contextlib.nullcontext() as at_work:
+            return mode.run(request, workspace, at_work)
 
 
 _OF_THE_REQUEST = (
@@ -180,7 +200,7 @@ def _folder(results: Path, run: str) -> Path:
     """Return the folder of an earlier bisect. Raises UserError."""
     from orchestrator.bisect.values import STATE
 
-    folder = Path(run) if Path(run, STATE).is_file() else results / run
-    if not (folder / STATE).is_file():
-        raise UserError(f"--continue {run}: there is no bisect to go on with in {folder}")
-    return folder.resolve()
+    try:
+        return rundir.find(results, run, STATE).resolve()
+    except UserError as error:
+        raise UserError(f"--continue {run}: there is no bisect to go on with in {results / run}") from error

@@ -29,7 +29,7 @@ def bundle(
     from orchestrator.report import result_json
 
     where = locate.results(results)
-    of_run = result_json.read_run(reboot.folder_of(where, run) / rundir.RESULT)
+    of_run = result_json.read_run(rundir.find(where, run) / rundir.RESULT)
     packed = reboot.find(where, run, side, job)
     to = out or Path(f"wpci-{of_run.run}-{packed.name}.tar.gz")
     size = bundles.pack(of_run, packed, to)

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
-from orchestrator.config import loader, locate
-from orchestrator.config.schema import Pipeline
+from orchestrator.config import locate
 from orchestrator.errors import PipelineError
 from orchestrator.host.cache import Cache
+
+if TYPE_CHECKING:
+    from orchestrator.config.schema import Pipeline
 
 Completer = Callable[[str], list[str]]
 
 
 def _pipeline() -> Pipeline:
+    from orchestrator.config import loader
+
     return loader.load(locate.pipeline_file(None).path)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,9 +11,7 @@ from orchestrator.cli import complete, output
 from orchestrator.cli.options import JsonOption, ResultsOption
 from orchestrator.cli.screen import Screen
 from orchestrator.config import locate
-from orchestrator.errors import UserError
-from orchestrator.model import RunResult
-from orchestrator.report import result_json
+from orchestrator.model import rundir
 from orchestrator.verdict import comparison
 
 _HEX = 12
@@ -33,8 +30,11 @@ def diff(
 
     Exit code 1 where an outcome differs.
     """
+    from orchestrator.report import result_json
+
     folder = locate.results(results)
-    differences = comparison.between(_run(first, folder), _run(second, folder))
+    runs = [result_json.read_run(rundir.find(folder, name) / rundir.RESULT) for name in (first, second)]
+    differences = comparison.between(*runs)
     if as_json:
         output.json([dataclasses.asdict(one) for one in differences])
     for one in () if as_json else differences:
@@ -43,13 +43,6 @@ def diff(
     if not differences and not as_json:
         Screen().line("nothing differs")
     raise typer.Exit(any(one.kind == "outcome" for one in differences))
-
-
-def _run(name: str, results: Path) -> RunResult:
-    file = next((path for path in (Path(name) / "result.json", results / name / "result.json") if path.is_file()), None)
-    if file is None:
-        raise UserError(f"{name}: no such run in {results}")
-    return result_json.read_run(file)
 
 
 def _short(text: str) -> str:

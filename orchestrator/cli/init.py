@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.screen import Screen
-from orchestrator.config import loader, locate
+from orchestrator.config import locate
 from orchestrator.errors import UserError
 from orchestrator.host import cache
 
@@ -29,5 +29,7 @@ def init(
         raise UserError(f"{tree or 'this folder'} is in no kernel tree: name yours with --tree")
     template = resources.files(__package__).joinpath("init.yaml").read_text()
     cache.write_atomic(out, template.replace("TREE", json.dumps(str(where))))
+    from orchestrator.config import loader
+
     loader.load(out)
     Screen().line(f"{out}: written; `wpci list` says what a run would do")

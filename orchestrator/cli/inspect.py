@@ -14,7 +14,6 @@ from orchestrator.arch import ARCHITECTURES
 from orchestrator.cli import output
 from orchestrator.cli.options import ConfigOption, JsonOption, refuse
 from orchestrator.cli.screen import Screen, Styled
-from orchestrator.config import loader
 from orchestrator.errors import Exit
 from orchestrator.host import doctor, packages, process
 from orchestrator.host.cache import Cache
@@ -85,6 +84,7 @@ def scan(
     """Find the kernel's complaints in a saved console."""
     import datetime
 
+    from orchestrator.config import loader
     from orchestrator.parse import splat
 
     pipeline = loader.load(config) if config else None
@@ -102,4 +102,6 @@ def scan(
 
 def schema() -> None:
     """Print the JSON schema of pipeline.yaml, for editors."""
+    from orchestrator.config import loader
+
     Screen().document(loader.schema())

@@ -12,10 +12,9 @@ from orchestrator.cli import output
 from orchestrator.cli.options import ConfigOption, ResultsOption
 from orchestrator.cli.screen import Screen
 from orchestrator.config import locate
-from orchestrator.errors import UserError
 from orchestrator.host import cache
 from orchestrator.model import RunResult, rundir
-from orchestrator.report import kcidb, result_json
+from orchestrator.report import kcidb
 
 
 def kcidb_(
@@ -25,12 +24,10 @@ def kcidb_(
     results: ResultsOption = None,
 ) -> None:
     """Print a run as a KCIDB report (JSON), checked against its schema."""
+    from orchestrator.report import result_json
+
     settings = output.pipeline(config, quiet=True).kcidb
-    results = locate.results(results)
-    folder = Path(run) if Path(run, rundir.RESULT).is_file() else results / run
-    if not (folder / rundir.RESULT).is_file():
-        raise UserError(f"{run}: no such run in {results}")
-    result = result_json.read_run(folder / rundir.RESULT)
+    result = result_json.read_run(rundir.find(locate.results(results), run) / rundir.RESULT)
     sender = kcidb.Sender(settings.origin, settings.artifacts)
     with output.extra("kcidb"):
         text = kcidb.dump(kcidb.render(result, sender, _patchsets(result)))

@@ -11,9 +11,9 @@ from orchestrator.cli import output
 from orchestrator.cli.options import ConfigOption, JsonOption, ModeOption, SuiteOption, TestOption, VariantOption
 from orchestrator.cli.screen import Screen, Styled
 from orchestrator.config import locate
-from orchestrator.config.schema import Pipeline
 
 if TYPE_CHECKING:
+    from orchestrator.config.schema import Pipeline
     from orchestrator.pipeline.plan import Job, Plan
 
 

@@ -14,7 +14,6 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable
-from importlib import metadata
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -54,12 +53,16 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
+        from importlib import metadata
+
         screen.Screen().line(f"wpci {metadata.version('wpci')}")
         raise typer.Exit
 
 
 def _manual(wanted: bool) -> None:
     if wanted:
+        from importlib import metadata
+
         screen.Screen().text(man.page(typer.main.get_command(app), metadata.version("wpci")))
         raise typer.Exit
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -25,9 +26,12 @@ from orchestrator.cli.programs import (
     TimeoutOption,
 )
 from orchestrator.cli.screen import Screen
-from orchestrator.config import locate, scalars
+from orchestrator.config import locate
 from orchestrator.errors import Exit, UserError
 from orchestrator.host.process import FOREVER, Deadline
+
+if TYPE_CHECKING:
+    from orchestrator.mutation.report import Entry, Report
 
 REPORT = Path("patches/evidence/mutation")
 
@@ -68,11 +72,9 @@ def mutate(
 
     Goes on where an earlier run ended. Exit code 1: a mutant survived, and nobody says why.
     """
-    from orchestrator.config import overrides
+    from orchestrator.config import overrides, scalars
     from orchestrator.engine import choose, slots
-    from orchestrator.mutation import page
     from orchestrator.mutation import run as mutation
-    from orchestrator.mutation.report import Outcome
     from orchestrator.pipeline import opening, plan
 
     deadline = Deadline.after(scalars.seconds(limit, "--for")) if limit else FOREVER
@@ -102,10 +104,18 @@ def mutate(
         )
         with choose.opened(elsewhere, slots.here(), workspace.cache, terminal, most=1) as at_work:
             done = mutation.run(request, workspace, at_work)
-    section = done.section(pairs[0].patched.variant)
+    open_ones = _shown(done, pairs[0].patched.variant, mutation.reasons(report), every_test=every_test)
+    raise typer.Exit(Exit.FAIL if open_ones else Exit.PASS)
+
+
+def _shown(done: Report, variant: str, why: Mapping[str, str], *, every_test: bool) -> Sequence[Entry]:
+    """Print what became of the mutants; return those that survived or did not run, and that nobody explains."""
+    from orchestrator.mutation import page
+    from orchestrator.mutation.report import Outcome
+
+    section = done.section(variant)
     for line in page.summary(section):
         Screen().line(line)
-    why = mutation.reasons(report)
     open_ones = page.unexplained(section, why)
     for entry in open_ones:
         fate = entry.outcome.value if entry.outcome is Outcome.NOT_RUN else "survived"
@@ -115,4 +125,4 @@ def mutate(
             Screen().line(f"doubtful: {entry.name}: {', '.join(entry.doubtful)} failed once and not again")
     for test in page.unproven(done, why) if every_test else ():
         Screen().line(f"not seen failing: {test}")
-    raise typer.Exit(Exit.FAIL if open_ones else Exit.PASS)
+    return open_ones

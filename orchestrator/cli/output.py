@@ -6,15 +6,17 @@ import contextlib
 import json as jsonlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.cli import screen
 from orchestrator.cli.screen import Screen
 from orchestrator.cli.tables import Terminal
-from orchestrator.config import loader, locate
-from orchestrator.config.schema import Pipeline
+from orchestrator.config import locate
 from orchestrator.errors import UserError
 from orchestrator.progress import Minor
+
+if TYPE_CHECKING:
+    from orchestrator.config.schema import Pipeline
 
 
 class Plain:
@@ -37,6 +39,8 @@ def terminal(*, values: bool, verbose: bool = False, quiet: bool = False) -> Ter
 
 def pipeline(named: Path | None, *, quiet: bool = False) -> Pipeline:
     """Load the pipeline file that a command means, and say which one that is. Raises as ``loader.load``."""
+    from orchestrator.config import loader
+
     located = locate.pipeline_file(named)
     loaded = loader.load(located.path)
     if not quiet:

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli.options import refuse
-from orchestrator.config import loader, scalars
-from orchestrator.config.overrides import OwnPrograms
-from orchestrator.config.schema import Pipeline
 
 if TYPE_CHECKING:
+    from orchestrator.config.overrides import OwnPrograms
+    from orchestrator.config.schema import Pipeline
     from orchestrator.pipeline import plan
 
 ProgramOption = Annotated[
@@ -36,6 +35,9 @@ def given(
     context: typer.Context, files: list[Path], args: str, timeout: str, expect_splat: str | None, endless: bool
 ) -> OwnPrograms:
     """Return what the options say of programs of the user's own. Raises UserError."""
+    from orchestrator.config import scalars
+    from orchestrator.config.overrides import OwnPrograms
+
     if not files:
         refuse(context, ("program_args", "timeout", "expect_splat", "endless"), "only with --program")
     return OwnPrograms(tuple(files), args, scalars.seconds(timeout, "--timeout"), expect_splat, endless)
@@ -43,6 +45,7 @@ def given(
 
 def choice(pipeline: Pipeline, mode: str, own: OwnPrograms, named: plan.Choice) -> plan.Choice:
     """Return what runs of what was named, with the programs of the user's own. Raises UserError for unknown names."""
+    from orchestrator.config import loader
     from orchestrator.pipeline import plan
 
     loader.check_name(mode, pipeline.modes, "mode")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from orchestrator.arch import DEFAULT
-from orchestrator.config.schema import Machine
 from orchestrator.model.alone import Alone
 from orchestrator.model.bounds import LONG, Bounded
 from orchestrator.model.coverage import Coverage
@@ -14,6 +14,9 @@ from orchestrator.model.evidence import Evidence
 from orchestrator.model.postmortem import Postmortem
 from orchestrator.model.products import CompilerWarning, Identity, Products
 from orchestrator.model.words import Side, Stage, Status, Verdict
+
+if TYPE_CHECKING:  # the help of the command line loads values, and no schema
+    from orchestrator.config.schema import Machine
 
 
 @dataclass(frozen=True)

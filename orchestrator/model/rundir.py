@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from orchestrator.errors import UserError
+
 RESULT = "result.json"
 """Everything, of a run or of a job (``report/result_json.py``)."""
 JUNIT = "junit.xml"
@@ -34,6 +36,17 @@ KEPT = frozenset({*_TEXTS, PATCHES, PROGRAMS})
 
 BOOT = "boot-"
 """With what the name of a guest's folder begins."""
+
+
+def find(results: Path, run: str, holds: str = RESULT) -> Path:
+    """Return the folder of an earlier run, by that folder or by its name in ``results`` (``last`` is one).
+
+    ``holds`` is what must be in it for the purpose. Raises UserError where there is no such run.
+    """
+    for folder in (Path(run), results / run):
+        if (folder / holds).exists():
+            return folder
+    raise UserError(f"{run}: no such run in {results}")
 
 
 def boot(number: int) -> str:

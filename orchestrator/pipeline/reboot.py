@@ -27,18 +27,9 @@ _LAST_WORDS = 10.0
 """Seconds for a guest to show whether it is dead."""
 
 
-def folder_of(results: Path, run: str) -> Path:
-    """Return the folder of an earlier run, by that folder or its name (``last``). Raises UserError."""
-    folder = Path(run) if Path(run, "jobs").is_dir() else results / run
-    if not folder.is_dir():
-        raise UserError(f"--run {run}: no such run in {results}")
-    return folder
-
-
 def find(results: Path, run: str, side: Side, job: str | None) -> JobResult:
     """Return a job of an earlier run, by the run's folder or name (``last``) and side. Raises UserError."""
-    folder = folder_of(results, run)
-    jobs = [result_json.read_job(path) for path in rundir.job_results(folder)]
+    jobs = [result_json.read_job(path) for path in rundir.job_results(rundir.find(results, run, rundir.JOBS))]
     fitting = [j for j in jobs if j.name == job] if job else [j for j in jobs if j.side is side]
     if not (fitting or job) and side is Side.PATCHED:
         fitting = jobs[:1] if len(jobs) == 1 else []  # nobody need say which side where there is one kernel

@@ -96,8 +96,11 @@ def _plain(value: Any) -> Any:
 
 
 @functools.cache
-def _hints(kind: type) -> dict[str, Any]:
-    return typing.get_type_hints(kind)
+def hints(kind: type) -> dict[str, Any]:
+    """Return the types of the fields of a value."""
+    from orchestrator.config.schema import Machine  # the one type that the values name and do not load
+
+    return typing.get_type_hints(kind, localns={"Machine": Machine})
 
 
 def _value(kind: Any, raw: Any) -> Any:
@@ -120,9 +123,9 @@ _OLD_NAMES: dict[type, dict[str, str]] = {JobResult: {"job": "name", "asked": "r
 
 
 def _record(kind: type, raw: dict[str, Any]) -> Any:
-    hints, names = _hints(kind), _OLD_NAMES.get(kind, {})
+    fields, names = hints(kind), _OLD_NAMES.get(kind, {})
     known = {names.get(name, name): item for name, item in raw.items()}
-    return kind(**{name: _value(hints[name], item) for name, item in known.items()})
+    return kind(**{name: _value(fields[name], item) for name, item in known.items()})
 
 
 def _tuple(kinds: tuple[Any, ...], raw: Any) -> tuple[Any, ...]:

@@ -156,3 +156,4 @@ def test_the_help_loads_none_of_what_the_commands_do() -> None:
     loaded = {name.split(".")[1] for name in done.stdout.split() if name.startswith("orchestrator.")}
     late = "bisect coverage engine guest kbuild mutation nightly pipeline series site suite trees validate"
     assert loaded & set(late.split()) == set()
+    assert set(done.stdout.split()) & {"jinja2", "pydantic", "requests", "yaml"} == set()

@@ -17,6 +17,7 @@ from orchestrator.model import CheckResult, CompilerWarning, RunResult, Splat, T
 from orchestrator.model.bounds import LINE, MANY, TEXT, Bounded
 from orchestrator.model.words import Status, Verdict
 from orchestrator.mutation.report import Report
+from orchestrator.report import result_json
 
 HUGE = "é" * 10**6
 
@@ -30,12 +31,12 @@ def values_of(kind: Any, seen: set[Any]) -> Iterator[type]:
         yield from values_of(inner, seen)
     if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         yield kind
-        for hint in typing.get_type_hints(kind).values():
+        for hint in result_json.hints(kind).values():
             yield from values_of(hint, seen)
 
 
 def holds_text(kind: type) -> bool:
-    hints = typing.get_type_hints(kind)
+    hints = result_json.hints(kind)
     return any(str in leaves(hints[field.name]) for field in dataclasses.fields(kind))
 
 

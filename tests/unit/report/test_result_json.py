@@ -39,7 +39,7 @@ def of(kind: Any) -> st.SearchStrategy[Any]:
     if inner:
         return st.one_of([st.none() if option is type(None) else of(option) for option in inner])
     if isinstance(kind, type) and dataclasses.is_dataclass(kind):
-        return st.builds(kind, **{name: of(hint) for name, hint in typing.get_type_hints(kind).items()})
+        return st.builds(kind, **{name: of(hint) for name, hint in result_json.hints(kind).items()})
     return st.from_type(kind)
 
 
