@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import signal
 import subprocess
 from pathlib import Path
@@ -116,6 +118,19 @@ def test_a_night_is_compared_with_the_last_and_what_differs_runs_once_more(bench
     code, output = bench.night()
     assert code == 0 and "fixed own/T01 fail → pass in toy.small" in told(output), output
     assert [run.complete for run in bench.runs()] == [True] * 4
+
+
+def test_a_terminal_shows_how_many_jobs_have_ended_and_when_the_rest_will_have(bench: Nights) -> None:
+    bench.night()
+    line = shlex.join(bench.argv("nightly", "--guests", "1"))  # so that one ends long before the other
+    environment = {**bench.environment, "TERM": "xterm", "COLUMNS": "140"}
+    done = subprocess.run(
+        ["script", "-qec", line, "/dev/null"], cwd=bench.folder, env=environment, text=True, check=False,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    shown = [words for words in re.split(r"[\r\n]", done.stdout) if "jobs of the night" in words]
+    assert any("0 of 2" in words for words in shown), done.stdout
+    assert any("1 of 2, about" in words for words in shown), done.stdout
 
 
 def test_a_night_of_some_tests_misses_none_of_the_others(bench: Nights) -> None:
