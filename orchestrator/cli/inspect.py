@@ -61,8 +61,8 @@ def parse(
     from orchestrator.guest import protocol
     from orchestrator.parse import ktap
 
-    with output.reading(file):
-        report = ktap.parse_file(file, windows=protocol.Windows())
+    with output.reading(file) as text:
+        report = ktap.parse_file(text, windows=protocol.Windows())
     if as_json:
         output.json(dataclasses.asdict(report))
     else:
@@ -89,8 +89,8 @@ def scan(
 
     pipeline = loader.load(config) if config else None
     rules = splat.load_rules(pipeline.splat_rules if pipeline else None)
-    with output.reading(file):
-        splats = splat.scan_file(file, rules, pipeline.allow if pipeline else (), datetime.date.today())
+    with output.reading(file) as console:
+        splats = splat.scan_file(console, rules, pipeline.allow if pipeline else (), datetime.date.today())
     if as_json:
         output.json([dataclasses.asdict(s) for s in splats])
     else:

@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestrator import packed, textfile
 from orchestrator.cli import screen
 from orchestrator.cli.screen import Screen
 from orchestrator.cli.tables import Terminal
 from orchestrator.config import locate
 from orchestrator.errors import UserError
+from orchestrator.host import scratch
 from orchestrator.progress import Minor
 
 if TYPE_CHECKING:
@@ -71,12 +73,29 @@ def extra(name: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Read a file inside the block. Raises UserError where it cannot be read."""
+def reading(path: Path) -> Iterator[Path]:
+    """Read a file inside the block, or what is packed in it. Raises UserError where it cannot be read."""
     try:
-        yield
+        if (data := _content(path)) is None:
+            yield path
+            return
+        with scratch.folder() as folder:
+            (folder / "content").write_bytes(data)
+            yield folder / "content"
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from error
+
+
+def _content(path: Path) -> bytes | None:
+    """Return what is in a file that is packed, or in a pipe, which is read once; None for any other file."""
+    with path.open("rb") as file:
+        head = file.read(8)
+        if path.is_file() and not packed.is_packed(head):
+            return None
+        data = packed.unpacked(str(path), head + file.read(textfile.MOST + 1), textfile.MOST + 1)
+    if len(data) > textfile.MOST:
+        raise UserError(f"{path}: larger than {textfile.MOST} bytes")
+    return data
 
 
 def json(value: Any) -> None:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator import packed
 from orchestrator.errors import UserError
 from orchestrator.series import bounds, commits, content, quilt
 
@@ -44,7 +45,7 @@ def title(where: Path) -> str:
     """Return the name of a series by its file or folder."""
     if not where.is_file():
         return where.absolute().name
-    return (where.with_suffix("") if where.suffix.lower() in content.PACKED else where).stem
+    return (where.with_suffix("") if where.suffix.lower() in packed.SUFFIXES else where).stem
 
 
 def _ruled(where: Path) -> Path | None:
@@ -71,7 +72,7 @@ def _named(paths: list[Path]) -> list[Path]:
 
 def suffix(path: Path) -> str:
     """Return the suffix of a file, without that of how it is packed."""
-    return (path.with_suffix("") if path.suffix.lower() in content.PACKED else path).suffix.lower()
+    return (path.with_suffix("") if path.suffix.lower() in packed.SUFFIXES else path).suffix.lower()
 
 
 def _data(path: Path) -> bytes:

@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[2] / "orchestrator"
 
 ORDER: tuple[tuple[str, ...], ...] = (
     ("errors", "plain", "progress", "wording"),
-    ("arch", "textfile"),
+    ("arch", "packed", "textfile"),
     ("config",),
     ("model",),
     ("host",),

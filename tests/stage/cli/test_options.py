@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import json
+import lzma
+import os
 import shutil
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -136,6 +141,35 @@ def test_saved_files_as_values(table: Table) -> None:
     (table.folder / "allowing.yaml").write_text(path.read_text() + allow)
     code, output = table.type("scan", "console.log", "--config", "allowing.yaml")
     assert code == 0 and "(allowed: known" in output, output
+
+
+def test_packed_files_and_pipes_are_read_as_what_is_in_them(table: Table) -> None:
+    console = b"[    1.000000] BUG: Bad page map in process x  pte:1 pmd:2\n"
+    for name, data in (
+        ("c.gz", gzip.compress(console)),
+        ("c.xz", lzma.compress(console)),
+        ("c.bz2", bz2.compress(console)),
+    ):
+        (table.folder / name).write_bytes(data)
+        code, output = table.type("scan", name)
+        assert code == 1 and f"{name}:1: mm: BUG: Bad page map" in output, output
+    (table.folder / "t.gz").write_bytes(gzip.compress(b"KTAP version 1\n1..1\nok 1 T01\n"))
+    assert table.type("parse", "t.gz")[0] == 0
+    for name, data, words in (
+        ("cut.gz", gzip.compress(console)[:-9], "cut.gz cannot be unpacked"),
+        ("c.zst", b"\x28\xb5\x2f\xfd...", "c.zst is packed with zstd: unpack it first"),
+    ):
+        (table.folder / name).write_bytes(data)
+        for command in ("scan", "parse"):
+            code, output = table.type(command, name)
+            assert code == 2 and words in output, output
+    pipe = table.folder / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(console,))
+    writer.start()
+    code, output = table.type("scan", "pipe")
+    writer.join()
+    assert code == 1 and "Bad page map" in output, output
 
 
 def moved_on(table: Table) -> None:

@@ -57,7 +57,7 @@ def test_what_cannot_be_unpacked_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_listed_or_named_patch_in_which_no_diff_can_be_read_is_refused(tmp_path: Path) -> None:
-    unread = b"\x28\xb5\x2f\xfd and then something"
+    unread = b"\x00\x01 and then something"
     quilt = {"series": b"a.patch\nb.patch\n", "a.patch": DIFF.format("x").encode(), "b.patch": unread}
     assert "b.patch: no diff can be read in it" in refused(folder(tmp_path / "quilt", **quilt))
     plain = {"1.patch": DIFF.format("x").encode(), "2.patch": b"<html>patch</html>"}
