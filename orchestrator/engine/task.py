@@ -1,4 +1,4 @@
-"""The seam between what is to be done and where: tasks go in, what came of each comes out as it ends."""
+"""The interface between what is to be done and where: tasks go in, what came of each comes out as it ends."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Who may import whom, and who alone may touch what. A package that the order does not know is refused."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -157,3 +158,16 @@ def test_the_help_loads_none_of_what_the_commands_do() -> None:
     late = "bisect coverage engine guest kbuild mutation nightly pipeline series site suite trees validate"
     assert loaded & set(late.split()) == set()
     assert set(done.stdout.split()) & {"jinja2", "pydantic", "requests", "yaml"} == set()
+
+
+def test_the_page_on_architecture_has_this_order() -> None:
+    """The number of a row stands in its first line; a package below it without one is of the same row."""
+    rows: list[list[str]] = []
+    for line in (PACKAGE.parent / "docs" / "architecture.md").read_text().splitlines():
+        if found := re.fullmatch(r"\| (\d*) ?\| ((?:`[\w./]+`,? ?)+) \| .* \|", line):
+            if found[1]:
+                rows.append([])
+            rows[-1] += [name.removesuffix(".py").strip("/") for name in re.findall(r"`([^`]+)`", found[2])]
+        elif rows and line.startswith("## "):
+            break
+    assert [sorted(row) for row in rows] == [sorted(row) for row in ORDER]
