@@ -17,6 +17,7 @@ from orchestrator.guest.command import CommandResult
 from orchestrator.guest.hold import Holder
 from orchestrator.guest.request import BootRequest, Limits
 from orchestrator.guest.running import LAST_WORDS, Guest, QemuFacts
+from orchestrator.guest.watch import Watch
 from orchestrator.host import process, scratch
 from orchestrator.host.process import Deadline
 from orchestrator.model import Accel
@@ -47,14 +48,14 @@ class Launched:
 
     request: BootRequest
     guest: Guest
-    watch: exit.Watch
+    watch: Watch
     qmp: monitor.Monitor
 
 
 @contextlib.contextmanager
 def launched(request: BootRequest) -> Iterator[Launched]:
     """Start QEMU; on leaving it is gone. Raises as ``boot``."""
-    watch = exit.Watch(console.Follower(request.console), request.is_fatal)
+    watch = Watch(console.Follower(request.console), request.is_fatal)
     with contextlib.ExitStack() as stack:
         folder = _socket_folder(stack)
         qmp = stack.enter_context(monitor.listen(folder / "qmp", _events(watch, request), watch.no_more_events))
@@ -89,7 +90,7 @@ def _socket_folder(stack: contextlib.ExitStack) -> Path:
     return stack.enter_context(scratch.folder(Path(usual if len(usual) < 60 else "/tmp")))
 
 
-def _events(watch: exit.Watch, request: BootRequest) -> monitor.OnEvent:
+def _events(watch: Watch, request: BootRequest) -> monitor.OnEvent:
     def on_event(name: str, data: dict[str, Any]) -> None:
         if name != "STOP" or not request.may_be_stopped:
             watch.on_event(name, data)
@@ -151,7 +152,7 @@ def _make_disks(request: BootRequest, files: qemu.Files) -> None:
             file.truncate(request.machine.swap)
 
 
-def _introduced(request: BootRequest, watch: exit.Watch, qmp: monitor.Monitor, gone: Callable[[], bool]) -> Guest:
+def _introduced(request: BootRequest, watch: Watch, qmp: monitor.Monitor, gone: Callable[[], bool]) -> Guest:
     """Let QEMU call, and ask it what it is. Raises InfraError with QEMU's own words where it does not start."""
     if not qmp.accept(gone, Deadline.after(request.limits.start)):
         raise _early_fault(request, watch)
@@ -176,13 +177,13 @@ def _facts(qmp: monitor.Monitor) -> QemuFacts:
     return QemuFacts(f"{number} {version.get('package', '')}".strip(), Accel.KVM if kvm else Accel.TCG)
 
 
-def _early_fault(request: BootRequest, watch: exit.Watch) -> PipelineError:
+def _early_fault(request: BootRequest, watch: Watch) -> PipelineError:
     """Return why there is no monitor; a kernel may have panicked before QEMU was asked anything."""
     watch.wait(lambda: False, Deadline.after(LAST_WORDS))
     return _boot_fault(request, watch) if watch.death else _not_started(request, watch)
 
 
-def _not_started(request: BootRequest, watch: exit.Watch) -> PipelineError:
+def _not_started(request: BootRequest, watch: Watch) -> PipelineError:
     lines = request.log.read_text(errors="replace").splitlines()[1:]
     first = next((line for line in lines if line.strip() and "warning:" not in line), "")
     how = watch.death.line if watch.death else f"its monitor is silent for {request.limits.start:g} s"
@@ -207,7 +208,7 @@ def wait_for_ready(new: Launched, deadline: Deadline, progress: Progress) -> Non
     progress.note(Detail(f"guest: up after {time.monotonic() - watch.started:.1f} s"))
 
 
-def _boot_fault(request: BootRequest, watch: exit.Watch) -> PipelineError:
+def _boot_fault(request: BootRequest, watch: Watch) -> PipelineError:
     """Return whose fault it is that a guest did not come up."""
     if reason := watch.message(protocol.FAILED):
         return KernelError(f"init {reason.removeprefix('wpci: ')}", log=request.console)

@@ -15,6 +15,7 @@ from orchestrator.guest import exit, monitor, protocol
 from orchestrator.guest.command import CAP, CommandResult, Output
 from orchestrator.guest.plugin import trace
 from orchestrator.guest.request import BootRequest
+from orchestrator.guest.watch import Watch
 from orchestrator.host import process
 from orchestrator.host.process import Deadline
 from orchestrator.model import Accel, Kernel
@@ -41,7 +42,7 @@ class QemuFacts:
 class Guest:
     """A running guest: the only live handle in the program. Made by ``boot``."""
 
-    def __init__(self, request: BootRequest, watch: exit.Watch, qmp: monitor.Monitor, facts: QemuFacts, port: int):
+    def __init__(self, request: BootRequest, watch: Watch, qmp: monitor.Monitor, facts: QemuFacts, port: int):
         self._request = request
         self._watch = watch
         self._qmp = qmp
@@ -217,9 +218,11 @@ class Guest:
                 self._qmp.execute("quit")
             self._watch.wait(lambda: False, Deadline.after(process.GRACE))
             at_fault = answered or self._printed - before > _DROWNS
-            self.ending = None if self._deaf else exit.stays(at_fault, self._request.limits.shutdown, self.console)
+            self.ending = None if self._deaf else exit.runs_on(at_fault, self._request.limits.shutdown, self.console)
         elif not (ended := alive and self._off(word)):
-            self.ending = None if self._charged else exit.strays(self.death, alive, self.console, self._request.log)
+            self.ending = (
+                None if self._charged else exit.ended_early(self.death, alive, self.console, self._request.log)
+            )
         return ended
 
     def _off(self, word: str) -> bool:
