@@ -10,7 +10,7 @@ from orchestrator import suite
 from orchestrator.config.suites import Suite
 from orchestrator.errors import KernelError
 from orchestrator.host.process import Deadline
-from orchestrator.kbuild import make, own_programs, programs
+from orchestrator.kbuild import make, own_programs, programs, tree_suite
 from orchestrator.model import Programs, Side, Tree
 from orchestrator.pipeline import shared, worktree
 from orchestrator.pipeline.context import Workspace
@@ -31,10 +31,10 @@ def build(job: Job, tree: Tree, name: str, config: Suite, ws: Workspace) -> Prog
         _removed_suite_named(config, source_tree),
     ):
         out = ws.cache.path("work", tree_name, f"{place}-{name}")
-        wanted = programs.TreeSuite(
-            name, programs.in_tree(config, source), source, source_tree.content, out, owner=source_tree.owner
+        wanted = tree_suite.TreeSuite(
+            name, tree_suite.in_tree(config, source), source, source_tree.content, out, owner=source_tree.owner
         )
-        return programs.build_from_tree(wanted, ws.cache, ws.progress, deadline, share)
+        return tree_suite.build_from_tree(wanted, ws.cache, ws.progress, deadline, share)
 
 
 @contextlib.contextmanager
@@ -42,7 +42,7 @@ def _removed_suite_named(config: Suite, tree: Tree) -> Iterator[None]:
     """Charge it to a series when its tree lacks a suite that the base has."""
     try:
         yield
-    except programs.NoMakefile as error:
+    except tree_suite.NoMakefile as error:
         makefiles = [f"{place}/Makefile" for place in (config.directory, *config.or_directories)]
         removed = next((name for name in makefiles if repository.has(tree.repository, tree.base, name)), None)
         if removed is None:

@@ -13,7 +13,7 @@ from orchestrator.config.suites import ProgramConfig, Suite
 from orchestrator.errors import KernelError, UserError
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import FOREVER
-from orchestrator.kbuild import kernel, programs
+from orchestrator.kbuild import kernel, programs, tree_suite
 from orchestrator.model import Programs
 from orchestrator.progress import SILENT
 
@@ -90,7 +90,7 @@ def test_a_makefile_that_leaves_nothing_is_an_error(own: Path) -> None:
         build(own)
 
 
-def in_tree(tmp_path: Path, *runs: str, make: tuple[str, ...] = ()) -> programs.TreeSuite:
+def in_tree(tmp_path: Path, *runs: str, make: tuple[str, ...] = ()) -> tree_suite.TreeSuite:
     source = tmp_path / "tree"
     if not source.exists():
         shutil.copytree(Path(__file__).parents[2] / "fakes" / "fakelinux", source)
@@ -101,11 +101,11 @@ def in_tree(tmp_path: Path, *runs: str, make: tuple[str, ...] = ()) -> programs.
         (folder / "run.sh").write_text("#!/bin/sh\n")
     named = tuple(ProgramConfig(name=f"p{number}", run=run) for number, run in enumerate(runs))
     config = Suite(kind="tree", directory=Path("tools/testing/selftests/vm"), make=make, programs=named)
-    return programs.TreeSuite("vm", config, source, "content", kernel.out_folder(source, "selftests"), jobs=2)
+    return tree_suite.TreeSuite("vm", config, source, "content", kernel.out_folder(source, "selftests"), jobs=2)
 
 
-def build_tree(suite: programs.TreeSuite) -> Programs:
-    return programs.build_from_tree(suite, Cache(suite.source.parent / "cache"), SILENT, FOREVER)
+def build_tree(suite: tree_suite.TreeSuite) -> Programs:
+    return tree_suite.build_from_tree(suite, Cache(suite.source.parent / "cache"), SILENT, FOREVER)
 
 
 def test_programs_of_a_tree_use_its_own_headers_and_are_static(tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_of_programs_that_a_tree_may_lack_those_that_are_there_are_built_and_one
     suite = in_tree(tmp_path, "./uffd", "./odd", "./newer", "./run.sh")
     (suite.source / "tools/testing/selftests/vm/odd.c").write_text("int main(void) { return ODD; }\n")
     places = {"directory": Path("tools/testing/selftests/mm"), "or_directories": (suite.config.directory,)}
-    config = programs.in_tree(suite.config.model_copy(update={**places, "absent": "skip"}), suite.source)
+    config = tree_suite.in_tree(suite.config.model_copy(update={**places, "absent": "skip"}), suite.source)
     assert [program.called for program in config.programs] == ["uffd", "odd", "run.sh"]
     built = build_tree(dataclasses.replace(suite, config=config))
     assert sorted(path.name for path in built.directory.iterdir()) == ["odd", "run.sh", "uffd"]
@@ -162,4 +162,4 @@ def test_a_folder_without_a_makefile_is_the_users_fault(tmp_path: Path, director
     suite = in_tree(tmp_path, "./uffd")
     config = suite.config.model_copy(update={"directory": Path(directory)})
     with pytest.raises(UserError, match="no Makefile"):
-        build_tree(programs.TreeSuite("vm", config, suite.source, "c", suite.out))
+        build_tree(tree_suite.TreeSuite("vm", config, suite.source, "c", suite.out))
