@@ -20,12 +20,12 @@ from orchestrator.host import cache
 from orchestrator.host.process import FOREVER, Deadline
 from orchestrator.mutation import faults, hunks, mutants, page
 from orchestrator.mutation import report as mutation_report
-from orchestrator.mutation import trial as mutation_trial
+from orchestrator.mutation.campaign import Campaign, Preparation, Round
 from orchestrator.mutation.hunks import Hunk
 from orchestrator.mutation.mutants import Mutant
 from orchestrator.mutation.reach import Reached
 from orchestrator.mutation.report import Baseline, Entry, Outcome, Report
-from orchestrator.mutation.trial import Campaign, Round
+from orchestrator.mutation.trial import Attempt
 from orchestrator.pipeline import discover, job
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord
@@ -110,7 +110,7 @@ class _Run:
     def _prepared(self) -> Campaign:
         """Return how the mutants are tried, measured where they will be."""
         request = self.request
-        work = mutation_trial.Preparation(request.job, request.budget, request.late, self.section.baseline)
+        work = Preparation(request.job, request.budget, request.late, self.section.baseline)
         task = Task(f"{request.job.name}.whole", request.job, work)
         with contextlib.closing(self.engine.run([task], self.workspace)) as ended:
             for done in ended:
@@ -141,7 +141,7 @@ class _Run:
                 return
             reached = campaign.reached(mutant)
             trying = sent.asking(*self._rounds(mutant, reached), every_test=self.request.every_test)
-            yield Task(mutant.name, self.request.job, mutation_trial.Attempt(mutant, trying, reached))
+            yield Task(mutant.name, self.request.job, Attempt(mutant, trying, reached))
 
     def _entry(self, done: Done[Entry | None]) -> Entry | None:
         """Return what came of a mutant; None where the host failed on it."""

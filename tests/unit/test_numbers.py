@@ -13,7 +13,7 @@ from orchestrator.history import classify, night
 from orchestrator.host.process import sandbox
 from orchestrator.kbuild import compiler_log, make
 from orchestrator.model import SymptomKind, bounds
-from orchestrator.mutation import trial
+from orchestrator.mutation import campaign
 from orchestrator.parse import ktap_level, ktap_reader, reasons, splat_scanner
 from orchestrator.pipeline import alone
 from orchestrator.series import bounds as of_series
@@ -37,7 +37,7 @@ NUMBERS: list[tuple[str, str, tuple[float, ...]]] = [
     ("how-a-verdict-is-reached", "{} tests of a job at most", (alone.MOST,)),
     ("how-a-verdict-is-reached", "{} lost guests are too many", (state.MAX_CRASHES,)),
     ("how-a-verdict-is-reached", "After {} such guests the rest is `missing`", (state.MAX_FAULTS,)),
-    ("how-mutants-are-judged", "a part on which {} tests differ is done with", (trial.MOST_FAILURES,)),
+    ("how-mutants-are-judged", "a part on which {} tests differ is done with", (campaign.MOST_FAILURES,)),
     ("how-to-look-at-a-dead-kernel", "{:.0f} s at most, while the guest goes on", (hold.SECONDS,)),
     ("how-to-look-at-a-dead-kernel", "One guest is looked at {} times at most", (hold.MOST,)),
     ("how-to-read-the-report", "the tries of the last {} runs", (night.WINDOW,)),

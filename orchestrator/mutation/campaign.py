@@ -1,0 +1,138 @@
+"""How the mutants of a series are tried: the order of the tests, and what they showed on the whole series."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from orchestrator.coverage import measure
+from orchestrator.engine.task import Place
+from orchestrator.errors import KernelError
+from orchestrator.host import cache
+from orchestrator.host.cache import digest
+from orchestrator.model import Bootable, JobResult, Tree, rundir
+from orchestrator.model.expectations import NONE, Expectations
+from orchestrator.model.trial import Trial
+from orchestrator.mutation import reach, report
+from orchestrator.mutation.mutants import Mutant
+from orchestrator.mutation.reach import Known, Reached
+from orchestrator.mutation.report import Baseline, Finding, Outcome
+from orchestrator.pipeline import booting, job
+from orchestrator.pipeline.context import Workspace
+from orchestrator.pipeline.job_record import JobRecord
+from orchestrator.pipeline.job_record import expected as promised
+from orchestrator.pipeline.plan import Job
+
+MOST_FAILURES = 12
+"""Tests that differ on one mutant before its trial ends, where all tests are asked for."""
+_SHORTEST, _PATIENCE = 10.0, 3.0
+"""Seconds that a test may take at least, and how many times what the slowest good test of the whole series took."""
+
+
+@dataclass(frozen=True)
+class Round:
+    """Tests (globs) that are tried together, and what they are called."""
+
+    name: str
+    globs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """How mutants are tried: the job with the whole series, the order of its tests, and what the whole showed.
+
+    ``known`` is what the whole was seen to run, if that could be seen.
+    """
+
+    job: Job
+    trial: Trial
+    baseline: Baseline
+    known: Known | None = None
+    rounds: tuple[Round, ...] = ()
+
+    def asking(self, *rounds: Round, every_test: bool) -> Campaign:
+        """Return the campaign with the tests in this order, all of them or up to the first that notices."""
+        globs = tuple(one.globs for one in rounds)
+        trial = replace(self.trial, rounds=globs, every_test=every_test, most=MOST_FAILURES if every_test else None)
+        return replace(self, trial=trial, rounds=rounds)
+
+    def reached(self, mutant: Mutant) -> Reached:
+        """Return which tests run the lines of a mutant, as far as that is known."""
+        return self.known.of(mutant.hunks) if self.known else reach.UNKNOWN
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """The run of the whole series as its mutants will be tried, unless ``known`` is of this kernel and these tests."""
+
+    job: Job
+    budget: float
+    late: tuple[str, ...]
+    known: Baseline | None
+
+    def __call__(self, place: Place) -> Campaign:
+        """Do it. Raises as ``prepare``."""
+        with place.guest(self.job):
+            return prepare(self.job, self.budget, self.late, self.known, place.workspace)
+
+
+def prepare(whole: Job, budget: float, late: tuple[str, ...], known: Baseline | None, workspace: Workspace) -> Campaign:
+    """Run the whole series as its mutants will be, unless ``known`` is of this kernel and these tests.
+
+    Raises KernelError where the series does not apply, build, boot or run its tests, InfraError where the host failed.
+    """
+    limit = whole.suites[0][1].test_timeout
+    trial = Trial((whole.tests,), limit, budget, late, ignored=("*",), every_test=True)
+    planned = replace(whole, name=f"{whole.name}.whole", trial=trial)
+    record = JobRecord(planned, workspace)
+    rootfs, kernel = job.make(record, job.packed), job.make(record, job.built)
+    expected = promised(planned, kernel)
+    place = workspace.cache.path("coverage", f"{digest(kernel.sha256, rootfs.sha256)}.json")
+    if known and (known.kernel, known.suite) == (kernel.sha256, rootfs.sha256):
+        base = known
+    else:
+        bootable = job.make(record, job.tested)
+        result = record.save()
+        _keep_coverage(result, place)
+        base = _measured(result, bootable, report.judge(result, expected, planned.expect, ()), expected, workspace)
+    limit = min(limit, max(_SHORTEST, _PATIENCE * base.slowest) / base.scale)
+    tree = job.make(record, job.patched)
+    return Campaign(
+        whole, replace(trial, limit=limit, ignored=base.ignored, expected=expected), base, _known(tree, place)
+    )
+
+
+def _keep_coverage(result: JobResult, place: Path) -> None:
+    """Keep what the whole series ran: a campaign goes on later, and the run is gone by then."""
+    with contextlib.suppress(OSError):
+        cache.write_atomic(place, (result.directory / rundir.COVERAGE).read_bytes())
+
+
+def _known(tree: Tree, place: Path) -> Known | None:
+    coverage = measure.load(place)
+    return Known.read(tree, coverage) if coverage else None
+
+
+def _measured(
+    result: JobResult,
+    bootable: Bootable,
+    finding: Finding | None,
+    expected: Mapping[str, Expectations],
+    workspace: Workspace,
+) -> Baseline:
+    """Return what a run of the whole series says of the tests."""
+    tests = [test for run in result.suites for test in run.tests]
+    if not tests or finding is None or (finding.certain and finding.outcome is not Outcome.SURVIVED):
+        raise KernelError(f"the whole series is not well: {result.reason}", log=result.directory / rundir.RESULT)
+    return Baseline(
+        kernel=bootable.kernel.sha256,
+        suite=bootable.rootfs.sha256,
+        fails_on={
+            test.name: expected.get(run.suite, NONE).broken_on(test.name) for run in result.suites for test in run.tests
+        },
+        slowest=max((test.seconds or 0.0 for test in tests if test.name not in finding.by), default=0.0),
+        scale=booting.scale(bootable.accel, workspace),
+        ignored=finding.by,
+    )
