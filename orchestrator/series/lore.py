@@ -82,7 +82,7 @@ def fetch(text: str, directory: Path, local: Path | None = None, *, archive: str
             raise _fault(text, log, error) from error
         mailboxes = sorted(home.glob("*.mbx"))
         if not mailboxes:
-            raise UserError(f"{text}: b4 found no series there (log: {log})")
+            raise UserError(f"{text}: b4 found no series there", log=log)
         if gap := _MISSING.findall(log.read_text(errors="replace")):
             raise UserError(f"{text}: the series is not whole there: patch {some(gap)} is missing", log=log)
         bounds.check_size(text, sum(path.stat().st_size for path in (mailboxes[0], *home.glob("*.cover"))))
