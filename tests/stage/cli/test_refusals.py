@@ -51,6 +51,11 @@ def test_what_cannot_be_done_is_one_line(table: Table, argv: tuple[str, ...], me
     refused(table, argv, message)
 
 
+def test_certificates_that_cannot_be_written_are_the_hosts_fault(table: Table) -> None:
+    code, output = table.type("certificates", "/proc/none/here")
+    assert code == 3 and "cannot write certificates into /proc/none/here: No such file" in output, output
+
+
 def rewritten(name: str, change: Callable[[dict[str, object]], object]) -> Prepare:
     def prepare(table: Table) -> None:
         path = table.folder / "old" / name
