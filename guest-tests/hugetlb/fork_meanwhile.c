@@ -4,7 +4,8 @@
  * find the half-made page table of a child to share: each page is mapped once in it, and free again in the end.
  * Needs: REGISTER(WP) on hugetlbfs, huge pages; newer kernels HUGETLB_PMD_PAGE_TABLE_SHARING to be of interest.
  * Fails on a kernel that copies to a child's page table what a process that shares it has put there meanwhile: the
- * page is counted twice, and never given back.
+ * page is counted twice, and never given back, which the kernel takes for a BUG. The moment is short: to meet it takes a
+ * delay before the lock, see huge-fork-looks-before-lock among the faults.
  */
 #include <sys/wait.h>
 #include <unistd.h>
