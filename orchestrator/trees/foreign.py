@@ -39,6 +39,8 @@ def layout(where: Path) -> Layout:
         common = (own / named.read_text().strip()).resolve() if named.is_file() else own
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{where} is no git tree that can be read: {error}") from error
+    if not (common / "objects").is_dir():
+        raise UserError(f"{where} is no git tree: name the folder that holds its .git")
     return Layout(own, common)
 
 

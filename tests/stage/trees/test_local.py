@@ -135,6 +135,13 @@ def test_ranges_that_are_none_are_the_users_fault(where: Path) -> None:
             series.load_range(where, text)
 
 
+def test_a_range_of_a_folder_that_is_no_tree_says_so(where: Path, tmp_path: Path) -> None:
+    (tmp_path / "nothing").mkdir()
+    for folder in (where / "mm", tmp_path / "nothing", tmp_path / "absent"):
+        with pytest.raises(UserError, match=r"is no git tree: name the folder that holds its \.git"):
+            series.load_range(folder, "HEAD~1..HEAD")
+
+
 def test_a_merge_in_a_range_is_refused(where: Path) -> None:
     base = trees.git(where, "rev-parse", "HEAD")
     trees.git(where, "checkout", "--quiet", "-b", "side")
