@@ -72,6 +72,7 @@ class Finder:
         self.text = ""
         self.skipped = ""
         self._following = 0
+        self._before = ""
 
     def take(self, line: str, comment: bool = True) -> None:
         """Take a line, without its ``#``; ``comment`` says that it had one."""
@@ -81,9 +82,13 @@ class Finder:
             self.text = f"{self.text}{' ' if self._following < _FOLLOWING - 1 else ': '}{line}"[:LONGEST]
             return
         self._following = 0
+        how_well = rank(line)
         if match := _SKIPPED.match(line):
             self.skipped = match[1]
-        how_well = rank(line)
+        elif line == "[SKIP]":  # run_vmtests.sh, behind what the program printed
+            self.skipped = self.skipped or self._before
+        elif line:
+            self._before = line if how_well is not None else ""
         if how_well is not None and how_well < self.rank:
             self.rank, self.text = how_well, line
             if place := _KUNIT.search(line):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.parse import ktap
+from orchestrator.parse.reasons import Finder
 
 
 def reason(output: str) -> str:
@@ -107,3 +108,20 @@ def test_a_program_with_an_exit_code_has_a_reason_too() -> None:
 
 def test_a_skip_of_the_harness_has_its_reason() -> None:
     assert reason("#  RUN  d.a ...\n#      SKIP      no swap here\nok 1 d.a # SKIP\n") == "no swap here"
+
+
+@pytest.mark.parametrize(
+    ("lines", "why"),
+    [
+        (["running ./mkdirty", "not enough memory", "[SKIP]"], "not enough memory"),
+        (["not enough memory", "", "[SKIP]"], "not enough memory"),
+        (["running ./mkdirty", "-----------------", "[SKIP]"], ""),
+        (["[SKIP]"], ""),
+        (["SKIP      no swap", "done", "[SKIP]"], "no swap"),
+    ],
+)
+def test_what_stands_before_the_word_that_a_program_skips_says_why(lines: list[str], why: str) -> None:
+    finder = Finder()
+    for line in lines:
+        finder.take(line)
+    assert finder.skipped == why
