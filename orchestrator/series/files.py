@@ -28,7 +28,8 @@ class File:
 def read(where: Path, title: str) -> tuple[list[File], bool]:
     """Return the files of a series, and whether they say their order. Raises UserError, and OSError.
 
-    Where no name in a folder says patch or mail, all of its files are taken: a maildir, MH, numbered files.
+    Where no name in a folder says patch or mail, all of its files are taken that have a size (those of ``/proc`` have
+    none): a maildir, MH, numbered files.
     """
     ruled = _ruled(where) if where.is_dir() else None
     if ruled:
@@ -57,7 +58,7 @@ def _ruled(where: Path) -> Path | None:
 def _folder(where: Path) -> list[Path]:
     visible = _visible(where)
     mails = [path for box in _MAILDIR if (where / box).is_dir() for path in _visible(where / box)]
-    if not (paths := _named(visible) or mails or visible):
+    if not (paths := _named(visible) or [path for path in mails or visible if path.stat().st_size]):
         raise UserError(f"{where} holds no patch (*.patch, as git format-patch writes them)")
     return sorted(paths, key=_natural)
 

@@ -88,7 +88,7 @@ def load(where: Path, *, name: str | None = None) -> Series:
         title = name or files.title(where)
         entries, is_ordered = files.read(where, title)
     except OSError as error:
-        raise UserError(f"{error.filename}: {error.strerror}") from error
+        raise UserError(f"{error.filename or where}: {error.strerror}") from error
     return assemble(title, entries, is_ordered=is_ordered)
 
 

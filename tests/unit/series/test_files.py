@@ -110,3 +110,8 @@ def test_the_series_of_quilt_is_found_where_quilt_keeps_it(tmp_path: Path, insid
     }
     where = folder(tmp_path / "s", **files, **{f"{inside}/b.patch": DIFF.format("1").encode()})
     assert [patch.subject for patch in series.load(where).patches] == ["plain diff b.patch", "plain diff a.patch"]
+
+
+def test_a_folder_of_files_that_have_no_end_is_no_series() -> None:
+    for where in ("/proc", "/proc/self", "/dev"):
+        assert "no patch" in refused(Path(where))
