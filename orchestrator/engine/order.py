@@ -17,8 +17,7 @@ from orchestrator.engine import portable
 from orchestrator.engine.portable import Token
 from orchestrator.engine.task import R, Task, Work
 from orchestrator.errors import InfraError, KernelError, PipelineError, UserError
-from orchestrator.host import scratch
-from orchestrator.host import store as stores
+from orchestrator.host import packing, scratch
 from orchestrator.host.cache import digest, new_directory
 from orchestrator.host.process import Deadline
 from orchestrator.host.store import Store
@@ -166,7 +165,7 @@ class Packer:
         if path not in self._inputs:
             with scratch.folder() as folder:
                 packed = folder / "packed"
-                stores.pack(path, packed)
+                packing.pack(path, packed)
                 key = digest(packed)
                 if not self.store.has(INPUTS, key):
                     self.store.put_file(INPUTS, key, packed)
@@ -231,5 +230,5 @@ def _kept(whole: Path, place: Path, kind: str) -> None:
         whole.replace(place)
         return
     with new_directory(place) as made:
-        stores.unpack(whole, made)
+        packing.unpack(whole, made)
     whole.unlink()

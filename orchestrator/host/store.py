@@ -14,9 +14,8 @@ import os
 import queue
 import secrets
 import socket
-import tarfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -25,7 +24,7 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from orchestrator.errors import InfraError, UserError
-from orchestrator.host import process
+from orchestrator.host import packing, process
 from orchestrator.host.cache import new_directory
 from orchestrator.host.process import Deadline
 
@@ -69,7 +68,7 @@ class Store:
         """Put what is in a folder under a key. Raises InfraError."""
         packed = folder.with_name(f".put-{secrets.token_hex(4)}")
         try:
-            pack(folder, packed, folder)
+            packing.pack(folder, packed, folder)
             self.put_file(kind, key, packed)
         except OSError as error:
             raise InfraError(f"cannot pack {folder}: {error.strerror or error}") from error
@@ -83,7 +82,7 @@ class Store:
             if not self.get_file(kind, key, packed):
                 return False
             with new_directory(folder) as scratch:
-                unpack(packed, scratch)
+                packing.unpack(packed, scratch)
             return True
         finally:
             packed.unlink(missing_ok=True)
@@ -243,36 +242,3 @@ def _text(fs: Any, path: str) -> str:
 def _remove(fs: Any, path: str) -> None:
     with contextlib.suppress(FileNotFoundError):
         fs.rm(path)
-
-
-def pack(path: Path, to: Path, above: Path | None = None) -> None:
-    """Write a file or a folder as an archive that depends on names, modes and bytes alone.
-
-    Names are relative to ``above``, or to what ``path`` is in.
-    """
-    with tarfile.open(to, "w", format=tarfile.PAX_FORMAT) as archive:
-        for member in _members(path):
-            if member != above:
-                archive.add(member, str(member.relative_to(above or path.parent)), recursive=False, filter=_anonymous)
-
-
-def _members(path: Path) -> Iterator[Path]:
-    yield path
-    if path.is_dir() and not path.is_symlink():
-        yield from sorted(path.rglob("*"))
-
-
-def _anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    member.uid = member.gid = 0
-    member.uname = member.gname = ""
-    member.mtime = 0
-    return member
-
-
-def unpack(archive: Path, folder: Path) -> None:
-    """Unpack an archive of ours; nothing of it lies outside of the folder. Raises InfraError."""
-    try:
-        with tarfile.open(archive) as opened:
-            opened.extractall(folder, filter="data")
-    except (tarfile.TarError, OSError) as error:
-        raise InfraError(f"cannot unpack {archive.name}: {error}") from error
