@@ -53,7 +53,7 @@ def run(
     variant: VariantOption = [],  # noqa: B006
     suite: SuiteOption = [],  # noqa: B006
     test: TestOption = [],  # noqa: B006
-    dirty: Annotated[bool, typer.Option("--dirty", help="Take uncommitted changes of --tree along.")] = False,
+    dirty: Annotated[bool, typer.Option("--dirty", help="Take uncommitted changes of the tree along.")] = False,
     three_way: Annotated[bool, typer.Option("--3way", help="Let git am fall back to a 3-way merge.")] = False,
     at: Annotated[int | None, typer.Option("--at", min=0, help="Apply only the first N patches of the series.")] = None,
     ahead: AheadOption = None,
