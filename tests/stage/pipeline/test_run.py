@@ -373,7 +373,7 @@ def test_uncommitted_changes_are_refused_unless_asked_for(bench: Bench) -> None:
         (["--tree", "nowhere"], "no such file or folder: nowhere"),
         (["--tree", "programs/empty"], "holds no Makefile: it is no kernel tree"),
         (["--series", "nothere"], "no such file or folder: nothere"),
-        (["--series", "programs"], "holds no patch"),
+        (["--series", "programs"], "is empty: no patch in it"),
         (["--series", "small.config"], "is empty: no patch in it"),
         (["--series", "HEAD~1..HEAD"], "needs --tree DIR"),
         (["--tree", "tree", "--series", "HEAD..HEAD"], "holds no commits"),
