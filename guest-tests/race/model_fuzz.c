@@ -346,14 +346,21 @@ static void prepare(void)
 	SETUP(progress != MAP_FAILED);
 }
 
+/* Whether what the sequences are to meet has happened: reclaim, since @swapped pages were out, migration, collapse. */
+static bool has_met_all(long swapped, int collapse_weight)
+{
+	return vmstat("pswpout") > swapped && progress->moved && (!collapse_weight || progress->collapsed);
+}
+
 static void fuzz(int collapse_weight)
 {
 	long swapped = vmstat("pswpout"), sequences = 0, operations = 0;
 	/* What is left of the time is for a sequence that hangs, and for shrinking it. */
 	double end = ktap_now() + (ktap_budget() > 3 * RESERVE ? ktap_budget() - RESERVE : ktap_budget());
+	double last = end + 2 * ktap_budget();	/* a slow host has few sequences in that time */
 	struct op ops[MAX_OPS];
 
-	for (; ktap_now() < end; sequences++) {
+	for (; ktap_now() < end || (ktap_now() < last && !has_met_all(swapped, collapse_weight)); sequences++) {
 		uint64_t seed = ktap_seed() * 1000003 + sequences;
 
 		draw_sequence(ops, seed, collapse_weight);
