@@ -50,15 +50,17 @@ def pipeline(named: Path | None, *, quiet: bool = False) -> Pipeline:
     return loaded
 
 
-def own_tree(config: Path | None, pipeline: Pipeline, tree: str | None, series: str | None) -> Path | None:
+def own_tree(
+    config: Path | None, pipeline: Pipeline, tree: str | None, series: str | None, base: str | None = None
+) -> Path | None:
     """Return the kernel tree that the user works in, where it is what a command means.
 
-    That is so unless another tree is named, or a series of the pipeline file; and without a series only where no
-    pipeline file was written for this folder, which says itself what is tested.
+    That is so unless another tree is named, or a series of the pipeline file; and without a series or a base only where
+    no pipeline file was written for this folder, which says itself what is tested.
     """
     if tree is not None or series in pipeline.series:
         return None
-    if series is None and locate.pipeline_file(config).is_named:
+    if series is None and base is None and locate.pipeline_file(config).is_named:
         return None
     return locate.kernel_tree(Path())
 

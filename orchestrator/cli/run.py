@@ -96,7 +96,7 @@ def run(
     if patches and series:
         raise UserError(f"{patches} and --series {series}: one of them")
     series = patches or series
-    here = output.own_tree(config, pipeline, tree, series)
+    here = output.own_tree(config, pipeline, tree, series, base)
     options = overrides.Options(tree=tree, series=series, dirty=dirty, three_way=three_way, here=here, base=base)
     named = plan.Choice(tuple(variant), tuple(suite), tuple(test), repeat, at, isolate, shards)
     choice = programs.choice(pipeline, mode or pipeline.default_mode, own, named)

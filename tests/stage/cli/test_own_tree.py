@@ -96,6 +96,12 @@ def test_another_base_is_named_and_below_the_top_of_the_tree(desk: Desk) -> None
     assert code == 0 and desk.patches() == ["toy: edit 2"] and ": 1 commit on HEAD~1 " in output, output
 
 
+def test_a_base_is_one_of_the_tree_one_stands_in_whatever_the_pipeline_file(desk: Desk) -> None:
+    own = desk.folder / "config" / "wpci" / "pipeline.yaml"
+    code, output = desk.type("run", "--config", str(own), "--base", "HEAD~1")
+    assert code == 0 and desk.patches() == ["toy: edit 2"], output
+
+
 @pytest.mark.parametrize("base", [None, "HEAD"])
 def test_a_tree_with_nothing_on_top_is_run_alone(desk: Desk, base: str | None) -> None:
     code, output = desk.type("run", *(["--base", base] if base else []))
