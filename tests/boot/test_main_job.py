@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -11,7 +13,8 @@ import pytest
 from orchestrator.coverage import measure
 from orchestrator.model import Side, rundir
 from orchestrator.model.coverage import Reach
-from tests.boot.conftest import MainRun
+from orchestrator.mutation import faults
+from tests.boot.conftest import ROOT, MainRun
 
 
 def transitions(run: MainRun) -> dict[str, tuple[str, str]]:
@@ -86,3 +89,19 @@ def test_every_test_left_its_markers_on_the_console(main_run: MainRun) -> None:
         assert names
         marked = set(re.findall(r"wpci: [0-9a-f]{12} (begin|end) (\S+)", console))
         assert [n for n in names if not {("begin", n), ("end", n)} <= marked] == []
+
+
+def test_each_seeded_fault_applies_on_top_of_the_series(main_run: MainRun, tmp_path: Path) -> None:
+    tree = main_run.job(Side.PATCHED).products.tree
+    assert tree
+    environment = {**os.environ, "GIT_DIR": str(tree.repository), "GIT_INDEX_FILE": str(tmp_path / "index")}
+
+    def git(*argv: str, given: str = "") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["git", *argv], cwd=tmp_path, env=environment, input=given, text=True, check=False, capture_output=True
+        )
+
+    assert git("read-tree", tree.commit).returncode == 0
+    seeded = faults.load(ROOT / "patches" / "faults")
+    stale = [fault.name for fault in seeded if git("apply", "--cached", "--check", given=fault.diff).returncode]
+    assert len(seeded) > 100 and stale == []
