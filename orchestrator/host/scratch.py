@@ -6,13 +6,16 @@ import contextlib
 import fcntl
 import functools
 import os
+import re
 import shutil
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-PREFIX = "wpci-"
+PREFIX = ".wpci-scratch-"
+"""Of no folder that a person makes: what has it, and is held by nobody, is removed."""
+_OURS = re.compile(re.escape(PREFIX) + r"[a-z0-9_]{8}")
 _FRESH = 60.0
 """Seconds in which a new folder may be without its lock."""
 
@@ -38,6 +41,8 @@ def folder(room: Path | None = None) -> Iterator[Path]:
 def _sweep(room: Path) -> None:
     """Remove our folders whose process is gone. Once a process is enough."""
     for left in room.glob(f"{PREFIX}*"):
+        if not _OURS.fullmatch(left.name):
+            continue
         with contextlib.suppress(OSError):  # another one removes it, or holds it
             held = os.open(left, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:

@@ -14,6 +14,7 @@ from orchestrator.config.schema import Machine
 from orchestrator.errors import InfraError, KernelError
 from orchestrator.guest import machine, template
 from orchestrator.guest.rootfs import rootfs
+from orchestrator.host import scratch
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import Deadline
 from orchestrator.model import Accel, AccelFact, Kernel
@@ -98,7 +99,7 @@ def test_a_guest_that_does_not_come_up_makes_no_template(play: Play, tmp_path: P
     request = play("line:Kernel+panic+-+not+syncing:+VFS", "event:SHUTDOWN/guest-reset", "exit:0")
     with pytest.raises(KernelError, match="panic before login"), template.made(request, SILENT, tmp_path):
         pass
-    assert not list(tmp_path.glob("wpci-template-*"))
+    assert not list(tmp_path.glob(f"{scratch.PREFIX}*"))
 
 
 def test_what_stands_in_the_way_is_said(play: Play, tmp_path: Path) -> None:

@@ -61,20 +61,21 @@ def test_what_one_who_lives_holds_stays(tmp_path: Path) -> None:
 
 
 def test_what_is_new_or_not_ours_or_no_folder_stays(tmp_path: Path) -> None:
-    outside = tmp_path / "outside"
-    names = [tmp_path / name for name in ("other", f"{scratch.PREFIX}new", f"{scratch.PREFIX}file")]
-    for path in (outside, *names[:2]):
+    outside, fresh = tmp_path / "outside", tmp_path / f"{scratch.PREFIX}fresh000"
+    names = [tmp_path / name for name in ("wpci-results", "wpci-unexpected-01234567", f"{scratch.PREFIX}of-a-person")]
+    for path in (outside, fresh, *names):
         path.mkdir()
-    names[2].write_text("")
-    link = tmp_path / f"{scratch.PREFIX}link"
+    file, link = tmp_path / f"{scratch.PREFIX}file0000", tmp_path / f"{scratch.PREFIX}link0000"
+    file.write_text("")
     link.symlink_to(outside)
-    for path in (outside, names[0], names[2]):
+    names += [outside, file]
+    for path in names:
         os.utime(path, (OLD, OLD))
     if os.geteuid() == 0:
-        stranger = tmp_path / f"{scratch.PREFIX}stranger"
+        stranger = tmp_path / f"{scratch.PREFIX}stranger"  # eight letters, as ours have
         stranger.mkdir()
         os.chown(stranger, 65534, 65534)
         os.utime(stranger, (OLD, OLD))
         names.append(stranger)
     with scratch.folder(tmp_path):
-        assert all(path.exists() for path in (*names, link, outside))
+        assert all(path.exists() for path in (*names, link, fresh))
