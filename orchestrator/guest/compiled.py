@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from orchestrator.host import cache as caches
-from orchestrator.host import process
+from orchestrator.host import process, scratch
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import Deadline
 from orchestrator.progress import Progress
@@ -21,8 +20,8 @@ def built(source: str, name: str, options: Sequence[str], cache: Cache, progress
     made = cache.path("programs", f"{Path(name).stem}-{caches.digest(source)}{Path(name).suffix}")
     with cache.lock(Path(name).stem, progress):
         if not made.exists():
-            with tempfile.TemporaryDirectory() as scratch:
-                file, program = Path(scratch, "source.c"), Path(scratch, "made")
+            with scratch.folder() as folder:
+                file, program = folder / "source.c", folder / "made"
                 file.write_text(source)
                 process.run(["gcc", "-o", program, file, *options], deadline=deadline)
                 caches.write_atomic(made, program.read_bytes())

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import struct
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -16,7 +15,7 @@ from pathlib import Path
 
 from orchestrator.errors import InfraError
 from orchestrator.guest import compiled
-from orchestrator.host import process
+from orchestrator.host import process, scratch
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import Deadline
 from orchestrator.progress import Progress
@@ -116,10 +115,10 @@ def build(cache: Cache, progress: Progress) -> Path:
 @functools.cache
 def obstacle(binary: str, plugin: Path) -> str:
     """Return why a QEMU does not take the plugin, or nothing. It is tried, with a machine that has no CPU."""
-    with tempfile.TemporaryDirectory() as scratch:
-        Trace(plugin, ((0, 1),), 0).prepare(Path(scratch))
+    with scratch.folder() as folder:
+        Trace(plugin, ((0, 1),), 0).prepare(folder)
         machine = ("-M", "none", "-nodefaults", "-display", "none", "-S", "-accel", "tcg", "-qmp", "stdio")
-        argv: Sequence[str] = (binary, *machine, *Trace(plugin, (), 0).args(Path(scratch)))
+        argv: Sequence[str] = (binary, *machine, *Trace(plugin, (), 0).args(folder))
         try:
             done = process.run(argv, deadline=Deadline.after(_SECONDS), input_text=_QUIT, check=False)
         except InfraError as error:

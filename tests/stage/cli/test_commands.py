@@ -52,6 +52,12 @@ class Table(Bench):
         path.chmod(0o755)
 
 
+def refused(table: Table, argv: tuple[str, ...], message: str) -> None:
+    """Type a command that is wrong usage: one line of these words, and no traceback."""
+    code, output = table.type(*argv)
+    assert code == 2 and message in " ".join(output.split()) and "Traceback" not in output, output
+
+
 @pytest.fixture
 def table(tmp_path: Path) -> Table:
     return Table(tmp_path)

@@ -8,15 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.stage.cli.test_commands import Table
+from tests.stage.cli.test_commands import Table, refused
 from tests.stage.pipeline.test_run import GOOD
 
 Prepare = Callable[[Table], None]
-
-
-def refused(table: Table, argv: tuple[str, ...], message: str) -> None:
-    code, output = table.type(*argv)
-    assert code == 2 and message in " ".join(output.split()) and "Traceback" not in output, output
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stage.cli.test_commands import Table
+from tests.stage.cli.test_commands import Table, refused
 from tests.stage.cli.test_own_tree import Desk
 from tests.stage.pipeline.test_run import GOOD
 
@@ -44,11 +44,6 @@ OF_A_PROGRAM = ("--program-args", "-v", "--timeout", "60s", "--expect-splat", "B
 
 def shown(value: object) -> str:
     return " ".join(value) if isinstance(value, tuple) else "refused"
-
-
-def refused(table: Table, argv: tuple[str, ...], message: str) -> None:
-    code, output = table.type(*argv)
-    assert code == 2 and message in " ".join(output.split()) and "Traceback" not in output, output
 
 
 @pytest.fixture(scope="module")
