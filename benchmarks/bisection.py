@@ -1,11 +1,15 @@
-"""The time of one step of `wpci bisect`, against `git bisect run` with a shell script, in one run.
+"""`wpci bisect --program` against `git bisect run` with a shell script, on the same commits of a kernel tree.
 
-    python benchmarks/bisection.py [--patches 16]
+    python benchmarks/bisection.py --tree ~/linux [--base REV] [--commits 30] [--flaky 10]
 
-Needs a `wpci run` before it. Two series alike are bisected, each patch a change of one file in mm/ (but for its words:
-what the compiler cache learned from the one must not help the other). The script makes with the same command line in a
-copy of the base work tree, boots with the same QEMU command line and runs the same test over ssh. wpci takes one run a
-step and builds nothing ahead. The ends, and the verification that wpci adds, are left out. Prints seconds a step.
+Puts ``--commits`` commits on a base, twice and alike but for their words (what the compiler cache learned from the one
+must not help the other): each changes a file in mm/, and two thirds down the line one makes mincore() say that nothing
+is in memory. The reproducer is a C program. The script makes with wpci's own command line in a copy of its work tree,
+boots with the same QEMU command line and runs the program over ssh. wpci takes one run a step; both ends, and the
+verification that it adds, are left out. Prints seconds a step.
+
+With ``--flaky`` the reproducer shows the fault in one of three runs, and both look for it that many times, wpci with
+its defaults; the script keeps its kernels. Prints how many answers are right.
 """
 
 from __future__ import annotations
@@ -19,105 +23,159 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import byhand
-from overhead import ROOT
 
 from orchestrator.host.cache import Cache
 from orchestrator.kbuild import make
-from orchestrator.model import JobResult, Side
+from orchestrator.model import JobResult
 from orchestrator.trees import repository
 
-TEST = "G02_anon-present"
-FAULT = ("mm/mprotect.c", "ptent = pte_mkuffd_wp(ptent);")
-FILE = "mm/mempool.c"
+FAULT = ("mm/mincore.c", "*vec = 1;", "*vec = 0;")
+FILES = ("mempool", "mlock", "msync", "mprotect", "mremap", "madvise", "swapfile", "rmap", "vmscan", "truncate")
+PROGRAM = """\
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+
+int main(void)
+{
+	unsigned char vec = 0, dice = 0;
+	char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	memset(page, 1, 4096);
+	if (mincore(page, 4096, &vec) || getrandom(&dice, 1, 0) != 1)
+		return 125;
+	return vec & 1 || dice %% %d ? 0 : 1;
+}
+"""
 
 
-def commits(tree: Path, start: str, word: str, count: int) -> list[str]:
-    """Commit the changes on the base of a clone; two thirds down the line, one has the fault. Return the ids."""
-    repository.git(tree, "checkout", "-q", "--force", "--detach", start)
+@dataclass(frozen=True)
+class Line:
+    """A clone of the tree with the commits on its base."""
+
+    tree: Path
+    start: str
+    commits: tuple[str, ...]
+
+    @property
+    def culprit(self) -> str:
+        """Return the commit with the fault."""
+        return self.commits[2 * len(self.commits) // 3]
+
+
+def line(source: Path, start: str, tree: Path, word: str, count: int) -> Line:
+    """Clone the source and put the commits on its base."""
+    repository.git(tree.parent, "clone", "-q", "--shared", source, tree)
+    repository.git(tree, "checkout", "-q", "-B", "line", start)
     made = []
     for number in range(count):
-        path = tree / FILE
-        path.write_text(path.read_text() + f"int wpci_{word}_{number};\n")
+        path = tree / "mm" / f"{FILES[number % len(FILES)]}.c"
+        path.write_text(path.read_text() + f"\nextern int wpci_{word}_{number};\nint wpci_{word}_{number};\n")
         if number == 2 * count // 3:
             fault = tree / FAULT[0]
-            fault.write_text(fault.read_text().replace(FAULT[1], ";", 1))
-        repository.git(tree, "add", "-fu")
-        repository.git(tree, "commit", "-q", "-m", f"mm: {word} {number}")
+            fault.write_text(fault.read_text().replace(*FAULT[1:]))
+        repository.git(tree, "commit", "-q", "-am", f"mm: {word} {number}")
         made.append(repository.git(tree, "rev-parse", "HEAD"))
-    return made
+    return Line(tree, start, tuple(made))
 
 
-def script(base: JobResult, folder: Path, cache: Cache) -> str:
-    """Return what `git bisect run` runs: make, boot, test; 0 is good, 1 is bad, 125 does not build."""
-    tree = folder / "tree"
+def wpci(folder: Path, *words: str | Path) -> int:
+    """Run the command, with its results in the folder; return its exit code."""
+    argv = [sys.executable, "-m", "orchestrator.cli", *map(str, words), "--results", str(folder / "r")]
+    return subprocess.run(argv, check=False, cwd=folder, stdin=subprocess.DEVNULL).returncode
+
+
+def script(base: JobResult, folder: Path, tree: Path, cache: Cache, program: Path) -> str:
+    """Return what `git bisect run` runs: make, boot, program; 0 is good, 1 is bad, 125 does not build."""
     out = tree / f".out-{base.variant}"
     compiler = make.compiler(cache, make.Store(folder / "ccache", trusted=True), tree, out)
     settings = [f"{name}={value}" for name, value in make.environment(compiler).items()]
     argv = make.kernel_argv(tree, out, "x86_64", make.processors(), compiler)
     assert base.products.kernel
-    boot = byhand.start(base, folder).replace(str(base.products.kernel.image), f"{out}/vmlinux")
-    test = f"cd /tests/uffd; for p in *; do ./$p -l -r {TEST} >/dev/null 2>&1 && ./$p -r {TEST}; done; true"
+    kernel = f"{folder}/kernels/$(git rev-parse HEAD)"
+    boot = byhand.start(base, folder).replace(str(base.products.kernel.image), "$kernel")
     return (
-        f"#!/bin/bash\nexec </dev/null >>{folder}/by-hand.log 2>&1\ndate +%s.%N >>{folder}/begins\n"
-        f"{shlex.join(['env', '-i', *settings, *argv, 'vmlinux'])} || exit 125\n{boot}"
-        f"{byhand.ssh(base)} {shlex.quote(test)} >{folder}/ktap\n{byhand.end(base)}"
-        f"! grep -q '^not ok' {folder}/ktap\n"
+        f"#!/bin/bash\nexec </dev/null >>{folder}/by-hand.log 2>&1\ndate +%s.%N >>{folder}/begins\nkernel={kernel}\n"
+        f"if ! [ -e $kernel ]; then {shlex.join(['env', '-i', *settings, *argv, 'vmlinux'])} || exit 125\n"
+        f"cp {out}/vmlinux $kernel; fi\n"
+        f"{boot}{byhand.ssh(base)} 'cat >/tmp/p; chmod +x /tmp/p; /tmp/p' <{program}; code=$?\n{byhand.end(base)}"
+        "exit $code\n"
     )
 
 
-def by_hand(base: JobResult, folder: Path, cache: Cache, made: list[str], start: str) -> float:
-    """Let git bisect run do it; return seconds a step."""
-    tree = folder / "tree"
-    program = folder / "step.sh"
-    program.write_text(script(base, folder, cache))
-    program.chmod(0o755)
-    repository.git(tree, "checkout", "-q", made[-1])
-    subprocess.run([str(program)], cwd=tree, check=False)  # warm up: its tree is moved away from the base
-    (folder / "begins").unlink()
-    repository.git(tree, "bisect", "start", made[-1], start)
+def compiled(folder: Path, name: str, one_of: int) -> tuple[Path, Path]:
+    """Write the reproducer and compile it; return its source and the static executable."""
+    source = folder / f"{name}.c"
+    source.write_text(PROGRAM % one_of)
+    subprocess.run(["gcc", "-static", "-o", folder / name, source], check=True)
+    return source, folder / name
+
+
+def by_hand(folder: Path, commits: Line, step: Path) -> tuple[float, bool]:
+    """Let git bisect run do it; return seconds a step, and whether its answer is right."""
+    (folder / "begins").unlink(missing_ok=True)
+    repository.git(commits.tree, "bisect", "start", commits.commits[-1], commits.start)
     began = time.monotonic()
-    said = repository.git(tree, "bisect", "run", program, offline=False)  # the script reaches its guest
+    done = subprocess.run(["git", "bisect", "run", step], cwd=commits.tree, capture_output=True, text=True, check=False)
     seconds = time.monotonic() - began
-    assert f"{made[2 * len(made) // 3]} is the first bad commit" in said, said
-    return seconds / len((folder / "begins").read_text().splitlines())
+    repository.git(commits.tree, "bisect", "reset")
+    right = f"{commits.culprit} is the first bad commit" in done.stdout
+    return seconds / len((folder / "begins").read_text().splitlines()), right
 
 
-def by_wpci(folder: Path, tree: Path, made: list[str], start: str) -> float:
-    """Let wpci do it; return the mean of its steps."""
-    series = folder / "series"
-    repository.git(tree, "format-patch", "-q", "-o", series, f"{start}..{made[-1]}")
-    argv = [sys.executable, "-m", "orchestrator.cli", "bisect", "--series", str(series), "--symptom", TEST]
-    subprocess.run([*argv, "--runs", "1", "--no-ahead", "--results", str(folder / "r")], cwd=ROOT, check=True)
-    state = json.loads((folder / "r" / "last" / "state.json").read_text())
-    return statistics.mean(float(step["seconds"]) for step in state["steps"] if step["role"] == "search")
+def by_wpci(folder: Path, commits: Line, program: Path, *options: str) -> tuple[float, bool]:
+    """Let wpci do it; return the mean of its steps, and whether its answer is right."""
+    ends = ("--good", commits.start, "--bad", commits.commits[-1])
+    code = wpci(folder, "bisect", "--tree", commits.tree, *ends, "--program", program, *options)
+    last = folder / "r" / "last"
+    steps = json.loads((last / "state.json").read_text())["steps"]
+    conclusive = code == 0 and f"- commit: `{commits.culprit}`" in (last / "summary.md").read_text()
+    return statistics.mean(float(s["seconds"]) for s in steps if s["role"] == "search"), conclusive
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--patches", type=int, default=16)
-    parser.add_argument("--results", type=Path, default=ROOT / "results")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tree", type=Path, required=True)
+    parser.add_argument("--base", default="HEAD")
+    parser.add_argument("--commits", type=int, default=30)
+    parser.add_argument("--flaky", type=int, default=0)
     options = parser.parse_args()
-    base = next(j for j in byhand.jobs(options.results) if j.side is Side.BASE)
+    source = options.tree.absolute()
+    start = repository.git(source, "rev-parse", f"{options.base}^{{commit}}")
     cache = Cache.default()
-    assert base.products.tree
-    start = base.products.tree.commit
     with tempfile.TemporaryDirectory(dir=cache.root) as scratch:
         folder = Path(scratch)
-        tree = folder / "tree"
-        repository.git(folder, "clone", "-q", "--shared", "--no-checkout", base.products.tree.repository, tree)
-        work = cache.path("work", base.tree, "base")
-        shutil.copytree(work, tree, symlinks=True, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".git"))
-        repository.git(tree, "reset", "-q", "--hard", start)
+        (folder / "kernels").mkdir()
         word = f"n{time.time_ns()}"
-        hand, ours = (commits(tree, start, word + side, options.patches) for side in ("h", "w"))
-        theirs_s = by_hand(base, folder, cache, hand, start)
-        ours_s = by_wpci(folder, tree, ours, start)
-    print(f"wpci bisect, a step             {ours_s:6.1f} s")
-    print(f"git bisect run script, a step   {theirs_s:6.1f} s")
-    print(f"ratio                           {ours_s / theirs_s:6.2f}")
+        ours = line(source, start, folder / "ours", word + "w", options.commits)
+        theirs = line(source, start, folder / "theirs", word + "h", options.commits)
+        sure, binary = compiled(folder, "sure", 1)
+        repository.git(ours.tree, "checkout", "-q", start)
+        wpci(folder, "run", "--tree", ours.tree, "--base", "HEAD", "--program", sure)
+        (base,) = byhand.jobs(folder / "r")
+        work = cache.path("work", base.tree, "base")
+        shutil.copytree(work, theirs.tree, symlinks=True, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".git"))
+        repository.git(theirs.tree, "checkout", "-q", "--force", theirs.commits[-1])
+        step = folder / "step.sh"
+        step.write_text(script(base, folder, theirs.tree, cache, binary))
+        step.chmod(0o755)
+        subprocess.run([step], cwd=theirs.tree, check=False)  # its tree is moved away from the base, as wpci's ends do
+        theirs_s, theirs_right = by_hand(folder, theirs, step)
+        ours_s, ours_right = by_wpci(folder, ours, sure, "--runs", "1", "--no-ahead")
+        print(f"wpci bisect, a step             {ours_s:6.1f} s   right: {ours_right}")
+        print(f"git bisect run script, a step   {theirs_s:6.1f} s   right: {theirs_right}")
+        print(f"ratio                           {ours_s / theirs_s:6.2f}", flush=True)
+        flaky, binary = compiled(folder, "flaky", 3)
+        step.write_text(script(base, folder, theirs.tree, cache, binary))
+        answers = [(by_wpci(folder, ours, flaky)[1], by_hand(folder, theirs, step)[1]) for _ in range(options.flaky)]
+        if answers:
+            print(f"flaky, right answers of wpci    {sum(a for a, _ in answers)} of {len(answers)}")
+            print(f"flaky, right answers of script  {sum(b for _, b in answers)} of {len(answers)}")
 
 
 if __name__ == "__main__":
