@@ -16,11 +16,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
-import shutil
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -29,8 +26,6 @@ from pathlib import Path
 import byhand
 
 from orchestrator.host.cache import Cache
-from orchestrator.kbuild import make
-from orchestrator.model import JobResult
 from orchestrator.trees import repository
 
 FAULT = ("mm/mincore.c", "*vec = 1;", "*vec = 0;")
@@ -84,30 +79,6 @@ def line(source: Path, start: str, tree: Path, word: str, count: int) -> Line:
     return Line(tree, start, tuple(made))
 
 
-def wpci(folder: Path, *words: str | Path) -> int:
-    """Run the command, with its results in the folder; return its exit code."""
-    argv = [sys.executable, "-m", "orchestrator.cli", *map(str, words), "--results", str(folder / "r")]
-    return subprocess.run(argv, check=False, cwd=folder, stdin=subprocess.DEVNULL).returncode
-
-
-def script(base: JobResult, folder: Path, tree: Path, cache: Cache, program: Path) -> str:
-    """Return what `git bisect run` runs: make, boot, program; 0 is good, 1 is bad, 125 does not build."""
-    out = tree / f".out-{base.variant}"
-    compiler = make.compiler(cache, make.Store(folder / "ccache", trusted=True), tree, out)
-    settings = [f"{name}={value}" for name, value in make.environment(compiler).items()]
-    argv = make.kernel_argv(tree, out, "x86_64", make.processors(), compiler)
-    assert base.products.kernel
-    kernel = f"{folder}/kernels/$(git rev-parse HEAD)"
-    boot = byhand.start(base, folder).replace(str(base.products.kernel.image), "$kernel")
-    return (
-        f"#!/bin/bash\nexec </dev/null >>{folder}/by-hand.log 2>&1\ndate +%s.%N >>{folder}/begins\nkernel={kernel}\n"
-        f"if ! [ -e $kernel ]; then {shlex.join(['env', '-i', *settings, *argv, 'vmlinux'])} || exit 125\n"
-        f"cp {out}/vmlinux $kernel; fi\n"
-        f"{boot}{byhand.ssh(base)} 'cat >/tmp/p; chmod +x /tmp/p; /tmp/p' <{program}; code=$?\n{byhand.end(base)}"
-        "exit $code\n"
-    )
-
-
 def compiled(folder: Path, name: str, one_of: int) -> tuple[Path, Path]:
     """Write the reproducer and compile it; return its source and the static executable."""
     source = folder / f"{name}.c"
@@ -131,7 +102,7 @@ def by_hand(folder: Path, commits: Line, step: Path) -> tuple[float, bool]:
 def by_wpci(folder: Path, commits: Line, program: Path, *options: str) -> tuple[float, bool]:
     """Let wpci do it; return the mean of its steps, and whether its answer is right."""
     ends = ("--good", commits.start, "--bad", commits.commits[-1])
-    code = wpci(folder, "bisect", "--tree", commits.tree, *ends, "--program", program, *options)
+    code = byhand.wpci(folder, "bisect", "--tree", commits.tree, *ends, "--program", program, *options)
     last = folder / "r" / "last"
     steps = json.loads((last / "state.json").read_text())["steps"]
     conclusive = code == 0 and f"- commit: `{commits.culprit}`" in (last / "summary.md").read_text()
@@ -147,8 +118,7 @@ def main() -> None:
     options = parser.parse_args()
     source = options.tree.absolute()
     start = repository.git(source, "rev-parse", f"{options.base}^{{commit}}")
-    cache = Cache.default()
-    with tempfile.TemporaryDirectory(dir=cache.root) as scratch:
+    with tempfile.TemporaryDirectory(dir=Cache.default().root) as scratch:
         folder = Path(scratch)
         (folder / "kernels").mkdir()
         word = f"n{time.time_ns()}"
@@ -156,13 +126,12 @@ def main() -> None:
         theirs = line(source, start, folder / "theirs", word + "h", options.commits)
         sure, binary = compiled(folder, "sure", 1)
         repository.git(ours.tree, "checkout", "-q", start)
-        wpci(folder, "run", "--tree", ours.tree, "--base", "HEAD", "--program", sure)
+        byhand.wpci(folder, "run", "--tree", ours.tree, "--base", "HEAD", "--program", sure)
         (base,) = byhand.jobs(folder / "r")
-        work = cache.path("work", base.tree, "base")
-        shutil.copytree(work, theirs.tree, symlinks=True, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".git"))
+        byhand.copy_work_tree(base, theirs.tree)
         repository.git(theirs.tree, "checkout", "-q", "--force", theirs.commits[-1])
         step = folder / "step.sh"
-        step.write_text(script(base, folder, theirs.tree, cache, binary))
+        step.write_text(byhand.step(base, folder, theirs.tree, binary))
         step.chmod(0o755)
         subprocess.run([step], cwd=theirs.tree, check=False)  # its tree is moved away from the base, as wpci's ends do
         theirs_s, theirs_right = by_hand(folder, theirs, step)
@@ -171,7 +140,7 @@ def main() -> None:
         print(f"git bisect run script, a step   {theirs_s:6.1f} s   right: {theirs_right}")
         print(f"ratio                           {ours_s / theirs_s:6.2f}", flush=True)
         flaky, binary = compiled(folder, "flaky", 3)
-        step.write_text(script(base, folder, theirs.tree, cache, binary))
+        step.write_text(byhand.step(base, folder, theirs.tree, binary))
         answers = [(by_wpci(folder, ours, flaky)[1], by_hand(folder, theirs, step)[1]) for _ in range(options.flaky)]
         if answers:
             print(f"flaky, right answers of wpci    {sum(a for a, _ in answers)} of {len(answers)}")

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
+from orchestrator.host.cache import Cache
+from orchestrator.kbuild import make
 from orchestrator.model import JobResult
 from orchestrator.parse import ktap
 from orchestrator.report import result_json
@@ -80,3 +85,36 @@ def same_tests(jobs: list[JobResult]) -> list[str]:
 def end(job: JobResult) -> str:
     """Return shell text that powers the guest off and waits for QEMU."""
     return f"{ssh(job)} poweroff || true\nwait $qemu\n"
+
+
+def wpci(folder: Path, *words: str | Path) -> int:
+    """Run the command, with its results in the folder; return its exit code."""
+    argv = [sys.executable, "-m", "orchestrator.cli", *map(str, words), "--results", str(folder / "r")]
+    return subprocess.run(argv, check=False, cwd=folder, stdin=subprocess.DEVNULL).returncode
+
+
+def copy_work_tree(job: JobResult, tree: Path) -> None:
+    """Copy the work tree in which the job's kernel was built over a clone, with its output folder."""
+    work = Cache.default().path("work", job.tree, "base")
+    shutil.copytree(work, tree, symlinks=True, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".git"))
+
+
+def step(base: JobResult, folder: Path, tree: Path, program: Path) -> str:
+    """Return a script that makes the tree, boots its kernel and runs a program in it; its exit code is the program's.
+
+    A kernel is made once for each commit; 125 where it does not build, as `git bisect run` wants it.
+    """
+    out = tree / f".out-{base.variant}"
+    compiler = make.compiler(Cache.default(), make.Store(folder / "ccache", trusted=True), tree, out)
+    settings = [f"{name}={value}" for name, value in make.environment(compiler).items()]
+    argv = make.kernel_argv(tree, out, "x86_64", make.processors(), compiler)
+    assert base.products.kernel
+    kernel = f"{folder}/kernels/$(git rev-parse HEAD)"
+    boot = start(base, folder).replace(str(base.products.kernel.image), "$kernel")
+    return (
+        f"#!/bin/bash\nexec </dev/null >>{folder}/by-hand.log 2>&1\ndate +%s.%N >>{folder}/begins\nkernel={kernel}\n"
+        f"if ! [ -e $kernel ]; then {shlex.join(['env', '-i', *settings, *argv, 'vmlinux'])} || exit 125\n"
+        f"mkdir -p {folder}/kernels; cp {out}/vmlinux $kernel; fi\n"
+        f"{boot}{ssh(base)} 'cat >/tmp/p; chmod +x /tmp/p; /tmp/p' <{program}; code=$?\n{end(base)}"
+        "exit $code\n"
+    )

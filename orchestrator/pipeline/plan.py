@@ -139,7 +139,8 @@ def expand(pipeline: Pipeline, mode_name: str, choice: Choice | None = None) -> 
     """Return the jobs of a mode.
 
     Raises UserError for a name that pipeline.yaml does not define, where nothing is left to run, for a job that the
-    mode asks for twice, with different suites or tests, and for a series or expectations that cannot be read.
+    mode asks for twice, with different suites or tests, for a program that is not there, and for a series or
+    expectations that cannot be read.
     """
     choice = choice or Choice()
     check(pipeline, mode_name, choice)
@@ -159,7 +160,17 @@ def expand(pipeline: Pipeline, mode_name: str, choice: Choice | None = None) -> 
     _refuse_twins(mode_name, [job for pair in pairs for job in (pair.base, pair.patched)] + list(alone))
     bases = {pair.base.name for pair in pairs}
     label = "; ".join([mode_name, *choice.words])
-    return _with_expectations(Plan(mode_name, label, pairs, tuple(job for job in alone if job.name not in bases)))
+    planned = Plan(mode_name, label, pairs, tuple(job for job in alone if job.name not in bases))
+    _refuse_missing_programs(planned)
+    return _with_expectations(planned)
+
+
+def _refuse_missing_programs(planned: Plan) -> None:
+    """Refuse a suite whose program is not on this host, before a kernel is built for it."""
+    for name, config in (suite for job in planned.jobs for suite in job.suites):
+        for program in config.programs:
+            if program.file and not program.file.exists():
+                raise UserError(f"suites.{name}: {program.name}: no such file or folder: {program.file}")
 
 
 def _with_expectations(planned: Plan) -> Plan:

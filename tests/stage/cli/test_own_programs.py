@@ -166,6 +166,17 @@ def test_a_suite_of_programs_is_data_and_tests_are_named(lab: Lab) -> None:
     assert code == 0 and lab.statuses("base") == {"repro": "pass"}, output
 
 
+def test_a_program_of_the_host_may_be_missing_until_its_suite_runs(lab: Lab) -> None:
+    """The shipped pipeline packs the host's QEMU, and `wpci doctor` is to say that QEMU is missing."""
+    pipeline = lab.folder / "pipeline.yaml"
+    suite = "  mine: {kind: program, programs: [{name: qemu, file: /nonexistent/qemu}]}\nmodes:"
+    pipeline.write_text(pipeline.read_text().replace("modes:", suite))
+    code, output = lab.type("list", "--mode", "base")
+    assert code == 0, output
+    code, output = lab.type("run", "--mode", "base", "--suite", "mine")
+    assert code == 2 and "suites.mine: qemu: no such file or folder: /nonexistent/qemu" in output, output
+
+
 def test_a_program_runs_beside_a_suite(lab: Lab) -> None:
     lab.play("exit repro 0")
     code, output = lab.alone("--suite", "own")
