@@ -64,18 +64,16 @@ class Line:
 
 
 def line(source: Path, start: str, tree: Path, word: str, count: int) -> Line:
-    """Clone the source and put the commits on its base."""
+    """Clone the source and put the commits on a base that no cache knows."""
     repository.git(tree.parent, "clone", "-q", "--shared", source, tree)
     repository.git(tree, "checkout", "-q", "-B", "line", start)
+    start = byhand.change(tree, FILES[0], word)
     made = []
     for number in range(count):
-        path = tree / "mm" / f"{FILES[number % len(FILES)]}.c"
-        path.write_text(path.read_text() + f"\nextern int wpci_{word}_{number};\nint wpci_{word}_{number};\n")
         if number == 2 * count // 3:
             fault = tree / FAULT[0]
             fault.write_text(fault.read_text().replace(*FAULT[1:]))
-        repository.git(tree, "commit", "-q", "-am", f"mm: {word} {number}")
-        made.append(repository.git(tree, "rev-parse", "HEAD"))
+        made.append(byhand.change(tree, FILES[number % len(FILES)], f"{word}_{number}"))
     return Line(tree, start, tuple(made))
 
 
@@ -125,7 +123,7 @@ def main() -> None:
         ours = line(source, start, folder / "ours", word + "w", options.commits)
         theirs = line(source, start, folder / "theirs", word + "h", options.commits)
         sure, binary = compiled(folder, "sure", 1)
-        repository.git(ours.tree, "checkout", "-q", start)
+        repository.git(ours.tree, "checkout", "-q", ours.start)
         byhand.wpci(folder, "run", "--tree", ours.tree, "--base", "HEAD", "--program", sure)
         (base,) = byhand.jobs(folder / "r")
         byhand.copy_work_tree(base, theirs.tree)

@@ -14,6 +14,7 @@ from orchestrator.kbuild import make
 from orchestrator.model import JobResult
 from orchestrator.parse import ktap
 from orchestrator.report import result_json
+from orchestrator.trees import repository
 
 PORT = 22222
 
@@ -91,6 +92,14 @@ def wpci(folder: Path, *words: str | Path) -> int:
     """Run the command, with its results in the folder; return its exit code."""
     argv = [sys.executable, "-m", "orchestrator.cli", *map(str, words), "--results", str(folder / "r")]
     return subprocess.run(argv, check=False, cwd=folder, stdin=subprocess.DEVNULL).returncode
+
+
+def change(tree: Path, name: str, word: str) -> str:
+    """Commit a new variable in a file of mm/; return the commit."""
+    path = tree / "mm" / f"{name}.c"
+    path.write_text(path.read_text() + f"\nextern int wpci_{word};\nint wpci_{word};\n")
+    repository.git(tree, "commit", "-q", "-am", word)
+    return repository.git(tree, "rev-parse", "HEAD")
 
 
 def copy_work_tree(job: JobResult, tree: Path) -> None:

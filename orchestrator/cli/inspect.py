@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -44,13 +43,13 @@ def doctor_(
     raise typer.Exit(0 if all(f.ok or not f.needed for f in findings) else Exit.INFRA)
 
 
-def _fixed(argv: Sequence[str]) -> int:
-    """Run the command that installs what lacks, or print it where it is not ours to run; return its exit code."""
-    if not argv:
+def _fixed(line: str) -> int:
+    """Run the line that installs what lacks, or print it where it is not ours to run; return its exit code."""
+    if not line:
         Screen().line("no package lacks")
         return 0
-    Screen().line(" ".join(argv))
-    return process.interact(argv) if os.geteuid() == 0 else 0
+    Screen().line(line)
+    return process.interact(["sh", "-c", line]) if os.geteuid() == 0 else 0
 
 
 def parse(

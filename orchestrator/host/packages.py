@@ -65,10 +65,12 @@ PACKAGES: Mapping[str, Package] = {
 """Program, header or library → its package."""
 
 _INSTALL = {
-    "debian": ("apt-get", "install", "-y", "--no-install-recommends"),
-    "fedora": ("dnf", "install", "-y"),
-    "arch": ("pacman", "-S", "--needed", "--noconfirm"),
+    "debian": "apt-get update && apt-get install -y --no-install-recommends",
+    "fedora": "dnf install -y",
+    "arch": "pacman -Syu --needed --noconfirm",
 }
+"""Family → what installs packages on a machine that never fetched a list of them, as fresh containers are."""
+
 _FAMILIES = {
     "debian": "debian", "ubuntu": "debian", "fedora": "fedora", "rhel": "fedora", "centos": "fedora", "arch": "arch",
 }  # fmt: skip
@@ -98,8 +100,8 @@ def hint(tool: str) -> str:
     return f"{kind.capitalize()} package {name(tool, kind)}"
 
 
-def install(tools: Iterable[str], kind: str | None = None) -> tuple[str, ...]:
-    """Return the one command that installs what has these tools; nothing for no tools."""
+def install(tools: Iterable[str], kind: str | None = None) -> str:
+    """Return the one line for a shell that installs what has these tools; nothing for no tools."""
     where = kind or here()
     names = sorted({name(tool, where) for tool in tools})
-    return (*_INSTALL[where], *names) if names else ()
+    return " ".join([_INSTALL[where], *names]) if names else ""
