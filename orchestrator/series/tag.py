@@ -23,6 +23,10 @@ _NUMBER = re.compile(
     re.I,
 )
 """``3/7``, ``03/07``, ``3 of 7``. ``5.10/5.15`` and ``5.10/6`` are trees."""
+_PLACE = re.compile(
+    r"\bpatch.{0,200}?(?:(?<=patch)-?|(?<=[ ,:#]))0{0,3}(?P<place>\d{1,3}) ?(?:/|of\b)? ?[nmx?]{0,3}$", re.I
+)
+"""``PATCH 3``, ``PATCH v2 03``, ``PATCH 3/n``: a number without a total, at the end of its bracket."""
 _BARE = re.compile(r"\(?(?P<tag>(?:(?:rfc|resend) )*patch(?: v\d+)?,? \d+/\d+)[):\s]", re.I)
 """A tag without brackets."""
 _WIDE = str.maketrans("［］【】（）：", "[][]():")
@@ -36,7 +40,8 @@ _INSIDE = re.compile(r"\[(?P<tag>[^\[\]]*\bpatch[^\[\]]*)\]", re.I)
 class Tag:
     """What stands before a title. ``number`` and ``total`` are those of ``[PATCH n/m]``; ``total`` is 0 without them.
 
-    ``version`` is None where none is written. ``is_patch`` says that a tag speaks of a patch.
+    ``version`` is None where none is written. ``is_patch`` says that a tag speaks of a patch. ``place`` is the number
+    of one without a total.
     """
 
     title: str
@@ -45,6 +50,7 @@ class Tag:
     version: int | None = None
     is_reply: bool = False
     is_patch: bool = False
+    place: int | None = None
 
 
 def read(subject: str) -> Tag:
@@ -56,6 +62,7 @@ def read(subject: str) -> Tag:
     words = " ".join(tags)
     number, total = _numbers(words)
     version = _VERSION.search(words)
+    places = [int(match["place"]) for each in tags if not total and (match := _PLACE.search(each.strip()))]
     return Tag(
         title=title(text),
         number=number,
@@ -63,6 +70,7 @@ def read(subject: str) -> Tag:
         version=int(version["version"]) if version else None,
         is_reply=is_reply,
         is_patch=bool(total or re.search("patch", words, re.I)),
+        place=next(iter(places), None),
     )
 
 

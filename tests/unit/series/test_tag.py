@@ -87,6 +87,21 @@ def test_number_and_version(subject: str, number: int, total: int, version: int 
 
 
 @pytest.mark.parametrize(
+    ("subject", "place"),
+    [("[PATCH 3] a", 3), ("[PATCH #3] a", 3), ("[PATCH v2 03] a", 3), ("[RFC][PATCH 3] a", 3), ("[PATCH 3][RFC] a", 3),
+     ("[PATCHv2 3] a", 3), ("[PATCH 3/n] a", 3), ("[PATCH 3/N] a", 3), ("[PATCH 3/?] a", 3), ("[PATCH 3/] a", 3),
+     ("[PATCH 3/xx] a", 3), ("[PATCH-3] a", 3), ("[PATCH3] a", 3), ("[PATCH No. 3] a", 3), ("[PATCH 0] a", 0),
+     ("[PATCH 3 of n] a", 3), ("[PATCH, 3] a", 3), ("[PATCH 3/7] a", None), ("[PATCH 5.10] a", None),
+     ("[PATCH v3] a", None), ("[PATCH 6.1.y] a", None), ("[PATCH 2024] a", None), ("[3] a", None), ("[PATCH] a 3", None),
+     ("[PATCH] a [3]", None), ("[PATCH] patch 3: a", None), ("[PATCH net-3] a", None), ("[PATCH 7/3] a", None),
+     ("[PATCH 5.10/6] a", None), ("[PATCH linux-5] a", None)],
+)  # fmt: skip
+def test_a_number_without_a_total(subject: str, place: int | None) -> None:
+    read = tag.read(subject)
+    assert (read.place, read.total) == (place, 7 if "3/7" in subject else 0)
+
+
+@pytest.mark.parametrize(
     "subject",
     ["Re: [PATCH 3/7] a", "RE: [PATCH 3/7] a", "Re: Re: [PATCH 3/7] a", "[linux-mm] Re: [PATCH 3/7] a", "AW: [PATCH] a",
      "SV: [PATCH] a", "Fwd: [PATCH] a", "FW: [PATCH] a", "Re[2]: [PATCH] a", "Re:[PATCH] a", "Antw: [PATCH] a",

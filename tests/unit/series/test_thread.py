@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import email
+import email.policy
 import random
 from pathlib import Path
 
@@ -68,6 +70,76 @@ def test_the_newest_version_counts_and_the_note_says_so() -> None:
 )  # fmt: skip
 def test_what_is_mixed_or_not_whole_is_refused_in_words(mails: list[str], words: str) -> None:
     assert words in refused(*mails)
+
+
+class TestPartialReroll:
+    """A new version of some patches alone: b4 takes the others of the version before, where each answers to its own."""
+
+    OLD = (
+        mail("[PATCH v2 0/3] all", message="c2"),
+        *(mail(f"[PATCH v2 {n}/3] p{n}", f"{n}-2", message=f"v2-{n}", answers="c2") for n in (1, 2, 3)),
+    )
+
+    def new(self, number: int, version: int, answers: str, total: int = 3) -> str:
+        line, message = f"{number}-{version}", f"v{version}-{number}"
+        return mail(f"[PATCH v{version} {number}/{total}] p{number}", line, message=message, answers=answers)
+
+    def added(self, *mails: str) -> list[str]:
+        return [patch.diff.split("\n+")[2].partition("\n")[0] for patch in of(*mails).patches]
+
+    def test_one_patch_sent_anew_takes_the_place_of_the_one_that_it_answers_to(self) -> None:
+        third = self.new(2, 3, "v2-2")
+        assert self.added(*self.OLD, third) == self.added(third, *self.OLD) == ["1-2", "2-3", "3-2"]
+        both = of(*self.OLD, third)
+        assert both.notes == ("v3 is of patch 2/3 alone: the others are those of v2",)
+        assert both.cover.startswith("all")
+
+    def test_through_an_answer_of_a_reviewer(self) -> None:
+        review = mail("Re: [PATCH v2 2/3] p2", message="r", answers="v2-2")
+        thanks = mail("Re: [PATCH v2 2/3] p2", message="t", answers="r")
+        assert self.added(*self.OLD, review, thanks, self.new(2, 3, "t")) == ["1-2", "2-3", "3-2"]
+
+    def test_again_and_again(self) -> None:
+        third, fourth, late = self.new(2, 3, "v2-2"), self.new(3, 4, "v2-3"), self.new(2, 4, "v3-2")
+        assert self.added(*self.OLD, third, fourth) == ["1-2", "2-3", "3-4"]
+        assert self.added(*self.OLD, third, fourth, late) == ["1-2", "2-4", "3-4"]
+        first = tuple(text.replace("v2", "v1").replace("-2", "-1").replace("c2", "c1") for text in self.OLD)
+        assert self.added(*first, *self.OLD, third) == ["1-2", "2-3", "3-2"]
+
+    @pytest.mark.parametrize("answers", ["c2", "v2-1", "gone", "v3-2", ""])
+    def test_where_it_answers_to_something_else_it_is_refused(self, answers: str) -> None:
+        words = refused(*self.OLD, self.new(2, 3, answers))
+        assert "v2 and v3, and v3 does not stand for all: patch 1/3, 3/3 is missing" in words
+
+    def test_what_the_version_before_lacks_is_missing(self) -> None:
+        assert "does not stand for all" in refused(*self.OLD[:-1], self.new(2, 3, "v2-2"))
+        assert "does not stand for all" in refused(*self.OLD, self.new(2, 3, "v2-2", total=4))
+        assert "does not stand for all" in refused(*self.OLD, self.new(2, 4, "v2-2")), "no v3 to take the others of"
+
+    def test_many_times(self) -> None:
+        numbers = {version: 1 + version % 2 for version in range(3, 43)}
+        chain = [self.new(n, version, f"v{max(version - 2, 2)}-{n}") for version, n in numbers.items()]
+        assert self.added(*self.OLD, *chain) == ["1-42", "2-41", "3-2"]
+
+    @given(st.sets(st.integers(1, 3), min_size=1), st.sets(st.integers(1, 3)), st.integers(0, 3))
+    def test_as_b4_reads_it(self, third: set[int], fourth: set[int], astray: int) -> None:
+        mails = [*self.OLD, *(self.new(n, 3, "c2" if n == astray else f"v2-{n}") for n in sorted(third))]
+        mails += [self.new(n, 4, f"v2-{n}") for n in sorted(fourth)]
+        theirs = taken_by_b4(mails)
+        assert (self.added(*mails) if theirs else refused(*mails)) and (not theirs or self.added(*mails) == theirs)
+
+
+def taken_by_b4(mails: list[str]) -> list[str]:
+    """Return what the patches add that b4 makes of a thread; nothing where it is not whole."""
+    b4 = pytest.importorskip("b4")
+    b4.can_network = False
+    box = b4.LoreMailbox()
+    for text in mails:
+        box.add_message(email.message_from_string(text.partition("\n")[2], policy=email.policy.default))
+    got = box.get_series(max(box.series), codereview_trailers=False)
+    if not got or not got.complete:
+        return []
+    return [patch.body.split("\n+")[2].partition("\n")[0] for patch in got.patches[1:]]
 
 
 def test_patches_without_a_version_have_that_of_the_cover_letter_they_answer_to() -> None:
@@ -155,6 +227,31 @@ def test_one_patch_of_a_series_alone_is_taken_with_a_note() -> None:
         assert len(alone.patches) == 1
         assert alone.notes == (f"patch {number}/3 of a series, alone: the others are not here",)
     assert "patch 2/3, 3/3 is missing" in refused(mail("[PATCH 0/3] all"), THREE[0])
+
+
+class TestNumbersWithoutATotal:
+    """``[PATCH 3]``: nobody says how many there are."""
+
+    def test_they_rule_over_the_order(self) -> None:
+        for form in ("[PATCH {}]", "[PATCH v2 {}]", "[PATCH {}/n]", "[PATCH #0{}]"):
+            mails = [mail(f"{form.format(n)} p{n}", f"p{n}") for n in (3, 1, 2)]
+            assert of(*mails).subjects == ("p1", "p2", "p3") and of(*mails).notes == ()
+
+    def test_nought_is_the_cover_letter(self) -> None:
+        cover = mail("[PATCH 0] all", "sample")
+        both = of(mail("[PATCH 2] b", "b"), cover, mail("[PATCH 1] a", "a"))
+        assert both.subjects == ("a", "b") and both.cover.startswith("all")
+
+    def test_a_gap_is_one(self) -> None:
+        assert "not whole: patch 2/3 is missing" in refused(mail("[PATCH 1] a", "a"), mail("[PATCH 3] c", "c"))
+
+    def test_one_alone_is_taken_with_a_note(self) -> None:
+        assert of(mail("[PATCH 3] c", "c")).notes == ("patch 3/3 of a series, alone: the others are not here",)
+        assert of(mail("[PATCH 1] c", "c")).notes == ()
+
+    def test_where_not_all_have_one_of_their_own_they_are_as_they_came(self) -> None:
+        assert of(mail("[PATCH 6] b", "b"), mail("[PATCH 6] a", "a")).subjects == ("b", "a")
+        assert of(mail("[PATCH 2] b", "b"), mail("[PATCH] a", "a")).subjects == ("b", "a")
 
 
 def test_trees_in_a_tag_are_no_numbers() -> None:
