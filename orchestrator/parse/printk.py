@@ -35,7 +35,7 @@ class Line:
 
     ``caller`` is ``T123`` or ``C1``, empty where printk does not say. ``before`` is what a program wrote on the same
     line before the record began. ``time`` is that of printk, in seconds since the boot. ``outer``: something stood
-    before that time, or instead of it, as a date.
+    before that time, or instead of it, as a date. ``quoted``: it stood in a record of JSON.
     """
 
     message: str
@@ -44,6 +44,7 @@ class Line:
     before: str = ""
     time: float | None = field(default=None, compare=False)
     outer: bool = field(default=False, compare=False)
+    quoted: bool = field(default=False, compare=False)
 
 
 _TIME = r"\[ {0,12}(\d{1,10}\.\d{6})(?:@\d{1,3})?(?: <[ +]{0,12}\d{1,10}\.\d{1,9} ?>)?\]"
@@ -110,7 +111,7 @@ def parse(line: str) -> Line:
 def _unquoted(line: str, match: re.Match[str]) -> Line:
     """Return the message in a record of JSON, as of the journal, ``dmesg -J``, docker or LAVA."""
     try:
-        inner = _plain(json.loads(f'"{match[1]}"', strict=False).rstrip("\r\n"))
+        inner = replace(_plain(json.loads(f'"{match[1]}"', strict=False).rstrip("\r\n")), quoted=True)
     except ValueError:
         return _plain(line)
     if transport := _TRANSPORT.search(line):
@@ -146,7 +147,7 @@ class Log:
 
     Where the kernel stamps its lines, one without a stamp is hardly the kernel's, whatever its words. Whether it does,
     the first stamp shows, or a banner that has none. A line that was there before, at the same time, and comes after
-    later ones, is of a program that prints the log again.
+    later ones, is of a program that prints the log again. A record of JSON among plain lines is a program's, too.
     """
 
     _BANNER = "Linux version "
@@ -154,6 +155,7 @@ class Log:
 
     def __init__(self) -> None:
         self._stamps: bool | None = None
+        self._plain = 0  # lines that are no JSON, less those that are
         self._latest = 0.0
         self._seen: set[int] = set()
 
@@ -165,9 +167,18 @@ class Log:
                 self._stamps = True
             elif parsed.origin is Origin.UNKNOWN and parsed.message.startswith(self._BANNER):
                 self._stamps = False
-        if parsed.origin is Origin.UNKNOWN and self._stamps:
-            return replace(parsed, origin=Origin.DOUBTFUL)
-        return replace(parsed, origin=Origin.USER) if self._again(parsed) else parsed
+        if self._is_aside(line, parsed) or self._again(parsed):
+            return replace(parsed, origin=Origin.USER)
+        is_doubtful = parsed.origin is Origin.UNKNOWN and self._stamps
+        return replace(parsed, origin=Origin.DOUBTFUL) if is_doubtful else parsed
+
+    def _is_aside(self, line: str, parsed: Line) -> bool:
+        """Whether a record of JSON, of which it is not known whose it is, stands among lines that are plain."""
+        if parsed.quoted:
+            self._plain -= 1
+        elif line.lstrip()[:1] not in ("", "{", "}", "[", "]", '"') or parsed.origin is not Origin.UNKNOWN:
+            self._plain += 1
+        return parsed.quoted and parsed.origin is Origin.UNKNOWN and self._plain >= 0
 
     def _again(self, line: Line) -> bool:
         if not line.time:  # at zero, all boots print the same

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -155,6 +157,22 @@ def test_a_record_in_json(before: str, behind: str, origin: Origin) -> None:
     ):
         read = printk.parse(f"{before}{written}{behind}")
         assert (read.message, read.origin) == (text, origin)
+
+
+def test_a_record_in_json_among_plain_lines_is_a_programs() -> None:
+    own = json.dumps({"level": "error", "msg": BUG})
+    relayed = json.dumps({"log": f"[   12.345678] {BUG}"})
+    plain = ["Starting the service", "Starting another", "", "[   T77] x"]
+    for before, line, origin in (
+        (plain, own, Origin.USER),
+        (plain, relayed, Origin.KERNEL),
+        (["[    1.000000] x", "[    2.000000] y"], own, Origin.USER),
+        ([], own, Origin.UNKNOWN),
+        (["a header", own, own, own], own, Origin.UNKNOWN),
+        (["{", '   "dmesg": [', "      {", '         "pri": "4",', '         "time": 1,'], own, Origin.UNKNOWN),
+    ):
+        log = printk.Log()
+        assert [log.take(each).origin for each in (*before, line)][-1] is origin, (before, line)
 
 
 @pytest.mark.parametrize("prefix", ["[Sat Nov 28 00:37:01 2026] ", "2026-11-28T00:37:01Z ", "Nov 28 00:37:01 "])

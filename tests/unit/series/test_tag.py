@@ -92,7 +92,8 @@ def test_number_and_version(subject: str, number: int, total: int, version: int 
      ("[PATCHv2 3] a", 3), ("[PATCH 3/n] a", 3), ("[PATCH 3/N] a", 3), ("[PATCH 3/?] a", 3), ("[PATCH 3/] a", 3),
      ("[PATCH 3/xx] a", 3), ("[PATCH-3] a", 3), ("[PATCH3] a", 3), ("[PATCH No. 3] a", 3), ("[PATCH 0] a", 0),
      ("[PATCH 3 of n] a", 3), ("[PATCH, 3] a", 3), ("[PATCH 3/7] a", None), ("[PATCH 5.10] a", None),
-     ("[PATCH v3] a", None), ("[PATCH 6.1.y] a", None), ("[PATCH 2024] a", None), ("[3] a", None), ("[PATCH] a 3", None),
+     ("[PATCH v3] a", None), ("[PATCH 6.1.y] a", None), ("[PATCH 2024] a", None), ("[3] a", None),
+     ("[PATCH] a 3", None),
      ("[PATCH] a [3]", None), ("[PATCH] patch 3: a", None), ("[PATCH net-3] a", None), ("[PATCH 7/3] a", None),
      ("[PATCH 5.10/6] a", None), ("[PATCH linux-5] a", None)],
 )  # fmt: skip
