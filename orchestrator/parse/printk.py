@@ -147,7 +147,8 @@ class Log:
 
     Where the kernel stamps its lines, one without a stamp is hardly the kernel's, whatever its words. Whether it does,
     the first stamp shows, or a banner that has none. A line that was there before, at the same time, and comes after
-    later ones, is of a program that prints the log again. A record of JSON among plain lines is a program's, too.
+    later ones, is of a program that prints the log again; the same record twice in a row is of two consoles on one
+    port. A record of JSON among plain lines is a program's, too.
     """
 
     _BANNER = "Linux version "
@@ -158,6 +159,7 @@ class Log:
         self._plain = 0  # lines that are no JSON, less those that are
         self._latest = 0.0
         self._seen: set[int] = set()
+        self._last: int | None = None
 
     def take(self, line: str) -> Line:
         """Take the next line; its origin is unknown only where the kernel does not stamp its lines."""
@@ -181,9 +183,10 @@ class Log:
         return parsed.quoted and parsed.origin is Origin.UNKNOWN and self._plain >= 0
 
     def _again(self, line: Line) -> bool:
-        if not line.time:  # at zero, all boots print the same
-            return False
-        key = hash((line.time, line.caller, line.message))
+        key = None if line.time is None else hash((line.time, line.caller, line.message))
+        doubled, self._last = key is not None and key == self._last, key
+        if doubled or not line.time or key is None:  # at zero, all boots print the same
+            return doubled
         again = line.time < self._latest and key in self._seen
         self._latest = max(self._latest, line.time)
         if len(self._seen) < self._MOST:

@@ -200,6 +200,14 @@ def test_a_banner_without_a_stamp_shows_that_the_kernel_has_none() -> None:
     assert [log.take(line).origin for line in lines] == [Origin.UNKNOWN, Origin.KERNEL, Origin.UNKNOWN]
 
 
+def test_a_record_that_two_consoles_write_to_one_port_is_one() -> None:
+    lines = ["[    0.000000] Linux version 6.12", "[    0.000000] Command line: x", f"[    1.000000] {BUG}", f"{BUG}"]
+    log = printk.Log()
+    doubled = [log.take(line).origin for line in lines for _ in range(2)]
+    assert doubled == [*[Origin.KERNEL, Origin.USER] * 3, *[Origin.DOUBTFUL] * 2]
+    assert log.take("[    1.000001][  T1] x").origin is log.take("[    1.000001][  T2] x").origin is Origin.KERNEL
+
+
 def test_what_a_program_wrote_before_the_record() -> None:
     assert printk.parse("ok 1 x[   12.345678][    C1] foo") == Line("foo", "C1", Origin.KERNEL, "ok 1 x")
 

@@ -279,6 +279,14 @@ def test_a_banner_with_a_time_waits_for_the_next_time() -> None:
     assert other("[    0.100007] Run /init")
 
 
+@pytest.mark.parametrize("name", ["null-deref-5.10", "kasan-6.12-invalid", "warnings", "boot-5.10", "callers"])
+def test_a_console_that_has_each_line_twice_has_each_splat_once(name: str) -> None:
+    _, console = sample(SAMPLES / f"{name}.txt")
+    lines = [f"[{number / 1000:12.6f}] {line.rpartition('] ')[2]}" for number, line in enumerate(console.splitlines())]
+    once, twice = ("\n".join(line for line in lines for _ in range(times)) for times in (1, 2))
+    assert [found.title for found in scan(twice)] == [found.title for found in scan(once)]
+
+
 @pytest.mark.parametrize(
     "boots",
     [
