@@ -101,7 +101,8 @@ def _enclosed() -> Finding:
 
 def _cage() -> Finding:
     why = process.sandbox.obstacle()
-    return Finding("cage", not why, False, why or f"what a tree brings runs under {process.sandbox.name()}")
+    lacks = None if shutil.which("bwrap") else "bwrap"
+    return Finding("cage", not why, False, why or f"what a tree brings runs under {process.sandbox.name()}", lacks)
 
 
 def _kvm() -> Finding:

@@ -27,6 +27,7 @@ _DROPBEAR = Package("dropbear-bin", "dropbear", "dropbear")
 
 PACKAGES: Mapping[str, Package] = {
     "apt-get": Package("apt", "apt", "apt"),
+    "bwrap": Package("bubblewrap", "bubblewrap", "bubblewrap"),
     "b4": _alike("b4"),
     "bc": _alike("bc"),
     "bison": _alike("bison"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.arch import DEFAULT
-from orchestrator.host import doctor, packages
+from orchestrator.host import doctor, packages, process
 from orchestrator.host.cache import Cache
 
 
@@ -22,3 +22,11 @@ def test_the_emulators_of_the_configured_architectures_are_looked_for(
     assert DEFAULT.qemu not in found
     both = {finding.what for finding in doctor.examine(Cache(tmp_path), [DEFAULT, other])}
     assert {DEFAULT.qemu, other.qemu} <= both
+
+
+def test_what_builds_a_cage_is_installed_with_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not needed for a run, but for `wpci validate`."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(process.sandbox, "obstacle", process.sandbox.obstacle.__wrapped__)
+    (cage,) = (finding for finding in doctor.examine(Cache(tmp_path), []) if finding.what == "cage")
+    assert not cage.ok and not cage.needed and "bubblewrap" in packages.install([str(cage.lacks)])
