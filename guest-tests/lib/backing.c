@@ -290,11 +290,22 @@ static bool file_is_huge(const struct area *a, size_t page)
 	return huge;
 }
 
+/* Memory in pieces has no huge page to give until it is compacted. Only what is not there yet becomes a huge page. */
+static void again_in_huge_pages(const struct area *a, size_t first, size_t pages)
+{
+	if (file_is_huge(a, first) || !file_write("/proc/sys/vm/compact_memory", "1"))
+		return;
+	SETUP(!fallocate(a->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)(first * a->page), pages * a->page));
+	touch_write_all(a, first, pages);
+}
+
 void populate(const struct area *a, size_t first, size_t pages)
 {
 	size_t entries = pages * a->page / PAGE;
 
 	touch_write_all(a, first, pages);
+	if (a->backing->huge)
+		again_in_huge_pages(a, first, pages);
 	SETUP_MSG(pm_count(area_page(a, first), entries, PM_PRESENT, 0) == entries, "pages are not present after a write");
 	SETUP_MSG(!a->backing->huge || file_is_huge(a, first), "the kernel made no huge page for %s", a->backing->name);
 }
