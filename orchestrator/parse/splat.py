@@ -20,8 +20,9 @@ from orchestrator import plain
 from orchestrator.config.schema import AllowedSplat
 from orchestrator.guest.protocol import Windows
 from orchestrator.model import Splat
-from orchestrator.parse import printk, splat_scanner, splat_title
-from orchestrator.parse.splat_rules import Rules, load_rules
+from orchestrator.parse import printk, printk_log, splat_scanner, splat_title
+from orchestrator.parse.rules_file import load_rules
+from orchestrator.parse.splat_rules import Rules
 from orchestrator.parse.splat_scanner import MOST_LINES, Report
 
 __all__ = ["Rules", "expired", "fatal_matcher", "load_rules", "scan", "scan_file"]
@@ -77,7 +78,7 @@ def fatal_matcher(rules: Rules) -> Callable[[str], bool]:
 
 
 def _splats(read: Read, rules: Rules, windows: Windows) -> Iterator[Splat]:
-    log, scanner = printk.Log(), splat_scanner.Scanner(rules, windows)
+    log, scanner = printk_log.Log(), splat_scanner.Scanner(rules, windows)
     for number, (text, whole) in enumerate(read()):
         if text:
             scanner.line(number, log.take(printk.bounded(text)), whole)
@@ -95,7 +96,7 @@ def _own_lines(read: Read, reported: Sequence[Report]) -> list[list[tuple[str, p
     own: list[list[tuple[str, printk.Line]]] = [[] for _ in reported]
     if not reported:
         return own
-    log, began, end = printk.Log(), 0, max(report.end for report in reported)
+    log, began, end = printk_log.Log(), 0, max(report.end for report in reported)
     running: list[int] = []
     for number, (text, _) in enumerate(islice(read(), end + 1)):
         line = log.take(printk.bounded(text))

@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 
 from orchestrator import plain
 from orchestrator.guest.protocol import Windows
-from orchestrator.parse import printk, stack
+from orchestrator.parse import printk, printk_log, stack
 from orchestrator.parse.printk import Origin
 from orchestrator.parse.splat_rules import Rule, Rules
 
@@ -219,7 +219,7 @@ class Watch:
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
         self._windows = Windows()
-        self._log = printk.Log()
+        self._log = printk_log.Log()
         self._seen: Counter[str] = Counter()
         self._reboots: Reboots[Rule] = Reboots()
 

@@ -19,7 +19,7 @@ from orchestrator import plain
 from orchestrator.config.schema import AllowedSplat
 from orchestrator.errors import UserError
 from orchestrator.model import Splat
-from orchestrator.parse import printk, splat, splat_rules, stack
+from orchestrator.parse import printk, printk_log, rules_file, splat, splat_rules, stack
 from tests.unit.parse import test_printk
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "console"
@@ -116,7 +116,7 @@ def test_no_bytes_raise(data: bytes) -> None:
 
 
 def shipped() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load(Path(splat_rules.__file__).with_name("rules.yaml").read_text())
+    loaded: dict[str, Any] = yaml.safe_load(Path(rules_file.__file__).with_name("rules.yaml").read_text())
     return loaded
 
 
@@ -136,7 +136,7 @@ def test_every_rule_is_needed_by_a_sample(rule: splat_rules.Rule) -> None:
 def test_every_list_of_skipped_frames_is_needed(name: str) -> None:
     texts = shipped()
     texts["skip_frames"][name] = []
-    less = splat_rules.of(texts)
+    less = rules_file.of(texts)
     assert any(seen(scan(sample(path)[1], less)) != sample(path)[0] for path in PATHS)
 
 
@@ -149,7 +149,7 @@ def test_what_fails_no_run_says_why() -> None:
 
 def only_kernel(path: Path) -> bool:
     """Whether a sample holds one CPU's lines of the kernel and nothing else."""
-    log = printk.Log()
+    log = printk_log.Log()
     lines = [log.take(line) for line in plain.split(sample(path)[1])[0]]
     return {line.origin for line in lines} in ({printk.Origin.KERNEL}, {printk.Origin.UNKNOWN}) and not any(
         line.caller or line.before for line in lines
