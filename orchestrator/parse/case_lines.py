@@ -12,7 +12,7 @@ from orchestrator import plain
 from orchestrator.config.suites import LineFormat
 from orchestrator.model import Status, TestResult
 from orchestrator.parse.ktap import Report
-from orchestrator.parse.ktap_reader import MOST_NAME
+from orchestrator.parse.ktap_nesting import MOST_NAME
 from orchestrator.parse.reasons import LONGEST, Finder
 
 _BLANK = re.compile(r"[\s/]+")

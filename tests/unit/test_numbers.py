@@ -14,7 +14,7 @@ from orchestrator.host.process import sandbox
 from orchestrator.kbuild import compiler_log, make
 from orchestrator.model import SymptomKind, bounds
 from orchestrator.mutation import campaign
-from orchestrator.parse import ktap_level, ktap_reader, reasons, splat_scanner
+from orchestrator.parse import ktap_level, ktap_nesting, ktap_reader, reasons, splat_scanner
 from orchestrator.pipeline import alone
 from orchestrator.series import bounds as of_series
 from orchestrator.suite import listing, state
@@ -51,7 +51,7 @@ NUMBERS: list[tuple[str, str, tuple[float, ...]]] = [
     ("protocol", "standard error of a command | {} KiB", (remote._MOST_FACTS // KIB,)),
     ("protocol", "120 characters, {} a program", (listing.MOST_TESTS,)),
     ("protocol", "{:,}, names of {} characters, {} a reason, {} diagnostics of {}, {} Mi characters in all",
-     (ktap_reader.MOST_TESTS, ktap_reader.MOST_NAME, reasons.LONGEST, ktap_level.MOST_DIAGNOSTICS, reasons.LONGEST,
+     (ktap_nesting.MOST_TESTS, ktap_nesting.MOST_NAME, reasons.LONGEST, ktap_level.MOST_DIAGNOSTICS, reasons.LONGEST,
       ktap_reader.MOST_TEXT // MIB)),
     ("protocol", "on descriptor {}, one a line", (protocol.DESCRIPTOR,)),
     ("protocol", "the line of a fault | {} characters", (bounds.LINE,)),
@@ -62,7 +62,7 @@ NUMBERS: list[tuple[str, str, tuple[float, ...]]] = [
     ("what-it-stands", "{} MiB, {} mails, {} patches, {} characters of a subject",
      (of_series.SERIES_BYTES // MIB, of_series.MAILS, of_series.PATCHES, of_series.SUBJECT)),
     ("what-it-stands", "a console | {} MiB, then the guest is ended", (console.CAP // MIB,)),
-    ("what-it-stands", "{} splats of one rule, {:,} tests", (splat_scanner.MOST_SPLATS, ktap_reader.MOST_TESTS)),
+    ("what-it-stands", "{} splats of one rule, {:,} tests", (splat_scanner.MOST_SPLATS, ktap_nesting.MOST_TESTS)),
     ("what-it-stands", "a file from a guest | {} MiB", (remote.MOST // MIB,)),
     ("what-it-stands", "has a user of its own ({})", (sandbox.USER,)),
     ("what-it-stands", "as root the user {}", (sandbox.GUESTS,)),

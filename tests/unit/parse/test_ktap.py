@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.model import Status, TestResult
-from orchestrator.parse import ktap, ktap_reader
+from orchestrator.parse import ktap, ktap_nesting, ktap_reader
 from orchestrator.parse.ktap_level import MOST_DIAGNOSTICS
 
 
@@ -704,7 +704,7 @@ def test_ten_times_the_lines_take_ten_times_the_time(line: str) -> None:
 
 
 def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ktap_reader, "MOST_TESTS", 500)
+    monkeypatch.setattr(ktap_nesting, "MOST_TESTS", 500)
     monkeypatch.setattr(ktap_reader, "MOST_TEXT", 10_000)
     report = ktap.parse("1..600\n" + "".join(f"# {'x' * 400}\nok {n} a\n" for n in range(1, 601)))
     assert len(report.tests) == 501 and len(report.problems) < 60
