@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from orchestrator.errors import InfraError
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,14 @@ PACKAGES: Mapping[str, Package] = {
 }
 """Program, header or library → its package."""
 
+SFTP_SERVERS = (
+    "/usr/lib/openssh/sftp-server",
+    "/usr/libexec/openssh/sftp-server",
+    "/usr/lib/ssh/sftp-server",
+    "/usr/lib/sftp-server",
+)
+"""Where distributions put it: it is no command."""
+
 _INSTALL = {
     "debian": "apt-get update && apt-get install -y --no-install-recommends",
     "fedora": "dnf install -y",
@@ -99,6 +110,12 @@ def hint(tool: str) -> str:
     """Return in words which package has a tool, on this host: ``Debian package flex``."""
     kind = here()
     return f"{kind.capitalize()} package {name(tool, kind)}"
+
+
+def check(tool: str) -> None:
+    """Look for a program. Raises InfraError, with the package that has it, where there is none."""
+    if shutil.which(tool) is None:
+        raise InfraError(f"{tool} is not installed ({hint(tool)})")
 
 
 def install(tools: Iterable[str], kind: str | None = None) -> str:

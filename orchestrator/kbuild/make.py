@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from orchestrator.arch import ARCHITECTURES
-from orchestrator.errors import InfraError, KernelError
+from orchestrator.errors import KernelError
 from orchestrator.host import packages, process
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import Cage, Deadline, sandbox
@@ -57,8 +57,7 @@ def processors() -> int:
 def toolchain() -> str:
     """Return what compiles and links on this host, as its tools name themselves. Raises InfraError without them."""
     for tool in ("make", "gcc", "ld"):
-        if shutil.which(tool) is None:
-            raise InfraError(f"{tool} is not installed ({packages.hint(tool)})")
+        packages.check(tool)
     return ", ".join(
         process.run([tool, "--version"], env=process.minimal_environment()).stdout.partition("\n")[0]
         for tool in ("gcc", "ld")

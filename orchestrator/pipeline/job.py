@@ -14,6 +14,7 @@ from orchestrator import suite
 from orchestrator.arch import ARCHITECTURES
 from orchestrator.errors import InfraError, KernelError, PipelineError
 from orchestrator.guest.rootfs import rootfs
+from orchestrator.host import packages
 from orchestrator.host.process import Deadline
 from orchestrator.model import Bootable, JobResult, Kernel, Rootfs, Stage, SuiteRun, Tree, Verdict, rundir
 from orchestrator.pipeline import booting, building, durations, suite_programs, tracing
@@ -155,8 +156,16 @@ def built(record: JobRecord) -> Kernel:
     return record.run(Stage.BUILD, lambda note: building.build(record, tree, note))
 
 
+def _check_host(record: JobRecord) -> None:
+    """Stop a job, before its kernel is built, on a host that lacks what its guests are made from. Raises Stopped."""
+    arch = ARCHITECTURES[record.job.variant_config.arch]
+    record.require(Stage.ROOTFS, rootfs.check_host)
+    record.require(Stage.BOOT, lambda: packages.check(arch.qemu))
+
+
 def packed(record: JobRecord) -> Rootfs:
     """Return the initramfs of a job's guests."""
+    _check_host(record)
     tree, kernel_built = patched(record), built(record)
     return record.run(Stage.ROOTFS, lambda note: _rootfs(record, tree, kernel_built, note))
 

@@ -113,9 +113,26 @@ class JobRecord:
         started = time.monotonic()
         note = StageNote()
         process.check_wanted()
+        with self._faults(stage, started):
+            yield note
+        self._add(StageResult(stage, Verdict.PASS, time.monotonic() - started, note.message, reused=note.reused))
+
+    def require(self, stage: Stage, check: Callable[[], object]) -> None:
+        """Fail a stage that is still to come, where the host lacks what it needs: nobody builds a kernel in vain.
+
+        Raises Stopped.
+        """
+        if self.failed:
+            raise Stopped(self.failed)
+        with self._faults(stage, time.monotonic()):
+            check()
+
+    @contextlib.contextmanager
+    def _faults(self, stage: Stage, started: float) -> Iterator[None]:
+        """Record the fault that ends a stage. Raises Stopped in its place."""
         try:
             with crash.contained(self.directory):
-                yield note
+                yield
         except (UserError, Cancelled):
             raise
         except PipelineError as error:
@@ -124,7 +141,6 @@ class JobRecord:
             failed = StageResult(stage, blame, time.monotonic() - started, str(error), error.log)
             self._add(failed)
             raise Stopped(failed) from error
-        self._add(StageResult(stage, Verdict.PASS, time.monotonic() - started, note.message, reused=note.reused))
 
     def _add(self, result: StageResult) -> None:
         self.stages.append(result)

@@ -35,12 +35,7 @@ COMMANDS = "commands"
 UNATTENDED = "sbin/unattended"
 """What runs tests in a guest that nobody enters, in place of init."""
 
-_SFTP = (
-    "/usr/lib/openssh/sftp-server",
-    "/usr/libexec/openssh/sftp-server",
-    "/usr/lib/ssh/sftp-server",
-    "/usr/lib/sftp-server",
-)
+_TOOLS = ("busybox", "dropbear")
 _SECONDS = 600.0
 
 
@@ -89,7 +84,7 @@ def _programs(directory: Path) -> tuple[str, ...]:
 
 def contents(spec: RootfsSpec, deadline: process.Deadline) -> dict[str, cpio.Entry]:
     """Return everything but the keys, by path."""
-    tools = {name: _tool(name) for name in ("busybox", "dropbear")}
+    tools = {name: _tool(name) for name in _TOOLS}
     sftp = _sftp_server()
     tests = {f"{TESTS}/{p.suite}/{name}": path for p in spec.programs for name, path in _tree(p.directory)}
     applets = _applets(tools["busybox"], deadline)
@@ -111,6 +106,13 @@ def contents(spec: RootfsSpec, deadline: process.Deadline) -> dict[str, cpio.Ent
         **_commands(spec.commands),
         **(modules.entries(spec.modules, spec.release) if spec.modules else {}),
     }
+
+
+def check_host() -> None:
+    """Look for what goes into every guest. Raises InfraError where a tool is not installed."""
+    for name in _TOOLS:
+        _tool(name)
+    _sftp_server()
 
 
 def check_scripts(programs: Programs, arch: Architecture, deadline: process.Deadline) -> None:
@@ -167,7 +169,7 @@ def _tool(name: str) -> Path:
 
 
 def _sftp_server() -> Path:
-    for name in _SFTP:
+    for name in packages.SFTP_SERVERS:
         if Path(name).exists():
             return Path(name)
     raise InfraError(f"sftp-server is not installed ({packages.hint('sftp-server')})")

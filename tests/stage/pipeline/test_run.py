@@ -163,6 +163,20 @@ def test_a_qemu_that_does_not_start_is_the_hosts_fault(bench: Bench) -> None:
     assert "cannot set up guest memory" in bench.reason()
 
 
+def test_a_host_without_qemu_builds_no_kernel_in_vain(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    tools = bench.folder / "tools"
+    tools.mkdir()
+    programs = {path.name: path for folder in os.environ["PATH"].split(":") for path in Path(folder).glob("*")}
+    for name, path in programs.items():
+        if not name.startswith("qemu"):
+            (tools / name).symlink_to(path)
+    (bench.folder / "bin" / "qemu-system-x86_64").unlink()
+    monkeypatch.setenv("PATH", str(tools))
+    code, output = bench.run("--mode", "base")
+    assert code == 3 and "boot: qemu-system-x86_64 is not installed (Debian package qemu-system-x86)" in output, output
+    assert [stage["stage"] for stage in bench.result()["jobs"][0]["stages"]] == ["boot"]
+
+
 def test_a_qemu_that_is_killed_is_the_hosts_fault(bench: Bench) -> None:
     bench.configure("line:Linux+version+5.10,die:SIGKILL")
     code, output = bench.run("--mode", "base")

@@ -30,3 +30,11 @@ def test_what_builds_a_cage_is_installed_with_the_rest(tmp_path: Path, monkeypat
     monkeypatch.setattr(process.sandbox, "obstacle", process.sandbox.obstacle.__wrapped__)
     (cage,) = (finding for finding in doctor.examine(Cache(tmp_path), []) if finding.what == "cage")
     assert not cage.ok and not cage.needed and "bubblewrap" in packages.install([str(cage.lacks)])
+
+
+def test_every_program_of_a_guest_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that finds out behind its build that one is missing was in vain."""
+    monkeypatch.setattr(packages, "SFTP_SERVERS", ("/nonexistent/sftp-server",))
+    missing = {f.what: f for f in doctor.examine(Cache(tmp_path), [DEFAULT])}["sftp-server"]
+    assert missing.needed and not missing.ok and missing.detail == "missing: Debian package openssh-sftp-server"
+    assert "openssh-sftp-server" in packages.install([str(missing.lacks)], "debian")
