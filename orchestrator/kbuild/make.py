@@ -166,7 +166,7 @@ def run(
 
     ``on_line`` gets each line soon after it was written. The log is complete whatever becomes of us, since make
     writes it without our help. Raises KernelError when the deadline passes, or for more output than ``MOST``: a build
-    without end is its sources' fault.
+    without end is its sources' fault; InfraError where the cage cannot be built.
     """
     log.write(f"$ {process.pasteable(argv)}\n".encode())
     log.flush()
@@ -191,7 +191,10 @@ def run(
             _lines(rest + b"\n", on_line)
         finally:
             os.close(ended)
-        return child.wait()
+        code = child.wait()
+    if code and cage:
+        process.check_cage(cage)
+    return code
 
 
 def _lines(data: bytes, on_line: Callable[[str], None]) -> bytes:

@@ -17,7 +17,7 @@ from orchestrator.host.process.children import (
     spawn,
     use_group,
 )
-from orchestrator.host.process.command import CommandFailed, Completed, interact, pasteable, run
+from orchestrator.host.process.command import CommandFailed, Completed, check_cage, interact, pasteable, run
 from orchestrator.host.process.deadline import FOREVER, Deadline
 from orchestrator.host.process.namespaces import can_enclose, network_can_be_cut
 from orchestrator.host.process.sandbox import Bounds, Cage
@@ -34,6 +34,7 @@ __all__ = [
     "Completed",
     "Deadline",
     "can_enclose",
+    "check_cage",
     "check_wanted",
     "current_group",
     "interact",

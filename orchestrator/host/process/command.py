@@ -66,7 +66,8 @@ def run(  # noqa: PLR0913 - what Popen takes, and what keeps a child in
 
     With ``log``, the pasteable command line and all output are appended to that file, and ``stdout`` of the
     result is empty. Raises CommandFailed (an InfraError; a caller that knows better turns it into a KernelError)
-    when the deadline passes, or when ``check`` is set and the exit code is not 0.
+    when the deadline passes, or when ``check`` is set and the exit code is not 0; InfraError where a cage cannot be
+    built, whatever ``check`` says.
     """
     started, line = time.monotonic(), pasteable(argv, cwd)
     stdin = PIPE if input_text is not None else subprocess.DEVNULL
@@ -79,9 +80,23 @@ def run(  # noqa: PLR0913 - what Popen takes, and what keeps a child in
         except subprocess.TimeoutExpired as error:
             raise CommandFailed(f"out of time: {line}", log=log) from error
     done = Completed(tuple(str(a) for a in argv), child.returncode, out, err, time.monotonic() - started)
+    if cage and not done.ok:
+        check_cage(cage)
     if check and not done.ok:
         raise _failure(done, line, log)
     return done
+
+
+def check_cage(cage: Cage) -> None:
+    """Try a cage in which a command has failed: it is the command's own fault only where the cage itself stands.
+
+    Raises InfraError.
+    """
+    with spawn(["true"], stdout=PIPE, cage=cage) as child:
+        output, _ = child.communicate()
+    if child.returncode:
+        last = (output or b"").decode(errors="replace").rstrip().rpartition("\n")[2]
+        raise InfraError(f"the cage of what the tree brings cannot be built: {last}")
 
 
 @contextlib.contextmanager

@@ -18,8 +18,9 @@ _STILL_OURS = '[ "$PPID" = "$1" ] && shift && exec "$@"'
 """We may have died before the signal was asked for: then the child has another parent, and does not begin."""
 _OFFLINE = ("--net",)
 _ENCLOSED = ("--net", "--pid", "--kill-child")
-_AROUND_A_CAGE = ("--pid", "--kill-child")
-"""bubblewrap asks for its parent's death late (0.8.0): killed while it builds, it would leave its first process."""
+_AROUND_A_CAGE = ("--pid", "--mount-proc", "--kill-child")
+"""bubblewrap asks for its parent's death late (0.8.0): killed while it builds, it would leave its first process. It
+looks for its child in /proc, which must be that of these processes: in another they have other numbers."""
 _FIRST = ("timeout", "--foreground", "0")
 """The first process of a namespace: it waits for the command and hands signals on. make must not be the first: the
 kernel keeps a first process from ending itself by a signal, which is how make ends when it is interrupted."""

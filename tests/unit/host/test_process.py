@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -122,3 +123,22 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+def test_a_cage_needs_no_luck_with_the_numbers_of_processes() -> None:
+    """In a container few processes are in /proc, and bubblewrap looks there for its child, by its number."""
+    inside = "from orchestrator.host import process; "
+    inside += "print(process.run(['id', '-u'], cage=process.Cage(), deadline=process.Deadline.after(60)).stdout)"
+    script = f'for unused in 1 2 3 4 5 6 7 8 9; do true & wait; done; "{sys.executable}" -c "{inside}"; exit $?'
+    container = ["unshare", *([] if os.geteuid() == 0 else ["--map-root-user"]), "--pid", "--fork", "--mount-proc"]
+    done = subprocess.run([*container, "bash", "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_cage_that_cannot_be_built_is_the_hosts_fault(tmp_path: Path) -> None:
+    """And never that of the series whose Makefile was to run in it."""
+    gone = process.Cage(readable=(tmp_path / "gone",))
+    with pytest.raises(InfraError, match="the cage of what the tree brings cannot be built: bwrap: ") as caught:
+        process.run(["true"], cage=gone, check=False)
+    assert not isinstance(caught.value, process.CommandFailed)
+    assert process.run(["false"], cage=process.Cage(), check=False).returncode == 1
