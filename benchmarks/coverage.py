@@ -21,8 +21,8 @@ from overhead import ROOT
 from orchestrator.config import loader
 from orchestrator.config.schema import Pipeline
 from orchestrator.model import JobResult, Stage
-from orchestrator.pipeline import job, opening, plan
-from orchestrator.pipeline.plan import Job
+from orchestrator.pipeline import job, opening, plan, values
+from orchestrator.pipeline.values import Job
 from orchestrator.progress import SILENT
 
 
@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("--test", action="append", default=[])
     options = parser.parse_args()
     pipeline = loader.load(ROOT / "pipeline.yaml")
-    choice = plan.Choice(tests=tuple(options.test))
+    choice = values.Choice(tests=tuple(options.test))
     planned = plan.expand(pipeline, pipeline.default_mode, choice).pairs[0].patched
     ratios, cpu_ratios = [], []
     with tempfile.TemporaryDirectory() as scratch:

@@ -20,7 +20,7 @@ from orchestrator.host.process import Deadline
 from orchestrator.model import Side, SymptomKind, Tree
 from orchestrator.pipeline import discover, plan
 from orchestrator.pipeline.context import Workspace
-from orchestrator.pipeline.plan import Job, Patches
+from orchestrator.pipeline.values import Job, Patches
 from orchestrator.series import apply
 from orchestrator.series import series as series_source
 from orchestrator.trees import debian, fetch

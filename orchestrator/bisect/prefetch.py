@@ -10,7 +10,7 @@ from orchestrator.engine.task import Engine, Task
 from orchestrator.engine.whole_run import KernelOf
 from orchestrator.model import JobResult
 from orchestrator.pipeline.context import Workspace
-from orchestrator.pipeline.plan import Job
+from orchestrator.pipeline.values import Job
 from orchestrator.progress import SILENT
 
 

@@ -22,7 +22,7 @@ from orchestrator.errors import Exit, InfraError, UserError
 from orchestrator.host import cache, cores
 from orchestrator.model import Verdict
 from orchestrator.pipeline.context import Workspace
-from orchestrator.pipeline.plan import Job
+from orchestrator.pipeline.values import Job
 
 __all__ = ["Outcome", "Request", "run"]
 

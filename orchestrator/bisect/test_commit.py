@@ -16,7 +16,7 @@ from orchestrator.errors import InfraError, UserError
 from orchestrator.model import JobResult, Kernel, Stage, Symptom, SymptomKind, Verdict
 from orchestrator.pipeline import job as jobs
 from orchestrator.pipeline.context import Workspace
-from orchestrator.pipeline.plan import Job
+from orchestrator.pipeline.values import Job
 from orchestrator.progress import Detail, Progress
 
 

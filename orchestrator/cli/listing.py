@@ -14,7 +14,7 @@ from orchestrator.config import locate
 
 if TYPE_CHECKING:
     from orchestrator.config.schema import Pipeline
-    from orchestrator.pipeline.plan import Job, Plan
+    from orchestrator.pipeline.values import Job, Plan
 
 
 def list_(
@@ -27,11 +27,11 @@ def list_(
     as_json: JsonOption = False,
 ) -> None:
     """Say what a run would do, or what its tests are about."""
-    from orchestrator.pipeline import plan
+    from orchestrator.pipeline import plan, values
 
     pipeline = output.pipeline(config, quiet=as_json)
     planned = plan.expand(
-        pipeline, mode or pipeline.default_mode, plan.Choice(tuple(variant), tuple(suite), tuple(test))
+        pipeline, mode or pipeline.default_mode, values.Choice(tuple(variant), tuple(suite), tuple(test))
     )
     if tests:
         _tests(planned, pipeline, as_json)

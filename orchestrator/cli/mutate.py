@@ -75,7 +75,7 @@ def mutate(
     from orchestrator.config import overrides, scalars
     from orchestrator.engine import choose, slots
     from orchestrator.mutation import run as mutation
-    from orchestrator.pipeline import opening, plan
+    from orchestrator.pipeline import opening, plan, values
 
     deadline = Deadline.after(scalars.seconds(limit, "--for")) if limit else FOREVER
     own = programs.given(context, program, program_args, timeout, expect_splat, endless)
@@ -88,7 +88,7 @@ def mutate(
             mode_name,
         ),
     ):
-        choice = plan.Choice(tuple(variant), own.suites(()), own.names or ("*",))
+        choice = values.Choice(tuple(variant), own.suites(()), own.names or ("*",))
         pairs = plan.expand(workspace.pipeline, mode_name, choice).pairs
         if len(pairs) != 1:
             raise UserError(f"mode {mode_name}: {len(pairs)} series and variants; --mode and --variant must leave one")

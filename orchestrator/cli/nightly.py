@@ -59,13 +59,13 @@ def nightly(
         from orchestrator.nightly import summary
     from orchestrator.engine import choose, slots
     from orchestrator.host import prune
-    from orchestrator.pipeline import discover, opening, plan
+    from orchestrator.pipeline import discover, opening, plan, values
 
     pipeline = output.pipeline(config, quiet=as_json or quiet)
     results = locate.results(results)
     settings = pipeline.nightly
     elsewhere = choose.wanted(pipeline, engine)
-    planned = plan.expand(pipeline, mode or settings.mode, plan.Choice(tuple(variant), tuple(suite), tuple(test)))
+    planned = plan.expand(pipeline, mode or settings.mode, values.Choice(tuple(variant), tuple(suite), tuple(test)))
     place = database.place(pipeline.history, results)
     earlier = nightly_mode.incomplete(_history(place, results), planned.label) if goes_on else None
     with (

@@ -13,7 +13,7 @@ from orchestrator.cli.options import refuse
 if TYPE_CHECKING:
     from orchestrator.config.overrides import OwnPrograms
     from orchestrator.config.schema import Pipeline
-    from orchestrator.pipeline import plan
+    from orchestrator.pipeline import values
 
 ProgramOption = Annotated[
     list[Path],
@@ -43,7 +43,7 @@ def given(
     return OwnPrograms(tuple(files), args, scalars.seconds(timeout, "--timeout"), expect_splat, endless)
 
 
-def choice(pipeline: Pipeline, mode: str, own: OwnPrograms, named: plan.Choice) -> plan.Choice:
+def choice(pipeline: Pipeline, mode: str, own: OwnPrograms, named: values.Choice) -> values.Choice:
     """Return what runs of what was named, with the programs of the user's own. Raises UserError for unknown names."""
     from orchestrator.config import loader
     from orchestrator.pipeline import plan

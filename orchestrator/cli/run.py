@@ -85,7 +85,7 @@ def run(
     """
     from orchestrator.config import overrides
     from orchestrator.engine import choose, slots, whole_run
-    from orchestrator.pipeline import discover, opening, plan, reboot
+    from orchestrator.pipeline import discover, opening, plan, reboot, values
     from orchestrator.pipeline import run as run_mode
 
     own = programs.given(context, program, program_args, timeout, expect_splat, endless)
@@ -98,7 +98,7 @@ def run(
     series = patches or series
     here = output.own_tree(config, pipeline, tree, series, base)
     options = overrides.Options(tree=tree, series=series, dirty=dirty, three_way=three_way, here=here, base=base)
-    named = plan.Choice(tuple(variant), tuple(suite), tuple(test), repeat, at, isolate, shards)
+    named = values.Choice(tuple(variant), tuple(suite), tuple(test), repeat, at, isolate, shards)
     choice = programs.choice(pipeline, mode or pipeline.default_mode, own, named)
     with (
         output.terminal(values=as_json, verbose=verbose, quiet=quiet) as terminal,

@@ -79,7 +79,7 @@ def validate(
     """Check each patch of a series, build, boot and test base and patched, and say whether it may be merged."""
     from orchestrator.config import overrides
     from orchestrator.engine import choose, slots
-    from orchestrator.pipeline import discover, plan
+    from orchestrator.pipeline import discover, values
     from orchestrator.validate import request, submission
     from orchestrator.validate import run as mode_validate
 
@@ -94,7 +94,7 @@ def validate(
     tree = str(here) if here else tree
     options = overrides.Options(tree=tree, series=series, three_way=three_way, mbox=mbox)
     chosen = mode or pipeline.validation.mode or pipeline.default_mode
-    choice = programs.choice(pipeline, chosen, own, plan.Choice(tuple(variant), tuple(suite), tuple(test)))
+    choice = programs.choice(pipeline, chosen, own, values.Choice(tuple(variant), tuple(suite), tuple(test)))
     request.check(pipeline, requested)
     with (
         output.terminal(values=as_json, verbose=verbose, quiet=quiet) as terminal,

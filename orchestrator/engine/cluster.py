@@ -23,7 +23,7 @@ from orchestrator.errors import InfraError, PipelineError
 from orchestrator.host import crash, process
 from orchestrator.host.store import Store
 from orchestrator.pipeline.context import Workspace
-from orchestrator.pipeline.plan import Job
+from orchestrator.pipeline.values import Job
 from orchestrator.progress import HostFact
 
 _PATIENCE = 60.0

@@ -13,7 +13,7 @@ from orchestrator.engine.slots import Capacity, Slots
 from orchestrator.engine.task import Done, Place, R, Task
 from orchestrator.host import crash, process
 from orchestrator.pipeline.context import Workspace
-from orchestrator.pipeline.plan import Job
+from orchestrator.pipeline.values import Job
 from orchestrator.progress import HostFact, JobDetail, Progress
 
 _END_PATIENCE = 30.0

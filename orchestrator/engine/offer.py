@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from orchestrator.engine import slots
 from orchestrator.engine.slots import Capacity
 from orchestrator.host.cache import Cache
-from orchestrator.pipeline.plan import Job
+from orchestrator.pipeline.values import Job
 
 _GIB = 2**30
 

@@ -23,7 +23,7 @@ from orchestrator.host.process import Deadline
 from orchestrator.host.store import Store
 from orchestrator.model import JobResult
 from orchestrator.pipeline.context import Workspace
-from orchestrator.pipeline.plan import Job
+from orchestrator.pipeline.values import Job
 from orchestrator.trees import bundle, fetch
 
 INPUTS = "inputs"

@@ -10,7 +10,7 @@ from orchestrator.engine import offer, order
 from orchestrator.engine.order import Fault, Parcel
 from orchestrator.errors import InfraError, PipelineError
 from orchestrator.model import Verdict
-from orchestrator.pipeline.plan import Job
+from orchestrator.pipeline.values import Job
 from orchestrator.progress import Progress
 
 FAILURES = 3

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from orchestrator.config.schema import Machine
 from orchestrator.errors import Cancelled
 from orchestrator.host import cores
-from orchestrator.pipeline.plan import Job
+from orchestrator.pipeline.values import Job
 
 _OVERHEAD = 256 * 2**20
 """Bytes that QEMU takes beside the memory of its guest."""

@@ -9,7 +9,7 @@ from typing import Generic, Protocol, TypeVar
 
 from orchestrator.engine.slots import Slots
 from orchestrator.pipeline.context import Workspace
-from orchestrator.pipeline.plan import Job
+from orchestrator.pipeline.values import Job
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)

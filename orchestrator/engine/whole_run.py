@@ -14,8 +14,8 @@ from orchestrator.pipeline import alone, job
 from orchestrator.pipeline import run as main_job
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord
-from orchestrator.pipeline.plan import Job, Plan
 from orchestrator.pipeline.run_record import RunRecord
+from orchestrator.pipeline.values import Job, Plan
 from orchestrator.report import result_json
 from orchestrator.verdict import charged
 

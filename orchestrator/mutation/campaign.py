@@ -23,7 +23,7 @@ from orchestrator.pipeline import booting, job
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord
 from orchestrator.pipeline.job_record import expected as promised
-from orchestrator.pipeline.plan import Job
+from orchestrator.pipeline.values import Job
 
 MOST_FAILURES = 12
 """Tests that differ on one mutant before its trial ends, where all tests are asked for."""

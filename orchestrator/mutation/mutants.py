@@ -15,7 +15,7 @@ from orchestrator.model.trial import Trial
 from orchestrator.mutation import report
 from orchestrator.mutation.faults import SeededFault
 from orchestrator.mutation.hunks import Hunk, Kind
-from orchestrator.pipeline.plan import Job, Patches
+from orchestrator.pipeline.values import Job, Patches
 from orchestrator.series import series
 
 

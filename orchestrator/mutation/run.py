@@ -29,7 +29,7 @@ from orchestrator.mutation.trial import Attempt
 from orchestrator.pipeline import discover, job
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord
-from orchestrator.pipeline.plan import Job
+from orchestrator.pipeline.values import Job
 
 MOST_SPECIFIC = 8
 """Tests of a mutant's lines that are tried before the others that run them."""

@@ -23,7 +23,7 @@ from orchestrator.mutation.report import Baseline, Entry, Finding, Outcome
 from orchestrator.pipeline import job
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord
-from orchestrator.pipeline.plan import Job
+from orchestrator.pipeline.values import Job
 from orchestrator.verdict import verdict
 
 PLACE = "mutant"

@@ -12,7 +12,7 @@ from orchestrator.history.values import Seen
 from orchestrator.model import JobResult, TestResult, Verdict
 from orchestrator.pipeline import alone, job
 from orchestrator.pipeline.job_record import JobRecord
-from orchestrator.pipeline.plan import Job
+from orchestrator.pipeline.values import Job
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,8 @@ from orchestrator.nightly import culprits, hosts, summary
 from orchestrator.nightly.night_job import NightJob
 from orchestrator.nightly.rest import Rest
 from orchestrator.pipeline.context import Workspace
-from orchestrator.pipeline.plan import Job, Plan
 from orchestrator.pipeline.run_record import RunRecord
+from orchestrator.pipeline.values import Job, Plan
 from orchestrator.report import result_json
 
 LOCK = "nightly"

@@ -19,7 +19,7 @@ from orchestrator.model import Bootable, JobResult, Status, SuiteRun, TestResult
 from orchestrator.model.alone import Alone
 from orchestrator.pipeline import booting, job, suite_requests
 from orchestrator.pipeline.job_record import JobRecord
-from orchestrator.pipeline.plan import Job
+from orchestrator.pipeline.values import Job
 from orchestrator.progress import SILENT, JobDetail
 from orchestrator.suite import pollution
 

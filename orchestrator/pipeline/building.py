@@ -17,7 +17,7 @@ from orchestrator.model import Kernel, Tree, rundir
 from orchestrator.pipeline import shared, suite_programs, worktree
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord, StageNote
-from orchestrator.pipeline.plan import Job
+from orchestrator.pipeline.values import Job
 from orchestrator.trees import kconfigs
 
 

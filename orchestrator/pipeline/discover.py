@@ -18,7 +18,7 @@ from orchestrator.host.process import Deadline
 from orchestrator.kbuild import programs
 from orchestrator.model import Programs, expectations_file
 from orchestrator.pipeline.context import Workspace
-from orchestrator.pipeline.plan import Job, Pair, Plan
+from orchestrator.pipeline.values import Job, Pair, Plan
 from orchestrator.suite import sources
 
 Known = Mapping[str, tuple[str, ...] | None]

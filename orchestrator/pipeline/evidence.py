@@ -15,7 +15,7 @@ from orchestrator.guest.protocol import Windows
 from orchestrator.model import Evidence, JobResult, RunResult, TestResult, rundir
 from orchestrator.parse import window
 from orchestrator.parse.window import Window
-from orchestrator.pipeline.plan import Plan
+from orchestrator.pipeline.values import Plan
 from orchestrator.suite import sources
 from orchestrator.suite.sources import Case
 from orchestrator.verdict import charged

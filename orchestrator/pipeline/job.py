@@ -21,7 +21,7 @@ from orchestrator.pipeline import booting, building, durations, suite_programs, 
 from orchestrator.pipeline import suite_requests as suites
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord, StageNote, Stopped
-from orchestrator.pipeline.plan import Job
+from orchestrator.pipeline.values import Job
 from orchestrator.series import apply, series
 from orchestrator.suite.guests import Guests
 from orchestrator.trees import fetch

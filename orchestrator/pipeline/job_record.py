@@ -35,7 +35,7 @@ from orchestrator.model.expectations import Expectations
 from orchestrator.model.postmortem import Postmortem
 from orchestrator.parse import splat
 from orchestrator.pipeline.context import Workspace
-from orchestrator.pipeline.plan import Job
+from orchestrator.pipeline.values import Job
 from orchestrator.progress import Beginning, JobDetail
 from orchestrator.report import result_json
 from orchestrator.verdict import expected_splats, verdict

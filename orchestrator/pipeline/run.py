@@ -8,8 +8,8 @@ from orchestrator.model import JobResult, RunResult, Stage
 from orchestrator.pipeline import alone, alongside, job
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord
-from orchestrator.pipeline.plan import Plan
 from orchestrator.pipeline.run_record import RunRecord
+from orchestrator.pipeline.values import Plan
 from orchestrator.progress import Progress
 from orchestrator.verdict import charged
 

@@ -13,7 +13,7 @@ from orchestrator.model import CheckResult, JobResult, RunResult, SeriesResult, 
 from orchestrator.pipeline import job_record, unattended
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.evidence import Collector
-from orchestrator.pipeline.plan import Job, Pair, Plan
+from orchestrator.pipeline.values import Job, Pair, Plan
 from orchestrator.report import html, junit, markdown, result_json
 from orchestrator.verdict import comparison, series_verdict, verdict
 

@@ -18,7 +18,7 @@ from orchestrator.errors import InfraError, PipelineError
 from orchestrator.guest import console, machine
 from orchestrator.model import Kernel, Rootfs, rundir
 from orchestrator.parse import splat
-from orchestrator.pipeline import booting, opening, plan, reboot
+from orchestrator.pipeline import booting, opening, plan, reboot, values
 from orchestrator.pipeline import job as jobs
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord
@@ -60,7 +60,7 @@ def _record(wanted: Standing, pipeline: Pipeline, results: Path, progress: Progr
     options = Options(tree=str(wanted.tree), dirty=wanted.dirty)
     changed, mode = overrides.overlay(pipeline, pipeline.default_mode, options)
     variant = wanted.variant or changed.modes[mode].variants[0]
-    choice = plan.Choice(variants=(variant,), suites=wanted.suites)
+    choice = values.Choice(variants=(variant,), suites=wanted.suites)
     (job, *_) = plan.expand(changed, mode, choice).jobs
     with opening.cache_in_use(pipeline, progress) as used, _kept_if_it_fails(results) as folder:
         rules = splat.load_rules(pipeline.splat_rules)

@@ -14,7 +14,7 @@ from orchestrator.kbuild import make, own_programs, programs, tree_suite
 from orchestrator.model import Programs, Side, Tree
 from orchestrator.pipeline import shared, worktree
 from orchestrator.pipeline.context import Workspace
-from orchestrator.pipeline.plan import Job
+from orchestrator.pipeline.values import Job
 from orchestrator.trees import fetch, repository
 
 

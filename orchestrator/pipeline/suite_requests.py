@@ -14,7 +14,7 @@ from orchestrator.model import Bootable, TestResult
 from orchestrator.model.expectations import NONE
 from orchestrator.pipeline import booting, durations
 from orchestrator.pipeline.job_record import JobRecord
-from orchestrator.pipeline.plan import Job
+from orchestrator.pipeline.values import Job
 from orchestrator.verdict import verdict
 
 

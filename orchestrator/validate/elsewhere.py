@@ -11,7 +11,7 @@ from typing import Any
 
 from orchestrator.engine.task import Task
 from orchestrator.engine.whole_run import KernelOf
-from orchestrator.pipeline.plan import Pair
+from orchestrator.pipeline.values import Pair
 from orchestrator.validate.paired import PairOf
 from orchestrator.validate.request import Request
 

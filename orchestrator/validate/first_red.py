@@ -7,7 +7,7 @@ from collections.abc import Callable
 from orchestrator.model import JobResult, TestResult, Verdict
 from orchestrator.model.expectations import NONE
 from orchestrator.pipeline import job_record
-from orchestrator.pipeline.plan import Pair
+from orchestrator.pipeline.values import Pair
 from orchestrator.verdict import transitions
 from orchestrator.verdict.outcome import ABSENT, outcome, outcomes
 

@@ -9,7 +9,7 @@ from orchestrator.engine.task import Place
 from orchestrator.model import JobResult, SeriesResult, Stage
 from orchestrator.pipeline import alone, job, run_record
 from orchestrator.pipeline.job_record import JobRecord
-from orchestrator.pipeline.plan import Pair
+from orchestrator.pipeline.values import Pair
 from orchestrator.validate import first_red
 from orchestrator.validate import retries as retried
 from orchestrator.verdict import charged

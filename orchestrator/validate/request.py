@@ -11,7 +11,7 @@ from orchestrator.config.schema import Pipeline
 from orchestrator.config.validation import CheckName, Validation
 from orchestrator.errors import UserError
 from orchestrator.pipeline import plan
-from orchestrator.pipeline.plan import Choice, Job, Pair, Plan
+from orchestrator.pipeline.values import Choice, Job, Pair, Plan
 from orchestrator.series.base import Base
 from orchestrator.series.series import Series
 from orchestrator.validate.paired import Tries

@@ -16,8 +16,8 @@ from orchestrator.errors import PipelineError
 from orchestrator.host import crash
 from orchestrator.model import RunResult
 from orchestrator.pipeline.context import Workspace
-from orchestrator.pipeline.plan import Pair
 from orchestrator.pipeline.run_record import RunRecord
+from orchestrator.pipeline.values import Pair
 from orchestrator.validate import announce, checkpatch, elsewhere, steps
 from orchestrator.validate.request import Request
 from orchestrator.validate.state import State

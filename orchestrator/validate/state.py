@@ -12,8 +12,8 @@ from orchestrator.engine.task import Engine
 from orchestrator.model import CheckResult, CompilerWarning, RunResult, Side, Tree, Verdict
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord
-from orchestrator.pipeline.plan import Job, Pair
 from orchestrator.pipeline.run_record import RunRecord
+from orchestrator.pipeline.values import Job, Pair
 from orchestrator.validate.request import Request
 
 

@@ -12,7 +12,7 @@ from orchestrator.kbuild.objects import Diagnostics, of_files
 from orchestrator.model import CheckResult, JobResult, SeriesResult, Side, Stage, Verdict
 from orchestrator.pipeline import alongside, building, job, worktree
 from orchestrator.pipeline.alongside import Alongside
-from orchestrator.pipeline.plan import Job, Pair
+from orchestrator.pipeline.values import Job, Pair
 from orchestrator.series import apply
 from orchestrator.validate import built, checkpatch, covered, elsewhere, paired, touched
 from orchestrator.validate.state import State

@@ -11,7 +11,7 @@ from orchestrator.host.cache import Cache
 from orchestrator.model import Side
 from orchestrator.parse import splat
 from orchestrator.pipeline.context import Workspace
-from orchestrator.pipeline.plan import Job
+from orchestrator.pipeline.values import Job
 from orchestrator.progress import SILENT, Progress
 
 

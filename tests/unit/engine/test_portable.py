@@ -17,7 +17,7 @@ from orchestrator.engine.portable import Token
 from orchestrator.engine.task import Place, Task
 from orchestrator.errors import InfraError, KernelError, PipelineError, UserError
 from orchestrator.host.store import Store
-from orchestrator.pipeline.plan import Job, Patches
+from orchestrator.pipeline.values import Job, Patches
 from orchestrator.series import series
 from tests.fakes import engines, trees
 

@@ -8,7 +8,7 @@ from orchestrator.config import overrides
 from orchestrator.config.schema import Pipeline
 from orchestrator.errors import UserError
 from orchestrator.model import Side
-from orchestrator.pipeline import plan
+from orchestrator.pipeline import plan, values
 
 ONE, TWO, CHECKS = (
     Path(__file__).parents[2] / "fakes" / "series" / name for name in ("one.diff", "two.diff", "checks")
@@ -69,14 +69,14 @@ def test_a_base_that_two_series_share_is_run_once() -> None:
 
 def test_a_suite_of_ones_choice_runs_whole_where_the_mode_picks_tests_of_another() -> None:
     def tests(*suites: str) -> tuple[str, ...]:
-        return plan.expand(PIPELINE, "smoke", plan.Choice(suites=suites)).jobs[0].tests
+        return plan.expand(PIPELINE, "smoke", values.Choice(suites=suites)).jobs[0].tests
 
     assert (tests(), tests("uffd"), tests("selftest")) == (("A*",), ("A*",), ("*",))
     assert tests("uffd", "theirs") == ("A*", "prog")
 
 
 def test_the_command_line_replaces_variants_and_tests() -> None:
-    choice = plan.Choice(variants=("debug",), tests=("B01",))
+    choice = values.Choice(variants=("debug",), tests=("B01",))
     part = plan.expand(PIPELINE, "smoke", choice)
     (pair,) = part.pairs
     assert pair.patched.variant == "debug"
@@ -85,7 +85,7 @@ def test_the_command_line_replaces_variants_and_tests() -> None:
     assert plan.expand(PIPELINE, "smoke").label == "smoke"
 
 
-def _night(choice: plan.Choice | None = None) -> dict[str, str]:
+def _night(choice: values.Choice | None = None) -> dict[str, str]:
     return {job.name: " ".join(name for name, _ in job.suites) for job in plan.expand(PIPELINE, "night", choice).jobs}
 
 
@@ -102,15 +102,15 @@ def test_a_mode_of_several_products_runs_all_of_them() -> None:
 
 
 def test_what_is_chosen_of_several_products_stays_where_it_is_named() -> None:
-    assert _night(plan.Choice(variants=("debug",))) == {"old.debug": "uffd", "old.one.debug": "uffd"}
-    assert list(_night(plan.Choice(variants=("small",)))) == ["old.small", "old.one.small", "new.small"]
-    assert _night(plan.Choice(suites=("selftest",))) == {"old.small": "selftest", "old.one.small": "selftest"}
+    assert _night(values.Choice(variants=("debug",))) == {"old.debug": "uffd", "old.one.debug": "uffd"}
+    assert list(_night(values.Choice(variants=("small",)))) == ["old.small", "old.one.small", "new.small"]
+    assert _night(values.Choice(suites=("selftest",))) == {"old.small": "selftest", "old.one.small": "selftest"}
     with pytest.raises(UserError, match="nothing would run"):
-        _night(plan.Choice(variants=("debug",), suites=("selftest",)))
+        _night(values.Choice(variants=("debug",), suites=("selftest",)))
 
 
 def test_a_part_of_a_series_has_a_job_of_its_own_and_no_expectations() -> None:
-    (pair,) = plan.expand(PIPELINE, "smoke", plan.Choice(upto=3)).pairs
+    (pair,) = plan.expand(PIPELINE, "smoke", values.Choice(upto=3)).pairs
     assert (pair.patched.upto, pair.patched.name, pair.patched.expect) == (3, "old.one.small.at-3", None)
     assert pair.base == plan.expand(PIPELINE, "smoke").pairs[0].base
 
@@ -122,18 +122,18 @@ def test_what_is_on_top_of_a_series_goes_with_the_whole_of_it() -> None:
     assert [more.series.subjects for more in pair.patched.extra_series] == [
         ("plain diff check.diff",)
     ] and not pair.base.extra_series
-    assert not plan.expand(counted, "smoke", plan.Choice(upto=0)).pairs[0].patched.extra_series
+    assert not plan.expand(counted, "smoke", values.Choice(upto=0)).pairs[0].patched.extra_series
 
 
 def test_what_no_product_names_goes_to_the_first() -> None:
     more = PIPELINE.model_copy(update={"variants": {**PIPELINE.variants, "big": PIPELINE.variants["small"]}})
-    jobs = plan.expand(more, "night", plan.Choice(variants=("debug", "big"))).jobs
+    jobs = plan.expand(more, "night", values.Choice(variants=("debug", "big"))).jobs
     assert [job.name for job in jobs] == ["old.big", "old.one.big", "old.debug", "old.one.debug"]
     assert [len(job.suites) for job in jobs] == [2, 2, 1, 1]
 
 
 def test_a_job_that_is_asked_for_twice_must_be_the_same() -> None:
-    def expanded(**also: object) -> plan.Plan:
+    def expanded(**also: object) -> values.Plan:
         night = PIPELINE.modes["smoke"].model_dump() | {"also": [{"variants": ["small"], "suites": ["uffd"], **also}]}
         modes = {"twice": night, "smoke": night}
         return plan.expand(Pipeline.model_validate(PIPELINE.model_dump() | {"modes": modes}), "twice")
@@ -157,12 +157,12 @@ def test_ones_own_series_takes_the_products_for_a_series(tmp_path_factory: pytes
 @pytest.mark.parametrize(
     ("mode", "choice", "hint"),
     [
-        ("smok", plan.Choice(), "smoke"),
-        ("smoke", plan.Choice(variants=("smal",)), "small"),
-        ("smoke", plan.Choice(suites=("ufd",)), "uffd"),
+        ("smok", values.Choice(), "smoke"),
+        ("smoke", values.Choice(variants=("smal",)), "small"),
+        ("smoke", values.Choice(suites=("ufd",)), "uffd"),
     ],
 )
-def test_an_unknown_name_is_refused_with_its_near_match(mode: str, choice: plan.Choice, hint: str) -> None:
+def test_an_unknown_name_is_refused_with_its_near_match(mode: str, choice: values.Choice, hint: str) -> None:
     with pytest.raises(UserError, match=f"did you mean '{hint}'"):
         plan.expand(PIPELINE, mode, choice)
 

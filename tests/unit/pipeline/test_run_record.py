@@ -6,8 +6,8 @@ from pathlib import Path
 
 from orchestrator.errors import InfraError
 from orchestrator.model import RunResult, Side
-from orchestrator.pipeline.plan import Plan
 from orchestrator.pipeline.run_record import RunRecord
+from orchestrator.pipeline.values import Plan
 from tests.fakes import engines, results
 
 

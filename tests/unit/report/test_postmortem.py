@@ -9,7 +9,7 @@ from orchestrator.cli import evidence as terminal
 from orchestrator.model import Alone, Evidence, Status
 from orchestrator.model.postmortem import Postmortem
 from orchestrator.pipeline.evidence import Collector
-from orchestrator.pipeline.plan import Plan
+from orchestrator.pipeline.values import Plan
 from orchestrator.report import html, junit, markdown, result_json
 from tests.fakes import results as fixture
 
