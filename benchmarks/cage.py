@@ -24,6 +24,7 @@ from orchestrator.host import process
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import FOREVER, sandbox
 from orchestrator.kbuild import kernel
+from orchestrator.kbuild.request import BuildRequest, out_folder
 from orchestrator.progress import SILENT
 from tests.stage.cli.test_commands import Table
 from tests.stage.pipeline.test_run import GOOD
@@ -41,9 +42,7 @@ def measured(caged: bool) -> tuple[float, float]:
         folder = Path(scratch)
         source = Path(shutil.copytree(FAKE, folder / "tree"))
         (folder / "small.config").write_text("CONFIG_64BIT=y\n")
-        request = kernel.BuildRequest(
-            source, "content", kernel.out_folder(source, "t"), fragments=(folder / "small.config",)
-        )
+        request = BuildRequest(source, "content", out_folder(source, "t"), fragments=(folder / "small.config",))
         obstacle = sandbox.obstacle
         try:
             if not caged:
@@ -80,7 +79,7 @@ class Runs:
         return time.monotonic() - started
 
 
-def timed(request: kernel.BuildRequest, cache: Cache) -> float:
+def timed(request: BuildRequest, cache: Cache) -> float:
     """Return the seconds of asking for a kernel."""
     started = time.monotonic()
     kernel.build(request, cache, SILENT, FOREVER)

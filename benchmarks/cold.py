@@ -34,6 +34,7 @@ from orchestrator.config import loader
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import Deadline
 from orchestrator.kbuild import kernel
+from orchestrator.kbuild.request import BuildRequest, out_folder
 from orchestrator.model import JobResult, Side
 
 
@@ -68,10 +69,10 @@ def pipeline(folder: Path, jobs: Sequence[JobResult]) -> None:
     """Build the trees of ``folder``, with an empty cache beside them, ccache's included."""
     for job in jobs:
         variant, tree = loader.load(ROOT / "pipeline.yaml").variants[job.variant], folder / job.side.value
-        request = kernel.BuildRequest(
+        request = BuildRequest(
             source=tree,
             content=f"cold-{job.side.value}",
-            out=kernel.out_folder(tree, job.variant),
+            out=out_folder(tree, job.variant),
             base=variant.base,
             fragments=variant.fragments,
         )

@@ -6,82 +6,28 @@ import contextlib
 import itertools
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
-from orchestrator.arch import ARCHITECTURES, DEFAULT
+from orchestrator.arch import ARCHITECTURES
 from orchestrator.errors import InfraError, KernelError, PipelineError, UserError
 from orchestrator.host import beneath, seal
 from orchestrator.host.cache import Cache, digest, new_directory, remove_tree, write_atomic
 from orchestrator.host.process import Deadline
 from orchestrator.kbuild import compiler_log, configure, kconfig, make, outfolder, product
-from orchestrator.kbuild.compiler_log import Folders
 from orchestrator.kbuild.host import ThisHost
 from orchestrator.kbuild.kconfig import Merged
+from orchestrator.kbuild.request import BuildRequest, configuration_key, kernel_key
 from orchestrator.model import CompilerWarning, Kernel
 from orchestrator.progress import Progress
-
-RECIPE = "1"
-"""Part of every key: a change here, or in ``make.py``, that makes other kernels of the same tree counts it up."""
 
 _MODULES = ".installed-modules"
 
 
-@dataclass(frozen=True)
-class BuildRequest:
-    """What to build, and where.
-
-    ``source`` is a work tree that the caller checked out and holds still; ``content`` is the id of its git tree
-    object. ``base`` is ``tinyconfig``, ``defconfig`` or a file. ``out`` is kept between builds, best as
-    ``out_folder`` names it. ``owner`` is empty where the code is trusted, else the digest of the series whose code
-    runs: what one owner left is no input of another. ``log``, if any, gets a copy of the build's log.
-    """
-
-    source: Path
-    content: str
-    out: Path
-    base: str = "tinyconfig"
-    fragments: tuple[Path, ...] = ()
-    arch: str = DEFAULT.name
-    image: str = "vmlinux"
-    jobs: int = field(default_factory=make.processors)
-    log: Path | None = None
-    owner: str = ""
-
-    @property
-    def folders(self) -> Folders:
-        """The folders that paths in the log are relative to."""
-        return Folders(self.source, self.out)
-
-
-def out_folder(source: Path, name: str) -> Path:
-    """Return the output folder of that name for a work tree: a direct child of it, hidden.
-
-    There kbuild calls the tree ``..`` (top Makefile, ``srctree``). No path of this host gets into commands or
-    objects: ccache takes base and patched as one tree, and a WARN names ``mm/shmem.c`` and not a folder of ours.
-    """
-    return source / f".out-{name}"
-
-
-def key(request: BuildRequest) -> str:
-    """Return the name of the kernel that a request asks for. Raises UserError for bad fragments.
-
-    A prefix of a series may be what somebody else sends, built where the rest of the series ran: its owner counts.
-    """
-    requested = _requested(request, configure.requested(request.fragments))
-    return digest(RECIPE, request.content, requested, request.image, *([request.owner] if request.owner else []))
-
-
-def _requested(request: BuildRequest, merged: Merged) -> str:
-    """Return what stands for configuration and toolchain in keys and stamps."""
-    strict = " ".join(sorted(r.symbol + "?" * r.where_known for r in merged.requests if not r.optional))
-    return digest(configure.base_text(request.base), merged.text, strict, request.arch, make.toolchain())
-
-
 def lookup(request: BuildRequest, cache: Cache) -> Kernel | None:
     """Return the kernel if the cache has it whole; make is not called."""
-    folder = cache.path("kernels", key(request))
+    folder = cache.path("kernels", kernel_key(request))
     if kernel := product.load(folder):
         cache.touch(folder)
     return kernel
@@ -149,7 +95,7 @@ class _Work:
 def _build(work: _Work) -> Kernel:
     out, folders = work.request.out, work.request.folders
     merged = configure.requested(work.request.fragments)
-    requested = _requested(work.request, merged)
+    requested = configuration_key(work.request, merged)
     state = outfolder.after_log(outfolder.load(out), work.log_path, folders, leftover=True)
     outfolder.save(out, replace(state, taken=0))
     work.log.truncate(0)
@@ -227,7 +173,7 @@ def compiler(request: BuildRequest, cache: Cache) -> make.Compiler:
 
 def _keep(work: _Work, warnings: tuple[CompilerWarning, ...], modules: bool) -> Kernel:
     """Copy the products of a finished build into the cache, all or nothing."""
-    final = work.cache.path("kernels", key(work.request))
+    final = work.cache.path("kernels", kernel_key(work.request))
     with new_directory(final) as scratch:
         if modules:
             _install_modules(work, scratch / "modules")

@@ -17,7 +17,7 @@ from orchestrator.host.process import Deadline
 from orchestrator.kbuild import compiler_log, kernel, make, outfolder
 from orchestrator.kbuild.compiler_log import Folders
 from orchestrator.kbuild.host import ThisHost
-from orchestrator.kbuild.kernel import BuildRequest
+from orchestrator.kbuild.request import BuildRequest
 from orchestrator.model import CompilerWarning
 from orchestrator.progress import Progress
 

@@ -19,7 +19,7 @@ from orchestrator.model import Programs
 from orchestrator.progress import Progress
 
 RECIPE = "1"
-"""Part of every key, as in ``kernel.RECIPE``."""
+"""Part of every key, as in ``request.RECIPE``."""
 
 _NOTES = frozenset({".md", ".yaml", ".yml", ".log"})
 """Suffixes of files that lie beside sources and go into no program: what make reads besides, nobody knows."""

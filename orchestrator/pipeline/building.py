@@ -13,6 +13,7 @@ from orchestrator.guest.rootfs import rootfs
 from orchestrator.host.process import Deadline
 from orchestrator.kbuild import kernel, objects, own_programs
 from orchestrator.kbuild.configure import UnknownSymbols
+from orchestrator.kbuild.request import BuildRequest, out_folder
 from orchestrator.model import Kernel, Tree, rundir
 from orchestrator.pipeline import shared, suite_programs, worktree
 from orchestrator.pipeline.context import Workspace
@@ -54,13 +55,13 @@ def _removed_symbols_named(job: Job, tree: Tree) -> Iterator[None]:
         raise KernelError(f"the series removes symbols that are asked for: {removed}", log=error.log) from error
 
 
-def _build_request(job: Job, tree: Tree, workspace: Workspace, folder: str, log: Path) -> kernel.BuildRequest:
+def _build_request(job: Job, tree: Tree, workspace: Workspace, folder: str, log: Path) -> BuildRequest:
     """Return the request to build the tree of a job in its variant, in an output folder of that name."""
     source, variant = worktree.work_tree(job.tree, job.worktree, workspace), job.variant_config
-    return kernel.BuildRequest(
+    return BuildRequest(
         source=source,
         content=tree.content,
-        out=kernel.out_folder(source, folder),
+        out=out_folder(source, folder),
         base=variant.base,
         fragments=variant.fragments,
         arch=variant.arch,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from orchestrator.errors import InfraError
 from orchestrator.host import process
 from orchestrator.kbuild import kernel, programs
-from orchestrator.kbuild.kernel import BuildRequest
+from orchestrator.kbuild.request import BuildRequest, kernel_key
 from orchestrator.model import Kernel
 from orchestrator.pipeline.context import Workspace
 from orchestrator.progress import Detail
@@ -42,7 +42,7 @@ class Product(Generic[T]):
 
 def kernel_of(request: BuildRequest, workspace: Workspace, build: Callable[[], Kernel]) -> tuple[Kernel, bool]:
     """Return a kernel, and whether it was there already: in the cache, or in the store of the workspace."""
-    cache, key = workspace.cache, kernel.key(request)
+    cache, key = workspace.cache, kernel_key(request)
     wanted = Product("kernels", key, "kernel", cache.path("kernels", key), lambda: kernel.lookup(request, cache))
     return of(wanted, workspace, build)
 

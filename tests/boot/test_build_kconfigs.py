@@ -15,6 +15,7 @@ from orchestrator.config import loader
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import Deadline
 from orchestrator.kbuild import kconfig, kernel
+from orchestrator.kbuild.request import BuildRequest, out_folder
 from orchestrator.progress import SILENT
 from orchestrator.trees import checkout, fetch
 
@@ -43,10 +44,10 @@ def sources() -> dict[str, Path]:
 @pytest.mark.parametrize("tree", trees())
 def test_a_tree_keeps_every_symbol_of_a_variant(sources: dict[str, Path], tree: str, variant: str) -> None:
     source, config = sources[tree], PIPELINE.variants[variant]
-    request = kernel.BuildRequest(
+    request = BuildRequest(
         source=source,
         content="",
-        out=kernel.out_folder(source, "kconfigs"),
+        out=out_folder(source, "kconfigs"),
         base=config.base,
         fragments=config.fragments,
         arch=config.arch,

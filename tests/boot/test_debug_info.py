@@ -13,6 +13,7 @@ from orchestrator.config.fragments import DEBUG_INFO
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import Deadline
 from orchestrator.kbuild import kernel
+from orchestrator.kbuild.request import BuildRequest, out_folder
 from orchestrator.model import Kernel, Tree
 from orchestrator.progress import SILENT
 from orchestrator.trees import checkout, fetch
@@ -24,9 +25,7 @@ TREE, VARIANT = "linux-5.10", "smoke"
 def built(tree: Tree, fragments: tuple[Path, ...], out: str) -> Kernel:
     """Return a kernel of the tree, from the cache where it is there."""
     cache, source = Cache.default(), Cache.default().path("work", TREE, "kconfigs")
-    request = kernel.BuildRequest(
-        source=source, content=tree.content, out=kernel.out_folder(source, out), fragments=fragments
-    )
+    request = BuildRequest(source=source, content=tree.content, out=out_folder(source, out), fragments=fragments)
     if kernel.lookup(request, cache) is None:
         checkout.checkout(tree, source, SILENT)
     return kernel.build(request, cache, SILENT, Deadline.after(3000))

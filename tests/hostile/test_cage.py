@@ -14,6 +14,7 @@ from orchestrator.errors import KernelError
 from orchestrator.host.cache import Cache, digest
 from orchestrator.host.process import FOREVER, Deadline, sandbox
 from orchestrator.kbuild import kernel, make, outfolder
+from orchestrator.kbuild.request import BuildRequest, out_folder
 from orchestrator.model import Kernel
 from orchestrator.progress import SILENT
 
@@ -35,8 +36,8 @@ class Victim:
     def build(self, owner: str = "", deadline: Deadline = FOREVER) -> Kernel:
         source = self.folder / ("patched" if owner else "base")
         files = sorted(p for p in source.rglob("*") if p.is_file() and ".out-" not in str(p))
-        request = kernel.BuildRequest(
-            source, digest(*(part for p in files for part in (str(p), p))), kernel.out_folder(source, "t"),
+        request = BuildRequest(
+            source, digest(*(part for p in files for part in (str(p), p))), out_folder(source, "t"),
             fragments=(self.folder / "test.config",), jobs=2, owner=owner,
         )  # fmt: skip
         return kernel.build(request, self.cache, SILENT, deadline)
@@ -50,7 +51,7 @@ class Victim:
         called = f"\t@sh $(srctree)/scripts/attack.sh {self.folder} 2>&1; :\n"
         makefile.write_text(makefile.read_text().replace(RECIPE, RECIPE + called))
         self.build(owner, deadline)
-        return outfolder.log(kernel.out_folder(self.folder / "patched", "t")).read_text()
+        return outfolder.log(out_folder(self.folder / "patched", "t")).read_text()
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from orchestrator.host.cache import Cache, digest
 from orchestrator.host.process import FOREVER, Deadline
 from orchestrator.kbuild import kconfig, kernel, outfolder
 from orchestrator.kbuild.host import ThisHost
+from orchestrator.kbuild.request import BuildRequest, out_folder
 from orchestrator.model import Kernel
 
 FAKE = Path(__file__).parents[2] / "fakes" / "fakelinux"
@@ -62,12 +63,12 @@ class Bench:
     def fragment(self) -> Path:
         return self.folder / "kconfigs" / "test.config"
 
-    def request(self, **changes: object) -> kernel.BuildRequest:
+    def request(self, **changes: object) -> BuildRequest:
         files = sorted(p for p in self.source.rglob("*") if p.is_file() and ".out-" not in str(p))
-        request = kernel.BuildRequest(
+        request = BuildRequest(
             source=self.source,
             content=digest(*(part for p in files for part in (str(p.relative_to(self.source)), p))),
-            out=kernel.out_folder(self.source, "t"),
+            out=out_folder(self.source, "t"),
             fragments=(self.fragment,),
             image=self.image,
             jobs=2,
@@ -83,11 +84,11 @@ class Bench:
         file.write_text(file.read_text().replace(old, new))
 
     def calls(self) -> list[str]:
-        log = kernel.out_folder(self.source, "t") / "calls.log"
+        log = out_folder(self.source, "t") / "calls.log"
         return log.read_text().splitlines() if log.exists() else []
 
     def compiled_in_order(self) -> list[str]:
-        log = (outfolder.log(kernel.out_folder(self.source, "t"))).read_text()
+        log = (outfolder.log(out_folder(self.source, "t"))).read_text()
         return [line.split()[1] for line in log.splitlines() if line.startswith("  CC ")]
 
     def compiled(self) -> set[str]:
@@ -168,7 +169,7 @@ def test_a_changed_config_takes_the_warnings_of_what_it_removed_along(bench: Ben
 
 def test_warnings_of_an_interrupted_build_are_not_lost(bench: Bench) -> None:
     def stop(done: float) -> None:
-        if "mm/swap.o" in (outfolder.log(kernel.out_folder(bench.source, "t"))).read_text():
+        if "mm/swap.o" in (outfolder.log(out_folder(bench.source, "t"))).read_text():
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -179,7 +180,7 @@ def test_warnings_of_an_interrupted_build_are_not_lost(bench: Bench) -> None:
 def test_warnings_of_a_killed_run_are_read_from_its_log(bench: Bench) -> None:
     whole = bench.build()
     bench.edit("mm/memory.c", "page + 1", "page + 2")
-    (outfolder.state(kernel.out_folder(bench.source, "t"))).unlink()
+    (outfolder.state(out_folder(bench.source, "t"))).unlink()
     assert bench.build().warnings == whole.warnings
 
 
@@ -199,7 +200,7 @@ def test_an_interrupted_build_goes_on_where_it_was(bench: Bench) -> None:
 
 def test_the_same_config_written_again_keeps_its_time_stamp(bench: Bench) -> None:
     bench.build()
-    config = kernel.out_folder(bench.source, "t") / ".config"
+    config = out_folder(bench.source, "t") / ".config"
     before = config.stat().st_mtime_ns
     bench.edit("mm/Kconfig", 'bool "Swap"', 'bool "Swap space"')
     bench.build()
@@ -436,7 +437,7 @@ def test_two_builds_of_one_folder_at_once_make_one_kernel(bench: Bench) -> None:
 
 
 def test_a_make_left_behind_by_a_killed_run_is_waited_for(bench: Bench) -> None:
-    out = kernel.out_folder(bench.source, "t")
+    out = out_folder(bench.source, "t")
     outfolder.log(out).parent.mkdir()
     hold = (
         "import fcntl, sys; f = open(sys.argv[1], 'ab'); fcntl.flock(f, fcntl.LOCK_EX); print(1, flush=True); input()"
@@ -465,7 +466,7 @@ def test_make_sees_no_secret_and_no_network(bench: Bench, monkeypatch: pytest.Mo
         "spy:\n\ntinyconfig: spy\nspy: ; @env; cat /proc/net/dev\ntinyconfig defconfig",
     )
     bench.build()
-    log = (outfolder.log(kernel.out_folder(bench.source, "t"))).read_text()
+    log = (outfolder.log(out_folder(bench.source, "t"))).read_text()
     assert "KBUILD_BUILD_USER=wpci" in log and "CI_TOKEN" not in log
     interfaces = {line.split(":")[0].strip() for line in log.splitlines() if line.count("0 ") > 8 and ":" in line}
     assert interfaces <= {"lo"}

@@ -13,7 +13,8 @@ from orchestrator.config.suites import ProgramConfig, Suite
 from orchestrator.errors import KernelError, UserError
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import FOREVER
-from orchestrator.kbuild import kernel, programs, tree_suite
+from orchestrator.kbuild import programs, tree_suite
+from orchestrator.kbuild.request import out_folder
 from orchestrator.model import Programs
 from orchestrator.progress import SILENT
 
@@ -101,7 +102,7 @@ def in_tree(tmp_path: Path, *runs: str, make: tuple[str, ...] = ()) -> tree_suit
         (folder / "run.sh").write_text("#!/bin/sh\n")
     named = tuple(ProgramConfig(name=f"p{number}", run=run) for number, run in enumerate(runs))
     config = Suite(kind="tree", directory=Path("tools/testing/selftests/vm"), make=make, programs=named)
-    return tree_suite.TreeSuite("vm", config, source, "content", kernel.out_folder(source, "selftests"), jobs=2)
+    return tree_suite.TreeSuite("vm", config, source, "content", out_folder(source, "selftests"), jobs=2)
 
 
 def build_tree(suite: tree_suite.TreeSuite) -> Programs:

@@ -1,0 +1,66 @@
+"""What kernel is to be built, and the name that it has in the cache by all that goes in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from orchestrator.arch import DEFAULT
+from orchestrator.host.cache import digest
+from orchestrator.kbuild import configure, make
+from orchestrator.kbuild.compiler_log import Folders
+from orchestrator.kbuild.kconfig import Merged
+
+RECIPE = "1"
+"""Part of every key: a change of ``kernel.py`` or ``make.py`` that makes other kernels of the same tree counts it up."""
+
+
+@dataclass(frozen=True)
+class BuildRequest:
+    """What to build, and where.
+
+    ``source`` is a work tree that the caller checked out and holds still; ``content`` is the id of its git tree
+    object. ``base`` is ``tinyconfig``, ``defconfig`` or a file. ``out`` is kept between builds, best as
+    ``out_folder`` names it. ``owner`` is empty where the code is trusted, else the digest of the series whose code
+    runs: what one owner left is no input of another. ``log``, if any, gets a copy of the build's log.
+    """
+
+    source: Path
+    content: str
+    out: Path
+    base: str = "tinyconfig"
+    fragments: tuple[Path, ...] = ()
+    arch: str = DEFAULT.name
+    image: str = "vmlinux"
+    jobs: int = field(default_factory=make.processors)
+    log: Path | None = None
+    owner: str = ""
+
+    @property
+    def folders(self) -> Folders:
+        """The folders that paths in the log are relative to."""
+        return Folders(self.source, self.out)
+
+
+def out_folder(source: Path, name: str) -> Path:
+    """Return the output folder of that name for a work tree: a direct child of it, hidden.
+
+    There kbuild calls the tree ``..`` (top Makefile, ``srctree``). No path of this host gets into commands or
+    objects: ccache takes base and patched as one tree, and a WARN names ``mm/shmem.c`` and not a folder of ours.
+    """
+    return source / f".out-{name}"
+
+
+def kernel_key(request: BuildRequest) -> str:
+    """Return the name of the kernel that a request asks for. Raises UserError for bad fragments.
+
+    A prefix of a series may be what somebody else sends, built where the rest of the series ran: its owner counts.
+    """
+    requested = configuration_key(request, configure.requested(request.fragments))
+    return digest(RECIPE, request.content, requested, request.image, *([request.owner] if request.owner else []))
+
+
+def configuration_key(request: BuildRequest, merged: Merged) -> str:
+    """Return what stands for configuration and toolchain in keys and stamps."""
+    strict = " ".join(sorted(r.symbol + "?" * r.where_known for r in merged.requests if not r.optional))
+    return digest(configure.base_text(request.base), merged.text, strict, request.arch, make.toolchain())
