@@ -1,21 +1,15 @@
-"""What is chased, and what one job showed of it. Pure.
-
-Guilty until proven innocent holds in both directions: another failure than the symptom does not make a step bad, and a
-kernel on which the symptom could not have shown itself is not good.
-"""
+"""The symptom that is chased: its name, what a try can show of it, and what that means beside the ends. Pure."""
 
 from __future__ import annotations
 
 import enum
-import fnmatch
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from orchestrator.errors import UserError
-from orchestrator.model import JobResult, Stage, StageResult, Status, Symptom, SymptomKind, TestResult, Verdict
+from orchestrator.model import Symptom, SymptomKind
 from orchestrator.model.bounds import Bounded
-from orchestrator.suite import repeats
 
 REFUSED = "refused"
 """How a test that the kernel does not offer looks, where that is what the bad end shows."""
@@ -78,152 +72,6 @@ def parse(text: str) -> Symptom:
     if symptom.kind is SymptomKind.TEST and re.search(r"[*?\[]", symptom.name):
         raise UserError(f"--symptom {text}: a symptom is one test, not a glob")
     return symptom
-
-
-def observations(symptom: Symptom, result: JobResult, repeat: int = 1) -> tuple[Observation, ...]:
-    """Return what a job showed: one observation, or one for each of the runs that one guest made of a test."""
-    if fault := _before_the_symptom(symptom, result):
-        return (fault,)
-    if symptom.kind is SymptomKind.TEST:
-        return _test(symptom.name, result, repeat)
-    return (
-        {SymptomKind.BUILD: _build, SymptomKind.BOOT: _boot, SymptomKind.SPLAT: _splat}[symptom.kind](symptom, result),
-    )
-
-
-_REACHED = {
-    SymptomKind.BUILD: Stage.BUILD,
-    SymptomKind.BOOT: Stage.BOOT,
-    SymptomKind.SPLAT: Stage.SUITE,
-    SymptomKind.TEST: Stage.SUITE,
-}
-"""The stage in which a symptom can be seen."""
-_WHY = {
-    Stage.SOURCE: Why.NO_SOURCE,
-    Stage.SERIES: Why.NOT_APPLIED,
-    Stage.BUILD: Why.NOT_BUILT,
-    Stage.BOOT: Why.NOT_BOOTED,
-}
-
-
-def until(symptom: Symptom) -> Stage:
-    """Return the last stage that is needed to see a symptom."""
-    return _REACHED[symptom.kind]
-
-
-def _before_the_symptom(symptom: Symptom, result: JobResult) -> Observation | None:
-    """Return the fault that kept a job from the stage in which the symptom can be seen."""
-    failed = result.failed_stage
-    if failed is None or failed.stage is until(symptom):
-        return None
-    if symptom.kind is SymptomKind.SPLAT and failed.stage is Stage.BOOT:
-        return None  # it may be on the console of a guest that never came up
-    if failed.verdict is Verdict.INFRA:
-        return Observation(Sight.INFRA, failed.message)
-    return Observation(Sight.UNCLEAR, failed.message, _WHY.get(failed.stage, Why.OTHER))
-
-
-def _build(symptom: Symptom, result: JobResult) -> Observation:
-    failed = result.failed_stage
-    if failed is None:
-        return Observation(Sight.ABSENT, "builds")
-    if failed.verdict is Verdict.INFRA:
-        return Observation(Sight.INFRA, failed.message)
-    return Observation(Sight.SHOWN, _numberless(failed.message))
-
-
-def _boot(symptom: Symptom, result: JobResult) -> Observation:
-    failed, fatal = result.failed_stage, _fatal(result)
-    if failed is None:
-        return Observation(Sight.ABSENT, "boots")
-    if fatal:
-        return Observation(Sight.SHOWN, fatal[0])
-    if failed.verdict is Verdict.INFRA:
-        return Observation(Sight.INFRA, failed.message)
-    return Observation(Sight.SHOWN, _numberless(failed.message))
-
-
-def _splat(symptom: Symptom, result: JobResult) -> Observation:
-    titles = [title for splat in result.splats for title in (splat.title, *splat.other_titles)]
-    if any(title == symptom.name or fnmatch.fnmatchcase(title, symptom.name) for title in titles):
-        return Observation(Sight.SHOWN, symptom.name)
-    if fatal := _fatal(result):
-        return Observation(Sight.UNCLEAR, fatal[0], Why.OTHER)
-    if failed := result.failed_stage:
-        return _fault(failed)
-    return _quiet(result)
-
-
-def _quiet(result: JobResult) -> Observation:
-    """Return what a clean console means: nothing, unless every test came to its end."""
-    tests = [test for suite in result.suites for test in suite.tests]
-    unfinished = {Status.CRASHED, Status.TIMEOUT, Status.MISSING, Status.ERROR}
-    if bad := next((t for t in tests if t.status in unfinished), None):
-        return Observation(Sight.UNCLEAR, f"{bad.name}: {bad.status.value}", Why.OTHER)
-    if not tests:
-        return Observation(Sight.UNCLEAR, "no test ran", Why.OTHER)
-    return Observation(Sight.ABSENT, f"{len(tests)} tests, no such splat")
-
-
-def _fault(failed: StageResult) -> Observation:
-    if failed.verdict is Verdict.INFRA:
-        return Observation(Sight.INFRA, failed.message)
-    return Observation(Sight.UNCLEAR, failed.message, _WHY.get(failed.stage, Why.OTHER))
-
-
-def _test(name: str, result: JobResult, repeat: int) -> tuple[Observation, ...]:
-    tests = _of_name(name, result)
-    fatal = _fatal(result)
-    failed = result.failed_stage
-    if failed and failed.verdict is Verdict.INFRA and not fatal:
-        return (Observation(Sight.INFRA, failed.message),)
-    if not tests:
-        return (Observation(Sight.UNCLEAR, failed.message if failed else f"{name} did not run", Why.OTHER),)
-    return tuple(one for test in tests for one in _tries(test, fatal, repeat))
-
-
-def _of_name(name: str, result: JobResult) -> list[TestResult]:
-    """Return the results of a test; of a program that has cases, its worst one stands for it."""
-    every = [test for suite in result.suites for test in suite.tests]
-    cases = [test for test in every if test.name.startswith(f"{name}.")]
-    worst = sorted(cases, key=lambda test: (not test.status.broken, test.status is not Status.PASS))[:1]
-    return [test for test in every if test.name == name] or worst
-
-
-_WORDS = {word: status for status, word in repeats.WORDS.items()}
-_RUNS = re.compile(rf"(\d+) of (\d+) runs ({'|'.join(_WORDS)})$")
-
-
-def _tries(test: TestResult, fatal: tuple[str, ...], repeat: int) -> list[Observation]:
-    """Return each run of a test: ``ktap.h`` says of repeated runs how many did not pass, and in which way."""
-    matches = [match for line in test.diagnostics if (match := _RUNS.match(line))]
-    counts = [(_WORDS[match[3]], int(match[1])) for match in matches]
-    if not matches:
-        times = repeat if test.status in {Status.PASS, Status.SKIP} else 1
-        return [_sight(test.status, test.reason, fatal)] * times
-    passed = int(matches[0][2]) - sum(number for _, number in counts)
-    return [_sight(s, test.reason, fatal) for s, number in [*counts, (Status.PASS, passed)] for _ in range(number)]
-
-
-def _sight(status: Status, reason: str, fatal: tuple[str, ...]) -> Observation:
-    if status is Status.PASS:
-        return Observation(Sight.ABSENT, "works")
-    if status is Status.SKIP:
-        return Observation(Sight.REFUSED, reason)
-    if status in {Status.ERROR, Status.MISSING}:
-        return Observation(Sight.UNCLEAR, f"{status.value}: {reason}", Why.OTHER)
-    if status is Status.CRASHED:
-        return Observation(Sight.SHOWN, f"crashed: {fatal[0]}" if fatal else "crashed")
-    return Observation(Sight.SHOWN, "fail" if status is Status.XFAIL else status.value)
-
-
-def _fatal(result: JobResult) -> tuple[str, ...]:
-    return tuple(splat.title for splat in result.splats if splat.fatal)
-
-
-def _numberless(text: str) -> str:
-    """Return a message without what differs from commit to commit: numbers, and the console's last line."""
-    return re.sub(r"\d+(\.\d+)?", "N", text.partition("; the last line is: ")[0])
 
 
 def learn(bad: Iterable[Observation], good: Iterable[Observation] = ()) -> Reference:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from orchestrator.bisect import judge, symptom
+from orchestrator.bisect import judge, observe
 from orchestrator.bisect.judge import Judged, Rule
 from orchestrator.bisect.symptom import Observation, Sight, Why
 from orchestrator.bisect.values import Role, State, Step
@@ -53,8 +53,8 @@ def _taken(step: Step, target: Target, state: State, rule: Rule, work: _Work, me
     step = _with_kernel(step, target, built.products.kernel, state)
     if step.same_as is not None:
         return step
-    if _stopped(built) or symptom.until(work.chased) is Stage.BUILD:
-        work.tries += symptom.observations(work.chased, built)
+    if _stopped(built) or observe.until(work.chased) is Stage.BUILD:
+        work.tries += observe.observations(work.chased, built)
     else:
         meanwhile()
     return _judged(step, work.decide(target.job, rule))
@@ -122,8 +122,8 @@ class _Work:
         while (judged := self._judge(rule)) is None:
             repeat = self._repeats(job, rule)
             host_fault = functools.partial(self._infra, repeat=repeat)
-            result = self._tried(replace(job, repeat=repeat), symptom.until(self.chased), host_fault)
-            self.tries += symptom.observations(self.chased, result, repeat)
+            result = self._tried(replace(job, repeat=repeat), observe.until(self.chased), host_fault)
+            self.tries += observe.observations(self.chased, result, repeat)
         return judged
 
     def _judge(self, rule: Rule) -> Judged | None:
@@ -138,7 +138,7 @@ class _Work:
         return max(1, rule.runs - len(self.tries) % max(1, rule.runs))
 
     def _infra(self, result: JobResult, repeat: int) -> str:
-        seen = symptom.observations(self.chased, result, repeat)
+        seen = observe.observations(self.chased, result, repeat)
         return next((one.how or "no reason" for one in seen if one.sight is Sight.INFRA), "")
 
     def _tried(self, job: Job, until: Stage, fault_of: Callable[[JobResult], str]) -> JobResult:

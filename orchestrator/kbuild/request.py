@@ -12,7 +12,7 @@ from orchestrator.kbuild.compiler_log import Folders
 from orchestrator.kbuild.kconfig import Merged
 
 RECIPE = "1"
-"""Part of every key: a change of ``kernel.py`` or ``make.py`` that makes other kernels of the same tree counts it up."""
+"""Part of every key: counted up by a change of ``kernel.py`` or ``make.py`` that makes another kernel of a tree."""
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,11 @@ from orchestrator.host.cache import digest
 from orchestrator.model import Bootable, JobResult, Tree, rundir
 from orchestrator.model.expectations import NONE, Expectations
 from orchestrator.model.trial import Trial
-from orchestrator.mutation import reach, report
+from orchestrator.mutation import judge, reach
+from orchestrator.mutation.judge import Finding
 from orchestrator.mutation.mutants import Mutant
 from orchestrator.mutation.reach import Known, Reached
-from orchestrator.mutation.report import Baseline, Finding, Outcome
+from orchestrator.mutation.report import Baseline, Outcome
 from orchestrator.pipeline import booting, job
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord
@@ -96,7 +97,7 @@ def prepare(whole: Job, budget: float, late: tuple[str, ...], known: Baseline | 
         bootable = job.make(record, job.tested)
         result = record.save()
         _keep_coverage(result, place)
-        base = _measured(result, bootable, report.judge(result, expected, planned.expect, ()), expected, workspace)
+        base = _measured(result, bootable, judge.judge(result, expected, planned.expect, ()), expected, workspace)
     limit = min(limit, max(_SHORTEST, _PATIENCE * base.slowest) / base.scale)
     tree = job.make(record, job.patched)
     return Campaign(

@@ -13,13 +13,14 @@ from orchestrator.errors import InfraError, UserError
 from orchestrator.host import cache
 from orchestrator.model import JobResult, Stage, TestResult, Verdict
 from orchestrator.model.expectations import NONE
-from orchestrator.mutation import confirm, mutants, report
+from orchestrator.mutation import confirm, judge, mutants, report
 from orchestrator.mutation.campaign import MOST_FAILURES, Campaign, Round
 from orchestrator.mutation.confirm import Bench, Benches
 from orchestrator.mutation.hunks import Hunk
+from orchestrator.mutation.judge import Finding
 from orchestrator.mutation.mutants import Mutant
 from orchestrator.mutation.reach import Reached
-from orchestrator.mutation.report import Baseline, Entry, Finding, Outcome
+from orchestrator.mutation.report import Baseline, Entry, Outcome
 from orchestrator.pipeline import job
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord
@@ -112,7 +113,7 @@ def _noticed(record: JobRecord, campaign: Campaign) -> Finding | None:
         if number:
             record = JobRecord(replace(job_now, name=f"{job_now.name}.{number + 1}", trial=trial), record.workspace)
         result = job.go_on(record)
-        finding = report.judge(result, trial.expected, job_now.expect, trial.ignored)
+        finding = judge.judge(result, trial.expected, job_now.expect, trial.ignored)
         if finding is None:
             record.workspace.progress.note(f"{job_now.name}: the host failed, and nothing is known: {result.reason}")
             return None

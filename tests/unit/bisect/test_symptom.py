@@ -1,67 +1,19 @@
-"""What one job shows of a symptom: the symptom, its absence, or something that says nothing of it."""
+"""What a symptom is called."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import pytest
 
 from orchestrator.bisect import symptom
-from orchestrator.bisect.symptom import Observation, Reference, Sight, Why
 from orchestrator.errors import UserError
-from orchestrator.model import (
-    JobResult,
-    Side,
-    Splat,
-    Stage,
-    StageResult,
-    Status,
-    SuiteRun,
-    Symptom,
-    SymptomKind,
-    TestResult,
-    Verdict,
-)
-
-TEST = Symptom(SymptomKind.TEST, "T01")
-SPLAT = Symptom(SymptomKind.SPLAT, "BUG: Bad page map*")
-BOOT, BUILD = Symptom(SymptomKind.BOOT), Symptom(SymptomKind.BUILD)
-ORDER = list(Stage)
-
-
-def job(
-    *tests: TestResult,
-    failed: Stage | None = None,
-    verdict: Verdict = Verdict.FAIL,
-    message: str = "broken",
-    splats: tuple[str, ...] = (),
-) -> JobResult:
-    """A job that came to its end, or to a stage that failed."""
-    last = failed or Stage.SUITE
-    stages = [StageResult(s, Verdict.PASS, 1.0) for s in ORDER[: ORDER.index(last)]]
-    stages.append(StageResult(last, verdict if failed else Verdict.PASS, 1.0, message if failed else ""))
-    found = tuple(Splat("oops", title, 1, 1, title, fatal=not title.startswith("WARNING")) for title in splats)
-    runs = (SuiteRun("own", tests, (), 1.0),) if tests else ()
-    return JobResult("j", "t", None, "v", Side.BASE, Verdict.PASS, "", tuple(stages), runs, found, Path("/x"))
-
-
-def one(chased: Symptom, result: JobResult) -> Observation:
-    (found,) = symptom.observations(chased, result)
-    return found
-
-
-def test(name: str, status: Status, *diagnostics: str) -> TestResult:
-    return TestResult(name, status, "why", diagnostics)
-
-
-test.__test__ = False  # type: ignore[attr-defined]
+from orchestrator.model import Symptom, SymptomKind
 
 
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("boot", BOOT),
-        ("build", BUILD),
+        ("boot", Symptom(SymptomKind.BOOT)),
+        ("build", Symptom(SymptomKind.BUILD)),
         ("B01_present.memfd-shared", Symptom(SymptomKind.TEST, "B01_present.memfd-shared")),
         ("test:boot", Symptom(SymptomKind.TEST, "boot")),
         ("BUG: Bad page map in process", Symptom(SymptomKind.SPLAT, "BUG: Bad page map in process")),
@@ -77,109 +29,3 @@ def test_a_symptom_is_read(text: str, found: Symptom) -> None:
 def test_a_symptom_that_names_nothing_is_refused(text: str) -> None:
     with pytest.raises(UserError):
         symptom.parse(text)
-
-
-@pytest.mark.parametrize(
-    ("status", "sight", "how"),
-    [
-        (Status.PASS, Sight.ABSENT, "works"),
-        (Status.FAIL, Sight.SHOWN, "fail"),
-        (Status.XFAIL, Sight.SHOWN, "fail"),
-        (Status.TIMEOUT, Sight.SHOWN, "timeout"),
-        (Status.CRASHED, Sight.SHOWN, "crashed"),
-        (Status.SKIP, Sight.REFUSED, "why"),
-        (Status.ERROR, Sight.UNCLEAR, "error: why"),
-        (Status.MISSING, Sight.UNCLEAR, "missing: why"),
-    ],
-)
-def test_each_status_of_the_test(status: Status, sight: Sight, how: str) -> None:
-    found = one(TEST, job(test("T01", status), test("T02", Status.FAIL)))
-    assert (found.sight, found.how) == (sight, how)
-
-
-def test_a_crash_is_known_by_its_splat() -> None:
-    assert one(TEST, job(test("T01", Status.CRASHED), splats=("Oops: a",))).how == "crashed: Oops: a"
-
-
-def test_a_test_that_did_not_run_says_nothing() -> None:
-    assert one(TEST, job(test("T02", Status.PASS))).sight is Sight.UNCLEAR
-    assert one(TEST, job()).sight is Sight.UNCLEAR
-
-
-def test_repeated_runs_are_counted_from_what_the_program_says() -> None:
-    said = test("T01", Status.FAIL, "2 of 9 runs skipped", "3 of 9 runs failed")
-    sights = [s.sight for s in symptom.observations(TEST, job(said), repeat=9)]
-    assert [sights.count(s) for s in (Sight.SHOWN, Sight.REFUSED, Sight.ABSENT)] == [3, 2, 4]
-    assert len(symptom.observations(TEST, job(test("T01", Status.PASS)), repeat=9)) == 9
-    assert len(symptom.observations(TEST, job(test("T01", Status.CRASHED)), repeat=9)) == 1
-
-
-@pytest.mark.parametrize(
-    ("stage", "why"),
-    [
-        (Stage.SOURCE, Why.NO_SOURCE),
-        (Stage.SERIES, Why.NOT_APPLIED),
-        (Stage.BUILD, Why.NOT_BUILT),
-        (Stage.BOOT, Why.NOT_BOOTED),
-    ],
-)
-def test_why_a_step_says_nothing_is_kept_apart(stage: Stage, why: Why) -> None:
-    found = one(TEST, job(failed=stage))
-    assert (found.sight, found.why) == (Sight.UNCLEAR, why)
-
-
-@pytest.mark.parametrize("chased", [TEST, SPLAT, BOOT, BUILD])
-def test_a_failure_of_the_host_is_no_answer(chased: Symptom) -> None:
-    for stage in (Stage.SOURCE, Stage.BUILD):
-        assert one(chased, job(failed=stage, verdict=Verdict.INFRA)).sight is Sight.INFRA
-
-
-def test_an_oops_beats_the_lost_connection() -> None:
-    lost = {"failed": Stage.SUITE, "verdict": Verdict.INFRA}
-    crashed = test("T01", Status.CRASHED)
-    assert one(TEST, job(crashed, splats=("Oops: a",), **lost)).sight is Sight.SHOWN  # type: ignore[arg-type]
-    assert one(TEST, job(crashed, **lost)).sight is Sight.INFRA  # type: ignore[arg-type]
-    assert one(BOOT, job(failed=Stage.BOOT, verdict=Verdict.INFRA, splats=("Oops: a",))).sight is Sight.SHOWN
-
-
-def test_a_build_is_known_by_its_first_error_without_numbers() -> None:
-    first = one(BUILD, job(failed=Stage.BUILD, message="mm/a.c:17: error: x"))
-    later = one(BUILD, job(failed=Stage.BUILD, message="mm/a.c:19: error: x"))
-    other = one(BUILD, job(failed=Stage.BUILD, message="mm/b.c:17: error: x"))
-    assert first == later != other and first.sight is Sight.SHOWN
-    assert one(BUILD, job()).sight is Sight.ABSENT
-
-
-def test_a_boot_is_known_by_its_panic() -> None:
-    assert one(BOOT, job(failed=Stage.BOOT, splats=("Oops: a",))).how == "Oops: a"
-    hung = "not up after 61 s, silent for 3 s; the last line is: mounting"
-    assert one(BOOT, job(failed=Stage.BOOT, message=hung)).how == "not up after N s, silent for N s"
-    assert one(BOOT, job(test("T01", Status.FAIL))).sight is Sight.ABSENT
-
-
-def test_a_splat_is_known_by_its_title_and_its_absence_needs_tests_that_ended() -> None:
-    passed = test("T01", Status.PASS)
-    assert one(SPLAT, job(passed, splats=("WARNING: b", "BUG: Bad page map in x"))).sight is Sight.SHOWN
-    assert one(SPLAT, job(passed, splats=("WARNING: b",))).sight is Sight.ABSENT
-    assert one(SPLAT, job(passed, splats=("Oops: a",))).sight is Sight.UNCLEAR
-    assert one(SPLAT, job(passed, test("T02", Status.TIMEOUT))).sight is Sight.UNCLEAR
-    assert one(SPLAT, job()).sight is Sight.UNCLEAR
-    assert one(SPLAT, job(failed=Stage.BOOT, splats=("BUG: Bad page map in x",))).sight is Sight.SHOWN
-    assert one(SPLAT, job(failed=Stage.BOOT)).why is Why.NOT_BOOTED
-
-
-def test_another_crash_than_that_of_the_bad_end_is_no_answer() -> None:
-    reference = symptom.learn([Observation(Sight.SHOWN, "crashed: Oops: a")])
-    assert symptom.read(Observation(Sight.SHOWN, "crashed: Oops: a"), reference).sight is Sight.SHOWN
-    assert symptom.read(Observation(Sight.SHOWN, "crashed: Oops: b"), reference).why is Why.OTHER
-
-
-def test_a_refusal_is_read_in_the_light_of_the_ends() -> None:
-    refused, works, failed = Observation(Sight.REFUSED), Observation(Sight.ABSENT), Observation(Sight.SHOWN, "fail")
-    assert symptom.read(refused, symptom.learn([failed], [works])).why is Why.REFUSED
-    assert symptom.read(refused, symptom.learn([failed], [refused])).sight is Sight.ABSENT
-    lost = symptom.learn([refused], [works])
-    assert symptom.read(refused, lost).sight is Sight.SHOWN
-    assert symptom.read(works, lost).sight is Sight.ABSENT
-    assert symptom.read(failed, lost).why is Why.OTHER
-    assert lost == Reference((symptom.REFUSED,))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.bisect import symptom
+from orchestrator.bisect import observe
 from orchestrator.bisect.symptom import Sight
 from orchestrator.model import Status, TestResult
 from orchestrator.suite import repeats
@@ -29,7 +29,7 @@ def together(*statuses: Status) -> TestResult:
 def test_a_bisect_sees_each_run(statuses: list[Status]) -> None:
     one = together(*statuses)
     assert one.status.broken == any(status.broken for status in statuses)
-    seen = [tried.sight for tried in symptom._tries(one, (), len(statuses))]
+    seen = [tried.sight for tried in observe._tries(one, (), len(statuses))]
     assert sorted(sight.value for sight in seen) == sorted(SIGHTS[status].value for status in statuses)
 
 

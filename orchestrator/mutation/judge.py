@@ -1,0 +1,83 @@
+"""What the run of a mutant showed: whether a test or the kernel itself noticed. Pure."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from orchestrator.model import JobResult, Stage, StageResult, Status, TestResult, Verdict
+from orchestrator.model.bounds import Bounded
+from orchestrator.model.expectations import NONE, Expectations
+from orchestrator.mutation.report import SPLAT, Outcome
+from orchestrator.verdict import verdict
+
+
+@dataclass(frozen=True)
+class Finding(Bounded):
+    """What a mutant showed. ``certain``: it died, complained or does not build; else tests differ."""
+
+    outcome: Outcome
+    by: tuple[str, ...]
+    detail: str
+    certain: bool = True
+    tests: int = 0
+    doubtful: tuple[str, ...] = ()
+    round: str = ""
+    after: int = 0
+    noticed: float = 0.0
+
+    @property
+    def failing(self) -> tuple[str, ...]:
+        """The tests that noticed."""
+        return tuple(name for name in self.by if not name.startswith(SPLAT)) if self.tests else ()
+
+
+def judge(
+    result: JobResult, expected: Mapping[str, Expectations], column: str | None, ignored: Sequence[str]
+) -> Finding | None:
+    """Say whether a kernel was noticed to lack something; None where the host failed, for then nothing is known."""
+    if failed := _failed(result.stages, Verdict.FAIL):
+        return _of_stage(failed)
+    splats = tuple(dict.fromkeys(f"{SPLAT}{s.title}" for s in result.splats if s.allowed_by is None))
+    fatal = any(splat.fatal for splat in result.splats)
+    if _failed(result.stages, Verdict.INFRA) and not fatal:
+        return None
+    unexpected = tuple(_unexpected(result, expected, column, ignored))
+    ran = [test for run in result.suites for test in run.tests]
+    named = {name for name, _ in unexpected}
+    doubtful = tuple(name for run in result.suites for name, _ in run.retried if name not in named)
+    if splats or unexpected:
+        by = (*(name for name, _ in unexpected), *splats)
+        detail = unexpected[0][1] if unexpected else splats[0]
+        return Finding(Outcome.KILLED, by, detail, bool(splats), len(ran), doubtful)
+    if not ran or any(test.status is Status.MISSING for test in ran):
+        return None
+    return Finding(Outcome.SURVIVED, (), "", True, len(ran), doubtful)
+
+
+def _failed(stages: Sequence[StageResult], blame: Verdict) -> StageResult | None:
+    return next((stage for stage in stages if stage.verdict is blame), None)
+
+
+def _of_stage(failed: StageResult) -> Finding:
+    outcomes = {Stage.SERIES: Outcome.NOT_ALONE, Stage.BUILD: Outcome.NOT_BUILT}
+    outcome = outcomes.get(failed.stage, Outcome.KILLED)
+    by = (failed.stage.value,) if outcome is Outcome.KILLED else ()
+    return Finding(outcome, by, failed.message)
+
+
+def _unexpected(
+    result: JobResult, expected: Mapping[str, Expectations], column: str | None, ignored: Sequence[str]
+) -> Iterator[tuple[str, str]]:
+    """Yield the tests that differ from what is expected, and how. One that did not run says nothing."""
+    for run in result.suites:
+        wanted = expected.get(run.suite, NONE)
+        for test in run.tests:
+            counts = test.status is not Status.MISSING and not _ignored(test, ignored)
+            if counts and (difference := verdict.unexpected(test, wanted, column)):
+                yield test.name, difference
+
+
+def _ignored(test: TestResult, globs: Sequence[str]) -> bool:
+    return any(fnmatch.fnmatchcase(test.name, glob) for glob in globs)
