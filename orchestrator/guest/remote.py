@@ -1,7 +1,6 @@
 """Commands and files over SSH: the only user of fabric.
 
-A command is read from its channel directly, not with ``Connection.run``: that decodes what must stay bytes, and on a
-dead guest it waits for an hour. ``cut`` ends whatever is under way, from any thread.
+``cut`` ends whatever is under way, from any thread.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ import fabric
 import paramiko
 
 from orchestrator.errors import InfraError, PipelineError
-from orchestrator.guest import protocol
+from orchestrator.guest.channel import SOON, TICK, Ended, Lost, follow
 from orchestrator.host.process import Deadline
 
 MOST = 256 << 20
@@ -28,17 +27,8 @@ MOST = 256 << 20
 
 _PIECE = 32 << 10
 _KEEPALIVE = 5
-_TICK = 0.1
-_AFTER = 5.0
-"""Seconds that an exit status may come after the end of the output."""
-_MOST_FACTS = 4096
-"""Bytes of standard error that are read: what a command's wrapper says of it is short."""
 
 logging.getLogger("paramiko").addHandler(logging.NullHandler())  # it prints a traceback for each guest that dies
-
-
-class Lost(InfraError):
-    """The connection is gone, or never came."""
 
 
 @dataclass(frozen=True)
@@ -48,15 +38,6 @@ class Address:
     port: int
     identity: Path
     host_key: str
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended. ``exit_code`` is None where it was left; ``session`` is its session id in the guest."""
-
-    exit_code: int | None
-    truncated: bool
-    session: int | None
 
 
 class Remote:
@@ -89,28 +70,11 @@ class Remote:
         ``given`` is its standard input. Raises Lost.
         """
         with self._faults(), contextlib.closing(self._channel(command)) as channel:
-            facts = _Facts(channel)
-            given = _give(channel, given)
-            while not (left := give_up()):
-                given = _give(channel, given) if given else given
-                facts.read()
-                data = _receive(channel)
-                if data == b"":
-                    break
-                if data:
-                    sink(data)
-            if not left:
-                channel.status_event.wait(_AFTER)
-            facts.read()
-            exited = not left and channel.exit_status_ready()
-            if not left and (not exited or channel.exit_status < 0):
-                raise Lost("the connection to the guest was lost")
-            code = channel.exit_status if exited else None
-            return Ended(code, protocol.TRUNCATED in facts.text, protocol.session(facts.text))
+            return follow(channel, sink, give_up, given)
 
     def _channel(self, command: str) -> Any:
-        channel = self._connection.transport.open_session(timeout=_AFTER)
-        channel.settimeout(_TICK)
+        channel = self._connection.transport.open_session(timeout=SOON)
+        channel.settimeout(TICK)
         channel.exec_command(command)
         return channel
 
@@ -181,7 +145,7 @@ def connect(address: Address, give_up: Callable[[], bool], deadline: Deadline, c
             raise InfraError(f"SSH: what answers on port {address.port} is not our guest: {error}") from error
         except (paramiko.SSHException, EOFError, OSError) as error:
             last = error or type(error).__name__
-            threading.Event().wait(min(_TICK, deadline.remaining))
+            threading.Event().wait(min(TICK, deadline.remaining))
     raise Lost(f"SSH does not answer: {last}")
 
 
@@ -214,42 +178,3 @@ def _opened(address: Address, raw: socket.socket, deadline: Deadline) -> Remote:
     connection.open()
     connection.transport.set_keepalive(_KEEPALIVE)
     return Remote(connection, raw)
-
-
-def _receive(channel: Any) -> bytes | None:
-    """Return what came, nothing at the end of the output, None where nothing came for a moment."""
-    try:
-        return bytes(channel.recv(65536))
-    except TimeoutError:
-        return None
-
-
-def _give(channel: Any, data: bytes) -> bytes:
-    """Write what the command takes of its input now; return the rest, and end the input where there is none."""
-    try:
-        if data and channel.send_ready():
-            data = data[channel.send(data) :]
-    except OSError:
-        if not channel.closed:
-            raise
-        data = b""  # a command that is quick has ended, and took none of it
-    if not data:
-        channel.shutdown_write()
-    return data
-
-
-class _Facts:
-    """What a command's wrapper printed on standard error so far."""
-
-    def __init__(self, channel: Any) -> None:
-        self._channel = channel
-        self._data = b""
-
-    def read(self) -> None:
-        """Take what there is; more than it can have to say is dropped."""
-        while self._channel.recv_stderr_ready():
-            self._data = (self._data + self._channel.recv_stderr(65536))[:_MOST_FACTS]
-
-    @property
-    def text(self) -> str:
-        return self._data.decode(errors="replace")

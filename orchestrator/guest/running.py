@@ -11,18 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import InfraError, KernelError, PipelineError
-from orchestrator.guest import exit, monitor, protocol
+from orchestrator.guest import exit, monitor, protocol, window
+from orchestrator.guest.channel import Ended, Lost
 from orchestrator.guest.command import CAP, CommandResult, Output
-from orchestrator.guest.plugin import trace
-from orchestrator.guest.request import BootRequest
+from orchestrator.guest.request import BootRequest, Limits
 from orchestrator.guest.watch import Watch
 from orchestrator.host import process
 from orchestrator.host.process import Deadline
-from orchestrator.model import Accel, Kernel
-from orchestrator.parse import build_id
+from orchestrator.model import Accel
 
 if TYPE_CHECKING:  # importing fabric takes a third of a second: boot does it while the guest boots
-    from orchestrator.guest.remote import Ended, Remote
+    from orchestrator.guest.remote import Remote
 
 LAST_WORDS = 4.0
 """Seconds that a lost connection has to turn out to be the guest's death."""
@@ -61,6 +60,11 @@ class Guest:
         return self._watch.death
 
     @property
+    def limits(self) -> Limits:
+        """How long it may take for what."""
+        return self._request.limits
+
+    @property
     def console(self) -> Path:
         """The file of the console."""
         return self._request.console
@@ -73,8 +77,8 @@ class Guest:
         address = remote.Address(self.port, rootfs.identity, rootfs.host_key)
         try:
             self._remote = remote.connect(address, lambda: self.death is not None, deadline, self._watch.at_end)
-        except remote.Lost as error:
-            raise self._lost(str(error)) from error
+        except Lost as error:
+            raise self.lost(str(error)) from error
         # a command on a dead guest would wait for its keepalive: the watch cuts the connection from its own thread
         self._watch.at_end(self._remote.cut)
 
@@ -95,8 +99,6 @@ class Guest:
         command that is out of time is killed with all its children. Raises InfraError where SSH is lost and the kernel
         lives, and where the host ended the guest.
         """
-        from orchestrator.guest import remote
-
         started = time.monotonic()
         with contextlib.ExitStack() as stack:
             file = stack.enter_context(output.open("wb", buffering=0)) if output else None
@@ -108,16 +110,14 @@ class Guest:
                 return bool(why)
 
             try:
-                given = self._given(row)
+                given = stack.enter_context(window.recorded(row, self.console))
                 ended = self._connected().run(protocol.wrapped(command, cap), sink.take, give_up, given)
-            except remote.Lost as error:
+            except Lost as error:
                 # this waits for the watch: a connection is lost before a death is known
-                fault = self._lost(str(error))
+                fault = self.lost(str(error))
                 if self.death is None:
                     raise fault from error
-                ended, why = remote.Ended(None, False, None), [f"the guest died: {self.death.line}"]
-        if row and (records := trace.count(self.console.parent)):
-            protocol.keep_end(self.console, records)
+                ended, why = Ended(None, False, None), [f"the guest died: {self.death.line}"]
         if ended.exit_code is None and self.death is not None and not self.death.kind.blames_kernel:
             raise self.fault()
         if ended.exit_code is None and self.death is None and row is not None and not sink.over:
@@ -129,16 +129,6 @@ class Guest:
         seconds = time.monotonic() - started
         return CommandResult(ended.exit_code, text, ended.truncated or sink.over, seconds, "".join(why), hung)
 
-    def _given(self, row: protocol.Row | None) -> bytes:
-        """Return what a command is given of a row, once that is written down: the console is read by it."""
-        if row is None:
-            return b""
-        try:
-            protocol.keep(row, self.console, trace.count(self.console.parent))
-        except OSError as error:
-            raise InfraError(f"cannot write beside {self.console}: {error.strerror}") from error
-        return row.text
-
     def _reason_to_stop(self, deadline: Deadline, sink: Output) -> list[str]:
         if self.death is not None:
             return [f"the guest died: {self.death.line}"]
@@ -146,7 +136,7 @@ class Guest:
             return [f"the guest sent more than the {sink.cap} bytes that it lets through"]
         if deadline.expired:
             return ["out of time"]
-        silence = self._request.limits.silence
+        silence = self.limits.silence
         if time.monotonic() - max(sink.grew, self._watch.grew) > silence:
             return [f"no output and no console line for {silence:g} s"]
         return []
@@ -154,7 +144,7 @@ class Guest:
     def _end(self, ended: Ended) -> bool:
         """Kill what a command left running; return whether the guest answered."""
         command = protocol.killing(ended.session) if ended.session else "true"
-        return self._answers(command, Deadline.after(self._request.limits.shutdown))
+        return self._answers(command, Deadline.after(self.limits.shutdown))
 
     def _answers(self, command: str, deadline: Deadline) -> bool:
         try:
@@ -172,41 +162,17 @@ class Guest:
         self._copy(lambda link: link.get(remote, local, deadline))
 
     def _copy(self, action: Callable[[Remote], None]) -> None:
-        from orchestrator.guest import remote
-
         try:
             action(self._connected())
-        except remote.Lost as error:
-            raise self._lost(str(error)) from error
-
-    def verify(self, kernel: Kernel) -> None:
-        """Check that what runs is the kernel that was built. Raises InfraError where it is another one."""
-        answer = self.run(protocol.IDENTIFY, deadline=Deadline.after(self._request.limits.shutdown))
-        identity = protocol.identified(answer.stdout)
-        if answer.exit_code != 0 or identity is None:
-            words = answer.why or answer.stdout[:200]
-            raise self._lost(f"the guest does not tell its release and build-id: {words!r}")
-        runs = (identity[0], build_id.of_notes(identity[1]))
-        if runs != (kernel.release, kernel.build_id):
-            raise InfraError(
-                f"booted another kernel: {runs[0]} with build-id {runs[1]}, built was {kernel.release} with "
-                f"{kernel.build_id}",
-                log=self.console,
-            )
-
-    def renew(self) -> None:
-        """Give a clone random numbers and a time of its own, before anything else runs. Raises InfraError."""
-        answer = self.run(protocol.renewing(), deadline=Deadline.after(self._request.limits.shutdown))
-        if answer.exit_code != 0:
-            words = answer.why or answer.stdout[:200]
-            raise self._lost(f"the clone takes no random numbers, or no time: {words!r}")
+        except Lost as error:
+            raise self.lost(str(error)) from error
 
     def shutdown(self) -> bool:
         """End the guest: it is asked first, then QEMU is. Return whether it ended by itself, and said so, when asked.
 
         A guest that stopped to answer is not asked. What is wrong with its end is in ``ending``.
         """
-        deadline = Deadline.after(self._request.limits.shutdown)
+        deadline = Deadline.after(self.limits.shutdown)
         alive, word, answered, ended = self.death is None, secrets.token_hex(6), False, False
         before = self._printed
         if alive and not self._deaf:
@@ -218,7 +184,7 @@ class Guest:
                 self._qmp.execute("quit")
             self._watch.wait(lambda: False, Deadline.after(process.GRACE))
             at_fault = answered or self._printed - before > _DROWNS
-            self.ending = None if self._deaf else exit.runs_on(at_fault, self._request.limits.shutdown, self.console)
+            self.ending = None if self._deaf else exit.runs_on(at_fault, self.limits.shutdown, self.console)
         elif not (ended := alive and self._off(word)):
             self.ending = (
                 None if self._charged else exit.ended_early(self.death, alive, self.console, self._request.log)
@@ -239,7 +205,7 @@ class Guest:
         if self._remote is None or not self._remote.usable:
             if self.death is not None:
                 raise self.fault()
-            self.connect(Deadline.after(self._request.limits.shutdown))
+            self.connect(Deadline.after(self.limits.shutdown))
         assert self._remote is not None
         return self._remote
 
@@ -248,7 +214,7 @@ class Guest:
         """How many bytes there are on the console."""
         return self.console.stat().st_size
 
-    def _lost(self, text: str) -> PipelineError:
+    def lost(self, text: str) -> PipelineError:
         """Return the fault behind a lost connection: the guest's death if it turns out to be one, or its console.
 
         A kernel that prints without end answers nobody, long before its console is over what is read of one.

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orchestrator.errors import InfraError
-from orchestrator.guest import machine
+from orchestrator.guest import machine, verify
 from orchestrator.guest.hold import Examine
 from orchestrator.guest.machine import Guest
 from orchestrator.guest.qemu import Saved
@@ -95,7 +95,7 @@ def clone(template: Template, directory: Path, examine: Examine | None = None) -
         _migrate(new, "migrate-incoming", os.O_RDONLY)
         new.qmp.execute("cont")
         with machine.entered(new, Deadline.after(request.limits.boot)) as guest:
-            guest.renew()
+            verify.renew(guest)
             yield guest
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from orchestrator.arch import ARCHITECTURES
 from orchestrator.errors import PipelineError
-from orchestrator.guest import accel, machine, template
+from orchestrator.guest import accel, machine, template, verify
 from orchestrator.guest.template import Template
 from orchestrator.host import process
 from orchestrator.model import Accel, AccelFact, Bootable, Kernel, Rootfs
@@ -38,7 +38,7 @@ def choose_accel(record: JobRecord, kernel: Kernel, rootfs: Rootfs) -> Bootable:
 def boot(record: JobRecord, bootable: Bootable, name: str, limits: machine.Limits) -> Iterator[machine.Guest]:
     """Boot a guest of the job, and check that it runs the kernel that was built. Raises as ``machine.boot``."""
     with machine.boot(_request(record, bootable, name, limits), record.workspace.progress) as guest:
-        guest.verify(bootable.kernel)
+        verify.same_kernel(guest, bootable.kernel)
         yield guest
 
 
@@ -83,7 +83,7 @@ class Clones:
         examine = autopsy.examiner(self._record, self._bootable.kernel, name)
         with template.clone(saved, self._record.directory / name, examine) as guest:
             if not self._verified:  # the others have the same memory; two at a time verify both, which is no harm
-                guest.verify(self._bootable.kernel)
+                verify.same_kernel(guest, self._bootable.kernel)
                 self._verified = True
             yield guest
 

@@ -16,7 +16,7 @@ from orchestrator.arch import DEFAULT
 from orchestrator.config import schema
 from orchestrator.config.schema import Machine
 from orchestrator.errors import InfraError
-from orchestrator.guest import accel, exit, machine
+from orchestrator.guest import accel, exit, machine, verify
 from orchestrator.guest.rootfs import rootfs
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import Deadline, sandbox
@@ -71,9 +71,9 @@ def guest(request_for: Make) -> Iterator[machine.Guest]:
 
 
 def test_it_is_the_kernel_that_was_built(guest: machine.Guest, kernel: Kernel) -> None:
-    guest.verify(kernel)
+    verify.same_kernel(guest, kernel)
     with pytest.raises(InfraError, match="booted another kernel"):
-        guest.verify(replace(kernel, build_id="00" * 20))
+        verify.same_kernel(guest, replace(kernel, build_id="00" * 20))
 
 
 def test_qemu_itself_tells_its_accelerator(guest: machine.Guest) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.bisect import judge
 from orchestrator.engine import cluster, roster, scheduler, slots
-from orchestrator.guest import command, console, hold, protocol, remote, running
+from orchestrator.guest import channel, command, console, hold, protocol, remote, running
 from orchestrator.history import classify, night
 from orchestrator.host.process import sandbox
 from orchestrator.kbuild import compiler_log, make
@@ -48,7 +48,7 @@ NUMBERS: list[tuple[str, str, tuple[float, ...]]] = [
      (of_series.PATCHES, of_series.MAILS, of_series.SERIES_BYTES // MIB)),
     ("protocol", "| console | {} MiB, ", (console.CAP // MIB,)),
     ("protocol", "`output_cap` of its suite ({} MiB)", (command.CAP // MIB,)),
-    ("protocol", "standard error of a command | {} KiB", (remote._MOST_FACTS // KIB,)),
+    ("protocol", "standard error of a command | {} KiB", (channel._MOST_FACTS // KIB,)),
     ("protocol", "120 characters, {} a program", (listing.MOST_TESTS,)),
     ("protocol", "{:,}, names of {} characters, {} a reason, {} diagnostics of {}, {} Mi characters in all",
      (ktap_nesting.MOST_TESTS, ktap_nesting.MOST_NAME, reasons.LONGEST, ktap_level.MOST_DIAGNOSTICS, reasons.LONGEST,
