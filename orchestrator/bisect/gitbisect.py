@@ -14,7 +14,7 @@ from pathlib import Path
 
 from orchestrator.errors import InfraError
 from orchestrator.host import process
-from orchestrator.host.cache import write_atomic
+from orchestrator.host.disk import write_atomic
 from orchestrator.model import Term
 from orchestrator.model.bounds import Bounded
 from orchestrator.trees import repository

@@ -9,7 +9,7 @@ from junit_xml import TestCase, TestSuite, to_xml_report_string
 
 from orchestrator import plain
 from orchestrator.bisect.values import Outcome, Role, Step
-from orchestrator.host import cache
+from orchestrator.host import disk
 from orchestrator.model import Term, Verdict, rundir
 from orchestrator.report import markup as md
 from orchestrator.report.markup import Markdown
@@ -20,13 +20,13 @@ LOG = "bisect.log"
 def write(outcome: Outcome, log: str) -> None:
     """Write the files of a bisect into its folder."""
     write_log(outcome.directory, log)
-    cache.write_atomic(outcome.directory / rundir.SUMMARY, summary(outcome))
-    cache.write_atomic(outcome.directory / rundir.JUNIT, junit(outcome))
+    disk.write_atomic(outcome.directory / rundir.SUMMARY, summary(outcome))
+    disk.write_atomic(outcome.directory / rundir.JUNIT, junit(outcome))
 
 
 def write_log(directory: Path, log: str) -> None:
     """Write the log as ``git bisect replay`` reads it."""
-    cache.write_atomic(directory / LOG, log)
+    disk.write_atomic(directory / LOG, log)
 
 
 def line(step: Step) -> str:

@@ -19,7 +19,7 @@ from orchestrator.engine.local import LocalEngine
 from orchestrator.engine.slots import Capacity
 from orchestrator.engine.task import Engine
 from orchestrator.errors import Exit, InfraError, UserError
-from orchestrator.host import cache, cores
+from orchestrator.host import cache, cores, disk
 from orchestrator.model import Verdict
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.values import Job
@@ -62,7 +62,7 @@ def _opened(request: Request, walked: History, workspace: Workspace) -> State:
     fingerprint = _fingerprint(walked)
     path = workspace.directory / values.STATE
     if not path.exists():
-        cache.write_atomic(path, values.dump(State(request, fingerprint)))
+        disk.write_atomic(path, values.dump(State(request, fingerprint)))
     state = values.load(textfile.read(path), str(path))
     if state.request != request:
         raise UserError(f"{path} is of another bisect")
@@ -170,7 +170,7 @@ class _Walk:
         rule = judge.rule(self.state, self.length)
         step = look(target, self.state, rule, self.workspace, lambda: self._build_ahead(role, commit))
         self.state = self.state.followed(step)
-        cache.write_atomic(self.workspace.directory / values.STATE, values.dump(self.state))
+        disk.write_atomic(self.workspace.directory / values.STATE, values.dump(self.state))
         self.workspace.progress.note(report.line(step))
         return step
 

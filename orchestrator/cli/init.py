@@ -12,7 +12,7 @@ import typer
 from orchestrator.cli.screen import Screen
 from orchestrator.config import locate
 from orchestrator.errors import UserError
-from orchestrator.host import cache
+from orchestrator.host import disk
 
 
 def init(
@@ -28,7 +28,7 @@ def init(
     if where is None:
         raise UserError(f"{tree or 'this folder'} is in no kernel tree: name yours with --tree")
     template = resources.files(__package__).joinpath("init.yaml").read_text()
-    cache.write_atomic(out, template.replace("TREE", json.dumps(str(where))))
+    disk.write_atomic(out, template.replace("TREE", json.dumps(str(where))))
     from orchestrator.config import loader
 
     loader.load(out)

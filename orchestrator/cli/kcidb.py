@@ -12,7 +12,7 @@ from orchestrator.cli import output
 from orchestrator.cli.options import ConfigOption, ResultsOption
 from orchestrator.cli.screen import Screen
 from orchestrator.config import locate
-from orchestrator.host import cache
+from orchestrator.host import disk
 from orchestrator.model import RunResult, rundir
 from orchestrator.report import kcidb
 
@@ -34,7 +34,7 @@ def kcidb_(
     if out is None:
         Screen().document(text)
     else:
-        cache.write_atomic(out, text)
+        disk.write_atomic(out, text)
 
 
 def _patchsets(run: RunResult) -> dict[str, kcidb.Patchset]:

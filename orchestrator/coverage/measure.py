@@ -14,7 +14,8 @@ from orchestrator.coverage.windows import Windows
 from orchestrator.errors import InfraError
 from orchestrator.guest.plugin import trace
 from orchestrator.guest.plugin.trace import Trace
-from orchestrator.host.cache import Cache, digest, write_atomic
+from orchestrator.host.cache import Cache, digest
+from orchestrator.host.disk import write_atomic
 from orchestrator.kbuild import line_table
 from orchestrator.kbuild.line_table import Lines, Place
 from orchestrator.model import Kernel, Tree

@@ -24,7 +24,8 @@ from orchestrator.engine.slots import Slots
 from orchestrator.engine.task import Place, R
 from orchestrator.errors import Cancelled, InfraError, PipelineError
 from orchestrator.host import crash, process, prune
-from orchestrator.host.cache import Cache, remove_tree, write_atomic
+from orchestrator.host.cache import Cache
+from orchestrator.host.disk import remove_tree, write_atomic
 from orchestrator.model import JobResult, Verdict, rundir
 from orchestrator.parse import splat
 from orchestrator.pipeline import opening

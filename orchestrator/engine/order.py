@@ -18,7 +18,8 @@ from orchestrator.engine.portable import Token
 from orchestrator.engine.task import R, Task, Work
 from orchestrator.errors import InfraError, KernelError, PipelineError, UserError
 from orchestrator.host import packing, scratch
-from orchestrator.host.cache import digest, new_directory
+from orchestrator.host.cache import digest
+from orchestrator.host.disk import new_directory
 from orchestrator.host.process import Deadline
 from orchestrator.host.store import Store
 from orchestrator.model import JobResult

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from orchestrator.engine.task import Engine, Place, Task
 from orchestrator.errors import InfraError, KernelError, PipelineError, UserError
-from orchestrator.host import cache
+from orchestrator.host import disk
 from orchestrator.model import JobResult, RunResult, Stage, rundir
 from orchestrator.pipeline import alone, job
 from orchestrator.pipeline import run as main_job
@@ -115,7 +115,7 @@ def _with_alone(first: JobResult, again: JobResult) -> JobResult:
     """Return a result with what came of its red tests alone, and write it down; no verdict changes by it."""
     notes = dict.fromkeys((*first.notes, *again.notes))
     both = replace(first, alone=again.alone, notes=tuple(notes))
-    cache.write_atomic(both.directory / rundir.RESULT, result_json.dump(both))
+    disk.write_atomic(both.directory / rundir.RESULT, result_json.dump(both))
     return both
 
 

@@ -24,7 +24,8 @@ from orchestrator.engine.order import Order, Parcel
 from orchestrator.engine.slots import Slots
 from orchestrator.errors import InfraError
 from orchestrator.guest import accel
-from orchestrator.host.cache import Cache, remove_tree
+from orchestrator.host.cache import Cache
+from orchestrator.host.disk import remove_tree
 
 _PATIENCE = 60.0
 """Seconds in which a scheduler must answer."""

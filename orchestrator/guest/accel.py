@@ -21,7 +21,7 @@ from orchestrator.guest import qemu
 from orchestrator.guest.exit import Hung
 from orchestrator.guest.request import Limits
 from orchestrator.host import cache as caches
-from orchestrator.host import process, seal
+from orchestrator.host import disk, process, seal
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import Deadline, sandbox
 from orchestrator.model import Accel, AccelFact
@@ -119,7 +119,7 @@ def _proven(machine: Machine, version: str, probe: Probe, cache: Cache, progress
             return known
         proof = _probed(models, version, probe, progress)
         if proof.lasting:
-            caches.write_atomic(path, seal.sealed({"cpu": proof.cpu, "reason": proof.reason}))
+            disk.write_atomic(path, seal.sealed({"cpu": proof.cpu, "reason": proof.reason}))
         return proof
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from orchestrator.host import cache as caches
-from orchestrator.host import process, scratch
+from orchestrator.host import disk, process, scratch
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import Deadline
 from orchestrator.progress import Progress
@@ -24,5 +24,5 @@ def built(source: str, name: str, options: Sequence[str], cache: Cache, progress
                 file, program = folder / "source.c", folder / "made"
                 file.write_text(source)
                 process.run(["gcc", "-o", program, file, *options], deadline=deadline)
-                caches.write_atomic(made, program.read_bytes())
+                disk.write_atomic(made, program.read_bytes())
     return made

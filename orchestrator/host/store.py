@@ -25,7 +25,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from orchestrator.errors import InfraError, UserError
 from orchestrator.host import packing, process
-from orchestrator.host.cache import new_directory
+from orchestrator.host.disk import new_directory
 from orchestrator.host.process import Deadline
 
 T = TypeVar("T")

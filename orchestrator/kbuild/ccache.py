@@ -12,7 +12,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from orchestrator.host import process
-from orchestrator.host.cache import Cache, digest, new_directory
+from orchestrator.host.cache import Cache, digest
+from orchestrator.host.disk import new_directory
 from orchestrator.progress import SILENT
 
 _DRIVER = Path(__file__).with_name("compiler.c")

@@ -13,7 +13,8 @@ from typing import IO
 from orchestrator.arch import ARCHITECTURES
 from orchestrator.errors import InfraError, KernelError, PipelineError, UserError
 from orchestrator.host import beneath, seal
-from orchestrator.host.cache import Cache, digest, new_directory, remove_tree, write_atomic
+from orchestrator.host.cache import Cache, digest
+from orchestrator.host.disk import new_directory, remove_tree, write_atomic
 from orchestrator.host.process import Deadline
 from orchestrator.kbuild import compiler_log, configure, kconfig, make, outfolder, product
 from orchestrator.kbuild.host import ThisHost

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.host import beneath, seal
-from orchestrator.host.cache import write_atomic
+from orchestrator.host.disk import write_atomic
 
 DOUBTFUL = 60.0
 """Seconds before the end of a killed build whose files are made again: a disk is written to that late."""

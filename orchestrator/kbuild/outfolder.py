@@ -16,7 +16,8 @@ from typing import IO, Any
 
 from orchestrator.errors import InfraError
 from orchestrator.host import beneath, seal
-from orchestrator.host.cache import digest, remove_tree, write_atomic
+from orchestrator.host.cache import digest
+from orchestrator.host.disk import remove_tree, write_atomic
 from orchestrator.host.process import Deadline, sandbox
 from orchestrator.kbuild import compiler_log, make, manifest
 from orchestrator.kbuild.compiler_log import Folders

@@ -15,7 +15,8 @@ from orchestrator.arch import DEFAULT
 from orchestrator.config.suites import ProgramConfig, Suite
 from orchestrator.errors import KernelError, UserError
 from orchestrator.host import beneath
-from orchestrator.host.cache import Cache, digest, new_directory, remove_tree, write_atomic
+from orchestrator.host.cache import Cache, digest
+from orchestrator.host.disk import new_directory, remove_tree, write_atomic
 from orchestrator.host.process import Deadline
 from orchestrator.kbuild import make, outfolder, programs
 from orchestrator.kbuild.compiler_log import Folders

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from orchestrator.errors import InfraError, PipelineError, UserError
-from orchestrator.host.cache import Cache, digest, new_directory, write_atomic
+from orchestrator.host.cache import Cache, digest
+from orchestrator.host.disk import new_directory, write_atomic
 from orchestrator.host.process import Deadline
 from orchestrator.kbuild import compiler_log, make, outfolder
 from orchestrator.kbuild.compiler_log import Folders

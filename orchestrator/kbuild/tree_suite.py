@@ -11,7 +11,8 @@ from orchestrator.arch import DEFAULT
 from orchestrator.config.suites import Suite
 from orchestrator.errors import KernelError, UserError
 from orchestrator.host import beneath
-from orchestrator.host.cache import Cache, digest, remove_tree
+from orchestrator.host.cache import Cache, digest
+from orchestrator.host.disk import remove_tree
 from orchestrator.host.process import Cage, Deadline, sandbox
 from orchestrator.kbuild import compiler_log, make, outfolder, programs
 from orchestrator.kbuild.compiler_log import Folders

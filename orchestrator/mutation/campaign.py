@@ -10,7 +10,7 @@ from pathlib import Path
 from orchestrator.coverage import measure
 from orchestrator.engine.task import Place
 from orchestrator.errors import KernelError
-from orchestrator.host import cache
+from orchestrator.host import disk
 from orchestrator.host.cache import digest
 from orchestrator.model import Bootable, JobResult, Tree, rundir
 from orchestrator.model.expectations import NONE, Expectations
@@ -108,7 +108,7 @@ def prepare(whole: Job, budget: float, late: tuple[str, ...], known: Baseline | 
 def _keep_coverage(result: JobResult, place: Path) -> None:
     """Keep what the whole series ran: a campaign goes on later, and the run is gone by then."""
     with contextlib.suppress(OSError):
-        cache.write_atomic(place, (result.directory / rundir.COVERAGE).read_bytes())
+        disk.write_atomic(place, (result.directory / rundir.COVERAGE).read_bytes())
 
 
 def _known(tree: Tree, place: Path) -> Known | None:

@@ -16,7 +16,7 @@ from orchestrator.config import yaml_text
 from orchestrator.config.schema import SeriesConfig
 from orchestrator.engine.task import Done, Engine, Task
 from orchestrator.errors import InfraError, UserError
-from orchestrator.host import cache
+from orchestrator.host import disk
 from orchestrator.host.process import FOREVER, Deadline
 from orchestrator.mutation import faults, hunks, mutants, page
 from orchestrator.mutation import report as mutation_report
@@ -168,9 +168,9 @@ class _Run:
     def _save(self) -> None:
         self.report = self.report.updating(self.section)
         path = self.request.report
-        cache.write_atomic(path.with_name(f"{path.name}.json"), mutation_report.dump(self.report))
+        disk.write_atomic(path.with_name(f"{path.name}.json"), mutation_report.dump(self.report))
         text = page.render(self.report, reasons(path))
-        cache.write_atomic(path.with_name(f"{path.name}.md"), text)
+        disk.write_atomic(path.with_name(f"{path.name}.md"), text)
 
     def _is_open(self, mutant: Mutant, baseline: Baseline) -> bool:
         """Whether a mutant is still to be judged: a survivor is, once the tests are others."""

@@ -17,7 +17,7 @@ from orchestrator.history import night, read, store
 from orchestrator.history.classify import Change
 from orchestrator.history.database import Database
 from orchestrator.history.night import Comparison
-from orchestrator.host import cache
+from orchestrator.host import disk
 from orchestrator.model import JobResult, RunResult, Verdict, rundir
 from orchestrator.nightly import culprits, hosts, summary
 from orchestrator.nightly.night_job import NightJob
@@ -153,7 +153,7 @@ class _Night:
         result = self.run_record.write()
         store.add(self.database, result)
         comparison = replace(comparison, run=read.run(self.database, result.run))
-        cache.write_atomic(self.workspace.directory / rundir.NIGHT, "\n".join(summary.lines(comparison)) + "\n")
+        disk.write_atomic(self.workspace.directory / rundir.NIGHT, "\n".join(summary.lines(comparison)) + "\n")
         return Night(result, comparison)
 
     def chased(self, tonight: Night) -> Night:

@@ -9,7 +9,7 @@ from pathlib import Path
 from orchestrator.arch import ARCHITECTURES
 from orchestrator.errors import InfraError, PipelineError
 from orchestrator.guest.hold import Examine, Memory
-from orchestrator.host import cache
+from orchestrator.host import disk
 from orchestrator.model import Kernel, rundir
 from orchestrator.model.postmortem import Postmortem
 from orchestrator.pipeline.job_record import JobRecord
@@ -53,8 +53,8 @@ def _examined(record: JobRecord, kernel: Kernel, guest: str, number: int, memory
     if memory.deadline.expired:
         raise InfraError("out of time")
     report = look.look(dump, kernel.vmlinux, kernel.config, memory.deadline)
-    cache.write_atomic(name("json"), report.model_dump_json(indent=1))
-    cache.write_atomic(name("txt"), text.render(report, memory.occasion))
+    disk.write_atomic(name("json"), report.model_dump_json(indent=1))
+    disk.write_atomic(name("txt"), text.render(report, memory.occasion))
     return Postmortem(
         guest=guest,
         occasion=memory.occasion,

@@ -13,7 +13,7 @@ from orchestrator import suite, wording
 from orchestrator.config.suites import Suite
 from orchestrator.errors import InfraError, UserError
 from orchestrator.host import process, scratch
-from orchestrator.host.cache import write_atomic
+from orchestrator.host.disk import write_atomic
 from orchestrator.host.process import Deadline
 from orchestrator.kbuild import programs
 from orchestrator.model import Programs, expectations_file

@@ -7,7 +7,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from orchestrator.host.cache import Cache, digest, write_atomic
+from orchestrator.host.cache import Cache, digest
+from orchestrator.host.disk import write_atomic
 from orchestrator.model import SuiteRun
 
 

@@ -13,7 +13,7 @@ from orchestrator.arch import ARCHITECTURES
 from orchestrator.coverage.measure import Subject
 from orchestrator.errors import Cancelled, KernelError, PipelineError, UserError
 from orchestrator.guest import cage, console, protocol
-from orchestrator.host import cache, crash, hardware, process
+from orchestrator.host import cache, crash, disk, hardware, process
 from orchestrator.kbuild import kconfig, symbolise
 from orchestrator.model import (
     Accel,
@@ -151,7 +151,7 @@ class JobRecord:
     def save(self) -> JobResult:
         """Judge what there is so far, and write it down."""
         result = self._judged()
-        cache.write_atomic(self.directory / rundir.RESULT, result_json.dump(result))
+        disk.write_atomic(self.directory / rundir.RESULT, result_json.dump(result))
         return result
 
     def _judged(self) -> JobResult:

@@ -15,7 +15,7 @@ from orchestrator.config.overrides import Options
 from orchestrator.config.schema import Pipeline
 from orchestrator.errors import InfraError, UserError
 from orchestrator.guest import cage
-from orchestrator.host import cache, prune
+from orchestrator.host import disk, prune
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import sandbox
 from orchestrator.parse import splat
@@ -125,7 +125,7 @@ def written_out(options: Options, directory: Path, pipeline: Pipeline, progress:
         return options
     if named == "-":
         path = directory / "stdin.mbox"
-        cache.write_atomic(path, series_source.read_input())
+        disk.write_atomic(path, series_source.read_input())
         return _looked_over(options, path, "standard input", progress)
     if overrides.is_there(named):
         return _looked_over(options, Path(named), Path(named).stem, progress)
@@ -144,7 +144,7 @@ def _range(options: Options, directory: Path, progress: Progress) -> Options:
     fork, files = commits.export(Path(options.tree), str(options.series))
     folder = directory / "series" / overrides.label(str(options.series))
     for name, data in files:
-        cache.write_atomic(folder / name, data)
+        disk.write_atomic(folder / name, data)
     return dataclasses.replace(_looked_over(options, folder, str(options.series), progress), ref=fork)
 
 

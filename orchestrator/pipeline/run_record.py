@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from orchestrator.errors import Exit, PipelineError
-from orchestrator.host import cache
+from orchestrator.host import disk
 from orchestrator.model import CheckResult, JobResult, RunResult, SeriesResult, Verdict, rundir
 from orchestrator.pipeline import job_record, unattended
 from orchestrator.pipeline.context import Workspace
@@ -68,17 +68,17 @@ class RunRecord:
         # Judged anew each time, all of it: what a later try changes must not stand in one file and not in the other.
         result = self.result()
         result = replace(result, evidence=self._evidence.collect(result))
-        cache.write_atomic(result.directory / rundir.RESULT, result_json.dump(result))
-        cache.write_atomic(result.directory / rundir.JUNIT, junit.render(result))
-        cache.write_atomic(result.directory / rundir.SUMMARY, markdown.render(result))
-        cache.write_atomic(result.directory / rundir.PAGE, html.render(result))
+        disk.write_atomic(result.directory / rundir.RESULT, result_json.dump(result))
+        disk.write_atomic(result.directory / rundir.JUNIT, junit.render(result))
+        disk.write_atomic(result.directory / rundir.SUMMARY, markdown.render(result))
+        disk.write_atomic(result.directory / rundir.PAGE, html.render(result))
         for planned in self.plan.jobs:
             if done := self._done.get(planned.name):
                 text = junit.render_job(done, job_record.expected(planned, done.products.kernel), planned.expect)
-                cache.write_atomic(done.directory / rundir.JOB_JUNIT, text)
+                disk.write_atomic(done.directory / rundir.JOB_JUNIT, text)
                 if by_hand := unattended.script(result, done, rundir.REPRODUCE):
                     script = done.directory / rundir.REPRODUCE
-                    cache.write_atomic(script, by_hand)
+                    disk.write_atomic(script, by_hand)
                     script.chmod(0o755)
                 _keep_config(done)
         return result
@@ -140,4 +140,4 @@ def _keep_config(done: JobResult) -> None:
     """Copy the .config of a job's kernel beside its results: the cache may be emptied."""
     kernel, copy = done.products.kernel, done.directory / rundir.CONFIG
     if kernel and not copy.exists():
-        cache.write_atomic(copy, kernel.config.read_bytes())
+        disk.write_atomic(copy, kernel.config.read_bytes())

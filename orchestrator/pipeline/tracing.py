@@ -9,7 +9,7 @@ from orchestrator.arch import ARCHITECTURES
 from orchestrator.coverage import measure as coverage
 from orchestrator.coverage import windows
 from orchestrator.errors import PipelineError
-from orchestrator.host import cache, process
+from orchestrator.host import disk, process
 from orchestrator.model import Accel, Bootable, rundir
 from orchestrator.pipeline import booting
 from orchestrator.pipeline.job_record import JobRecord
@@ -44,7 +44,7 @@ def measure(record: JobRecord) -> None:
         guests = [seen for path in consoles if (seen := windows.read(path))]
         known = coverage.merged(record.subject, guests)
         record.coverage = coverage.counts(known)
-        cache.write_atomic(record.directory / rundir.COVERAGE, coverage.dump(known))
-        cache.write_atomic(record.directory / rundir.COVERAGE_PAGE, coverage_page.render(known, record.job.name))
+        disk.write_atomic(record.directory / rundir.COVERAGE, coverage.dump(known))
+        disk.write_atomic(record.directory / rundir.COVERAGE_PAGE, coverage_page.render(known, record.job.name))
     except _FAULTS as error:
         record.no_coverage = str(error)

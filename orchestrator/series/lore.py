@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from orchestrator.config.overrides import is_there
 from orchestrator.errors import InfraError, UserError
-from orchestrator.host import cache, process, scratch
+from orchestrator.host import disk, process, scratch
 from orchestrator.host.process import CommandFailed, Deadline, sandbox
 from orchestrator.host.process.sandbox import Bounds
 from orchestrator.series import bounds
@@ -88,7 +88,7 @@ def fetch(text: str, directory: Path, local: Path | None = None, *, archive: str
         bounds.check_size(text, sum(path.stat().st_size for path in (mailboxes[0], *home.glob("*.cover"))))
         cover = b"".join(_SEPARATOR + path.read_bytes() + b"\n" for path in home.glob("*.cover"))
         target = directory / "lore.mbox"
-        cache.write_atomic(target, cover + mailboxes[0].read_bytes())
+        disk.write_atomic(target, cover + mailboxes[0].read_bytes())
     return target
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orchestrator.errors import UserError
-from orchestrator.host import cache
+from orchestrator.host import cache, disk
 from orchestrator.series import bounds, commits, content, diffs, files, mail, thread
 from orchestrator.series.files import File
 from orchestrator.series.mail import Kind, Letter, Prerequisite
@@ -103,7 +103,7 @@ def write(patches: Iterable[Patch], folder: Path) -> None:
     """Write patches into a folder, in their order, as ``load`` reads them."""
     for number, patch in enumerate(patches, 1):
         suffix = commits.SUFFIX if patch.kind == "commit" else ".patch"
-        cache.write_atomic(folder / f"{number:04}{suffix}", patch.raw)
+        disk.write_atomic(folder / f"{number:04}{suffix}", patch.raw)
 
 
 def load_range(tree: Path, revisions: str, *, name: str | None = None) -> Series:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from orchestrator import textfile
 from orchestrator.errors import InfraError, UserError
-from orchestrator.host import cache
+from orchestrator.host import disk
 
 LIST = ".wpci-pages"
 """The names of the pages that are ours, a line each."""
@@ -79,4 +79,4 @@ def _write(scratch: Path, name: str, text: str) -> str:
 
 
 def _listed(out: Path, names: set[str]) -> None:
-    cache.write_atomic(out / LIST, "".join(f"{name}\n" for name in sorted(names)))
+    disk.write_atomic(out / LIST, "".join(f"{name}\n" for name in sorted(names)))

@@ -8,7 +8,8 @@ from pathlib import Path
 from orchestrator.config.sources import BundleSource
 from orchestrator.errors import InfraError
 from orchestrator.host import process
-from orchestrator.host.cache import Cache, new_directory
+from orchestrator.host.cache import Cache
+from orchestrator.host.disk import new_directory
 from orchestrator.host.process import CommandFailed, Deadline
 from orchestrator.model import Tree
 from orchestrator.progress import Progress

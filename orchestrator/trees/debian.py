@@ -20,7 +20,8 @@ from typing import cast
 from orchestrator.config.sources import DebianSource
 from orchestrator.errors import InfraError, UserError
 from orchestrator.host import process
-from orchestrator.host.cache import Cache, digest, new_directory, write_atomic
+from orchestrator.host.cache import Cache, digest
+from orchestrator.host.disk import new_directory, write_atomic
 from orchestrator.host.process import Deadline
 from orchestrator.model import Tree
 from orchestrator.progress import Progress

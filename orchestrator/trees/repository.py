@@ -126,6 +126,6 @@ def contents(tree: Tree, paths: Sequence[str]) -> str:
 
 
 def remove_scratch(final: Path) -> None:
-    """Remove what killed runs left beside ``final`` (see ``cache.new_directory``). Hold the lock of ``final``."""
+    """Remove what killed runs left beside ``final`` (see ``disk.new_directory``). Hold the lock of ``final``."""
     for left in final.parent.glob(f".{final.name}.*"):
         shutil.rmtree(left, ignore_errors=True)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from orchestrator.config.sources import TarballSource
 from orchestrator.errors import UserError
-from orchestrator.host.cache import Cache, new_directory
+from orchestrator.host.cache import Cache
+from orchestrator.host.disk import new_directory
 from orchestrator.host.process import Deadline
 from orchestrator.model import Tree
 from orchestrator.progress import Progress

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from orchestrator.config.validation import Validation
 from orchestrator.host import packages, process
-from orchestrator.host.cache import write_atomic
+from orchestrator.host.disk import write_atomic
 from orchestrator.host.process import Cage, CommandFailed, Deadline
 from orchestrator.kbuild import make
 from orchestrator.model import CheckResult, Verdict

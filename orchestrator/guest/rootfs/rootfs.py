@@ -20,8 +20,7 @@ from orchestrator.arch import Architecture
 from orchestrator.errors import InfraError
 from orchestrator.guest import compiled, protocol
 from orchestrator.guest.rootfs import cpio, interpreters, keys, libraries, modules
-from orchestrator.host import cache as caches
-from orchestrator.host import packages, process
+from orchestrator.host import disk, packages, process
 from orchestrator.host.cache import Cache
 from orchestrator.model import Programs, Rootfs
 from orchestrator.progress import Minor, Progress
@@ -64,10 +63,10 @@ def build(spec: RootfsSpec, cache: Cache, progress: Progress) -> Rootfs:
     packed = cache.path("rootfs", f"{sha256}.cpio.gz")
     if not packed.exists():
         progress.note(Minor(f"rootfs: {len(plain) / 2**20:.1f} MB, {len(whole)} files"))
-        caches.write_atomic(packed, gzip.compress(plain, 1, mtime=0))
+        disk.write_atomic(packed, gzip.compress(plain, 1, mtime=0))
     ours = keys.make(spec.directory / "keys", deadline)
     image = spec.directory / "initramfs.cpio.gz"
-    caches.write_atomic(image, packed.read_bytes() + gzip.compress(cpio.archive(_key_entries(ours)), 1, mtime=0))
+    disk.write_atomic(image, packed.read_bytes() + gzip.compress(cpio.archive(_key_entries(ours)), 1, mtime=0))
     packed_programs = tuple((suite.suite, _programs(suite.directory)) for suite in spec.programs)
     return Rootfs(image, sha256, ours.identity, ours.host_public, packed_programs)
 

@@ -13,31 +13,6 @@ from orchestrator.host.cache import Cache
 from orchestrator.progress import SILENT
 
 
-def test_a_directory_that_was_not_finished_does_not_exist(tmp_path: Path) -> None:
-    final = tmp_path / "product"
-    with pytest.raises(KeyboardInterrupt), cache.new_directory(final) as scratch:
-        (scratch / "half").write_text("half")
-        raise KeyboardInterrupt
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_directory_replaces_the_old_one_whole(tmp_path: Path) -> None:
-    final = tmp_path / "product"
-    for content in ("one", "two"):
-        with cache.new_directory(final) as scratch:
-            (scratch / content).write_text(content)
-    assert [p.name for p in final.iterdir()] == ["two"]
-
-
-def test_a_write_that_fails_leaves_the_old_content(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    cache.write_atomic(path, "old")
-    with pytest.raises(InfraError, match="cannot write"):
-        cache.write_atomic(tmp_path / "file" / "below", "new")
-    assert path.read_text() == "old"
-    assert [p.name for p in tmp_path.iterdir()] == ["file"]
-
-
 def test_a_file_is_read_again_only_where_it_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file, read = tmp_path / "file", list[Path]()
     plain = cache._sha256
