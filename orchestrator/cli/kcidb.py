@@ -14,7 +14,7 @@ from orchestrator.cli.screen import Screen
 from orchestrator.config import locate
 from orchestrator.host import disk
 from orchestrator.model import RunResult, rundir
-from orchestrator.report import kcidb
+from orchestrator.report import kcidb, kcidb_object
 
 
 def kcidb_(
@@ -28,7 +28,7 @@ def kcidb_(
 
     settings = output.pipeline(config, quiet=True).kcidb
     result = result_json.read_run(rundir.find(locate.results(results), run) / rundir.RESULT)
-    sender = kcidb.Sender(settings.origin, settings.artifacts)
+    sender = kcidb_object.Sender(settings.origin, settings.artifacts)
     with output.extra("kcidb"):
         text = kcidb.dump(kcidb.render(result, sender, _patchsets(result)))
     if out is None:

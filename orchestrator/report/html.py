@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import os.path
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,8 +12,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from orchestrator import plain
-from orchestrator.model import CheckResult, JobResult, RunResult, SeriesResult, Splat, Transition, Verdict
-from orchestrator.report import tested
+from orchestrator.model import CheckResult, JobResult, RunResult, Verdict
+from orchestrator.report import groups, tested
 from orchestrator.verdict import outcome, verdict
 
 MOST = 30
@@ -34,9 +33,9 @@ def render(run: RunResult) -> str:
             facts_of_run=tested.facts(run),
             groups=_groups(run.checks),
             alone=run.single_jobs,
-            changed=_changed,
-            splats=_splats,
-            stem=_stem,
+            changed=groups.changed,
+            by_title=groups.by_title,
+            stem=groups.stem,
             link=link,
             facts=lambda job: _facts(job, link),
             duration=duration,
@@ -119,27 +118,6 @@ class _Group:
 def _groups(checks: Sequence[CheckResult]) -> list[_Group]:
     names = dict.fromkeys(check.name for check in checks)
     return [_Group(name, tuple(check for check in checks if check.name == name)) for name in names]
-
-
-_ORDER = (Verdict.FAIL, Verdict.INFRA, Verdict.PASS, Verdict.SKIP)
-
-
-def _changed(series: SeriesResult) -> list[list[Transition]]:
-    """Return what a reviewer looks for, what is charged first; one row for what is alike on several backings."""
-    shown = [c for c in series.transitions if c.verdict is not Verdict.PASS or c.words != "works→works" or c.note]
-    shown.sort(key=lambda c: (_ORDER.index(c.verdict), c.base.word == c.patched.word, c.suite, c.test))
-    alike = itertools.groupby(shown, lambda c: (c.suite, _stem(c), c.base, c.patched, c.verdict, c.note))
-    return [list(rows) for _, rows in alike]
-
-
-def _splats(series: SeriesResult) -> list[list[Splat]]:
-    """Return the new splats, those of one title together."""
-    titles = dict.fromkeys(splat.title for splat in series.new_splats)
-    return [[splat for splat in series.new_splats if splat.title == title] for title in titles]
-
-
-def _stem(change: Transition) -> str:
-    return change.test.partition(".")[0]
 
 
 def _link(directory: Path, path: Path) -> str:

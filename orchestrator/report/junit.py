@@ -21,7 +21,6 @@ from orchestrator.model import (
     JobResult,
     RunResult,
     SeriesResult,
-    Splat,
     Stage,
     StageResult,
     Status,
@@ -31,6 +30,7 @@ from orchestrator.model import (
     Verdict,
 )
 from orchestrator.model.expectations import NONE
+from orchestrator.report import groups, story
 from orchestrator.verdict.outcome import meets
 from orchestrator.verdict.verdict import Expected
 
@@ -74,7 +74,7 @@ def _series(series: SeriesResult) -> Iterator[TestSuite]:
     jobs = (series.base, series.patched)
     yield _suite(f"{name} stages", [case for job in jobs for case in _stages(name, job)])
     yield _suite(f"{name} console", [case for job in jobs for case in _console(name, job, series)])
-    details = {run.suite: _Details(series, run.suite) for job in jobs for run in job.suites}
+    details = {run.suite: story.Details(series, run.suite) for job in jobs for run in job.suites}
     for suite in sorted(details):
         cases = [_transition(f"{name}.{suite}", t, details[suite]) for t in series.transitions if t.suite == suite]
         yield _suite(f"{name} {suite}", [*cases, *_pollution(f"{name}.{suite}", series.patched, suite)])
@@ -144,7 +144,7 @@ def _console(name: str, job: JobResult, series: SeriesResult | None) -> Iterator
         case = _case(f"{side}: no splat", group)
         booted = any(stage.stage is Stage.SUITE for stage in job.stages)
         yield case if booted else _blame(case, Verdict.SKIP, "no guest ran tests, so there was no console to judge")
-    for title, alike in _by_title(job.splats).items():
+    for title, alike in groups.by_title(job.splats).items():
         count = f" ({len(alike)} times)" if len(alike) > 1 else ""
         first = next((splat for splat in alike if splat in charged), alike[0])
         case = _case(f"{side}: {title}", group, out=f"during {first.test or 'no test'}{count}")
@@ -157,52 +157,8 @@ def _console(name: str, job: JobResult, series: SeriesResult | None) -> Iterator
             yield _blame(case, Verdict.SKIP, f"{why}{count}", first.text)
 
 
-def _by_title(splats: Sequence[Splat]) -> dict[str, list[Splat]]:
-    groups: dict[str, list[Splat]] = {}
-    for splat in splats:
-        groups.setdefault(splat.title, []).append(splat)
-    return groups
-
-
-class _Details:
-    """The results of both kernels in the tests of one suite."""
-
-    def __init__(self, series: SeriesResult, suite: str) -> None:
-        self.base = _Side(series.base, suite)
-        self.patched = _Side(series.patched, suite)
-
-
-class _Side:
-    def __init__(self, job: JobResult, suite: str) -> None:
-        runs = [run for run in job.suites if run.suite == suite]
-        self.job = job
-        self.tests = {test.name: test for run in runs for test in run.tests}
-        self.alone = {test.name: _alone(job, suite, test.name) for test in self.tests.values()}
-        self.earlier = {name: tries for run in runs for name, tries in run.retried}
-
-    def story(self, test: str) -> str:
-        result = self.tests.get(test)
-        if not result:
-            return f"{self.job.side.value}: did not run"
-        alone = self.alone.get(test, "")
-        return f"{self.job.side.value}: {_story(result, self.earlier.get(test, ()))}{alone}"
-
-
-def _alone(job: JobResult, suite: str, test: str) -> str:
-    """Tell how a red test went alone, and what its guest looked like in the end."""
-    lines = [seen.words for seen in job.alone if (seen.suite, seen.test) == (suite, test)]
-    lines += [line for end in job.postmortems if end.test == test for line in (*end.lines, str(end.text))]
-    return "".join(f"\n{line}" for line in lines)
-
-
-def _story(test: TestResult, earlier: Sequence[Status]) -> str:
-    """Tell of a test: every try, the reason, what it printed."""
-    tries = " → ".join(status.value for status in (*earlier, test.status))
-    return "\n".join([tries + (f" ({test.reason})" if test.reason else ""), *(f"  {d}" for d in test.diagnostics)])
-
-
-def _transition(group: str, change: Transition, details: _Details) -> TestCase:
-    stories = (details.base.story(change.test), details.patched.story(change.test))
+def _transition(group: str, change: Transition, details: story.Details) -> TestCase:
+    stories = (details.base.of(change.test), details.patched.of(change.test))
     after = details.patched.tests.get(change.test)
     case = _case(change.test, group, after.seconds if after else None, "\n".join([change.words, *stories]))
     message = f"{change.words}: {change.note}" if change.note else change.words
@@ -212,8 +168,8 @@ def _transition(group: str, change: Transition, details: _Details) -> TestCase:
 
 def _test(job: JobResult, test: TestResult, run: SuiteRun, expected: Expected | None, column: str | None) -> TestCase:
     earlier = dict(run.retried).get(test.name, ())
-    alone = _alone(job, run.suite, test.name)
-    case = _case(test.name, f"{job.name}.{run.suite}", test.seconds, _story(test, earlier) + alone)
+    alone = story.alone(job, run.suite, test.name)
+    case = _case(test.name, f"{job.name}.{run.suite}", test.seconds, story.of(test, earlier) + alone)
     wants = (expected or {}).get(run.suite, NONE)
     wanted = wants.of(test.name, column)
     flaky = len({status.broken for status in (*earlier, test.status)}) > 1

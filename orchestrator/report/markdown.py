@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -19,8 +18,8 @@ from orchestrator.model import (
     Verdict,
     rundir,
 )
+from orchestrator.report import groups, tested
 from orchestrator.report import markup as md
-from orchestrator.report import tested
 from orchestrator.report.markup import Markdown
 from orchestrator.verdict import outcome
 
@@ -30,7 +29,6 @@ MOST_FINDINGS = 20
 """Findings of one check; the rest is in its log."""
 
 _MARKS = {Verdict.PASS: "✅", Verdict.FAIL: "❌", Verdict.SKIP: "➖", Verdict.INFRA: "⚠️"}
-_ORDER = (Verdict.FAIL, Verdict.INFRA, Verdict.PASS, Verdict.SKIP)
 
 
 def render(run: RunResult) -> str:
@@ -175,51 +173,31 @@ def _kernels(jobs: Sequence[JobResult]) -> Iterator[Markdown]:
 
 
 def _changes(changes: Sequence[Transition]) -> Iterator[Markdown]:
-    """Show what a reviewer looks for: charged first, then what changed, then the rest that does not simply work."""
-    shown = sorted((c for c in changes if _interesting(c)), key=_rank)
-    rows = list(_alike(shown))
+    rows = groups.changed(changes)
     if rows:
         head = md.line("| | test | base → patched | transition | note |")
         yield from (md.BLANK, head, md.line("|---|---|---|---|---|"))
         yield from (_row(row) for row in rows[:MOST_ROWS])
         yield from _more(rows)
-    if quiet := len(changes) - len(shown):
+    if quiet := len(changes) - sum(map(len, rows)):
         yield from (md.BLANK, md.line("{} more tests are the same on both, and fine.", quiet))
-
-
-def _interesting(change: Transition) -> bool:
-    return change.verdict is not Verdict.PASS or change.words != "works→works" or bool(change.note)
-
-
-def _rank(change: Transition) -> tuple[int, bool, str, str]:
-    return _ORDER.index(change.verdict), change.base.word == change.patched.word, change.suite, change.test
-
-
-def _alike(changes: Sequence[Transition]) -> Iterator[list[Transition]]:
-    """Gather what one test shows alike on several backings: ``Z07_x.memfd``, ``Z07_x.tmpfs``."""
-    for _, group in itertools.groupby(changes, lambda c: (c.suite, _stem(c), c.base, c.patched, c.verdict, c.note)):
-        yield list(group)
-
-
-def _stem(change: Transition) -> str:
-    return change.test.partition(".")[0]
 
 
 def _row(alike: Sequence[Transition]) -> Markdown:
     change = alike[0]
-    name = md.code(change.test) if len(alike) == 1 else md.line("{} ×{}", md.code(_stem(change)), len(alike))
+    name = md.code(change.test) if len(alike) == 1 else md.line("{} ×{}", md.code(groups.stem(change)), len(alike))
     statuses = f"{change.base.value} → {change.patched.value}"
     return md.line("| {} | {} | {} | {} | {} |", _MARKS[change.verdict], name, statuses, change.words, change.note)
 
 
 def _splats(heading: str, splats: Sequence[Splat]) -> Iterator[Markdown]:
-    titles = Counter(splat.title for splat in splats)
+    titles = groups.by_title(splats)
     if titles:
         yield from (md.BLANK, md.line("### {}", heading), md.BLANK)
-    for title, count in list(titles.items())[:MOST_ROWS]:
-        first = next(splat for splat in splats if splat.title == title)
+    for title, alike in list(titles.items())[:MOST_ROWS]:
+        first = alike[0]
         during = md.code(first.test) if first.test else "no test"
-        times = md.line(", {} times", count) if count > 1 else md.BLANK
+        times = md.line(", {} times", len(alike)) if len(alike) > 1 else md.BLANK
         yield md.line("- **{}** during {}{}", title, during, times)
         yield md.BLANK
         yield from md.block(plain.printable(first.text).splitlines()[:25], indent=6)
@@ -251,7 +229,7 @@ def _coverage(job: JobResult) -> Iterator[Markdown]:
 
 
 def _reproduce(series: SeriesResult) -> Iterator[Markdown]:
-    red = next((c.test for c in sorted(series.transitions, key=_rank) if c.verdict is Verdict.FAIL), None)
+    red = next((c.test for c in sorted(series.transitions, key=groups.rank) if c.verdict is Verdict.FAIL), None)
     if series.patched.identity and red:
         script = shlex.quote(str(series.patched.directory / rundir.REPRODUCE))
         yield from (md.BLANK, md.line("### Reproduce"), md.BLANK, *md.block([f"{script} {shlex.quote(red)}"]))

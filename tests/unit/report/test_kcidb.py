@@ -25,11 +25,11 @@ from orchestrator.model import (
     Tree,
     Verdict,
 )
-from orchestrator.report import kcidb
+from orchestrator.report import kcidb, kcidb_object, kcidb_tests
 from tests.fakes import results as fixture
 
-WPCI = kcidb.Sender("wpci_lab")
-PUBLIC = kcidb.Sender("wpci", "https://ci.example.org/results/")
+WPCI = kcidb_object.Sender("wpci_lab")
+PUBLIC = kcidb_object.Sender("wpci", "https://ci.example.org/results/")
 BASE = "b" * 40
 PATCHSET = kcidb.Patchset("a" * 64, (Path("/r/jobs/patched/patches/0001.patch"), Path("/elsewhere/0002.patch")))
 STAGES = tuple(StageResult(stage, Verdict.PASS, 2.0, "said") for stage in Stage)
@@ -52,7 +52,7 @@ def alone(*tests: TestResult, **changes: Any) -> RunResult:
     return fixture.run(alone=(whole(fixture.job(Side.BASE, tests), "1", **changes),))
 
 
-def report(told: RunResult, sender: kcidb.Sender = WPCI, **patchsets: kcidb.Patchset) -> dict[str, Any]:
+def report(told: RunResult, sender: kcidb_object.Sender = WPCI, **patchsets: kcidb.Patchset) -> dict[str, Any]:
     """Return the report of a run, once the schema has accepted it."""
     found = kcidb.render(told, sender, {"linux-5.10/smoke.patched": PATCHSET} if patchsets else {})
     kcidb.dump(found)
@@ -110,7 +110,7 @@ def test_each_status_keeps_its_meaning(status: Status, says: str) -> None:
 
 
 def test_every_status_has_a_word() -> None:
-    assert kcidb.STATUSES.keys() == set(Status)
+    assert kcidb_tests.STATUSES.keys() == set(Status)
 
 
 def test_a_retry_does_not_launder_and_what_was_cut_off_is_unknown() -> None:
