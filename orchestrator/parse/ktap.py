@@ -208,7 +208,8 @@ def from_exit_code(
         return TestResult(name, Status.PASS, "", lines, seconds)
     if status := meanings.get(code):
         why = finder.skipped if status is Status.SKIP else ""
-        return TestResult(name, status, why or f"exit code {code} ({_MEANING[status]})", lines, seconds)
+        last = f": {lines[-1]}" if lines else ""
+        return TestResult(name, status, why or f"exit code {code} ({_MEANING[status]}){last}", lines, seconds)
     number = code - 128 if 128 < code < 193 else -code
     if 0 < number < 65:
         why = finder.reason(f"killed by {_signal_name(number)}")

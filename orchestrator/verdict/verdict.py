@@ -83,5 +83,6 @@ def unexpected(test: TestResult, expected: Expectations, column: str | None) -> 
 def _skipped(suites: Sequence[SuiteRun]) -> Judgement | None:
     tests = list(findings.all_tests(suites))
     if all(test.status is Status.SKIP for test in tests):
-        return Verdict.SKIP, f"all {len(tests)} tests were skipped"
+        why = next((f", {test.name}: {test.reason}" for test in tests if test.reason), "")
+        return Verdict.SKIP, f"all {len(tests)} tests were skipped{why}"
     return None

@@ -315,6 +315,11 @@ def test_exit_codes(code: int, status: Status, reason: str) -> None:
     assert ktap.from_exit_code("a", code) == TestResult("a", status, reason)
 
 
+def test_a_skip_by_exit_code_says_what_the_program_said_last() -> None:
+    test = ktap.from_exit_code("a", 4, diagnostics=["begin", "a: /dev/vda: Text file busy"])
+    assert test.reason == "exit code 4 (skip): a: /dev/vda: Text file busy"
+
+
 LINES = st.sampled_from(
     [
         *OWN.splitlines(),

@@ -98,7 +98,7 @@ def test_precedence() -> None:
         ({"suites": [suite(b=Status.FAIL)]}, FAIL, "b: fail"),
         ({"stages": [stage(Stage.SUITE, INFRA, "lost")]}, INFRA, "lost"),
         ({"suites": [suite()]}, FAIL, "no test ran"),
-        ({"suites": [suite(a=Status.SKIP)]}, SKIP, "skipped"),
+        ({"suites": [suite(a=Status.SKIP)]}, SKIP, "tests were skipped"),
     ]
     for first, second in itertools.combinations_with_replacement(findings, 2):
         facts: dict[str, list[Any]] = {"stages": [], "suites": [], "splats": []}
@@ -379,3 +379,9 @@ def test_a_patched_kernel_that_does_not_build_is_one_reason_and_not_a_list_of_mi
     found = series_verdict.judge(job(Side.BASE), job(stages=(broken,), suites=()))
     assert found.transitions == ()
     assert (found.verdict, found.reason) == (FAIL, "build: the build broke: mm/a.c:1: error: x")
+
+
+def test_why_nothing_but_skips_came_is_told_by_the_first_reason() -> None:
+    tests = (TestResult("a", Status.SKIP), TestResult("b", Status.SKIP, "no swap"))
+    _, reason = verdict.judge_job((), [replace(suite(), tests=tests)], ())
+    assert reason == "all 2 tests were skipped, b: no swap"
