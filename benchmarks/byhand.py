@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -105,7 +104,7 @@ def change(tree: Path, name: str, word: str) -> str:
 def copy_work_tree(job: JobResult, tree: Path) -> None:
     """Copy the work tree in which the job's kernel was built over a clone, with its output folder."""
     work = Cache.default().path("work", job.tree, "base")
-    shutil.copytree(work, tree, symlinks=True, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".git"))
+    subprocess.run(["rsync", "-a", "--exclude=/.git", f"{work}/", f"{tree}/"], check=True)
 
 
 def step(base: JobResult, folder: Path, tree: Path, program: Path) -> str:
