@@ -138,7 +138,7 @@ def described(place: Path, ids: Iterable[str]) -> tuple[Commit, ...]:
     if not wanted:
         return ()
     output = repository.git(place, "show", "--no-patch", "--format=%H%x00%s%x00%an <%ae>%x00%P", *wanted)
-    fields = [text.split("\0") for text in output.splitlines() if text]
+    fields = [text.split("\0") for text in output.split("\n") if text]
     return tuple(Commit(commit, subject, author, tuple(parents.split())) for commit, subject, author, parents in fields)
 
 

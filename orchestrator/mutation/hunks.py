@@ -54,7 +54,7 @@ class Hunk:
     @property
     def identity(self) -> str:
         """A short name for the change itself: it stays when lines move and patches are renumbered."""
-        changed = [line for line in self.diff.splitlines()[5:] if line[:1] in "+-"]
+        changed = [line for line in self.diff.split("\n")[5:] if line[:1] in "+-"]
         return hashlib.sha256("\n".join([self.file, self.function, *changed]).encode()).hexdigest()[:10]
 
 
@@ -71,7 +71,7 @@ def listed(tree: Tree) -> tuple[Hunk, ...]:
 def fingerprint(tree: Tree) -> str:
     """Return a digest of what a series makes of the code: documentation and selftests do not count."""
     names = repository.git(tree.repository, "diff-tree", "-r", "--full-index", "--no-renames", tree.base, tree.commit)
-    return digest(*(line for line in names.splitlines() if _kind_of_file(line.split("\t", 1)[1]) is None))
+    return digest(*(line for line in names.split("\n") if line and _kind_of_file(line.split("\t", 1)[1]) is None))
 
 
 def _diff(tree: Tree, before: str, after: str) -> str:
@@ -86,7 +86,7 @@ def split(diff: str, patch: int, subject: str) -> Iterator[Hunk]:
         head, *bodies = re.split(r"^(?=@@ )", section, flags=re.M)
         for body in bodies:
             count += 1
-            first, *lines = body.splitlines()
+            first, *lines = body.removesuffix("\n").split("\n")  # nothing else ends a line of C
             file = _file(head)
             kind = kind_of(file, lines)
             yield Hunk(patch, count, subject, file, _function(first), kind, _taken_out(head, first, lines))
@@ -122,7 +122,7 @@ def _head_taken_out(head: str) -> Iterator[str]:
     """Yield the lines above the hunks with both sides exchanged; the two names stand in one order, as git has it."""
     old, new = (re.search(rf"^{mark} (.+)$", head, re.M) for mark in (r"---", r"\+\+\+"))
     assert old and new
-    for line in head.splitlines():
+    for line in head.removesuffix("\n").split("\n"):
         if match := re.match(r"index (\w+)\.\.(\w+)(.*)", line):
             yield f"index {match[2]}..{match[1]}{match[3]}"
         elif line.startswith("new file mode"):

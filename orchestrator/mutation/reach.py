@@ -87,7 +87,7 @@ def groups(diff: str) -> Iterator[list[int]]:
     """Yield the numbers of lines that a diff takes away, by those that stand together; none: it only adds. Pure."""
     number = 0
     group: list[int] | None = None
-    for line in diff.splitlines():
+    for line in diff.removesuffix("\n").split("\n"):
         begin = _BEGIN.match(line)
         if line.startswith("\\"):  # "No newline at end of file"
             continue
@@ -107,6 +107,6 @@ def groups(diff: str) -> Iterator[list[int]]:
 
 def _blamed(tree: Tree, file: str) -> Iterator[tuple[tuple[str, str, int], int]]:
     options = ("--porcelain", "--no-progress", f"{tree.base}..{tree.commit}", "--", file)
-    for line in repository.git(tree.repository, "blame", *options).splitlines():
+    for line in repository.git(tree.repository, "blame", *options).split("\n"):
         if match := _ORIGIN.match(line):
             yield (match["commit"], file, int(match["line"])), int(match["final"])

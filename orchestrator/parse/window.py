@@ -25,13 +25,14 @@ def of(console: str, test: str, windows: Windows | None = None) -> Window | None
     wanted, reader = {test, test.partition(".")[0]}, windows or Windows()
     last: Window | None = None
     inside: list[str] | None = None
-    for number, line in enumerate(console.splitlines(), 1):
-        is_marker = reader.take(printk.message(plain.clean(line)))
+    whole, rest = plain.split(console)  # as the lines of a splat are counted
+    for number, line in enumerate((*whole, rest), 1):
+        is_marker = reader.take(printk.message(line))
         runs = bool(wanted & set(reader.names))
         if runs and inside is None:
             inside, first = [], number + 1
         elif not runs and inside is not None:
             last, inside = Window(first, tuple(inside)), None
         elif runs and inside is not None and line.strip() and not is_marker:
-            inside.append(plain.clean(line).rstrip())
+            inside.append(line.rstrip())
     return Window(first, tuple(inside)) if inside is not None else last

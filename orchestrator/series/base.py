@@ -89,7 +89,7 @@ def blobs_at(tree: Tree, commits: Sequence[str], paths: Iterable[str]) -> Mappin
         tree.repository, "cat-file", "--batch-check", input_text="".join(f"{c}:{p}\n" for c, p in wanted)
     )
     blobs: dict[str, dict[str, str]] = {commit: {} for commit in commits}
-    for (commit, path), line in zip(wanted, answer.splitlines(), strict=True):
+    for (commit, path), line in zip(wanted, answer.split("\n") if answer else (), strict=True):
         blob, _, rest = line.partition(" ")
         if rest.startswith("blob "):
             blobs[commit][path] = blob

@@ -115,3 +115,12 @@ def test_the_log_replays_and_what_may_be_next_is_foreseen(tmp_path: Path) -> Non
     log.write_text(gitbisect.log(place))
     repository.git(place, "bisect", "replay", log)
     assert f"first bad commit: [{ids[9]}]" in gitbisect.log(place)
+
+
+def test_a_subject_and_a_name_may_hold_what_else_ends_a_line(tmp_path: Path) -> None:
+    repository.create(tmp_path)
+    empty = repository.git(tmp_path, "mktree", input_text="")
+    env = {f"GIT_{who}_NAME": "A\x85B" for who in ("AUTHOR", "COMMITTER")}
+    made = repository.git(tmp_path, "commit-tree", empty, "-m", "mm: a\u2028b\x0cc", env=env)
+    (commit,) = gitbisect.described(tmp_path, [made])
+    assert (commit.subject, commit.author.partition(" <")[0]) == ("mm: a\u2028b\x0cc", "A\x85B")

@@ -12,7 +12,8 @@ from orchestrator.host import process
 from orchestrator.host.cache import Cache
 from orchestrator.model import Tree
 from orchestrator.progress import SILENT
-from orchestrator.series import apply, series
+from orchestrator.series import apply, base, series
+from orchestrator.trees import repository
 from tests.fakes import trees
 
 
@@ -306,3 +307,11 @@ def test_a_killed_scratch_is_not_believed(where: Path, tree: Tree, cache: Cache)
 def test_new_files_are_in_although_the_tree_ignores_them(where: Path, tree: Tree, cache: Cache) -> None:
     patched = apply.apply(tree, series.load(trees.three_patches(where)), cache, SILENT)
     assert files_at(tree, patched.commit) - files_at(tree, tree.commit) == {"mm/new.c"}
+
+
+def test_a_path_may_hold_what_else_ends_a_line(tmp_path: Path) -> None:
+    repository.create(tmp_path)
+    empty = repository.git(tmp_path, "mktree", input_text="")
+    commit = repository.git(tmp_path, "commit-tree", empty, "-m", "x")
+    tree = Tree(tmp_path, commit, commit, empty, "x")
+    assert base.blobs_at(tree, [commit], ["mm/a.c", "mm/b\u2028.c"]) == {commit: {}}

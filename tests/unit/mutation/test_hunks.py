@@ -95,3 +95,8 @@ def test_identity_stays_when_lines_move() -> None:
 )
 def test_the_kind_of_a_hunk(file: str, lines: list[str], kind: Kind) -> None:
     assert hunks.kind_of(file, lines) is kind
+
+
+def test_a_form_feed_ends_no_line() -> None:
+    (one, *_) = split(DIFF.replace(" three\n", " th\x0cree\n"))
+    assert one.diff.endswith("-2.5\n th\x0cree\n four\n") and one.number == 1

@@ -79,3 +79,7 @@ def test_a_hunk_that_only_takes_away_may_be_anywhere() -> None:
 
 def test_a_fault_is_made_for_the_whole_series() -> None:
     assert known().of([hunk("@@ -24,1 +24,1 @@\n-five();\n+six();\n", patch=0)]).never
+
+
+def test_a_form_feed_ends_no_line() -> None:
+    assert list(reach.groups(TAKES_OUT.replace(" one\n", " o\x0cne\n"))) == [[11, 12], [14]]

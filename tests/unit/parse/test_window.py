@@ -34,3 +34,8 @@ def test_it_is_what_stands_between_the_markers(test: str, expected: Window | Non
 def test_the_last_run_counts() -> None:
     again = CONSOLE + "[    4.000000] wpci: begin T01\n[    4.000001] again\n[    4.000002] wpci: end T01\n"
     assert window.of(again, "T01") == Window(9, ("[    4.000001] again",))
+
+
+def test_lines_are_counted_as_those_of_a_splat_are() -> None:
+    odd = CONSOLE.replace("Linux version 5.10", "Linux\x0cversion\x855.10\u2028")
+    assert window.of(odd, "T01") == window.of(CONSOLE, "T01")
