@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -131,6 +132,10 @@ class JobResult(Bounded):
         """The first stage that did not pass, if any."""
         return next((stage for stage in self.stages if stage.verdict is not Verdict.PASS), None)
 
+    def stage(self, stage: Stage) -> StageResult | None:
+        """Return how a stage went; None where the job did not come to it."""
+        return next((result for result in self.stages if result.stage is stage), None)
+
     @property
     def seconds(self) -> float:
         """What all stages took."""
@@ -215,6 +220,11 @@ class RunResult(Bounded):
     missing: tuple[str, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     remarks: tuple[str, ...] = ()
+
+    @property
+    def finished(self) -> datetime.datetime:
+        """When it came to its end. Raises ValueError or OverflowError where its times are none."""
+        return datetime.datetime.fromisoformat(self.started) + datetime.timedelta(seconds=self.seconds)
 
     @property
     def single_jobs(self) -> tuple[JobResult, ...]:

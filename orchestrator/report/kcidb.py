@@ -6,7 +6,6 @@ boots, that its console is clean, and each test of its suites. What has not run 
 
 from __future__ import annotations
 
-import datetime
 import json
 import re
 from collections.abc import Mapping
@@ -15,7 +14,7 @@ from pathlib import Path
 
 from orchestrator.errors import InfraError
 from orchestrator.model import JobResult, RunResult, Stage, Tree, Verdict
-from orchestrator.report.kcidb_object import VERDICTS, Object, Objects, Sender, stage_of, text
+from orchestrator.report.kcidb_object import VERDICTS, Object, Objects, Sender, text
 from orchestrator.report.kcidb_tests import Tests
 
 VERSION = {"major": 5, "minor": 3}
@@ -34,7 +33,7 @@ def render(run: RunResult, sender: Sender, patchsets: Mapping[str, Patchset]) ->
     objects = Objects(run, sender)
     report, tests = _Report(objects, patchsets), Tests(objects)
     checkouts = {checkout["id"]: checkout for checkout in map(report.checkout, run.jobs)}
-    built = [job for job in run.jobs if stage_of(job, Stage.BUILD)]
+    built = [job for job in run.jobs if job.stage(Stage.BUILD)]
     return {
         "version": VERSION,
         "checkouts": list(checkouts.values()),
@@ -63,7 +62,7 @@ class _Report:
 
     def checkout(self, job: JobResult) -> Object:
         """Return what was checked out for a job: a base, with the patches of a series on it."""
-        tree, series = job.products.tree, stage_of(job, Stage.SERIES)
+        tree, series = job.products.tree, job.stage(Stage.SERIES)
         patchset = self.patchsets.get(job.name)
         return self.objects.make(
             *self._checkout_parts(job),
@@ -85,13 +84,11 @@ class _Report:
         return (job.tree, job.series or "base", commit)
 
     def _finished(self) -> str:
-        run = self.objects.run
-        end = datetime.datetime.fromisoformat(run.started) + datetime.timedelta(seconds=run.seconds)
-        return end.isoformat(timespec="seconds")
+        return self.objects.run.finished.isoformat(timespec="seconds")
 
     def build(self, job: JobResult) -> Object:
         """Return a job's kernel."""
-        stage, kernel = stage_of(job, Stage.BUILD), job.products.kernel
+        stage, kernel = job.stage(Stage.BUILD), job.products.kernel
         assert stage
         about = {"build_id": kernel.build_id, "sha256": kernel.sha256, "release": kernel.release} if kernel else {}
         return self.objects.make(

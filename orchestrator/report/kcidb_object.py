@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from orchestrator import plain
-from orchestrator.model import JobResult, RunResult, Stage, StageResult, Verdict
+from orchestrator.model import RunResult, Verdict
 
 EXCERPT = 16_000
 """Characters of an excerpt; the schema takes 384 more."""
@@ -51,11 +51,6 @@ class Objects:
         """Return a file of the run as the schema wants one, if the results are published at all."""
         url = self.url(file)
         return {"name": file.name, "url": url} if url else None
-
-
-def stage_of(job: JobResult, stage: Stage) -> StageResult | None:
-    """Return how a stage of a job went; None where it did not come to it."""
-    return next((result for result in job.stages if result.stage is stage), None)
 
 
 def text(raw: str) -> str:

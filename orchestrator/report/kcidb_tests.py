@@ -32,7 +32,7 @@ from orchestrator.model import (
     Transition,
     Verdict,
 )
-from orchestrator.report.kcidb_object import VERDICTS, Object, Objects, stage_of, text
+from orchestrator.report.kcidb_object import VERDICTS, Object, Objects, text
 from orchestrator.verdict import outcome
 
 STATUSES = {
@@ -55,7 +55,7 @@ class Tests:
 
     def of(self, job: JobResult) -> Iterator[Object]:
         """Yield what was asked of a kernel, in its order."""
-        boot = stage_of(job, Stage.BOOT)
+        boot = job.stage(Stage.BOOT)
         if boot:
             yield self._stage_test(job, boot)
         if boot and boot.verdict is Verdict.PASS:
@@ -78,7 +78,7 @@ class Tests:
     def _console(self, job: JobResult) -> Object:
         """Return the complaints on the consoles, as a test: else a report would be greener than the run."""
         bad = [splat for splat in job.splats if splat.fatal or not splat.allowed_by]
-        ended = stage_of(job, Stage.SUITE)
+        ended = job.stage(Stage.SUITE)
         clean = "PASS" if ended and ended.verdict is Verdict.PASS else "MISS"
         return self._of(
             job,

@@ -10,6 +10,7 @@ import dataclasses
 import enum
 import functools
 import json
+import math
 import types
 import typing
 from pathlib import Path
@@ -41,7 +42,9 @@ def load(text: str) -> RunResult | JobResult:
         if document["version"] != VERSION:
             raise UserError(f"result.json is of version {document['version']}, this program reads {VERSION}")
         result: RunResult | JobResult = _value(_KINDS[document["kind"]], document["result"])
-    except (ValueError, KeyError, TypeError, AttributeError, ValidationError, RecursionError) as error:
+        if isinstance(result, RunResult):
+            _ = result.finished  # whoever reckons with its times later need not ask
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, ValidationError, RecursionError) as error:
         why = wording.cut(f"{type(error).__name__}: {error}", _MOST_SHOWN)
         raise UserError(f"no result.json that this program can read: {why}") from error
     return result
@@ -142,4 +145,6 @@ def _scalar(kind: Any, raw: Any) -> Any:
     allowed = (int, float) if kind is float else kind
     if not isinstance(raw, allowed) or (isinstance(raw, bool) and kind is not bool):
         raise ValueError(f"{kind.__name__} is needed, not {raw!r}")
+    if kind is float and not math.isfinite(raw):
+        raise ValueError("a finite number is needed")
     return float(raw) if kind is float else raw

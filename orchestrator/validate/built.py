@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from orchestrator.model import CheckResult, CompilerWarning, JobResult, Stage, StageResult, Verdict
+from orchestrator.model import CheckResult, CompilerWarning, JobResult, Stage, Verdict
 from orchestrator.verdict import complaints
 
 
@@ -17,7 +17,7 @@ def judge(name: str, subject: str, done: JobResult, before: Sequence[CompilerWar
     failed = done.failed_stage
     if failed:
         return CheckResult(name, subject, failed.verdict, failed.message, done.seconds, log=failed.log)
-    stage = _build(done)
+    stage = done.stage(Stage.BUILD)
     if stage is None:
         return CheckResult(name, subject, Verdict.INFRA, "the build stage left no result", done.seconds)
     fresh = complaints.new(before, done.warnings) if before is not None else ()
@@ -25,10 +25,6 @@ def judge(name: str, subject: str, done: JobResult, before: Sequence[CompilerWar
     verdict = Verdict.FAIL if fresh else Verdict.PASS
     reused = " (built before)" if stage.reused else ""
     return CheckResult(name, subject, verdict, message + reused, done.seconds, complaints.lines(fresh), _log(done))
-
-
-def _build(done: JobResult) -> StageResult | None:
-    return next((stage for stage in done.stages if stage.stage is Stage.BUILD), None)
 
 
 def _log(done: JobResult) -> Path | None:

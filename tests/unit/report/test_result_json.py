@@ -103,3 +103,16 @@ def spoilt(**changes: object) -> str:
 def test_what_is_broken_is_refused(text: str) -> None:
     with pytest.raises(UserError):
         result_json.load(text)
+
+
+@pytest.mark.parametrize("seconds", ["1" + "0" * 400, "1e999", "1e300", "NaN", "-Infinity"])
+def test_a_number_that_no_clock_shows_is_refused(seconds: str) -> None:
+    text = result_json.dump(dataclasses.replace(RUN, seconds=0.03125)).replace("0.03125", seconds)
+    with pytest.raises(UserError, match=r"result\.json"):
+        result_json.load(text)
+
+
+@pytest.mark.parametrize("started", ["", "yesterday", "2026-13-01T00:00:00+00:00"])
+def test_a_time_that_is_none_is_refused(started: str) -> None:
+    with pytest.raises(UserError, match=r"result\.json"):
+        result_json.load(result_json.dump(dataclasses.replace(RUN, started=started)))
