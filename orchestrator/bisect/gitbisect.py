@@ -110,7 +110,7 @@ def _estimate(place: Path) -> tuple[int, int]:
     return int(values["bisect_nr"]), int(values["bisect_steps"]) + 1
 
 
-def ahead(place: Path, commit: str) -> tuple[str, ...]:
+def possible_next(place: Path, commit: str) -> tuple[str, ...]:
     """Return what may come after ``commit``: if that is good, and if it is bad.
 
     That is a guess where histories branch or commits were skipped. (``rev-list --bisect`` cannot be used: it always

@@ -54,7 +54,7 @@ class History:
         return gitbisect.begin(self.place, self.objects, self.good, self.bad)
 
     def job(self, commit: str) -> Job:
-        """Return the job that looks at a commit."""
+        """Return the job that tests a commit."""
         if commit in self.numbers:
             return replace(self.template, upto=self.numbers[commit], coverage=False)
         return replace(self.template, source=_at(self.template.source, self.versions.get(commit, commit)))

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orchestrator import textfile
-from orchestrator.bisect import conclusion, gitbisect, history, judge, prefetch, report, values
+from orchestrator.bisect import conclusion, gitbisect, history, judge, prefetch, report, test_commit, values
 from orchestrator.bisect.conclusion import Conclusion
 from orchestrator.bisect.gitbisect import Commit, Position
 from orchestrator.bisect.history import History
-from orchestrator.bisect.test_commit import Target, look
+from orchestrator.bisect.test_commit import Target
 from orchestrator.bisect.values import Outcome, Request, Role, State, Step
 from orchestrator.engine.local import LocalEngine
 from orchestrator.engine.slots import Capacity
@@ -44,15 +44,15 @@ def run(request: Request, workspace: Workspace, elsewhere: Engine | None = None)
         walked = history.open_history(request, workspace)
         state = _opened(request, walked, workspace)
         workspace = elsewhere.sharing(workspace) if elsewhere else workspace
-        ahead = prefetch.Prefetch(workspace, elsewhere or _beside(request, walked, workspace))
-        walk = _Walk(walked, workspace, state, ahead)
+        builds = prefetch.Prefetch(workspace, elsewhere or _beside(request, walked, workspace))
+        walk = _Walk(walked, workspace, state, builds)
         try:
             outcome = walk.to_the_end()
         except InfraError as error:
             reason = f"the host failed: {error}; `wpci bisect --continue {name}` goes on"
             outcome = walk.outcome(Conclusion(Verdict.INFRA, reason), Position(None))
         finally:
-            walk.ahead.stop()
+            walk.prefetch.stop()
         report.write(outcome, walk.log)
         return outcome
 
@@ -99,7 +99,7 @@ class _Walk:
     history: History
     workspace: Workspace
     state: State
-    ahead: prefetch.Prefetch
+    prefetch: prefetch.Prefetch
     length: int = 0
     estimate: float | None = None
     """How many steps there will be, as far as git can tell."""
@@ -142,7 +142,7 @@ class _Walk:
         return conclusion.of_culprit(labels[0], self.state, notes)
 
     def _verified(self, culprit: Commit) -> tuple[str, ...]:
-        """Look at a culprit once more, at its parents, and at the tip without it; return the notes on it."""
+        """Test a culprit once more, its parents, and the tip without it; return the notes on it."""
         self._step(Role.CULPRIT, culprit.id)
         for parent in culprit.parents:
             self._step(Role.PARENT, parent)
@@ -150,7 +150,7 @@ class _Walk:
             return ("it is the tip: there is no tip without it that is not its parent",)
         job = self.history.without(culprit)
         if job is None:
-            return ("it does not revert cleanly from the tip: the tip without it was not looked at",)
+            return ("it does not revert cleanly from the tip: the tip without it was not tested",)
         self._step(
             Role.WITHOUT, self.history.bad, job, f"{self.history.name(self.history.bad)} without {culprit.id[:12]}"
         )
@@ -163,21 +163,21 @@ class _Walk:
         """Return the step, from the state where it is there."""
         if known := self.state.step(role, commit):
             return known
-        self.ahead.await_(commit)
+        self.prefetch.await_(commit)
         label = label or self.history.label(self._described((commit,))[0])
         target = Target(role, commit, label, job or self.history.job(commit))
         self.workspace.progress.advance("steps", len(self.state.steps), self.estimate)
         rule = judge.rule(self.state, self.length)
-        step = look(target, self.state, rule, self.workspace, lambda: self._build_ahead(role, commit))
+        step = test_commit.run(target, self.state, rule, self.workspace, lambda: self._prefetch(role, commit))
         self.state = self.state.followed(step)
         disk.write_atomic(self.workspace.directory / values.STATE, values.dump(self.state))
         self.workspace.progress.note(report.line(step))
         return step
 
-    def _build_ahead(self, role: Role, commit: str) -> None:
+    def _prefetch(self, role: Role, commit: str) -> None:
         if role is Role.SEARCH:
-            following = gitbisect.ahead(self.history.place, commit)
-            self.ahead.start([(following_one, self.history.job(following_one)) for following_one in following])
+            candidates = gitbisect.possible_next(self.history.place, commit)
+            self.prefetch.start([(candidate, self.history.job(candidate)) for candidate in candidates])
 
     def outcome(self, concluded: Conclusion, position: Position, exit_code: int | None = None) -> Outcome:
         """Return the outcome of what was concluded."""

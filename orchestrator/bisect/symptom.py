@@ -87,7 +87,7 @@ def learn(bad: Iterable[Observation], good: Iterable[Observation] = ()) -> Refer
 
 
 def read(observation: Observation, reference: Reference) -> Observation:
-    """Return a observation in the light of the ends: shown, absent, unclear or infra, nothing else."""
+    """Return an observation in the light of the ends: shown, absent, unclear or infra, nothing else."""
     if observation.sight is Sight.REFUSED:
         if REFUSED in reference.shown:
             return Observation(Sight.SHOWN, REFUSED)

@@ -22,7 +22,7 @@ from orchestrator.progress import Detail, Progress
 
 @dataclass(frozen=True)
 class Target:
-    """What a step looks at. ``label`` is how the commit is called, ``role`` what the step is for."""
+    """What a step tests. ``label`` is how the commit is called, ``role`` what the step is for."""
 
     role: Role
     commit: str
@@ -30,7 +30,7 @@ class Target:
     job: Job
 
 
-def look(target: Target, state: State, rule: Rule, workspace: Workspace, meanwhile: Callable[[], None]) -> Step:
+def run(target: Target, state: State, rule: Rule, workspace: Workspace, meanwhile: Callable[[], None]) -> Step:
     """Return the step that a target comes to. ``meanwhile`` is called once its kernel is there, before a guest boots.
 
     A kernel that an earlier step has run is not run again, but to verify. Raises InfraError where the host failed
@@ -96,7 +96,7 @@ class _Quiet:
 
 @dataclass
 class _Work:
-    """The jobs of one step. Their folders are ``name``, ``name.2`` and so on; those of a killed look are dropped."""
+    """The jobs of one step. Their folders are ``name``, ``name.2`` and so on; those of a killed one are dropped."""
 
     workspace: Workspace
     chased: Symptom

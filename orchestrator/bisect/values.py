@@ -64,7 +64,7 @@ class Role(enum.Enum):
 
 @dataclass(frozen=True)
 class Step(Bounded):
-    """One commit that was looked at.
+    """One commit that was tested.
 
     ``observations`` are its runs; ``count`` and ``sure`` what they come to. ``kernel`` is the sha256 of what ran;
     ``same_as`` the number of the step that ran the same kernel, and whose answer this is. ``jobs`` are

@@ -108,7 +108,7 @@ def test_the_log_replays_and_what_may_be_next_is_foreseen(tmp_path: Path) -> Non
     position = gitbisect.begin(place, tmp_path / "objects", ids[0], ids[12])
     while position.following:
         now = position.following
-        foreseen = gitbisect.ahead(place, now)
+        foreseen = gitbisect.possible_next(place, now)
         position = gitbisect.mark(place, Term.BAD if ids.index(now) >= 9 else Term.GOOD, now)
         assert position.following is None or position.following in foreseen
     log = tmp_path / "bisect.log"
