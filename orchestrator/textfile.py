@@ -1,4 +1,4 @@
-"""Text files that this program reads again, its own and the user's: bounded, and a fault is one line."""
+"""Files that the user names, and text files that this program reads again: bounded, and a fault is one line."""
 
 from __future__ import annotations
 
@@ -8,6 +8,22 @@ from orchestrator.errors import UserError
 
 MOST = 256 * 2**20
 """Bytes of a file; a result with every line of a large night takes a tenth of it."""
+
+
+def is_there(name: str | Path) -> bool:
+    """Whether there is a file or folder of that name; a text too long for one is none."""
+    try:
+        return Path(name).exists()
+    except OSError:
+        return False
+
+
+def expanded(name: str | Path) -> Path:
+    """Return a path with the home of a user in the place of ``~``; as it is where there is no such user."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        return Path(name)
 
 
 def read(path: Path, most: int = MOST) -> str:

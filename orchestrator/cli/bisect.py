@@ -193,7 +193,7 @@ def _ends(good: str | None, bad: str | None, series: str | None) -> tuple[str, s
 
 def _named(name: str | None, known: Mapping[str, object]) -> str | None:
     """Return a name of the pipeline as it is, and a path so that it means the same from another folder."""
-    return name if name is None or name in known else str(Path(name).expanduser().absolute())
+    return name if name is None or name in known else str(textfile.expanded(name).absolute())
 
 
 def _folder(results: Path, run: str) -> Path:

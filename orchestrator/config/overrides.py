@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator import wording
+from orchestrator import textfile, wording
 from orchestrator.config import loader
 from orchestrator.config.schema import Mode, Pipeline, SeriesConfig, TreeConfig
 from orchestrator.config.sources import PathSource
@@ -95,14 +95,6 @@ _SPARE = 1.5
 """What a suite may take beside the limits of its programs."""
 
 
-def is_there(name: str | Path) -> bool:
-    """Whether there is a file or folder of that name; a text too long for one is none."""
-    try:
-        return Path(name).exists()
-    except OSError:
-        return False
-
-
 def overlay(pipeline: Pipeline, mode_name: str, options: Options) -> tuple[Pipeline, str]:
     """Return the pipeline with the user's own tree and series in it, and the mode to run.
 
@@ -158,7 +150,7 @@ def _with_changes(pipeline: Pipeline, names: Collection[str]) -> dict[str, TreeC
 def _by_name(pipeline: Pipeline, options: Options) -> Options:
     """Call a configured series by its name where it was given by its path."""
     given = options.series
-    if given is None or given in pipeline.series or not is_there(given):
+    if given is None or given in pipeline.series or not textfile.is_there(given):
         return options
     names = [name for name, known in pipeline.series.items() if known.path.resolve() == Path(given).resolve()]
     return dataclasses.replace(options, series=names[0]) if names else options
@@ -201,8 +193,8 @@ def _series(pipeline: Pipeline, tree: str, options: Options) -> tuple[str | None
 
 
 def _existing(text: str, option: str, known: Collection[str]) -> Path:
-    path = Path(text).expanduser().absolute()
-    if not is_there(path):
+    path = textfile.expanded(text).absolute()
+    if not textfile.is_there(path):
         hint = wording.nearest(text, known)
         name = "no such name in pipeline.yaml, and " if known else ""
         raise UserError(f"{option}: {name}no such file or folder: {text}{hint}")

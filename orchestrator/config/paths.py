@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from orchestrator import textfile
 from orchestrator.config import fragments, validation
 from orchestrator.config.schema import Pipeline, SeriesConfig, TreeConfig, Variant
 from orchestrator.config.sources import BundleSource, PathSource
@@ -43,8 +44,8 @@ class _Resolver:
     folder: Path
 
     def existing(self, path: Path, place: str) -> Path:
-        full = self.folder / path.expanduser()
-        if not full.exists():
+        full = self.folder / textfile.expanded(path)
+        if not textfile.is_there(full):
             raise UserError(f"{place}: no such file or folder: {path}")
         return full
 
@@ -98,19 +99,19 @@ class _Resolver:
 def _with_certificates(engine: Any, folder: Path) -> Any:
     if engine == "local" or engine.certificates is None:
         return engine
-    return engine.model_copy(update={"certificates": folder / engine.certificates.expanduser()})
+    return engine.model_copy(update={"certificates": folder / textfile.expanded(engine.certificates)})
 
 
 def _beside(url: str, folder: Path) -> str:
     """Return the URL of a database; the file of a relative one lies where its pipeline file does."""
     kind, _, path = url.partition(":///")
-    return f"{kind}:///{folder / Path(path).expanduser()}" if kind == "sqlite" and path else url
+    return f"{kind}:///{folder / textfile.expanded(path)}" if kind == "sqlite" and path else url
 
 
 def _with_secrets(settings: validation.Validation, folder: Path) -> validation.Validation:
     def absolute(value: Any) -> Any:
         file = value.file if isinstance(value, validation.Secret) else None
-        return value.model_copy(update={"file": folder / file.expanduser()}) if file else value
+        return value.model_copy(update={"file": folder / textfile.expanded(file)}) if file else value
 
     def resolved(notice: validation.Notice) -> validation.Notice:
         return notice.model_copy(update={name: absolute(getattr(notice, name)) for name in type(notice).model_fields})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from orchestrator import textfile
 from orchestrator.errors import UserError
 
 RESULT = "result.json"
@@ -44,7 +45,7 @@ def find(results: Path, run: str, holds: str = RESULT) -> Path:
     ``holds`` is what must be in it for the purpose. Raises UserError where there is no such run.
     """
     for folder in (Path(run), results / run):
-        if (folder / holds).exists():
+        if textfile.is_there(folder / holds):
             return folder
     raise UserError(f"{run}: no such run in {results}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from orchestrator import textfile
 from orchestrator.config.validation import Secret
 from orchestrator.notify.http import NotifyError
 
@@ -17,7 +18,7 @@ def read(secret: Secret) -> str:
         assert secret.file is not None
         place = str(secret.file)
         try:
-            value = secret.file.expanduser().read_text().strip()
+            value = textfile.expanded(secret.file).read_text().strip()
         except (OSError, UnicodeDecodeError) as error:
             raise NotifyError(f"cannot read {place}: {getattr(error, 'strerror', None) or 'not text'}") from None
     if not value:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from orchestrator import arch
+from orchestrator import arch, textfile
 from orchestrator.config import overrides
 from orchestrator.config.overrides import Options
 from orchestrator.config.schema import Pipeline
@@ -127,7 +127,7 @@ def written_out(options: Options, directory: Path, pipeline: Pipeline, progress:
         path = directory / "stdin.mbox"
         disk.write_atomic(path, series_source.read_input())
         return _looked_over(options, path, "standard input", progress)
-    if overrides.is_there(named):
+    if textfile.is_there(named):
         return _looked_over(options, Path(named), Path(named).stem, progress)
     if lore.names(named):
         archive, message = lore.place(named, pipeline.lore)
@@ -139,7 +139,7 @@ def written_out(options: Options, directory: Path, pipeline: Pipeline, progress:
 
 def _range(options: Options, directory: Path, progress: Progress) -> Options:
     """Write the commits of a range into the folder of the run, and begin where they do."""
-    if options.tree is None or not (overrides.is_there(options.tree) and Path(options.tree).is_dir()):
+    if options.tree is None or not (textfile.is_there(options.tree) and Path(options.tree).is_dir()):
         raise UserError(f"--series {options.series}: a range of commits needs --tree DIR, the repository it is in")
     fork, files = commits.export(Path(options.tree), str(options.series))
     folder = directory / "series" / overrides.label(str(options.series))

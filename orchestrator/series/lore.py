@@ -11,12 +11,12 @@ import sys
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from orchestrator.config.overrides import is_there
 from orchestrator.errors import InfraError, UserError
 from orchestrator.host import disk, process, scratch
 from orchestrator.host.process import CommandFailed, Deadline, sandbox
 from orchestrator.host.process.sandbox import Bounds
 from orchestrator.series import bounds
+from orchestrator.textfile import is_there
 from orchestrator.trees import network
 from orchestrator.wording import some
 

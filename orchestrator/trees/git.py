@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from orchestrator import textfile
 from orchestrator.config.sources import GitSource
 from orchestrator.errors import InfraError, UserError
 from orchestrator.host.cache import Cache, digest
@@ -21,7 +22,7 @@ def fetch(source: GitSource, name: str, cache: Cache, progress: Progress, deadli
     """
     if source.ref.startswith("-") or source.url.startswith("-"):
         raise UserError(f"{source.url} {source.ref}: neither a git address nor a ref begins with '-'")
-    where = Path(source.url).expanduser()
+    where = textfile.expanded(source.url)
     if where.is_dir():
         return _taken(where.absolute(), source.ref, name, cache, progress, deadline)
     return _fetched(source, name, cache, progress, deadline)

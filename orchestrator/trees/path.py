@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from orchestrator import wording
+from orchestrator import textfile, wording
 from orchestrator.config.sources import PathSource
 from orchestrator.errors import UserError
 from orchestrator.host.cache import Cache
@@ -21,7 +21,7 @@ def fetch(source: PathSource, name: str, cache: Cache, progress: Progress, deadl
 
     Raises UserError where there are uncommitted changes and ``dirty`` is not set.
     """
-    where = source.path.expanduser().absolute()
+    where = textfile.expanded(source.path).absolute()
     if not where.is_dir():
         raise UserError(f"{where}: no such directory")
     bare = local.is_git(where) and not (where / ".git").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from orchestrator import textfile
 from orchestrator.config.sources import TarballSource
 from orchestrator.errors import UserError
 from orchestrator.host.cache import Cache
@@ -40,7 +41,7 @@ def _import(source: TarballSource, place: Path, cache: Cache, progress: Progress
 
 
 def _local(source: TarballSource) -> Path:
-    packed = Path(source.url.removeprefix("file://")).expanduser()
+    packed = textfile.expanded(source.url.removeprefix("file://"))
     if not packed.is_file():
         raise UserError(f"{packed}: no such tarball")
     if (actual := network.sha256_of(packed)) != source.sha256:

@@ -36,6 +36,8 @@ ENDS = ("--good", "HEAD", "--bad", "HEAD", "-s", "boot")
         (("bisect", "--tree", "tree", "-s", "boot"), "name both ends: --good and --bad"),
         (("run", "--tree", "tree", "--3way"), "--3way: no series is applied"),
         (("run", "--tree", "tree", "--series", "alien..main"), "alien and main have no commit in common"),
+        (("run", "--tree", "~nobody-of-that-name/tree"), "--tree: no such name in pipeline.yaml, and no such file"),
+        (("boot", "--run", "x" * 400), "no such run in results"),
         (("run", "--tree", "tree", "--base", "alien"), "HEAD and alien have no commit in common"),
         (("boot", "--job", "none"), "run last: no such job; there are toy.small, toy.three.small"),
         (("boot", "--test", "T9"), "no test of toy.three.small matches T9"),

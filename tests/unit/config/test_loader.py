@@ -59,6 +59,8 @@ BOMB = "a0: &a0 x\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n
         ("tree: here", "tree: her", ["series.mine.tree", "'her'", "did you mean 'here'"]),
         ("[small]", "[smal]", ["modes.smoke.variants[0]", "did you mean 'small'"]),
         ("a.config", "b.config", ["variants.small.fragments[0]", "b.config"]),
+        ("a.config", "~nobody-of-that-name/a.config", ["variants.small.fragments[0]", "no such file"]),
+        ("a.config", "x" * 400, ["variants.small.fragments[0]", "no such file"]),
         ("memory: 512M", "memory: lots", ["variants.small.machine.memory", "'lots'"]),
         ("provider: path, path: tree", "provider: svn, path: tree", ["trees.here.source", "svn"]),
         ("provider: path, path: tree", "provider: path", ["trees.here.source.path", "missing"]),
