@@ -29,7 +29,7 @@ import byhand
 from overhead import ROOT
 
 from orchestrator.cli.screen import Screen
-from orchestrator.cli.tables import Terminal
+from orchestrator.cli.terminal import Terminal
 from orchestrator.config import loader
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import Deadline

@@ -30,6 +30,17 @@ class Exit(enum.IntEnum):
     INTERRUPTED = 130
 
 
+MEANINGS = {
+    Exit.PASS: "pass",
+    Exit.FAIL: "the kernel or a test failed",
+    Exit.USER: "wrong usage",
+    Exit.INFRA: "the host failed",
+    Exit.SKIP: "nothing but skips",
+    Exit.INTERRUPTED: "interrupted",
+}
+"""What an exit code says, in words."""
+
+
 class PipelineError(Exception):
     """One fault: a line for people, and where the detail lies."""
 

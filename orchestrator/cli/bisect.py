@@ -39,7 +39,7 @@ from orchestrator.model import rundir
 
 if TYPE_CHECKING:
     from orchestrator.bisect.values import Outcome, Request
-    from orchestrator.cli.tables import Terminal
+    from orchestrator.cli.terminal import Terminal
     from orchestrator.config.overrides import OwnPrograms
     from orchestrator.config.schema import Dask, Pipeline
 

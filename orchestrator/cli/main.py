@@ -1,8 +1,4 @@
-"""The entry point: commands in, exit code out. No logic.
-
-Exit codes: 0 pass, 1 the kernel or a test failed, 2 wrong usage, 3 the host failed, 4 nothing but skips,
-130 interrupted.
-"""
+"""The entry point: commands in, exit code (``errors.Exit``) out. No logic."""
 
 from __future__ import annotations
 

@@ -6,14 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-_EXITS = (
-    ("0", "pass"),
-    ("1", "the kernel or a test failed"),
-    ("2", "wrong usage"),
-    ("3", "the host failed"),
-    ("4", "nothing but skips"),
-    ("130", "interrupted"),
-)
+from orchestrator.errors import MEANINGS
+
+_EXITS = tuple((str(code.value), meaning) for code, meaning in MEANINGS.items())
 _FILES = (
     ("./pipeline.yaml", "the pipeline file, where it is there"),
     ("~/.config/wpci/pipeline.yaml", "yours"),

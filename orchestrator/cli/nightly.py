@@ -23,7 +23,6 @@ from orchestrator.cli.options import (
     VerboseOption,
 )
 from orchestrator.cli.screen import Screen
-from orchestrator.cli.tables import show, show_verdict
 from orchestrator.config import locate
 from orchestrator.host.cache import Cache
 
@@ -85,11 +84,9 @@ def nightly(
             terminal.note(_reported(history, results, planned.label))
     if as_json:
         output.json(dataclasses.asdict(night))
-    elif quiet:
-        show_verdict(night.result, Screen())
     else:
-        show(night.result, Screen(), every_test=False)
-        for line in summary.lines(night.comparison):
+        output.result(night.result, as_json=False, quiet=quiet, every_test=False)
+        for line in () if quiet else summary.lines(night.comparison):
             Screen().line(line)
     raise typer.Exit(night.result.exit_code)
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator import packed, textfile
-from orchestrator.cli import screen
+from orchestrator.cli import screen, tables
 from orchestrator.cli.screen import Screen
-from orchestrator.cli.tables import Terminal
+from orchestrator.cli.terminal import Terminal
 from orchestrator.config import locate
 from orchestrator.errors import UserError
 from orchestrator.host import scratch
@@ -19,6 +19,7 @@ from orchestrator.progress import Minor
 
 if TYPE_CHECKING:
     from orchestrator.config.schema import Pipeline
+    from orchestrator.model import RunResult
 
 
 class Plain:
@@ -98,6 +99,18 @@ def _content(path: Path) -> bytes | None:
     if len(data) > textfile.MOST:
         raise UserError(f"{path}: larger than {textfile.MOST} bytes")
     return data
+
+
+def result(done: RunResult, *, as_json: bool, quiet: bool, every_test: bool) -> None:
+    """Print what came of a run in the way that was asked for: the values, the verdict alone, or the tables."""
+    if as_json:
+        from orchestrator.report import result_json
+
+        Screen().document(result_json.dump(done))
+    elif quiet:
+        tables.show_verdict(done, Screen())
+    else:
+        tables.show(done, Screen(), every_test=every_test)
 
 
 def json(value: Any) -> None:

@@ -28,8 +28,6 @@ from orchestrator.cli.programs import (
     ProgramOption,
     TimeoutOption,
 )
-from orchestrator.cli.screen import Screen
-from orchestrator.cli.tables import show, show_verdict
 from orchestrator.config import locate
 from orchestrator.errors import UserError
 
@@ -110,14 +108,7 @@ def run(
         else:
             with choose.opened(elsewhere, slots.here(), workspace.cache, terminal) as at_work:
                 result = whole_run.run(planned, workspace, at_work)
-    if as_json:
-        from orchestrator.report import result_json
-
-        Screen().document(result_json.dump(result))
-    elif quiet:
-        show_verdict(result, Screen())
-    else:
-        show(result, Screen(), every_test=every_test)
+    output.result(result, as_json=as_json, quiet=quiet, every_test=every_test)
     if keep_on_failure and (red := reboot.first_red(result)):
         reboot.shell(red, (), output.Plain())
     raise typer.Exit(result.exit_code)

@@ -31,8 +31,6 @@ from orchestrator.cli.programs import (
     ProgramOption,
     TimeoutOption,
 )
-from orchestrator.cli.screen import Screen
-from orchestrator.cli.tables import show, show_verdict
 from orchestrator.config import locate
 
 
@@ -106,12 +104,5 @@ def validate(
         workers = choose.opened(elsewhere, slots.here(), workspace.cache, terminal) if elsewhere else None
         with workers or contextlib.nullcontext() as at_work:
             result = mode_validate.run(to_do, workspace, at_work)
-    if as_json:
-        from orchestrator.report import result_json
-
-        Screen().document(result_json.dump(result))
-    elif quiet:
-        show_verdict(result, Screen())
-    else:
-        show(result, Screen(), every_test=every_test)
+    output.result(result, as_json=as_json, quiet=quiet, every_test=every_test)
     raise typer.Exit(result.exit_code)

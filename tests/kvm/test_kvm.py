@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.cli.screen import Screen
-from orchestrator.cli.tables import Terminal
+from orchestrator.cli.terminal import Terminal
 from orchestrator.config import loader, overrides
 from orchestrator.config.schema import Machine
 from orchestrator.guest import machine

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.cli.screen import Screen
-from orchestrator.cli.tables import Terminal
+from orchestrator.cli.terminal import Terminal
 from orchestrator.config.schema import Machine
 from orchestrator.engine.local import LocalEngine
 from orchestrator.engine.slots import Capacity
