@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
+from orchestrator.model import TestResult
 from orchestrator.parse.ktap_level import MOST_DIAGNOSTICS, Level
 from orchestrator.parse.ktap_lines import Line
 from orchestrator.parse.reasons import LONGEST
 
+_WHY = re.compile(r"(?:message|error): *(?P<folded>[|>][+-]?\d?$)?['\"]?(?P<text>.*?)['\"]?$")
 _DURATION = re.compile(r"duration_ms: ([0-9]{1,9}(?:\.[0-9]{1,9})?)$")
 
 
@@ -19,6 +21,7 @@ class Block:
     level: Level
     hashes: int
     indent: int
+    folded: bool = False  # the next line says why
 
     @staticmethod
     def opened(line: Line, last: Line | None, level: Level) -> Block | None:
@@ -46,5 +49,13 @@ class Block:
         result = replace(result, diagnostics=(*result.diagnostics, content)[-MOST_DIAGNOSTICS:])
         if match := _DURATION.match(content):
             result = replace(result, seconds=float(match[1]) / 1000)
-        self.level.tests[-1] = result
+        self.level.tests[-1] = replace(result, reason=self._why(content, result))
         return False
+
+    def _why(self, content: str, result: TestResult) -> str:
+        """Return the reason of a result behind which that line of its block stands."""
+        match = _WHY.match(content)
+        folded, self.folded = self.folded, bool(match and match["folded"])
+        if result.reason or not result.status.broken:
+            return result.reason
+        return content.strip() if folded else match["text"] if match else ""

@@ -57,6 +57,12 @@ def cut(text: str) -> Line:
     return Line(before.count("#"), before.rfind("#"), len(before), text[len(before) :].rstrip())
 
 
+def is_behind(line: Line) -> bool:
+    """Whether a comment is about the result before it: set off by three blanks (Test::More), or a place (bats)."""
+    is_set_off = line.indent - line.mark > 3 and not any(each.match(line.content) for each in (HARNESS_RUN, SUBTEST))
+    return line.hashes > 0 and (is_set_off or line.content.startswith("(in test file "))
+
+
 def logged(text: str) -> tuple[tuple[bool, bool], str]:
     """Take off what a log puts before each line; return also its shape: whether it has a date, and printk's stamp."""
     line = printk.parse(text)

@@ -7,14 +7,15 @@ line costs the same.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from orchestrator.model import Status, TestResult
 from orchestrator.parse import ktap_lines as lines
 from orchestrator.parse import printk
 from orchestrator.parse.ktap_block import Block
-from orchestrator.parse.ktap_level import Level, Notes, Problems
+from orchestrator.parse.ktap_level import MOST_DIAGNOSTICS, Level, Notes, Problems
 from orchestrator.parse.ktap_nesting import MOST_NAME, Nesting
-from orchestrator.parse.reasons import LONGEST
+from orchestrator.parse.reasons import LONGEST, Finder
 
 MOST_TEXT = 2**24
 """Characters of diagnostics that are kept of all tests together."""
@@ -33,6 +34,7 @@ class Reader:
         self._depths: set[int] = set()  # nested results stand behind so many '#', as kselftest's runner writes them
         self._last: lines.Line | None = None  # a result that a YAML block may follow
         self._block: Block | None = None
+        self._behind: Finder | None = None  # what stands behind the last result is about it
 
     @property
     def root(self) -> Level:
@@ -50,6 +52,8 @@ class Reader:
         if unlogged is None or self._in_block(unlogged):
             return
         line = lines.cut(unlogged)
+        if self._stands_behind(line):
+            return
         if lines.VERSION.match(line.content):
             self._depths.add(line.hashes)
         if line.hashes and line.hashes not in self._depths:
@@ -59,6 +63,20 @@ class Reader:
                 self._comment(line)
             else:
                 self._nesting.innermost.notes.take(unlogged, comment=False)
+
+    def _stands_behind(self, line: lines.Line) -> bool:
+        """Take a line right behind a failure that is about it, as Test::More and bats write them."""
+        if self._behind is None or line.hashes in self._depths or not lines.is_behind(line):
+            self._behind = None
+            return False
+        before = self._behind.text
+        self._behind.take(line.content)
+        level = self._nesting.innermost
+        result = level.tests[-1]
+        diagnostics = (*result.diagnostics, line.content[:LONGEST])[-MOST_DIAGNOSTICS:]
+        reason = self._behind.text if result.reason == before else result.reason
+        level.tests[-1] = replace(result, reason=reason, diagnostics=diagnostics)
+        return True
 
     def begin(self, test: str) -> None:
         """Take that a test begins: what was printed before is not about it."""
@@ -123,7 +141,7 @@ class Reader:
         elif match := lines.RESULT.match(content):
             self._result(match, line)
             return True
-        elif match := lines.BAIL.match(content):
+        elif not line.hashes and (match := lines.BAIL.match(content)):
             self.bailed = True
             self.problems.add(f"Bail out! {match[1]}".rstrip()[:LONGEST])
         else:
@@ -145,6 +163,8 @@ class Reader:
         if wrong:
             self.problems.add(f"{wrong}, at {result.name}")
         self._nesting.add(level, result)
+        if result.status.broken:
+            self._behind = Finder()
 
     def _read(self, level: Level, negative: bool, rest: str) -> TestResult:
         """Build the result of one line out of it and of the notes before it."""
@@ -157,11 +177,11 @@ class Reader:
         if status.broken:
             reason = notes.finder.reason(reason)
         elif status is Status.SKIP:
-            reason = reason or notes.finder.skipped
+            reason = reason or notes.finder.skipped or notes.finder.unmet
         if notes.crashed:
             status = Status.CRASHED
         self._nesting.end(level, name)
-        seconds = notes.seconds if seconds is None else seconds
+        seconds, reason = notes.seconds if seconds is None else seconds, reason.replace("\\#", "#")
         return TestResult(name, status, reason[:LONGEST], self._kept(tuple(notes.lines)), seconds)
 
     def _kept(self, diagnostics: tuple[str, ...]) -> tuple[str, ...]:

@@ -42,6 +42,7 @@ _RULES = (
     (Rank.ASSERTION, re.compile(r"^[\w./-]{1,200}:FAIL:")),  # bpf/test_progs.h
     (Rank.PLACE, re.compile(rf"{_FILE}:\d+")),  # guest-tests/ktap.h, TH_LOG()
     (Rank.PLACE, re.compile(r"^\[?(?:FAIL(?:ED)?|ERROR)\]?\s*:?\s+\S")),
+    (Rank.TROUBLE, re.compile(r"^Bail out!")),
     (Rank.TROUBLE, _TROUBLE),
     (Rank.WORDS, re.compile(r"[^\W_]")),
 )
@@ -53,6 +54,13 @@ _CHATTER = re.compile(
     r"|\S{1,200}:\d+: (?:TINFO|TPASS|TCONF|TDEBUG)\b|\S+ +\d+ +(?:TINFO|TPASS|TCONF) *:",  # LTP
 )
 _SKIPPED = re.compile(r"(?:SKIP\s{2,}|\[SKIP\]\s+)(\S.*)$")
+_UNMET = re.compile(
+    r"\b(?:not (?:supported|available|enabled|configured|found|installed|present|permitted|enough)|unsupported"
+    r"|unavailable|requires?|needs?|must be|as root|lacks?|missing|no such)\b"
+    r"|\bskip\w*(?!\w)(?! (?:the |this )?tests?\b)[^\w]+\w",
+    re.I,
+)
+"""What a program prints that goes without what it needs, and says so in a line of its own."""
 
 _EXIT = re.compile(r"(?:exit|rc|rcode|status|ret)[= ]-?\d+|exit code -?\d+|\[?FAIL(?:ED)?\]?|killed by SIG\w+", re.I)
 
@@ -70,7 +78,7 @@ class Finder:
     def __init__(self) -> None:
         self.rank = len(Rank)
         self.text = ""
-        self.skipped = ""
+        self.skipped = self.unmet = ""
         self._following = 0
         self._before = ""
 
@@ -89,6 +97,7 @@ class Finder:
             self.skipped = self.skipped or self._before
         elif line:
             self._before = line if how_well is not None else ""
+            self.unmet = self.unmet or (line if how_well is not None and _UNMET.search(line) else "")
         if how_well is not None and how_well < self.rank:
             self.rank, self.text = how_well, line
             if place := _KUNIT.search(line):

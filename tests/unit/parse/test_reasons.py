@@ -125,3 +125,90 @@ def test_what_stands_before_the_word_that_a_program_skips_says_why(lines: list[s
     for line in lines:
         finder.take(line)
     assert finder.skipped == why
+
+
+PERL = """\
+not ok 1 - the first
+#   Failed test 'the first'
+#   at t/x.t line 3.
+#          got: 1
+#     expected: 2
+"""
+BATS = """\
+not ok 1 the first
+# (in test file x.bats, line 3)
+#   `[ 1 -eq 2 ]' failed
+"""
+NODE = """\
+not ok 1 - the first
+  ---
+  duration_ms: 1.5
+  error: 'Expected values to be equal'
+  code: 'ERR_ASSERTION'
+  ...
+"""
+FOLDED = """\
+not ok 1 - the first
+  ---
+  operator: equal
+  message: |-
+    Expected values
+    to be equal
+  at: x.js:3
+  ...
+"""
+
+
+@pytest.mark.parametrize(
+    ("output", "right"),
+    [
+        (PERL, "Failed test 'the first'"),
+        (BATS, "`[ 1 -eq 2 ]' failed"),
+        (NODE, "Expected values to be equal"),
+        (FOLDED, "Expected values"),
+        ("# x.c:1: it broke\n" + PERL, "x.c:1: it broke"),
+        (NODE.replace("error: ", "errors: "), ""),
+        (NODE.replace("not ok", "ok"), ""),
+    ],
+)
+def test_what_stands_behind_the_result_in_the_way_of_tap(output: str, right: str) -> None:
+    report = ktap.parse(f"TAP version 13\n1..2\n{output}not ok 2 - the second\n")
+    assert [test.reason for test in report.tests] == [right, ""]
+
+
+def test_the_reasons_behind_each_of_several_results() -> None:
+    other = PERL.replace("1 - the first", "2 - other").replace("the first", "other")
+    report = ktap.parse(f"1..3\n{PERL}{other}ok 3 - c\n# Looks like you failed 2 tests of 3.\n")
+    assert [test.reason for test in report.tests] == ["Failed test 'the first'", "Failed test 'other'", ""]
+
+
+@pytest.mark.parametrize(
+    ("lines", "right"),
+    [
+        ("# SKIP: needs root\n", "SKIP: needs root"),
+        ("# skip: needs root\n# skipping test\n", "skip: needs root"),
+        ("# Testing 4096 pages\n# hugepages are not available, skipping\n", "hugepages are not available, skipping"),
+        ("# Please run this test as root\n", "Please run this test as root"),
+        ("# userfaultfd is not supported\n# something else\n", "userfaultfd is not supported"),
+        ("# requires CONFIG_USERFAULTFD\n", "requires CONFIG_USERFAULTFD"),
+        ("# skipping test\n", ""),
+        ("# done with 7 pages\n", ""),
+        ("# [SKIP] of one\n# needs root\n", "of one"),
+    ],
+)
+def test_why_a_test_was_skipped_whose_result_does_not_say(lines: str, right: str) -> None:
+    assert reason(f"# selftests: mm: b\n{lines}ok 1 selftests: mm: b # SKIP\n") == right
+    assert reason(f"# selftests: mm: b\n{lines}ok 1 selftests: mm: b # SKIP of its own\n") == "of its own"
+    assert reason(f"# selftests: mm: b\n{lines}ok 1 selftests: mm: b\n") == ""
+
+
+def test_a_hash_in_a_reason_is_escaped_as_in_a_name() -> None:
+    assert reason("ok 1 a # SKIP no \\# here\n") == "no # here"
+
+
+def test_a_program_under_a_runner_that_bails_out_is_not_the_end_of_the_run() -> None:
+    nested = "# TAP version 13\n# 1..1\n# Bail out! mmap: no memory\nnot ok 1 selftests: mm: a # exit=1\n"
+    report = ktap.parse(f"TAP version 13\n1..2\n{nested}ok 2 selftests: mm: b\n")
+    tests = {test.name: test.reason for test in report.tests}
+    assert tests["selftests: mm: a"] == "Bail out! mmap: no memory (exit=1)"
+    assert not any("Bail out" in problem for problem in report.problems)
