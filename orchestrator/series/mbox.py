@@ -11,6 +11,9 @@ _LINE = re.compile(rb"^From [^\n]{1,400}\n", re.M)
 _STAMP = re.compile(rb"\b\d?\d:\d\d(?::\d\d)?\b.*\b(?:19|20)\d\d\b")
 _HEADER = re.compile(rb"[!-9;-~]+:")
 """The name of a header (RFC 5322, section 2.2), with or without a blank behind its colon."""
+_HEAD = re.compile(rb"(?<=\n\n)(?:[!-9;-~]+:[^\n]*\n(?:[ \t][^\n]*\n)*){3,}(?=\n)")
+_NAMED = tuple(re.compile(rb"^" + name, re.M | re.I) for name in (b"from:", b"subject:", b"date:"))
+_HUNK = re.compile(rb"^@@ ", re.M)
 _CRLF_HEAD = re.compile(rb"\A[^\n]*\r\n")
 _CRLF_DIFF = re.compile(rb"^(?:diff --git |--- |\+\+\+ |@@ )[^\n]*\r$", re.M)
 
@@ -20,9 +23,24 @@ def split(data: bytes) -> list[bytes]:
     data = data.replace(b"\r\n", b"\n") if _CRLF_HEAD.match(data) else data
     starts = list(_starts(data))
     if not starts:
-        return [data]
+        return _glued(data)
     ends = [*starts[1:], len(data)]
     return [_unescaped(data[start:end]) for start, end in zip(starts, ends, strict=True)]
+
+
+def _glued(data: bytes) -> list[bytes]:
+    """Return the mails of a file without separators: behind the hunks of one, the headers of the next (cat *.eml)."""
+    starts, hunk = [0], _hunk(data, 0)
+    for head in _HEAD.finditer(data):
+        if hunk < head.start() and all(name.search(head[0]) for name in _NAMED):
+            starts.append(head.start())
+            hunk = _hunk(data, head.end())
+    return [data[start:end] for start, end in zip(starts, [*starts[1:], len(data)], strict=True)]
+
+
+def _hunk(data: bytes, start: int) -> int:
+    match = _HUNK.search(data, start)
+    return match.start() if match else len(data)
 
 
 def is_mail(data: bytes) -> bool:

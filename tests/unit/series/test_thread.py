@@ -72,6 +72,18 @@ def test_what_is_mixed_or_not_whole_is_refused_in_words(mails: list[str], words:
     assert words in refused(*mails)
 
 
+def test_mails_that_stand_one_behind_the_other_without_a_separator() -> None:
+    glued = "\n".join(text.partition("\n")[2] for text in (THREE[1], THREE[0], THREE[2]))
+    for text in (glued, glued.replace("\n", "\r\n")):
+        assert series.parse("s", [("all.eml", text.encode())]).subjects == ("a", "b", "c")
+    quoting = mail("[PATCH] a", "a", text="From: Dev <dev@example.org>\nSubject: b\nDate: now\n\nWhy.").partition("\n")[
+        2
+    ]
+    headers = "From: X <x@example.org>\nSubject: no patch\n\nFrom: X\nDate: x\nVersion: 7\n\n"
+    for text in (quoting, quoting + headers):
+        assert len(series.parse("s", [("one.eml", text.encode())]).patches) == 1
+
+
 class TestPartialReroll:
     """A new version of some patches alone: b4 takes the others of the version before, where each answers to its own."""
 
