@@ -13,6 +13,7 @@ _HEADER = re.compile(rb"[!-9;-~]+:")
 """The name of a header (RFC 5322, section 2.2), with or without a blank behind its colon."""
 _HEAD = re.compile(rb"(?<=\n\n)(?:[!-9;-~]+:[^\n]*\n(?:[ \t][^\n]*\n)*){3,}(?=\n)")
 _NAMED = tuple(re.compile(rb"^" + name, re.M | re.I) for name in (b"from:", b"subject:", b"date:"))
+_MULTIPART = re.compile(rb"^content-type:\s*multipart/", re.M | re.I)
 _HUNK = re.compile(rb"^@@ ", re.M)
 _CRLF_HEAD = re.compile(rb"\A[^\n]*\r\n")
 _CRLF_DIFF = re.compile(rb"^(?:diff --git |--- |\+\+\+ |@@ )[^\n]*\r$", re.M)
@@ -30,6 +31,8 @@ def split(data: bytes) -> list[bytes]:
 
 def _glued(data: bytes) -> list[bytes]:
     """Return the mails of a file without separators: behind the hunks of one, the headers of the next (cat *.eml)."""
+    if _MULTIPART.search(data.partition(b"\n\n")[0]):
+        return [data]  # what looks like another mail is a part of this one
     starts, hunk = [0], _hunk(data, 0)
     for head in _HEAD.finditer(data):
         if hunk < head.start() and all(name.search(head[0]) for name in _NAMED):

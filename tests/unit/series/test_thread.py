@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from orchestrator.errors import UserError
 from orchestrator.series import bounds, series
 
+DATE = "Sat, 3 Feb 2001 04:05:06 +0000"
 ANSWER = "In-Reply-To: <{0}>\nReferences: <{0}>\n"
 
 
@@ -80,7 +81,10 @@ def test_mails_that_stand_one_behind_the_other_without_a_separator() -> None:
         2
     ]
     headers = "From: X <x@example.org>\nSubject: no patch\n\nFrom: X\nDate: x\nVersion: 7\n\n"
-    for text in (quoting, quoting + headers):
+    inner = "\n\n".join(f"--BB\nContent-Type: message/rfc822\n\n{text.partition(chr(10))[2]}" for text in THREE)
+    kind = 'MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="BB"'
+    forwarded = f"From: a@b\nSubject: Fwd: all\nDate: {DATE}\n{kind}\n\n{inner}\n--BB--\n"
+    for text in (quoting, quoting + headers, forwarded):
         assert len(series.parse("s", [("one.eml", text.encode())]).patches) == 1
 
 
