@@ -16,6 +16,8 @@ from pathlib import Path
 PREFIX = ".wpci-scratch-"
 """Of no folder that a person makes: what has it, and is held by nobody, is removed."""
 _OURS = re.compile(re.escape(PREFIX) + r"[a-z0-9_]{8}")
+_KEPT = ".kept"
+"""The file in a folder that is to stay."""
 _FRESH = 60.0
 """Seconds in which a new folder may be without its lock."""
 
@@ -28,20 +30,41 @@ def folder(room: Path | None = None) -> Iterator[Path]:
     """
     room = room or Path(tempfile.gettempdir())
     _sweep(room)
-    with tempfile.TemporaryDirectory(prefix=PREFIX, dir=room, ignore_cleanup_errors=True) as name:
-        held = os.open(name, os.O_RDONLY | os.O_DIRECTORY)
+    with tempfile.TemporaryDirectory(prefix=PREFIX, dir=room, ignore_cleanup_errors=True) as name, _held(Path(name)):
+        yield Path(name)
+
+
+@contextlib.contextmanager
+def kept_on(error: type[BaseException], room: Path) -> Iterator[Path]:
+    """Make a folder as ``folder`` does; it stays where the block ends with such an error, which names logs in it."""
+    _sweep(room)
+    path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=room))
+    with _held(path):
         try:
-            fcntl.flock(held, fcntl.LOCK_EX)
-            yield Path(name)
+            yield path
+        except error:
+            (path / _KEPT).touch()
+            raise
         finally:
-            os.close(held)
+            if not (path / _KEPT).exists():
+                shutil.rmtree(path, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(held)
 
 
 @functools.cache
 def _sweep(room: Path) -> None:
     """Remove our folders whose process is gone. Once a process is enough."""
     for left in room.glob(f"{PREFIX}*"):
-        if not _OURS.fullmatch(left.name):
+        if not _OURS.fullmatch(left.name) or (left / _KEPT).exists():
             continue
         with contextlib.suppress(OSError):  # another one removes it, or holds it
             held = os.open(left, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import gzip
 import shutil
 import tarfile
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from orchestrator import plain
 from orchestrator.errors import InfraError, UserError
+from orchestrator.host import scratch
 from orchestrator.model import JobResult, RunResult, rundir
 from orchestrator.pipeline import reboot, unattended
 from orchestrator.report import tested
@@ -33,8 +33,8 @@ def pack(run: RunResult, job: JobResult, to: Path) -> int:
     if to.exists():
         raise UserError(f"--out {to}: that is there already")
     try:
-        with tempfile.TemporaryDirectory(prefix=".wpci-bundle-", dir=to.absolute().parent) as scratch:
-            folder = Path(scratch) / _stem(to)
+        with scratch.folder(to.absolute().parent) as room:
+            folder = room / _stem(to)
             folder.mkdir()
             shutil.copyfile(bootable.kernel.image, folder / _KERNEL)
             shutil.copyfile(bootable.rootfs.image, folder / _INITRD)

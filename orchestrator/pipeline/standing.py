@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +14,7 @@ from orchestrator.config.overrides import Options
 from orchestrator.config.schema import Pipeline
 from orchestrator.errors import InfraError, PipelineError
 from orchestrator.guest import console, machine
+from orchestrator.host import scratch
 from orchestrator.model import Kernel, Rootfs, rundir
 from orchestrator.parse import splat
 from orchestrator.pipeline import booting, opening, plan, reboot, values
@@ -70,19 +69,13 @@ def _record(wanted: Standing, pipeline: Pipeline, results: Path, progress: Progr
 
 @contextlib.contextmanager
 def _kept_if_it_fails(results: Path) -> Iterator[Path]:
-    try:
-        results.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=".standing-", dir=results.absolute()))
-    except OSError as error:
-        raise InfraError(f"cannot write {results}: {error.strerror}") from error
-    try:
+    with contextlib.ExitStack() as stack:
+        try:
+            results.mkdir(parents=True, exist_ok=True)
+            folder = stack.enter_context(scratch.kept_on(PipelineError, results.absolute()))
+        except OSError as error:
+            raise InfraError(f"cannot write {results}: {error.strerror}") from error
         yield folder
-    except PipelineError:
-        raise
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -7,11 +7,10 @@ whatever a killed run left half-written differs from it, and is put right by the
 from __future__ import annotations
 
 import contextlib
-import shutil
-import tempfile
 from pathlib import Path
 
 from orchestrator.errors import InfraError, KernelError
+from orchestrator.host import scratch
 from orchestrator.host.process import CommandFailed
 from orchestrator.model import Tree
 from orchestrator.progress import Progress
@@ -80,10 +79,8 @@ def _remove(where: Path) -> None:
         return
     if not (where / ".git").is_file():
         raise InfraError(f"{where} is in the way: it is not a work tree of ours")
-    for left in where.parent.glob(f".{where.name}.old.*"):
-        shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(dir=where.parent, prefix=f".{where.name}.old.") as grave:
-        where.rename(Path(grave) / "tree")
+    with scratch.folder(where.parent) as grave:
+        where.rename(grave / "tree")
 
 
 def _administration(where: Path) -> Path:

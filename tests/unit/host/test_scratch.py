@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,7 +17,8 @@ from orchestrator.host import scratch
 
 HOLD = (
     "import sys, time, pathlib; from orchestrator.host import scratch\n"
-    "with scratch.folder(pathlib.Path(sys.argv[1])) as folder:\n"
+    "room = pathlib.Path(sys.argv[1])\n"
+    "with scratch.kept_on(KeyError, room) if sys.argv[2] == 'kept' else scratch.folder(room) as folder:\n"
     "    (folder / 'memory').write_bytes(b'x'); print(folder, flush=True); time.sleep(60)\n"
 )
 OLD = 1_000_000_000.0
@@ -29,8 +32,8 @@ def anew() -> Iterator[None]:
     scratch._sweep.cache_clear()
 
 
-def held(room: Path, *, killed: bool) -> Iterator[Path]:
-    with subprocess.Popen([sys.executable, "-c", HOLD, str(room)], stdout=subprocess.PIPE, text=True) as child:
+def held(room: Path, *, killed: bool, kind: str = "") -> Iterator[Path]:
+    with subprocess.Popen([sys.executable, "-c", HOLD, str(room), kind], stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout
         folder = Path(child.stdout.readline().strip())
         if killed:
@@ -47,8 +50,9 @@ def test_a_folder_is_gone_after_its_block(tmp_path: Path) -> None:
     assert not folder.exists()
 
 
-def test_what_the_killed_left_goes_with_the_next_that_uses_the_room(tmp_path: Path) -> None:
-    for left in held(tmp_path, killed=True):
+@pytest.mark.parametrize("kind", ["", "kept"])
+def test_what_the_killed_left_goes_with_the_next_that_uses_the_room(tmp_path: Path, kind: str) -> None:
+    for left in held(tmp_path, killed=True, kind=kind):
         assert (left / "memory").exists()
         with scratch.folder(tmp_path):
             assert not left.exists()
@@ -79,3 +83,26 @@ def test_what_is_new_or_not_ours_or_no_folder_stays(tmp_path: Path) -> None:
         names.append(stranger)
     with scratch.folder(tmp_path):
         assert all(path.exists() for path in (*names, link, fresh))
+
+
+def test_a_folder_that_an_error_of_ours_leaves_stays_and_no_other(tmp_path: Path) -> None:
+    left: list[Path] = []
+    for error in (KeyError, ValueError, None):
+        with contextlib.suppress(KeyError, ValueError), scratch.kept_on(KeyError, tmp_path) as folder:
+            left.append(folder)
+            (folder / "log").write_text("why")
+            if error:
+                raise error
+    assert [folder.exists() for folder in left] == [True, False, False]
+    os.utime(left[0], (OLD, OLD))
+    scratch._sweep.cache_clear()
+    with scratch.folder(tmp_path):
+        assert (left[0] / "log").read_text() == "why"
+
+
+def test_nothing_else_makes_folders_that_a_killed_process_leaves() -> None:
+    makes = re.compile(r"\b(?:mkdtemp|mkstemp|TemporaryDirectory|NamedTemporaryFile)\(")
+    package = Path(scratch.__file__).parents[1]
+    places = {str(path.relative_to(package)) for path in package.rglob("*.py") if makes.search(path.read_text())}
+    own = {"host/cache.py"}  # the folder becomes what it is made for; prune sweeps the halves of killed ones
+    assert places == {"host/scratch.py", "cli/main.py", *own}, "cli/main.py: a log that is to stay"
