@@ -10,6 +10,9 @@ from orchestrator.errors import UserError
 SERIES_BYTES = 48 << 20
 """A series with all its mails. The longest that lists have seen, new headers of graphics chips, take 20 MB."""
 
+LINES = 3_000_000
+"""Lines of a series: each costs a hundred bytes while the names in its diffs are read."""
+
 MAILS = 2000
 """Mails in a thread, or files in a folder."""
 
@@ -30,6 +33,12 @@ def check_size(name: str, size: int) -> None:
     """Refuse a series that is larger than ``SERIES_BYTES``. Raises UserError."""
     if size > SERIES_BYTES:
         raise UserError(f"series {name} is larger than {SERIES_BYTES >> 20} MiB, the most that is read")
+
+
+def check_lines(name: str, count: int) -> None:
+    """Refuse a series of more than ``LINES`` lines. Raises UserError."""
+    if count > LINES:
+        raise UserError(f"series {name} has more than {LINES} lines, the most that are read")
 
 
 def check_mails(name: str, count: int) -> None:

@@ -125,6 +125,7 @@ def assemble(name: str, entries: list[File], *, base_commit: str | None = None, 
     """Make a series of files; with ``is_ordered`` their order is that of the patches. Raises like ``load``."""
     texts = [(entry, content.plain(entry.name, entry.data)) for entry in entries]
     bounds.check_size(name, sum(len(text) for _, text in texts))
+    bounds.check_lines(name, sum(text.count(b"\n") for _, text in texts))
     letters = [replace(letter, level=entry.level) for entry, text in texts for letter in mail.split(entry.name, text)]
     bounds.check_mails(name, len(letters))
     chosen = thread.choose(name, letters, is_ordered=is_ordered)

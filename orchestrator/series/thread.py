@@ -5,6 +5,9 @@ The rules are b4's where it has one: the newest version counts, an answer is no 
 
 from __future__ import annotations
 
+import hashlib
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,6 +15,9 @@ from orchestrator.errors import UserError
 from orchestrator.series import bounds
 from orchestrator.series.mail import Letter
 from orchestrator.wording import some
+
+_LINE = re.compile(r"^[-+@ ].*$", re.M)
+"""A line of a diff."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +61,10 @@ def _once(letters: Sequence[Letter], notes: list[str]) -> list[Letter]:
     """Return each mail once: two of one id, or with one title, number and diff, are one that came two ways."""
     kept: list[Letter] = []
     seen: set[object] = set()
+    places = Counter(_place(letter) for letter in letters)
     for letter in letters:
         marks: set[object] = {("id", letter.message_id)} if letter.message_id else set()
-        marks |= {_content(letter)} if letter.is_mail and letter.diff else set()
+        marks |= {_content(letter)} if letter.is_mail and letter.diff and places[_place(letter)] > 1 else set()
         if not seen.isdisjoint(marks):
             notes.append(f"came twice, and is taken once: {letter.subject}")
         else:
@@ -68,9 +75,15 @@ def _once(letters: Sequence[Letter], notes: list[str]) -> list[Letter]:
 
 def _content(letter: Letter) -> tuple[object, ...]:
     """Return what is alike in two copies of a mail: lists put lines of their own around it."""
-    body = (line for line in letter.diff.split("\n") if line.startswith(("+", "-", "@", " ")) and line != "-- ")
-    lines = tuple(line.rstrip() for line in body)
-    return letter.subject, letter.tag.number, letter.tag.total, letter.tag.version, hash(lines)
+    digest = hashlib.sha256()
+    for line in _LINE.finditer(letter.diff):
+        if line[0] != "-- ":
+            digest.update(line[0].rstrip().encode() + b"\n")
+    return *_place(letter), digest.digest()
+
+
+def _place(letter: Letter) -> tuple[object, ...]:
+    return letter.subject, letter.tag.number, letter.tag.total, letter.tag.version
 
 
 def _with_versions(letters: Iterable[Letter]) -> list[Letter]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import shlex
 import subprocess
 import time
@@ -31,6 +33,9 @@ class Completed:
     def ok(self) -> bool:
         """Whether the command ended with exit code 0."""
         return self.returncode == 0
+
+
+_FULL = os.strerror(errno.ENOSPC)
 
 
 class CommandFailed(InfraError):
@@ -121,9 +126,10 @@ def _talk(child: Child, text: str | bytes | None, deadline: Deadline) -> tuple[s
 
 
 def _failure(done: Completed, line: str, log: Path | None) -> CommandFailed:
-    """Return the fault of a command that ended badly, its last line being the reason."""
+    """Return the fault of a command that ended badly: the last line says why, or one that names a full disk."""
     output = f"{done.stdout}\n{done.stderr}".rstrip()
-    last = output.rpartition("\n")[2].strip()
+    full = [text for text in done.stderr.splitlines() if _FULL in text][-1:]
+    last = (full or [output.rpartition("\n")[2]])[0].strip()
     why = f"exit code {done.returncode}: {line}" + (f": {last}" if last else "")
     return CommandFailed(why, output=done.stdout + done.stderr, returncode=done.returncode, log=log)
 
