@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -121,6 +122,17 @@ def test_a_silent_command_is_ended_before_its_time_limit(request_for: Make) -> N
         answer = guest.run("echo begun; sleep 12345", deadline=soon(3600))
         assert answer.exit_code is None
         assert "no output" in answer.why
+
+
+def test_a_guest_reaches_nothing_of_the_host_nor_beyond(guest: machine.Guest) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.1)
+        port = server.getsockname()[1]
+        tries = f"ip addr; for a in 10.0.2.2 127.0.0.1 10.0.2.3; do timeout 5 nc $a {port} </dev/null; echo $?; done"
+        answer = guest.run(tries, deadline=soon())
+        assert "10.0.2.15" in answer.stdout and "\n0\n" not in answer.stdout, answer.stdout
+        with pytest.raises(TimeoutError):
+            server.accept()
 
 
 def test_files_go_there_and_back(guest: machine.Guest, tmp_path: Path) -> None:
