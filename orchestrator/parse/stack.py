@@ -32,7 +32,8 @@ _TRACE = re.compile(r"\s{0,8}(?:Call [tT]race|[sS]tack backtrace|[bB]acktrace)\b
 _BACKGROUND = re.compile(
     r"\s{0,8}(?:Allocated by|Freed by|Preemption disabled at|Last potentially|Second to last|-> #\d"
     r"|Uninit was|Local variable|the existing dependency|the dependencies between|the shortest dependencies"
-    r"|Object (?:allocated|freed) at|(?:HARD|SOFT)IRQ-ON-W at|initial use at|\{(?:HARD|SOFT)IRQ|page last|page_owner)"
+    r"|Object (?:allocated|freed) at|(?:HARD|SOFT)IRQ-ON-W at|initial use at|\{(?:HARD|SOFT)IRQ"
+    r"|\{[A-Z -]{1,30}\} state was registered at|page last|page_owner)"
     r"|.{0,80}(?:stored|created) at:"
 )
 """What is told of the past of an object or a lock, with a stack of its own."""
