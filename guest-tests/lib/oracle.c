@@ -12,7 +12,7 @@ static uintptr_t page_of(const struct area *a, const volatile void *addr)
 	return (uintptr_t)addr & ~(a->page - 1);
 }
 
-static bool is_wp_write(const struct uffd_msg *msg)
+bool is_wp_write(const struct uffd_msg *msg)
 {
 	const __u64 flags = UFFD_PAGEFAULT_FLAG_WP | UFFD_PAGEFAULT_FLAG_WRITE;
 

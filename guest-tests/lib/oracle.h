@@ -15,7 +15,9 @@
 #include "backing.h"
 #include "uffd_abi.h"
 
-/* Whether a message is about a write to the protected page of @addr. */
+/* Whether a message is about a write to a page, for its protection. */
+bool is_wp_write(const struct uffd_msg *msg);
+/* Whether such a message is about the page of @addr. */
 bool is_wp_message(const struct area *a, const struct uffd_msg *msg, const volatile void *addr);
 /* The page of the area that such a message is about; -1 for every other message. */
 ssize_t wp_message_page(const struct area *a, const struct uffd_msg *msg);

@@ -21,6 +21,7 @@
 #include "access.h"
 #include "ktap.h"
 #include "model_world.h"
+#include "oracle.h"
 #include "peer.h"
 #include "uffd.h"
 
@@ -106,11 +107,10 @@ static struct came *came_of(int map, uint64_t address)
 /* The registration may have ended meanwhile, and with it the wait. */
 static void release(int map, const struct uffd_msg *msg)
 {
-	const __u64 flags = UFFD_PAGEFAULT_FLAG_WP | UFFD_PAGEFAULT_FLAG_WRITE;
 	struct came *came = came_of(map, msg->arg.pagefault.address);
 	int err;
 
-	if (msg->event != UFFD_EVENT_PAGEFAULT || (msg->arg.pagefault.flags & flags) != flags || !came)
+	if (!is_wp_write(msg) || !came)
 		differ("wrong message to the userfaultfd of mapping %d: event %#x, flags %#llx, address %#llx", map,
 		       msg->event, (unsigned long long)msg->arg.pagefault.flags,
 		       (unsigned long long)msg->arg.pagefault.address);
