@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
 from orchestrator.errors import InfraError
 
 CAP = 4 * 2**20
 """Bytes of a command's output that are kept unless something else is asked for."""
+
+
+def opened(path: Path) -> IO[bytes]:
+    """Open a file for the output of a command. Raises InfraError."""
+    try:
+        return path.open("wb", buffering=0)
+    except OSError as error:
+        raise InfraError(f"cannot write {path}: {error.strerror}") from error
 
 
 @dataclass(frozen=True)

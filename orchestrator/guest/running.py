@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from orchestrator.errors import InfraError, KernelError, PipelineError
 from orchestrator.guest import exit, monitor, protocol, window
 from orchestrator.guest.channel import Ended, Lost
-from orchestrator.guest.command import CAP, CommandResult, Output
+from orchestrator.guest.command import CAP, CommandResult, Output, opened
 from orchestrator.guest.request import BootRequest, Limits
 from orchestrator.guest.watch import Watch
 from orchestrator.host import process
@@ -100,8 +100,24 @@ class Guest:
         lives, and where the host ended the guest.
         """
         started = time.monotonic()
+        ended, why, sink = self._carried_out(command, deadline, output, cap, row)
+        if ended.exit_code is None and self.death is not None and not self.death.kind.blames_kernel:
+            raise self.fault()
+        if ended.exit_code is None and self.death is None and row is not None and not sink.over:
+            self._watch.look(f"{row.tests[0] if len(row.tests) == 1 else 'a test'}: {''.join(why)}")
+        hung = ended.exit_code is None and self.death is None and not self._end(ended)
+        self._deaf = self._deaf or hung
+        self._charged = self._charged or (ended.exit_code is None and self.death is not None)
+        text = sink.data.decode(errors="replace")
+        seconds = time.monotonic() - started
+        return CommandResult(ended.exit_code, text, ended.truncated or sink.over, seconds, "".join(why), hung)
+
+    def _carried_out(
+        self, command: str, deadline: Deadline, output: Path | None, cap: int, row: protocol.Row | None
+    ) -> tuple[Ended, list[str], Output]:
+        """Return how a command ended, why it was left if it was, and what it printed. Raises as ``run``."""
         with contextlib.ExitStack() as stack:
-            file = stack.enter_context(output.open("wb", buffering=0)) if output else None
+            file = stack.enter_context(opened(output)) if output else None
             sink = Output(cap, file)
             why: list[str] = []
 
@@ -118,16 +134,7 @@ class Guest:
                 if self.death is None:
                     raise fault from error
                 ended, why = Ended(None, False, None), [f"the guest died: {self.death.line}"]
-        if ended.exit_code is None and self.death is not None and not self.death.kind.blames_kernel:
-            raise self.fault()
-        if ended.exit_code is None and self.death is None and row is not None and not sink.over:
-            self._watch.look(f"{row.tests[0] if len(row.tests) == 1 else 'a test'}: {''.join(why)}")
-        hung = ended.exit_code is None and self.death is None and not self._end(ended)
-        self._deaf = self._deaf or hung
-        self._charged = self._charged or (ended.exit_code is None and self.death is not None)
-        text = sink.data.decode(errors="replace")
-        seconds = time.monotonic() - started
-        return CommandResult(ended.exit_code, text, ended.truncated or sink.over, seconds, "".join(why), hung)
+        return ended, why, sink
 
     def _reason_to_stop(self, deadline: Deadline, sink: Output) -> list[str]:
         if self.death is not None:

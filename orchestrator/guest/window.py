@@ -17,10 +17,17 @@ def recorded(row: protocol.Row | None, console: Path) -> Iterator[bytes]:
     if row is None:
         yield b""
         return
-    try:
+    with _written(console):
         protocol.keep(row, console, trace.count(console.parent))
-    except OSError as error:
-        raise InfraError(f"cannot write beside {console}: {error.strerror}") from error
     yield row.text
     if records := trace.count(console.parent):
-        protocol.keep_end(console, records)
+        with _written(console):
+            protocol.keep_end(console, records)
+
+
+@contextlib.contextmanager
+def _written(console: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InfraError(f"cannot write beside {console}: {error.strerror}") from error

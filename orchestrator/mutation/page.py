@@ -43,7 +43,7 @@ def _section(section: Section, reasons: Mapping[str, str]) -> Iterator[Markdown]
     yield from (md.line("{}", text) for text in summary(section))
     if section.baseline:
         ignored = ", ".join(section.baseline.ignored)
-        rest = md.line(" Not as expected there, and so not heard: {}.", ignored) if ignored else md.BLANK
+        rest = md.line(" Not as expected there, and so not counted: {}.", ignored) if ignored else md.BLANK
         yield md.line("The whole series runs {} tests.{}", section.tests, rest)
     yield from _survivors(section, reasons)
     yield from (md.BLANK, md.line("### All mutants"), md.BLANK)
