@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from orchestrator.cli.terminal import Terminal
     from orchestrator.config.overrides import OwnPrograms
     from orchestrator.config.schema import Dask, Pipeline
+    from orchestrator.model import Symptom
 
 
 def bisect(
@@ -91,7 +92,6 @@ def bisect(
 ) -> None:
     """Find the commit, patch or version that brings a symptom; exit code 0 only when the answer is verified."""
     from orchestrator.bisect import values
-    from orchestrator.bisect.symptom import parse
     from orchestrator.cli import bisect_table
     from orchestrator.config import overrides
     from orchestrator.engine import choose
@@ -104,22 +104,17 @@ def bisect(
     folder: contextlib.AbstractContextManager[Path]
     if go_on:
         refuse(context, _OF_THE_REQUEST, "a bisect goes on as it began")
-        earlier = _folder(results, run)
-        request = values.load(textfile.read(earlier / values.STATE), str(earlier / values.STATE)).request
-        folder = contextlib.nullcontext(earlier)
+        request, folder = _continued(results, run)
     else:
         refuse(context, ("run",), "only with --continue")
         own = programs.given(context, program, program_args, timeout, expect_splat, endless)
         pipeline = overrides.with_programs(pipeline, own, runs or _RUNS)
         here = locate.kernel_tree(Path()) if tree is None and series is None else None
         first, last = _ends(good, bad, series)
-        symptom = symptom or _failing(own)
-        if not symptom:
-            raise UserError("name what to look for: --symptom boot, build, test:ID or splat:TITLE")
         request = values.Request(
             good=first,
             bad=last,
-            symptom=parse(symptom),
+            symptom=_symptom(symptom or _failing(own)),
             tree=str(here) if here else _named(tree, pipeline.trees),
             series=_named(series, pipeline.series),
             carry=_named(carry, pipeline.series),
@@ -141,6 +136,24 @@ def bisect(
     else:
         bisect_table.show(outcome, Screen())
     raise typer.Exit(outcome.exit_code)
+
+
+def _continued(results: Path, run: str) -> tuple[Request, contextlib.AbstractContextManager[Path]]:
+    """Return what an earlier bisect was asked for, and its folder. Raises UserError."""
+    from orchestrator.bisect import values
+
+    earlier = _folder(results, run)
+    state = values.load(textfile.read(earlier / values.STATE), str(earlier / values.STATE))
+    return state.request, contextlib.nullcontext(earlier)
+
+
+def _symptom(text: str) -> Symptom:
+    """Read the symptom that was named. Raises UserError."""
+    from orchestrator.bisect.symptom import parse
+
+    if not text:
+        raise UserError("name what to look for: --symptom boot, build, test:ID or splat:TITLE")
+    return parse(text)
 
 
 def _walked(
