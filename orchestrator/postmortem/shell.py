@@ -51,7 +51,7 @@ class Helpers:
         if isinstance(what, int):
             chosen = find_task(self._program, what)
         elif isinstance(what, str):
-            named = (task for task in for_each_task(self._program) if task.comm.string_().decode() == what)
+            named = (task for task in for_each_task(self._program) if tasks.name(task) == what)
             chosen = next(named, None)
         else:
             chosen = what
