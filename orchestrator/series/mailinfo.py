@@ -15,7 +15,8 @@ from orchestrator.host.process import Deadline
 from orchestrator.series import bounds, mime
 from orchestrator.trees import repository
 
-_SECONDS = 20.0
+SECONDS = 20.0
+"""What git has for a mail, which takes it milliseconds."""
 _CONTENT = re.compile(rb"^content-[a-z-]+:(?:[^\n]|\n[ \t])*", re.M | re.I)
 _NEEDS_DECODING = re.compile(rb"base64|quoted-printable|multipart/|message/|flowed|uuencode|application/", re.I)
 _CHARSET = re.compile(rb"charset\s*=\s*\"?([^\s\";]*)", re.I)
@@ -64,14 +65,14 @@ def _by_git(raw: bytes) -> Mail:
         text, patch = folder / "text", folder / "patch"
         argv: list[str | Path] = ["git", "mailinfo", "-k", "-u", "--quoted-cr=strip", text, patch]
         environment = repository.environment({"GIT_CEILING_DIRECTORIES": "/"})
-        deadline = Deadline.after(_SECONDS)
+        deadline = Deadline.after(SECONDS)
         try:
             done = process.run(
                 argv, cwd=folder, env=environment, input_text=raw, check=False, offline=True, deadline=deadline
             )
         except process.CommandFailed as error:
             if deadline.expired:  # encoded lines of megabytes: git copies each as often as it has lines
-                raise Refused(f"git does not read it in {_SECONDS:.0f} s") from error
+                raise Refused(f"git does not read it in {SECONDS:.0f} s") from error
             raise
         if not done.ok:
             lines = [line for line in done.stderr.splitlines() if line.strip()] or ["git gave no reason"]

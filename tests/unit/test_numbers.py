@@ -17,6 +17,7 @@ from orchestrator.mutation import campaign
 from orchestrator.parse import ktap_level, ktap_nesting, ktap_reader, reasons, splat_scanner
 from orchestrator.pipeline import alone
 from orchestrator.series import bounds as of_series
+from orchestrator.series import mailinfo
 from orchestrator.suite import listing, state
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -59,8 +60,9 @@ NUMBERS: list[tuple[str, str, tuple[float, ...]]] = [
     ("what-it-stands", "{} characters; {} KiB for a splat; {} texts of one list",
      (bounds.LINE, bounds.TEXT // KIB, bounds.MANY)),
     ("what-it-stands", "{} MiB of output, then FAIL; {:,} warnings", (make.MOST // MIB, compiler_log.MOST)),
-    ("what-it-stands", "{} MiB, {} mails, {} patches, {} characters of a subject",
-     (of_series.SERIES_BYTES // MIB, of_series.MAILS, of_series.PATCHES, of_series.SUBJECT)),
+    ("what-it-stands", "{} MiB, {:,} lines, {} mails, {} s of git for a mail, {} patches, {} characters of a subject",
+     (of_series.SERIES_BYTES // MIB, of_series.LINES, of_series.MAILS, int(mailinfo.SECONDS), of_series.PATCHES,
+      of_series.SUBJECT)),
     ("what-it-stands", "a console | {} MiB, then the guest is ended", (console.CAP // MIB,)),
     ("what-it-stands", "{} splats of one rule, {:,} tests", (splat_scanner.MOST_SPLATS, ktap_nesting.MOST_TESTS)),
     ("what-it-stands", "a file from a guest | {} MiB", (remote.MOST // MIB,)),

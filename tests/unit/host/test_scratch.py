@@ -104,5 +104,5 @@ def test_nothing_else_makes_folders_that_a_killed_process_leaves() -> None:
     makes = re.compile(r"\b(?:mkdtemp|mkstemp|TemporaryDirectory|NamedTemporaryFile)\(")
     package = Path(scratch.__file__).parents[1]
     places = {str(path.relative_to(package)) for path in package.rglob("*.py") if makes.search(path.read_text())}
-    own = {"host/cache.py"}  # the folder becomes what it is made for; prune sweeps the halves of killed ones
+    own = {"host/disk.py"}  # the folder becomes what it is made for; prune sweeps the halves of killed ones
     assert places == {"host/scratch.py", "cli/main.py", *own}, "cli/main.py: a log that is to stay"
