@@ -57,7 +57,7 @@ def marks(lines: Iterable[str], rows: Sequence[Row]) -> tuple[tuple[Mark, ...], 
             continue
         if marker["word"] in of_word:
             last = of_word[marker["word"]]
-        elif last is None or not printk.message(line).startswith("wpci: "):
+        elif last is None or not printk.message(line).startswith(protocol.HEAD):
             continue
         if marker["test"].rstrip() in rows[last].tests:
             marks[last].append((marker["what"], marker["test"].rstrip()))

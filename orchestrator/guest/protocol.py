@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+HEAD = "wpci: "
+"""What every line of the guest's begins with that is for the host."""
 READY = "wpci: ready"
 """What init prints when SSH answers."""
 FAILED = "wpci: failed: "

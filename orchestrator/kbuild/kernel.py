@@ -45,7 +45,7 @@ def build(request: BuildRequest, cache: Cache, progress: Progress, deadline: Dea
         raise UserError(f"image {request.image}: not one of {', '.join(ARCHITECTURES[request.arch].images)}")
     if kernel := lookup(request, cache):
         return kernel
-    with cache.lock(f"out-{digest(str(request.out.absolute()))[:16]}", progress):
+    with cache.lock(_lock(request), progress):
         if kernel := lookup(request, cache):
             return kernel
         with outfolder.opened_log(request.out, request.owner, progress) as log, _log_copied(request):
@@ -56,11 +56,16 @@ def check(request: BuildRequest, cache: Cache, progress: Progress, deadline: Dea
     """Make and prove the .config that a request asks for, without building; return its text. Raises as ``build``."""
     merged = configure.requested(request.fragments)
     with (
-        cache.lock(f"out-{digest(str(request.out.absolute()))[:16]}", progress),
+        cache.lock(_lock(request), progress),
         outfolder.opened_log(request.out, request.owner, progress) as log,
         _log_copied(request),
     ):
         return _configured(_Work(request, cache, progress, deadline, log), merged, "", outfolder.State())
+
+
+def _lock(request: BuildRequest) -> str:
+    """Return the lock of an output folder: two builds in one would write over one another."""
+    return f"out-{digest(str(request.out.absolute()))[:16]}"
 
 
 @contextlib.contextmanager

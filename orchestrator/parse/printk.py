@@ -62,7 +62,7 @@ _DATES = (  # ISO and its relatives, with GitLab's stream; then syslog and dmesg
     rf"{_DAY}{_MONTH} {{1,2}}\d{{1,2}} {_CLOCK}(?: \d{{4}})?",
     _CLOCK,
 )
-_BRACKETED_DATES = (  # ISO and its relatives, with GitLab's stream; then syslog and dmesg -T
+_BRACKETED_DATES = (
     *_DATES,
     rf"{_MONTH}\d{{1,2}} \d\d:\d\d",  # dmesg -H
     r" {0,12}\+\d{1,10}\.\d{6}",  # dmesg -H, the lines of the same minute

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from orchestrator import plain
+from orchestrator.guest.protocol import READY
 from orchestrator.postmortem.report import Mapping, Report, Task, blamed
 
 MOST_LOG, MOST_FRAMES, MOST_RUNS, MOST_TASKS = 60, 16, 24, 60
@@ -55,7 +56,7 @@ def _lines(report: Report, occasion: str) -> Iterator[str]:
 
 def _since_boot(log: Sequence[str]) -> Sequence[str]:
     """Return the log from where the guest was up; all of it where it was not."""
-    up = max((number for number, line in enumerate(log) if line.endswith("wpci: ready")), default=0)
+    up = max((number for number, line in enumerate(log) if line.endswith(READY)), default=0)
     return log[up:]
 
 

@@ -18,7 +18,7 @@ def test_a_task_is_found_beside_one_whose_name_is_no_text(monkeypatch: pytest.Mo
     wanted = task(b"uffd-basic")
     monkeypatch.setattr(shell, "for_each_task", lambda program: iter([task(b"\xff\xfe"), wanted]))
     helpers = shell.Helpers.__new__(shell.Helpers)
-    helpers._program = None  # type: ignore[assignment]
+    helpers._program = None
     assert helpers.task("uffd-basic") is wanted
     with pytest.raises(LookupError):
         helpers.task("none")
