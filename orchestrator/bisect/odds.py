@@ -57,11 +57,6 @@ class Odds:
         as_good = _after(seen.clean, seen.shown, self.good.clean, self.good.shown)
         return as_bad / (as_bad + as_good)
 
-    def sure(self, seen: Count) -> float:
-        """Return the probability that the likelier answer is right."""
-        bad = self.bad_given(seen)
-        return max(bad, 1 - bad)
-
     def needed(self, confidence: float) -> int | None:
         """Return how many clean runs make a step good with that confidence; None where ``MOST`` do not."""
         return next((n for n in range(1, MOST + 1) if 1 - self.bad_given(Count(0, n)) >= confidence), None)
