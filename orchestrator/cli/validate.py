@@ -56,6 +56,9 @@ def validate(
     skip: Annotated[list[str], typer.Option("--skip", help="A check not to make; repeatable.")] = [],  # noqa: B006
     three_way: Annotated[bool, typer.Option("--3way", help="Let git am fall back to a 3-way merge.")] = False,
     runs: Annotated[int, typer.Option("--runs", "-n", min=1, help="Run each test that often, in new guests.")] = 1,
+    isolate: Annotated[
+        bool, typer.Option("--isolate", help="Run each test in a guest of its own, cloned from a booted one.")
+    ] = False,
     stop_at_first: Annotated[bool, typer.Option("--stop-at-first", help="End at the first red.")] = False,
     ahead: AheadOption = None,
     patchwork_id: Annotated[
@@ -92,7 +95,8 @@ def validate(
     tree = str(here) if here else tree
     options = overrides.Options(tree=tree, series=series, three_way=three_way, mbox=mbox)
     chosen = mode or pipeline.validation.mode or pipeline.default_mode
-    choice = programs.choice(pipeline, chosen, own, values.Choice(tuple(variant), tuple(suite), tuple(test)))
+    named = values.Choice(tuple(variant), tuple(suite), tuple(test), isolate=isolate)
+    choice = programs.choice(pipeline, chosen, own, named)
     request.check(pipeline, requested)
     with (
         output.terminal(values=as_json, verbose=verbose, quiet=quiet) as terminal,

@@ -26,11 +26,14 @@ class Tasks(Generic[T]):
 
 
 def run(tasks: Tasks[T], request: Request, boot: Boot, state: State, deadline: Deadline, progress: Progress) -> None:
-    """Do each item in a guest of its own, ``request.at_once`` at a time; the results are in the order of the items."""
+    """Do each item in a guest of its own, ``request.at_once`` at a time; the results are in the order of the items.
+
+    After the first red none begins; those that run beside it come to their end.
+    """
     lock, open_names = threading.Lock(), [tasks.name(item) for item in tasks.items]
 
     def one(number: int) -> State | None:
-        if state.given_up or deadline.expired:
+        if state.stopped_at or state.given_up or deadline.expired:
             return None
         own = State(number=number)
         with own.guest(boot) as guest:
@@ -38,6 +41,7 @@ def run(tasks: Tasks[T], request: Request, boot: Boot, state: State, deadline: D
         with lock:  # what is shared are the counts; results are put together behind the pool, in the order of the items
             open_names.remove(tasks.name(tasks.items[number]))
             state.count(own)
+            state.stopped_at = state.stopped_at or request.first_red(own.results)
             left = request.left(open_names)
             ended = len(tasks.items) - len(open_names)
             at_once = left / request.at_once if left else None
@@ -48,5 +52,7 @@ def run(tasks: Tasks[T], request: Request, boot: Boot, state: State, deadline: D
     for own in states:
         if own is not None:
             state.add(own)
+    if state.stopped_at:
+        return
     left = (item for item, own in zip(tasks.items, states, strict=True) if own is None)
     state.give_up(map(tasks.name, left), deadline)

@@ -57,6 +57,27 @@ def test_the_first_red_test_ends_its_suite(table: Table) -> None:
     assert note == "suite own ended at T01, the first red: what had not run by then did not run"
 
 
+def test_the_first_red_test_ends_isolated_ones(table: Table) -> None:
+    names = [f"T{number:02}" for number in range(1, 25)]
+    name, old, new = plays(f"lists {' '.join(names)}")
+    path = table.folder / "tree" / name
+    path.write_text(path.read_text().replace(old, new, 1))
+    table.git("add", "-fu")
+    table.commit("toy: many tests")
+    table.series((name, new, f'extern const char red[];\nconst char red[] = "play: not-ok T01";\n{new}'))
+    words = ("--isolate", "--stop-at-first", "--variant", "small", "--skip", "checkpatch")
+    code, output = table.type("validate", "series", *words)
+    assert code == 1, output
+    base, patched = ({t["name"]: t["status"] for t in job["suites"][0]["tests"]} for job in table.result()["jobs"])
+    assert set(base) == set(names) and patched["T01"] == "fail", output
+    assert len(patched) < len(names), "what had not begun by then did not run"
+    (series,) = table.result()["series"]
+    assert [change["test"] for change in series["transitions"] if change["verdict"] == "fail"] == ["T01"]
+    folder = Path(table.result()["jobs"][1]["directory"])
+    assert len(list(folder.glob("boot-*/qemu.log"))) < len(names), "nor was a guest booted for it"
+    assert table.left_running() == []
+
+
 def test_without_being_asked_to_stop_it_goes_on(table: Table) -> None:
     table.series(plays("not-ok T02"))
     table.type("run", "--variant", "small")

@@ -517,3 +517,14 @@ def test_a_crash_is_a_first_red_too(tmp_path: Path) -> None:
     lab = Lab({"a": {"A01": "crash", "A02": "ok"}})
     run = performed(dataclasses.replace(request(tmp_path), red=lambda test: test.status.broken), lab.boot)
     assert run.stopped_at == "A01" and [test.name for test in run.tests] == ["A01"] and len(lab.guests) == 1
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_the_first_red_ends_isolated_tests_and_no_other_guest_is_booted(tmp_path: Path, at_once: int) -> None:
+    lab = Lab({"a": {"A01": "ok", "A02": "not ok"} | {f"A{k:02}": "ok" for k in range(3, 30)}})
+    asked = dataclasses.replace(request(tmp_path), at_once=at_once, red=lambda test: test.status.broken)
+    run = performed(asked, lab.boot)
+    assert run.stopped_at == "A02" and run.problems == () and run.cut_off == ()
+    seen = {test.name: test.status for test in run.tests}
+    assert seen["A01"] is Status.PASS and seen["A02"] is Status.FAIL and Status.MISSING not in seen.values()
+    assert len(lab.guests) == 1 + len(seen) and (at_once > 1 or len(seen) == 2)
