@@ -223,13 +223,15 @@ def _get(fs: Any, path: str, to: Path) -> bool:
 
 def _copied(source: IO[bytes], target: IO[bytes]) -> bool:
     """Copy the body of an object; return whether it is what its first line says."""
-    header = source.readline(_MOST_HEADER)
+    # No readline with a limit: files that fsspec reads in ranges, those of S3, have none.
+    header, newline, block = source.read(_MOST_HEADER).partition(b"\n")
     total, size = hashlib.sha256(), 0
-    while block := source.read(_BLOCK):
+    while block or (block := source.read(_BLOCK)):
         total.update(block)
         size += len(block)
         target.write(block)
-    return header == f"{_MAGIC} {total.hexdigest()} {size}\n".encode()
+        block = b""
+    return header + newline == f"{_MAGIC} {total.hexdigest()} {size}\n".encode()
 
 
 def _text(fs: Any, path: str) -> str:

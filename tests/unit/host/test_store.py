@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
+from fsspec.spec import AbstractBufferedFile
 
 from orchestrator.errors import InfraError, UserError
 from orchestrator.host.store import Store
@@ -35,9 +36,30 @@ class Broken(MemoryFileSystem):  # type: ignore[misc]
 fsspec.register_implementation("broken", Broken, clobber=True)
 
 
-@pytest.fixture(params=["file", "memory"])
+class Ranged(AbstractBufferedFile):  # type: ignore[misc]
+    """A file that is read in ranges, as fsspec reads those of S3."""
+
+    def _fetch_range(self, start: int, end: int) -> bytes:
+        return bytes(self.fs.cat_file(self.path, start, end))
+
+
+class Objects(MemoryFileSystem):  # type: ignore[misc]
+    """A store of objects that are read in ranges."""
+
+    protocol = "objects"
+    store: ClassVar[dict[str, Any]] = {}
+    pseudo_dirs: ClassVar[list[str]] = [""]
+
+    def _open(self, path: str, mode: str = "rb", **more: Any) -> Any:
+        return Ranged(self, path, mode) if mode == "rb" and self.exists(path) else super()._open(path, mode, **more)
+
+
+fsspec.register_implementation("objects", Objects, clobber=True)
+
+
+@pytest.fixture(params=["file", "memory", "objects"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    where = (tmp_path / "store").as_uri() if request.param == "file" else f"memory://{tmp_path}"
+    where = (tmp_path / "store").as_uri() if request.param == "file" else f"{request.param}://{tmp_path}"
     return Store(where, patience=20.0, dead_after=0.4)
 
 
