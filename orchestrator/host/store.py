@@ -180,15 +180,19 @@ class Claim:
 
 
 def _create(fs: Any, path: str, data: bytes) -> None:
-    """Create a file, as the only one who does. Raises FileExistsError.
+    """Create a file, as the only one who does. Raises FileExistsError, and InfraError where a store cannot do that.
 
     On a local disk fsspec looks first and writes then; the kernel does both at once.
     """
     if isinstance(fs, LocalFileSystem):
         with Path(path).open("xb") as file:
             file.write(data)
-    else:
+        return
+    fs.pipe_file(path, data, mode="create")
+    # A server that ignores the condition (If-None-Match of S3) overwrites, and says nothing of it.
+    with contextlib.suppress(FileExistsError):
         fs.pipe_file(path, data, mode="create")
+        raise InfraError("it lets two create one object: no claim holds there")
 
 
 def _put(fs: Any, path: str, header: bytes, file: Path) -> None:

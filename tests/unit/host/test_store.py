@@ -142,3 +142,20 @@ def test_a_store_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatc
 def test_a_store_that_there_is_none_of_is_the_users_fault() -> None:
     with pytest.raises(UserError, match="store nosuch://x"):
         Store("nosuch://x").has("kernels", "key")
+
+
+class Lax(Objects):
+    """A store that does not know of creation without overwriting."""
+
+    protocol = "lax"
+
+    def pipe_file(self, path: str, value: bytes, mode: str = "overwrite", **more: Any) -> None:
+        super().pipe_file(path, value, mode="overwrite", **more)
+
+
+fsspec.register_implementation("lax", Lax, clobber=True)
+
+
+def test_a_store_that_gives_one_claim_to_two_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InfraError, match="lets two create one object: no claim holds there"):
+        Store(f"lax://{tmp_path}", patience=20.0).claim("kernels", "key")
