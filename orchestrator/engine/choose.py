@@ -51,7 +51,8 @@ def opened(
 ) -> Iterator[Engine]:
     """Yield the engine for the block in which a run goes on; ``most`` is how many tasks the local one takes at once.
 
-    Raises UserError where the extra ``dask`` or the certificates lack, InfraError where workers do not start.
+    Raises UserError where the extra ``dask`` or the certificates lack, InfraError where workers do not start or the
+    store does not answer.
     """
     if dask is None:
         yield LocalEngine(room, most)
@@ -63,6 +64,7 @@ def opened(
     except ModuleNotFoundError as error:
         raise UserError(f"{error.name} is not installed: pip install 'wpci[dask]'") from error
     store = Store(dask.store or cache.path("shared", "x").parent.as_uri())
+    store.prove()
     with contextlib.ExitStack() as stack:
         if isinstance(dask.dask, Workers):
             address = stack.enter_context(here.cluster(dask.dask.workers, dask.silence, cache, progress))

@@ -18,6 +18,9 @@ from orchestrator.host import process, scratch
 from orchestrator.host.cache import Cache
 from orchestrator.progress import Progress
 
+_ACCOUNTS = ("AWS_", "AZURE_", "FSSPEC_", "GCSFS_", "GOOGLE_")
+"""How the variables begin from which file systems of fsspec take their account. No build sees them: it is in a cage."""
+
 
 @contextlib.contextmanager
 def cluster(count: int, silence: float, cache: Cache, progress: Progress) -> Iterator[Address]:
@@ -35,9 +38,10 @@ def cluster(count: int, silence: float, cache: Cache, progress: Progress) -> Ite
 
 
 def _environment(cache: Cache) -> dict[str, str]:
-    """Return the environment of a worker: this program, as it was found here, and the same cache."""
+    """Return the environment of a worker: this program, as it was found here, the same cache, the store's account."""
     search = os.pathsep.join(path for path in sys.path if path)
-    return process.minimal_environment({"WPCI_CACHE": str(cache.root), "PYTHONPATH": search})
+    account = {name: value for name, value in os.environ.items() if name.startswith(_ACCOUNTS)}
+    return process.minimal_environment({**account, "WPCI_CACHE": str(cache.root), "PYTHONPATH": search})
 
 
 @contextlib.contextmanager

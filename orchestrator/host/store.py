@@ -16,7 +16,7 @@ import secrets
 import socket
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -33,6 +33,8 @@ T = TypeVar("T")
 _MAGIC = "wpci-store 1"
 _BLOCK = 2**20
 _MOST_HEADER = 200
+_PROOF = 60.0
+"""Seconds in which a store must answer at first."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,10 @@ class Store:
     url: str
     patience: float = 1800.0
     dead_after: float = 60.0
+
+    def prove(self) -> None:
+        """See that the store answers, before a run whose jobs would each wait for it. Raises InfraError."""
+        replace(self, patience=min(self.patience, _PROOF)).has("claims", "none")
 
     def has(self, kind: str, key: str) -> bool:
         """Whether there is something under a key. Raises InfraError."""

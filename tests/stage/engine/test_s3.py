@@ -1,0 +1,110 @@
+"""A store at s3://, against a server on loopback that speaks S3 (moto): whole objects, one maker, a fault is a line."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+import requests
+import s3fs
+from moto.server import ThreadedMotoServer
+
+from orchestrator.engine import here
+from orchestrator.errors import InfraError
+from orchestrator.host.cache import Cache
+from orchestrator.host.store import Store
+from tests.stage.engine.test_cluster import Farm
+
+BUCKET = "lab"
+
+
+@pytest.fixture
+def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Start a server with one bucket; the account is in the environment, as a user has it."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    address = "http://{}:{}".format(*server.get_host_and_port())
+    monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "wpci")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wpci")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    s3fs.S3FileSystem.clear_instance_cache()
+    boto3.client("s3", endpoint_url=address).create_bucket(Bucket=BUCKET)
+    yield address
+    s3fs.S3FileSystem.clear_instance_cache()
+    server.stop()
+
+
+def test_what_was_put_comes_back_whole(endpoint: str, tmp_path: Path) -> None:
+    store = Store(f"s3://{BUCKET}/wpci", patience=60.0)
+    (tmp_path / "kernel").mkdir()
+    (tmp_path / "kernel" / "vmlinux").write_bytes(bytes(range(256)) * 30_000)
+    store.put("kernels", "key", tmp_path / "kernel")
+    assert store.has("kernels", "key") and not store.has("kernels", "other")
+    assert store.get("kernels", "key", tmp_path / "back")
+    assert (tmp_path / "back" / "vmlinux").read_bytes() == bytes(range(256)) * 30_000
+    client = boto3.client("s3", endpoint_url=endpoint)
+    client.put_object(Bucket=BUCKET, Key="wpci/kernels/key", Body=b"lies")
+    assert not store.get("kernels", "key", tmp_path / "lies") and not store.has("kernels", "key")
+
+
+def test_one_of_many_has_the_claim(endpoint: str) -> None:
+    store = Store(f"s3://{BUCKET}/wpci", patience=60.0)
+    won: list[bool] = []
+    begin = threading.Barrier(6)
+
+    def contend() -> None:
+        begin.wait()
+        won.append(store.claim("kernels", "key") is not None)
+
+    threads = [threading.Thread(target=contend) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(won) == [False] * 5 + [True]
+
+
+def test_nobody_at_the_endpoint_is_said_before_any_job(
+    endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    code, output = on_s3(tmp_path).night()
+    assert code == 3 and re.search(r"^wpci: the store s3://lab/n: cannot look for \S+: .*127\.0\.0\.1:9", output, re.M)
+    assert "Traceback" not in output and "toy.one" not in output, output
+
+
+def test_a_wrong_account_is_said_before_any_job(endpoint: str) -> None:
+    requests.post(f"{endpoint}/moto-api/reset-auth", data="0", timeout=60)
+    try:
+        with pytest.raises(InfraError, match=r"the store s3://lab/wpci: cannot look for claims/none: "):
+            Store(f"s3://{BUCKET}/wpci").prove()
+    finally:
+        requests.post(f"{endpoint}/moto-api/reset-auth", data="inf", timeout=60)
+
+
+def test_the_workers_of_this_machine_have_the_account(endpoint: str, tmp_path: Path) -> None:
+    assert here._environment(Cache(tmp_path))["AWS_ENDPOINT_URL"] == endpoint
+
+
+def on_s3(folder: Path) -> Farm:
+    """Make a farm of two workers on this machine, with a store at the server."""
+    farm = Farm(folder)
+    farm.variants("")
+    path = folder / "pipeline.yaml"
+    engine = f"engine: {{dask: {{workers: 2}}, store: 's3://{BUCKET}/n'}}"
+    path.write_text(path.read_text().replace("engine: local", engine))
+    return farm
+
+
+def test_a_night_with_a_store_at_s3_has_the_verdicts_of_this_machine(endpoint: str, tmp_path: Path) -> None:
+    farm = on_s3(tmp_path)
+    code, output = farm.night()
+    assert code == 0, output
+    elsewhere = farm.verdicts()
+    assert boto3.client("s3", endpoint_url=endpoint).list_objects_v2(Bucket=BUCKET)["KeyCount"] > 0
+    assert elsewhere == farm.here()
