@@ -139,10 +139,11 @@ def main() -> None:
         print(f"ratio                           {ours_s / theirs_s:6.2f}", flush=True)
         flaky, binary = compiled(folder, "flaky", 3)
         step.write_text(byhand.step(base, folder, theirs.tree, binary))
-        answers = [(by_wpci(folder, ours, flaky)[1], by_hand(folder, theirs, step)[1]) for _ in range(options.flaky)]
-        if answers:
-            print(f"flaky, right answers of wpci    {sum(a for a, _ in answers)} of {len(answers)}")
-            print(f"flaky, right answers of script  {sum(b for _, b in answers)} of {len(answers)}")
+        right = [0, 0]
+        for number in range(1, options.flaky + 1):
+            right[0] += by_wpci(folder, ours, flaky)[1]
+            right[1] += by_hand(folder, theirs, step)[1]
+            print(f"flaky, right answers: wpci {right[0]}, the script {right[1]} of {number}", flush=True)
 
 
 if __name__ == "__main__":
