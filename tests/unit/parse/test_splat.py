@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import time
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from orchestrator.config.schema import AllowedSplat
 from orchestrator.errors import UserError
 from orchestrator.model import Splat
 from orchestrator.parse import printk, printk_log, rules_file, splat, splat_rules, stack
+from tests.growth import seconds
 from tests.unit.parse import test_printk
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "console"
@@ -193,17 +192,6 @@ PUMPS = [
     "Nov 28 ", "BUG: ", "BUG x (", "WARNING: ", "WARNING: [x] ", "KASAN: x in ", "list_add ", "page: ", "task:",
     "Oops: 0000 ", "INFO: task ", "[<ffffffff81>] ", "ffff8880 ", "page allocation failure: ", "CPU: 1 PID: 1 at ",
 ]  # fmt: skip
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """Return the least processor time of three tries."""
-
-    def once() -> float:
-        start = time.process_time()
-        work()
-        return time.process_time() - start
-
-    return min(once() for _ in range(3))
 
 
 @pytest.mark.parametrize("pump", PUMPS)
