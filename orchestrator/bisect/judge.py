@@ -14,7 +14,8 @@ from orchestrator.model import SymptomKind, Term
 MEASURED = {SymptomKind.BUILD: 1, SymptomKind.TEST: 10, SymptomKind.BOOT: 5, SymptomKind.SPLAT: 5}
 """Runs of an end from which the rate of a symptom is learned: one guest runs a test ten times, the others are boots."""
 _SPREAD = 4
-"""A step that is in doubt after the runs that should do gets this many times as many."""
+"""A step that is in doubt after the runs that should do gets this many times as many, and so does a bad end whose test
+does not fail each time: all that follows is weighed against its rate."""
 _FINAL = {Why.NO_SOURCE, Why.NOT_APPLIED, Why.NOT_BUILT}
 """What another run would not change."""
 
@@ -61,15 +62,20 @@ def rule(state: State, commits: int) -> Rule:
     confidence = per_step(request.confidence, commits)
     if bad is None:
         runs = _runs(request.runs, kind, MEASURED[kind])
-        return Rule(runs, runs, confidence, guests=request.runs or MEASURED[SymptomKind.BOOT])
+        most = runs * _SPREAD if kind is SymptomKind.TEST and request.runs is None else runs
+        return Rule(runs, most, confidence, guests=request.runs or MEASURED[SymptomKind.BOOT])
     reference = symptom.learn(bad.observations, good.observations if good else ())
     seen = count(bad.observations, reference)
+    clean = count(good.observations, reference) if good else Count(0, seen.runs)
     measured = Odds(
-        seen, count(good.observations, reference) if good else Count(0, seen.runs), kind is SymptomKind.BUILD
+        seen + _decided(state, Term.BAD, reference),
+        clean + _decided(state, Term.GOOD, reference),
+        kind is SymptomKind.BUILD,
     )
     if good is None:
         needed = measured.needed(confidence) or MOST
-        runs = _runs(request.runs, kind, max(MEASURED[kind], needed))
+        enough = 2 * needed if kind is SymptomKind.TEST else needed  # what a step shows is weighed against both ends
+        runs = _runs(request.runs, kind, min(MOST, max(MEASURED[kind], enough)))
         lenient = replace(reference, refusing=symptom.REFUSED not in reference.shown)
         guests = request.runs or max(MEASURED[SymptomKind.BOOT], needed)
         return Rule(runs, runs, confidence, lenient, guests=guests)
@@ -77,6 +83,16 @@ def rule(state: State, commits: int) -> Rule:
     if request.runs is not None:  # as many as were asked for, whatever they are worth: the path says what that is
         return Rule(runs, runs, 0.5, reference, measured, exact=True)
     return Rule(runs, min(MOST, _SPREAD * max(2, runs)), confidence, reference, measured)
+
+
+def _decided(state: State, term: Term, reference: Reference) -> Count:
+    """Count the runs of the steps between the ends that came to a term: they are kernels of that kind, too.
+
+    The ends alone know little of a rare symptom: one that shows in 5 of 10 runs by chance and in a third of them in
+    truth would leave a step between both kinds, however often it runs.
+    """
+    between = (step for step in state.steps if step.term is term and step.role not in (Role.BAD_END, Role.GOOD_END))
+    return sum((count(step.observations, reference) for step in between), Count())
 
 
 def _runs(requested: int | None, kind: SymptomKind, chosen: int) -> int:
@@ -96,7 +112,8 @@ def judge(tries: Sequence[Observation], rule: Rule) -> Judged | None:
     if len(tries) < rule.runs and (rule.exact or rule.odds is None):
         return None
     if rule.odds is None:
-        return _measured(seen, total)
+        is_steady = total.shown == total.runs
+        return None if len(tries) < rule.most and not is_steady else _measured(seen, total)
     return _weighed(seen, total, rule, rule.odds)
 
 

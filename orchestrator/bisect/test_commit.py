@@ -128,7 +128,7 @@ class _Work:
 
     def _judge(self, rule: Rule) -> Judged | None:
         if rule.odds is None and self.tries and len(self.folders) >= rule.guests:
-            rule = replace(rule, runs=min(rule.runs, len(self.tries)))
+            rule = replace(rule, runs=min(rule.runs, len(self.tries)), most=min(rule.most, len(self.tries)))
         return judge.judge(self.tries, rule) if self.tries else None
 
     def _repeats(self, job: Job, rule: Rule) -> int:

@@ -28,6 +28,7 @@ MEASURED = judge.MEASURED
 NUMBERS: list[tuple[str, str, tuple[float, ...]]] = [
     ("how-a-bisect-decides", "a test {} times in one guest, a boot or a splat {} times",
      (MEASURED[SymptomKind.TEST], MEASURED[SymptomKind.BOOT])),
+    ("how-a-bisect-decides", "each time on the bad end {} times", (MEASURED[SymptomKind.TEST] * judge._SPREAD,)),
     ("how-a-bisect-decides", "after {} times the runs that should do", (judge._SPREAD,)),
     ("how-a-night-is-judged", "is looked at, {} runs back", (night.WINDOW,)),
     ("how-a-night-is-judged", "a chance of less than {:.0f} % at the rate before it", (100 * classify._CHANCE,)),

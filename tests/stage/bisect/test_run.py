@@ -174,7 +174,7 @@ def test_a_flaky_test_gets_as_many_runs_as_it_takes(bench: History) -> None:
     assert code == 0, output
     assert f"the first bad commit is {made[2][:12]}" in output
     first = bench.steps[0]
-    assert (first["count"]["shown"], first["count"]["clean"]) == (2, 8)
+    assert (first["count"]["shown"], first["count"]["clean"]) == (8, 32), "four guests of ten runs"
     good = [step for step in bench.steps if step["term"] == "good"]
     assert all(step["count"]["clean"] > 10 for step in good)
     assert all(step["sure"] > 0.99 for step in bench.steps[2:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -49,9 +50,13 @@ def test_an_end_is_measured_before_anything_is_said_of_it() -> None:
     rule = judge.rule(state(), 16)
     assert (rule.runs, rule.odds) == (10, None)
     assert judge.judge([FAIL] * 9, rule) is None
-    judged = judge.judge([FAIL] * 2 + [PASS] * 8, rule)
-    assert judged and (judged.term, judged.count) == (Term.BAD, Count(2, 8))
-    clean = judge.judge([PASS] * 10, rule)
+    steady = judge.judge([FAIL] * 10, rule)
+    assert steady and (steady.term, steady.count) == (Term.BAD, Count(10, 0))
+    for few in ([FAIL] * 2 + [PASS] * 8, [PASS] * 10):
+        assert judge.judge(few, rule) is None, "a rate that is no certainty is measured longer"
+    judged = judge.judge([FAIL] * 12 + [PASS] * 28, rule)
+    assert judged and (judged.term, judged.count) == (Term.BAD, Count(12, 28))
+    clean = judge.judge([PASS] * 40, rule)
     assert clean and clean.term is Term.GOOD
 
 
@@ -82,6 +87,41 @@ def test_the_runs_that_were_asked_for_are_made_and_no_more() -> None:
     assert judge.judge([PASS] * 2, rule) is None
     judged = judge.judge([PASS] * 3, rule)
     assert judged and judged.term is Term.GOOD
+
+
+def test_steps_that_are_decided_tell_of_the_rate_too() -> None:
+    """A third of the runs fail, where half of those of the bad end did by chance: the ends alone leave that between."""
+    ends = measured(5, 16).steps
+    between = (step(Role.SEARCH, Term.GOOD, *[PASS] * 16), step(Role.SEARCH, Term.BAD, *[FAIL] * 18, *[PASS] * 30))
+    seen = [FAIL] * 21 + [PASS] * 43
+    alone, all_of_them = (judge.judge(seen, judge.rule(state(*ends, *more), 30)) for more in ((), between))
+    assert all_of_them and all_of_them.term is Term.BAD and (alone is None or all_of_them.sure > alone.sure)
+
+
+@pytest.mark.parametrize("rate", [0.2, 1 / 3, 0.5, 1.0])
+def test_a_flaky_symptom_is_bisected_to_its_commit(rate: float) -> None:
+    answers = [_bisected(rate, random.Random(seed)) for seed in range(40)]
+    assert answers.count(True) >= 38, answers
+
+
+def _bisected(rate: float, chance: random.Random, commits: int = 30, culprit: int = 20) -> bool:
+    """Search by halves as git does; return whether every step came to the right term."""
+    steps: list[Step] = []
+
+    def is_bad(role: Role, commit: int) -> bool:
+        seen: list[Observation] = []
+        rule = judge.rule(state(*steps), commits)
+        while (judged := judge.judge(seen, rule)) is None:
+            seen.append(FAIL if commit >= culprit and chance.random() < rate else PASS)
+        steps.append(step(role, judged.term, *seen, commit=str(commit)))
+        return judged.term is (Term.BAD if commit >= culprit else Term.GOOD) and commit >= culprit
+
+    good, bad = -1, commits - 1
+    ends = is_bad(Role.BAD_END, bad) and not is_bad(Role.GOOD_END, good)
+    while ends and bad - good > 1:
+        middle = (good + bad) // 2
+        good, bad = (good, middle) if is_bad(Role.SEARCH, middle) else (middle, bad)
+    return ends and bad == culprit and all(s.term is not Term.SKIP for s in steps)
 
 
 def test_what_cannot_change_is_not_tried_twice() -> None:
