@@ -44,7 +44,7 @@ def examine(cache: Cache, architectures: Iterable[Architecture]) -> tuple[Findin
     rows = tuple(architectures)
     return (
         *(_tool(name) for name in (*TOOLS, *(row.qemu for row in rows))),
-        _sftp_server(),
+        _needed("sftp-server", packages.sftp_server()),
         *(_header(name, [row.triplet for row in rows]) for name in ("libelf.h", "openssl/opensslv.h")),
         _libc([row.triplet for row in rows]),
         _disk(cache.root),
@@ -58,29 +58,27 @@ def examine(cache: Cache, architectures: Iterable[Architecture]) -> tuple[Findin
     )
 
 
+def _needed(tool: str, where: object) -> Finding:
+    """Return what came of looking for something that a run needs; ``where`` is empty or None where it is missing."""
+    detail = str(where) if where else f"missing: {packages.hint(tool)}"
+    return Finding(tool, bool(where), True, detail, None if where else tool)
+
+
 def _tool(name: str) -> Finding:
-    where = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
-    return Finding(name, bool(where), True, where or f"missing: {packages.hint(name)}", None if where else name)
-
-
-def _sftp_server() -> Finding:
-    where = next((path for path in packages.SFTP_SERVERS if Path(path).exists()), None)
-    detail = where or f"missing: {packages.hint('sftp-server')}"
-    return Finding("sftp-server", bool(where), True, detail, None if where else "sftp-server")
+    return _needed(name, shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin"))
 
 
 def _libc(triplets: Iterable[str]) -> Finding:
     """Look for the C library that programs of the guest are linked with."""
-    folders = (*(Path("/usr/lib", triplet) for triplet in triplets), Path("/usr/lib64"), Path("/usr/lib"))
-    there = any(folder.joinpath("libc.a").exists() for folder in folders)
-    detail = "found" if there else f"missing: {packages.hint('libc.a')}"
-    return Finding("libc.a", there, True, detail, None if there else "libc.a")
+    return _file("libc.a", (*(Path("/usr/lib", triplet) for triplet in triplets), Path("/usr/lib64"), Path("/usr/lib")))
 
 
 def _header(name: str, triplets: Iterable[str]) -> Finding:
-    folders = (Path("/usr/include"), *(Path("/usr/include", triplet) for triplet in triplets))
-    there = any(folder.joinpath(name).exists() for folder in folders)
-    return Finding(name, there, True, "found" if there else f"missing: {packages.hint(name)}", None if there else name)
+    return _file(name, (Path("/usr/include"), *(Path("/usr/include", triplet) for triplet in triplets)))
+
+
+def _file(name: str, folders: Iterable[Path]) -> Finding:
+    return _needed(name, "found" if any(folder.joinpath(name).exists() for folder in folders) else "")
 
 
 def _disk(folder: Path) -> Finding:

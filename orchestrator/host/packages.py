@@ -112,10 +112,20 @@ def hint(tool: str) -> str:
     return f"{kind.capitalize()} package {name(tool, kind)}"
 
 
+def sftp_server() -> Path | None:
+    """Return where this host has the program that serves files over SSH; None where it has none."""
+    return next((path for path in map(Path, SFTP_SERVERS) if path.exists()), None)
+
+
+def missing(tool: str) -> InfraError:
+    """Return the fault of a host that lacks a tool, with the package that has it."""
+    return InfraError(f"{tool} is not installed ({hint(tool)})")
+
+
 def check(tool: str) -> None:
-    """Look for a program. Raises InfraError, with the package that has it, where there is none."""
+    """Look for a program. Raises InfraError where there is none."""
     if shutil.which(tool) is None:
-        raise InfraError(f"{tool} is not installed ({hint(tool)})")
+        raise missing(tool)
 
 
 def install(tools: Iterable[str], kind: str | None = None) -> str:

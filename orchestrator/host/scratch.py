@@ -30,7 +30,7 @@ def folder(room: Path | None = None) -> Iterator[Path]:
     """
     room = room or Path(tempfile.gettempdir())
     _sweep(room)
-    with tempfile.TemporaryDirectory(prefix=PREFIX, dir=room, ignore_cleanup_errors=True) as name, _held(Path(name)):
+    with tempfile.TemporaryDirectory(prefix=PREFIX, dir=room, ignore_cleanup_errors=True) as name, held(Path(name)):
         yield Path(name)
 
 
@@ -39,7 +39,7 @@ def kept_on(error: type[BaseException], room: Path) -> Iterator[Path]:
     """Make a folder as ``folder`` does; it stays where the block ends with such an error, which names logs in it."""
     _sweep(room)
     path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=room))
-    with _held(path):
+    with held(path):
         try:
             yield path
         except error:
@@ -51,13 +51,14 @@ def kept_on(error: type[BaseException], room: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def held(folder: Path) -> Iterator[None]:
+    """Hold a folder itself for the block: the lock leaves no file behind, and goes with its holder."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(held, fcntl.LOCK_EX)
+        fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
-        os.close(held)
+        os.close(handle)
 
 
 @functools.cache

@@ -5,16 +5,14 @@ Two reports into one folder follow one another. Only files of an earlier report 
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from orchestrator import textfile
 from orchestrator.errors import InfraError, UserError
 from orchestrator.host import disk
+from orchestrator.host.scratch import held
 
 LIST = ".wpci-pages"
 """The names of the pages that are ours, a line each."""
@@ -29,7 +27,7 @@ def publish(out: Path, pages: Iterable[tuple[str, str]]) -> int:
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
-        with _alone(out):
+        with held(out):
             known = _known(out)
             scratch = _fresh(out / _NEW)
             names = [_write(scratch, name, text) for name, text in pages]
@@ -43,17 +41,6 @@ def publish(out: Path, pages: Iterable[tuple[str, str]]) -> int:
     except OSError as error:
         raise InfraError(f"cannot write {error.filename or out}: {error.strerror}") from error
     return len(names)
-
-
-@contextlib.contextmanager
-def _alone(out: Path) -> Iterator[None]:
-    """Hold the folder itself: the lock leaves no file behind, and goes with its holder."""
-    handle = os.open(out, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def _known(out: Path) -> set[str]:

@@ -163,15 +163,15 @@ def _applets(busybox: Path, deadline: process.Deadline) -> dict[str, cpio.Entry]
 def _tool(name: str) -> Path:
     path = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin:/usr/local/sbin")
     if path is None:
-        raise InfraError(f"{name} is not installed ({packages.hint(name)})")
+        raise packages.missing(name)
     return Path(path).resolve()
 
 
 def _sftp_server() -> Path:
-    for name in packages.SFTP_SERVERS:
-        if Path(name).exists():
-            return Path(name)
-    raise InfraError(f"sftp-server is not installed ({packages.hint('sftp-server')})")
+    path = packages.sftp_server()
+    if path is None:
+        raise packages.missing("sftp-server")
+    return path
 
 
 def _sftp_path(dropbear: Path) -> str:
