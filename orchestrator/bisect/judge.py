@@ -14,8 +14,9 @@ from orchestrator.model import SymptomKind, Term
 MEASURED = {SymptomKind.BUILD: 1, SymptomKind.TEST: 10, SymptomKind.BOOT: 5, SymptomKind.SPLAT: 5}
 """Runs of an end from which the rate of a symptom is learned: one guest runs a test ten times, the others are boots."""
 _SPREAD = 4
-"""A step that is in doubt after the runs that should do gets this many times as many, and so does a bad end whose test
-does not fail each time: all that follows is weighed against its rate."""
+"""A step that is in doubt after the runs that should do gets this many times as many where each takes a boot (a test
+goes on up to ``MOST``), and so does a bad end whose test does not fail each time: all that follows is weighed against
+its rate."""
 _FINAL = {Why.NO_SOURCE, Why.NOT_APPLIED, Why.NOT_BUILT}
 """What another run would not change."""
 
@@ -82,7 +83,8 @@ def rule(state: State, commits: int) -> Rule:
     runs = _runs(request.runs, kind, measured.needed(confidence) or MOST)
     if request.runs is not None:  # as many as were asked for, whatever they are worth: the path says what that is
         return Rule(runs, runs, 0.5, reference, measured, exact=True)
-    return Rule(runs, min(MOST, _SPREAD * max(2, runs)), confidence, reference, measured)
+    most = MOST if kind is SymptomKind.TEST else min(MOST, _SPREAD * max(2, runs))  # a guest runs a test many times
+    return Rule(runs, most, confidence, reference, measured)
 
 
 def _decided(state: State, term: Term, reference: Reference) -> Count:

@@ -98,6 +98,19 @@ def test_steps_that_are_decided_tell_of_the_rate_too() -> None:
     assert all_of_them and all_of_them.term is Term.BAD and (alone is None or all_of_them.sure > alone.sure)
 
 
+def test_a_test_that_is_in_doubt_runs_on() -> None:
+    """A third of the runs fail, of which the bad end saw more by chance, and this kernel fewer at first."""
+    ends = (
+        step(Role.BAD_END, Term.BAD, *[FAIL] * 21, *[PASS] * 19),
+        step(Role.GOOD_END, Term.GOOD, *[PASS] * 22),
+    )
+    rule = judge.rule(state(*ends), 30)
+    seen = [FAIL] * 8 + [PASS] * 32
+    assert judge.judge(seen, rule) is None
+    judged = judge.judge([*seen, *[FAIL] * 22, *[PASS] * 28], rule)
+    assert judged and judged.term is Term.BAD
+
+
 @pytest.mark.parametrize("rate", [0.2, 1 / 3, 0.5, 1.0])
 def test_a_flaky_symptom_is_bisected_to_its_commit(rate: float) -> None:
     answers = [_bisected(rate, random.Random(seed)) for seed in range(40)]
