@@ -7,12 +7,12 @@ from pathlib import Path
 
 from junit_xml import TestCase, TestSuite, to_xml_report_string
 
-from orchestrator import plain
 from orchestrator.bisect.values import Outcome, Role, Step
 from orchestrator.host import disk
 from orchestrator.model import Term, Verdict, rundir
 from orchestrator.report import markup as md
 from orchestrator.report.markup import Markdown
+from orchestrator.text import plain
 
 LOG = "bisect.log"
 

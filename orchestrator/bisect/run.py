@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator import textfile
 from orchestrator.bisect import conclusion, gitbisect, history, judge, prefetch, report, test_commit, values
 from orchestrator.bisect.conclusion import Conclusion
 from orchestrator.bisect.gitbisect import Commit, Position
@@ -23,6 +22,7 @@ from orchestrator.host import cache, cores, disk
 from orchestrator.model import Verdict
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.values import Job
+from orchestrator.text import textfile
 
 __all__ = ["Outcome", "Request", "run"]
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from orchestrator import wording
 from orchestrator.bisect.gitbisect import Commit
 from orchestrator.bisect.odds import Count
 from orchestrator.bisect.symptom import Observation, Why
@@ -16,6 +15,7 @@ from orchestrator.config.suites import Suite
 from orchestrator.errors import UserError
 from orchestrator.model import Symptom, Term, Verdict
 from orchestrator.model.bounds import Bounded
+from orchestrator.text import wording
 
 VERSION = 1
 ALL = "all"

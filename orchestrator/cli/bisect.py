@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator import textfile
 from orchestrator.cli import output, programs
 from orchestrator.cli.options import (
     ConfigOption,
@@ -36,6 +35,7 @@ from orchestrator.cli.screen import Screen
 from orchestrator.config import locate
 from orchestrator.errors import UserError
 from orchestrator.model import rundir
+from orchestrator.text import textfile
 
 if TYPE_CHECKING:
     from orchestrator.bisect.values import Outcome, Request

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator import packed, textfile
 from orchestrator.cli import screen, tables
 from orchestrator.cli.screen import Screen
 from orchestrator.cli.terminal import Terminal
@@ -16,6 +15,7 @@ from orchestrator.config import locate
 from orchestrator.errors import UserError
 from orchestrator.host import scratch
 from orchestrator.progress import Minor
+from orchestrator.text import packed, textfile
 
 if TYPE_CHECKING:
     from orchestrator.config.schema import Pipeline

@@ -20,8 +20,8 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator import plain
 from orchestrator.errors import InfraError
+from orchestrator.text import plain
 
 WIDTH = 120
 """Columns of what is printed where nobody tells the width: in a log file."""

@@ -9,12 +9,12 @@ from typing import Any, NoReturn, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from orchestrator import wording
 from orchestrator.config import locate, paths, yaml_text
 from orchestrator.config import schema as config_schema
 from orchestrator.config.schema import Pipeline
 from orchestrator.config.suites import Suite
 from orchestrator.errors import UserError
+from orchestrator.text import wording
 
 
 def load(path: Path) -> Pipeline:

@@ -7,12 +7,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator import textfile, wording
 from orchestrator.config import loader
 from orchestrator.config.schema import Mode, Pipeline, SeriesConfig, TreeConfig
 from orchestrator.config.sources import PathSource
 from orchestrator.config.suites import ProgramConfig, Suite
 from orchestrator.errors import UserError
+from orchestrator.text import textfile, wording
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestrator import textfile
 from orchestrator.config import fragments, validation
 from orchestrator.config.schema import Pipeline, SeriesConfig, TreeConfig, Variant
 from orchestrator.config.sources import BundleSource, PathSource
 from orchestrator.config.suites import ProgramConfig, Suite
 from orchestrator.errors import UserError
+from orchestrator.text import textfile
 
 
 def resolve(pipeline: Pipeline, folder: Path) -> Pipeline:

@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
-from orchestrator import textfile, wording
 from orchestrator.errors import UserError
+from orchestrator.text import textfile, wording
 
 MOST_TEXT = 4 * 2**20
 """Bytes of a file."""

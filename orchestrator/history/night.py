@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from orchestrator import wording
 from orchestrator.history import classify, read
 from orchestrator.history.classify import Change, Night, Rate, Sighting
 from orchestrator.history.database import Database
 from orchestrator.history.values import Job, Run, Seen, StageTime, Test, Whole
 from orchestrator.model import Stage, Status, Verdict
+from orchestrator.text import wording
 
 WINDOW = 30
 """How many runs back a test is looked at."""

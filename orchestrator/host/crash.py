@@ -7,8 +7,8 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
-from orchestrator import wording
 from orchestrator.errors import Cancelled, InfraError, PipelineError
+from orchestrator.text import wording
 
 LOG = "unexpected.log"
 _MOST = 300

@@ -11,8 +11,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from orchestrator import wording
 from orchestrator.kbuild.kconfig import Dropped
+from orchestrator.text import wording
 
 Reader = Callable[[str], str | None]
 """Returns the text of a file by its path in the tree, or None."""

@@ -10,7 +10,7 @@ import dataclasses
 from typing import Any
 
 from orchestrator import errors
-from orchestrator.wording import cut
+from orchestrator.text.wording import cut
 
 LINE = errors.LONGEST
 """Characters of a text: a name, a reason, a compiler's line, the subject of a commit."""

@@ -26,11 +26,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from orchestrator import textfile, wording
 from orchestrator.config import yaml_text
 from orchestrator.errors import UserError
 from orchestrator.model import Status, expectations
 from orchestrator.model.expectations import Entry, Expectations, Expected, Need
+from orchestrator.text import textfile, wording
 
 _WORDS: Mapping[str, Expected] = {
     **{status.value: (status, True) for status in Status},

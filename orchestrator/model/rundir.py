@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from orchestrator import textfile
 from orchestrator.errors import UserError
+from orchestrator.text import textfile
 
 RESULT = "result.json"
 """Everything, of a run or of a job (``report/result_json.py``)."""

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator import textfile
 from orchestrator.errors import UserError
 from orchestrator.series import diffs, mail
+from orchestrator.text import textfile
 
 
 @dataclass(frozen=True)

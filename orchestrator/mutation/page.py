@@ -6,10 +6,10 @@ import fnmatch
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 
-from orchestrator import wording
 from orchestrator.mutation.report import Entry, Outcome, Report, Section
 from orchestrator.report import markup as md
 from orchestrator.report.markup import Markdown
+from orchestrator.text import wording
 
 
 def render(report: Report, reasons: Mapping[str, str]) -> str:

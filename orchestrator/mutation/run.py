@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from orchestrator import textfile
 from orchestrator.config import yaml_text
 from orchestrator.config.schema import SeriesConfig
 from orchestrator.engine.task import Done, Engine, Task
@@ -30,6 +29,7 @@ from orchestrator.pipeline import discover, job
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord
 from orchestrator.pipeline.values import Job
+from orchestrator.text import textfile
 
 MOST_SPECIFIC = 8
 """Tests of a mutant's lines that are tried before the others that run them."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from orchestrator import wording
 from orchestrator.model import JobResult
+from orchestrator.text import wording
 from orchestrator.verdict.outcome import outcomes
 
 _ENOUGH = 2

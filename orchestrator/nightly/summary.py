@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from orchestrator import plain, wording
 from orchestrator.history.classify import Change, Rate, Sighting
 from orchestrator.history.night import Comparison, Finding
 from orchestrator.history.values import Point, Run
 from orchestrator.model import Status
+from orchestrator.text import plain, wording
 
 _SHOWN = (Change.REGRESSED, Change.MISSING, Change.FLAKY, Change.FIXED, Change.NEW, Change.PERSISTENT)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator import wording
 from orchestrator.model import RunResult, Verdict
+from orchestrator.text import wording
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-from orchestrator import textfile
 from orchestrator.config.validation import Secret
 from orchestrator.notify.http import NotifyError
+from orchestrator.text import textfile
 
 
 def read(secret: Secret) -> str:

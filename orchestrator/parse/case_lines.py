@@ -8,12 +8,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from orchestrator import plain
 from orchestrator.config.suites import LineFormat
 from orchestrator.model import Status, TestResult
 from orchestrator.parse.ktap import Report
 from orchestrator.parse.ktap_nesting import MOST_NAME
 from orchestrator.parse.reasons import LONGEST, Finder
+from orchestrator.text import plain
 
 _BLANK = re.compile(r"[\s/]+")
 

@@ -34,12 +34,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from orchestrator import plain
 from orchestrator.guest.protocol import Windows
 from orchestrator.model import Status, TestResult, bounds
 from orchestrator.parse.ktap_level import MOST_DIAGNOSTICS, SEPARATOR
 from orchestrator.parse.ktap_reader import Reader
 from orchestrator.parse.reasons import Finder
+from orchestrator.text import plain
 
 MOST_STRANGE = 500
 """Results that are kept of those that nobody planned, where the names are known."""

@@ -16,7 +16,6 @@ from datetime import date
 from itertools import chain, islice
 from pathlib import Path
 
-from orchestrator import plain
 from orchestrator.config.schema import AllowedSplat
 from orchestrator.guest.protocol import Windows
 from orchestrator.model import Splat
@@ -24,6 +23,7 @@ from orchestrator.parse import printk, printk_log, splat_scanner, splat_title
 from orchestrator.parse.rules_file import load_rules
 from orchestrator.parse.splat_rules import Rules
 from orchestrator.parse.splat_scanner import MOST_LINES, Report
+from orchestrator.text import plain
 
 __all__ = ["Rules", "expired", "fatal_matcher", "load_rules", "scan", "scan_file"]
 

@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from orchestrator import plain
 from orchestrator.guest.protocol import Windows
 from orchestrator.parse import printk, printk_log, stack
 from orchestrator.parse.printk import Origin
 from orchestrator.parse.splat_rules import Rule, Rules
+from orchestrator.text import plain
 
 GAP = 100
 """Lines of something else, by the same caller, that may stand inside a splat."""

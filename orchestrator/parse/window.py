@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator import plain
 from orchestrator.guest.protocol import Windows
 from orchestrator.parse import printk
+from orchestrator.text import plain
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from orchestrator import plain
 from orchestrator.errors import InfraError, UserError
 from orchestrator.host import scratch
 from orchestrator.model import JobResult, RunResult, rundir
 from orchestrator.pipeline import reboot, unattended
 from orchestrator.report import tested
+from orchestrator.text import plain
 from orchestrator.verdict import charged
 
 SCRIPT = "run.sh"

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from orchestrator import suite, wording
+from orchestrator import suite
 from orchestrator.config.suites import Suite
 from orchestrator.errors import InfraError, UserError
 from orchestrator.host import process, scratch
@@ -20,6 +20,7 @@ from orchestrator.model import Programs, expectations_file
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.values import Job, Pair, Plan
 from orchestrator.suite import sources
+from orchestrator.text import wording
 
 Known = Mapping[str, tuple[str, ...] | None]
 """The tests of each suite; None where they are not known on this host."""

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from orchestrator import arch, textfile
+from orchestrator import arch
 from orchestrator.config import overrides
 from orchestrator.config.overrides import Options
 from orchestrator.config.schema import Pipeline
@@ -24,6 +24,7 @@ from orchestrator.pipeline.context import Workspace
 from orchestrator.progress import Progress
 from orchestrator.series import commits, lore
 from orchestrator.series import series as series_source
+from orchestrator.text import textfile
 
 
 @contextlib.contextmanager

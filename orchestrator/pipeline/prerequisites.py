@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from orchestrator import wording
 from orchestrator.config.overrides import Options
 from orchestrator.config.schema import Pipeline, TreeConfig
 from orchestrator.errors import InfraError, PipelineError, UserError
@@ -11,6 +10,7 @@ from orchestrator.pipeline.context import Workspace
 from orchestrator.series import apply, lore
 from orchestrator.series import series as series_source
 from orchestrator.series.series import Series
+from orchestrator.text import wording
 from orchestrator.trees import fetch
 
 

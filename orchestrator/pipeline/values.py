@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from orchestrator import wording
 from orchestrator.config import schema, sources, suites
 from orchestrator.config.suites import Suite
 from orchestrator.model import Side
 from orchestrator.model.expectations import Expectations
 from orchestrator.model.trial import Trial
 from orchestrator.series.series import Series
+from orchestrator.text import wording
 
 
 @dataclass(frozen=True)

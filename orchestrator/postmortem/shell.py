@@ -14,10 +14,10 @@ from drgn.cli import run_interactive
 from drgn.helpers.linux.mm import for_each_vma, vma_find
 from drgn.helpers.linux.pid import find_task, for_each_task
 
-from orchestrator import plain
 from orchestrator.postmortem import locks, memory, reader, tasks, text
 from orchestrator.postmortem.page_tables import PAGE, Format
 from orchestrator.postmortem.report import Report
+from orchestrator.text import plain
 
 _BANNER = """
 report()            what `wpci` writes of a guest that died or hung

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from orchestrator import plain
 from orchestrator.guest.protocol import READY
 from orchestrator.postmortem.report import Mapping, Report, Task, blamed
+from orchestrator.text import plain
 
 MOST_LOG, MOST_FRAMES, MOST_RUNS, MOST_TASKS = 60, 16, 24, 60
 _STAMP = re.compile(r"^\[ *\d+\.\d+\] ")

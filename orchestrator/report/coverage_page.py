@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from orchestrator import plain, wording
 from orchestrator.model.coverage import DiffFile, DiffLine, LineCoverage, Reach
 from orchestrator.report import html
+from orchestrator.text import plain, wording
 
 MOST = 12
 """Tests that are named at one line; result files have all."""

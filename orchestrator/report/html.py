@@ -11,9 +11,9 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from orchestrator import plain
 from orchestrator.model import CheckResult, JobResult, RunResult, Verdict
 from orchestrator.report import groups, tested
+from orchestrator.text import plain
 from orchestrator.verdict import outcome, verdict
 
 MOST = 30

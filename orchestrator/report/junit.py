@@ -15,7 +15,6 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from junit_xml import TestCase, TestSuite, to_xml_report_string
 
-from orchestrator import plain
 from orchestrator.model import (
     CheckResult,
     JobResult,
@@ -31,6 +30,7 @@ from orchestrator.model import (
 )
 from orchestrator.model.expectations import NONE
 from orchestrator.report import groups, story
+from orchestrator.text import plain
 from orchestrator.verdict.outcome import meets
 from orchestrator.verdict.verdict import Expected
 

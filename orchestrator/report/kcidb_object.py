@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from orchestrator import plain
 from orchestrator.model import RunResult, Verdict
+from orchestrator.text import plain
 
 EXCERPT = 16_000
 """Characters of an excerpt; the schema takes 384 more."""

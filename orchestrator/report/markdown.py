@@ -6,7 +6,6 @@ import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from orchestrator import plain
 from orchestrator.model import (
     CheckResult,
     Evidence,
@@ -21,6 +20,7 @@ from orchestrator.model import (
 from orchestrator.report import groups, tested
 from orchestrator.report import markup as md
 from orchestrator.report.markup import Markdown
+from orchestrator.text import plain
 from orchestrator.verdict import outcome
 
 MOST_ROWS = 60

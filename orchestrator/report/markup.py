@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from orchestrator import plain
+from orchestrator.text import plain
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from orchestrator import textfile, wording
 from orchestrator.errors import UserError
 from orchestrator.model import JobResult, RunResult
+from orchestrator.text import textfile, wording
 
 VERSION = 1
 _MOST_SHOWN = 200

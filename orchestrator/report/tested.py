@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from orchestrator import wording
 from orchestrator.model import Identity, JobResult, RunResult
+from orchestrator.text import wording
 
 _HEX = 12
 _MOST_SUITES = 6

@@ -5,8 +5,8 @@ from __future__ import annotations
 import codecs
 import re
 
-from orchestrator import packed
 from orchestrator.series import bounds
+from orchestrator.text import packed
 
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _COLOURED = re.compile(rb"^(?:\x1b\[[\d;]*m)+(?:diff --git |--- |commit |From )", re.M)

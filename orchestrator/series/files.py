@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator import packed
 from orchestrator.errors import UserError
 from orchestrator.series import bounds, commits, content, quilt
+from orchestrator.text import packed
 
 SUFFIXES = {".patch", ".diff", ".eml", ".mbox", ".mbx", commits.SUFFIX}
 _QUILT = ("", "patches", "debian/patches")

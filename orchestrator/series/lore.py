@@ -16,9 +16,9 @@ from orchestrator.host import disk, process, scratch
 from orchestrator.host.process import CommandFailed, Deadline, sandbox
 from orchestrator.host.process.sandbox import Bounds
 from orchestrator.series import bounds
-from orchestrator.textfile import is_there
+from orchestrator.text.textfile import is_there
+from orchestrator.text.wording import some
 from orchestrator.trees import network
-from orchestrator.wording import some
 
 ARCHIVE = "https://lore.kernel.org/all"
 """Where a bare message-id is looked up."""

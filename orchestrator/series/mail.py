@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from orchestrator.plain import clean
 from orchestrator.series import bounds, commits, mailinfo, mbox, tag
 from orchestrator.series.mailinfo import Mail, Refused
-from orchestrator.wording import cut
+from orchestrator.text.plain import clean
+from orchestrator.text.wording import cut
 
 Kind = Literal["mail", "diff", "commit"]
 

@@ -7,8 +7,8 @@ from orchestrator.host import scratch
 from orchestrator.model import Tree
 from orchestrator.series.mail import Prerequisite
 from orchestrator.series.series import Series
+from orchestrator.text.wording import some
 from orchestrator.trees import repository
-from orchestrator.wording import some
 
 MOST_COMMITS = 500
 """How far back the history of a tree is searched for the patches that a series names."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from orchestrator.errors import UserError
 from orchestrator.series import bounds
 from orchestrator.series.mail import Letter
-from orchestrator.wording import some
+from orchestrator.text.wording import some
 
 _LINE = re.compile(r"^[-+@ ].*$", re.M)
 """A line of a diff."""

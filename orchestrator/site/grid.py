@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 
 from markupsafe import Markup, escape
 
-from orchestrator import plain
 from orchestrator.history import night
 from orchestrator.history.classify import Change
 from orchestrator.history.night import Key
 from orchestrator.site import gather, strip
 from orchestrator.site.values import Column, Matrix
+from orchestrator.text import plain
 
 
 def head(matrix: Matrix) -> Markup:

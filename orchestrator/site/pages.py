@@ -15,7 +15,6 @@ from typing import Any
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from orchestrator import plain
 from orchestrator.errors import PipelineError
 from orchestrator.history.classify import Change, Sighting
 from orchestrator.history.night import Key
@@ -25,6 +24,7 @@ from orchestrator.report import html, result_json
 from orchestrator.site import gather, grid, plot, strip, text
 from orchestrator.site.links import Places
 from orchestrator.site.values import Cell, Part, Site, SplatHistory, TestHistory, Track
+from orchestrator.text import plain
 
 FRONT = "index.html"
 MOST = 40

@@ -9,10 +9,10 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from orchestrator import textfile
 from orchestrator.errors import InfraError, UserError
 from orchestrator.host import disk
 from orchestrator.host.scratch import held
+from orchestrator.text import textfile
 
 LIST = ".wpci-pages"
 """The names of the pages that are ours, a line each."""

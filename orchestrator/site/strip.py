@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 
 from markupsafe import Markup, escape
 
-from orchestrator import plain, wording
 from orchestrator.history import classify
 from orchestrator.history.values import Run, Test
 from orchestrator.model import Status, Verdict
 from orchestrator.site.values import Cell, Track
+from orchestrator.text import plain, wording
 from orchestrator.verdict import outcome
 
 LETTERS = {

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from orchestrator import plain
 from orchestrator.config.suites import ProgramConfig, Suite
 from orchestrator.guest import protocol
 from orchestrator.host.process import Deadline
@@ -18,6 +17,7 @@ from orchestrator.progress import Minor, Progress
 from orchestrator.suite import following, isolated, parts, repeats
 from orchestrator.suite.request import Boot, CommandResult, Guest, Request, pick
 from orchestrator.suite.state import Loss, State
+from orchestrator.text import plain
 
 
 def run(request: Request, boot: Boot, state: State, deadline: Deadline, progress: Progress) -> None:

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator import textfile, wording
 from orchestrator.config.suites import ProgramConfig, Suite
+from orchestrator.text import textfile, wording
 
 _CASE = re.compile(r'^\s*CASE\w*\((?P<before>[^;]*?)"(?P<id>[^"\n]{1,200})",\s*(?P<function>\w+)\s*\);', re.M)
 _HEAD = re.compile(r"\A(?://[^\n]*\n)*/\*(?P<text>.*?)\*/", re.S)

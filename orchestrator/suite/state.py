@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from orchestrator import plain
 from orchestrator.errors import InfraError, KernelError
 from orchestrator.guest.protocol import Row, Windows, rows
 from orchestrator.host.process import Deadline
 from orchestrator.model import Status, TestResult
 from orchestrator.suite.request import Boot, CommandResult, Guest
+from orchestrator.text import plain
 
 MAX_CRASHES = 12
 """Guests that one suite may lose before the rest of its tests is given up as missing."""

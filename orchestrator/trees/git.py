@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from orchestrator import textfile
 from orchestrator.config.sources import GitSource
 from orchestrator.errors import InfraError, UserError
 from orchestrator.host.cache import Cache, digest
 from orchestrator.host.process import CommandFailed, Deadline
 from orchestrator.model import Tree
 from orchestrator.progress import Progress
+from orchestrator.text import textfile
 from orchestrator.trees import local, network, progress_lines, repository
 
 

@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator import wording
 from orchestrator.errors import UserError
 from orchestrator.host import process
 from orchestrator.host.cache import Cache, digest
 from orchestrator.host.disk import new_directory
 from orchestrator.host.process import Deadline
 from orchestrator.progress import Progress
+from orchestrator.text import wording
 from orchestrator.trees import foreign, progress_lines, repository
 
 

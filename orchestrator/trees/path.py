@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from orchestrator import textfile, wording
 from orchestrator.config.sources import PathSource
 from orchestrator.errors import UserError
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import Deadline
 from orchestrator.model import Tree
 from orchestrator.progress import Progress
+from orchestrator.text import textfile, wording
 from orchestrator.trees import local, repository
 
 _TAKEN = "refs/heads/taken"

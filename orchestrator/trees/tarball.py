@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from orchestrator import textfile
 from orchestrator.config.sources import TarballSource
 from orchestrator.errors import UserError
 from orchestrator.host.cache import Cache
@@ -12,6 +11,7 @@ from orchestrator.host.disk import new_directory
 from orchestrator.host.process import Deadline
 from orchestrator.model import Tree
 from orchestrator.progress import Progress
+from orchestrator.text import textfile
 from orchestrator.trees import archive, network, repository
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[2] / "orchestrator"
 
 ORDER: tuple[tuple[str, ...], ...] = (
-    ("errors", "plain", "progress", "wording"),
-    ("arch", "packed", "textfile"),
+    ("errors", "progress"),
+    ("arch", "text"),
     ("config",),
     ("model",),
     ("host",),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import wording
+from orchestrator.text import wording
 
 PACKAGE = Path(__file__).parents[2] / "orchestrator"
 

@@ -215,7 +215,8 @@ def test_a_late_worker_gets_work_and_one_of_another_version_none(tmp_path: Path)
         farm.day("holds T01 go")
         code = tmp_path / "other"
         shutil.copytree(FAKES.parents[1] / "orchestrator", code / "orchestrator")
-        (code / "orchestrator" / "wording.py").write_text((code / "orchestrator" / "wording.py").read_text() + "# else")
+        module = code / "orchestrator" / "text" / "wording.py"
+        module.write_text(module.read_text() + "# else")
         running.start_worker("other", PYTHONPATH=str(code))
         running.await_worker("other")
         with farm.begin("--variant", "one", "--variant", "two") as child:

@@ -13,11 +13,11 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator import plain
 from orchestrator.config.schema import AllowedSplat
 from orchestrator.errors import UserError
 from orchestrator.model import Splat
 from orchestrator.parse import printk, printk_log, rules_file, splat, splat_rules, stack
+from orchestrator.text import plain
 from tests.growth import seconds
 from tests.unit.parse import test_printk
 

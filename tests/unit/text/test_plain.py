@@ -5,7 +5,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator import plain
+from orchestrator.text import plain
 
 
 def test_what_acts_unseen_is_seen() -> None:

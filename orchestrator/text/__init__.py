@@ -1,0 +1,1 @@
+"""Text of others: read from files within bounds, unpacked, made harmless; and wording that is the same everywhere."""
