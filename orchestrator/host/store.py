@@ -1,14 +1,13 @@
 """A store that several machines share, by fsspec URL: inputs, sources and kernels under the keys of the cache.
 
-An object is one file with its own digest in its first line. Where other bytes lie under a key than were put there, it
-counts as missing, and goes. Whoever makes a product claims its key first, by creating a file that was not there.
+Where other bytes lie under a key than were put there, it counts as missing, and goes. Whoever makes a product claims
+its key first, by creating a file that was not there.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import json
 import os
 import queue
@@ -18,21 +17,17 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
 import fsspec
-from fsspec.implementations.local import LocalFileSystem
 
 from orchestrator.errors import InfraError, UserError
-from orchestrator.host import packing, process
+from orchestrator.host import packing, process, store_object
 from orchestrator.host.disk import new_directory
 from orchestrator.host.process import Deadline
 
 T = TypeVar("T")
 
-_MAGIC = "wpci-store 1"
-_BLOCK = 2**20
-_MOST_HEADER = 200
 _PROOF = 60.0
 """Seconds in which a store must answer at first."""
 
@@ -58,17 +53,15 @@ class Store:
 
     def put_file(self, kind: str, key: str, file: Path) -> None:
         """Put the bytes of a file under a key, whole or not at all. Raises InfraError."""
-        with file.open("rb") as source:
-            total = hashlib.file_digest(source, "sha256").hexdigest()
-        header = f"{_MAGIC} {total} {file.stat().st_size}\n".encode()
-        self._within(lambda fs, root: _put(fs, f"{root}/{kind}/{key}", header, file), f"write {kind}/{key}")
+        header = store_object.header(file)
+        self._within(lambda fs, root: store_object.put(fs, f"{root}/{kind}/{key}", header, file), f"write {kind}/{key}")
 
     def get_file(self, kind: str, key: str, to: Path) -> bool:
         """Write what lies under a key into a file; False where there is nothing, or not what was put.
 
         Raises InfraError.
         """
-        return self._within(lambda fs, root: _get(fs, f"{root}/{kind}/{key}", to), f"read {kind}/{key}")
+        return self._within(lambda fs, root: store_object.get(fs, f"{root}/{kind}/{key}", to), f"read {kind}/{key}")
 
     def put(self, kind: str, key: str, folder: Path) -> None:
         """Put what is in a folder under a key. Raises InfraError."""
@@ -101,12 +94,14 @@ class Store:
     def claimed_by(self, kind: str, key: str) -> str:
         """Return what the claim on a key says now; empty where there is none. Raises InfraError."""
         return self._within(
-            lambda fs, root: _text(fs, f"{root}/claims/{kind}-{key}"), f"read the claim of {kind}/{key}"
+            lambda fs, root: store_object.text(fs, f"{root}/claims/{kind}-{key}"), f"read the claim of {kind}/{key}"
         )
 
     def drop_claim(self, kind: str, key: str) -> None:
         """Take a dead owner's claim away. Raises InfraError."""
-        self._within(lambda fs, root: _remove(fs, f"{root}/claims/{kind}-{key}"), f"drop the claim of {kind}/{key}")
+        self._within(
+            lambda fs, root: store_object.remove(fs, f"{root}/claims/{kind}-{key}"), f"drop the claim of {kind}/{key}"
+        )
 
     def _within(self, act: Callable[[Any, str], T], what: str) -> T:
         """Do something with the store in a thread, and wait no longer than for the patience of the store."""
@@ -154,7 +149,7 @@ class Claim:
         def create(fs: Any, root: str) -> bool:
             fs.makedirs(f"{root}/claims", exist_ok=True)
             try:
-                _create(fs, f"{root}/claims/{self.name}", self._text(0))
+                store_object.create(fs, f"{root}/claims/{self.name}", self._text(0))
             except FileExistsError:
                 return False
             return True
@@ -168,7 +163,9 @@ class Claim:
     def __exit__(self, *_: object) -> None:
         self._over.set()
         with contextlib.suppress(InfraError):
-            self.store._within(lambda fs, root: _remove(fs, f"{root}/claims/{self.name}"), f"release {self.name}")
+            self.store._within(
+                lambda fs, root: store_object.remove(fs, f"{root}/claims/{self.name}"), f"release {self.name}"
+            )
 
     def _renew(self) -> None:
         beat = 0
@@ -183,74 +180,3 @@ class Claim:
 
     def _text(self, beat: int) -> bytes:
         return json.dumps({"owner": self.owner, "beat": beat}).encode()
-
-
-def _create(fs: Any, path: str, data: bytes) -> None:
-    """Create a file, as the only one who does. Raises FileExistsError, and InfraError where a store cannot do that.
-
-    On a local disk fsspec looks first and writes then; the kernel does both at once.
-    """
-    if isinstance(fs, LocalFileSystem):
-        with Path(path).open("xb") as file:
-            file.write(data)
-        return
-    fs.pipe_file(path, data, mode="create")
-    # A server that ignores the condition (If-None-Match of S3) overwrites, and says nothing of it.
-    with contextlib.suppress(FileExistsError):
-        fs.pipe_file(path, data, mode="create")
-        raise InfraError("it lets two create one object: no claim holds there")
-
-
-def _put(fs: Any, path: str, header: bytes, file: Path) -> None:
-    """Write an object under another name first, where a reader could see a half of it."""
-    parent, _, name = path.rpartition("/")
-    fs.makedirs(parent, exist_ok=True)
-    scratch = f"{parent}/.{name}.{secrets.token_hex(4)}"
-    try:
-        with fs.open(scratch, "wb") as target, file.open("rb") as source:
-            target.write(header)
-            while block := source.read(_BLOCK):
-                target.write(block)
-        fs.mv(scratch, path)
-    except BaseException:
-        with contextlib.suppress(Exception):
-            fs.rm(scratch)
-        raise
-
-
-def _get(fs: Any, path: str, to: Path) -> bool:
-    try:
-        source = fs.open(path, "rb")
-    except FileNotFoundError:
-        return False
-    with source, to.open("wb") as target:
-        if _copied(source, target):
-            return True
-    to.unlink(missing_ok=True)
-    _remove(fs, path)
-    return False
-
-
-def _copied(source: IO[bytes], target: IO[bytes]) -> bool:
-    """Copy the body of an object; return whether it is what its first line says."""
-    # No readline with a limit: files that fsspec reads in ranges, those of S3, have none.
-    header, newline, block = source.read(_MOST_HEADER).partition(b"\n")
-    total, size = hashlib.sha256(), 0
-    while block or (block := source.read(_BLOCK)):
-        total.update(block)
-        size += len(block)
-        target.write(block)
-        block = b""
-    return header + newline == f"{_MAGIC} {total.hexdigest()} {size}\n".encode()
-
-
-def _text(fs: Any, path: str) -> str:
-    try:
-        return str(fs.cat_file(path).decode(errors="replace"))
-    except FileNotFoundError:
-        return ""
-
-
-def _remove(fs: Any, path: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        fs.rm(path)

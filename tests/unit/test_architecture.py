@@ -47,7 +47,7 @@ OWNERS = {
     "rich": ("cli/screen.py",),
     "dask": ("engine/",),
     "distributed": ("engine/",),
-    "fsspec": ("host/store.py",),
+    "fsspec": ("host/store.py", "host/store_object.py"),
     "cryptography": ("engine/certificates.py",),
 }
 """The libraries that only some may touch."""
