@@ -10,7 +10,7 @@ from orchestrator.engine.task import Place
 from orchestrator.history import night, rows
 from orchestrator.history.values import Seen
 from orchestrator.model import JobResult, TestResult, Verdict
-from orchestrator.pipeline import alone, job
+from orchestrator.pipeline import alone, job, repeat
 from orchestrator.pipeline.job_record import JobRecord
 from orchestrator.pipeline.values import Job
 
@@ -36,7 +36,7 @@ class NightJob:
             return result
         count = sum(len(names) for names in tests.values())
         record.workspace.progress.note(f"{count} tests differ from the last night: once more")
-        result = job.again(record, tests)
+        result = repeat.tests(record, tests)
         return alone.examine(record, _red(result, tests), at_once=1)  # a night has counted one guest of it
 
 

@@ -6,13 +6,13 @@ A stage calls for those before it, and each runs once; ``job_record`` holds what
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from orchestrator import suite
 from orchestrator.arch import ARCHITECTURES
-from orchestrator.errors import InfraError, KernelError, PipelineError
+from orchestrator.errors import InfraError, KernelError
 from orchestrator.guest.rootfs import rootfs
 from orchestrator.host import packages
 from orchestrator.host.process import Deadline
@@ -25,7 +25,6 @@ from orchestrator.pipeline.values import Job
 from orchestrator.series import apply, series
 from orchestrator.suite.guests import Guests
 from orchestrator.trees import fetch
-from orchestrator.verdict import outcome
 
 T = TypeVar("T")
 
@@ -70,38 +69,6 @@ def running(record: JobRecord) -> Iterator[None]:
     """Hold the cache while stages run; their guests end with the block."""
     with record.workspace.cache.in_use(record.workspace.progress), record.open:
         yield
-
-
-def again(record: JobRecord, tests: Mapping[str, Sequence[str]]) -> JobResult:
-    """Run tests of a job once more, by suite, in a new guest; every outcome is kept, and the job judged by all.
-
-    A fault of the host changes nothing: it is a note, and the first outcomes stand.
-    """
-    first = rundir.boots(record.directory) + 1
-    try:
-        with contextlib.suppress(Stopped), running(record):
-            bootable = booted(record).bootable
-            with _guests(record, bootable, first) as guests:
-                for name, config in record.job.suites:
-                    if name in tests:
-                        globs = suites.globs(config, tests[name])
-                        _repeat(
-                            record, suites.request(record, bootable, name, config, f"{name}-{first}", globs), guests
-                        )
-    except PipelineError as error:
-        record.notes.append(f"tests were not run again: {error}")
-    tracing.measure(record)
-    return record.save()
-
-
-def _repeat(record: JobRecord, request: suite.Request, guests: Guests) -> None:
-    """Run one suite once more, and put its outcomes beside those it had."""
-
-    def done(repeated: SuiteRun) -> None:
-        number = next(k for k, run in enumerate(record.suites) if run.suite == request.name)
-        record.suites[number] = outcome.merged(record.suites[number], repeated)
-
-    suite.run(request, guests.following, record.workspace.progress, done)
 
 
 def fetched(record: JobRecord) -> Tree:
@@ -207,10 +174,10 @@ def _boot(record: JobRecord, note: StageNote) -> Booted:
     made = bootable(record)
     note.message = f"{made.accel.accel.value}, -cpu {made.accel.cpu}, QEMU {made.accel.qemu}"
     tracing.prepare(record, made)
-    return Booted(made, record.open.enter_context(_guests(record, made, 1)))
+    return Booted(made, record.open.enter_context(new_guests(record, made, 1)))
 
 
-def _guests(record: JobRecord, bootable: Bootable, first: int) -> Guests:
+def new_guests(record: JobRecord, bootable: Bootable, first: int) -> Guests:
     """Return the guests of a job: the first is booted, those that follow a lost one are clones."""
     limits = booting.guest_limits(bootable.accel, record.workspace)
     later = booting.Clones(record, bootable).guest

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from orchestrator.engine.task import Place
 from orchestrator.model import JobResult, SeriesResult, Stage
-from orchestrator.pipeline import alone, job, run_record
+from orchestrator.pipeline import alone, job, repeat, run_record
 from orchestrator.pipeline.job_record import JobRecord
 from orchestrator.pipeline.values import Pair
 from orchestrator.validate import first_red
@@ -92,4 +92,4 @@ class _Testing:
             note = f"try {number + 1} of {sum(map(len, tests.values()))} tests, on both kernels"
             self.records[0].workspace.progress.note(note)
             for record in self.records:
-                self.take(job.again(record, tests))
+                self.take(repeat.tests(record, tests))

@@ -1,0 +1,46 @@
+"""Tests of a job once more, in a new guest: every outcome is kept, so that one which comes and goes is seen."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+
+from orchestrator import suite
+from orchestrator.errors import PipelineError
+from orchestrator.model import JobResult, SuiteRun, rundir
+from orchestrator.pipeline import job, tracing
+from orchestrator.pipeline import suite_requests as suites
+from orchestrator.pipeline.job_record import JobRecord, Stopped
+from orchestrator.suite.guests import Guests
+from orchestrator.verdict import outcome
+
+
+def tests(record: JobRecord, chosen: Mapping[str, Sequence[str]]) -> JobResult:
+    """Run tests of a job once more, by suite, in a new guest; every outcome is kept, and the job judged by all.
+
+    A fault of the host changes nothing: it is a note, and the first outcomes stand.
+    """
+    first = rundir.boots(record.directory) + 1
+    try:
+        with contextlib.suppress(Stopped), job.running(record):
+            bootable = job.booted(record).bootable
+            with job.new_guests(record, bootable, first) as guests:
+                for name, config in record.job.suites:
+                    if name in chosen:
+                        globs = suites.globs(config, chosen[name])
+                        request = suites.request(record, bootable, name, config, f"{name}-{first}", globs)
+                        _repeat(record, request, guests)
+    except PipelineError as error:
+        record.notes.append(f"tests were not run again: {error}")
+    tracing.measure(record)
+    return record.save()
+
+
+def _repeat(record: JobRecord, request: suite.Request, guests: Guests) -> None:
+    """Run one suite once more, and put its outcomes beside those it had."""
+
+    def done(repeated: SuiteRun) -> None:
+        number = next(k for k, run in enumerate(record.suites) if run.suite == request.name)
+        record.suites[number] = outcome.merged(record.suites[number], repeated)
+
+    suite.run(request, guests.following, record.workspace.progress, done)
