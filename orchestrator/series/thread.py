@@ -8,13 +8,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from orchestrator.errors import UserError
-from orchestrator.series import bounds
+from orchestrator.series import bounds, reroll
 from orchestrator.series.mail import Letter
-from orchestrator.text.wording import some
 
 _LINE = re.compile(r"^[-+@ ].*$", re.M)
 """A line of a diff."""
@@ -45,7 +44,7 @@ def choose(name: str, letters: Sequence[Letter], *, is_ordered: bool = False) ->
         raise UserError(_nothing(name, letters))
     if unread:
         raise UserError(f"series {name}: {unread[0]}: no diff can be read in it")
-    patches = patches if is_ordered else _ordered(name, _newest(name, patches, letters, notes), letters, notes)
+    patches = patches if is_ordered else _ordered(name, reroll.choose(name, patches, letters, notes), letters, notes)
     bounds.check_patches(name, len(patches))
     notes += [f"left out, an empty commit: {letter.subject}" for letter in empty]
     return Chosen(tuple(patches), _cover(letters, patches), tuple(empty), tuple(notes))
@@ -104,14 +103,14 @@ def _with_versions(letters: Iterable[Letter]) -> list[Letter]:
 def _with_totals(letters: list[Letter]) -> list[Letter]:
     """Give patches that are numbered without a total the highest number of theirs as one, where each has its own."""
     totals: dict[int, int] = {}
-    for version in {_version(letter) for letter in letters}:
-        sent = [each for each in letters if each.diff and not each.tag.is_reply and _version(each) == version]
+    for version in {reroll.version_of(letter) for letter in letters}:
+        sent = [each for each in letters if each.diff and not each.tag.is_reply and reroll.version_of(each) == version]
         places = [each.tag.place for each in sent if each.tag.place is not None]
         if len(set(places)) == len(sent):
             totals[version] = max(places, default=0)
 
     def totalled(letter: Letter) -> Letter:
-        place, total = letter.tag.place, totals.get(_version(letter), 0)
+        place, total = letter.tag.place, totals.get(reroll.version_of(letter), 0)
         if place is None or not place <= total:
             return letter
         return replace(letter, tag=replace(letter.tag, number=place, total=total))
@@ -146,74 +145,8 @@ def _remarks(letters: Sequence[Letter], sent: Sequence[Letter]) -> list[Letter]:
 
 
 def _same_number(letter: Letter, other: Letter | None) -> bool:
-    places = [(each.tag.number, each.tag.total, _version(each)) for each in (letter, other) if each]
+    places = [(each.tag.number, each.tag.total, reroll.version_of(each)) for each in (letter, other) if each]
     return letter.tag.total > 0 and places[:1] == places[1:]
-
-
-def _version(letter: Letter) -> int:
-    return letter.tag.version or 1
-
-
-def _newest(name: str, patches: list[Letter], letters: Sequence[Letter], notes: list[str]) -> list[Letter]:
-    """Return the patches of the newest version, where it stands for the older ones. Raises UserError."""
-    versions = sorted({_version(letter) for letter in patches})
-    if len(versions) == 1:
-        return patches
-    newest = [letter for letter in patches if _version(letter) == versions[-1]]
-    if rerolled := _rerolled(newest, patches, letters, notes):
-        return rerolled
-    older = [letter for letter in patches if letter not in newest]
-    gap = _missing(newest) if all(letter.tag.total for letter in newest) else []
-    strangers = {letter.subject for letter in older} - {letter.subject for letter in newest}
-    whole = not gap if newest[0].tag.total else not strangers
-    if not whole:
-        why = f"patch {_numbers(gap, newest)} is missing" if gap else f"it has no {some(sorted(strangers))}"
-        mixed = some([f"v{version}" for version in versions], between=" and ")
-        raise UserError(f"series {name} holds patches of {mixed}, and v{versions[-1]} does not stand for all: {why}")
-    notes.append(f"v{versions[-1]} is taken; older versions are left out: {some([f'v{v}' for v in versions[:-1]])}")
-    return newest
-
-
-def _rerolled(newest: list[Letter], patches: list[Letter], letters: Sequence[Letter], notes: list[str]) -> list[Letter]:
-    """Return a partial reroll with the patches that it lacks; nothing where it is none, or they are not here either."""
-    version = _version(newest[0])
-    whole = _with_those_before(version, patches, {letter.message_id: letter for letter in letters if letter.message_id})
-    if len(whole) == len(newest) or len({letter.tag.total for letter in whole}) > 1 or _missing(whole):
-        return []
-    older = [f"v{number}" for number in sorted({_version(letter) for letter in whole if letter not in newest})]
-    again = _numbers([letter.tag.number for letter in newest], newest)
-    notes.append(f"v{version} is of patch {again} alone: the others are those of {some(older)}")
-    return whole
-
-
-def _with_those_before(version: int, patches: list[Letter], known: Mapping[str, Letter]) -> list[Letter]:
-    """Return the patches of a version and, where each answers to the one of its number, the others of the one before.
-
-    The rule is b4's (LoreMailbox.partial_reroll).
-    """
-    by_version: dict[int, list[Letter]] = {}
-    for letter in patches:
-        by_version.setdefault(_version(letter), []).append(letter)
-    whole: list[Letter] = []
-    while own := by_version.get(version):
-        numbers = {letter.tag.number for letter in whole}
-        whole += [letter for letter in own if letter.tag.number not in numbers]
-        if not all(letter.tag.total and _answers_to_its_own(letter, known) for letter in own):
-            break
-        version -= 1
-    return whole
-
-
-def _answers_to_its_own(letter: Letter, known: Mapping[str, Letter]) -> bool:
-    """Whether a mail of the same number stands above one in its thread, however far."""
-    seen = {letter.message_id}
-    above = known.get(letter.in_reply_to)
-    while above and above.message_id not in seen:
-        if (above.tag.number, above.tag.total) == (letter.tag.number, letter.tag.total):
-            return True
-        seen.add(above.message_id)
-        above = known.get(above.in_reply_to)
-    return False
 
 
 def _ordered(name: str, parts: list[Letter], letters: Sequence[Letter], notes: list[str]) -> list[Letter]:
@@ -224,36 +157,26 @@ def _ordered(name: str, parts: list[Letter], letters: Sequence[Letter], notes: l
     numbers = [part.tag.number for part in parts]
     if twice := sorted({number for number in numbers if numbers.count(number) > 1}):
         raise UserError(f"series {name} has patch {twice[0]}/{total} more than once")
-    gap = _missing(parts)
+    gap = reroll.missing(parts)
     if gap and len(parts) == 1 and not _has_company(letters, parts):
         notes.append(f"patch {numbers[0]}/{total} of a series, alone: the others are not here")
     elif gap:
-        raise UserError(f"series {name} is not whole: patch {_numbers(gap, parts)} is missing")
+        raise UserError(f"series {name} is not whole: patch {reroll.labels(gap, parts)} is missing")
     return sorted(parts, key=lambda part: part.tag.number)
 
 
 def _has_company(letters: Sequence[Letter], parts: Sequence[Letter]) -> bool:
     """Whether another mail of the same version is here, a cover letter or a number in which no diff can be read."""
     others = [letter for letter in letters if letter.is_mail and letter not in parts and not letter.tag.is_reply]
-    versions = {_version(part) for part in parts}
+    versions = {reroll.version_of(part) for part in parts}
     return _cover(letters, parts) is not None or any(
-        letter.tag.total and _version(letter) in versions for letter in others
+        letter.tag.total and reroll.version_of(letter) in versions for letter in others
     )
-
-
-def _missing(parts: Sequence[Letter]) -> list[int]:
-    total = max(part.tag.total for part in parts)
-    return sorted(set(range(1, total + 1)) - {part.tag.number for part in parts})
-
-
-def _numbers(numbers: Sequence[int], parts: Sequence[Letter]) -> str:
-    total = max(part.tag.total for part in parts)
-    return some([f"{number}/{total}" for number in numbers])
 
 
 def _cover(letters: Sequence[Letter], patches: Sequence[Letter]) -> Letter | None:
     """Return the cover letter of these patches: that of their version, or the only one."""
     covers = [letter for letter in letters if letter.is_cover and not letter.tag.is_reply]
-    versions = {_version(patch) for patch in patches}
-    fitting = [cover for cover in covers if _version(cover) in versions]
-    return max(fitting, key=_version, default=covers[0] if len(covers) == 1 else None)
+    versions = {reroll.version_of(patch) for patch in patches}
+    fitting = [cover for cover in covers if reroll.version_of(cover) in versions]
+    return max(fitting, key=reroll.version_of, default=covers[0] if len(covers) == 1 else None)
