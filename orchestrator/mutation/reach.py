@@ -26,10 +26,15 @@ Origins = Mapping[tuple[str, str, int], int]
 
 @dataclass(frozen=True)
 class Reached:
-    """``tests`` run a line of a mutant, those that run fewest lines of the series first. ``never``: nothing does."""
+    """``tests`` run a line of a mutant, those that run fewest lines of the series first. ``never``: nothing does.
+
+    ``only``: no others run what it changes, all of which is code of functions. Tests that work by chance may, another
+    time.
+    """
 
     tests: tuple[str, ...] = ()
     never: bool = False
+    only: bool = False
 
 
 UNKNOWN = Reached()
@@ -53,13 +58,15 @@ class Known:
     def of(self, hunks: Iterable[Hunk]) -> Reached:
         """Return what is known of the lines of some hunks."""
         lines = {(name, line.number): line for name, line in self.coverage.changed}
-        groups = [group for hunk in hunks for group in self._groups(hunk, lines)]
+        taken = list(hunks)
+        groups = [group for hunk in taken for group in self._groups(hunk, lines)]
         by = {number for group in groups for line in group if line for number in line.tests}
         reached = [_reached(group) for group in groups]
         never = all(one is not Reach.RAN and one is not None for one in reached) and Reach.MISSED in reached
         sizes = Counter(number for line in lines.values() for number in line.tests)
         tests = tuple(self.coverage.tests[number] for number in sorted(by, key=lambda number: (sizes[number], number)))
-        return Reached(tests, never)
+        only = all(map(_is_code, taken)) and all(one is Reach.RAN for one in reached)
+        return Reached(tests, never, only)
 
     def _groups(self, hunk: Hunk, lines: Mapping[tuple[str, int], DiffLine]) -> Iterator[list[DiffLine | None]]:
         """Yield the lines of a hunk that stand together; None for one of which nothing is known."""
@@ -70,6 +77,11 @@ class Known:
     def _now(self, hunk: Hunk, number: int) -> int:
         """Return where a line of a hunk is in the whole series, 0 where it is not; a fault is made for the whole."""
         return self.origins.get((self.commits[hunk.patch], hunk.file, number), 0) if hunk.patch else number
+
+
+def _is_code(hunk: Hunk) -> bool:
+    """Whether a hunk is of functions that stand in one file: neither a header nor a line of the preprocessor."""
+    return hunk.file.endswith(".c") and not any(line[1:2] == "#" for line in hunk.diff.split("\n") if line[:1] in "+-")
 
 
 def _reached(group: Sequence[DiffLine | None]) -> Reach | None:

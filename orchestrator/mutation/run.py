@@ -173,16 +173,20 @@ class _Run:
         disk.write_atomic(path.with_name(f"{path.name}.md"), text)
 
     def _is_open(self, mutant: Mutant, baseline: Baseline) -> bool:
-        """Whether a mutant is still to be judged: a survivor is, once the tests are others."""
+        """Whether a mutant is still to be judged: a survivor is, once the tests are others, or more of them."""
         known = next((e for e in self.section.entries if e.key == mutant.key), None)
-        if known and known.outcome is Outcome.KILLED:
-            return self.request.every_test and not known.every_test
-        return known is None or (known.outcome in _OPEN and known.suite != baseline.suite)
+        if known is None:
+            return True
+        more = self.request.every_test and not known.every_test
+        if known.outcome is Outcome.KILLED:
+            return more
+        return known.outcome in _OPEN and (more or known.suite != baseline.suite)
 
     def _rounds(self, mutant: Mutant, reached: Reached) -> Iterator[Round]:
         """Yield the tests in the order of trying: those that must notice, or else what is likely to, and then all.
 
-        Of those that run the lines of a mutant the ones that run least besides come first.
+        Of those that run the lines of a mutant the ones that run least besides come first. Where no others can, the
+        others are those that work by chance.
         """
         if mutant.tests:
             yield Round("named", mutant.tests)
@@ -194,6 +198,9 @@ class _Run:
         if tests:
             names = tuple(map(glob.escape, tests))
             yield from (Round("its lines, first", names[:MOST_SPECIFIC]), Round("its lines", names))
+            if reached.only and not self.request.every_test:
+                yield Round("by chance", self.request.late)
+                return
         yield from (Round("quick", globs) for globs in self.request.first if globs)
         yield Round("all", self.request.job.tests)
 

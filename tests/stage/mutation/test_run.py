@@ -336,6 +336,19 @@ def test_the_tests_that_run_a_mutants_lines_go_first_and_one_that_none_runs_is_n
     assert f"run by no test: 0003/{SWAP}/1" in output
 
 
+def test_a_mutant_is_spared_the_tests_that_cannot_run_its_lines(bench: Bench) -> None:
+    mutate(bench, "--only", "0002*")
+    text = (bench.folder / "tree" / SWAP).read_text().replace("/* a */", mark("LATE").strip())
+    tip = text.replace("return page - 1", "return page - 2").splitlines()
+    missed = next(number for number, line in enumerate(tip, 1) if "return page - 2" in line)
+    cover(bench, DiffLine("+", missed, "x", Reach.RAN, (0,)))
+    mutate(bench, "--only", "0003*", late="none")
+    assert ran(bench) == [("0003-mm-swap.c-1", ["T02"])], "and not T01"
+    assert entries(bench)[f"0003/{SWAP}/1"]["outcome"] == "survived"
+    mutate(bench, "--only", "0003*", "--every-test", late="none")
+    assert ran(bench) == [("0003-mm-swap.c-1", ["T02", "T01"])]
+
+
 def test_an_interruption_loses_nothing_that_ran(bench: Bench) -> None:
     with subprocess.Popen(
         bench.argv("mutate"),

@@ -73,6 +73,30 @@ def test_nothing_is_called_unreached_of_which_anything_else_is_possible(
     assert known(**origins).of([at(*numbers)]).never is never
 
 
+@pytest.mark.parametrize(
+    ("origins", "diff", "only"),
+    [
+        ({"l1": 21}, "@@ -1,1 +1,0 @@\n-x\n", True),
+        ({"l1": 21, "l2": 22}, "@@ -1,2 +1,0 @@\n-x\n-y\n", True),  # one of two lines that stand together ran
+        ({"l1": 21, "l5": 24}, "@@ -1,1 +1,0 @@\n-x\n@@ -5,1 +4,0 @@\n-y\n", False),  # the second group did not
+        ({"l1": 21, "l2": 22}, "@@ -1,2 +1,0 @@\n-x\n-#define Y\n", False),  # what it changes may run anywhere
+        ({"l1": 21}, "@@ -1,1 +1,0 @@\n-x\n@@ -5,1 +4,2 @@\n y\n+z\n", False),  # what was taken away ran nowhere
+        ({}, "@@ -1,1 +1,0 @@\n-x\n", False),
+    ],
+)
+def test_other_tests_are_left_out_only_where_they_can_run_nothing_of_it(
+    origins: dict[str, int], diff: str, only: bool
+) -> None:
+    assert known(**origins).of([hunk(diff)]).only is only
+
+
+def test_what_a_header_changes_may_run_anywhere() -> None:
+    header = Hunk(1, 1, "subject", "mm/a.h", "f", Kind.HEADER, "@@ -1,1 +1,0 @@\n-x\n")
+    coverage = LineCoverage(("A01", "B01"), (DiffFile("mm/a.h", (DiffHunk("f", LINES),)),))
+    reached = Known(("base", "one"), {("one", "mm/a.h", 1): 21}, coverage).of([header])
+    assert reached.tests and not reached.only
+
+
 def test_a_hunk_that_only_takes_away_may_be_anywhere() -> None:
     assert known().of([hunk("@@ -3,2 +3,3 @@\n a\n+b\n c\n")]) == reach.UNKNOWN
 
