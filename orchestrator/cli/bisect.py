@@ -10,27 +10,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli import output, programs
+from orchestrator.cli import output
+from orchestrator.cli.groups import grouped
 from orchestrator.cli.options import (
     ConfigOption,
     EngineOption,
-    JsonOption,
     ModeOption,
-    QuietOption,
     ResultsOption,
     SuiteOption,
     TestOption,
+    ThreeWayOption,
     TreeOption,
-    VerboseOption,
     refuse,
 )
-from orchestrator.cli.programs import (
-    EndlessOption,
-    ExpectSplatOption,
-    ProgramArgsOption,
-    ProgramOption,
-    TimeoutOption,
-)
+from orchestrator.cli.programs import PROGRAM_OPTIONS, ProgramOptions
 from orchestrator.cli.screen import Screen
 from orchestrator.config import locate
 from orchestrator.errors import UserError
@@ -45,8 +38,10 @@ if TYPE_CHECKING:
     from orchestrator.model import Symptom
 
 
+@grouped
 def bisect(
     context: typer.Context,
+    *,
     run: Annotated[str, typer.Argument(metavar="[RUN]", help="With --continue: the run to go on with.")] = "last",
     good: Annotated[
         str | None,
@@ -77,18 +72,12 @@ def bisect(
     ahead: Annotated[
         bool | None, typer.Option("--ahead/--no-ahead", help="Build what may be next while guests run.")
     ] = None,
-    three_way: Annotated[bool, typer.Option("--3way", help="Let git am fall back to a 3-way merge.")] = False,
+    three_way: ThreeWayOption = False,
     go_on: Annotated[bool, typer.Option("--continue", help="Go on with a bisect that was interrupted.")] = False,
-    program: ProgramOption = [],  # noqa: B006
-    program_args: ProgramArgsOption = "",
-    timeout: TimeoutOption = "60s",
-    expect_splat: ExpectSplatOption = None,
-    endless: EndlessOption = False,
+    programs: ProgramOptions,
     engine: EngineOption = None,
     results: ResultsOption = None,
-    as_json: JsonOption = False,
-    verbose: VerboseOption = False,
-    quiet: QuietOption = False,
+    shown: output.Shown,
 ) -> None:
     """Find the commit, patch or version that brings a symptom; exit code 0 only when the answer is verified."""
     from orchestrator.bisect import values
@@ -97,7 +86,7 @@ def bisect(
     from orchestrator.engine import choose
     from orchestrator.pipeline.context import opened_run
 
-    pipeline = output.pipeline(config, quiet=as_json or quiet)
+    pipeline = shown.pipeline(config)
     results = locate.results(results)
     elsewhere = choose.wanted(pipeline, engine)
     choose.refuse_ahead(elsewhere, ahead)
@@ -107,7 +96,7 @@ def bisect(
         request, folder = _continued(results, run)
     else:
         refuse(context, ("run",), "only with --continue")
-        own = programs.given(context, program, program_args, timeout, expect_splat, endless)
+        own = programs.own(context)
         pipeline = overrides.with_programs(pipeline, own, runs or _RUNS)
         here = locate.kernel_tree(Path()) if tree is None and series is None else None
         first, last = _ends(good, bad, series)
@@ -126,12 +115,12 @@ def bisect(
             confidence=confidence,
             ahead=ahead,
             three_way=three_way,
-            program=pipeline.suites[overrides.PROGRAM] if program else None,
+            program=pipeline.suites[overrides.PROGRAM] if programs.program else None,
         )
         folder = opened_run(results, judged=values.STATE)
-    with output.terminal(values=as_json, verbose=verbose, quiet=quiet) as terminal:
+    with shown.terminal() as terminal:
         outcome = _walked(request, pipeline, folder, elsewhere, terminal)
-    if as_json:
+    if shown.as_json:
         output.json(dataclasses.asdict(outcome))
     else:
         bisect_table.show(outcome, Screen())
@@ -180,7 +169,8 @@ def _walked(
 
 _OF_THE_REQUEST = (
     *("good", "bad", "symptom", "tree", "series", "carry", "mode_name", "variant", "suite", "test", "runs"),
-    *("confidence", "ahead", "three_way", "program", "program_args", "timeout", "expect_splat", "endless"),
+    *("confidence", "ahead", "three_way"),
+    *PROGRAM_OPTIONS,
 )
 """What a bisect keeps from its beginning to its end."""
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli import output, programs
+from orchestrator.cli import output
+from orchestrator.cli.groups import grouped
 from orchestrator.cli.options import (
     ConfigOption,
     EngineOption,
@@ -18,13 +19,7 @@ from orchestrator.cli.options import (
     VariantOption,
     VerboseOption,
 )
-from orchestrator.cli.programs import (
-    EndlessOption,
-    ExpectSplatOption,
-    ProgramArgsOption,
-    ProgramOption,
-    TimeoutOption,
-)
+from orchestrator.cli.programs import ProgramOptions
 from orchestrator.cli.screen import Screen
 from orchestrator.config import locate
 from orchestrator.errors import Exit, UserError
@@ -36,8 +31,10 @@ if TYPE_CHECKING:
 REPORT = Path("patches/evidence/mutation")
 
 
+@grouped
 def mutate(
     context: typer.Context,
+    *,
     config: ConfigOption = None,
     mode: ModeOption = None,
     variant: VariantOption = [],  # noqa: B006
@@ -58,11 +55,7 @@ def mutate(
     report: Annotated[
         Path, typer.Option("--report", help="Where progress lives: this path with .json, .md and -why.yaml.")
     ] = REPORT,
-    program: ProgramOption = [],  # noqa: B006
-    program_args: ProgramArgsOption = "",
-    timeout: TimeoutOption = "60s",
-    expect_splat: ExpectSplatOption = None,
-    endless: EndlessOption = False,
+    programs: ProgramOptions,
     engine: EngineOption = None,
     results: ResultsOption = None,
     verbose: VerboseOption = False,
@@ -78,7 +71,7 @@ def mutate(
     from orchestrator.pipeline import opening, plan, values
 
     deadline = Deadline.after(scalars.seconds(limit, "--for")) if limit else FOREVER
-    own = programs.given(context, program, program_args, timeout, expect_splat, endless)
+    own = programs.own(context)
     pipeline = overrides.with_programs(output.pipeline(config, quiet=quiet), own)
     elsewhere = choose.wanted(pipeline, engine)
     with (

@@ -10,17 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli import output
+from orchestrator.cli.groups import grouped
 from orchestrator.cli.options import (
     ConfigOption,
     EngineOption,
-    JsonOption,
     ModeOption,
-    QuietOption,
     ResultsOption,
-    SuiteOption,
-    TestOption,
-    VariantOption,
-    VerboseOption,
+    Selection,
 )
 from orchestrator.cli.screen import Screen
 from orchestrator.config import locate
@@ -30,12 +26,12 @@ if TYPE_CHECKING:
     from orchestrator.history.database import Database
 
 
+@grouped
 def nightly(
+    *,
     config: ConfigOption = None,
     mode: ModeOption = None,
-    variant: VariantOption = [],  # noqa: B006
-    suite: SuiteOption = [],  # noqa: B006
-    test: TestOption = [],  # noqa: B006
+    selection: Selection,
     guests: Annotated[
         int | None, typer.Option("--guests", min=1, help="Guests at a time, instead of what cores and memory allow.")
     ] = None,
@@ -47,9 +43,7 @@ def nightly(
         bool, typer.Option("--continue", help="Go on with the last night, which did not come to its end.")
     ] = False,
     results: ResultsOption = None,
-    as_json: JsonOption = False,
-    verbose: VerboseOption = False,
-    quiet: QuietOption = False,
+    shown: output.Shown,
 ) -> None:
     """Run a whole matrix, several guests at a time, and say what is other than the nights before."""
     with output.extra("history"):
@@ -58,17 +52,17 @@ def nightly(
         from orchestrator.nightly import summary
     from orchestrator.engine import choose, slots
     from orchestrator.host import prune
-    from orchestrator.pipeline import discover, opening, plan, values
+    from orchestrator.pipeline import discover, opening, plan
 
-    pipeline = output.pipeline(config, quiet=as_json or quiet)
+    pipeline = shown.pipeline(config)
     results = locate.results(results)
     settings = pipeline.nightly
     elsewhere = choose.wanted(pipeline, engine)
-    planned = plan.expand(pipeline, mode or settings.mode, values.Choice(tuple(variant), tuple(suite), tuple(test)))
+    planned = plan.expand(pipeline, mode or settings.mode, selection.choice())
     place = database.place(pipeline.history, results)
     earlier = nightly_mode.incomplete(_history(place, results), planned.label) if goes_on else None
     with (
-        output.terminal(values=as_json, verbose=verbose, quiet=quiet) as terminal,
+        shown.terminal() as terminal,
         Cache.default().alone(nightly_mode.LOCK),
         (
             opening.reopened(pipeline, earlier, terminal) if earlier else opening.opened(pipeline, results, terminal)
@@ -82,11 +76,11 @@ def nightly(
         terminal.note(prune.prune(results, settings.keep, workspace.directory))
         if settings.report:
             terminal.note(_reported(history, results, planned.label))
-    if as_json:
+    if shown.as_json:
         output.json(dataclasses.asdict(night))
     else:
-        output.result(night.result, as_json=False, quiet=quiet, every_test=False)
-        for line in () if quiet else summary.lines(night.comparison):
+        shown.result(night.result)
+        for line in () if shown.quiet else summary.lines(night.comparison):
             Screen().line(line)
     raise typer.Exit(night.result.exit_code)
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestrator.cli import complete
 from orchestrator.errors import UserError
 from orchestrator.model import Side
+
+if TYPE_CHECKING:
+    from orchestrator.pipeline import values
 
 _CONFIG = "The pipeline file (default: ./pipeline.yaml, else yours, else the one that came along)"
 _RESULTS = "Folder that takes the folder of each run (default: ./results; in a kernel tree, your state folder)"
@@ -54,6 +58,28 @@ EngineOption = Annotated[
     str | None,
     typer.Option("--engine", help="Where jobs run: local, workers:N, or tls://HOST:PORT; as pipeline.yaml says."),
 ]
+
+
+EveryTestOption = Annotated[bool, typer.Option("--all", help="List unchanged tests, too.")]
+IsolateOption = Annotated[
+    bool, typer.Option("--isolate", help="Run each test in a guest of its own, cloned from a booted one.")
+]
+ThreeWayOption = Annotated[bool, typer.Option("--3way", help="Let git am fall back to a 3-way merge.")]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What runs of a mode: its variants, suites and tests, or those that are named instead."""
+
+    variant: VariantOption = field(default_factory=list)
+    suite: SuiteOption = field(default_factory=list)
+    test: TestOption = field(default_factory=list)
+
+    def choice(self) -> values.Choice:
+        """Return them as what a person chose; nothing is known of the names yet."""
+        from orchestrator.pipeline import values
+
+        return values.Choice(tuple(self.variant), tuple(self.suite), tuple(self.test))
 
 
 def refuse(context: typer.Context, names: Collection[str], why: str) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import json as jsonlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.cli import screen, tables
+from orchestrator.cli.options import JsonOption, QuietOption, VerboseOption
 from orchestrator.cli.screen import Screen
 from orchestrator.cli.terminal import Terminal
 from orchestrator.config import locate
@@ -49,6 +51,34 @@ def pipeline(named: Path | None, *, quiet: bool = False) -> Pipeline:
     if not quiet:
         screen.complain(f"pipeline  {located.path} ({located.place})")
     return loaded
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How a command shows what it does and what came of it: as values, at length, or the verdict alone."""
+
+    as_json: JsonOption = False
+    verbose: VerboseOption = False
+    quiet: QuietOption = False
+
+    def terminal(self) -> Terminal:
+        """Return progress for a terminal."""
+        return terminal(values=self.as_json, verbose=self.verbose, quiet=self.quiet)
+
+    def pipeline(self, named: Path | None) -> Pipeline:
+        """Load the pipeline file that a command means. Raises as ``loader.load``."""
+        return pipeline(named, quiet=self.as_json or self.quiet)
+
+    def result(self, done: RunResult, *, every_test: bool = False) -> None:
+        """Print what came of a run: the values, the verdict alone, or the tables."""
+        if self.as_json:
+            from orchestrator.report import result_json
+
+            Screen().document(result_json.dump(done))
+        elif self.quiet:
+            tables.show_verdict(done, Screen())
+        else:
+            tables.show(done, Screen(), every_test=every_test)
 
 
 def own_tree(
@@ -99,18 +129,6 @@ def _content(path: Path) -> bytes | None:
     if len(data) > textfile.MOST:
         raise UserError(f"{path}: larger than {textfile.MOST} bytes")
     return data
-
-
-def result(done: RunResult, *, as_json: bool, quiet: bool, every_test: bool) -> None:
-    """Print what came of a run in the way that was asked for: the values, the verdict alone, or the tables."""
-    if as_json:
-        from orchestrator.report import result_json
-
-        Screen().document(result_json.dump(done))
-    elif quiet:
-        tables.show_verdict(done, Screen())
-    else:
-        tables.show(done, Screen(), every_test=every_test)
 
 
 def json(value: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,35 +16,43 @@ if TYPE_CHECKING:
     from orchestrator.config.schema import Pipeline
     from orchestrator.pipeline import values
 
-ProgramOption = Annotated[
-    list[Path],
-    typer.Option("--program", help="Your own test: a C file, executable, script, folder with a Makefile; repeatable."),
-]
-ProgramArgsOption = Annotated[str, typer.Option("--program-args", help="Arguments of each --program.")]
-TimeoutOption = Annotated[
-    str, typer.Option("--timeout", help="Time of each --program (90s, 5m); five times that without KVM.")
-]
-ExpectSplatOption = Annotated[
-    str | None, typer.Option("--expect-splat", help="Glob of the title that each --program is meant to bring.")
-]
-EndlessOption = Annotated[
-    bool, typer.Option("--endless", help="Each --program runs until its time is up, and passes if nothing happens.")
-]
+
+@dataclass(frozen=True)
+class ProgramOptions:
+    """The programs, and what goes for each of them."""
+
+    program: Annotated[
+        list[Path],
+        typer.Option(
+            "--program", help="Your own test: a C file, executable, script, folder with a Makefile; repeatable."
+        ),
+    ] = field(default_factory=list)
+    program_args: Annotated[str, typer.Option("--program-args", help="Arguments of each --program.")] = ""
+    timeout: Annotated[
+        str, typer.Option("--timeout", help="Time of each --program (90s, 5m); five times that without KVM.")
+    ] = "60s"
+    expect_splat: Annotated[
+        str | None, typer.Option("--expect-splat", help="Glob of the title that each --program is meant to bring.")
+    ] = None
+    endless: Annotated[
+        bool, typer.Option("--endless", help="Each --program runs until its time is up, and passes if nothing happens.")
+    ] = False
+
+    def own(self, context: typer.Context) -> OwnPrograms:
+        """Return what they say of programs of the user's own. Raises UserError."""
+        from orchestrator.config import scalars
+        from orchestrator.config.overrides import OwnPrograms
+
+        if not self.program:
+            refuse(context, PROGRAM_OPTIONS[1:], "only with --program")
+        timeout = scalars.seconds(self.timeout, "--timeout")
+        return OwnPrograms(tuple(self.program), self.program_args, timeout, self.expect_splat, self.endless)
 
 
-def given(
-    context: typer.Context, files: list[Path], args: str, timeout: str, expect_splat: str | None, endless: bool
-) -> OwnPrograms:
-    """Return what the options say of programs of the user's own. Raises UserError."""
-    from orchestrator.config import scalars
-    from orchestrator.config.overrides import OwnPrograms
-
-    if not files:
-        refuse(context, ("program_args", "timeout", "expect_splat", "endless"), "only with --program")
-    return OwnPrograms(tuple(files), args, scalars.seconds(timeout, "--timeout"), expect_splat, endless)
+PROGRAM_OPTIONS = tuple(each.name for each in dataclasses.fields(ProgramOptions))
 
 
-def choice(pipeline: Pipeline, mode: str, own: OwnPrograms, named: values.Choice) -> values.Choice:
+def checked_choice(pipeline: Pipeline, mode: str, own: OwnPrograms, named: values.Choice) -> values.Choice:
     """Return what runs of what was named, with the programs of the user's own. Raises UserError for unknown names."""
     from orchestrator.config import loader
     from orchestrator.pipeline import plan

@@ -3,39 +3,34 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from orchestrator.cli import output, programs
+from orchestrator.cli import output
+from orchestrator.cli.groups import grouped
 from orchestrator.cli.options import (
     AheadOption,
     ConfigOption,
     EngineOption,
-    JsonOption,
+    EveryTestOption,
+    IsolateOption,
     ModeOption,
-    QuietOption,
     ResultsOption,
-    SuiteOption,
-    TestOption,
+    Selection,
+    ThreeWayOption,
     TreeOption,
-    VariantOption,
-    VerboseOption,
 )
-from orchestrator.cli.programs import (
-    EndlessOption,
-    ExpectSplatOption,
-    ProgramArgsOption,
-    ProgramOption,
-    TimeoutOption,
-)
+from orchestrator.cli.programs import ProgramOptions, checked_choice
 from orchestrator.config import locate
 
 
+@grouped
 def validate(
     context: typer.Context,
+    *,
     series: Annotated[
         str,
         typer.Argument(help="A folder, mbox, A..B, message-id or its URL, name of the pipeline file, or - (stdin)."),
@@ -47,47 +42,37 @@ def validate(
         Path | None, typer.Option("--mbox", help="A thread to take a message-id from, instead of the network.")
     ] = None,
     base: Annotated[str | None, typer.Option("--base", help="The commit that the series goes on.")] = None,
-    variant: VariantOption = [],  # noqa: B006
+    selection: Selection,
     build: Annotated[
         list[str], typer.Option("--build", help="Variant that must build, instead of those configured; repeatable.")
     ] = [],  # noqa: B006
-    suite: SuiteOption = [],  # noqa: B006
-    test: TestOption = [],  # noqa: B006
     skip: Annotated[list[str], typer.Option("--skip", help="A check not to make; repeatable.")] = [],  # noqa: B006
-    three_way: Annotated[bool, typer.Option("--3way", help="Let git am fall back to a 3-way merge.")] = False,
+    three_way: ThreeWayOption = False,
     runs: Annotated[int, typer.Option("--runs", "-n", min=1, help="Run each test that often, in new guests.")] = 1,
-    isolate: Annotated[
-        bool, typer.Option("--isolate", help="Run each test in a guest of its own, cloned from a booted one.")
-    ] = False,
+    isolate: IsolateOption = False,
     stop_at_first: Annotated[bool, typer.Option("--stop-at-first", help="End at the first red.")] = False,
     ahead: AheadOption = None,
     patchwork_id: Annotated[
         list[int], typer.Option("--patchwork-id", help="Patch at Patchwork to put the check on; repeatable.")
     ] = [],  # noqa: B006
     commit: Annotated[str | None, typer.Option("--commit", help="Commit to put the GitHub status on.")] = None,
-    program: ProgramOption = [],  # noqa: B006
-    program_args: ProgramArgsOption = "",
-    timeout: TimeoutOption = "60s",
-    expect_splat: ExpectSplatOption = None,
-    endless: EndlessOption = False,
+    programs: ProgramOptions,
     engine: EngineOption = None,
     results: ResultsOption = None,
-    every_test: Annotated[bool, typer.Option("--all", help="List unchanged tests, too.")] = False,
-    as_json: JsonOption = False,
-    verbose: VerboseOption = False,
-    quiet: QuietOption = False,
+    every_test: EveryTestOption = False,
+    shown: output.Shown,
 ) -> None:
     """Check each patch of a series, build, boot and test base and patched, and say whether it may be merged."""
     from orchestrator.config import overrides
     from orchestrator.engine import choose, slots
-    from orchestrator.pipeline import discover, values
+    from orchestrator.pipeline import discover
     from orchestrator.validate import request, submission
     from orchestrator.validate import run as mode_validate
 
-    own = programs.given(context, program, program_args, timeout, expect_splat, endless)
+    own = programs.own(context)
     recipients = request.Recipients(tuple(patchwork_id), commit)
     requested = request.Options(tuple(skip), tuple(build), runs, recipients, stop_at_first, ahead)
-    pipeline = overrides.with_programs(output.pipeline(config, quiet=as_json or quiet), own, runs)
+    pipeline = overrides.with_programs(shown.pipeline(config), own, runs)
     results = locate.results(results)
     elsewhere = choose.wanted(pipeline, engine)
     choose.refuse_ahead(elsewhere, ahead)
@@ -95,18 +80,18 @@ def validate(
     tree = str(here) if here else tree
     options = overrides.Options(tree=tree, series=series, three_way=three_way, mbox=mbox)
     chosen = mode or pipeline.validation.mode or pipeline.default_mode
-    named = values.Choice(tuple(variant), tuple(suite), tuple(test), isolate=isolate)
-    choice = programs.choice(pipeline, chosen, own, named)
+    named = replace(selection.choice(), isolate=isolate)
+    choice = checked_choice(pipeline, chosen, own, named)
     request.check(pipeline, requested)
     with (
-        output.terminal(values=as_json, verbose=verbose, quiet=quiet) as terminal,
+        shown.terminal() as terminal,
         submission.open_validation(pipeline, chosen, options, base, results=results, progress=terminal) as opened,
     ):
         workspace, settled = opened
         to_do = request.put_together(settled, choice, requested)
-        to_do = dataclasses.replace(to_do, plan=discover.narrowed(to_do.plan, workspace))
+        to_do = replace(to_do, plan=discover.narrowed(to_do.plan, workspace))
         workers = choose.opened(elsewhere, slots.here(), workspace.cache, terminal) if elsewhere else None
         with workers or contextlib.nullcontext() as at_work:
             result = mode_validate.run(to_do, workspace, at_work)
-    output.result(result, as_json=as_json, quiet=quiet, every_test=every_test)
+    shown.result(result, every_test=every_test)
     raise typer.Exit(result.exit_code)
