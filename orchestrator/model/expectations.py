@@ -64,7 +64,7 @@ class Need:
 
 @dataclass(frozen=True)
 class Expectations:
-    """The expectations of one suite. ``defaults`` and ``tests`` are in the order in which they are asked.
+    """The expectations of one suite. ``defaults`` and ``tests`` are in the order in which they count.
 
     ``like`` are pairs: a column, and the one whose word holds where an entry leaves the first out.
     ``symbols`` are those of the kernel that is judged; None where it is not known, and then no need counts.
@@ -99,10 +99,6 @@ class Expectations:
     def judged(self, test: str, column: str | None) -> bool:
         """Whether the outcome counts at all: False for ``any``."""
         return (self._find(test, column) or _NOTHING)[1]
-
-    def mentions(self, test: str, column: str | None) -> bool:
-        """Whether an entry is about this test in this column."""
-        return self._find(test, column) is not None
 
     def why(self, test: str) -> str:
         """Return what the test lacks here, else the reason of the most specific entry that has one."""
