@@ -1,4 +1,4 @@
-"""What a boot is asked for."""
+"""What a boot needs, and how long it may take."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from orchestrator.config.schema import Machine
 from orchestrator.guest import qemu
 from orchestrator.guest.hold import PAUSES, Examine
 from orchestrator.guest.plugin.trace import Trace
-from orchestrator.model import AccelFact, Kernel, Rootfs
+from orchestrator.model import AccelFact, Kernel, Rootfs, rundir
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class BootRequest:
     @property
     def console(self) -> Path:
         """The file of the console."""
-        return self.directory / "console.log"
+        return self.directory / rundir.CONSOLE
 
     @property
     def log(self) -> Path:

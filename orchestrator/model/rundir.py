@@ -37,6 +37,8 @@ KEPT = frozenset({*_TEXTS, PATCHES, PROGRAMS})
 
 BOOT = "boot-"
 """With what the name of a guest's folder begins."""
+CONSOLE = "console.log"
+"""What a guest wrote to its console, in its folder."""
 
 
 def find(results: Path, run: str, holds: str = RESULT) -> Path:
@@ -62,7 +64,7 @@ def boots(job: Path) -> int:
 
 def consoles(job: Path) -> tuple[Path, ...]:
     """Return the consoles of the guests that ran tests, in the order of booting."""
-    return tuple(sorted(job.glob(f"{BOOT}*/console.log"), key=boot_number))
+    return tuple(sorted(job.glob(f"{BOOT}*/{CONSOLE}"), key=boot_number))
 
 
 def boot_number(console: Path) -> int:

@@ -16,8 +16,6 @@ from orchestrator.pipeline.job_record import JobRecord
 from orchestrator.postmortem import kdump, look, text
 from orchestrator.suite import state
 
-CONSOLE = "console.log"
-
 
 def examiner(record: JobRecord, kernel: Kernel, guest: str) -> Examine | None:
     """Return what looks at one guest of a job, by the name of its folder; None where nobody is to."""
@@ -58,7 +56,7 @@ def _examined(record: JobRecord, kernel: Kernel, guest: str, number: int, memory
     return Postmortem(
         guest=guest,
         occasion=memory.occasion,
-        test=state.seen(folder / CONSOLE).last,
+        test=state.seen(folder / rundir.CONSOLE).last,
         lines=text.summary(report, memory.occasion),
         text=name("txt"),
         data=name("json"),

@@ -39,7 +39,7 @@ def measure(record: JobRecord) -> None:
     if record.subject is None:
         return
     try:
-        templates = sorted(record.directory.glob(f"{booting.TEMPLATE}*/console.log"))  # what their boot ran
+        templates = sorted(record.directory.glob(f"{booting.TEMPLATE}*/{rundir.CONSOLE}"))  # what their boot ran
         consoles = (*rundir.consoles(record.directory), *templates)
         guests = [seen for path in consoles if (seen := windows.read(path))]
         known = coverage.merged(record.subject, guests)
