@@ -35,7 +35,7 @@ class Change(enum.Enum):
     MISSING = "missing"
 
 
-class Sighting(enum.Enum):
+class TitleChange(enum.Enum):
     """What a title of a splat is to the nights before."""
 
     NEW = "new"
@@ -172,7 +172,7 @@ _STEPS: Mapping[tuple[str, str], Change] = {
 }
 
 
-def sightings(now: Mapping[str, Collection[str]], before: Sequence[Collection[str]]) -> dict[str, Sighting]:
+def title_changes(now: Mapping[str, Collection[str]], before: Sequence[Collection[str]]) -> dict[str, TitleChange]:
     """Return what each title is. ``now`` has with each those under which older rules or kernels knew the same bug.
 
     ``before`` are those of the comparable nights, newest first. Gone is what the last night had; what was gone longer
@@ -180,6 +180,6 @@ def sightings(now: Mapping[str, Collection[str]], before: Sequence[Collection[st
     """
     known = {title for night in before for title in night}
     seen = {title: known.isdisjoint({title, *others}) for title, others in now.items()}
-    shown = {title: Sighting.NEW if new else Sighting.KNOWN for title, new in seen.items()}
+    shown = {title: TitleChange.NEW if new else TitleChange.KNOWN for title, new in seen.items()}
     still = {name for title, others in now.items() for name in (title, *others)}
-    return {**{title: Sighting.GONE for title in (before[0] if before else ()) if title not in still}, **shown}
+    return {**{title: TitleChange.GONE for title in (before[0] if before else ()) if title not in still}, **shown}

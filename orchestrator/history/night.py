@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from orchestrator.history import classify, read
-from orchestrator.history.classify import Change, Night, Rate, Sighting
+from orchestrator.history.classify import Change, Night, Rate, TitleChange
 from orchestrator.history.database import Database
 from orchestrator.history.values import Job, Run, Seen, StageTime, Test, Whole
 from orchestrator.model import Stage, Status, Verdict
@@ -47,7 +47,7 @@ class SplatFinding:
 
     job: str
     title: str
-    sighting: Sighting
+    change: TitleChange
 
 
 @dataclass(frozen=True)
@@ -206,9 +206,9 @@ def _splats(now: Seen, before: Sequence[Seen]) -> Iterator[SplatFinding]:
         return
     guests = [seen for seen in before if _came_to_a_guest(seen)]
     less = _stopped(now) or (guests and not _same_request(now, guests[0]))
-    for title, sighting in classify.sightings(_titles(now), [_titles(seen) for seen in guests]).items():
-        if not (sighting is Sighting.GONE and less):
-            yield SplatFinding(now.job.name, title, sighting)
+    for title, change in classify.title_changes(_titles(now), [_titles(seen) for seen in guests]).items():
+        if not (change is TitleChange.GONE and less):
+            yield SplatFinding(now.job.name, title, change)
 
 
 def _came_to_a_guest(seen: Seen) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from orchestrator.history.classify import Change, Rate, Sighting
+from orchestrator.history.classify import Change, Rate, TitleChange
 from orchestrator.history.night import Comparison, Finding
 from orchestrator.history.values import Point, Run
 from orchestrator.model import Status
@@ -26,9 +26,9 @@ def lines(comparison: Comparison) -> Iterator[str]:
         findings = sorted((f for f in comparison.of(change) if _worth_a_line(f)), key=lambda f: (f.job, f.id))
         for words, jobs in wording.together((_line(finding), finding.job) for finding in findings):
             yield f"{change.value:10} {words}  in {wording.some(jobs, 2)}"
-    changed = [splat for splat in comparison.splats if splat.sighting is not Sighting.KNOWN]
-    for (sighting, title), jobs in wording.together(((s.sighting.value, s.title), s.job) for s in changed):
-        yield f"{sighting:10} splat: {title}  in {wording.some(jobs, 2)}"
+    changed = [splat for splat in comparison.splats if splat.change is not TitleChange.KNOWN]
+    for (word, title), jobs in wording.together(((s.change.value, s.title), s.job) for s in changed):
+        yield f"{word:10} splat: {title}  in {wording.some(jobs, 2)}"
     yield from (f"note: {note}" for note in comparison.notes)
 
 

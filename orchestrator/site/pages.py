@@ -16,7 +16,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from orchestrator.errors import PipelineError
-from orchestrator.history.classify import Change, Sighting
+from orchestrator.history.classify import Change, TitleChange
 from orchestrator.history.night import Key
 from orchestrator.history.values import Complaint, Job, Run
 from orchestrator.model import Evidence, Verdict, rundir
@@ -104,7 +104,7 @@ class Pages:
             headline=headline(part),
             changed={change.value: alike for change, alike in changed.items() if alike},
             persistent=len({(f.suite, f.test) for f in part.comparison.of(Change.PERSISTENT)}),
-            titles={s.value: _titles(part, s) for s in (Sighting.NEW, Sighting.GONE)},
+            titles={s.value: _titles(part, s) for s in (TitleChange.NEW, TitleChange.GONE)},
             runs=strip.of_runs([whole.run for whole in part.runs], self.places.page),
             matrices=gather.matrices(part),
             grid=grid,
@@ -179,11 +179,11 @@ def _diagnostics(result: Path) -> dict[Key, tuple[str, ...]] | None:
     return {(run.suite, test.name): test.diagnostics for run in job.suites for test in run.tests if test.diagnostics}
 
 
-def _titles(part: Part, sighting: Sighting) -> dict[str, list[str]]:
+def _titles(part: Part, change: TitleChange) -> dict[str, list[str]]:
     """Return the titles that were sighted so, each with the jobs in which they were."""
     names, by_title = gather.labels([seen.job for seen in part.runs[0].jobs]), dict[str, list[str]]()
     for splat in part.comparison.splats:
-        if splat.sighting is sighting:
+        if splat.change is change:
             by_title.setdefault(splat.title, []).append(names[splat.job])
     return by_title
 
@@ -198,7 +198,7 @@ def headline(part: Part) -> str:
     run, comparison = part.runs[0].run, part.comparison
     news = [] if run.complete else [f"incomplete, {len(run.missing)} of its jobs did not run"]
     counts = {change: len({(f.suite, f.test) for f in comparison.of(change)}) for change in gather.SHOWN}
-    titles = _titles(part, Sighting.NEW)
+    titles = _titles(part, TitleChange.NEW)
     regressed = counts.pop(Change.REGRESSED)
     news += [f"{regressed} regressed"] if regressed else []
     news += [plural(len(titles), "new splat")] if titles else []

@@ -20,7 +20,7 @@ from sqlalchemy import event, inspect, text
 
 from orchestrator.errors import InfraError, UserError
 from orchestrator.history import database, night, read, store, window
-from orchestrator.history.classify import Change, Sighting
+from orchestrator.history.classify import Change, TitleChange
 from orchestrator.history.database import Database
 from orchestrator.history.schema import Base
 from orchestrator.history.values import Check
@@ -199,8 +199,8 @@ def test_a_splat_is_found_by_its_title(opened: Database) -> None:
     assert [(o.run.id, o.splat.first_line) for o in found] == [
         ("run-2", 20), ("run-2", 50), ("run-1", 20), ("run-1", 50),
     ]  # fmt: skip
-    sightings = {s.title: s.sighting for s in night.compare(opened, "run-2").splats if s.job.endswith("patched")}
-    assert set(sightings.values()) == {Sighting.KNOWN}
+    changes = {s.title: s.change for s in night.compare(opened, "run-2").splats if s.job.endswith("patched")}
+    assert set(changes.values()) == {TitleChange.KNOWN}
 
 
 def test_the_time_of_a_job_is_that_of_its_last_guest(opened: Database) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.history import classify
-from orchestrator.history.classify import Change, Night, Sighting
+from orchestrator.history.classify import Change, Night, TitleChange
 from orchestrator.model import Identity, Status
 from tests.fakes.results import IDENTITY
 
@@ -163,14 +163,14 @@ def test_another_content_is_what_a_night_is_for(field: str) -> None:
 
 
 def test_titles_are_new_known_or_gone() -> None:
-    found = classify.sightings({"a": (), "b": ()}, [["c"], ["b", "d"]])
-    assert found == {"a": Sighting.NEW, "b": Sighting.KNOWN, "c": Sighting.GONE}
-    assert classify.sightings({}, []) == {}
+    found = classify.title_changes({"a": (), "b": ()}, [["c"], ["b", "d"]])
+    assert found == {"a": TitleChange.NEW, "b": TitleChange.KNOWN, "c": TitleChange.GONE}
+    assert classify.title_changes({}, []) == {}
 
 
 def test_a_title_that_older_rules_gave_is_known_and_not_gone() -> None:
-    found = classify.sightings({"KASAN in caller": ("KASAN in kfree",)}, [["KASAN in kfree"]])
-    assert found == {"KASAN in caller": Sighting.KNOWN}
+    found = classify.title_changes({"KASAN in caller": ("KASAN in kfree",)}, [["KASAN in kfree"]])
+    assert found == {"KASAN in caller": TitleChange.KNOWN}
 
 
 def test_under_kvm_the_processor_of_the_host_is_part_of_the_setting() -> None:

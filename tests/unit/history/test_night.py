@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.history import night
-from orchestrator.history.classify import Change, Sighting
+from orchestrator.history.classify import Change, TitleChange
 from orchestrator.history.night import Judged
 from orchestrator.history.values import Complaint, Job, Seen, StageTime, Test
 from orchestrator.model import Side, Stage, Status, Verdict
@@ -120,8 +120,8 @@ def test_a_fault_of_the_host_is_no_finding_about_the_kernel() -> None:
 
 def test_splats_are_told_apart() -> None:
     now, before = with_splats(seen("2", "A=pass"), "new", "old"), with_splats(seen("1", "A=pass"), "old", "away")
-    found = {splat.title: splat.sighting for splat in night.judge(now, [before]).splats}
-    assert found == {"new": Sighting.NEW, "old": Sighting.KNOWN, "away": Sighting.GONE}
+    found = {splat.title: splat.change for splat in night.judge(now, [before]).splats}
+    assert found == {"new": TitleChange.NEW, "old": TitleChange.KNOWN, "away": TitleChange.GONE}
 
 
 def test_a_splat_is_not_gone_where_the_kernel_did_not_come_so_far() -> None:
@@ -141,4 +141,4 @@ def test_a_splat_that_is_allowed_is_no_finding_until_its_entry_ends() -> None:
     now = with_splats(seen("2", "A=pass"), "old")
     allowed = dataclasses.replace(now, splats=tuple(dataclasses.replace(s, allowed_by="known") for s in now.splats))
     assert night.judge(allowed, []).splats == ()
-    assert [splat.sighting for splat in night.judge(now, [allowed]).splats] == [Sighting.NEW]
+    assert [splat.change for splat in night.judge(now, [allowed]).splats] == [TitleChange.NEW]
