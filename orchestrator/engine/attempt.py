@@ -31,12 +31,13 @@ from orchestrator.parse import splat
 from orchestrator.pipeline import opening
 from orchestrator.pipeline.context import Workspace
 from orchestrator.progress import Beginning, Detail, HostFact, JobDetail, Minor
+from orchestrator.text.wording import some
 
 _KINDS: dict[str, type[str]] = {kind.__name__: kind for kind in (Beginning, Minor, JobDetail, Detail, HostFact, str)}
 _BETWEEN = 1.0
 """Seconds between two figures of one name that are sent."""
 _MOST_FILES = 2**28
-"""Bytes of files that come back from an attempt, packed; what is more is left on the worker, and said."""
+"""Bytes of files that come back from an attempt, packed; of what is more the result has a note."""
 
 Send = Callable[[Mapping[str, Any]], None]
 """Hands an event to whoever looks on."""
@@ -127,12 +128,12 @@ def note_of(event: Mapping[str, Any]) -> str:
 def perform(order: Order[R], key: str, bench: Bench, send: Send) -> Parcel[R]:
     """Do what an order says; whatever happens comes back as a value, for a task that raises may never return."""
     attempt = f"{bench.name}-{secrets.token_hex(4)}"
-    directory = bench.cache.path("attempts", order.run, attempt, "x").parent
+    directory = bench.cache.root / "attempts" / order.run / attempt
     events = Events(send, order.name, attempt, bench.name)
     try:
         with bench.holding(key):
             outcome = _outcome(order, directory, events, bench)
-        return _parcel(order, attempt, outcome, directory, bench)
+        return _parcel(attempt, outcome, directory, bench)
     except BaseException as error:
         fault = Fault.of(InfraError(f"unexpected {type(error).__name__} on {bench.name}: {error}"))
         return Parcel(attempt, bench.name, socket.gethostname(), fault, b"")
@@ -145,6 +146,7 @@ def perform(order: Order[R], key: str, bench: Bench, send: Send) -> Parcel[R]:
 
 def _outcome(order: Order[R], directory: Path, events: Events, bench: Bench) -> R | Fault:
     try:
+        bench.cache.path("attempts", order.run, directory.name, "x")
         with crash.contained(directory):
             opening.look_for_cage(order.pipeline.sandbox, events)
             workspace = _workspace(order, directory, events, bench)
@@ -168,14 +170,23 @@ def _workspace(order: Order[R], directory: Path, events: Events, bench: Bench) -
     return replace(bare, pipeline=pipeline, rules=_rules(pipeline.splat_rules))
 
 
-def _parcel(order: Order[R], attempt: str, outcome: R | Fault, directory: Path, bench: Bench) -> Parcel[R]:
+def _parcel(attempt: str, outcome: R | Fault, directory: Path, bench: Bench) -> Parcel[R]:
     for done in orders.results(outcome):
         _keep_config(done)
         if done.verdict is not Verdict.FAIL:
             shutil.rmtree(done.directory / "rootfs", ignore_errors=True)
+    files, left = _packed(directory)
+    if left:
+        outcome = _noted(outcome, f"too large to be sent from {bench.name}, and gone: {some(left)}")
     places = {"run": directory, "cache": bench.cache.root}
-    hidden = portable.hidden(outcome, places)
-    return Parcel(attempt, bench.name, socket.gethostname(), hidden, _packed(directory))
+    return Parcel(attempt, bench.name, socket.gethostname(), portable.hidden(outcome, places), files)
+
+
+def _noted(outcome: R | Fault, note: str) -> R | Fault:
+    """Return what came of an attempt with a note in the result of each of its jobs."""
+    return portable.mapped(
+        outcome, lambda part: replace(part, notes=(*part.notes, note)) if isinstance(part, JobResult) else part
+    )
 
 
 def _keep_config(done: JobResult) -> None:
@@ -185,16 +196,18 @@ def _keep_config(done: JobResult) -> None:
         write_atomic(done.directory / rundir.CONFIG, kernel.config.read_bytes())
 
 
-def _packed(directory: Path) -> bytes:
-    """Return the folder of an attempt as an archive."""
-    buffer = io.BytesIO()
+def _packed(directory: Path) -> tuple[bytes, list[str]]:
+    """Return the folder of an attempt as an archive, and the names of the largest files, for which it has no room."""
+    buffer, left = io.BytesIO(), []
+    files = [path for path in directory.rglob("*") if path.is_file() or path.is_symlink()]
     with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=1) as archive:
-        for path in sorted(directory.rglob("*")):
+        for path in sorted(files, key=lambda path: (path.lstat().st_size, path)):
+            name = str(path.relative_to(directory))
             if buffer.tell() > _MOST_FILES:
-                raise InfraError(f"the files of {directory.name} are too many to be sent")
-            if path.is_file() or path.is_symlink():
-                archive.add(path, str(path.relative_to(directory)), recursive=False)
-    return buffer.getvalue()
+                left.append(name)
+            else:
+                archive.add(path, name, recursive=False)
+    return buffer.getvalue(), left
 
 
 def worker_name() -> str:

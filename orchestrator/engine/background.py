@@ -10,7 +10,7 @@ from typing import Generic
 
 from orchestrator.engine.task import Engine, R, Task
 from orchestrator.errors import Cancelled, InfraError, PipelineError
-from orchestrator.host import process
+from orchestrator.host import crash, process
 from orchestrator.pipeline.context import Workspace
 
 _PATIENCE = 30.0
@@ -43,7 +43,7 @@ class Background(Generic[R]):
         self._thread.start()
 
     def outcome(self, name: str) -> R:
-        """Return what a task comes to, as soon as it does. Raises what it raised; InfraError where it did not run."""
+        """Return what a task comes to, as soon as it does. Raises what it or the engine raised, or InfraError."""
         with self._changed:
             self._changed.wait_for(lambda: name in self._ended or self._over)
             ended = self._ended.get(name, self._fault or InfraError(f"{name} did not run"))
@@ -69,7 +69,10 @@ class Background(Generic[R]):
         process.use_group(group)
         fault: BaseException | None = None
         try:
-            with contextlib.closing(engine.run(self._taken(tasks), self.workspace)) as ended:
+            with (
+                crash.contained(self.workspace.directory),
+                contextlib.closing(engine.run(self._taken(tasks), self.workspace)) as ended,
+            ):
                 for done in ended:
                     with self._changed:
                         self._ended[done.task.name] = done.outcome

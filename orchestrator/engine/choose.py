@@ -51,7 +51,7 @@ def opened(
 ) -> Iterator[Engine]:
     """Yield the engine for the block in which a run goes on; ``most`` is how many tasks the local one takes at once.
 
-    Raises UserError where the extra ``dask`` or the certificates lack, InfraError where workers do not start or the
+    Raises UserError where the extra ``dask`` or certificates are missing, InfraError where workers do not start or the
     store does not answer.
     """
     if dask is None:
@@ -74,7 +74,7 @@ def opened(
 
 
 def held(folder: Path | None) -> Certificates:
-    """Return the certificates in a folder. Raises UserError where any of them lacks."""
+    """Return the certificates in a folder. Raises UserError where one is missing."""
     from orchestrator.engine import certificates
 
     place = folder or locate.certificates()

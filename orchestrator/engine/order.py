@@ -197,7 +197,7 @@ def unpacked(order: Order[R], workspace: Workspace) -> Work[R]:
 
 
 def with_inputs(value: Any, store: Store, workspace: Workspace) -> Any:
-    """Return a value whose inputs and sources are paths of this machine; what lacks comes out of the store."""
+    """Return a value whose inputs and sources are paths of this machine; what is missing comes out of the store."""
 
     def change(part: Any) -> Any:
         if isinstance(part, Job) and (token := Token.of(Path(part.variant_config.base))):

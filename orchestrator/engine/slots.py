@@ -8,6 +8,7 @@ a guest that fits goes before a build that waits, for it is short and its kernel
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -23,6 +24,9 @@ _OVERHEAD = 256 * 2**20
 _OURS = 2 * 2**30
 """Bytes that are left to the build and to ourselves."""
 _GIB = 2**30
+
+_Ticket = tuple[int, int]
+"""A turn, and the number of the arrival."""
 
 
 @dataclass(frozen=True)
@@ -93,14 +97,15 @@ def _pin(cores: frozenset[int]) -> None:
 
 @dataclass
 class Slots:
-    """Lets the threads of a night begin in their turn: the lowest number first."""
+    """Lets threads begin in their turn: the lowest number first; of one number, which two runs may have, the first."""
 
     room: Capacity
     pin: Callable[[frozenset[int]], None] = _pin
     _guests: list[Need] = field(default_factory=list)
     _build: frozenset[int] | None = None
-    _waiting: dict[int, Need] = field(default_factory=dict)
-    _builders: set[int] = field(default_factory=set)
+    _waiting: dict[_Ticket, Need] = field(default_factory=dict)
+    _builders: set[_Ticket] = field(default_factory=set)
+    _arrivals: Iterator[int] = field(default_factory=itertools.count)
     _changed: threading.Condition = field(default_factory=threading.Condition)
     _closed: bool = False
 
@@ -109,9 +114,10 @@ class Slots:
         """Hold what a guest takes. Raises Cancelled."""
         with self._changed:
             # the lowest turn waits in front, although a smaller guest behind it might fit: else it would starve
-            self._waiting[turn] = need
-            self._wait(lambda: turn == min(self._waiting) and self._fits(need))
-            del self._waiting[turn]
+            ticket = (turn, next(self._arrivals))
+            self._waiting[ticket] = need
+            self._wait(lambda: ticket == min(self._waiting) and self._fits(need))
+            del self._waiting[ticket]
             self._guests.append(need)
             self._changed.notify_all()
         try:
@@ -125,9 +131,10 @@ class Slots:
     def build(self, turn: int) -> Iterator[None]:
         """Hold the cores that no guest has; this thread and what it starts keep to them. Raises Cancelled."""
         with self._changed:
-            self._builders.add(turn)
-            self._wait(lambda: turn == min(self._builders) and self._may_build())
-            self._builders.remove(turn)
+            ticket = (turn, next(self._arrivals))
+            self._builders.add(ticket)
+            self._wait(lambda: ticket == min(self._builders) and self._may_build())
+            self._builders.remove(ticket)
             self._build = self._left()
         # outside the lock: the cores are ours by now, and sched_setaffinity is of this thread alone
         self.pin(self._build)

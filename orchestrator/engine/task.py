@@ -62,7 +62,7 @@ class Engine(Protocol):
     def run(self, tasks: Iterable[Task[R]], workspace: Workspace) -> Generator[Done[R]]:
         """Yield each task as it ends. The next one is taken from ``tasks`` when there is a place for it.
 
-        The lower ones go first. Closing the generator ends what still runs, guests and builds.
+        Those that were taken first have the first turn. Closing the generator ends what still runs, guests and builds.
         """
 
     def sharing(self, workspace: Workspace) -> Workspace:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 import tarfile
 import threading
 from collections.abc import Callable, Mapping
@@ -21,8 +22,9 @@ from orchestrator.errors import Cancelled, InfraError, KernelError
 from orchestrator.host import process
 from orchestrator.host.cache import Cache
 from orchestrator.host.store import Store
+from orchestrator.model import JobResult, Side
 from orchestrator.progress import JobDetail
-from tests.fakes import engines, trees
+from tests.fakes import engines, results, trees
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,31 @@ def test_whatever_happens_is_a_value(error: BaseException, code: int, words: str
 
     outcome = attempt.perform(ordered(tmp_path, Does(act)), "key", bench, lambda event: None).outcome
     assert isinstance(outcome, Fault) and outcome.exit_code == code and words in outcome.message
+
+
+def test_what_is_too_large_is_left_and_named_and_the_result_comes(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attempt, "_MOST_FILES", 2**16)
+
+    def act(place: Place) -> JobResult:
+        folder = place.workspace.job_directory("toy")
+        for name in ("one.kdump", "two.kdump"):
+            (folder / name).write_bytes(random.Random(name).randbytes(2**17))
+        return results.job(Side.BASE, (), directory=folder)
+
+    parcel = attempt.perform(ordered(tmp_path, Does(act)), "key", bench, lambda event: None)
+    assert isinstance(parcel.outcome, JobResult)
+    assert parcel.outcome.notes == ("too large to be sent from lab1-7, and gone: jobs/toy/two.kdump",)
+    with tarfile.open(fileobj=io.BytesIO(parcel.files)) as archive:
+        assert archive.getnames() == ["jobs/toy/console.log", "jobs/toy/one.kdump"]
+
+
+def test_a_cache_that_cannot_be_used_is_a_value_too(tmp_path: Path) -> None:
+    (tmp_path / "worker").write_text("a file")
+    bench = Bench("lab1-7", Slots(Capacity(frozenset({0}), 2**40)), Cache(tmp_path / "worker"))
+    outcome = attempt.perform(ordered(tmp_path, Does(lambda place: None)), "key", bench, lambda event: None).outcome
+    assert isinstance(outcome, Fault) and "the cache is not to be used" in outcome.message
 
 
 def test_who_ends_a_job_ends_what_it_started(bench: Bench, tmp_path: Path) -> None:

@@ -190,6 +190,18 @@ def test_where_a_person_said_how_many_cores_do_not_count() -> None:
     assert crowd.settles_at("build", "one", "three")
 
 
+def test_jobs_of_two_runs_may_have_one_turn() -> None:
+    crowd = Crowd(lanes_of(room(1)))
+    crowd.guest("first", 1, 0)
+    crowd.guest("mine", 1, 3)
+    crowd.guest("theirs", 1, 3)
+    crowd.build("build", 3)
+    crowd.build("other", 3)
+    for leaving, following in (("first", "mine"), ("mine", "theirs"), ("theirs", "build"), ("build", "other")):
+        crowd.leave(leaving)
+        assert crowd.settles_at(following)
+
+
 def test_closing_sends_home_who_waits() -> None:
     of = lanes_of(room(1))
     crowd = Crowd(of)
