@@ -39,7 +39,7 @@ def waits(program: drgn.Program) -> dict[int, str]:
 
 def _holder(lock: drgn.Object) -> str:
     owner = rwsem_owner(lock.address_of_())
-    return f"which {tasks.name(owner)} has written" if owner and owner.value_() else "which readers have"
+    return f"held by {tasks.name(owner)} to write" if owner and owner.value_() else "held by readers"
 
 
 def held(program: drgn.Program) -> list[dict[str, Any]]:

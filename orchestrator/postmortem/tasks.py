@@ -7,17 +7,15 @@ from typing import Any
 
 import drgn
 from drgn.helpers.linux.panic import panic_message
-from drgn.helpers.linux.percpu import per_cpu
 from drgn.helpers.linux.pid import for_each_task
 from drgn.helpers.linux.printk import get_printk_records
 from drgn.helpers.linux.sched import cpu_curr, task_cpu, task_state_to_char
 
+from orchestrator.postmortem.programs import ROOTFS, WITHOUT_SHELL
+
 MOST_FRAMES, MOST_LOCALS, MOST_TASKS = 30, 12, 400
 _KERNEL_THREAD = 0x00200000  # PF_KTHREAD
 _SCHEDULER = re.compile(r"context_switch|__schedule|(?:io_|preempt_)?schedule\w*|do_nanosleep")
-_OURS = frozenset({"init", "dropbear", "dd", "wc"})
-_SHELL = _OURS | {"sh", "sleep"}
-"""Programs of the rootfs, which run no test; a script has but them."""
 
 Task = dict[str, Any]
 
@@ -32,7 +30,7 @@ def _task(program: drgn.Program, task: drgn.Object, waits: dict[int, str]) -> Ta
     state = task_state_to_char(task)
     kernel = bool(task.flags.value_() & _KERNEL_THREAD)
     below = next((frame["function"] for frame in frames if not _SCHEDULER.fullmatch(frame["function"])), "")
-    wait = waits.get(task.value_(), f"in {below}" if below and state not in "R" else "")
+    wait = waits.get(task.value_(), f"in {below}" if below and state != "R" else "")
     return {
         "comm": name(task),
         "pid": task.pid.value_(),
@@ -115,9 +113,9 @@ def culprit(program: drgn.Program, tasks: list[Task]) -> Task | None:
         if chosen is None:  # the idle task is in no list
             chosen = _task(program, cpu_curr(program, cpu), {})
     else:
-        suspects = [task for task in tasks if not task["kernel"] and task["comm"] not in _SHELL]
+        suspects = [task for task in tasks if not task["kernel"] and task["comm"] not in ROOTFS]
         suspects += [task for task in tasks if task["kernel"] and not task["idle"]]
-        scripts = [task for task in tasks if not task["kernel"] and task["comm"] not in _OURS]
+        scripts = [task for task in tasks if not task["kernel"] and task["comm"] not in WITHOUT_SHELL]
         chosen = min(suspects or scripts, key=_rank, default=None)
     if chosen is None:
         return None
@@ -125,10 +123,15 @@ def culprit(program: drgn.Program, tasks: list[Task]) -> Task | None:
     return {**chosen, "frames": stack(program, task, with_locals=True)}
 
 
+_STATES = {"R": 1, "Z": 3, "X": 3}
+"""How far a task is from being stuck, by its state: what runs may spin, what has ended hangs no more; others sleep."""
+
+
 def _rank(task: Task) -> tuple[bool, int, int]:
+    """Return what suspects are sorted by: those of user space first, then what looks stuck, then the newest."""
     functions = {frame["function"] for frame in task["frames"]}
     stuck = task["state"] == "D" or "handle_userfault" in functions or "rwsem_down" in task["waits"]
-    return task["kernel"], 0 if stuck else 1 if task["state"] == "R" else 2, -task["pid"]
+    return task["kernel"], 0 if stuck else _STATES.get(task["state"], 2), -task["pid"]
 
 
 def log(program: drgn.Program) -> list[str]:
@@ -136,10 +139,5 @@ def log(program: drgn.Program) -> list[str]:
     return [
         f"[{record.timestamp / 1e9:12.6f}] {line}"
         for record in get_printk_records(program)
-        for line in record.text.decode(errors="replace").splitlines()
+        for line in record.text.decode(errors="replace").split("\n")  # no other character ends a line
     ]
-
-
-def current(program: drgn.Program, cpu: int) -> drgn.Object:
-    """Return the task that runs on a CPU."""
-    return per_cpu(program["current_task"], cpu)

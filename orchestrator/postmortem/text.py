@@ -6,14 +6,13 @@ import re
 from collections.abc import Iterator, Sequence
 
 from orchestrator.guest.protocol import READY
+from orchestrator.postmortem.programs import ROOTFS
 from orchestrator.postmortem.report import Mapping, Report, Task, blamed
 from orchestrator.text import plain
 
 MOST_LOG, MOST_FRAMES, MOST_RUNS, MOST_TASKS = 60, 16, 24, 60
 _STAMP = re.compile(r"^\[ *\d+\.\d+\] ")
 _NUMBERS = re.compile(r"\b(PID|pid|CPU)([:=]? ?)\d+")
-_QUIET = frozenset({"init", "sleep", "dropbear", "sh", "dd", "wc"})
-"""Programs of the rootfs: a line each will do."""
 
 
 def summary(report: Report, occasion: str) -> tuple[str, ...]:
@@ -41,17 +40,23 @@ def _lines(report: Report, occasion: str) -> Iterator[str]:
         yield from _stack(report.culprit)
     yield from ("", "Tasks that are not idle")
     for task in sorted((t for t in report.tasks if not t.idle), key=_order)[:MOST_TASKS]:
-        yield f"  {task.comm} [{task.state}] {f'waits {task.waits}' if task.waits else 'runs'}"
-        if task.comm not in _QUIET:
+        yield f"  {task.comm} [{task.state}] {_doing(task)}".rstrip()
+        if task.comm not in ROOTFS:
             yield from (f"    {frame.function} {frame.place}".rstrip() for frame in task.frames[:MOST_FRAMES])
     yield from ("", "What userfaultfd has")
     for process in report.processes:
         yield from _registered(process.comm, process.vmas, runs=True)
-    yield from ("", "Locks that are held")
+    yield from ("", "Locks that lockdep knows to be held")
     yield from (f"  {lock.comm}: {lock.lock} to {lock.mode}, taken in {lock.taken}" for lock in report.locks)
     yield from ("", f"Memory: {_memory(report)}", "", "The end of the kernel's log")
     yield from (f"  {_unnumbered(line)}" for line in _since_boot(report.log)[-MOST_LOG:])
     yield from (f"note: {note}" for note in report.notes)
+
+
+def _doing(task: Task) -> str:
+    if task.waits:
+        return f"waits {task.waits}"
+    return "runs" if task.state == "R" else ""
 
 
 def _since_boot(log: Sequence[str]) -> Sequence[str]:
@@ -66,7 +71,7 @@ def _unnumbered(line: str) -> str:
 
 
 def _order(task: Task) -> tuple[bool, bool, str, str, int]:
-    return task.comm in _QUIET, task.state == "S", task.comm, task.state, task.pid
+    return task.comm in ROOTFS, task.state == "S", task.comm, task.state, task.pid
 
 
 def _stack(task: Task) -> Iterator[str]:
@@ -87,7 +92,9 @@ def _registered(comm: str, vmas: Sequence[Mapping], runs: bool = False) -> Itera
 
 def _memory(report: Report) -> str:
     """Return the counters, coarse enough to be the same when the same happens again."""
-    total = max(1, report.memory.get("total", 1))
+    total = report.memory.get("total", 0)
+    if total <= 0:
+        return "not known"
     free = 10 * round(10 * report.memory.get("free", 0) / total)
     swap = "swap is used" if report.memory.get("swap used") else "no swap is used"
     return f"{total >> 8} MiB, about {free} % free; {swap}"

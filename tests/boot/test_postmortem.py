@@ -46,7 +46,7 @@ def test_a_deadlock_on_mmap_lock_names_who_waits_and_who_has_it(seen: Mapping[st
     evidence = seen["plant-lock"]
     assert evidence.status is Status.TIMEOUT
     assert re.match(r"plant-lock \[D\] in do_mprotect_pkey \(mm/mprotect\.c:\d+\)", evidence.kernel[1])
-    assert evidence.kernel[2] == "waits for mmap_lock of plant-lock to write, which plant-lock has written"
+    assert evidence.kernel[2] == "waits for mmap_lock of plant-lock to write, held by plant-lock to write"
 
 
 def test_a_writer_that_nobody_serves_names_its_address_and_pte(seen: Mapping[str, Evidence]) -> None:

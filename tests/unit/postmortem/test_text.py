@@ -76,6 +76,17 @@ def test_the_same_bug_gives_the_same_text_but_for_addresses() -> None:
     assert "kswapd0" not in texts[0]
 
 
+def test_only_what_runs_is_said_to_run() -> None:
+    tasks = [task("spins", "R", "do_spin"), task("gone", "Z"), task("unread", "D")]
+    lines = text.render(made(tasks=tasks), "").splitlines()
+    assert {"  spins [R] runs", "  gone [Z]", "  unread [D]"} <= set(lines)
+
+
+def test_memory_that_could_not_be_read_is_not_empty() -> None:
+    assert "Memory: 1024 MiB, about 80 % free; no swap is used" in text.render(made(), "")
+    assert "Memory: not known" in text.render(made(memory={}), "")
+
+
 def test_the_first_lines_say_what_is_waited_for() -> None:
     hung = task(
         "uffd-race", "D", "schedule", "handle_userfault", waits="for a userfault (wp, write) at 0x1, its pte: marker"
