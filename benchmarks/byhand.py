@@ -10,6 +10,7 @@ from pathlib import Path
 
 from orchestrator.host.cache import Cache
 from orchestrator.kbuild import make
+from orchestrator.kbuild.place import out_folder
 from orchestrator.model import JobResult
 from orchestrator.parse import ktap
 from orchestrator.report import result_json
@@ -105,6 +106,12 @@ def copy_work_tree(job: JobResult, tree: Path) -> None:
     """Copy the work tree in which the job's kernel was built over a clone, with its output folder."""
     work = Cache.default().path("work", job.tree, "base")
     subprocess.run(["rsync", "-a", "--exclude=/.git", f"{work}/", f"{tree}/"], check=True)
+    subprocess.run(["rsync", "-a", f"{out_folder(work, job.variant)}/", f"{output(job, tree)}/"], check=True)
+
+
+def output(job: JobResult, tree: Path) -> Path:
+    """Return the output folder of a job's variant in a tree that is built by hand: the place that wpci's make sees."""
+    return tree / f".out-{job.variant}"
 
 
 def step(base: JobResult, folder: Path, tree: Path, program: Path) -> str:
@@ -112,7 +119,7 @@ def step(base: JobResult, folder: Path, tree: Path, program: Path) -> str:
 
     A kernel is made once for each commit; 125 where it does not build, as `git bisect run` wants it.
     """
-    out = tree / f".out-{base.variant}"
+    out = output(base, tree)
     compiler = make.compiler(Cache.default(), make.Store(folder / "ccache", trusted=True), tree, out)
     settings = [f"{name}={value}" for name, value in make.environment(compiler).items()]
     argv = make.kernel_argv(tree, out, "x86_64", make.processors(), compiler)

@@ -24,7 +24,8 @@ from orchestrator.host import process
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import FOREVER, sandbox
 from orchestrator.kbuild import kernel
-from orchestrator.kbuild.request import BuildRequest, out_folder
+from orchestrator.kbuild.place import out_folder
+from orchestrator.kbuild.request import BuildRequest
 from orchestrator.progress import SILENT
 from tests.stage.cli.test_commands import Table
 from tests.stage.pipeline.test_run import GOOD

@@ -34,7 +34,8 @@ from orchestrator.config import loader
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import Deadline
 from orchestrator.kbuild import kernel
-from orchestrator.kbuild.request import BuildRequest, out_folder
+from orchestrator.kbuild.place import out_folder
+from orchestrator.kbuild.request import BuildRequest
 from orchestrator.model import JobResult, Side
 
 
@@ -126,7 +127,6 @@ def side_by_side(
                 cache.path("work", job.tree, job.side.value),
                 folder / name / job.side.value,
                 symlinks=True,
-                ignore=shutil.ignore_patterns(".out-*"),
             )
         first = pool.submit(measured, lambda: pipeline(folder / "ours", jobs), ours)
         second = pool.submit(measured, lambda: hand(folder / "theirs", jobs, processes), theirs)

@@ -22,6 +22,7 @@ from overhead import ROOT, timed
 
 from orchestrator.host.cache import Cache
 from orchestrator.kbuild import make
+from orchestrator.kbuild.place import out_folder
 from orchestrator.model import Side
 
 FILE = "mm/mempool.c"
@@ -46,7 +47,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=cache.root) as scratch:
         folder = Path(scratch)
         shutil.copytree(tree, folder / "tree", symlinks=True)
-        out = folder / "tree" / f".out-{base.variant}"
+        out = byhand.output(base, folder / "tree")
+        shutil.copytree(out_folder(tree, base.variant), out, symlinks=True)
         compiler = make.compiler(cache, make.Store(folder / "ccache", trusted=True), folder / "tree", out)
         settings = [f"{name}={value}" for name, value in make.environment(compiler).items()]
         argv = make.kernel_argv(folder / "tree", out, "x86_64", make.processors(), compiler)

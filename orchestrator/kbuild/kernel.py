@@ -16,7 +16,7 @@ from orchestrator.host import beneath, seal
 from orchestrator.host.cache import Cache, digest
 from orchestrator.host.disk import new_directory, remove_tree, write_atomic
 from orchestrator.host.process import Deadline
-from orchestrator.kbuild import compiler_log, configure, kconfig, make, outfolder, product
+from orchestrator.kbuild import compiler_log, configure, kconfig, make, outfolder, place, product
 from orchestrator.kbuild.host import ThisHost
 from orchestrator.kbuild.kconfig import Merged
 from orchestrator.kbuild.request import BuildRequest, configuration_key, kernel_key
@@ -102,18 +102,18 @@ def _build(work: _Work) -> Kernel:
     out, folders = work.request.out, work.request.folders
     merged = configure.requested(work.request.fragments)
     requested = configuration_key(work.request, merged)
-    state = outfolder.after_log(outfolder.load(out), work.log_path, folders, leftover=True)
+    state = outfolder.after_log(outfolder.load(out), work.log_path, folders)
     outfolder.save(out, replace(state, taken=0))
     work.log.truncate(0)
     config = _configured(work, merged, requested, state)
-    state = outfolder.without_doubtful(replace(state, taken=0), folders)
+    state = outfolder.without_doubtful(replace(state, taken=0), work.request.source, out)
     modules = kconfig.modular(kconfig.read(config))
     estimate = work.cache.path("objects", requested)
     cold = not beneath.is_file(out, "vmlinux")
     try:
         _make(work, [work.request.image, *(["modules"] if modules else [])], _counter(work, state, estimate, cold))
     finally:
-        state = outfolder.after_log(state, work.log_path, folders)
+        state = outfolder.after_log(state, work.log_path, folders, out)
         state = replace(state, config=configure.stamp(requested, work.request.source, out))
         outfolder.save(out, state)
     if cold:
@@ -159,11 +159,8 @@ def _estimated(path: Path) -> int | None:
 def _make(work: _Work, targets: Sequence[str], on_line: Callable[[str], None] = lambda line: None) -> None:
     """Run make targets in the output folder; sort a failure by whose it is."""
     request = work.request
-    cc = compiler(request, work.cache)
-    argv = make.kernel_argv(request.source, request.out, request.arch, request.jobs, cc)
-    cage = cc.cage([request.source.absolute()], [request.out.absolute()])
     begin, host = work.log_path.stat().st_size, ThisHost(request.out)
-    if make.run([*argv, *targets], make.environment(cc), work.log, on_line, work.deadline, cage) == 0:
+    if run_make(request, targets, work.cache, work.log, on_line, work.deadline) == 0:
         return
     output = make.output(work.log_path, begin)
     if fault := compiler_log.host_fault(output, host):
@@ -171,10 +168,26 @@ def _make(work: _Work, targets: Sequence[str], on_line: Callable[[str], None] = 
     raise KernelError(f"the build broke: {compiler_log.first_error(output, request.folders)}")
 
 
+def run_make(
+    request: BuildRequest,
+    targets: Sequence[str],
+    cache: Cache,
+    log: IO[bytes],
+    on_line: Callable[[str], None],
+    deadline: Deadline,
+) -> int:
+    """Run make targets of a request in their cage; return the exit code. Raises as ``make.run``."""
+    cc, source, out = compiler(request, cache), request.source.absolute(), request.out.absolute()
+    with place.shown(source, out) as seen:
+        argv = make.kernel_argv(source, seen, request.arch, request.jobs, cc)
+        cage = cc.cage([source], [], ((out, seen),))
+        return make.run([*argv, *targets], make.environment(cc), log, on_line, deadline, cage)
+
+
 def compiler(request: BuildRequest, cache: Cache) -> make.Compiler:
     """Return the compiler for a request: what strangers compile is read by nobody else."""
     store = make.Store(outfolder.layer(request.out).absolute(), trusted=not request.owner)
-    return make.compiler(cache, store, request.source.absolute(), request.out.absolute())
+    return make.compiler(cache, store, request.source.absolute())
 
 
 def _keep(work: _Work, warnings: tuple[CompilerWarning, ...], modules: bool) -> Kernel:
@@ -216,9 +229,9 @@ def _copy_products(work: _Work, to: Path) -> None:
 
 def _install_modules(work: _Work, folder: Path) -> None:
     """Install the modules: files alone, without the links into the folders that they were built in."""
-    installed = work.request.out.absolute() / _MODULES
-    remove_tree(installed)
-    _make(work, [f"INSTALL_MOD_PATH={installed}", "INSTALL_MOD_STRIP=1", "modules_install"])
+    source, out = work.request.source.absolute(), work.request.out.absolute()
+    remove_tree(out / _MODULES)
+    _make(work, [f"INSTALL_MOD_PATH={place.seen(source, out) / _MODULES}", "INSTALL_MOD_STRIP=1", "modules_install"])
     try:
         beneath.copy_files(work.request.out, _MODULES, folder)
     except OSError as error:

@@ -71,12 +71,8 @@ def compile_objects(
         for name in objects:
             beneath.remove(request.out, name)
         begin = Path(log.name).stat().st_size
-        cc = kernel.compiler(request, cache)
-        argv = make.kernel_argv(request.source, request.out, request.arch, request.jobs, cc)
-        wanted = [*argv, "--keep-going", flag, *objects]
         host = ThisHost(request.out)
-        cage = cc.cage([request.source.absolute()], [request.out.absolute()])
-        make.run(wanted, make.environment(cc), log, lambda line: None, deadline, cage)
+        kernel.run_make(request, ["--keep-going", flag, *objects], cache, log, lambda line: None, deadline)
         output = make.output(Path(log.name), begin)
     if request.log:
         request.log.parent.mkdir(parents=True, exist_ok=True)

@@ -98,11 +98,11 @@ def save(out: Path, now: State) -> None:
     write_atomic(state(out), seal.sealed(raw))
 
 
-def after_log(state: State, log: Path, folders: Folders, *, leftover: bool = False) -> State:
+def after_log(state: State, log: Path, folders: Folders, out: Path | None = None) -> State:
     """Return the state after the builds that a log tells of; what was taken in already changes nothing.
 
-    A ``leftover`` log is of a run that was killed. The tree may have moved since, so that nobody knows which
-    Makefiles decided on its objects: those that were warned of are left for make to decide on again.
+    ``out`` is where they left what they built. A log without it is of a run that was killed. The tree may have moved
+    since, so that nobody knows which Makefiles decided on its objects: make decides again on those that were warned of.
     """
     size = log.stat().st_size
     if size == state.taken:
@@ -110,7 +110,7 @@ def after_log(state: State, log: Path, folders: Folders, *, leftover: bool = Fal
     text = make.output(log)
     fresh = compiler_log.warnings(text, folders)
     now = {
-        t: Warned("" if leftover else _decided_by(t, folders), tuple(warnings))
+        t: Warned(_decided_by(t, folders.source, out) if out else "", tuple(warnings))
         for t, warnings in fresh.items()
         if warnings
     }
@@ -119,22 +119,22 @@ def after_log(state: State, log: Path, folders: Folders, *, leftover: bool = Fal
     return replace(state, objects=objects, taken=size, warned={**kept, **now})
 
 
-def without_doubtful(state: State, folders: Folders) -> State:
+def without_doubtful(state: State, source: Path, out: Path) -> State:
     """Remove the warned objects that may no longer be part of the kernel, so that make must decide.
 
     An object that a changed .config or Makefile took out of the build stays in the folder, and so would its
     warnings. Those that are still wanted are compiled again, and say again what they said.
     """
-    kept = {t: entry for t, entry in state.warned.items() if entry.decided_by == _decided_by(t, folders)}
+    kept = {t: entry for t, entry in state.warned.items() if entry.decided_by == _decided_by(t, source, out)}
     for target in state.warned.keys() - kept.keys():
-        beneath.remove(folders.out, target.partition(" ")[2])
+        beneath.remove(out, target.partition(" ")[2])
     return replace(state, warned=kept)
 
 
-def _decided_by(target: str, folders: Folders) -> str:
+def _decided_by(target: str, source: Path, out: Path) -> str:
     """Return a digest of .config and of the Makefiles from the target's folder up."""
     names = [f"{folder}/{name}" for folder in Path(target.partition(" ")[2]).parents for name in ("Makefile", "Kbuild")]
-    texts = [_text(folders.out, ".config"), *(_text(folders.source, name) for name in names)]
+    texts = [_text(out, ".config"), *(_text(source, name) for name in names)]
     return digest(*(text for text in texts if text is not None))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from orchestrator.arch import DEFAULT
 from orchestrator.host.cache import digest
-from orchestrator.kbuild import configure, make
+from orchestrator.kbuild import configure, make, place
 from orchestrator.kbuild.compiler_log import Folders
 from orchestrator.kbuild.kconfig import Merged
 
@@ -20,8 +20,8 @@ class BuildRequest:
     """What to build, and where.
 
     ``source`` is a work tree that the caller checked out and holds still; ``content`` is the id of its git tree
-    object. ``base`` is ``tinyconfig``, ``defconfig`` or a file. ``out`` is kept between builds, best as
-    ``out_folder`` names it. ``owner`` is empty where the code is trusted, else the digest of the series whose code
+    object. ``base`` is ``tinyconfig``, ``defconfig`` or a file. ``out`` is kept between builds, outside of the tree
+    (``place.out_folder``). ``owner`` is empty where the code is trusted, else the digest of the series whose code
     runs: what one owner left is no input of another. ``log``, if any, gets a copy of the build's log.
     """
 
@@ -38,17 +38,8 @@ class BuildRequest:
 
     @property
     def folders(self) -> Folders:
-        """The folders that paths in the log are relative to."""
-        return Folders(self.source, self.out)
-
-
-def out_folder(source: Path, name: str) -> Path:
-    """Return the output folder of that name for a work tree: a direct child of it, hidden.
-
-    There kbuild calls the tree ``..`` (top Makefile, ``srctree``). No path of this host gets into commands or
-    objects: ccache takes base and patched as one tree, and a WARN names ``mm/shmem.c`` and not a folder of ours.
-    """
-    return source / f".out-{name}"
+        """The folders that paths in the log are relative to, while make is not at work."""
+        return Folders(self.source, place.seen(self.source, self.out))
 
 
 def kernel_key(request: BuildRequest) -> str:

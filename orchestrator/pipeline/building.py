@@ -11,9 +11,9 @@ from orchestrator.arch import ARCHITECTURES
 from orchestrator.errors import KernelError
 from orchestrator.guest.rootfs import rootfs
 from orchestrator.host.process import Deadline
-from orchestrator.kbuild import kernel, objects, own_programs
+from orchestrator.kbuild import kernel, objects, own_programs, place
 from orchestrator.kbuild.configure import UnknownSymbols
-from orchestrator.kbuild.request import BuildRequest, out_folder
+from orchestrator.kbuild.request import BuildRequest
 from orchestrator.model import Kernel, Tree, rundir
 from orchestrator.pipeline import shared, suite_programs, worktree
 from orchestrator.pipeline.context import Workspace
@@ -61,7 +61,7 @@ def _build_request(job: Job, tree: Tree, workspace: Workspace, folder: str, log:
     return BuildRequest(
         source=source,
         content=tree.content,
-        out=out_folder(source, folder),
+        out=place.out_folder(source, folder),
         base=variant.base,
         fragments=variant.fragments,
         arch=variant.arch,

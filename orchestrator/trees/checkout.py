@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from orchestrator.errors import InfraError, KernelError
+from orchestrator.errors import InfraError
 from orchestrator.host import scratch
 from orchestrator.host.process import CommandFailed
 from orchestrator.model import Tree
@@ -18,16 +18,12 @@ from orchestrator.trees import repository
 
 _STALE = ("index.lock", "HEAD.lock")
 
-KEPT = "/.out-*"
-"""What survives in a work tree beside git's own files: the output folders of builds, direct children of it."""
-
 
 def checkout(tree: Tree, where: Path, progress: Progress) -> None:
     """Make ``where`` a clean work tree at the tree's commit; a no-op when it is one.
 
-    The caller holds the lock of ``where``. What git does not know there is removed, ignored or
-    not, but for the output folders of builds. Raises InfraError where ``where`` holds something else than a work
-    tree of ours.
+    The caller holds the lock of ``where``. What git does not know there is removed, ignored or not: nothing of ours
+    lies there. Raises InfraError where ``where`` holds something else than a work tree of ours.
     """
     if not _is_linked(where, tree.repository):
         _rebuild(tree, where, progress)
@@ -42,20 +38,12 @@ def checkout(tree: Tree, where: Path, progress: Progress) -> None:
 def _move(tree: Tree, where: Path, progress: Progress) -> None:
     for name in _STALE:
         (_administration(where) / name).unlink(missing_ok=True)
-    _refuse_names_of_ours(tree)
     if not _is_at(tree, where):
         what = f"checkout {tree.label}"
         progress.advance(what, 0, None)
         repository.git(where, "checkout", "--quiet", "--force", "--detach", tree.commit)
         progress.advance(what, 1, 1)
-    repository.git(where, "clean", "-ffdxq", f"--exclude={KEPT}")
-
-
-def _refuse_names_of_ours(tree: Tree) -> None:
-    """Raise KernelError for a tree that brings what is ours to make: a link there would lead a build elsewhere."""
-    names = repository.git(tree.repository, "ls-tree", "-z", "--name-only", tree.commit).split("\0")
-    if taken := [name for name in names if name.startswith(KEPT.strip("/*"))]:
-        raise KernelError(f"the tree has {taken[0]}: names that begin so are those of our output folders")
+    repository.git(where, "clean", "-ffdxq")
 
 
 def _is_at(tree: Tree, where: Path) -> bool:

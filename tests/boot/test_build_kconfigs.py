@@ -15,7 +15,8 @@ from orchestrator.config import loader
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import Deadline
 from orchestrator.kbuild import kconfig, kernel
-from orchestrator.kbuild.request import BuildRequest, out_folder
+from orchestrator.kbuild.place import out_folder
+from orchestrator.kbuild.request import BuildRequest
 from orchestrator.progress import SILENT
 from orchestrator.trees import checkout, fetch
 

@@ -13,7 +13,8 @@ from orchestrator.config.fragments import DEBUG_INFO
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import Deadline
 from orchestrator.kbuild import kernel
-from orchestrator.kbuild.request import BuildRequest, out_folder
+from orchestrator.kbuild.place import out_folder
+from orchestrator.kbuild.request import BuildRequest
 from orchestrator.model import Kernel, Tree
 from orchestrator.progress import SILENT
 from orchestrator.trees import checkout, fetch

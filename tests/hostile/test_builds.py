@@ -46,6 +46,16 @@ def recipe(after: str) -> Callable[[Table], None]:
     return patched(change)
 
 
+def with_names_of_ours(tree: Path) -> None:
+    """Bring what would be an output folder, what is remembered of it, and links to elsewhere."""
+    for name in (".out-small", ".out-small.notes", ".out-small-checks"):
+        (tree / name / "mm").mkdir(parents=True)
+        for path in ("vmlinux", ".config", "build.log", "state.json", "files.json", "mm/memory.o"):
+            (tree / name / path).write_text("poison")
+    for link in (".out-other", ".out-other.notes", ".out-small-1"):
+        (tree / link).symlink_to("/")
+
+
 RELEASE = "include/config/kernel.release"
 
 
@@ -75,6 +85,8 @@ ROWS = [
     Attack("a vmlinux that is cut short", recipe("truncate -s 40 $@"), RUN, 1, ("is no kernel",), "fail"),
     Attack("a vmlinux that leads away", recipe("ln -sf /bin/sh $@"), RUN, 1, ("left no vmlinux",), "fail"),
     Attack("no System.map", recipe("rm System.map"), RUN, 1, ("left no System.map",), "fail"),
+    Attack("names of ours", patched(with_names_of_ours), RUN, 0, (), "pass"),
+    Attack("names of ours, validated", patched(with_names_of_ours), ("validate", "series"), 0, (), "pass"),
     Attack("a symbol less", without("SWAP"), RUN, 1, ("the series removes symbols that are asked for: SWAP",), "fail"),
     Attack("a symbol less, validated", without("SWAP"), ("validate", "series"), 1, ("removes symbols",), "fail"),
 ]

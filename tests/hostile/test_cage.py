@@ -14,7 +14,8 @@ from orchestrator.errors import KernelError
 from orchestrator.host.cache import Cache, digest
 from orchestrator.host.process import FOREVER, Deadline, sandbox
 from orchestrator.kbuild import kernel, make, outfolder
-from orchestrator.kbuild.request import BuildRequest, out_folder
+from orchestrator.kbuild.place import out_folder
+from orchestrator.kbuild.request import BuildRequest
 from orchestrator.model import Kernel
 from orchestrator.progress import SILENT
 
@@ -35,7 +36,7 @@ class Victim:
 
     def build(self, owner: str = "", deadline: Deadline = FOREVER) -> Kernel:
         source = self.folder / ("patched" if owner else "base")
-        files = sorted(p for p in source.rglob("*") if p.is_file() and ".out-" not in str(p))
+        files = sorted(p for p in source.rglob("*") if p.is_file())
         request = BuildRequest(
             source, digest(*(part for p in files for part in (str(p), p))), out_folder(source, "t"),
             fragments=(self.folder / "test.config",), jobs=2, owner=owner,
@@ -89,11 +90,12 @@ def test_a_build_cannot_read(victim: Victim, monkeypatch: pytest.MonkeyPatch, wh
 WRITES = {
     "its own source": "$1/patched/mm/memory.c",
     "the base's source": "$1/base/mm/memory.c",
-    "the base's objects": "$1/base/.out-t/mm/memory.o",
+    "the tree about its output folder": "$1/patched/here",
+    "the base's objects": "$1/base.out/t/mm/memory.o",
     "the base's kernel": "$1/cache/kernels/*/vmlinux",
     "the shared objects": "$1/cache/objects-shared/here",
     "the compiler": "$1/cache/compiler/*/gcc",
-    "the notes of its folder": "$1/patched/.out-t.notes/state.json",
+    "the notes of its folder": "$1/patched.out/t.notes/state.json",
     "a file of the host": "$1/home/id_rsa",
     "the system": "/usr/bin/true",
     "the root": "/here",

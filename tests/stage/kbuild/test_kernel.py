@@ -15,10 +15,11 @@ import pytest
 
 from orchestrator.errors import InfraError, KernelError, UserError
 from orchestrator.host.cache import Cache, digest
-from orchestrator.host.process import FOREVER, Deadline
+from orchestrator.host.process import FOREVER, Deadline, sandbox
 from orchestrator.kbuild import kconfig, kernel, outfolder
 from orchestrator.kbuild.host import ThisHost
-from orchestrator.kbuild.request import BuildRequest, out_folder
+from orchestrator.kbuild.place import out_folder
+from orchestrator.kbuild.request import BuildRequest
 from orchestrator.model import Kernel
 
 FAKE = Path(__file__).parents[2] / "fakes" / "fakelinux"
@@ -64,7 +65,7 @@ class Bench:
         return self.folder / "kconfigs" / "test.config"
 
     def request(self, **changes: object) -> BuildRequest:
-        files = sorted(p for p in self.source.rglob("*") if p.is_file() and ".out-" not in str(p))
+        files = sorted(p for p in self.source.rglob("*") if p.is_file())
         request = BuildRequest(
             source=self.source,
             content=digest(*(part for p in files for part in (str(p.relative_to(self.source)), p))),
@@ -390,7 +391,7 @@ def test_progress_counts_against_the_last_cold_build(bench: Bench) -> None:
 
 def replace_name(bench: Bench, name: str) -> Bench:
     other = replace(bench, name=name)
-    shutil.copytree(bench.source, other.source, ignore=shutil.ignore_patterns(".out-*"))
+    shutil.copytree(bench.source, other.source)
     return other
 
 
@@ -399,6 +400,36 @@ def test_two_work_trees_give_the_same_kernel(bench: Bench) -> None:
     other = replace_name(bench, "elsewhere")
     shutil.rmtree(bench.folder / "cache")
     assert other.build().sha256 == first.sha256
+
+
+def test_nothing_of_ours_lies_in_a_tree_while_make_is_not_at_work(bench: Bench) -> None:
+    before = sorted(bench.source.rglob("*"))
+    bench.build()
+    assert sorted(bench.source.rglob("*")) == before
+
+
+def test_a_tree_may_have_the_names_by_which_make_sees_its_output_folder(bench: Bench) -> None:
+    first = bench.build()
+    other = replace_name(bench, "patched")
+    (other.source / ".out-t").mkdir()
+    (other.source / ".out-t" / "vmlinux").write_text("of the tree")
+    (other.source / ".out-t-1").symlink_to("/")
+    before = sorted(other.source.rglob("*"))
+    assert other.build().sha256 == first.sha256
+    assert sorted(other.source.rglob("*")) == before
+    assert (other.source / ".out-t" / "vmlinux").read_text() == "of the tree"
+
+
+def test_without_a_cage_the_output_folder_is_in_the_tree_only_while_make_works(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox, "obstacle", lambda: "bwrap is not installed")
+    first, before = bench.build(), sorted(bench.source.rglob("*"))
+    assert not any(path.name.startswith(".out-") for path in before)
+    bench.edit("mm/memory.c", "page + 1", "page + 2")
+    assert bench.build().sha256 != first.sha256
+    assert bench.compiled() == {"mm/memory.o"}
+    assert sorted(bench.source.rglob("*")) == before
 
 
 def test_two_work_trees_share_compiled_objects(bench: Bench) -> None:
@@ -438,7 +469,7 @@ def test_two_builds_of_one_folder_at_once_make_one_kernel(bench: Bench) -> None:
 
 def test_a_make_left_behind_by_a_killed_run_is_waited_for(bench: Bench) -> None:
     out = out_folder(bench.source, "t")
-    outfolder.log(out).parent.mkdir()
+    outfolder.log(out).parent.mkdir(parents=True)
     hold = (
         "import fcntl, sys; f = open(sys.argv[1], 'ab'); fcntl.flock(f, fcntl.LOCK_EX); print(1, flush=True); input()"
     )

@@ -14,7 +14,7 @@ from orchestrator.errors import KernelError, UserError
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import FOREVER
 from orchestrator.kbuild import programs, tree_suite
-from orchestrator.kbuild.request import out_folder
+from orchestrator.kbuild.place import out_folder
 from orchestrator.model import Programs
 from orchestrator.progress import SILENT
 

@@ -77,14 +77,14 @@ def test_a_move_rewrites_only_what_differs(base: Tree, patched: Tree, where: Pat
     assert_at(base, where)
 
 
-def test_the_output_folder_of_a_build_survives_every_move(base: Tree, patched: Tree, where: Path) -> None:
+def test_what_a_killed_make_left_in_the_tree_is_gone_after_the_next_move(base: Tree, where: Path) -> None:
     checkout.checkout(base, where, SILENT)
-    kept = where / ".out-smoke" / "mm" / "shmem.o"
-    kept.parent.mkdir(parents=True)
-    kept.write_text("object")
-    for tree in (base, patched, patched):
-        checkout.checkout(tree, where, SILENT)
-        assert kept.read_text() == "object"
+    (where / ".out-smoke").mkdir()
+    (where / ".out-full" / "mm").mkdir(parents=True)
+    (where / ".out-full" / "mm" / "shmem.o").write_text("object")
+    checkout.checkout(base, where, SILENT)
+    assert not list(where.glob(".out-*"))
+    assert_at(base, where)
 
 
 def test_being_there_already_writes_nothing(patched: Tree, where: Path) -> None:
