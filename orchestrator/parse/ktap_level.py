@@ -92,6 +92,11 @@ class Level:
         return not (self.plans or self.seen or self.announced)
 
     @property
+    def under_way(self) -> str:
+        """The test that began last and has no result line yet: one without a name is its own."""
+        return next(reversed(self.begun), "")
+
+    @property
     def untouched(self) -> bool:
         """Whether nothing at all was printed of it."""
         return self.fresh and not (self.opened or self.begun or self.children)

@@ -172,7 +172,7 @@ class Reader:
         name, comment = (rest[: match.start()].strip(), match[1].strip()) if match else (rest.strip(), "")
         seconds, comment = lines.timed(comment)
         status, reason = lines.judge(negative, comment)
-        name = (name or reason or f"test {level.number}").replace("\\#", "#")[:MOST_NAME]
+        name = (name or level.under_way or reason or f"test {level.number}").replace("\\#", "#")[:MOST_NAME]
         notes, level.notes = level.notes, Notes()
         if status.broken:
             reason = notes.finder.reason(reason)

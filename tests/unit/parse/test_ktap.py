@@ -673,6 +673,20 @@ def test_a_timing_suffix_hides_no_directive() -> None:
     assert only("ok 1 a # time=2ms # SKIP no swap").status is Status.SKIP
 
 
+def test_a_case_of_the_harness_that_is_skipped_without_a_name_is_the_one_that_began() -> None:
+    """Linux 6.1's kselftest_harness.h names no test that is skipped."""
+    parsed = ktap.parse(
+        "TAP version 13\n1..2\n"
+        "#  RUN           d.a ...\n#      SKIP      no nodes\n#            OK  d.a\nok 1 # SKIP no nodes\n"
+        "#  RUN           d.b ...\n#      SKIP      no nodes\n#            OK  d.b\nok 2 # SKIP no nodes\n"
+    )
+    assert [(t.name, t.status, t.reason) for t in parsed.tests] == [
+        ("d.a", Status.SKIP, "no nodes"),
+        ("d.b", Status.SKIP, "no nodes"),
+    ]
+    assert not parsed.problems
+
+
 def test_a_case_of_the_harness_that_began_and_did_not_end_crashed() -> None:
     report = ktap.parse(
         "TAP version 13\n1..2\n#  RUN           d.a ...\n#  OK  d.a\nok 1 d.a\n#  RUN           d.b ...\n# x\n"
