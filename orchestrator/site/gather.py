@@ -9,7 +9,17 @@ from orchestrator.history.classify import Change
 from orchestrator.history.night import Finding, Key
 from orchestrator.history.values import Job, Occurrence, Test, Title, Whole
 from orchestrator.model import RunResult, Side, Status, Transition, Verdict
-from orchestrator.site.values import Cell, Column, Matrix, Part, SplatHistory, Step, TestHistory, Track, Way
+from orchestrator.site.values import (
+    Cell,
+    Column,
+    Matrix,
+    Part,
+    SplatHistory,
+    StatusChange,
+    TestChange,
+    TestHistory,
+    Track,
+)
 
 SHOWN = (Change.REGRESSED, Change.MISSING, Change.FLAKY, Change.NEW, Change.FIXED)
 """The changes that the front page lists, in its order; of new tests those that are broken."""
@@ -19,7 +29,7 @@ _QUIET = len(LOUD)
 
 
 def transitions(run: RunResult) -> dict[tuple[str, str, str], Transition]:
-    """Return the transitions that a run judged, by the job of the series, suite and test; those of a base are None."""
+    """Return the transitions that a run judged, by the patched job, the suite and the test."""
     return {(s.patched.name, t.suite, t.test): t for s in run.series for t in s.transitions}
 
 
@@ -57,23 +67,24 @@ def _tracks(part: Part) -> Iterator[tuple[Key, Track]]:
         yield key, Track(part.mode, next(iter(jobs[name].values())), tuple(cells), findings.get((name, *key)))
 
 
-def steps(part: Part) -> tuple[Step, ...]:
+def changes(part: Part) -> tuple[TestChange, ...]:
     """Return what changed, the worst first: each test once, and the jobs in which it did the same together."""
     names = labels([seen.job for seen in part.runs[0].jobs])
-    steps: dict[tuple[Change, Key], list[Finding]] = {}
+    changed: dict[tuple[Change, Key], list[Finding]] = {}
     for finding in part.comparison.of(*SHOWN):
         if finding.change is not Change.NEW or (finding.now and finding.now.broken):
-            steps.setdefault((finding.change, (finding.suite, finding.test)), []).append(finding)
-    ordered = sorted(steps, key=lambda step: (SHOWN.index(step[0]), order(step[1])))
-    return tuple(Step(*step, _ways(steps[step], names)) for step in ordered)
+            changed.setdefault((finding.change, (finding.suite, finding.test)), []).append(finding)
+    ordered = sorted(changed, key=lambda one: (SHOWN.index(one[0]), order(one[1])))
+    return tuple(TestChange(*one, _statuses(changed[one], names)) for one in ordered)
 
 
-def _ways(findings: Sequence[Finding], names: Mapping[str, str]) -> tuple[Way, ...]:
-    ways: dict[tuple[Status | None, Status | None], list[Finding]] = {}
+def _statuses(findings: Sequence[Finding], names: Mapping[str, str]) -> tuple[StatusChange, ...]:
+    alike: dict[tuple[Status | None, Status | None], list[Finding]] = {}
     for finding in findings:
-        ways.setdefault((finding.before, finding.now), []).append(finding)
+        alike.setdefault((finding.before, finding.now), []).append(finding)
     return tuple(
-        Way(*way, tuple(names[f.job] for f in alike), tuple(f.rate for f in alike)) for way, alike in ways.items()
+        StatusChange(*pair, tuple(names[f.job] for f in them), tuple(f.rate for f in them))
+        for pair, them in alike.items()
     )
 
 

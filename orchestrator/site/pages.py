@@ -21,7 +21,7 @@ from orchestrator.history.night import Key
 from orchestrator.history.values import Complaint, Job, Run
 from orchestrator.model import Evidence, Verdict, rundir
 from orchestrator.report import html, result_json
-from orchestrator.site import gather, grid, plot, strip, text
+from orchestrator.site import gather, grid, names, plot, strip
 from orchestrator.site.links import Places
 from orchestrator.site.values import Cell, Part, Site, SplatHistory, TestHistory, Track
 from orchestrator.text import plain
@@ -61,8 +61,8 @@ class Pages:
     _during: dict[tuple[int, str], list[Complaint]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.test_pages = {test.key: text.page_name("test", *test.key) for test in self.site.tests}
-        self.splat_pages = {s.title.title: text.page_name("splat", s.title.title) for s in self.site.splats}
+        self.test_pages = {test.key: names.page("test", *test.key) for test in self.site.tests}
+        self.splat_pages = {s.title.title: names.page("splat", s.title.title) for s in self.site.splats}
         for key in self.test_pages:
             self._by_name.setdefault(key[1], []).append(key)
         for place in (place for splat in self.site.splats for place in splat.occurrences):
@@ -81,7 +81,7 @@ class Pages:
 
     def mode_page(self, mode: str) -> str:
         """Return the name of the page of a mode; the first one has the front page."""
-        return FRONT if mode == self.site.parts[0].mode else text.page_name("mode", mode)
+        return FRONT if mode == self.site.parts[0].mode else names.page("mode", mode)
 
     def _render(self, template: str, **values: Any) -> str:
         shared = {
@@ -92,8 +92,8 @@ class Pages:
         return _templates().get_template(template).render(**shared, **values)
 
     def _mode(self, part: Part) -> str:
-        steps = gather.steps(part)
-        changed = {change: [step for step in steps if step.change is change] for change in gather.SHOWN}
+        changes = gather.changes(part)
+        changed = {change: [one for one in changes if one.change is change] for change in gather.SHOWN}
         now = {test.key for test in self.site.tests for t in test.tracks if t.mode == part.mode and t.cells[0].test}
         past = [test.key for test in self.site.tests if any(t.mode == part.mode for t in test.tracks)]
         return self._render(
@@ -180,11 +180,11 @@ def _diagnostics(result: Path) -> dict[Key, tuple[str, ...]] | None:
 
 
 def _titles(part: Part, change: TitleChange) -> dict[str, list[str]]:
-    """Return the titles that were sighted so, each with the jobs in which they were."""
-    names, by_title = gather.labels([seen.job for seen in part.runs[0].jobs]), dict[str, list[str]]()
+    """Return the titles that changed so, each with the jobs in which they did."""
+    jobs, by_title = gather.labels([seen.job for seen in part.runs[0].jobs]), dict[str, list[str]]()
     for splat in part.comparison.splats:
         if splat.change is change:
-            by_title.setdefault(splat.title, []).append(names[splat.job])
+            by_title.setdefault(splat.title, []).append(jobs[splat.job])
     return by_title
 
 

@@ -54,8 +54,8 @@ class TestHistory:
 
 
 @dataclass(frozen=True)
-class Way:
-    """What some jobs have in common: that a test went from ``before`` to ``now``. ``jobs`` are short names."""
+class StatusChange:
+    """A test that went from ``before`` to ``now`` in some jobs, by their short names; the rate is of each of them."""
 
     before: Status | None
     now: Status | None
@@ -64,12 +64,14 @@ class Way:
 
 
 @dataclass(frozen=True)
-class Step:
+class TestChange:
     """What one test did in the last run, in all jobs in which it did it."""
+
+    __test__ = False
 
     change: Change
     key: Key
-    ways: tuple[Way, ...]
+    statuses: tuple[StatusChange, ...]
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ class Part:
 
 @dataclass(frozen=True)
 class SplatHistory:
-    """One title of a splat, and where it was seen in the runs looked at, newest first; the last time at least."""
+    """One title of a splat, and where it was seen, newest first: in the runs of the site, or at least the last time."""
 
     title: Title
     occurrences: tuple[Occurrence, ...]

@@ -21,7 +21,7 @@ from orchestrator.history import night
 from orchestrator.history.classify import Change
 from orchestrator.history.values import Job, Run, Seen, StageTime, Test, Whole
 from orchestrator.model import RunResult, Side, Stage, Status, Verdict
-from orchestrator.site import gather, grid, pages, plot, publish, strip, text
+from orchestrator.site import gather, grid, names, pages, plot, publish, strip
 from orchestrator.site.values import Part, TestHistory
 from tests.fakes import results as fixture
 
@@ -74,9 +74,9 @@ def track(*words: str) -> Any:
 
 @given(st.lists(st.tuples(st.text(), st.text()), unique=True, max_size=8))
 def test_a_page_has_a_name_of_its_own_that_any_file_system_takes(keys: list[tuple[str, str]]) -> None:
-    names = [text.page_name("test", *key) for key in keys]
-    assert len({name.lower() for name in names}) == len(names)
-    assert all(re.fullmatch(r"test-[A-Za-z0-9_.-]*-[0-9a-f]{10}\.html", n) and len(n) < 120 for n in names)
+    made = [names.page("test", *key) for key in keys]
+    assert len({name.lower() for name in made}) == len(made)
+    assert all(re.fullmatch(r"test-[A-Za-z0-9_.-]*-[0-9a-f]{10}\.html", n) and len(n) < 120 for n in made)
 
 
 # --- strip and plot
@@ -175,18 +175,18 @@ def test_jobs_in_which_a_test_did_the_same_are_told_together() -> None:
         ]
         return Whole(run(number), tuple(jobs))
 
-    (step,) = gather.steps(
+    (change,) = gather.changes(
         part(whole(2, Status.FAIL, Status.FAIL, Status.CRASHED), whole(1, *[Status.PASS] * 3))
     )  # fmt: skip
-    assert (step.change, step.key) == (Change.REGRESSED, ("s", "T"))
-    assert [(way.before, way.now, way.jobs) for way in step.ways] == [
+    assert (change.change, change.key) == (Change.REGRESSED, ("s", "T"))
+    assert [(pair.before, pair.now, pair.jobs) for pair in change.statuses] == [
         (Status.PASS, Status.FAIL, ("a", "b")), (Status.PASS, Status.CRASHED, ("c",)),
     ]  # fmt: skip
 
 
 def test_a_new_test_is_told_only_where_it_is_broken() -> None:
-    assert gather.steps(nights("p")) == ()
-    assert [step.change for step in gather.steps(nights("f"))] == [Change.NEW]
+    assert gather.changes(nights("p")) == ()
+    assert [one.change for one in gather.changes(nights("f"))] == [Change.NEW]
 
 
 def test_short_names_of_jobs_tell_them_apart() -> None:
