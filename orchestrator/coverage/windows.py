@@ -18,6 +18,7 @@ from orchestrator.guest.plugin import trace
 from orchestrator.guest.plugin.trace import Ran
 from orchestrator.guest.protocol import Row
 from orchestrator.parse import printk
+from orchestrator.text import plain
 
 Mark = tuple[str, str]
 """What a marker does (begin, end), and the test."""
@@ -27,7 +28,10 @@ Span = tuple[int, int | None]
 
 @dataclass(frozen=True)
 class Windows:
-    """Pieces that ran, a bit each: by test, and in ``outside`` of all. ``by_program`` tests share theirs."""
+    """The pieces of code that ran, a bit each: by test, and ``outside`` of every test.
+
+    Of the tests in ``by_program`` is known what their program ran, and not which of them ran it.
+    """
 
     tests: Mapping[str, int] = field(default_factory=dict)
     outside: int = 0
@@ -39,14 +43,19 @@ def read(path: Path) -> Windows | None:
     if (ran := trace.read(path.parent)) is None:
         return None
     rows = protocol.rows(path) or ()
-    return divided(rows, protocol.spans(path), marks(console.text(path).splitlines(), rows), ran)
+    return divided(rows, protocol.spans(path), marks(_lines(path), rows), ran)
+
+
+def _lines(path: Path) -> list[str]:
+    whole, rest = plain.split(console.text(path))
+    return [*whole, rest]
 
 
 def marks(lines: Iterable[str], rows: Sequence[Row]) -> tuple[tuple[Mark, ...], ...]:
-    """Return the markers of each row, in their order. One without a word is of the row that wrote last.
+    """Return the markers of each row, in their order.
 
-    A program has words for the first run of each test only; what is written with none proves nothing, and this says
-    only which lines ran.
+    A program has words for the first run of each test only. A marker without one counts here as one of the row that
+    wrote last: it proves no outcome, and nothing but which lines ran is taken from it.
     """
     of_word = {word: number for number, row in enumerate(rows) for word in row.words}
     marks: list[list[Mark]] = [[] for _ in rows]

@@ -166,8 +166,8 @@ def _main() -> None:
             seen = True
             yield line
 
-    found_rows = (row for row in rows(noted(), wanted) if any(start <= row[0] < end for start, end in text))
-    pieces = list(cut(found_rows))
+    inside = (row for row in rows(noted(), wanted) if any(start <= row[0] < end for start, end in text))
+    pieces = list(cut(inside))
     if next(dump, "") != _WHOLE:
         sys.exit("readelf did not come to its end")
     if not seen:

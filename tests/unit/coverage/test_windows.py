@@ -1,8 +1,13 @@
+from pathlib import Path
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.coverage import windows
 from orchestrator.coverage.windows import Mark
+from orchestrator.guest import protocol
+from orchestrator.guest.plugin import trace
 from orchestrator.guest.plugin.trace import Ran
 from orchestrator.guest.protocol import Row
 
@@ -67,3 +72,15 @@ def test_markers_are_taken_by_their_word_and_those_of_later_runs_by_their_place(
         (("begin", "A01"), ("end", "A01"), ("begin", "A01"), ("end", "A01")),
         (("begin", "B01"),),
     )
+
+
+def test_only_a_line_end_ends_a_line_of_the_console(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trace, "read", lambda folder: Ran((1, 2), rest=4))
+    console = tmp_path / "console.log"
+    lines = ("wpci: aaaaaaaaaaaa begin A01", "a note\fwpci: begin A01", "wpci: bbbbbbbbbbbb end A01")
+    console.write_text("".join(f"[    1.000000] {line}\r\n" for line in lines))
+    protocol.keep(ROW, console, 0)
+    protocol.keep_end(console, 2)
+    seen = windows.read(console)
+    assert seen is not None and not seen.by_program
+    assert seen.tests == {"A01": 2} and seen.outside == 1 | 4
