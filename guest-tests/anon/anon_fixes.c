@@ -3,7 +3,7 @@
  * The two bugs of 5.10 in write protection of anonymous memory, on one page: it is filled
  * protected while its mapping is read-only, and then goes through swapoff.
  * Needs: swap; write protection of anonymous memory.
- * A failure means: one of them is there: see C10 (UFFDIO_COPY) and S07 (swapoff).
+ * A failure means: one of them is there, see C10 (UFFDIO_COPY) and S07 (swapoff).
  */
 #include "access.h"
 #include "backing.h"

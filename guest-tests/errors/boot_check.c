@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the kernel checked about swap entries while it booted: the userfaultfd mark survives in an
+ * What the kernel checked about swap entries while it booted: the userfaultfd marker survives in an
  * entry of this machine's layout, and the tests of page table helpers ran without a warning.
  * Needs: DEBUG_VM_PGTABLE, and a kernel log that still reaches back to boot.
- * Fails on a kernel whose encoding of the mark meets a real entry on this machine.
+ * Fails on a kernel whose encoding of the marker meets a real entry on this machine.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -6,9 +6,9 @@
 #include <stddef.h>
 
 /*
- * See that there are as many free huge pages of @page bytes as a case with @used of them may want, copies in children
- * and room on each node to migrate to included, for as long as it runs. SKIP where
- * the kernel or the processor has none of that size. Those of 1 GB are there from boot, or the case is skipped.
+ * See that there are as many free huge pages of @page bytes as a case with @used of them may want, copies in
+ * children and room to migrate to on each node included, for as long as it runs. SKIP where the kernel or the
+ * processor has none of that size. Those of 1 GB are there from boot, or the case is skipped.
  */
 void hugetlb_pool(size_t page, size_t used);
 /* How many are free. */

@@ -31,9 +31,9 @@
  *
  * Each case runs in its own child, in a process group of its own, under a watchdog;
  * cases run in the order of their ids. A case must make at least one check.
- * What it maps, opens and forks goes away with the child; what outlives a process
- * (a sysctl, a file of sysfs, swap, a cgroup) it changes with the functions of force.h,
- * which see to it that it is put back.
+ * What it maps, opens and forks goes away with the child; what outlives a process it
+ * changes through lib/: files of /proc and /sys with settings.h, which the runner puts
+ * back, swap and cgroups with force.h, which the next case finds as they should be.
  *
  * WHAT TO SAY WHEN
  *

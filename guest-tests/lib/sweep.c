@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The trap oracle for many pages at once, and threads that run beside the test. */
+/* The trap oracle for many pages at once. */
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>

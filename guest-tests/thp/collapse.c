@@ -160,7 +160,7 @@ static void let_scan_this_process(void)
 /*
  * Whether a whole collapse happened while mmap_lock was held here. What it unmapped is mapped again
  * before the lock is free: collapse_pte_mapped_thp() leaves a table alone that maps anything else, be
- * it a mark. "force" stands for MADV_HUGEPAGE, which would have to wait for the lock.
+ * it a marker. "force" stands for MADV_HUGEPAGE, which would have to wait for the lock.
  */
 static bool collapse_while_locked(struct deferred *d, size_t bytes)
 {

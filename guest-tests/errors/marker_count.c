@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The kernel counts the marks in all its page tables: as many as there should be while a range is
+ * The kernel counts the markers in all its page tables: as many as there should be while a range is
  * protected, and none of them left when the protection, the registration or the mapping ends.
  * Needs: REGISTER(WP) on shmem or hugetlbfs, and the patch under patches/instrumentation with UFFD_WP_MARKER_CHECK.
- * Fails on a kernel that leaves marks in page tables, or frees a table that has some.
+ * Fails on a kernel that leaves markers in page tables, or frees a table that has some.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -32,7 +32,7 @@ static size_t mapped(const struct backing *b)
 	return b->hugetlb ? 4 : 16;
 }
 
-static long marks(void)
+static long markers(void)
 {
 	long installed, cleared, lost;
 	char text[128];
@@ -40,7 +40,7 @@ static long marks(void)
 	if (!file_read(COUNTER, text, sizeof(text)))
 		SKIP("CONFIG_UFFD_WP_MARKER_CHECK: " COUNTER " is not there");
 	SETUP(sscanf(text, "installed %ld cleared %ld lost %ld", &installed, &cleared, &lost) == 3);
-	EXPECT_MSG(!lost, "%ld marks were in page tables that were freed", lost);
+	EXPECT_MSG(!lost, "%ld markers were in page tables that were freed", lost);
 	return installed - cleared;
 }
 
@@ -55,16 +55,16 @@ static void empty(const struct area *a, size_t n)
 
 static void protect(struct area *a, const struct backing *b)
 {
-	long before = marks(), all = (long)pages(b), some = (long)mapped(b);
+	long before = markers(), all = (long)pages(b), some = (long)mapped(b);
 
 	area_arm(a, b, all, 0);
 	touch_write_all(a, 0, some);
 	REQUIRE_EQ(area_wp(a, 0, all), 0);
-	EXPECT_EQ(marks() - before, all - some);
+	EXPECT_EQ(markers() - before, all - some);
 	touch_read_all(a, some, some);
-	EXPECT_EQ(marks() - before, all - 2 * some);
+	EXPECT_EQ(markers() - before, all - 2 * some);
 	empty(a, 2 * some);
-	EXPECT_EQ(marks() - before, all);
+	EXPECT_EQ(markers() - before, all);
 	touch_read_all(a, 0, some);
 }
 
@@ -154,7 +154,7 @@ static void end_in_child(const struct backing *b, void (*end)(struct area *a))
 static void count(const struct backing *b)
 {
 	for (size_t i = 0; i < sizeof(endings) / sizeof(*endings); i++) {
-		long before = marks(), left;
+		long before = markers(), left;
 		struct area a;
 
 		if (endings[i].moves && b->hugetlb)
@@ -165,8 +165,8 @@ static void count(const struct backing *b)
 			protect(&a, b);
 			endings[i].end(&a);
 		}
-		left = marks() - before;
-		EXPECT_MSG(!left, "%ld marks are left after %s", left, endings[i].name);
+		left = markers() - before;
+		EXPECT_MSG(!left, "%ld markers are left after %s", left, endings[i].name);
 	}
 }
 CASE_ON(COUNTED, "X03_mark-count", count);
@@ -174,20 +174,20 @@ CASE_ON(COUNTED, "X03_mark-count", count);
 /* A child without the event gets none of them, and leaves those of its parent alone. */
 static void fork_and_exit(const struct backing *b)
 {
-	long before = marks(), left = (long)(pages(b) - mapped(b));
+	long before = markers(), left = (long)(pages(b) - mapped(b));
 	struct area a;
 	pid_t pid;
 
 	protect(&a, b);
-	EXPECT_EQ(marks() - before, left);
+	EXPECT_EQ(markers() - before, left);
 	pid = fork();
 	SETUP(pid >= 0);
 	if (!pid) {
-		EXPECT_EQ(marks() - before, left);
+		EXPECT_EQ(markers() - before, left);
 		touch_read_all(&a, 0, a.pages);
 		_exit(0);
 	}
 	SETUP(waitpid(pid, NULL, 0) == pid);
-	EXPECT_EQ(marks() - before, left);
+	EXPECT_EQ(markers() - before, left);
 }
 CASE_ON(COUNTED, "X03_mark-fork", fork_and_exit);
