@@ -1,4 +1,4 @@
-"""Where trees come from, and how a series is loaded and applied.
+"""Where kernel trees come from: a Debian package, a tarball, git, a folder, another machine.
 
 Whatever a source is, it ends as a commit in a git repository of the cache, so that apply, diff and bisect work alike.
 """

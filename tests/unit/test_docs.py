@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -129,6 +130,15 @@ def test_the_page_on_architecture_has_every_module_of_the_pipeline() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text()
     modules = {path.stem for path in (ROOT / "orchestrator" / "pipeline").glob("*.py")} - {"__init__"}
     assert {name for name in modules if f"| `{name}` |" not in text} == set()
+
+
+def test_the_page_on_architecture_has_a_row_for_each_module_of_the_pipeline() -> None:
+    """The row is the first line of the module's docstring: whoever changes one sees the other."""
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    rows = {name: words.lower() for name, words in re.findall(r"^\| `(\w+)` \| (.*) \|$", page, re.M)}
+    modules = {path.stem: ast.parse(path.read_text()) for path in (ROOT / "orchestrator" / "pipeline").glob("[!_]*.py")}
+    first = {name: (ast.get_docstring(module) or "").split("\n")[0] for name, module in modules.items()}
+    assert rows == {name: line.removesuffix(".").lower() for name, line in first.items()}
 
 
 def test_a_line_of_prose_has_120_columns_at_most() -> None:
