@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeVar
 
 from sqlalchemy import Integer, Select, cast, func, or_, select
-from sqlalchemy.orm import joinedload, selectinload
+from sqlalchemy.orm import InstrumentedAttribute, joinedload, selectinload
 
 from orchestrator.errors import UserError
 from orchestrator.history import rows
@@ -25,6 +26,9 @@ from orchestrator.history.values import (
     Title,
 )
 from orchestrator.model import Stage
+
+Part = TypeVar("Part", StageRow, SplatRow)
+"""What a job has several of."""
 
 
 def runs(database: Database, *, mode: str | None = None, limit: int | None = None) -> tuple[Run, ...]:
@@ -72,13 +76,7 @@ def jobs(database: Database, run_id: str) -> tuple[Job, ...]:
 
 def stages(database: Database, job: Job) -> tuple[StageTime, ...]:
     """Return the stages of a job, in their order."""
-    wanted = (
-        select(StageRow, RunRow.directory)
-        .join(JobRow, StageRow.job_id == JobRow.id)
-        .join(RunRow)
-        .where(JobRow.id == job.id)
-        .order_by(StageRow.ordinal)
-    )
+    wanted = _of_job(StageRow, job, StageRow.ordinal)
     with database.reading() as session:
         return tuple(rows.stage(row, Path(folder)) for row, folder in session.execute(wanted))
 
@@ -92,15 +90,15 @@ def tests(database: Database, job: Job) -> tuple[Test, ...]:
 
 def splats(database: Database, job: Job) -> tuple[Complaint, ...]:
     """Return the splats of a job, in the order of its consoles."""
-    wanted = (
-        select(SplatRow, RunRow.directory)
-        .join(JobRow, SplatRow.job_id == JobRow.id)
-        .join(RunRow)
-        .where(JobRow.id == job.id)
-        .order_by(SplatRow.id)
-    )
+    wanted = _of_job(SplatRow, job, SplatRow.id)
     with database.reading() as session:
         return tuple(rows.complaint(row, Path(folder)) for row, folder in session.execute(wanted))
+
+
+def _of_job(kind: type[Part], job: Job, order: InstrumentedAttribute[int]) -> Select[Part, str]:
+    """Select what a job has of a kind, each with the folder of the run."""
+    joined = select(kind, RunRow.directory).join(JobRow, kind.job_id == JobRow.id).join(RunRow)
+    return joined.where(JobRow.id == job.id).order_by(order)
 
 
 def points(

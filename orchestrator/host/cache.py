@@ -60,10 +60,7 @@ class Cache:
     def alone(self, name: str) -> Iterator[None]:
         """Hold the named lock as ``lock`` does. Raises InfraError where another one holds it."""
         with self._open(name) as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise InfraError(f"another {name} is at work; this one does not begin") from error
+            _take(file, f"another {name} is at work; this one does not begin")
             yield
 
     @contextlib.contextmanager
@@ -77,10 +74,7 @@ class Cache:
     def unused(self) -> Iterator[None]:
         """Keep every run from the cache. Raises InfraError where one is using it, or another removal is going on."""
         with self._open(_IN_USE) as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise InfraError(f"{self.root} is in use by a run that is going on: nothing was removed") from error
+            _take(file, f"{self.root} is in use by a run that is going on: nothing was removed")
             yield
 
     @contextlib.contextmanager
@@ -137,6 +131,14 @@ def remove(path: Path) -> None:
         disk.remove_tree(grave)
     except OSError as error:
         raise InfraError(f"cannot remove {path}: {error.strerror}") from error
+
+
+def _take(file: IO[str], otherwise: str) -> None:
+    """Take a lock that nobody holds. Raises InfraError where somebody does."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise InfraError(otherwise) from error
 
 
 def _wait(file: IO[str], kind: int, says: str, progress: Progress) -> None:

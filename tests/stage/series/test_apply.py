@@ -17,21 +17,6 @@ from orchestrator.trees import repository
 from tests.fakes import trees
 
 
-@pytest.fixture
-def where(tmp_path: Path) -> Path:
-    return trees.git_tree(tmp_path / "linux")
-
-
-@pytest.fixture
-def cache(tmp_path: Path) -> Cache:
-    return Cache(tmp_path / "cache")
-
-
-@pytest.fixture
-def tree(where: Path, cache: Cache) -> Tree:
-    return trees.fetched(where, cache)
-
-
 def files_at(tree: Tree, commit: str) -> set[str]:
     return set(
         trees.git(tree.repository, "-c", "core.quotePath=false", "ls-tree", "-r", "--name-only", commit).split("\n")

@@ -18,21 +18,6 @@ from tests.fakes import trees
 ODD = 'mm/odd "name" ä.txt'
 
 
-@pytest.fixture
-def where(tmp_path: Path) -> Path:
-    return trees.git_tree(tmp_path / "linux")
-
-
-@pytest.fixture
-def cache(tmp_path: Path) -> Cache:
-    return Cache(tmp_path / "cache")
-
-
-@pytest.fixture
-def tree(where: Path, cache: Cache) -> Tree:
-    return trees.fetched(where, cache)
-
-
 def renamed(where: Path) -> None:
     (where / "mm" / "shmem.c").rename(where / "mm" / "tmpfs.c")
 

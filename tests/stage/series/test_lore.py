@@ -5,18 +5,15 @@ from __future__ import annotations
 import gzip
 import io
 import resource
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import unquote
 
 import pytest
 
 from orchestrator.errors import InfraError, UserError
 from orchestrator.series import lore, series
 from tests.fakes import trees
+from tests.fakes.lore import Archive
 
 pytest.importorskip("b4")
 
@@ -60,39 +57,13 @@ def bomb() -> bytes:
     return packed.getvalue()
 
 
-@dataclass
-class Archive:
-    url: str
-    asked: list[str] = field(default_factory=list)
-
-
 @pytest.fixture
 def archive(thread: str) -> Iterator[Archive]:
-    found = Archive("")
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            found.asked.append(self.path)
-            there = unquote(self.path).startswith("/linux-mm/") and "@example.org/t.mbox.gz" in unquote(self.path)
-            data = gzip.compress(thread.encode()) if there else b"not found"
-            data = bomb() if "bomb@" in unquote(self.path) else data
-            self.send_response(200 if there else 404)
-            self.send_header("Content-Type", "application/gzip" if there else "text/plain")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        do_HEAD = do_GET
-
-        def log_message(self, *arguments: object) -> None:
-            pass
-
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    found.url = f"http://127.0.0.1:{http.server_port}/linux-mm"
-    threading.Thread(target=http.serve_forever, daemon=True).start()
-    yield found
-    http.shutdown()
-    http.server_close()
+    with Archive() as served:
+        served.threads = dict.fromkeys(
+            (*(f"{number}@example.org" for number in range(4)), "answer@example.org"), thread
+        )
+        yield served
 
 
 SUBJECTS = ("mm/shmem: change the first", "mm/shmem: add a file", "mm/memory: change the third")
@@ -102,7 +73,7 @@ SUBJECTS = ("mm/shmem: change the first", "mm/shmem: add a file", "mm/memory: ch
 def test_any_mail_of_a_thread_names_the_series(archive: Archive, tmp_path: Path, message: str) -> None:
     found = series.load(lore.fetch(f"{archive.url}/{message}/", tmp_path))
     assert found.subjects == SUBJECTS and found.base_commit
-    assert any("t.mbox.gz" in path for path in archive.asked)
+    assert any("t.mbox.gz" in path for path in archive.requests)
     assert all(b"Reviewed-by" not in patch.raw for patch in found.patches), "what was sent is tested"
     assert [b"Message-I" in patch.raw for patch in found.patches] == [True] * 3
 
@@ -133,6 +104,7 @@ def test_a_mail_that_is_not_there_is_said_in_one_line(archive: Archive, tmp_path
 
 
 def test_a_thread_that_unpacks_to_a_gigabyte_is_refused(archive: Archive, tmp_path: Path) -> None:
+    archive.threads["bomb@example.org"] = bomb()
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     with pytest.raises(UserError, match="larger than"):
         lore.fetch(f"{archive.url}/bomb@example.org/", tmp_path)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
 import re
 import subprocess
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import unquote
 
 import pytest
 
+from tests.fakes.lore import Archive
 from tests.stage.cli.test_commands import Table
 from tests.stage.validate.test_run import ONE, TWO
 
@@ -30,43 +27,6 @@ def table(tmp_path: Path) -> Table:
 def archive() -> Iterator[Archive]:
     with Archive() as served:
         yield served
-
-
-class Archive:
-    """A public-inbox on loopback: a thread by the id of any of its mails, as ``t.mbox.gz``."""
-
-    def __init__(self) -> None:
-        self.threads: dict[str, str] = {}
-        self.requests: list[str] = []
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                outer.requests.append(self.path)
-                match = re.fullmatch(r"/mm/(?P<id>[^/]+)/t\.mbox\.gz", unquote(self.path))
-                text = outer.threads.get(match["id"]) if match else None
-                data = b"not found" if text is None else gzip.compress(text.encode())
-                self.send_response(404 if text is None else 200)
-                self.send_header("Content-Type", "text/plain" if text is None else "application/gzip")
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            do_HEAD = do_GET
-
-            def log_message(self, *arguments: object) -> None:
-                pass
-
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._http.server_port}/mm"
-
-    def __enter__(self) -> Archive:
-        threading.Thread(target=self._http.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *arguments: object) -> None:
-        self._http.shutdown()
-        self._http.server_close()
 
 
 def sent(table: Table, *edits: tuple[str, str, str], prefix: str = "", version: int = 0) -> list[str]:

@@ -1,0 +1,26 @@
+"""The tree on which series are tried: a small one in git, and that tree in a cache."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator.host.cache import Cache
+from orchestrator.model import Tree
+from tests.fakes import trees
+
+
+@pytest.fixture
+def where(tmp_path: Path) -> Path:
+    return trees.git_tree(tmp_path / "linux")
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Cache:
+    return Cache(tmp_path / "cache")
+
+
+@pytest.fixture
+def tree(where: Path, cache: Cache) -> Tree:
+    return trees.fetched(where, cache)
