@@ -20,7 +20,7 @@ from orchestrator.guest.protocol import Row
 from orchestrator.parse import printk
 from orchestrator.text import plain
 
-Mark = tuple[str, str]
+Marker = tuple[str, str]
 """What a marker does (begin, end), and the test."""
 Span = tuple[int, int | None]
 """The counts of records before and after a command; None where it did not end."""
@@ -43,7 +43,7 @@ def read(path: Path) -> Windows | None:
     if (ran := trace.read(path.parent)) is None:
         return None
     rows = protocol.rows(path) or ()
-    return divided(rows, protocol.spans(path), marks(_lines(path), rows), ran)
+    return divided(rows, protocol.spans(path), markers(_lines(path), rows), ran)
 
 
 def _lines(path: Path) -> list[str]:
@@ -51,14 +51,14 @@ def _lines(path: Path) -> list[str]:
     return [*whole, rest]
 
 
-def marks(lines: Iterable[str], rows: Sequence[Row]) -> tuple[tuple[Mark, ...], ...]:
+def markers(lines: Iterable[str], rows: Sequence[Row]) -> tuple[tuple[Marker, ...], ...]:
     """Return the markers of each row, in their order.
 
     A program has words for the first run of each test only. A marker without one counts here as one of the row that
     wrote last: it proves no outcome, and nothing but which lines ran is taken from it.
     """
     of_word = {word: number for number, row in enumerate(rows) for word in row.words}
-    marks: list[list[Mark]] = [[] for _ in rows]
+    markers: list[list[Marker]] = [[] for _ in rows]
     last: int | None = None
     for line in lines:
         marker = protocol.MARKER.search(line)
@@ -69,11 +69,11 @@ def marks(lines: Iterable[str], rows: Sequence[Row]) -> tuple[tuple[Mark, ...], 
         elif last is None or not printk.message(line).startswith(protocol.HEAD):
             continue
         if marker["test"].rstrip() in rows[last].tests:
-            marks[last].append((marker["what"], marker["test"].rstrip()))
-    return tuple(map(tuple, marks))
+            markers[last].append((marker["what"], marker["test"].rstrip()))
+    return tuple(map(tuple, markers))
 
 
-def divided(rows: Sequence[Row], spans: Sequence[Span], marks: Sequence[Sequence[Mark]], ran: Ran) -> Windows:
+def divided(rows: Sequence[Row], spans: Sequence[Span], markers: Sequence[Sequence[Marker]], ran: Ran) -> Windows:
     """Return what each test ran. ``spans`` are the counts of records before and after each row.
 
     What is behind the last record belongs to the test in which the guest died, if any.
@@ -81,7 +81,7 @@ def divided(rows: Sequence[Row], spans: Sequence[Span], marks: Sequence[Sequence
     share = _Share()
     starts = [*(start for start, _ in spans[1:]), len(ran.records)]
     done = 0
-    for row, (start, end), written, following in zip(rows, spans, marks, starts, strict=False):
+    for row, (start, end), written, following in zip(rows, spans, markers, starts, strict=False):
         share.outside |= _union(ran.records[done:start])
         done = following if end is None else end
         share.take(row, ran.records[start:done], written)
@@ -98,15 +98,15 @@ class _Share:
     by_program: list[str] = field(default_factory=list)
     open: list[str] = field(default_factory=list)
 
-    def take(self, row: Row, records: Sequence[int], marks: Sequence[Mark]) -> None:
+    def take(self, row: Row, records: Sequence[int], markers: Sequence[Marker]) -> None:
         """Take the records of one command."""
         self.open = []
-        if len(records) != len(marks):
+        if len(records) != len(markers):
             self.by_program += row.tests
             for test in row.tests:
                 self.tests[test] |= _union(records)
             return
-        for record, (what, test) in zip(records, marks, strict=True):
+        for record, (what, test) in zip(records, markers, strict=True):
             self.charge(record)
             if what == "begin":
                 self.open.append(test)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.coverage import windows
-from orchestrator.coverage.windows import Mark
+from orchestrator.coverage.windows import Marker
 from orchestrator.guest import protocol
 from orchestrator.guest.plugin import trace
 from orchestrator.guest.plugin.trace import Ran
@@ -13,7 +13,7 @@ from orchestrator.guest.protocol import Row
 
 ROW = Row(("aaaaaaaaaaaa", "bbbbbbbbbbbb", "cccccccccccc", "dddddddddddd"), ("A01", "A02"))
 OTHER = Row(("eeeeeeeeeeee", "ffffffffffff"), ("B01",))
-BOTH: tuple[Mark, ...] = (("begin", "A01"), ("end", "A01"), ("begin", "A02"), ("end", "A02"))
+BOTH: tuple[Marker, ...] = (("begin", "A01"), ("end", "A01"), ("begin", "A02"), ("end", "A02"))
 
 
 def test_what_runs_between_the_markers_of_a_test_is_its_own() -> None:
@@ -46,8 +46,8 @@ def test_a_guest_in_which_no_command_ran_has_run_it_all_outside() -> None:
 
 
 @given(st.lists(st.integers(0, 255), max_size=12), st.integers(0, 255), st.lists(st.sampled_from(BOTH), max_size=12))
-def test_nothing_that_ran_is_lost(records: list[int], rest: int, marks: list[Mark]) -> None:
-    seen = windows.divided([ROW], [(0, len(records))], [marks], Ran(tuple(records), rest))
+def test_nothing_that_ran_is_lost(records: list[int], rest: int, markers: list[Marker]) -> None:
+    seen = windows.divided([ROW], [(0, len(records))], [markers], Ran(tuple(records), rest))
     whole = seen.outside
     for bits in seen.tests.values():
         whole |= bits
@@ -68,7 +68,7 @@ def test_markers_are_taken_by_their_word_and_those_of_later_runs_by_their_place(
         "[    4.000000] wpci: end B01",
         "[    5.000000] wpci: eeeeeeeeeeee begin B01",
     ]
-    assert windows.marks(lines, [ROW, OTHER]) == (
+    assert windows.markers(lines, [ROW, OTHER]) == (
         (("begin", "A01"), ("end", "A01"), ("begin", "A01"), ("end", "A01")),
         (("begin", "B01"),),
     )
