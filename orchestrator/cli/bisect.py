@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestrator.cli import output
-from orchestrator.cli.groups import grouped
+from orchestrator.cli.groups import grouped, names
 from orchestrator.cli.options import (
     ConfigOption,
     EngineOption,
@@ -23,7 +24,7 @@ from orchestrator.cli.options import (
     TreeOption,
     refuse,
 )
-from orchestrator.cli.programs import PROGRAM_OPTIONS, ProgramOptions
+from orchestrator.cli.programs import ProgramOptions
 from orchestrator.cli.screen import Screen
 from orchestrator.config import locate
 from orchestrator.errors import UserError
@@ -38,41 +39,67 @@ if TYPE_CHECKING:
     from orchestrator.model import Symptom
 
 
+@dataclass(frozen=True)
+class RequestOptions:
+    """What a bisect looks for, where, and how. It keeps that from its beginning to its end."""
+
+    good: Annotated[
+        str | None,
+        typer.Option("--good", help="Commit or version without the symptom; patches applied, with --series."),
+    ] = None
+    bad: Annotated[str | None, typer.Option("--bad", help="Commit, version or number of patches that shows it.")] = None
+    symptom: Annotated[
+        str | None, typer.Option("--symptom", "-s", help="boot, build, test:ID, splat:TITLE, or an id or a title.")
+    ] = None
+    tree: TreeOption = None
+    series: Annotated[str | None, typer.Option("--series", help="Bisect the patches of this series instead.")] = None
+    carry: Annotated[str | None, typer.Option("--carry", help="Apply this series on top of each step.")] = None
+    mode: ModeOption = None
+    variant: Annotated[str | None, typer.Option("--variant", help="Variant to run instead of the mode's first.")] = None
+    suite: SuiteOption = field(default_factory=list)
+    test: TestOption = field(default_factory=list)
+    runs: Annotated[int | None, typer.Option("--runs", min=1, help="Runs of each step; else they are measured.")] = None
+    confidence: Annotated[
+        float, typer.Option("--confidence", min=0.5, max=0.99999, help="How sure the whole path is to be.")
+    ] = 0.99
+    ahead: Annotated[
+        bool | None, typer.Option("--ahead/--no-ahead", help="Build what may be next while guests run.")
+    ] = None
+    three_way: ThreeWayOption = False
+
+    def request(self, pipeline: Pipeline, own: OwnPrograms) -> Request:
+        """Return the request, for a pipeline that has the programs of the user's own. Raises UserError."""
+        from orchestrator.bisect import values
+        from orchestrator.config import overrides
+
+        here = locate.kernel_tree(Path()) if self.tree is None and self.series is None else None
+        first, last = _ends(self.good, self.bad, self.series)
+        return values.Request(
+            good=first,
+            bad=last,
+            symptom=_symptom(self.symptom or _failing(own)),
+            tree=str(here) if here else _named(self.tree, pipeline.trees),
+            series=_named(self.series, pipeline.series),
+            carry=_named(self.carry, pipeline.series),
+            mode=self.mode,
+            variant=self.variant,
+            suites=own.suites(self.suite),
+            tests=own.tests(self.test, self.suite, ("*",)),
+            runs=self.runs,
+            confidence=self.confidence,
+            ahead=self.ahead,
+            three_way=self.three_way,
+            program=pipeline.suites[overrides.PROGRAM] if own.names else None,
+        )
+
+
 @grouped
 def bisect(
     context: typer.Context,
     *,
     run: Annotated[str, typer.Argument(metavar="[RUN]", help="With --continue: the run to go on with.")] = "last",
-    good: Annotated[
-        str | None,
-        typer.Option("--good", help="Commit or version without the symptom; patches applied, with --series."),
-    ] = None,
-    bad: Annotated[
-        str | None, typer.Option("--bad", help="Commit, version or number of patches that shows it.")
-    ] = None,
-    symptom: Annotated[
-        str | None, typer.Option("--symptom", "-s", help="boot, build, test:ID, splat:TITLE, or an id or a title.")
-    ] = None,
-    tree: TreeOption = None,
-    series: Annotated[str | None, typer.Option("--series", help="Bisect the patches of this series instead.")] = None,
-    carry: Annotated[str | None, typer.Option("--carry", help="Apply this series on top of each step.")] = None,
+    wanted: RequestOptions,
     config: ConfigOption = None,
-    mode_name: ModeOption = None,
-    variant: Annotated[
-        str | None, typer.Option("--variant", help="Variant to run instead of the mode's first.")
-    ] = None,
-    suite: SuiteOption = [],  # noqa: B006
-    test: TestOption = [],  # noqa: B006
-    runs: Annotated[
-        int | None, typer.Option("--runs", min=1, help="Runs of each step; else they are measured.")
-    ] = None,
-    confidence: Annotated[
-        float, typer.Option("--confidence", min=0.5, max=0.99999, help="How sure the whole path is to be.")
-    ] = 0.99,
-    ahead: Annotated[
-        bool | None, typer.Option("--ahead/--no-ahead", help="Build what may be next while guests run.")
-    ] = None,
-    three_way: ThreeWayOption = False,
     go_on: Annotated[bool, typer.Option("--continue", help="Go on with a bisect that was interrupted.")] = False,
     programs: ProgramOptions,
     engine: EngineOption = None,
@@ -89,35 +116,16 @@ def bisect(
     pipeline = shown.pipeline(config)
     results = locate.results(results)
     elsewhere = choose.wanted(pipeline, engine)
-    choose.refuse_ahead(elsewhere, ahead)
+    choose.refuse_ahead(elsewhere, wanted.ahead)
     folder: contextlib.AbstractContextManager[Path]
     if go_on:
-        refuse(context, _OF_THE_REQUEST, "a bisect goes on as it began")
+        refuse(context, (*names(RequestOptions), *names(ProgramOptions)), "a bisect goes on as it began")
         request, folder = _continued(results, run)
     else:
         refuse(context, ("run",), "only with --continue")
         own = programs.own(context)
-        pipeline = overrides.with_programs(pipeline, own, runs or _RUNS)
-        here = locate.kernel_tree(Path()) if tree is None and series is None else None
-        first, last = _ends(good, bad, series)
-        request = values.Request(
-            good=first,
-            bad=last,
-            symptom=_symptom(symptom or _failing(own)),
-            tree=str(here) if here else _named(tree, pipeline.trees),
-            series=_named(series, pipeline.series),
-            carry=_named(carry, pipeline.series),
-            mode=mode_name,
-            variant=variant,
-            suites=own.suites(suite),
-            tests=own.tests(test, suite, ("*",)),
-            runs=runs,
-            confidence=confidence,
-            ahead=ahead,
-            three_way=three_way,
-            program=pipeline.suites[overrides.PROGRAM] if programs.program else None,
-        )
-        folder = opened_run(results, judged=values.STATE)
+        pipeline = overrides.with_programs(pipeline, own, wanted.runs or _RUNS)
+        request, folder = wanted.request(pipeline, own), opened_run(results, judged=values.STATE)
     with shown.terminal() as terminal:
         outcome = _walked(request, pipeline, folder, elsewhere, terminal)
     if shown.as_json:
@@ -166,13 +174,6 @@ def _walked(
         with workers or contextlib.nullcontext() as at_work:
             return mode.run(request, workspace, at_work)
 
-
-_OF_THE_REQUEST = (
-    *("good", "bad", "symptom", "tree", "series", "carry", "mode_name", "variant", "suite", "test", "runs"),
-    *("confidence", "ahead", "three_way"),
-    *PROGRAM_OPTIONS,
-)
-"""What a bisect keeps from its beginning to its end."""
 
 _RUNS = 10
 """Runs of a program that its suite has time for in one guest, where nobody says how many are made."""

@@ -36,6 +36,11 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
     return flat
 
 
+def names(group: Any) -> tuple[str, ...]:
+    """Return the names of the parameters that the options of a group are."""
+    return tuple(field.name for field in dataclasses.fields(group))
+
+
 def _options(group: Any) -> Iterator[Parameter]:
     types = get_type_hints(group, include_extras=True)
     for field in dataclasses.fields(group):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.cli.groups import names
 from orchestrator.cli.options import refuse
 
 if TYPE_CHECKING:
@@ -44,12 +45,9 @@ class ProgramOptions:
         from orchestrator.config.overrides import OwnPrograms
 
         if not self.program:
-            refuse(context, PROGRAM_OPTIONS[1:], "only with --program")
+            refuse(context, names(ProgramOptions), "only with --program")
         timeout = scalars.seconds(self.timeout, "--timeout")
         return OwnPrograms(tuple(self.program), self.program_args, timeout, self.expect_splat, self.endless)
-
-
-PROGRAM_OPTIONS = tuple(each.name for each in dataclasses.fields(ProgramOptions))
 
 
 def checked_choice(pipeline: Pipeline, mode: str, own: OwnPrograms, named: values.Choice) -> values.Choice:
