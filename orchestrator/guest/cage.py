@@ -52,11 +52,13 @@ def entered(request: BootRequest, files: Files) -> Cage | None:
     for path in (*writable, files.monitor):
         sandbox.give(path, sandbox.GUESTS)
     plugin = (request.trace.plugin,) if request.trace else ()
+    sockets = (request.sockets,) if request.sockets else ()
+    more = (*plugin, *sockets, *(swap if request.restored else ()))
     return Cage(
         writable=writable,
-        readable=(files.kernel, files.initrd, files.monitor, *plugin, *(swap if request.restored else ())),
+        readable=(files.kernel, files.initrd, files.monitor, *more),
         bounds=_bounds(request),
-        networked=True,
+        networked=request.sockets is None,
         devices=(KVM,) if request.accel.accel is Accel.KVM else (),
         user=sandbox.GUESTS,
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import InfraError, KernelError, PipelineError
-from orchestrator.guest import accel, cage, console, exit, monitor, protocol, qemu
+from orchestrator.guest import accel, cage, console, dial, exit, monitor, protocol, qemu
 from orchestrator.guest.command import CommandResult
 from orchestrator.guest.hold import Holder
 from orchestrator.guest.request import BootRequest, Limits
@@ -59,9 +59,9 @@ def launched(request: BootRequest) -> Iterator[Launched]:
     with contextlib.ExitStack() as stack:
         folder = _socket_folder(stack)
         qmp = stack.enter_context(monitor.listen(folder / "qmp", _events(watch, request), watch.no_more_events))
-        child = stack.enter_context(_started(request, folder / "qmp"))
+        child, reach = stack.enter_context(_started(request, folder / "qmp"))
         stack.enter_context(watch.running(child))
-        guest = _introduced(request, watch, qmp, lambda: child.poll() is not None)
+        guest = _introduced(request, watch, qmp, reach, lambda: child.poll() is not None)
         _unlink_early(request, folder)
         if request.debugger is None and not request.restored:
             qmp.execute("cont")
@@ -99,7 +99,8 @@ def _events(watch: Watch, request: BootRequest) -> monitor.OnEvent:
 
 
 @contextlib.contextmanager
-def _started(request: BootRequest, socket: Path) -> Iterator[process.Child]:
+def _started(request: BootRequest, socket: Path) -> Iterator[tuple[process.Child, dial.Dial]]:
+    """Start QEMU; yield it with how its guest is reached."""
     swap = request.swap if request.machine.swap else None
     files = qemu.Files(request.kernel.image, request.rootfs.image, request.console, socket, swap, request.saved)
     walls = _prepared(request, files)
@@ -114,10 +115,16 @@ def _started(request: BootRequest, socket: Path) -> Iterator[process.Child]:
         extra=request.more,
     )
     try:
-        with request.log.open("wb", buffering=0) as log:
+        with request.log.open("wb", buffering=0) as log, dial.link() as link:
             log.write(f"$ {process.pasteable(argv)}\n".encode())
-            with process.spawn(argv, stdout=log, cage=walls) as child:
-                yield child
+            if walls is None or request.sockets is None:
+                with process.spawn(argv, stdout=log, cage=walls) as child:
+                    yield child, dial.of_this_host
+                return
+            inner = (link.inner.fileno(),)
+            with process.spawn(link.argv(request.sockets, argv), stdout=log, cage=walls, descriptors=inner) as child:
+                link.inner.close()
+                yield child, link.dial
     finally:
         if request.saved is None:
             request.swap.unlink(missing_ok=True)
@@ -152,7 +159,9 @@ def _make_disks(request: BootRequest, files: qemu.Files) -> None:
             file.truncate(request.machine.swap)
 
 
-def _introduced(request: BootRequest, watch: Watch, qmp: monitor.Monitor, gone: Callable[[], bool]) -> Guest:
+def _introduced(
+    request: BootRequest, watch: Watch, qmp: monitor.Monitor, reach: dial.Dial, gone: Callable[[], bool]
+) -> Guest:
     """Let QEMU call, and ask it what it is. Raises InfraError with QEMU's own words where it does not start."""
     if not qmp.accept(gone, Deadline.after(request.limits.start)):
         raise _early_fault(request, watch)
@@ -167,7 +176,7 @@ def _introduced(request: BootRequest, watch: Watch, qmp: monitor.Monitor, gone: 
         raise InfraError("QEMU does not tell the port of the guest's SSH", log=request.log)
     if request.examine:
         watch.holder = Holder(qmp, request.directory, request.examine, watch.hold)
-    return Guest(request, watch, qmp, facts, port)
+    return Guest(request, watch, qmp, facts, port, reach)
 
 
 def _facts(qmp: monitor.Monitor) -> QemuFacts:

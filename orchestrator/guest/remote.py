@@ -20,6 +20,7 @@ import paramiko
 
 from orchestrator.errors import InfraError, PipelineError
 from orchestrator.guest.channel import SOON, TICK, Ended, Lost, follow
+from orchestrator.guest.dial import Dial
 from orchestrator.host.process import Deadline
 
 MOST = 256 << 20
@@ -33,9 +34,10 @@ logging.getLogger("paramiko").addHandler(logging.NullHandler())  # it prints a t
 
 @dataclass(frozen=True)
 class Address:
-    """Where a guest answers, the key that opens it, and the key by which it is known."""
+    """Where a guest answers, how that is reached, the key that opens it, and the key by which it is known."""
 
     port: int
+    dial: Dial
     identity: Path
     host_key: str
 
@@ -138,7 +140,7 @@ def connect(address: Address, give_up: Callable[[], bool], deadline: Deadline, c
     last: object = "no answer"
     while not (give_up() or deadline.expired):
         try:
-            raw = socket.create_connection(("127.0.0.1", address.port), timeout=deadline.remaining)
+            raw = address.dial(address.port, deadline.remaining)
             cutters(lambda raw=raw: _shut(raw))
             return _opened(address, raw, deadline)
         except (paramiko.BadHostKeyException, paramiko.AuthenticationException) as error:

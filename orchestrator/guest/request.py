@@ -37,6 +37,7 @@ class BootRequest:
     ``trace`` says of which pieces of the kernel's text it is noted that they ran, under TCG.
     ``examine`` looks at the memory of a guest that dies or hangs. QEMU is ``caged`` where this host allows it;
     ``monitors`` are folders in which ``extra`` makes it listen: whoever comes there may stop the guest for a while.
+    With ``sockets`` (``dial.program``) a caged QEMU has a network of its own; without, others may enter the guest, too.
     """
 
     kernel: Kernel
@@ -55,6 +56,7 @@ class BootRequest:
     examine: Examine | None = None
     caged: bool = True
     monitors: tuple[Path, ...] = ()
+    sockets: Path | None = None
 
     @property
     def may_be_stopped(self) -> bool:

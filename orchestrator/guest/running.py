@@ -14,6 +14,7 @@ from orchestrator.errors import InfraError, KernelError, PipelineError
 from orchestrator.guest import exit, monitor, protocol, window
 from orchestrator.guest.channel import Ended, Lost
 from orchestrator.guest.command import CAP, CommandResult, Output, opened
+from orchestrator.guest.dial import Dial
 from orchestrator.guest.request import BootRequest, Limits
 from orchestrator.guest.watch import Watch
 from orchestrator.host import process
@@ -41,10 +42,13 @@ class QemuFacts:
 class Guest:
     """A running guest: the only live handle in the program. Made by ``boot``."""
 
-    def __init__(self, request: BootRequest, watch: Watch, qmp: monitor.Monitor, facts: QemuFacts, port: int):
+    def __init__(
+        self, request: BootRequest, watch: Watch, qmp: monitor.Monitor, facts: QemuFacts, port: int, reach: Dial
+    ) -> None:
         self._request = request
         self._watch = watch
         self._qmp = qmp
+        self._reach = reach
         self._remote: Remote | None = None
         self._deaf = False
         self._charged = False
@@ -52,7 +56,7 @@ class Guest:
         """What is wrong with how it ended, once it has; None where all is well, or where a command showed it."""
         self.facts = facts
         self.port = port
-        """The loopback port on which the guest's SSH answers."""
+        """The loopback port on which the guest's SSH answers: of this host where the boot has no ``sockets``."""
 
     @property
     def death(self) -> exit.Death | None:
@@ -74,7 +78,7 @@ class Guest:
         from orchestrator.guest import remote
 
         rootfs = self._request.rootfs
-        address = remote.Address(self.port, rootfs.identity, rootfs.host_key)
+        address = remote.Address(self.port, self._reach, rootfs.identity, rootfs.host_key)
         try:
             self._remote = remote.connect(address, lambda: self.death is not None, deadline, self._watch.at_end)
         except Lost as error:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 from orchestrator.arch import ARCHITECTURES
 from orchestrator.errors import PipelineError
-from orchestrator.guest import accel, machine, template, verify
+from orchestrator.guest import accel, cage, dial, machine, template, verify
 from orchestrator.guest.template import Template
 from orchestrator.host import process
 from orchestrator.model import Accel, AccelFact, Bootable, Kernel, Rootfs
@@ -35,14 +36,21 @@ def choose_accel(record: JobRecord, kernel: Kernel, rootfs: Rootfs) -> Bootable:
 
 
 @contextlib.contextmanager
-def boot(record: JobRecord, bootable: Bootable, name: str, limits: machine.Limits) -> Iterator[machine.Guest]:
-    """Boot a guest of the job, and check that it runs the kernel that was built. Raises as ``machine.boot``."""
-    with machine.boot(_request(record, bootable, name, limits), record.workspace.progress) as guest:
+def boot(
+    record: JobRecord, bootable: Bootable, name: str, limits: machine.Limits, entered: bool = False
+) -> Iterator[machine.Guest]:
+    """Boot a guest of the job, and check that it runs the kernel that was built. Raises as ``machine.boot``.
+
+    One that is ``entered`` is so by others than us: through the network of this host.
+    """
+    request = _request(record, bootable, name, limits)
+    with machine.boot(replace(request, sockets=None) if entered else request, record.workspace.progress) as guest:
         verify.same_kernel(guest, bootable.kernel)
         yield guest
 
 
 def _request(record: JobRecord, bootable: Bootable, name: str, limits: machine.Limits) -> machine.BootRequest:
+    arch, cache = ARCHITECTURES[record.job.variant_config.arch], record.workspace.cache
     return machine.BootRequest(
         kernel=bootable.kernel,
         rootfs=bootable.rootfs,
@@ -51,9 +59,10 @@ def _request(record: JobRecord, bootable: Bootable, name: str, limits: machine.L
         directory=record.directory / name,
         limits=limits,
         is_fatal=splat.fatal_matcher(record.workspace.rules),
-        arch=ARCHITECTURES[record.job.variant_config.arch],
+        arch=arch,
         trace=record.subject.trace if record.subject and bootable.accel.accel is Accel.TCG else None,
         examine=autopsy.examiner(record, bootable.kernel, name),
+        sockets=None if cage.obstacle(arch.qemu) else dial.program(cache),
     )
 
 

@@ -84,5 +84,5 @@ def _guest(record: JobRecord) -> Iterator[tuple[machine.Guest, Rootfs]]:
     jobs.make(record, jobs.packed)
     bootable = jobs.bootable(record)
     limits = dataclasses.replace(booting.guest_limits(bootable.accel, record.workspace), silence=reboot.PATIENCE)
-    with booting.boot(record, bootable, rundir.boot(1), limits) as guest:
+    with booting.boot(record, bootable, rundir.boot(1), limits, entered=True) as guest:
         yield guest, bootable.rootfs

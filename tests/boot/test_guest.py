@@ -17,7 +17,7 @@ from orchestrator.arch import DEFAULT
 from orchestrator.config import schema
 from orchestrator.config.schema import Machine
 from orchestrator.errors import InfraError
-from orchestrator.guest import accel, exit, machine, verify
+from orchestrator.guest import accel, cage, dial, exit, machine, verify
 from orchestrator.guest.rootfs import rootfs
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import Deadline, sandbox
@@ -57,6 +57,7 @@ def request_for(kernel: Kernel, made: Rootfs, tmp_path_factory: pytest.TempPathF
             tmp_path_factory.mktemp("boot"),
             LIMITS,
             lambda line: "Kernel panic - not syncing" in line or "BUG: " in line,
+            sockets=dial.program(Cache.default()),
         )
         return replace(plain, **changes)
 
@@ -122,6 +123,22 @@ def test_a_silent_command_is_ended_before_its_time_limit(request_for: Make) -> N
         answer = guest.run("echo begun; sleep 12345", deadline=soon(3600))
         assert answer.exit_code is None
         assert "no output" in answer.why
+
+
+def test_nobody_on_this_host_reaches_the_ssh_of_a_guest(guest: machine.Guest) -> None:
+    if why := cage.obstacle(DEFAULT.qemu):
+        pytest.fail(f"no cage here: {why}")
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", guest.port), 20)
+
+
+def test_a_guest_that_others_enter_is_reached_through_loopback(request_for: Make) -> None:
+    with (
+        machine.boot(request_for(sockets=None), SILENT) as guest,
+        socket.create_connection(("127.0.0.1", guest.port), 60) as end,
+    ):
+        assert end.recv(8).startswith(b"SSH-2.0")
+        assert guest.run("echo hi", deadline=soon()).stdout == "hi\n"
 
 
 def test_a_guest_reaches_nothing_of_the_host_nor_beyond(guest: machine.Guest) -> None:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import socket
 from pathlib import Path
 
 import pytest
 
 from orchestrator.arch import DEFAULT
 from orchestrator.config.schema import Machine
-from orchestrator.guest import cage, machine, qemu
+from orchestrator.guest import cage, dial, machine, qemu
 from orchestrator.guest.request import BootRequest
 from orchestrator.host import process
+from orchestrator.host.cache import Cache
 from orchestrator.host.process import sandbox
 from orchestrator.model import Accel, AccelFact, Kernel, Rootfs
 
@@ -39,6 +41,7 @@ class Place:
             folder / "results" / "boot",
             machine.Limits(1.0, 1.0, 1.0),
             lambda line: False,
+            sockets=dial.program(Cache(folder / "cache")),
         )
         self.files = qemu.Files(kernel, image, self.request.console, socket, self.request.swap)
 
@@ -68,6 +71,8 @@ ATTACKS = {
     "remove the console": "rm -f $1/results/boot/console.log && echo DONE",
     "be root": "id -u | grep -qx 0 && echo DONE",
     "get rights from a namespace": "unshare --user --map-root-user true && echo DONE",
+    "see a network of the host": "grep : /proc/net/dev | grep -v '^ *lo:' && echo DONE",
+    "reach an address": "bash -c 'exec 3<>/dev/tcp/192.0.2.1/80' 2>&1 | grep -q unreachable || echo DONE",
     "reach a disk": "ls /dev | grep -E '^(vd|sd|nvme|loop)' && echo DONE",
     "reach KVM, under TCG": "ls /dev/kvm && echo DONE",
     "fill the disk with a file": "truncate -s 20G $1/results/boot/swap.img && echo DONE",
@@ -78,6 +83,12 @@ ATTACKS = {
 def test_a_guest_that_broke_out_cannot(place: Place, what: str) -> None:
     printed = place.attack(ATTACKS[what])
     assert "begun" in printed and "DONE" not in printed, printed
+
+
+def test_a_guest_that_broke_out_reaches_no_port_of_the_host(place: Place) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        printed = place.attack(f"bash -c 'exec 3<>/dev/tcp/127.0.0.1/{server.getsockname()[1]}' && echo DONE")
+    assert "Connection refused" in printed and "DONE" not in printed, printed
 
 
 def test_what_a_guest_leaves_beside_its_console_is_gone_with_the_cage(place: Place) -> None:

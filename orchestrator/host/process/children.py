@@ -105,12 +105,14 @@ def spawn(  # noqa: PLR0913 - what Popen takes, and what keeps a child in
     offline: bool = False,
     enclosed: bool = False,
     cage: Cage | None = None,
+    descriptors: Sequence[int] = (),
 ) -> Iterator[Child]:
     """Start a command in a process group of its own; on leaving, whatever still runs of that group is killed.
 
     An ``offline`` child has no network. An ``enclosed`` one has a process namespace of its own besides, as far as
     this host allows it: with it end all processes that it started, whoever killed it, and however they hide.
     One in a ``cage`` is both, and sees no more than that: whatever the tree under test brings goes there.
+    It inherits ``descriptors``, and no other.
     The parent-death signal follows the *thread* that calls this: keep that thread alive inside the block.
     Raises InfraError where the program cannot be started.
     """
@@ -126,6 +128,7 @@ def spawn(  # noqa: PLR0913 - what Popen takes, and what keeps a child in
             stderr=stderr,
             start_new_session=True,
             umask=_UMASK,
+            pass_fds=descriptors,
         )
     except OSError as error:
         raise InfraError(f"cannot start {argv[0]}: {error.strerror or error}") from error
