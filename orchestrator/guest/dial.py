@@ -18,7 +18,7 @@ from orchestrator.host.cache import Cache, digest
 from orchestrator.host.disk import new_directory
 from orchestrator.progress import SILENT
 
-COUNT = 8
+COUNT = 32
 """Sockets of one guest: it is connected to once, and once more where a connection was lost."""
 
 Dial = Callable[[int, float], socket.socket]
