@@ -21,7 +21,7 @@ import dask
 from distributed import Scheduler, Security, Worker
 
 from orchestrator.engine import certificates, order, worker
-from orchestrator.engine.attempt import Bench
+from orchestrator.engine.attempt import WorkerState
 from orchestrator.engine.cluster import ClusterEngine
 from orchestrator.engine.scheduler import Address
 from orchestrator.engine.slots import Capacity, Slots
@@ -43,12 +43,12 @@ class Sleeps:
         return self.seconds
 
 
-def _worker(address: str, bench: Bench, folder: Path, tls: Security) -> Worker:
+def _worker(address: str, state: WorkerState, folder: Path, tls: Security) -> Worker:
     offers = {f"{order.version()} {name}": amount for name, amount in (("cores", 1), ("memory", 2.0**40))}
-    place, guard = str(folder / bench.name), (worker.Guard(bench),)
+    place, guard = str(folder / state.name), (worker.Guard(state),)
     return Worker(
         address,
-        name=bench.name,
+        name=state.name,
         nthreads=1,
         resources=offers,
         security=tls,
@@ -66,10 +66,11 @@ def serving(folder: Path, made: certificates.Certificates, count: int) -> tuple[
     async def serve() -> None:
         tls = worker.security(made)
         async with Scheduler(protocol="tls", host="127.0.0.1", port=0, security=tls, dashboard=False) as scheduler:
-            benches = [
-                Bench(f"w{k}", Slots(Capacity(frozenset({0}), 2**40)), Cache(folder / "cache")) for k in range(count)
+            states = [
+                WorkerState(f"w{k}", Slots(Capacity(frozenset({0}), 2**40)), Cache(folder / "cache"))
+                for k in range(count)
             ]
-            workers = [_worker(scheduler.address, bench, folder, tls) for bench in benches]
+            workers = [_worker(scheduler.address, state, folder, tls) for state in states]
             await asyncio.gather(*workers)
             ready[0] = scheduler.address
             started.set()

@@ -44,7 +44,7 @@ Send = Callable[[Mapping[str, Any]], None]
 
 
 @dataclass
-class Bench:
+class WorkerState:
     """What the attempts of one worker share: its slots, and the groups by which they are ended, by key."""
 
     name: str
@@ -125,37 +125,37 @@ def note_of(event: Mapping[str, Any]) -> str:
     return _KINDS.get(str(event.get("kind")), str)(event.get("text", ""))
 
 
-def perform(order: Order[R], key: str, bench: Bench, send: Send) -> Parcel[R]:
+def perform(order: Order[R], key: str, state: WorkerState, send: Send) -> Parcel[R]:
     """Do what an order says; whatever happens comes back as a value, for a task that raises may never return."""
-    attempt = f"{bench.name}-{secrets.token_hex(4)}"
-    directory = bench.cache.root / "attempts" / order.run / attempt
-    events = Events(send, order.name, attempt, bench.name)
+    attempt = f"{state.name}-{secrets.token_hex(4)}"
+    directory = state.cache.root / "attempts" / order.run / attempt
+    events = Events(send, order.name, attempt, state.name)
     try:
-        with bench.holding(key):
-            outcome = _outcome(order, directory, events, bench)
-        return _parcel(attempt, outcome, directory, bench)
+        with state.holding(key):
+            outcome = _outcome(order, directory, events, state)
+        return _parcel(attempt, outcome, directory, state)
     except BaseException as error:
-        fault = Fault.of(InfraError(f"unexpected {type(error).__name__} on {bench.name}: {error}"))
-        return Parcel(attempt, bench.name, socket.gethostname(), fault, b"")
+        fault = Fault.of(InfraError(f"unexpected {type(error).__name__} on {state.name}: {error}"))
+        return Parcel(attempt, state.name, socket.gethostname(), fault, b"")
     finally:
         with contextlib.suppress(Exception):
             shutil.rmtree(directory, ignore_errors=True)  # what that leaves, for its modes, the next does not
             remove_tree(directory)
-            prune.kernels(bench.cache, order.pipeline.limits.kernels)
+            prune.kernels(state.cache, order.pipeline.limits.kernels)
 
 
-def _outcome(order: Order[R], directory: Path, events: Events, bench: Bench) -> R | Fault:
+def _outcome(order: Order[R], directory: Path, events: Events, state: WorkerState) -> R | Fault:
     try:
-        bench.cache.path("attempts", order.run, directory.name, "x")
+        state.cache.path("attempts", order.run, directory.name, "x")
         with crash.contained(directory):
             opening.look_for_cage(order.pipeline.sandbox, events)
-            workspace = _workspace(order, directory, events, bench)
+            workspace = _workspace(order, directory, events, state)
             work = orders.unpacked(order, workspace)
-            return work(Place(workspace, bench.slots, order.turn))
+            return work(Place(workspace, state.slots, order.turn))
     except PipelineError as error:
         return Fault.of(error)
     except Cancelled:
-        return Fault.of(InfraError(f"{order.name} was ended on {bench.name}"))
+        return Fault.of(InfraError(f"{order.name} was ended on {state.name}"))
 
 
 @functools.lru_cache(maxsize=8)
@@ -164,22 +164,22 @@ def _rules(path: Path | None) -> splat.Rules:
     return splat.load_rules(path)
 
 
-def _workspace(order: Order[R], directory: Path, events: Events, bench: Bench) -> Workspace:
-    bare = Workspace(order.pipeline, bench.cache, directory, events, _rules(None), order.today, order.store)
+def _workspace(order: Order[R], directory: Path, events: Events, state: WorkerState) -> Workspace:
+    bare = Workspace(order.pipeline, state.cache, directory, events, _rules(None), order.today, order.store)
     pipeline = orders.with_inputs(order.pipeline, order.store, bare)
     return replace(bare, pipeline=pipeline, rules=_rules(pipeline.splat_rules))
 
 
-def _parcel(attempt: str, outcome: R | Fault, directory: Path, bench: Bench) -> Parcel[R]:
+def _parcel(attempt: str, outcome: R | Fault, directory: Path, state: WorkerState) -> Parcel[R]:
     for done in orders.results(outcome):
         _keep_config(done)
         if done.verdict is not Verdict.FAIL:
             shutil.rmtree(done.directory / "rootfs", ignore_errors=True)
     files, left = _packed(directory)
     if left:
-        outcome = _noted(outcome, f"too large to be sent from {bench.name}, and gone: {some(left)}")
-    places = {"run": directory, "cache": bench.cache.root}
-    return Parcel(attempt, bench.name, socket.gethostname(), portable.hidden(outcome, places), files)
+        outcome = _noted(outcome, f"too large to be sent from {state.name}, and gone: {some(left)}")
+    places = {"run": directory, "cache": state.cache.root}
+    return Parcel(attempt, state.name, socket.gethostname(), portable.hidden(outcome, places), files)
 
 
 def _noted(outcome: R | Fault, note: str) -> R | Fault:

@@ -58,7 +58,7 @@ def opened(
         yield LocalEngine(room, most)
         return
     try:
-        from orchestrator.engine import cluster, here
+        from orchestrator.engine import cluster, local_cluster
         from orchestrator.engine.scheduler import Address
         from orchestrator.host.store import Store
     except ModuleNotFoundError as error:
@@ -67,7 +67,7 @@ def opened(
     store.prove()
     with contextlib.ExitStack() as stack:
         if isinstance(dask.dask, Workers):
-            address = stack.enter_context(here.cluster(dask.dask.workers, dask.silence, cache, progress))
+            address = stack.enter_context(local_cluster.started(dask.dask.workers, dask.silence, cache, progress))
         else:
             address = Address(dask.dask, held(dask.certificates), dask.silence)
         yield cluster.ClusterEngine(address, store)

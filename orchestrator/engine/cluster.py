@@ -13,7 +13,7 @@ from typing import Any, Generic
 
 from distributed import Client, Future, KilledWorker
 
-from orchestrator.engine import homecoming, order, scheduler, worker
+from orchestrator.engine import order, receive, scheduler, worker
 from orchestrator.engine.attempt import note_of
 from orchestrator.engine.order import Packer, Parcel
 from orchestrator.engine.roster import Roster
@@ -216,7 +216,7 @@ class _Session(Generic[R]):
         if self.roster.sets_aside(parcel):
             self.again.append((ended.turn, ended.task))
             return None
-        outcome = homecoming.opened(parcel, packer.repositories, self.workspace, self.engine.store)
+        outcome = receive.opened(parcel, packer.repositories, self.workspace, self.engine.store)
         return Done(ended.task, outcome)
 
     # what is said, and the end

@@ -17,7 +17,7 @@ import dask
 from distributed import Security, Worker, WorkerPlugin, get_worker
 
 from orchestrator.engine import attempt, offer, order, slots
-from orchestrator.engine.attempt import Bench
+from orchestrator.engine.attempt import WorkerState
 from orchestrator.engine.certificates import Certificates
 from orchestrator.engine.offer import Offer
 from orchestrator.engine.order import Order, Parcel
@@ -42,31 +42,31 @@ SETTINGS = {
 class Guard(WorkerPlugin):  # type: ignore[misc]
     """Ends what a job has started as soon as dask does not want the job any more, or this worker goes."""
 
-    bench: Bench
+    state: WorkerState
     name = "wpci"
 
     def setup(self, worker: Any) -> None:
-        """Let jobs find their bench."""
-        worker.wpci_bench = self.bench
+        """Let jobs find what the worker has for them."""
+        worker.wpci_state = self.state
 
     def teardown(self, worker: Any) -> None:
         """End everything: also where the scheduler is gone."""
         del worker
-        self.bench.end_all()
+        self.state.end_all()
 
     def transition(self, key: Any, start: str, finish: str, **more: Any) -> None:
         """Watch the state of a job: dask lets a thread that runs go on. One that has its result has left that state."""
         del more
         if start in {"executing", "long-running"} and finish in {"cancelled", "released", "forgotten"}:
-            self.bench.end(str(key))
+            self.state.end(str(key))
 
 
 def run_order(wanted: Order[Any]) -> Parcel[Any]:
     """Do an order; this is what dask calls."""
     worker = get_worker()
     key = str(worker.get_current_task())
-    bench: Bench = worker.wpci_bench
-    return attempt.perform(wanted, key, bench, lambda event: worker.log_event(wanted.topic, dict(event)))
+    state: WorkerState = worker.wpci_state
+    return attempt.perform(wanted, key, state, lambda event: worker.log_event(wanted.topic, dict(event)))
 
 
 def security(certificates: Certificates) -> Security:
@@ -85,38 +85,38 @@ def serve(
     ``share`` is the part of the memory that is for this worker; its cores are those that this process may use.
     """
     room = slots.here(share=share)
-    bench = Bench(attempt.worker_name(), Slots(room), cache)
+    state = WorkerState(attempt.worker_name(), Slots(room), cache)
     attempt.sweep(cache)
     offered = offer.measured(room, cache, accel.was_proven(cache))
-    say(f"{bench.name}: wpci {order.version()}: {offered.words()}")
+    say(f"{state.name}: wpci {order.version()}: {offered.words()}")
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with dask.config.set(SETTINGS):
         try:
-            asyncio.run(_served(address, security(certificates), bench, offered, say))
+            asyncio.run(_served(address, security(certificates), state, offered, say))
         except (OSError, TimeoutError) as error:
             raise InfraError(f"cannot work for {address}: {error}") from error
-    say(f"{bench.name}: ended")
+    say(f"{state.name}: ended")
 
 
-async def _served(address: str, tls: Security, bench: Bench, offered: Offer, say: Callable[[str], None]) -> None:
+async def _served(address: str, tls: Security, state: WorkerState, offered: Offer, say: Callable[[str], None]) -> None:
     worker = Worker(
         address,
-        name=bench.name,
+        name=state.name,
         nthreads=offered.cores,
         resources=order.resources(offered.amounts),
         security=tls,
         memory_limit=0,
-        local_directory=str(bench.cache.path("dask", bench.name)),
+        local_directory=str(state.cache.path("dask", state.name)),
         death_timeout=_PATIENCE,
-        plugins=(Guard(bench),),
+        plugins=(Guard(state),),
     )
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ended.set)
     async with worker:
-        say(f"{bench.name}: at work for {address}")
+        say(f"{state.name}: at work for {address}")
         gone = asyncio.create_task(worker.finished())
         await asyncio.wait([gone, asyncio.create_task(ended.wait())], return_when=asyncio.FIRST_COMPLETED)
-        bench.end_all()
+        state.end_all()
     with contextlib.suppress(OSError):
-        remove_tree(bench.cache.path("dask", bench.name))
+        remove_tree(state.cache.path("dask", state.name))

@@ -13,7 +13,7 @@ import requests
 import s3fs
 from moto.server import ThreadedMotoServer
 
-from orchestrator.engine import here
+from orchestrator.engine import local_cluster
 from orchestrator.errors import InfraError
 from orchestrator.host.cache import Cache
 from orchestrator.host.store import Store
@@ -88,7 +88,7 @@ def test_a_wrong_account_is_said_before_any_job(endpoint: str) -> None:
 
 
 def test_the_workers_of_this_machine_have_the_account(endpoint: str, tmp_path: Path) -> None:
-    assert here._environment(Cache(tmp_path))["AWS_ENDPOINT_URL"] == endpoint
+    assert local_cluster._environment(Cache(tmp_path))["AWS_ENDPOINT_URL"] == endpoint
 
 
 def on_s3(folder: Path) -> Farm:

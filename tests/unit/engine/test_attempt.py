@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from orchestrator.engine import attempt, order
-from orchestrator.engine.attempt import Bench
+from orchestrator.engine.attempt import WorkerState
 from orchestrator.engine.order import Fault, Order, Packer
 from orchestrator.engine.slots import Capacity, Slots
 from orchestrator.engine.task import Place, Task, Work
@@ -40,8 +40,8 @@ class Does:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench("lab1-7", Slots(Capacity(frozenset({0}), 2**40)), Cache(tmp_path / "worker"))
+def state(tmp_path: Path) -> WorkerState:
+    return WorkerState("lab1-7", Slots(Capacity(frozenset({0}), 2**40)), Cache(tmp_path / "worker"))
 
 
 def ordered(tmp_path: Path, work: Work[Any]) -> Order[Any]:
@@ -52,7 +52,7 @@ def ordered(tmp_path: Path, work: Work[Any]) -> Order[Any]:
     )
 
 
-def test_what_was_written_comes_back_and_nothing_stays(bench: Bench, tmp_path: Path) -> None:
+def test_what_was_written_comes_back_and_nothing_stays(state: WorkerState, tmp_path: Path) -> None:
     events: list[Mapping[str, Any]] = []
 
     def act(place: Place) -> Path:
@@ -61,7 +61,7 @@ def test_what_was_written_comes_back_and_nothing_stays(bench: Bench, tmp_path: P
             place.workspace.progress.advance("tests", done, 100)
         return place.workspace.directory / "jobs" / "toy" / "console.log"
 
-    parcel = attempt.perform(ordered(tmp_path, Does(act)), "key", bench, events.append)
+    parcel = attempt.perform(ordered(tmp_path, Does(act)), "key", state, events.append)
     assert parcel.attempt.startswith("lab1-7-") and parcel.worker == "lab1-7"
     assert str(parcel.outcome) == "wpci@run/jobs/toy/console.log"
     with tarfile.open(fileobj=io.BytesIO(parcel.files)) as archive:
@@ -72,7 +72,7 @@ def test_what_was_written_comes_back_and_nothing_stays(bench: Bench, tmp_path: P
     assert [event["number"] for event in events] == [1, 2]
 
 
-def test_two_attempts_have_a_folder_each(bench: Bench, tmp_path: Path) -> None:
+def test_two_attempts_have_a_folder_each(state: WorkerState, tmp_path: Path) -> None:
     barrier, places = threading.Barrier(2), []
 
     def act(place: Place) -> None:
@@ -81,7 +81,7 @@ def test_two_attempts_have_a_folder_each(bench: Bench, tmp_path: Path) -> None:
 
     wanted = ordered(tmp_path, Does(act))
     threads = [
-        threading.Thread(target=attempt.perform, args=(wanted, f"key{k}", bench, lambda event: None)) for k in range(2)
+        threading.Thread(target=attempt.perform, args=(wanted, f"key{k}", state, lambda event: None)) for k in range(2)
     ]
     for thread in threads:
         thread.start()
@@ -100,16 +100,18 @@ def test_two_attempts_have_a_folder_each(bench: Bench, tmp_path: Path) -> None:
         (SystemExit(1), 3, "unexpected SystemExit on lab1-7"),
     ],
 )
-def test_whatever_happens_is_a_value(error: BaseException, code: int, words: str, bench: Bench, tmp_path: Path) -> None:
+def test_whatever_happens_is_a_value(
+    error: BaseException, code: int, words: str, state: WorkerState, tmp_path: Path
+) -> None:
     def act(place: Place) -> None:
         raise error
 
-    outcome = attempt.perform(ordered(tmp_path, Does(act)), "key", bench, lambda event: None).outcome
+    outcome = attempt.perform(ordered(tmp_path, Does(act)), "key", state, lambda event: None).outcome
     assert isinstance(outcome, Fault) and outcome.exit_code == code and words in outcome.message
 
 
 def test_what_is_too_large_is_left_and_named_and_the_result_comes(
-    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    state: WorkerState, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(attempt, "_MOST_FILES", 2**16)
 
@@ -119,7 +121,7 @@ def test_what_is_too_large_is_left_and_named_and_the_result_comes(
             (folder / name).write_bytes(random.Random(name).randbytes(2**17))
         return results.job(Side.BASE, (), directory=folder)
 
-    parcel = attempt.perform(ordered(tmp_path, Does(act)), "key", bench, lambda event: None)
+    parcel = attempt.perform(ordered(tmp_path, Does(act)), "key", state, lambda event: None)
     assert isinstance(parcel.outcome, JobResult)
     assert parcel.outcome.notes == ("too large to be sent from lab1-7, and gone: jobs/toy/two.kdump",)
     with tarfile.open(fileobj=io.BytesIO(parcel.files)) as archive:
@@ -128,28 +130,28 @@ def test_what_is_too_large_is_left_and_named_and_the_result_comes(
 
 def test_a_cache_that_cannot_be_used_is_a_value_too(tmp_path: Path) -> None:
     (tmp_path / "worker").write_text("a file")
-    bench = Bench("lab1-7", Slots(Capacity(frozenset({0}), 2**40)), Cache(tmp_path / "worker"))
-    outcome = attempt.perform(ordered(tmp_path, Does(lambda place: None)), "key", bench, lambda event: None).outcome
+    state = WorkerState("lab1-7", Slots(Capacity(frozenset({0}), 2**40)), Cache(tmp_path / "worker"))
+    outcome = attempt.perform(ordered(tmp_path, Does(lambda place: None)), "key", state, lambda event: None).outcome
     assert isinstance(outcome, Fault) and "the cache is not to be used" in outcome.message
 
 
-def test_who_ends_a_job_ends_what_it_started(bench: Bench, tmp_path: Path) -> None:
+def test_who_ends_a_job_ends_what_it_started(state: WorkerState, tmp_path: Path) -> None:
     def act(place: Place) -> None:
-        threading.Timer(0.2, bench.end, ["key"]).start()
+        threading.Timer(0.2, state.end, ["key"]).start()
         process.run(["sleep", "600"], check=False)
         process.check_wanted()
 
-    outcome = attempt.perform(ordered(tmp_path, Does(act)), "key", bench, lambda event: None).outcome
+    outcome = attempt.perform(ordered(tmp_path, Does(act)), "key", state, lambda event: None).outcome
     assert isinstance(outcome, Fault) and "was ended" in outcome.message
-    assert bench.groups == {}
+    assert state.groups == {}
 
 
-def test_a_job_that_was_ended_before_it_began_starts_nothing(bench: Bench, tmp_path: Path) -> None:
-    bench.end("key")
+def test_a_job_that_was_ended_before_it_began_starts_nothing(state: WorkerState, tmp_path: Path) -> None:
+    state.end("key")
     wanted = ordered(tmp_path, Does(lambda place: process.check_wanted()))
-    outcome = attempt.perform(wanted, "key", bench, lambda event: None).outcome
+    outcome = attempt.perform(wanted, "key", state, lambda event: None).outcome
     assert isinstance(outcome, Fault) and "was ended" in outcome.message
-    assert not isinstance(attempt.perform(wanted, "key", bench, lambda event: None).outcome, Fault), "once"
+    assert not isinstance(attempt.perform(wanted, "key", state, lambda event: None).outcome, Fault), "once"
 
 
 def test_what_a_killed_worker_left_goes_and_what_another_has_stays(tmp_path: Path) -> None:

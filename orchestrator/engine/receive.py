@@ -32,7 +32,7 @@ def opened(
     outcome = portable.shown(parcel.outcome, {"run": workspace.directory, "cache": workspace.cache.root})
     if isinstance(outcome, Fault):
         return outcome.error()
-    return at_home(outcome, repositories, workspace, store, parcel.host)
+    return localised(outcome, repositories, workspace, store, parcel.host)
 
 
 def unpack(files: bytes, directory: Path) -> None:
@@ -42,13 +42,13 @@ def unpack(files: bytes, directory: Path) -> None:
             archive.extractall(directory, filter="data")
 
 
-def at_home(outcome: R, repositories: Mapping[str, Path], workspace: Workspace, store: Store, host: str) -> R:
+def localised(outcome: R, repositories: Mapping[str, Path], workspace: Workspace, store: Store, host: str) -> R:
     """Return a result whose tree is in the repository here, by commit, and whose .config is that of its folder.
 
     The kernel of a red job comes along: whoever looks at it boots it again.
     """
     if isinstance(outcome, tuple):
-        return cast(R, tuple(at_home(part, repositories, workspace, store, host) for part in outcome))
+        return cast(R, tuple(localised(part, repositories, workspace, store, host) for part in outcome))
     if not isinstance(outcome, JobResult):
         return outcome
     tree, kernel = outcome.products.tree, outcome.products.kernel

@@ -23,7 +23,7 @@ _ACCOUNTS = ("AWS_", "AZURE_", "FSSPEC_", "GCSFS_", "GOOGLE_")
 
 
 @contextlib.contextmanager
-def cluster(count: int, silence: float, cache: Cache, progress: Progress) -> Iterator[Address]:
+def started(count: int, silence: float, cache: Cache, progress: Progress) -> Iterator[Address]:
     """Start a scheduler and ``count`` workers for the block; none of them outlives it. Raises InfraError."""
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(scratch.folder())
