@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import functools
 import hashlib
 import threading
@@ -63,7 +64,7 @@ class Order(Generic[R]):
     turn: int
     work: Work[R]
     pipeline: Pipeline
-    today: Any
+    today: datetime.date
     store: Store
     topic: str
 

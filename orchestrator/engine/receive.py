@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import tarfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,8 @@ from orchestrator.model import JobResult, Kernel, Tree, Verdict, rundir
 from orchestrator.pipeline.context import Workspace
 from orchestrator.trees import bundle
 
+_BROKEN = (tarfile.TarError, zlib.error, EOFError, OSError)
+
 
 def opened(
     parcel: Parcel[R], repositories: Mapping[str, Path], workspace: Workspace, store: Store
@@ -27,7 +30,7 @@ def opened(
     """Put the files of an attempt into the folder of the run; return its result, or the fault that it ended with."""
     try:
         unpack(parcel.files, workspace.directory)
-    except (tarfile.TarError, OSError) as error:
+    except _BROKEN as error:
         return InfraError(f"what came back from {parcel.worker} is no archive: {error}")
     outcome = portable.shown(parcel.outcome, {"run": workspace.directory, "cache": workspace.cache.root})
     if isinstance(outcome, Fault):
@@ -36,7 +39,7 @@ def opened(
 
 
 def unpack(files: bytes, directory: Path) -> None:
-    """Unpack an archive into a folder; nothing of it lies outside. Raises TarError, OSError."""
+    """Unpack an archive into a folder; nothing of it lies outside. Raises one of ``_BROKEN``."""
     if files:
         with tarfile.open(fileobj=io.BytesIO(files)) as archive:
             archive.extractall(directory, filter="data")
