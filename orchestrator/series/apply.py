@@ -116,7 +116,7 @@ def _patched(tree: Tree, series: Series, patches: tuple[Patch, ...], kept: _Kept
     if series.base_commit and series.base_commit != tree.commit:
         notes.append(f"series {series.name} was made for commit {series.base_commit[:12]}, not {tree.commit[:12]}")
     notes += kept.labels
-    if series.kind == "diff":
+    if any(patch.kind == "diff" and not patch.author for patch in series.patches):
         notes.append(f"series {series.name} is a plain diff: it has no author and no description")
     subjects = tuple(patch.subject for patch in patches)
     return dataclasses.replace(

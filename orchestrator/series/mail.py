@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from orchestrator.series import bounds, commits, mailinfo, mbox, tag
+from orchestrator.series import bounds, commits, log, mailinfo, mbox, tag
 from orchestrator.series.mailinfo import Mail, Refused
 from orchestrator.text.plain import clean
 from orchestrator.text.wording import cut
@@ -68,7 +68,12 @@ class Letter:
 
 
 def split(label: str, data: bytes) -> list[Letter]:
-    """Return the mails of a file, or the plain diff or the commit that it is; ``label`` names the file."""
+    """Return the mails of a file, or the plain diff or the commit that it is; ``label`` names the file.
+
+    Raises UserError for commits that nobody put in order.
+    """
+    if not mbox.is_mail(data):
+        log.check_one(label, data)
     if commits.is_commit(data):
         return [_commit(label, data)]
     if not mbox.is_mail(data):
@@ -140,9 +145,10 @@ def _line(text: str) -> str:
 def _plain(label: str, data: bytes) -> Letter:
     content = data.decode(errors="replace")
     text, diff = _parts(content)
-    name = _line(f"plain diff {label}")
+    shown = log.read(text)
+    name = _line(shown.subject or f"plain diff {label}")
     return Letter(
-        label, name, "", text.strip(), diff, data, "diff", tag.Tag(name),
+        label, name, _line(shown.author), text.strip(), diff, data, "diff", tag.Tag(name),
         base_commit=_base(content), prerequisites=_prerequisites(content),
     )  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -115,3 +116,71 @@ def test_the_series_of_quilt_is_found_where_quilt_keeps_it(tmp_path: Path, insid
 def test_a_folder_of_files_that_have_no_end_is_no_series() -> None:
     for where in ("/proc", "/proc/self", "/dev"):
         assert "no patch" in refused(Path(where))
+
+
+def repository(where: Path, count: int) -> Path:
+    """Make a repository with a first commit, and so many that change one file behind it."""
+    git(where, "init", "-q")
+    for number in range(count + 1):
+        folder(where, **{"mm/a.c": b"a\n" * (number + 1)})
+        git(where, "add", "-A")
+        git(where, "commit", "-q", "-m", f"mm: change {number}\n\nWhy it is.\n\ncommit 0123456789 was no good.")
+    return where
+
+
+def git(where: Path, *words: str) -> bytes:
+    who = ["-c", "user.name=Dév", "-c", "user.email=dev@example.org"]
+    return subprocess.run(["git", *who, *words], cwd=where, check=True, stdout=subprocess.PIPE).stdout
+
+
+LOG = ("log", "-p", "HEAD~2..")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [LOG, (*LOG, "--reverse"), (*LOG, "--oneline"), (*LOG, "--format=raw"), (*LOG, "--format=fuller", "--stat"),
+     (*LOG, "--color=always"), (*LOG, "--decorate"), (*LOG, "--format=oneline"), ("show", "HEAD~1", "HEAD")],
+    ids=lambda words: " ".join(words),
+)  # fmt: skip
+def test_the_text_of_several_commits_is_refused_and_what_to_take_is_named(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    (tmp_path / "tree").mkdir()
+    file = tmp_path / "x.patch"
+    file.write_bytes(git(repository(tmp_path / "tree", 2), *command))
+    assert (why := refused(file)).startswith("x.patch is the text of 2 commits, as git log prints them")
+    assert "git format-patch --stdout" in why
+
+
+@pytest.mark.parametrize("command", [("show",), ("log", "-p", "-1"), ("show", "--format=fuller", "--stat", "-p")])
+def test_the_text_of_one_commit_is_taken_with_its_title_and_author(tmp_path: Path, command: tuple[str, ...]) -> None:
+    (tmp_path / "tree").mkdir()
+    file = tmp_path / "x.patch"
+    file.write_bytes(git(repository(tmp_path / "tree", 1), *command))
+    (patch,) = series.load(file).patches
+    assert (patch.subject, patch.author, patch.files) == ("mm: change 1", "Dév <dev@example.org>", ("mm/a.c",))
+
+
+def test_what_git_writes_for_git_am_is_the_series_that_it_is(tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    tree = repository(tmp_path / "tree", 2)
+    for number, command in enumerate((("format-patch", "--stdout", "HEAD~2.."), (*LOG, "--reverse", "--format=email"))):
+        file = tmp_path / f"{number}.mbox"
+        file.write_bytes(git(tree, *command))
+        assert series.load(file).subjects == ("mm: change 1", "mm: change 2")
+
+
+def test_commits_of_hg_in_one_file_are_refused(tmp_path: Path) -> None:
+    one = "# HG changeset patch\n# User Dev <dev@example.org>\n# Date 1 0\n# Node ID 1\n# Parent 0\nmm: a\n\n"
+    text = "".join(one + DIFF.format(number) + "\n" for number in (1, 2))
+    assert "the text of 2 commits" in refused(folder(tmp_path, **{"a.patch": text.encode()}) / "a.patch")
+
+
+def test_a_diff_of_a_file_that_holds_such_text_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    tree = repository(tmp_path / "tree", 2)
+    folder(tree, log=git(tree, *LOG, "--format=fuller"))
+    git(tree, "add", "-A")
+    for name, command in (("a.patch", ("diff", "HEAD")), ("b.patch", ("diff", "HEAD", "--unified=0"))):
+        (tmp_path / name).write_bytes(git(tree, *command))
+        assert series.load(tmp_path / name).patches[0].files == ("log",)
