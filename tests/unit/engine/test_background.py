@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Generator, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from orchestrator.engine import background as background_module
 from orchestrator.engine.background import Background
 from orchestrator.engine.local import LocalEngine
 from orchestrator.engine.slots import Capacity
@@ -63,6 +65,45 @@ def test_what_nobody_foresaw_is_a_fault_of_each_outcome_that_is_wanted(tmp_path:
     assert background.outcome("a") == 1
     with pytest.raises(InfraError, match=r"unexpected ValueError .*: a mistake"):
         background.outcome("b")
+    background.stop()
+
+
+@dataclass
+class Stubborn:
+    """An engine whose first tasks do not end when they are cut, but when they are let go."""
+
+    let_go: threading.Event = field(default_factory=threading.Event)
+    gone: threading.Event = field(default_factory=threading.Event)
+    runs: int = 0
+
+    def run(self, tasks: Iterable[Task[Any]], workspace: Workspace) -> Generator[Done[Any]]:
+        self.runs += 1
+        if self.runs > 1:
+            self.let_go.set()  # while these are at work, the first ones end at last
+            assert self.gone.wait(60)
+            yield from (Done(task, "second") for task in tasks)
+            return
+        try:
+            assert self.let_go.wait(60)
+            yield from (Done(task, "first") for task in tasks)
+        finally:
+            self.gone.set()
+
+    def sharing(self, workspace: Workspace) -> Workspace:
+        return workspace
+
+    def words(self, jobs: Iterable[Job]) -> str:
+        return ""
+
+
+def test_tasks_that_end_when_others_have_begun_are_not_taken_for_those(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(background_module, "_PATIENCE", 0.01)
+    background = Background[Any](Stubborn(), engines.workspace(tmp_path))
+    background.start(tasks("a", "b"))
+    background.start(tasks("a", "b"))
+    assert [background.outcome("a"), background.outcome("b")] == ["second", "second"]
     background.stop()
 
 
