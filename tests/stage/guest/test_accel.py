@@ -44,11 +44,6 @@ def host(tmp_path: Path) -> accel.Host:
     return accel.Host(tmp_path / "kvm", tmp_path / "boot_id", tmp_path / "modules", str(fake))
 
 
-@pytest.fixture
-def cache(tmp_path: Path) -> Cache:
-    return Cache(tmp_path / "cache")
-
-
 def choose(choice: accel.Choice, prober: Prober, cache: Cache, host: accel.Host) -> AccelFact:
     return accel.choose(choice, Machine(), prober, cache, SILENT, host)
 

@@ -24,11 +24,6 @@ def mirror(tmp_path: Path) -> Iterator[Mirror]:
         yield made
 
 
-@pytest.fixture
-def cache(tmp_path: Path) -> Cache:
-    return Cache(tmp_path / "cache")
-
-
 def fetch(etc: Path, cache: Cache, version: str | None = "1.0.1-1", package: str = PACKAGE) -> Tree:
     source = DebianSource(provider="debian", package=package, suite=SUITE, version=version)
     return debian.fetch(source, "fake", cache, SILENT, Deadline.after(120), etc=etc)

@@ -16,16 +16,6 @@ from orchestrator.trees import checkout, fetch
 from tests.fakes import trees
 
 
-@pytest.fixture
-def where(tmp_path: Path) -> Path:
-    return trees.git_tree(tmp_path / "linux")
-
-
-@pytest.fixture
-def cache(tmp_path: Path) -> Cache:
-    return Cache(tmp_path / "cache")
-
-
 def state(where: Path) -> dict[str, tuple[int, int, str]]:
     """Return time, mode and content of everything under a directory, .git included."""
     found = {}

@@ -26,11 +26,6 @@ def loopback_without_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
 
 
-@pytest.fixture
-def cache(tmp_path: Path) -> Cache:
-    return Cache(tmp_path / "cache")
-
-
 def download(site: Site, cache: Cache, sha256: str = SUM) -> Path:
     return network.download(site.url, sha256, cache, SILENT, Deadline.after(60))
 

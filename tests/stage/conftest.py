@@ -1,4 +1,4 @@
-"""The tree on which series are tried: a small one in git, and that tree in a cache."""
+"""A cache, a small kernel tree in git, and that tree as it is in the cache. A module may have others of its own."""
 
 from __future__ import annotations
 
