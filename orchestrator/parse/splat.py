@@ -19,7 +19,7 @@ from pathlib import Path
 from orchestrator.config.schema import AllowedSplat
 from orchestrator.guest.protocol import Windows
 from orchestrator.model import Splat
-from orchestrator.parse import printk, printk_log, splat_scanner, splat_title
+from orchestrator.parse import copies, printk, printk_log, splat_scanner, splat_title
 from orchestrator.parse.rules_file import load_rules
 from orchestrator.parse.splat_rules import Rules
 from orchestrator.parse.splat_scanner import MOST_LINES, Report
@@ -55,7 +55,7 @@ def _scanned(
     read: Read, rules: Rules, allow: Sequence[AllowedSplat], today: date, windows: Windows | None
 ) -> tuple[Splat, ...]:
     current = [entry for entry in allow if _expiry(entry) >= today]
-    everything = _splats(read, rules, windows or Windows())
+    everything = _splats(lambda: copies.without(read()), rules, windows or Windows())
     return tuple(replace(splat, allowed_by=splat.allowed_by or _allowed_by(splat, current)) for splat in everything)
 
 
@@ -105,7 +105,7 @@ def _own_lines(read: Read, reported: Sequence[Report]) -> list[list[tuple[str, p
             began += 1
         running = [index for index in running if reported[index].end >= number]
         for index in running:
-            if reported[index].concerns(line) or not line.caller:
+            if text and (reported[index].concerns(line) or not line.caller):
                 own[index].append((printk.bounded(text), line))
     return own
 

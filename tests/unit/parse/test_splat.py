@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import re
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -273,6 +274,33 @@ def test_a_console_that_has_each_line_twice_has_each_splat_once(name: str) -> No
     lines = [f"[{number / 1000:12.6f}] {line.rpartition('] ')[2]}" for number, line in enumerate(console.splitlines())]
     once, twice = ("\n".join(line for line in lines for _ in range(times)) for times in (1, 2))
     assert [found.title for found in scan(twice)] == [found.title for found in scan(once)]
+
+
+_STAMPED = re.compile(r"^\[ *\d+\.\d+\](?:\[ *[TC]\d+\])? ?")
+
+
+def unstamped(path: Path) -> list[str]:
+    return [_STAMPED.sub("", line) for line in sample(path)[1].splitlines()]
+
+
+LONG = [path for path in sorted(SAMPLES.glob("*.txt")) if len(unstamped(path)) > 5]
+"""Samples in which it can be seen that each line comes twice."""
+
+
+@pytest.mark.parametrize("path", LONG, ids=lambda path: path.stem)
+def test_a_console_without_stamps_that_two_recorders_wrote_has_each_splat_once(path: Path) -> None:
+    lines = unstamped(path)
+    once = scan("".join(f"{line}\n" for line in lines))
+    twice = scan("".join(f"{line}\n{line}\n" for line in lines))
+    assert [(found.title, found.text) for found in twice] == [(found.title, found.text) for found in once]
+
+
+def test_lines_that_come_twice_here_and_there_are_all_counted() -> None:
+    complaint = "BUG: scheduling while atomic: uffd-z/130/0x00000002"
+    lines = [f"something else {number}" for number in range(20)]
+    console = "\n".join([*lines, complaint, complaint, *lines]) + "\n"
+    assert len(scan(console)) == 2
+    assert len(scan("".join(f"{complaint}\n" for _ in range(30)))) == 30
 
 
 @pytest.mark.parametrize(
