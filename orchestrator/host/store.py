@@ -44,8 +44,13 @@ class Store:
     dead_after: float = 60.0
 
     def prove(self) -> None:
-        """See that the store answers, before a run whose jobs would each wait for it. Raises InfraError."""
-        replace(self, patience=min(self.patience, _PROOF)).has("claims", "none")
+        """See that the store answers and that claims hold there, before a run whose jobs would each wait for it.
+
+        Raises InfraError, and UserError where there is no such bucket.
+        """
+        quick = replace(self, patience=min(self.patience, _PROOF))
+        quick.has("claims", "none")
+        quick._within(lambda fs, root: store_object.prove(fs, f"{root}/claims"), "write there")
 
     def has(self, kind: str, key: str) -> bool:
         """Whether there is something under a key. Raises InfraError."""
@@ -116,7 +121,7 @@ class Store:
 
         threading.Thread(target=work, daemon=True).start()
         outcome = self._awaited(answer, what)
-        if isinstance(outcome, ImportError | ValueError):
+        if isinstance(outcome, ImportError | ValueError | UserError):
             raise UserError(f"store {self.url}: {outcome}") from outcome
         if isinstance(outcome, Exception):
             reason = getattr(outcome, "strerror", None) or str(outcome) or type(outcome).__name__
@@ -147,7 +152,7 @@ class Claim:
         """Create the file of the claim; False where it is there."""
 
         def create(fs: Any, root: str) -> bool:
-            fs.makedirs(f"{root}/claims", exist_ok=True)
+            store_object.make_folder(fs, f"{root}/claims")
             try:
                 store_object.create(fs, f"{root}/claims/{self.name}", self._text(0))
             except FileExistsError:

@@ -10,15 +10,49 @@ from typing import IO, Any
 
 from fsspec.implementations.local import LocalFileSystem
 
-from orchestrator.errors import InfraError
+from orchestrator.errors import InfraError, UserError
 
 _MAGIC = "wpci-store 1"
 _BLOCK = 2**20
 _MOST_HEADER = 200
+_BUCKETS = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oss", "oci"})
+"""The protocols of fsspec whose makedirs makes a bucket, or a container, where there is none."""
+
+
+def prove(fs: Any, parent: str) -> None:
+    """See that objects can be written in a folder, and each be created by one alone.
+
+    Raises UserError where there is no such bucket, InfraError where two may create one, OSError.
+    """
+    path = f"{parent}/.proof-{secrets.token_hex(8)}"
+    try:
+        make_folder(fs, parent)
+        create(fs, path, b"")
+    except FileNotFoundError as error:
+        if not _has_buckets(fs):
+            raise
+        raise UserError(f"there is no bucket {path.partition('/')[0]}") from error
+    try:
+        # A server that ignores the condition (If-None-Match of S3) overwrites, and says nothing of it.
+        with contextlib.suppress(FileExistsError):
+            create(fs, path, b"")
+            raise InfraError("it lets two create one object: no claim holds there")
+    finally:
+        remove(fs, path)
+
+
+def make_folder(fs: Any, path: str) -> None:
+    """Make a folder, where a store has such: one with buckets has none, and would make the bucket."""
+    if not _has_buckets(fs):
+        fs.makedirs(path, exist_ok=True)
+
+
+def _has_buckets(fs: Any) -> bool:
+    return not _BUCKETS.isdisjoint([fs.protocol] if isinstance(fs.protocol, str) else fs.protocol)
 
 
 def create(fs: Any, path: str, data: bytes) -> None:
-    """Create a file, as the only one who does. Raises FileExistsError, and InfraError where a store cannot do that.
+    """Create a file, as the only one who does where the store was proven. Raises FileExistsError.
 
     On a local disk fsspec looks first and writes then; the kernel does both at once.
     """
@@ -27,10 +61,6 @@ def create(fs: Any, path: str, data: bytes) -> None:
             file.write(data)
         return
     fs.pipe_file(path, data, mode="create")
-    # A server that ignores the condition (If-None-Match of S3) overwrites, and says nothing of it.
-    with contextlib.suppress(FileExistsError):
-        fs.pipe_file(path, data, mode="create")
-        raise InfraError("it lets two create one object: no claim holds there")
 
 
 def header(file: Path) -> bytes:
@@ -46,7 +76,7 @@ def _header(digest: str, size: int) -> bytes:
 def put(fs: Any, path: str, first: bytes, file: Path) -> None:
     """Write a first line and the bytes of a file; under another name first, where a reader could see a half of it."""
     parent, _, name = path.rpartition("/")
-    fs.makedirs(parent, exist_ok=True)
+    make_folder(fs, parent)
     scratch = f"{parent}/.{name}.{secrets.token_hex(4)}"
     try:
         with fs.open(scratch, "wb") as target, file.open("rb") as source:

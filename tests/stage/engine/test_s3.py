@@ -14,7 +14,7 @@ import s3fs
 from moto.server import ThreadedMotoServer
 
 from orchestrator.engine import local_cluster
-from orchestrator.errors import InfraError
+from orchestrator.errors import InfraError, UserError
 from orchestrator.host.cache import Cache
 from orchestrator.host.store import Store
 from tests.stage.engine.test_cluster import Farm
@@ -67,6 +67,44 @@ def test_one_of_many_has_the_claim(endpoint: str) -> None:
     for thread in threads:
         thread.join()
     assert sorted(won) == [False] * 5 + [True]
+
+
+def test_a_claim_is_one_put(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[str] = []
+    call = s3fs.S3FileSystem._call_s3
+
+    async def counted(self: s3fs.S3FileSystem, method: str, *more: object, **named: object) -> object:
+        sent.append(method)
+        return await call(self, method, *more, **named)
+
+    monkeypatch.setattr(s3fs.S3FileSystem, "_call_s3", counted)
+    store = Store(f"s3://{BUCKET}/wpci", patience=60.0)
+    assert store.claim("kernels", "one") is not None
+    assert sent == ["put_object"]
+    assert store.claim("kernels", "one") is None
+
+
+@pytest.mark.parametrize("act", ["prove", "claim", "put"])
+def test_a_bucket_that_is_not_there_is_never_made(endpoint: str, tmp_path: Path, act: str) -> None:
+    store = Store("s3://nosuch/wpci", patience=60.0)
+    (tmp_path / "kernel").mkdir()
+    if act == "prove":
+        with pytest.raises(UserError, match=r"^store s3://nosuch/wpci: there is no bucket nosuch$"):
+            store.prove()
+    else:
+        with pytest.raises(InfraError, match=r"the store s3://nosuch/wpci: cannot .*bucket does not exist"):
+            store.claim("kernels", "key") if act == "claim" else store.put("kernels", "key", tmp_path / "kernel")
+    listed = boto3.client("s3", endpoint_url=endpoint).list_buckets()["Buckets"]
+    assert [bucket["Name"] for bucket in listed] == [BUCKET]
+
+
+def test_a_night_whose_bucket_is_not_there_is_refused_before_any_job(endpoint: str, tmp_path: Path) -> None:
+    farm = on_s3(tmp_path)
+    path = tmp_path / "pipeline.yaml"
+    path.write_text(path.read_text().replace(f"s3://{BUCKET}/n", "s3://nosuch/n"))
+    code, output = farm.night()
+    assert code == 2 and "\nwpci: store s3://nosuch/n: there is no bucket nosuch\n" in output, output
+    assert "toy.one" not in output
 
 
 def test_nobody_at_the_endpoint_is_said_before_any_job(

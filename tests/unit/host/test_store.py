@@ -158,4 +158,19 @@ fsspec.register_implementation("lax", Lax, clobber=True)
 
 def test_a_store_that_gives_one_claim_to_two_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InfraError, match="lets two create one object: no claim holds there"):
-        Store(f"lax://{tmp_path}", patience=20.0).claim("kernels", "key")
+        Store(f"lax://{tmp_path}", patience=20.0).prove()
+
+
+def test_a_store_is_proven_by_what_is_gone_afterwards(store: Store) -> None:
+    store.prove()
+    fs, root = fsspec.core.url_to_fs(store.url)
+    assert fs.ls(f"{root}/claims") == []
+
+
+def test_a_store_that_is_full_is_told_when_it_is_proven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Broken, path: str, value: bytes, **more: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Broken, "pipe_file", full)
+    with pytest.raises(InfraError, match="cannot write there: No space left on device"):
+        Store(f"broken://{tmp_path}", patience=20.0).prove()
