@@ -155,13 +155,14 @@ class Dask(Strict):
     ``certificates`` is a folder as `wpci certificates` makes it (default: ``certificates`` in your configuration folder
     for wpci). ``store`` is the fsspec URL of what the machines share (``file:///nfs/wpci``, ``s3://bucket/wpci``;
     default: a folder of the cache, which only workers on this machine see). A worker that is silent for ``silence``
-    is given up.
+    is given up, and so is what comes to no end in the store within ``patience``.
     """
 
     dask: Annotated[str, Field(pattern=r"^tls://[^\s/]+:\d+$")] | Workers
     certificates: Path | None = None
     store: Address | None = None
     silence: Seconds = 60.0
+    patience: Seconds = 1800.0
 
 
 class Kcidb(Strict):

@@ -48,11 +48,11 @@ class Lab:
         ])  # fmt: skip
         self.address = await_(lambda: _address(known), "the scheduler's address")
 
-    def start_worker(self, name: str, **changes: str) -> None:
+    def start_worker(self, name: str, part: str = "1/2", **changes: str) -> None:
         """Start a worker, with changes to its environment."""
         argv = [sys.executable, "-m", "orchestrator.cli", "worker", self.address, "--certificates"]
         cache = {"WPCI_CACHE": str(self.cache(name))}
-        self._start(name, [*argv, str(self.certificates), "--part", "1/2"], {**cache, **changes})
+        self._start(name, [*argv, str(self.certificates), "--part", part], {**cache, **changes})
 
     def cache(self, name: str) -> Path:
         return self.folder / f"cache-{name}"

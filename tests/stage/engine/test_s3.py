@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
@@ -17,6 +21,7 @@ from orchestrator.engine import local_cluster
 from orchestrator.errors import InfraError, UserError
 from orchestrator.host.cache import Cache
 from orchestrator.host.store import Store
+from tests.fakes.lab import lab
 from tests.stage.engine.test_cluster import Farm
 
 BUCKET = "lab"
@@ -146,3 +151,63 @@ def test_a_night_with_a_store_at_s3_has_the_verdicts_of_this_machine(endpoint: s
     elsewhere = farm.verdicts()
     assert boto3.client("s3", endpoint_url=endpoint).list_objects_v2(Bucket=BUCKET)["KeyCount"] > 0
     assert elsewhere == farm.here()
+
+
+class Relay:
+    """A way to the server that can be held up: connections stand, and nothing comes."""
+
+    def __init__(self, upstream: str) -> None:
+        self.upstream = urlsplit(upstream)
+        self.open = threading.Event()
+        self.open.set()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                here, _ = self.listener.accept()
+                there = socket.create_connection((self.upstream.hostname, self.upstream.port))
+                for one, other in ((here, there), (there, here)):
+                    threading.Thread(target=self._pump, args=(one, other), daemon=True).start()
+
+    def _pump(self, one: socket.socket, other: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := one.recv(65536):
+                self.open.wait()
+                other.sendall(data)
+            other.shutdown(socket.SHUT_WR)
+
+
+def test_a_store_that_falls_silent_in_a_night_loses_nothing_and_the_night_goes_on_later(
+    endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    relay = Relay(endpoint)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", relay.address)
+    farm = Farm(tmp_path)
+    with lab(tmp_path / "lab", farm.environment) as running:
+        running.start_worker("a", part=f"1/{len(os.sched_getaffinity(0))}")  # one core: one job at a time
+        running.await_worker("a")
+        farm.lab = running
+        farm.variants("")
+        path = tmp_path / "pipeline.yaml"
+        text = path.read_text().replace(f"store: '{running.store}'", f"store: 's3://{BUCKET}/n', patience: 4s")
+        path.write_text(text)
+        farm.day("holds T01 go")
+        with farm.begin() as child:
+            running.at_work("toy.one", "own/*.ktap")
+            relay.open.clear()
+            running.let_go("go")
+            output, _ = child.communicate()
+        assert child.returncode == 3 and "Traceback" not in output, output
+        assert f"the store s3://{BUCKET}/n: cannot look for" in " ".join(output.split())
+        first = farm.last
+        assert [(name, verdict) for name, verdict, _ in farm.verdicts()] == [("toy.one", "pass")], output
+        assert farm.result()["missing"] == ["toy.two", "toy.three"] and "did not run: toy.three" in output
+        relay.open.set()
+        code, output = farm.night("--continue")
+        assert code == 0 and farm.last == first and farm.result()["missing"] == [], output
+        assert [(name, verdict) for name, verdict, _ in farm.verdicts()] == [
+            (f"toy.{name}", "pass") for name in farm.names
+        ]
