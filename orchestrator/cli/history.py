@@ -10,6 +10,7 @@ from orchestrator.cli import output
 from orchestrator.cli.options import ConfigOption, JobOption, ModeOption, ResultsOption, refuse
 from orchestrator.cli.screen import Screen
 from orchestrator.config import locate
+from orchestrator.errors import UserError
 
 
 def history_(
@@ -27,15 +28,19 @@ def history_(
         from orchestrator.history import database, read, store
         from orchestrator.nightly import summary
 
+    if test is None:
+        refuse(context, ("job",), "only of one test")
     results = locate.results(results)
-    opened = database.open_(database.place(output.pipeline(config, quiet=True).history, results))
+    url = output.pipeline(config, quiet=True).history
+    if url is None and not results.is_dir():
+        raise UserError(f"{results}: no such folder of results")
+    opened = database.open_(database.place(url, results))
     if import_:
         imported = store.import_folders(opened, results)
         Screen(stderr=True).line(f"{len(imported.runs)} runs added")
         for problem in imported.problems:
             Screen(stderr=True).line(f"not added: {problem}")
     if test is None:
-        refuse(context, ("job",), "only of one test")
         lines = summary.runs(read.runs(opened, mode=mode, limit=limit))
     else:
         suite, _, name = test.rpartition("/")

@@ -176,6 +176,10 @@ def _answered(command: Callable[[], None]) -> tuple[int, PipelineError | None]:
         return Exit.INTERRUPTED, None
     except SystemExit as stop:
         return (stop.code if isinstance(stop.code, int) else 2 if stop.code else 0), None
+    except OSError as error:  # of the option parser, which prints help and installs completion: a command is contained
+        where = f"cannot write {error.filename}" if error.filename else "cannot write the output"
+        fault = InfraError(f"{where}: {error.strerror or error}")
+        return fault.exit_code, fault
     return 0, None
 
 

@@ -71,6 +71,8 @@ def mutate(
     from orchestrator.pipeline import opening, plan, values
 
     deadline = Deadline.after(scalars.seconds(limit, "--for")) if limit else FOREVER
+    if not report.name:
+        raise UserError(f"--report {report}: that is a folder; the name of a file without its suffix is needed")
     own = programs.own(context)
     pipeline = overrides.with_programs(output.pipeline(config, quiet=quiet), own)
     elsewhere = choose.wanted(pipeline, engine)

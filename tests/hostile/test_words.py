@@ -125,6 +125,30 @@ def test_a_full_standard_output_is_one_line_and_no_verdict(table: Table) -> None
     assert json.loads((table.folder / "results" / "last" / "result.json").read_text())["result"]["verdict"] == "pass"
 
 
+@pytest.mark.parametrize("argv", [("--help",), ("run", "--help"), ("--version",)])
+def test_help_that_cannot_be_written_is_one_line(table: Table, argv: tuple[str, ...]) -> None:
+    code, output = table.call(["sh", "-c", f"{shlex.join(table.argv(*argv))} >/dev/full"])
+    assert (code, output) == (3, "wpci: cannot write the output: No space left on device\n")
+
+
+def test_a_home_that_is_no_folder_is_one_line(table: Table) -> None:
+    script = f"HOME=/dev/null {shlex.join(table.argv('--install-completion'))}; exit $?"
+    code, output = table.call(["bash", "-c", script])  # the shell whose child it is, is the one that is meant
+    assert code == 3 and output.startswith("wpci: cannot write /dev/null") and output.count("\n") == 1, output
+
+
+@pytest.mark.parametrize("report", ["/", ".", ""])
+def test_a_report_that_is_a_folder_is_refused(table: Table, report: str) -> None:
+    code, output = table.call(table.argv("mutate", "--report", report))
+    assert code == 2 and "Traceback" not in output and "that is a folder" in output, output
+
+
+def test_a_history_in_a_folder_that_is_not_there_is_refused_and_nothing_made(table: Table) -> None:
+    code, output = table.call(table.argv("history", "--results", "absent/results"))
+    assert code == 2 and "absent/results: no such folder of results" in output, output
+    assert not (table.folder / "absent").exists()
+
+
 @pytest.mark.parametrize(
     ("streams", "code"),
     [(">&-", 0), ("2>&-", 0), ("<&-", 0), ("<&- >&- 2>&-", 0), ("2>/dev/full", 0), (">/dev/full 2>/dev/full", 3)],
