@@ -177,6 +177,10 @@ TESTS: Mapping[str, tuple[str, ...]] = {
         f"{TYPED}test_a_mode_with_a_variant_a_suite_and_a_test_of_ones_choice",
         f"{TYPED}test_a_folder_of_patches_on_ones_own_tree",
     ),
+    "wpci run --tree linux-7.3 --variant kselftest --suite uffd --test P15*": (
+        f"{TYPED}test_a_mode_with_a_variant_a_suite_and_a_test_of_ones_choice",
+        f"{TYPED}test_a_folder_of_patches_on_ones_own_tree",
+    ),
     "wpci run --tree ~/linux --series -": (f"{TYPED}test_a_series_from_standard_input",),
     "wpci run --tree ~/linux --series v6.12..my-branch": (
         f"{RUN}test_ones_own_range_needs_no_yaml_and_leaves_the_tree_alone",
