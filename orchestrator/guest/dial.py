@@ -19,7 +19,7 @@ from orchestrator.host.disk import new_directory
 from orchestrator.progress import SILENT
 
 COUNT = 32
-"""Sockets of one guest: it is connected to once, and once more where a connection was lost."""
+"""Sockets of one guest: one for each try to connect to it, and most are reached by the first."""
 
 Dial = Callable[[int, float], socket.socket]
 """Connects to a loopback port within so many seconds. Raises OSError."""

@@ -115,16 +115,17 @@ def _started(request: BootRequest, socket: Path) -> Iterator[tuple[process.Child
         extra=request.more,
     )
     try:
-        with request.log.open("wb", buffering=0) as log, dial.link() as link:
+        with request.log.open("wb", buffering=0) as log:
             log.write(f"$ {process.pasteable(argv)}\n".encode())
             if walls is None or request.sockets is None:
                 with process.spawn(argv, stdout=log, cage=walls) as child:
                     yield child, dial.of_this_host
                 return
-            inner = (link.inner.fileno(),)
-            with process.spawn(link.argv(request.sockets, argv), stdout=log, cage=walls, descriptors=inner) as child:
-                link.inner.close()
-                yield child, link.dial
+            with dial.link() as link:
+                inner, sending = (link.inner.fileno(),), link.argv(request.sockets, argv)
+                with process.spawn(sending, stdout=log, cage=walls, descriptors=inner) as child:
+                    link.inner.close()
+                    yield child, link.dial
     finally:
         if request.saved is None:
             request.swap.unlink(missing_ok=True)

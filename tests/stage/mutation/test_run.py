@@ -320,12 +320,16 @@ def cover(bench: Bench, *lines: DiffLine) -> None:
     place.write_text(measure.dump(known))
 
 
-def test_the_tests_that_run_a_mutants_lines_go_first_and_one_that_none_runs_is_not_booted(bench: Bench) -> None:
-    mutate(bench, "--only", "0002*")
+def at_the_tip(bench: Bench, words: str) -> int:
+    """Return the number of the line of the swap code that has these words, with the whole series."""
     text = (bench.folder / "tree" / SWAP).read_text().replace("/* a */", mark("LATE").strip())
     tip = text.replace("return page - 1", "return page - 2").splitlines()
-    missed = next(number for number, line in enumerate(tip, 1) if "return page - 2" in line)
-    late = next(number for number, line in enumerate(tip, 1) if "late_mark" in line)
+    return next(number for number, line in enumerate(tip, 1) if words in line)
+
+
+def test_the_tests_that_run_a_mutants_lines_go_first_and_one_that_none_runs_is_not_booted(bench: Bench) -> None:
+    mutate(bench, "--only", "0002*")
+    missed, late = at_the_tip(bench, "return page - 2"), at_the_tip(bench, "late_mark")
     cover(bench, DiffLine("+", missed, "x", Reach.MISSED), DiffLine("+", late, "y", Reach.RAN, (0,)))
     code, output = mutate(bench, "--only", "000[34]*", late="none")
     assert code == 1, output
@@ -338,10 +342,7 @@ def test_the_tests_that_run_a_mutants_lines_go_first_and_one_that_none_runs_is_n
 
 def test_a_mutant_is_spared_the_tests_that_cannot_run_its_lines(bench: Bench) -> None:
     mutate(bench, "--only", "0002*")
-    text = (bench.folder / "tree" / SWAP).read_text().replace("/* a */", mark("LATE").strip())
-    tip = text.replace("return page - 1", "return page - 2").splitlines()
-    missed = next(number for number, line in enumerate(tip, 1) if "return page - 2" in line)
-    cover(bench, DiffLine("+", missed, "x", Reach.RAN, (0,)))
+    cover(bench, DiffLine("+", at_the_tip(bench, "return page - 2"), "x", Reach.RAN, (0,)))
     mutate(bench, "--only", "0003*", late="none")
     assert ran(bench) == [("0003-mm-swap.c-1", ["T02"])], "and not T01"
     assert entries(bench)[f"0003/{SWAP}/1"]["outcome"] == "survived"
