@@ -22,6 +22,7 @@ A fake kernel tells it in strings that end up in its image, so that a patch chan
 from __future__ import annotations
 
 import fnmatch
+import io
 import json
 import os
 import re
@@ -29,7 +30,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import traceback
@@ -258,11 +258,10 @@ def live(server: socket.socket, session: Any, console: IO[bytes], guest: Guest) 
     guest.server = server
     if "-incoming" not in sys.argv:  # else it was up when it was saved
         guest.boot()
-    with tempfile.TemporaryDirectory() as folder:
-        key = Path(folder) / "key"
-        convert = ["dropbearconvert", "dropbear", "openssh", str(guest.keys / "host"), str(key)]
-        subprocess.run(convert, check=True, capture_output=True)
-        host_key = paramiko.Ed25519Key.from_private_key_file(str(key))
+    # Not into a file: a guest is killed at any time, and would leave it.
+    convert = ["dropbearconvert", "dropbear", "openssh", str(guest.keys / "host"), "/dev/stdout"]
+    converted = subprocess.run(convert, check=True, capture_output=True, text=True).stdout
+    host_key = paramiko.Ed25519Key.from_private_key(io.StringIO(converted))
     while True:
         try:
             peer, _ = server.accept()
