@@ -170,7 +170,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "wpci run --mode full --variant smoke --suite uffd": (
         f"{TYPED}test_a_mode_with_a_variant_a_suite_and_a_test_of_ones_choice",
     ),
-    "wpci run --mode marks --test X03": (f"{TYPED}test_a_mode_with_a_variant_a_suite_and_a_test_of_ones_choice",),
+    "wpci run --mode markers --test X03": (f"{TYPED}test_a_mode_with_a_variant_a_suite_and_a_test_of_ones_choice",),
     "wpci run --series fix.diff --test Z* --variant smoke": (f"{TYPED}test_a_plain_diff_some_tests_and_a_variant",),
     "wpci run --test B01": (f"{TYPED}test_a_mode_with_a_variant_a_suite_and_a_test_of_ones_choice",),
     "wpci run --tree linux-7.3 --variant smoke --suite uffd --test C12*": (
