@@ -50,6 +50,7 @@ RunArgument = Annotated[
 JobOption = Annotated[str | None, typer.Option("--job", help="Job of the run, where it has several.")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Say all that is done, and how it goes on.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing while it runs, and then the verdict.")]
+StopOption = Annotated[bool, typer.Option("--stop-at-first", help="End at the first red.")]
 AheadOption = Annotated[
     bool | None,
     typer.Option("--ahead/--no-ahead", help="Build while guests run (default: where cores are left for that)"),

@@ -18,6 +18,7 @@ from orchestrator.cli.options import (
     ModeOption,
     ResultsOption,
     Selection,
+    StopOption,
     ThreeWayOption,
     TreeOption,
 )
@@ -48,6 +49,7 @@ def run(
     dirty: Annotated[bool, typer.Option("--dirty", help="Take uncommitted changes of the tree along.")] = False,
     three_way: ThreeWayOption = False,
     at: Annotated[int | None, typer.Option("--at", min=0, help="Apply only the first N patches of the series.")] = None,
+    stop_at_first: StopOption = False,
     ahead: AheadOption = None,
     repeat: Annotated[int, typer.Option("--repeat", "-n", min=1, help="Run each test that often in one guest.")] = 1,
     isolate: IsolateOption = False,
@@ -90,10 +92,10 @@ def run(
     ):
         planned = discover.narrowed(plan.expand(workspace.pipeline, mode_name, choice), workspace)
         if elsewhere is None:
-            result = run_mode.run(planned, workspace, ahead=ahead)
+            result = run_mode.run(planned, workspace, ahead=ahead, stops_at_first=stop_at_first)
         else:
             with choose.opened(elsewhere, slots.here(), workspace.cache, terminal) as at_work:
-                result = whole_run.run(planned, workspace, at_work)
+                result = whole_run.run(planned, workspace, at_work, stops_at_first=stop_at_first)
     shown.result(result, every_test=every_test)
     if keep_on_failure and (red := reboot.first_red(result)):
         reboot.shell(red, (), output.Plain())

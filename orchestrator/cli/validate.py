@@ -20,6 +20,7 @@ from orchestrator.cli.options import (
     ModeOption,
     ResultsOption,
     Selection,
+    StopOption,
     ThreeWayOption,
     TreeOption,
 )
@@ -50,7 +51,7 @@ def validate(
     three_way: ThreeWayOption = False,
     runs: Annotated[int, typer.Option("--runs", "-n", min=1, help="Run each test that often, in new guests.")] = 1,
     isolate: IsolateOption = False,
-    stop_at_first: Annotated[bool, typer.Option("--stop-at-first", help="End at the first red.")] = False,
+    stop_at_first: StopOption = False,
     ahead: AheadOption = None,
     patchwork_id: Annotated[
         list[int], typer.Option("--patchwork-id", help="Patch at Patchwork to put the check on; repeatable.")

@@ -73,11 +73,11 @@ class RedAlone:
         return alone.run(record, self.cases, at_once=1)  # an engine has counted one guest of it
 
 
-def run(plan: Plan, workspace: Workspace, engine: Engine) -> RunResult:
+def run(plan: Plan, workspace: Workspace, engine: Engine, *, stops_at_first: bool = False) -> RunResult:
     """Run every job of a plan, and judge. The results are on disk after each job, also those of a run that is killed.
 
-    A job that ends as nobody foresaw has no result, and the others go on. Raises UserError, and InfraError where the
-    engine itself is gone.
+    A job that ends as nobody foresaw has no result, and the others go on. With ``stops_at_first`` the first red job
+    ends those that are at work. Raises UserError, and InfraError where the engine itself is gone.
     """
     run_record = RunRecord(plan, workspace)
     workspace.progress.note(engine.words(plan.jobs))
@@ -85,6 +85,8 @@ def run(plan: Plan, workspace: Workspace, engine: Engine) -> RunResult:
     with contextlib.closing(engine.run(tasks, workspace)) as ended:
         for done in ended:
             _collect(done.task.job, done.outcome, run_record)
+            if stops_at_first and main_job.is_red(run_record, done.task.job):
+                break
     _run_red_alone(run_record, engine)
     return run_record.write()
 

@@ -50,6 +50,10 @@ class RunRecord:
         self._lost.pop(job.name, None)
         return self.write()
 
+    def done(self, planned: Job) -> JobResult | None:
+        """Return the result of a job, if it has one."""
+        return self._done.get(planned.name)
+
     def go_on(self, earlier: RunResult) -> None:
         """Take over what an earlier call came to in the folder of the run: its jobs, its beginning, and its notes."""
         self._done = {job.name: job for job in earlier.jobs}

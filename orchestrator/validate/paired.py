@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 
 from orchestrator.engine.task import Place
 from orchestrator.model import JobResult, SeriesResult, Stage
-from orchestrator.pipeline import alone, job, repeat, run_record
+from orchestrator.pipeline import alone, first_red, job, repeat, run_record
 from orchestrator.pipeline.job_record import JobRecord
 from orchestrator.pipeline.values import Pair
-from orchestrator.validate import first_red
 from orchestrator.validate import retries as retried
 from orchestrator.verdict import charged
 
@@ -58,7 +57,7 @@ def test(
     base, patched = records
     without = job.go_on(base)
     testing.take(without)
-    patched.red = first_red.of(pair, without) if tries.stops_at_first else None
+    patched.red = first_red.of_series(pair, without) if tries.stops_at_first else None
     testing.take(job.go_on(patched))
     patched.red = None  # what runs again runs to its end
     testing.repeat(tries)

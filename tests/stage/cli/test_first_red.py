@@ -26,6 +26,15 @@ def table(tmp_path: Path) -> Table:
 GUEST = "machine: {cpus: 1, memory: 64M, cmdline: ['fake=guest:']}, accel: tcg}"
 
 
+def edit(table: Table, change: tuple[str, str, str], subject: str) -> None:
+    """Commit a change to the tree itself."""
+    name, old, new = change
+    path = table.folder / "tree" / name
+    path.write_text(path.read_text().replace(old, new, 1))
+    table.git("add", "-fu")
+    table.commit(subject)
+
+
 def said(output: str) -> list[str]:
     """Return the verdicts in the order in which they were printed: check and subject."""
     lines = (
@@ -59,11 +68,9 @@ def test_the_first_red_test_ends_its_suite(table: Table) -> None:
 
 def test_the_first_red_test_ends_isolated_ones(table: Table) -> None:
     names = [f"T{number:02}" for number in range(1, 25)]
-    name, old, new = plays(f"lists {' '.join(names)}")
-    path = table.folder / "tree" / name
-    path.write_text(path.read_text().replace(old, new, 1))
-    table.git("add", "-fu")
-    table.commit("toy: many tests")
+    many = plays(f"lists {' '.join(names)}")
+    name, _, new = many
+    edit(table, many, "toy: many tests")
     table.series((name, new, f'extern const char red[];\nconst char red[] = "play: not-ok T01";\n{new}'))
     words = ("--isolate", "--stop-at-first", "--variant", "small", "--skip", "checkpatch")
     code, output = table.type("validate", "series", *words)
@@ -106,11 +113,8 @@ def test_the_first_patch_that_breaks_the_build_is_the_end(table: Table) -> None:
 
 def awaiting(table: Table) -> None:
     """Let the guest of the base come up only while the patched kernel is built."""
-    name, old, new = plays("awaits building")
-    path = table.folder / "tree" / name
-    path.write_text(path.read_text().replace(old, new, 1))
-    table.git("add", "-fu")
-    table.commit("toy: a base that waits")
+    name, _, _ = plays("awaits building")
+    edit(table, plays("awaits building"), "toy: a base that waits")
     (table.folder / "tree" / ".gitignore").write_text("building\n")
     table.series(BUILDS, (name, "play: awaits building", "play: nothing"))
 
@@ -141,3 +145,30 @@ def test_a_run_says_each_verdict_before_the_next_guest(table: Table) -> None:
     assert (
         words.index("three in small: FAIL: T02") < words.index("toy.large: boot:") < words.index("three in large: FAIL")
     )
+
+
+@pytest.mark.parametrize("engine", [(), ("--engine", "workers:1")])
+def test_a_run_ends_at_its_first_red(table: Table, engine: tuple[str, ...]) -> None:
+    table.series(plays("not-ok T01"))
+    code, output = table.type("run", "--stop-at-first", *engine)
+    result = table.result()
+    assert code == 1 and result["missing"] == ["toy.large", "toy.three.large"], output
+    last = r"toy(\.three)?\.small" if engine else r"toy\.three\.small"  # a worker may take either side first
+    assert any(re.fullmatch(f"--stop-at-first: the run is red with {last}", note) for note in result["notes"]), output
+    base, patched = ({t["name"]: t["status"] for t in job["suites"][0]["tests"]} for job in result["jobs"])
+    assert base == {"T01": "pass", "T02": "pass"} and patched["T01"] == "fail"
+    assert engine or list(patched) == ["T01"], "a worker knows nothing of the other side"
+    assert table.left_running() == []
+
+
+def test_a_tree_alone_ends_at_its_first_red(table: Table) -> None:
+    edit(table, plays("not-ok T01"), "toy: a red test")
+    code, output = table.type("run", "--tree", "toy", "--variant", "small", "--stop-at-first")
+    (job,) = table.result()["jobs"]
+    assert code == 1 and [t["name"] for t in job["suites"][0]["tests"]] == ["T01"], output
+
+
+def test_a_run_that_is_green_goes_on_to_its_end(table: Table) -> None:
+    table.series(ONE)
+    code, output = table.type("run", "--stop-at-first")
+    assert code == 0 and table.result()["missing"] == [] and len(table.result()["jobs"]) == 4, output

@@ -1,18 +1,20 @@
-"""The first test that a series is charged with, seen while its suite runs."""
+"""The first test that makes a run red, seen while its suite runs."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 from orchestrator.model import JobResult, TestResult, Verdict
-from orchestrator.model.expectations import NONE
+from orchestrator.model.expectations import NONE, Expectations
 from orchestrator.pipeline import job_record
+from orchestrator.pipeline.job_record import JobRecord
 from orchestrator.pipeline.values import Pair
-from orchestrator.verdict import transitions
+from orchestrator.verdict import transitions, verdict
 from orchestrator.verdict.outcome import ABSENT, outcome, outcomes
 
 
-def of(pair: Pair, base: JobResult) -> Callable[[str, TestResult], bool]:
+def of_series(pair: Pair, base: JobResult) -> Callable[[str, TestResult], bool]:
     """Return what says of a test of the patched kernel, by its suite, whether it is charged to the series."""
     promised = job_record.expected(pair.patched, base.products.kernel)
     before = {(run.suite, test): shown for run in base.suites for test, shown in outcomes(run).items()}
@@ -28,5 +30,21 @@ def of(pair: Pair, base: JobResult) -> Callable[[str, TestResult], bool]:
             suite,
         )
         return change.verdict is Verdict.FAIL
+
+    return is_red
+
+
+def of_job(record: JobRecord) -> Callable[[str, TestResult], bool]:
+    """Return what says of a test of a job that stands alone, by its suite, whether it is not what it should be.
+
+    Asked only while a suite of the job runs: its kernel is known by then.
+    """
+
+    @functools.cache
+    def promised() -> dict[str, Expectations]:
+        return job_record.expected(record.job, record.products.kernel)
+
+    def is_red(suite: str, test: TestResult) -> bool:
+        return bool(verdict.unexpected(test, promised().get(suite, NONE), record.job.expect))
 
     return is_red
