@@ -4,7 +4,8 @@
  * of its own. Then all stop, and what is there must be what some order of the operations leaves.
  *
  * For each page, every order of what concerns it is tried on the model, as long as it keeps to the lists. An
- * access is two steps, its fault and what it loads or stores, for others may come between them. The
+ * access is two steps, its fault and what it loads or stores, for others may come between them; a hole is
+ * two, for what comes to the file while it is made may be taken, too (shmem_undo_range() looks again). The
  * page is as it should be if one of the orders leaves it so, in which each access and fill comes to what it
  * did. Where several do, the model goes on with what they have in common; what a private page
  * holds is read.
@@ -316,6 +317,8 @@ static void add_act(struct search *s, int actor, const struct act *act)
 		add_step(s, actor, *act, true, true);
 	if (is_access(act->op) && here)
 		add_step(s, actor, *act, true, false);
+	if ((act->op.kind == PUNCH || act->op.kind == REMOVE) && here)
+		add_step(s, actor, *act, false, false);
 	if (here)
 		add_step(s, actor, *act, false, false);
 }
