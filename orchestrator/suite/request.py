@@ -121,13 +121,13 @@ class Request:
         return (self.trial.limit if self.trial else self.suite.test_timeout) * self.scale
 
     def left(self, tests: Iterable[str]) -> float | None:
-        """Return the seconds that tests take if they take as long as the last time; None where nothing is known.
+        """Return the seconds that tests take if they take as long as the last time; None where of most none is known.
 
         A test that has never run takes what the others took on average; a foreign program, what its cases took.
         """
         every = [self._last(test) for test in tests]
         known = [seconds for seconds in every if seconds is not None]
-        return self.repeat * len(every) * sum(known) / len(known) if known else None
+        return self.repeat * len(every) * sum(known) / len(known) if len(known) * 2 > len(every) else None
 
     def _last(self, test: str) -> float | None:
         times = [seconds for name, seconds in self.last.items() if name == test or name.startswith(f"{test}.")]
