@@ -21,7 +21,7 @@ from orchestrator.host.process import sandbox
 from orchestrator.parse import splat
 from orchestrator.pipeline import context, own_tree, prerequisites
 from orchestrator.pipeline.context import Workspace
-from orchestrator.progress import Progress
+from orchestrator.progress import HostFact, Progress
 from orchestrator.series import commits, lore
 from orchestrator.series import series as series_source
 from orchestrator.text import textfile
@@ -87,9 +87,10 @@ def look_for_cage(rule: str, progress: Progress) -> None:
     if obstacle and rule == "required":
         raise InfraError(f"no cage for the programs of the tree under test: {obstacle} (sandbox: auto goes on without)")
     if obstacle:
-        progress.note(f"sandbox: none, programs of the tree under test run with all rights of this user: {obstacle}")
+        words = f"sandbox: none, programs of the tree under test run with all rights of this user: {obstacle}"
+        progress.note(HostFact(words))
     elif loose := cage.obstacle(arch.DEFAULT.qemu):
-        progress.note(f"QEMU runs with all rights of this user: {loose}")
+        progress.note(HostFact(f"QEMU runs with all rights of this user: {loose}"))
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ def test_red_tests_run_alone_on_workers_too(tmp_path: Path) -> None:
     code, output = clones.type("run", "--engine", "workers:2")
     assert code == 1, output
     assert shown(clones) == here
+    hosts = re.findall(r"(\S+): (?:\S+: )?QEMU runs with all rights of this user", output)
+    assert hosts and len(hosts) == len(set(hosts)), "what is so of a host is said once, and not for each of its jobs"
     (seen,) = clones.patched["alone"]
     assert (seen["before"], seen["after"]) == (1, ["T01"])
     assert "red only after T01" in clones.text("summary.md") and "pollution: T02" in clones.text("junit.xml")
