@@ -216,12 +216,28 @@ static void moved_to(int map, char *to)
 	orders->addr[map] = maps[map].addr = to;
 }
 
-/* A mapping in several pieces that do not merge cannot move: then nothing has happened. */
+/* Newer kernels (7.3) move piece by piece, up to one that is registered and not the first: half of it is moved. */
+static bool would_be_halved(int map, size_t first, size_t pages)
+{
+	const struct mpage *page = &model->map[map][first];
+
+	for (size_t i = 1; !page->mode && i < pages; i++)
+		if (page[i].mode)
+			return true;
+	return false;
+}
+
+/* EFAULT where the pages are in several pieces that do not merge: nothing has happened then. */
+static uint64_t move_pages(struct op op, size_t first, size_t pages, peer_fn how, char *from, uint64_t to)
+{
+	return would_be_halved(op.map, first, pages) ? EFAULT : ask(maps[op.map].peer, how, from, to);
+}
+
 static bool run_mremap(struct op op)
 {
 	struct mapping *m = &maps[op.map];
 	char *to = m->addr == m->slot[0] ? m->slot[1] : m->slot[0];
-	uint64_t err = ask(m->peer, order_move, m->addr, (uintptr_t)to);
+	uint64_t err = move_pages(op, 0, MODEL_PAGES, order_move, m->addr, (uintptr_t)to);
 
 	if (err == EFAULT)
 		return false;
@@ -237,7 +253,7 @@ static bool run_mremap(struct op op)
 static bool run_beside(struct op op)
 {
 	struct mapping *m = &maps[op.map];
-	uint64_t err = ask(m->peer, order_move_pages, addr_of(op), moving(m->spare, op.pages));
+	uint64_t err = move_pages(op, op.first, op.pages, order_move_pages, addr_of(op), moving(m->spare, op.pages));
 
 	if (err == EFAULT)
 		return false;
