@@ -273,13 +273,17 @@ static void cgroup_reclaim(size_t pages, int round)
 
 void squeeze_out(const struct area *a, size_t first, size_t pages)
 {
+	void *own = aligned_alloc(PAGE, PAGE);
 	size_t present = pages;
 
 	need_swap();
 	for (int round = 0; round < ROUNDS && present; round++) {
+		if (round)	/* what still waits in a queue is out of reach: to page out anything empties it */
+			pageout_on_each_cpu(own, PAGE);
 		cgroup_reclaim(present, round);
 		present = pm_count(area_page(a, first), pages, PM_PRESENT, 0);
 	}
+	free(own);
 	SETUP_MSG(!present, "memory.high left %zu of %zu pages present", present, pages);
 }
 
