@@ -81,6 +81,8 @@ def _of_results(before: str, after: str) -> Iterator[tuple[str, str, str]]:
 
 def main(kind: str, before: str, after: str, *files: str) -> int:
     """Print the differences by place, and return the exit code."""
+    if kind == "results" and files:
+        raise SystemExit(f"two results are compared, and not {2 + len(files)}")
     every = list(_of_commands(before, after, files) if kind == "commands" else _of_results(before, after))
     for place in dict.fromkeys(place for place, _, _ in every):
         there = [(file, how) for where, file, how in every if where == place]

@@ -33,3 +33,8 @@ def test_what_differs_is_named_once(change: dict[str, Any], where: str) -> None:
 
 def test_what_is_gone_is_named() -> None:
     assert list(same.differences(JOB, {k: v for k, v in JOB.items() if k != "name"})) == [(".name", "is gone")]
+
+
+def test_two_results_are_compared_and_not_what_a_pattern_finds_besides() -> None:
+    with pytest.raises(SystemExit, match="not 3"):
+        same.main("results", "a", "b", "c")
