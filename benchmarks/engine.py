@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import logging
+import math
 import sys
 import tempfile
 import threading
@@ -105,9 +106,9 @@ def measure(workers: int, jobs: int, seconds: float) -> None:
             assert done.outcome == seconds, done.outcome
             if number == 0:
                 first = time.monotonic() - seconds
-        took, ideal = time.monotonic() - first, jobs * seconds / workers
+        took, ideal = time.monotonic() - first, math.ceil(jobs / workers) * seconds  # a job is done by one worker
         end()
-    overhead = (took - ideal) * workers / jobs
+    overhead = (took - ideal) / math.ceil(jobs / workers)
     print(
         f"{workers} workers, {jobs} jobs of {seconds} s: {took:.1f} s of {ideal:.1f} (and {first - began:.1f} to begin)"
     )
