@@ -187,7 +187,7 @@ class Packer:
                     self.store.put_file(_SOURCES, tree.commit, packed)
             path = Token("source", tree.commit).path
             self._sources[key] = bundle.source_of(tree, path)
-            self.repositories[tree.commit] = tree.repository
+            self.repositories[name] = tree.repository
         return self._sources[key]
 
 

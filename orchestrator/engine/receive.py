@@ -67,8 +67,8 @@ def localised(outcome: R, repositories: Mapping[str, Path], workspace: Workspace
 
 
 def _placed(tree: Tree, repositories: Mapping[str, Path], cache: Cache) -> Tree:
-    for commit, repository in repositories.items():
-        if tree.repository == cache.root.joinpath(*bundle.folder(commit)):
+    for name, repository in repositories.items():
+        if tree.repository == cache.root.joinpath(*bundle.folder(name)):
             return replace(tree, repository=repository)
     return tree
 

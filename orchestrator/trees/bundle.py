@@ -7,42 +7,59 @@ from pathlib import Path
 
 from orchestrator.config.sources import BundleSource
 from orchestrator.errors import InfraError
-from orchestrator.host import process
+from orchestrator.host import process, scratch
 from orchestrator.host.cache import Cache
-from orchestrator.host.disk import new_directory
+from orchestrator.host.disk import new_directory, write_atomic
 from orchestrator.host.process import CommandFailed, Deadline
 from orchestrator.model import Tree
 from orchestrator.progress import Progress
 from orchestrator.trees import repository
 
 
-def folder(commit: str) -> tuple[str, ...]:
-    """Return where in a cache the repository of a commit that came as a bundle is."""
-    return ("sources", f"bundle-{commit}", "git")
+def folder(name: str) -> tuple[str, ...]:
+    """Return where in a cache the commits of a tree are that came as bundles: together, so a work tree can move."""
+    return ("sources", f"bundle-{name}", "git")
 
 
 def fetch(source: BundleSource, name: str, cache: Cache, progress: Progress, deadline: Deadline) -> Tree:
-    """Return the commit of a bundle, out of a repository of its own. Raises InfraError where the file is none."""
-    place = cache.path(*folder(source.commit))
-    with cache.lock(f"source-bundle-{source.commit}", progress):
+    """Return the commit of a bundle, in the repository of its tree. Raises InfraError where the file is none."""
+    place = cache.path(*folder(name))
+    with cache.lock(f"source-bundle-{name}", progress):
         repository.remove_scratch(place)
-        if not place.is_dir():
-            try:
-                with new_directory(place) as scratch:
-                    _unpack(source, scratch, deadline)
-            except (CommandFailed, OSError) as error:
-                raise InfraError(f"{source.path} is no bundle of {source.commit[:12]}: {error}") from error
+        try:
+            if not place.is_dir():
+                with new_directory(place) as made:
+                    repository.create(made)
+            if repository.commit_of(place, _reference(source.commit)) is None:
+                _unpack(source, place, deadline)
+        except (CommandFailed, OSError) as error:
+            raise InfraError(f"{source.path} is no bundle of {source.commit[:12]}: {error}") from error
     return repository.tree_at(place, source.commit, source.label or f"{name} {source.commit[:12]}", source.notes)
 
 
+def _reference(commit: str) -> str:
+    return f"refs/fetched/{commit}"
+
+
 def _unpack(source: BundleSource, place: Path, deadline: Deadline) -> None:
-    repository.create(place)
-    (place / "shallow").write_text(f"{source.commit}\n")  # its parents are not here, and nobody is to look for them
-    pack = place / "objects" / "pack" / f"pack-{source.commit}.pack"
-    pack.parent.mkdir(exist_ok=True)
-    shutil.copyfile(source.path, pack)
-    repository.git(place, "index-pack", str(pack), deadline=deadline)
-    repository.git(place, "update-ref", f"refs/fetched/{source.commit}", source.commit)
+    """Add a commit to a repository. Its name comes last: what a killed run left of it is written over."""
+    final = place / "objects" / "pack" / f"pack-{source.commit}.pack"
+    final.parent.mkdir(exist_ok=True)
+    with scratch.folder(place) as folder:
+        pack = folder / final.name
+        shutil.copyfile(source.path, pack)
+        repository.git(place, "index-pack", str(pack), deadline=deadline)
+        for suffix in (".pack", ".rev", ".idx"):  # git takes a pack for there once it has an index
+            if pack.with_suffix(suffix).exists():
+                pack.with_suffix(suffix).replace(final.with_suffix(suffix))
+    _forget_parents(source.commit, place / "shallow")
+    repository.git(place, "update-ref", _reference(source.commit), source.commit)
+
+
+def _forget_parents(commit: str, shallow: Path) -> None:
+    """Note that the parents of a commit are not here and not to be looked for (gitrepository-layout(5))."""
+    known = shallow.read_text().split() if shallow.exists() else []
+    write_atomic(shallow, "".join(f"{one}\n" for one in sorted({*known, commit})))
 
 
 def write(tree: Tree, to: Path) -> None:
