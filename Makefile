@@ -57,7 +57,7 @@ types: $(VENV)/.ready
 	$(VENV)/bin/mypy
 
 unit: $(VENV)/.ready
-	$(PYTHON) -m pytest tests/unit
+	$(PYTEST) tests/unit
 
 setup: packages $(VENV)/.ready ## install the Debian packages that are missing, and the Python package
 

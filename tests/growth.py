@@ -6,7 +6,7 @@ import gc
 import time
 from collections.abc import Callable
 
-TRIES = 5
+TRIES = 3
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -17,7 +17,6 @@ def seconds(work: Callable[[], object]) -> float:
         work()
         return time.process_time() - start
 
-    gc.collect()
     gc.disable()
     try:
         return min(once() for _ in range(TRIES))

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import shlex
 from collections.abc import Iterator, Mapping
@@ -255,10 +256,23 @@ def ident(found: object) -> str:
     return f"{found.place} {found.command}" if isinstance(found, Shown) else str(found)
 
 
+@functools.cache
+def commands() -> Mapping[str, Any]:
+    """Return the program's commands by name."""
+    group: Any = typer.main.get_command(main.app)
+    return dict(group.commands)
+
+
+@functools.cache
+def functions(path: str) -> tuple[str, frozenset[str]]:
+    """Return the text of a file of tests, and the names of its functions."""
+    text = (ROOT / path).read_text()
+    return text, frozenset(item.name for item in ast.parse(text).body if isinstance(item, ast.FunctionDef))
+
+
 def parsed(found: Shown) -> Any:
     """Let the program's own parser read a command; of a file that a page leaves out, an ellipsis takes the place."""
-    group: Any = typer.main.get_command(main.app)
-    command = group.commands[found.argv[1]]
+    command = commands()[found.argv[1]]
     needed = [p for p in command.params if p.required and p.param_type_name == "argument"]
     left_out = needed if len(found.argv) == 2 else []
     return command.make_context(found.argv[1], [*found.argv[2:], *("…" for _ in left_out)])
@@ -368,8 +382,8 @@ def test_the_test_of_a_command_exists_and_its_file_uses_the_options(found: Shown
     texts = []
     for node in TESTS.get(found.command, ()):
         path, _, function = node.partition("::")
-        texts.append((ROOT / path).read_text())
-        there = {item.name for item in ast.parse(texts[-1]).body if isinstance(item, ast.FunctionDef)}
+        content, there = functions(path)
+        texts.append(content)
         assert function in there, f"TESTS[{found.command!r}]: {path} has no {function}"
     text = "\n".join(texts)
     assert f'"{found.argv[1]}"' in text, f"TESTS[{found.command!r}]: no such command is called there"

@@ -159,12 +159,17 @@ def only_kernel(path: Path) -> bool:
 PLAIN = [path for path in PATHS if only_kernel(path)]
 
 
+@functools.cache
+def bare(path: Path) -> tuple[Splat, ...]:
+    """Return the splats of a sample whose lines have nothing before them."""
+    return tuple(scan("".join(f"{message}\n" for message in messages(path))))
+
+
 @pytest.mark.parametrize("prefix", [*test_printk.KERNEL.values(), *test_printk.UNKNOWN.values()])
 def test_what_stands_before_the_lines_changes_neither_title_nor_extent(prefix: str) -> None:
     assert len(PLAIN) > 15
     for path in PLAIN:
-        bare, dressed = ("".join(f"{p}{m}\n" for m in messages(path)) for p in ("", prefix))
-        expected, found = scan(bare), scan(dressed)
+        expected, found = bare(path), scan("".join(f"{prefix}{message}\n" for message in messages(path)))
         assert seen(found) == seen(expected)
         assert [(s.first_line, s.last_line) for s in found] == [(s.first_line, s.last_line) for s in expected]
 
