@@ -48,6 +48,9 @@ def validate(
         list[str], typer.Option("--build", help="Variant that must build, instead of those configured; repeatable.")
     ] = [],  # noqa: B006
     skip: Annotated[list[str], typer.Option("--skip", help="A check not to make; repeatable.")] = [],  # noqa: B006
+    each_patch: Annotated[
+        str | None, typer.Option("--each-patch", help="How far the kernel after each patch goes: build, boot or test.")
+    ] = None,
     three_way: ThreeWayOption = False,
     runs: Annotated[int, typer.Option("--runs", "-n", min=1, help="Run each test that often, in new guests.")] = 1,
     isolate: IsolateOption = False,
@@ -72,7 +75,7 @@ def validate(
 
     own = programs.own(context)
     recipients = request.Recipients(tuple(patchwork_id), commit)
-    requested = request.Options(tuple(skip), tuple(build), runs, recipients, stop_at_first, ahead)
+    requested = request.Options(tuple(skip), tuple(build), runs, recipients, stop_at_first, ahead, each_patch)
     pipeline = overrides.with_programs(shown.pipeline(config), own, runs)
     results = locate.results(results)
     elsewhere = choose.wanted(pipeline, engine)

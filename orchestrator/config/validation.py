@@ -69,6 +69,9 @@ Notice = Annotated[PatchworkNotice | GithubNotice | WebhookNotice, Field(discrim
 
 CheckName = Literal["checkpatch", "compile", "warnings", "sparse", "builds", "suites", "coverage"]
 
+EachPatch = Literal["build", "boot", "test"]
+"""How far the kernel after each patch of a series goes."""
+
 
 class CoverageRule(Strict):
     """How many of a hundred changed lines with code must run; None: those that do not are a remark."""
@@ -81,13 +84,15 @@ class Validation(Strict):
 
     ``mode`` names what is booted and tested, and first of all its variant is the one that every patch is compiled in;
     ``builds`` are variants that must build and no more. ``skip`` names checks that are not made; ``checkpatch`` is
-    the least finding of checkpatch.pl that fails a patch. A test that differs from base to patched, and was not
-    expected to, runs ``retries`` times more on both. ``sandbox`` is that of the pipeline, for the code of strangers.
+    the least finding of checkpatch.pl that fails a patch; ``each_patch`` is how far the kernel after each patch goes.
+    A test that differs from base to patched, and was not expected to, runs ``retries`` times more on both.
+    ``sandbox`` is that of the pipeline, for the code of strangers.
     """
 
     mode: Name | None = None
     builds: tuple[Name, ...] = ()
     skip: tuple[CheckName, ...] = ()
+    each_patch: EachPatch = "build"
     checkpatch: Literal["error", "warning", "check"] = "error"
     retries: Annotated[int, Field(ge=0, le=20)] = 2
     coverage: CoverageRule = CoverageRule()

@@ -8,7 +8,7 @@ from typing import get_args
 
 from orchestrator.config import loader
 from orchestrator.config.schema import Pipeline
-from orchestrator.config.validation import CheckName, Validation
+from orchestrator.config.validation import CheckName, EachPatch, Validation
 from orchestrator.errors import UserError
 from orchestrator.pipeline import plan
 from orchestrator.pipeline.values import Choice, Job, Pair, Plan
@@ -63,7 +63,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Options:
-    """Options of the command: ``skip`` besides what pipeline.yaml skips, ``builds`` instead of what it names."""
+    """Options of the command: ``skip`` besides what pipeline.yaml skips, the others instead of what it says."""
 
     skip: tuple[str, ...] = ()
     builds: tuple[str, ...] = ()
@@ -71,6 +71,7 @@ class Options:
     recipients: Recipients = Recipients()
     stops_at_first: bool = False
     ahead: bool | None = None
+    each_patch: str | None = None
 
 
 def check(pipeline: Pipeline, options: Options) -> None:
@@ -79,6 +80,8 @@ def check(pipeline: Pipeline, options: Options) -> None:
         loader.check_name(name, dict.fromkeys(get_args(CheckName)), "--skip")
     for name in options.builds:
         loader.check_name(name, pipeline.variants, "--build")
+    if options.each_patch:
+        loader.check_name(options.each_patch, dict.fromkeys(get_args(EachPatch)), "--each-patch")
     receivers = {notice.kind for notice in pipeline.validation.notify}
     recipients = options.recipients
     for option, named, kind in (
@@ -101,7 +104,12 @@ def put_together(settled: Submission, choice: Choice, options: Options) -> Reque
         base=settled.base,
         plan=planned,
         builds=tuple(_in_variant(planned.pairs[0], name, pipeline) for name in only_built),
-        settings=settings.model_copy(update={"skip": _union(settings.skip, options.skip)}),
+        settings=settings.model_copy(
+            update={
+                "skip": _union(settings.skip, options.skip),
+                "each_patch": options.each_patch or settings.each_patch,
+            }
+        ),
         runs=options.runs,
         recipients=options.recipients,
         stops_at_first=options.stops_at_first,

@@ -12,9 +12,10 @@ from orchestrator.kbuild.objects import Diagnostics, of_files
 from orchestrator.model import CheckResult, JobResult, SeriesResult, Side, Stage, Verdict
 from orchestrator.pipeline import alongside, building, job, worktree
 from orchestrator.pipeline.alongside import Alongside
+from orchestrator.pipeline.job_record import JobRecord
 from orchestrator.pipeline.values import Job, Pair
 from orchestrator.series import apply
-from orchestrator.validate import built, checkpatch, covered, elsewhere, paired, touched
+from orchestrator.validate import bringup, built, checkpatch, covered, elsewhere, paired, touched
 from orchestrator.validate.state import State
 from orchestrator.validate.touched import Touched
 
@@ -72,15 +73,24 @@ def compile_each(state: State) -> None:
 
 
 def _compile_prefixes(state: State, pair: Pair, base: JobResult) -> None:
-    before = base.warnings
+    before, up = base.warnings, bringup.base(state, pair)
     for number, subject in enumerate(state.wanted.subjects, 1):
         if state.is_over:
             return
-        done = _built(state, replace(pair.patched, upto=number, name=f"{pair.patched.name}.{number:04}"), "compile")
+        planned = replace(pair.patched, upto=number, name=f"{pair.patched.name}.{number:04}")
+        record = JobRecord(planned, state.inside("compile"))
+        done = job.go_on(record, Stage.BUILD)
         state.add(built.judge("compile", subject, done, before))
         before = done.warnings if _came_to(done, Stage.BUILD) else before
+        if up and not state.is_over and not _is_tested_whole(state, number):
+            up = bringup.prefix(state, pair, record, subject, up)
     if not _came_to(done, Stage.BUILD):
         state.broken.add(pair.base.variant)
+
+
+def _is_tested_whole(state: State, number: int) -> bool:
+    """Whether so many patches are the whole series, which the suites test."""
+    return number == len(state.wanted.series.patches) and SUITES not in state.wanted.settings.skip
 
 
 @contextlib.contextmanager
@@ -88,7 +98,13 @@ def _base_tested(state: State, pair: Pair) -> Iterator[Alongside | None]:
     """Test the base of a pair while the block builds, where cores are left for that and it is to be tested."""
     wanted = state.wanted
     spare = cores.spare(pair.base.variant_config.machine.cpus, wanted.ahead)
-    if state.elsewhere.engine or SUITES in wanted.settings.skip or pair.base.variant in state.tested:
+    settings = wanted.settings
+    if (
+        state.elsewhere.engine
+        or SUITES in settings.skip
+        or settings.each_patch != "build"  # then the base has been tested, or waits for its guest to be the only one
+        or pair.base.variant in state.tested
+    ):
         yield None
         return
     with alongside.testing(state.record(pair.base), spare) as guest:

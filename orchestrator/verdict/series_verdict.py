@@ -49,7 +49,7 @@ def _series(base: JobResult, patched: JobResult, changes: Sequence[Transition], 
         findings.fatal(new),
         findings.stage(patched.stages, Verdict.FAIL),
         findings.unallowed(new),
-        _charged(changes),
+        charged(changes),
         _infra(patched),
         _problems(base, patched),
         findings.idle(patched.suites),
@@ -84,7 +84,8 @@ def _spared(change: Transition, base: JobResult, patched: JobResult) -> Transiti
     return replace(change, verdict=Verdict.INFRA, note="cut off: the host failed")
 
 
-def _charged(changes: Sequence[Transition]) -> Judgement | None:
+def charged(changes: Sequence[Transition]) -> Judgement | None:
+    """Return the first test that is charged, and how many more there are."""
     red = [c for c in changes if c.verdict is Verdict.FAIL]
     more = f" (and {len(red) - 1} more)" if len(red) > 1 else ""
     return (Verdict.FAIL, f"{red[0].test}: {red[0].words}, {red[0].note}{more}") if red else None

@@ -33,6 +33,7 @@ PIPELINE = loader.load(ROOT / "pipeline.yaml")
 BISECT = "tests/stage/bisect/test_run.py::"
 TYPED = "tests/stage/cli/test_commands.py::"
 RUN = "tests/stage/pipeline/test_run.py::"
+EACH = "tests/stage/validate/test_each_patch.py::"
 VALIDATE = "tests/stage/validate/test_run.py::"
 NAMED = "tests/stage/validate/test_sources.py::"
 
@@ -196,6 +197,14 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     ),
     "wpci validate https://lore.kernel.org/linux-mm/20261124030844.1234-1-dev@example.org/": (
         f"{NAMED}test_a_series_of_an_archive_is_validated",
+    ),
+    "wpci validate SERIES --each-patch boot": (
+        f"{VALIDATE}test_a_good_series_is_green_in_every_check_and_every_paper",
+        f"{EACH}test_a_kernel_that_comes_up_is_enough_where_no_more_is_asked_for",
+    ),
+    "wpci validate SERIES --each-patch test": (
+        f"{VALIDATE}test_a_good_series_is_green_in_every_check_and_every_paper",
+        f"{EACH}test_what_a_later_patch_mends_is_charged_to_the_patch_that_broke_it",
     ),
     "wpci validate SERIES": (f"{VALIDATE}test_a_good_series_is_green_in_every_check_and_every_paper",),
 }
