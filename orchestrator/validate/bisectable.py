@@ -6,8 +6,9 @@ It is compared with the prefix before it, so that each fault is charged to one p
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-from orchestrator.model import CheckResult, JobResult, Stage, SuiteRun, Transition, Verdict
+from orchestrator.model import CheckResult, JobResult, Splat, Stage, SuiteRun, Transition, Verdict
 from orchestrator.model.expectations import NONE, Entry, Expectations
 from orchestrator.verdict import findings, outcome, series_verdict, transitions
 from orchestrator.verdict.verdict import Expected
@@ -34,9 +35,9 @@ def judge(subject: str, before: JobResult, done: JobResult, promised: Expected, 
         series_verdict.charged(changes),
     )
     verdict, message = next((finding for finding in checks if finding), (Verdict.PASS, _summary(done, changes)))
-    details = tuple(f"{c.test}: {c.words}, {c.note}" for c in changes if c.verdict is Verdict.FAIL)
-    log = done.failed_stage.log if done.failed_stage else next((splat.console for splat in new), None)
-    return CheckResult(NAME, subject, verdict, message, done.seconds, details, log)
+    charged = [change for change in changes if change.verdict is Verdict.FAIL]
+    details = tuple(f"{c.test}: {c.words}, {c.note}" for c in charged) if len(charged) > 1 else ()
+    return CheckResult(NAME, subject, verdict, message, done.seconds, details, _log(done, new))
 
 
 def lacking(base: JobResult, until: Stage) -> str:
@@ -59,6 +60,14 @@ def red(changes: Sequence[Transition]) -> Mapping[str, Sequence[str]]:
     suites = {change.suite for change in changes}
     names = {suite: [c.test for c in changes if c.suite == suite and c.verdict is Verdict.FAIL] for suite in suites}
     return {suite: tests for suite, tests in names.items() if tests}
+
+
+def _log(done: JobResult, new: Sequence[Splat]) -> Path | None:
+    """Return where a reader looks: at what failed a stage, else the console of a new splat, else the tests' output."""
+    if done.failed_stage:
+        return done.failed_stage.log
+    outputs = [output for run in done.suites for output in run.outputs]
+    return next((splat.console for splat in new), outputs[-1] if outputs else None)
 
 
 def _kept(run: SuiteRun, promised: Expectations, column: str | None) -> Expectations:
