@@ -14,6 +14,7 @@
 #include "khugepaged.h"
 #include "ktap.h"
 #include "proc.h"
+#include "settings.h"
 #include "uffd.h"
 
 static int open_memfd(size_t size)
@@ -279,33 +280,53 @@ void touch_write_all(const struct area *a, size_t first, size_t pages)
 		touch_write(area_page(a, i), file_value(i));
 }
 
-/* Whether the file has huge pages: map one through the alias, which no userfaultfd keeps from it. */
+/*
+ * Whether the file has huge pages: map one where no userfaultfd keeps it from that, and no page table does, which a
+ * mapping has from then on in which small pages were once.
+ */
 static bool file_is_huge(const struct area *a, size_t page)
 {
+	char *map = area_map_again(a);
 	bool huge;
 
-	touch_read(alias_of(a, area_page(a, page)));
-	huge = smaps_kb(a->alias, "ShmemPmdMapped") > 0;
-	alias_drop(a);
+	touch_read(map + page * a->page);
+	huge = smaps_kb(map, "ShmemPmdMapped") > 0;
+	SETUP(!munmap(map, a->size));
 	return huge;
 }
 
-/* Memory in pieces has no huge page to give until it is compacted. Only what is not there yet becomes a huge page. */
+/*
+ * Memory in pieces has no huge page to give until it is compacted, in the fault as well: pages that wait in the lists
+ * of a CPU keep blocks from being whole. Only what is not there yet becomes a huge page.
+ */
 static void again_in_huge_pages(const struct area *a, size_t first, size_t pages)
 {
-	if (file_is_huge(a, first) || !file_write("/proc/sys/vm/compact_memory", "1"))
+	if (file_is_huge(a, first))
 		return;
+	set_file("/sys/kernel/mm/transparent_hugepage/defrag", "always");
+	file_write("/proc/sys/vm/compact_memory", "1");		/* a kernel that cannot compact has no such file */
 	SETUP(!fallocate(a->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)(first * a->page), pages * a->page));
 	touch_write_all(a, first, pages);
 }
 
-void populate(const struct area *a, size_t first, size_t pages)
+/* khugepaged takes page tables away behind any check: since 6.6 it needs no mmap_lock for that. */
+static bool all_present(const struct area *a, size_t first, size_t pages)
 {
 	size_t entries = pages * a->page / PAGE;
 
+	for (int tries = 0; tries < 10; tries++) {
+		if (pm_count(area_page(a, first), entries, PM_PRESENT, 0) == entries)
+			return true;
+		touch_write_all(a, first, pages);
+	}
+	return false;
+}
+
+void populate(const struct area *a, size_t first, size_t pages)
+{
 	touch_write_all(a, first, pages);
 	if (a->backing->huge)
 		again_in_huge_pages(a, first, pages);
-	SETUP_MSG(pm_count(area_page(a, first), entries, PM_PRESENT, 0) == entries, "pages are not present after a write");
+	SETUP_MSG(all_present(a, first, pages), "pages are not present after a write");
 	SETUP_MSG(!a->backing->huge || file_is_huge(a, first), "the kernel made no huge page for %s", a->backing->name);
 }
