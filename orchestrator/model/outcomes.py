@@ -91,8 +91,9 @@ class JobResult(Bounded):
 
     ``requested`` are globs over ``SUITE/TEST``, of all that was to run; empty in results of older versions. ``arch``
     is a name of ``orchestrator.arch``.
-    ``no_coverage`` says why it is not known which changed lines ran, where that was to be known.
-    ``alone`` says how red tests went without those before them, ``postmortems`` what
+    ``unexpected`` are the tests, as ``(suite, test)``, that did not show what was expected of them by themselves; None
+    in results of older versions. ``no_coverage`` says why it is not known which changed lines ran, where that was to
+    be known. ``alone`` says how red tests went without those before them, ``postmortems`` what
     guests looked like when they died or hung. ``host`` is the machine that ran it, where that was not the one that
     wrote the run.
     """
@@ -120,6 +121,7 @@ class JobResult(Bounded):
     alone: tuple[Alone, ...] = ()
     postmortems: tuple[Postmortem, ...] = ()
     host: str = ""
+    unexpected: tuple[tuple[str, str], ...] | None = None
 
     @property
     def coverage_words(self) -> str:

@@ -159,7 +159,8 @@ class JobRecord:
         titles = {p.name: p.expect_splat for _, suite in job.suites for p in suite.programs if p.expect_splat}
         splats = expected_splats.allowed(self._splats(), titles)
         suites = expected_splats.settled(self.suites, splats, titles)
-        judged, reason = verdict.judge_job(self.stages, suites, splats, expected(job, products.kernel), job.expect)
+        promised = expected(job, products.kernel)
+        judged, reason = verdict.judge_job(self.stages, suites, splats, promised, job.expect)
         return JobResult(
             name=job.name,
             tree=job.tree,
@@ -188,6 +189,7 @@ class JobRecord:
             arch=job.variant_config.arch,
             coverage=self.coverage,
             no_coverage=self.no_coverage,
+            unexpected=tuple(verdict.unexpected_tests(suites, promised, job.expect)),
         )
 
     def _splats(self) -> tuple[Splat, ...]:

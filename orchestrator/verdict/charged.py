@@ -8,13 +8,17 @@ from orchestrator.model import JobResult, RunResult, SeriesResult, TestResult, V
 
 
 def tests(run: RunResult) -> Iterator[tuple[JobResult, str, TestResult]]:
-    """Yield what is charged, with its job and suite: to the series, or of a job that stands alone every broken test."""
+    """Yield what is charged, with its job and suite: to the series, or to a job that stands alone what broke in it.
+
+    What is expected to be broken is charged to nobody.
+    """
     for series in run.series:
         names = {(t.suite, t.test) for t in series.transitions if t.verdict is Verdict.FAIL}
         yield from _named(series.patched, names)
     for job in run.single_jobs:
         broken = {(suite.suite, test.name) for suite in job.suites for test in suite.tests if test.status.broken}
-        yield from _named(job, broken if job.verdict is Verdict.FAIL else set())
+        charged = broken if job.unexpected is None else broken & set(job.unexpected)
+        yield from _named(job, charged if job.verdict is Verdict.FAIL else set())
 
 
 def of_job(run: RunResult, name: str) -> list[TestResult]:

@@ -64,6 +64,16 @@ def _tests(suites: Sequence[SuiteRun], expected: Expected, column: str | None, c
     return (Verdict.FAIL, complaints[0] + more) if complaints else None
 
 
+def unexpected_tests(suites: Sequence[SuiteRun], expected: Expected, column: str | None) -> list[tuple[str, str]]:
+    """Return the tests, each behind its suite, that do not show what is expected of them."""
+    return [
+        (run.suite, test)
+        for run in suites
+        for test, shown in outcomes(run).items()
+        if _complaint(test, shown, expected.get(run.suite, NONE), column)
+    ]
+
+
 def _complaint(test: str, shown: Outcome, expected: Expectations, column: str | None) -> str | None:
     """Say what is wrong with one test on one kernel, or nothing."""
     if not expected.judged(test, column):

@@ -121,6 +121,25 @@ def test_isolated_a_test_is_spoilt_by_no_other_and_a_crash_costs_only_itself(clo
     assert clones.statuses() == {"T01": "crashed", "T02": "pass"}
 
 
+def test_what_is_expected_to_fail_is_no_reason_and_does_not_run_again(clones: Clones) -> None:
+    clones.configure("guest:")
+    clones.always_plays("not-ok T01")
+    (clones.folder / "programs" / "expected.yaml").write_text("columns: [toy]\ntests:\n  T01: {toy: fail}\n")
+    file = clones.folder / "pipeline.yaml"
+    text = file.read_text().replace("path: tree}", "path: tree}\n    expect: toy")
+    file.write_text(text.replace("directory: programs", "directory: programs, expected: programs/expected.yaml"))
+    assert clones.type("run", "--mode", "base")[0] == 0
+    path = clones.folder / "tree" / "mm" / "memory.c"
+    path.write_text(path.read_text() + 'extern const char b[];\nconst char b[] = "play: not-ok T02";\n')
+    clones.git("add", "-fu")
+    clones.commit("toy: worse")
+    code, output = clones.type("run", "--mode", "base")
+    assert code == 1, output
+    (job,) = clones.result()["jobs"]
+    assert job["unexpected"] == [["own", "T02"]] and [seen["test"] for seen in job["alone"]] == ["T02"], output
+    assert "toy.small: T02: fail" in output and "toy.small: T01: fail" not in output, output
+
+
 @pytest.mark.parametrize("by_option", [True, False])
 def test_a_suite_in_parts_has_the_verdict_of_the_whole(clones: Clones, by_option: bool) -> None:
     clones.configure("guest:")
