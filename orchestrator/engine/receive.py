@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import io
-import tarfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
+
+from backports import tarfile
 
 from orchestrator.engine import portable
 from orchestrator.engine.order import Fault, Parcel

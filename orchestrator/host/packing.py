@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from backports import tarfile
 
 from orchestrator.errors import InfraError
 

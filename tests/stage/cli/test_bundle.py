@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import tarfile
 from pathlib import Path
 
 import pytest
+from backports import tarfile
 
 from tests.stage.cli.test_commands import Table
 from tests.stage.validate.test_run import ONE, plays
