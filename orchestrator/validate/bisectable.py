@@ -57,9 +57,7 @@ def changed(before: JobResult, done: JobResult, promised: Expected, column: str 
 
 def red(changes: Sequence[Transition]) -> Mapping[str, Sequence[str]]:
     """Return the tests that are charged, by suite."""
-    suites = {change.suite for change in changes}
-    names = {suite: [c.test for c in changes if c.suite == suite and c.verdict is Verdict.FAIL] for suite in suites}
-    return {suite: tests for suite, tests in names.items() if tests}
+    return transitions.by_suite(change for change in changes if change.verdict is Verdict.FAIL)
 
 
 def _log(done: JobResult, new: Sequence[Splat]) -> Path | None:

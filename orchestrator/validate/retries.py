@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from orchestrator.model import SeriesResult, Transition, Verdict
+from orchestrator.verdict import transitions
 
 
 def differing(series: SeriesResult) -> Mapping[str, tuple[str, ...]]:
@@ -12,11 +13,7 @@ def differing(series: SeriesResult) -> Mapping[str, tuple[str, ...]]:
 
     A transition that the expectations name is no surprise, and runs no second time.
     """
-    tests: dict[str, tuple[str, ...]] = {}
-    for change in series.transitions:
-        if change.verdict is Verdict.FAIL or _unforeseen(change):
-            tests[change.suite] = (*tests.get(change.suite, ()), change.test)
-    return tests
+    return transitions.by_suite(c for c in series.transitions if c.verdict is Verdict.FAIL or _unforeseen(c))
 
 
 def _unforeseen(change: Transition) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from orchestrator.model import JobResult, Status, Transition, Verdict
 from orchestrator.model.expectations import NONE, Expectations
@@ -112,6 +112,14 @@ def between(
         )
         for suite, test in sorted(before.keys() | after.keys())
     )
+
+
+def by_suite(changes: Iterable[Transition]) -> Mapping[str, tuple[str, ...]]:
+    """Return the tests of transitions, by suite."""
+    tests: dict[str, tuple[str, ...]] = {}
+    for change in changes:
+        tests[change.suite] = (*tests.get(change.suite, ()), change.test)
+    return tests
 
 
 def _by_test(job: JobResult) -> dict[tuple[str, str], Outcome]:
