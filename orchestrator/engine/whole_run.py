@@ -10,7 +10,7 @@ from orchestrator.engine.task import Engine, Place, Task
 from orchestrator.errors import InfraError, KernelError, PipelineError, UserError
 from orchestrator.host import disk
 from orchestrator.model import JobResult, RunResult, Stage, rundir
-from orchestrator.pipeline import alone, job
+from orchestrator.pipeline import alone, first_red, job
 from orchestrator.pipeline import run as main_job
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord
@@ -85,7 +85,8 @@ def run(plan: Plan, workspace: Workspace, engine: Engine, *, stops_at_first: boo
     with contextlib.closing(engine.run(tasks, workspace)) as ended:
         for done in ended:
             _collect(done.task.job, done.outcome, run_record)
-            if stops_at_first and main_job.is_red(run_record, done.task.job):
+            if stops_at_first and run_record.is_red:
+                run_record.notes.append(first_red.words(done.task.job))
                 break
     _run_red_alone(run_record, engine)
     return run_record.write()

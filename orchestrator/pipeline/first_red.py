@@ -9,9 +9,14 @@ from orchestrator.model import JobResult, TestResult, Verdict
 from orchestrator.model.expectations import NONE, Expectations
 from orchestrator.pipeline import job_record
 from orchestrator.pipeline.job_record import JobRecord
-from orchestrator.pipeline.values import Pair
+from orchestrator.pipeline.values import Job, Pair
 from orchestrator.verdict import transitions, verdict
 from orchestrator.verdict.outcome import ABSENT, outcome, outcomes
+
+
+def words(job: Job) -> str:
+    """Return what a run says that ends with this job."""
+    return f"--stop-at-first: the run is red with {job.name}"
 
 
 def of_series(pair: Pair, base: JobResult) -> Callable[[str, TestResult], bool]:

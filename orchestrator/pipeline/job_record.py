@@ -107,6 +107,15 @@ class JobRecord:
         return result
 
     @contextlib.contextmanager
+    def ending_at(self, red: Callable[[str, TestResult], bool] | None) -> Iterator[None]:
+        """End the suites of the block at the first test, of a suite, that ``red`` says this of; None: at none."""
+        self.red = red
+        try:
+            yield
+        finally:
+            self.red = None  # what runs again, or alone, runs to its end
+
+    @contextlib.contextmanager
     def _stage(self, stage: Stage) -> Iterator[StageNote]:
         """Time one stage, and record how it went: its note, or the fault that ended it."""
         self.workspace.progress.note(Beginning(f"{self.job.name}: {stage.value}"))

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 from orchestrator.errors import InfraError
 from orchestrator.host import cores, crash
-from orchestrator.model import JobResult, RunResult, Stage, TestResult, Verdict
+from orchestrator.model import JobResult, RunResult, Stage, TestResult
 from orchestrator.pipeline import alone, alongside, first_red, job
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord
 from orchestrator.pipeline.run_record import RunRecord
-from orchestrator.pipeline.values import Job, Plan
+from orchestrator.pipeline.values import Plan
 from orchestrator.progress import Progress
 from orchestrator.verdict import charged
 
@@ -28,9 +28,8 @@ def run(plan: Plan, workspace: Workspace, *, ahead: bool | None = None, stops_at
     for record, following in zip(records, [*records[1:], None], strict=True):
         try:
             with crash.contained(record.directory):
-                record.red = _first_red(record, plan, run_record) if stops_at_first else None
-                done = _tested(record, None if record.red else following, ahead)  # what may be the end has no next
-                record.red = None  # what runs alone runs to its end
+                with record.ending_at(_first_red(record, plan, run_record) if stops_at_first else None):
+                    done = _tested(record, None if record.red else following, ahead)  # what may be the end has no next
                 result = run_record.add(done)
                 announce(result, done, workspace.progress)
                 if red := charged.by_suite(result, done.name):
@@ -38,7 +37,8 @@ def run(plan: Plan, workspace: Workspace, *, ahead: bool | None = None, stops_at
         except InfraError as error:
             workspace.progress.note(f"{record.job.name}: {error}")
             run_record.lose(record.job, error)
-        if stops_at_first and is_red(run_record, record.job):
+        if stops_at_first and run_record.is_red:
+            run_record.notes.append(first_red.words(record.job))
             break
     return run_record.write()
 
@@ -50,14 +50,6 @@ def _first_red(record: JobRecord, plan: Plan, run_record: RunRecord) -> Callable
         base = run_record.done(pair.base)
         return first_red.of_series(pair, base) if base else None
     return first_red.of_job(record) if record.job in plan.singles else None
-
-
-def is_red(run_record: RunRecord, done: Job) -> bool:
-    """Whether the run is red after a job, and says so: nothing that is still to come makes it green."""
-    if run_record.result().verdict is not Verdict.FAIL:
-        return False
-    run_record.notes.append(f"--stop-at-first: the run is red with {done.name}")
-    return True
 
 
 def _tested(record: JobRecord, following: JobRecord | None, ahead: bool | None) -> JobResult:

@@ -87,6 +87,11 @@ class RunRecord:
                 _keep_config(done)
         return result
 
+    @property
+    def is_red(self) -> bool:
+        """Whether the run is red so far: nothing that is still to come makes it green."""
+        return self.result().verdict is Verdict.FAIL
+
     def result(self) -> RunResult:
         """Return what the run comes to: jobs that are not done are missing, and nothing is green without them."""
         done = self._done

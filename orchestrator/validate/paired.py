@@ -57,9 +57,8 @@ def test(
     base, patched = records
     without = job.go_on(base)
     testing.take(without)
-    patched.red = first_red.of_series(pair, without) if tries.stops_at_first else None
-    testing.take(job.go_on(patched))
-    patched.red = None  # what runs again runs to its end
+    with patched.ending_at(first_red.of_series(pair, without) if tries.stops_at_first else None):
+        testing.take(job.go_on(patched))
     testing.repeat(tries)
     if red := charged.of_series(testing.judged):
         testing.take(alone.examine(records[-1], red, at_once))
