@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from orchestrator.coverage import changed
+from orchestrator.coverage import changed, gcov
 from orchestrator.coverage.windows import Windows
 from orchestrator.errors import InfraError
 from orchestrator.guest.plugin import trace
@@ -39,6 +39,15 @@ class Subject:
     trace: Trace | None
 
 
+@dataclass(frozen=True)
+class Counting:
+    """What is measured where the kernel counts: the diff of a series, and the objects that have code of its files."""
+
+    files: tuple[DiffFile, ...]
+    notes: Path
+    objects: tuple[str, ...]
+
+
 def prepare(tree: Tree, kernel: Kernel, binary: str, cache: Cache, progress: Progress) -> Subject:
     """Return what to trace in the guests of a patched tree. Raises InfraError with why nothing can be."""
     plugin = trace.build(cache, progress)
@@ -48,6 +57,18 @@ def prepare(tree: Tree, kernel: Kernel, binary: str, cache: Cache, progress: Pro
     lines = _lines(kernel, changed.numbers(files), cache, progress)
     wanted = Trace(plugin, lines.pieces, lines.symbols.get(trace.WRITER, 0)) if lines.pieces else None
     return Subject(files, lines, wanted)
+
+
+def counting(tree: Tree, notes: Path) -> Counting:
+    """Return what to take from the guests of a patched tree whose kernel counts. Raises InfraError and OSError."""
+    files = changed.read(tree)
+    return Counting(files, notes, gcov.objects(notes, changed.numbers(files)))
+
+
+def counted(subject: Counting, counters: Iterable[Path]) -> LineCoverage:
+    """Return what is known of each changed line after the guests with these counters. Raises InfraError."""
+    seen = gcov.read(subject.notes, counters, subject.objects, changed.numbers(subject.files))
+    return LineCoverage((), _marked(subject.files, seen.code, seen.ran, {}), by_guest=True)
 
 
 def _lines(kernel: Kernel, wanted: Mapping[str, Sequence[int]], cache: Cache, progress: Progress) -> Lines:
@@ -78,6 +99,14 @@ def merged(subject: Subject, guests: Iterable[Windows]) -> LineCoverage:
                 by_place.setdefault(place, set()).add(number[name])
         ran.update(_places(subject.lines, windows.outside))
     with_code = {place for places in subject.lines.places for place in places}
+    files = _marked(subject.files, with_code, ran, by_place)
+    return LineCoverage(tests, files, tuple(dict.fromkeys(name for windows in seen for name in windows.by_program)))
+
+
+def _marked(
+    files: Iterable[DiffFile], with_code: Set[Place], ran: Set[Place], by_place: Mapping[Place, Iterable[int]]
+) -> tuple[DiffFile, ...]:
+    """Return the diff with what is known of each changed line; ``by_place`` are the tests by number."""
 
     def line(file: str, old: DiffLine) -> DiffLine:
         if old.mark != "+":
@@ -87,11 +116,10 @@ def merged(subject: Subject, guests: Iterable[Windows]) -> LineCoverage:
         reached = Reach.RAN if by or place in ran else Reach.MISSED
         return replace(old, reach=reached if place in with_code else Reach.NO_CODE, tests=by)
 
-    files = tuple(
+    return tuple(
         DiffFile(f.name, tuple(DiffHunk(h.function, tuple(line(f.name, one) for one in h.lines)) for h in f.hunks))
-        for f in subject.files
+        for f in files
     )
-    return LineCoverage(tests, files, tuple(dict.fromkeys(name for windows in seen for name in windows.by_program)))
 
 
 def _places(lines: Lines, bits: int) -> Iterator[Place]:
@@ -110,8 +138,9 @@ def counts(known: LineCoverage) -> Coverage:
         changed=len(lines),
         code=len(ran) + len(missed),
         ran=len(ran),
-        outside=sum(not line.tests for line in ran),
+        outside=0 if known.by_guest else sum(not line.tests for line in ran),
         missed=tuple(f"{name}:{line.number}: {line.text.strip()}" for name, line in missed),
+        by_guest=known.by_guest,
     )
 
 

@@ -71,12 +71,17 @@ def copy(root: Path, name: str, to: Path) -> None:
     to.chmod(0o755 if runnable else 0o644)
 
 
-def copy_files(root: Path, name: str, to: Path) -> None:
-    """Copy the folder ``name`` below ``root``, with what is file or folder in it and nothing else. Raises OSError."""
+def copy_files(root: Path, name: str, to: Path, ending: str = "") -> None:
+    """Copy the folder ``name`` below ``root``, with what is file or folder in it and nothing else. Raises OSError.
+
+    With an ``ending`` only files whose names end so, and folders that have any.
+    """
     with _parent(root, f"{name}/file") as (folder, _):
         for at, _, files, descriptor in os.fwalk(".", dir_fd=folder, follow_symlinks=False):
-            (to / at).mkdir(parents=True, exist_ok=True)
-            for file in files:
+            wanted = [file for file in files if file.endswith(ending)]
+            if wanted or not ending:
+                (to / at).mkdir(parents=True, exist_ok=True)
+            for file in wanted:
                 if stat.S_ISREG(os.stat(file, dir_fd=descriptor, follow_symlinks=False).st_mode):
                     copy(root, f"{name}/{at}/{file}", to / at / file)
 

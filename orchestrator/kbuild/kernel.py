@@ -222,7 +222,10 @@ def _copy_products(work: _Work, to: Path) -> None:
     product.copy(request.out, "vmlinux", to / product.VMLINUX)
     if request.image != "vmlinux":
         product.copy(request.out, ARCHITECTURES[request.arch].images[request.image], to / request.image)
-    if kconfig.read((to / "config").read_text(errors="replace")).get("DEBUG_INFO") == "y":
+    symbols = kconfig.read((to / "config").read_text(errors="replace"))
+    if symbols.get("GCOV_KERNEL") == "y":
+        product.copy_notes(request.out, to)
+    if symbols.get("DEBUG_INFO") == "y":
         cage = compiler(request, work.cache).cage([], [request.out.absolute()])
         product.split(request.out, to, cage, work.deadline)
 

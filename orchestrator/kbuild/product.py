@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from orchestrator.errors import InfraError, KernelError
@@ -18,6 +20,9 @@ VMLINUX = "vmlinux"
 DEBUG = "vmlinux.debug"
 """The vmlinux as it was linked, where it has debug information: then ``vmlinux`` is the same without that."""
 
+NOTES = "gcno"
+"""Folder of the notes that gcov reads a kernel's counters with, where it counts (CONFIG_GCOV_KERNEL)."""
+
 _OF_THE_HOST = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
 """Errors of a copy that say nothing of what make left."""
 _RELEASE = re.compile(r"[A-Za-z0-9][\w.+~-]{0,63}")
@@ -30,8 +35,20 @@ def copy(out: Path, name: str, to: Path) -> None:
 
     Raises KernelError where the tree left something else, InfraError where this host cannot keep it.
     """
-    try:
+    with _copying(name):
         beneath.copy(out, name, to)
+
+
+def copy_notes(out: Path, to: Path) -> None:
+    """Copy the notes that the compiler wrote for gcov beside its objects. Raises as ``copy``."""
+    with _copying(NOTES):
+        beneath.copy_files(out, ".", to / NOTES, ".gcno")
+
+
+@contextlib.contextmanager
+def _copying(name: str) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         if error.errno in _OF_THE_HOST:
             raise InfraError(f"cannot keep {Path(name).name}: {error.strerror}") from error
@@ -100,6 +117,7 @@ def load(folder: Path) -> Kernel | None:
             toolchain=record["toolchain"],
             warnings=tuple(CompilerWarning(*pair) for pair in record["warnings"]),
             log=folder / "build.log",
+            notes=folder / NOTES if (folder / NOTES).is_dir() else None,
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None

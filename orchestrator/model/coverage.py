@@ -57,12 +57,14 @@ class LineCoverage(Bounded):
     """The diff of a series with what is known of each line.
 
     ``tests`` are all that ran any of its lines. ``by_program`` names those of which it is known only that one of their
-    program did: it writes to the kernel's log itself.
+    program did: it writes to the kernel's log itself. ``by_guest``: of no line is known which test ran it, but that
+    a guest did.
     """
 
     tests: tuple[str, ...]
     files: tuple[DiffFile, ...]
     by_program: tuple[str, ...] = ()
+    by_guest: bool = False
 
     @property
     def changed(self) -> Iterator[tuple[str, DiffLine]]:
@@ -74,7 +76,8 @@ class LineCoverage(Bounded):
 class Coverage(Bounded):
     """The counts of a job, and the lines that did not run: ``mm/shmem.c:12: text``.
 
-    ``outside`` of the lines that ran did so in no test: while the guest booted, or in what runs besides.
+    ``outside`` of the lines that ran did so in no test: while the guest booted, or in what runs besides. ``by_guest``
+    as in ``LineCoverage``.
     """
 
     changed: int
@@ -82,11 +85,14 @@ class Coverage(Bounded):
     ran: int
     outside: int = 0
     missed: tuple[str, ...] = ()
+    by_guest: bool = False
 
     @property
     def words(self) -> str:
         """The counts in words."""
-        return f"{self.code} of {self.changed} changed lines have code, {self.ran} ran, {self.code - self.ran} did not"
+        by = "; counted by gcov, in a kernel built for that" if self.by_guest else ""
+        missed = self.code - self.ran
+        return f"{self.code} of {self.changed} changed lines have code, {self.ran} ran, {missed} did not{by}"
 
     @property
     def percent(self) -> float:

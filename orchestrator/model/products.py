@@ -38,7 +38,10 @@ class CompilerWarning(Bounded):
 
 @dataclass(frozen=True)
 class Kernel(Bounded):
-    """A built kernel. ``image`` is what QEMU loads, ``vmlinux`` what a debugger and the symboliser read."""
+    """A built kernel. ``image`` is what QEMU loads, ``vmlinux`` what a debugger and the symboliser read.
+
+    ``notes`` is the folder of its notes for gcov, where it counts what runs (CONFIG_GCOV_KERNEL).
+    """
 
     key: str
     image: Path
@@ -51,6 +54,7 @@ class Kernel(Bounded):
     toolchain: str
     warnings: tuple[CompilerWarning, ...]
     log: Path
+    notes: Path | None = None
 
 
 @dataclass(frozen=True)

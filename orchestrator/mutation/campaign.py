@@ -113,7 +113,7 @@ def _keep_coverage(result: JobResult, place: Path) -> None:
 
 def _known(tree: Tree, place: Path) -> Known | None:
     coverage = measure.load(place)
-    return Known.read(tree, coverage) if coverage else None
+    return Known.read(tree, coverage) if coverage and not coverage.by_guest else None
 
 
 def _measured(

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from orchestrator.arch import ARCHITECTURES
+from orchestrator.coverage.measure import Subject
 from orchestrator.errors import PipelineError
 from orchestrator.guest import accel, cage, dial, machine, template, verify
 from orchestrator.guest.template import Template
@@ -60,7 +61,7 @@ def _request(record: JobRecord, bootable: Bootable, name: str, limits: machine.L
         limits=limits,
         is_fatal=splat.fatal_matcher(record.workspace.rules),
         arch=arch,
-        trace=record.subject.trace if record.subject and bootable.accel.accel is Accel.TCG else None,
+        trace=record.subject.trace if isinstance(record.subject, Subject) else None,
         examine=autopsy.examiner(record, bootable.kernel, name),
         sockets=None if cage.obstacle(arch.qemu) else dial.program(cache),
     )

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from orchestrator import suite
 from orchestrator.arch import ARCHITECTURES
 from orchestrator.errors import InfraError, KernelError
+from orchestrator.guest.machine import Guest
 from orchestrator.guest.rootfs import rootfs
 from orchestrator.host import packages
 from orchestrator.host.process import Deadline
@@ -180,8 +182,12 @@ def _boot(record: JobRecord, note: StageNote) -> Booted:
 def new_guests(record: JobRecord, bootable: Bootable, first: int) -> Guests:
     """Return the guests of a job: the first is booted, those that follow a lost one are clones."""
     limits = booting.guest_limits(bootable.accel, record.workspace)
+
+    def boot(name: str) -> AbstractContextManager[Guest]:
+        return booting.boot(record, bootable, name, limits)
+
     later = booting.Clones(record, bootable).guest
-    return Guests(lambda name: booting.boot(record, bootable, name, limits), later, first)
+    return Guests(tracing.counted(record, boot), tracing.counted(record, later), first)
 
 
 def tested(record: JobRecord) -> Bootable:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from orchestrator.arch import ARCHITECTURES
-from orchestrator.coverage.measure import Subject
+from orchestrator.coverage.measure import Counting, Subject
 from orchestrator.errors import Cancelled, KernelError, PipelineError, UserError
 from orchestrator.guest import cage, console, protocol
 from orchestrator.host import cache, crash, disk, hardware, process
@@ -65,7 +65,8 @@ class JobRecord:
 
     Its file is written after each stage, so that the results of a killed run are there. One thread at a time works
     with a record. ``products`` is for the result alone: a stage gets what the earlier ones made from ``run``.
-    ``subject`` is what its guests are traced for. ``red`` says of a test of a suite that nothing else need run.
+    ``subject`` is what its guests are traced for, or what they count. ``red`` says of a test of a suite that nothing
+    else need run.
     """
 
     job: Job
@@ -75,7 +76,7 @@ class JobRecord:
     products: Products = field(default_factory=Products)
     notes: list[str] = field(default_factory=list)
     alone: list[Alone] = field(default_factory=list)
-    subject: Subject | None = None
+    subject: Subject | Counting | None = None
     red: Callable[[str, TestResult], bool] | None = None
     coverage: Coverage | None = None
     no_coverage: str = ""

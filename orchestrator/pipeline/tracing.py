@@ -5,15 +5,24 @@ No verdict changes by it, and where it fails the job says why (``no_coverage``).
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
 from orchestrator.arch import ARCHITECTURES
+from orchestrator.coverage import gcov, windows
 from orchestrator.coverage import measure as coverage
-from orchestrator.coverage import windows
-from orchestrator.errors import PipelineError
+from orchestrator.coverage.measure import Counting, Subject
+from orchestrator.errors import InfraError, PipelineError
+from orchestrator.guest.machine import Guest
 from orchestrator.host import disk, process
+from orchestrator.host.process import Deadline
 from orchestrator.model import Accel, Bootable, rundir
+from orchestrator.model.coverage import LineCoverage
 from orchestrator.pipeline import booting
 from orchestrator.pipeline.job_record import JobRecord
 from orchestrator.report import coverage_page
+from orchestrator.suite.guests import Boot
 
 _FAULTS = (PipelineError, OSError, ValueError)
 
@@ -23,15 +32,41 @@ def prepare(record: JobRecord, made: Bootable) -> None:
     job, ws, tree = record.job, record.workspace, record.products.tree
     if not (job.series and job.coverage and ws.pipeline.coverage and tree and tree.patches) or record.subject:
         return
-    if made.accel.accel is not Accel.TCG:
-        record.no_coverage = "which lines run is seen under TCG alone (accel: tcg), and this ran under KVM"
+    if made.accel.accel is not Accel.TCG and not made.kernel.notes:
+        record.no_coverage = "under KVM only a kernel with GCOV_KERNEL shows which lines run; under TCG any does"
         return
     binary = ARCHITECTURES[job.variant_config.arch].qemu
     try:
-        record.subject = coverage.prepare(tree, made.kernel, binary, ws.cache, ws.progress)
+        if made.kernel.notes:
+            record.subject = coverage.counting(tree, made.kernel.notes)
+        else:
+            record.subject = coverage.prepare(tree, made.kernel, binary, ws.cache, ws.progress)
     except _FAULTS as error:
         process.check_wanted()
         record.no_coverage = str(error)
+
+
+def counted(record: JobRecord, boot: Boot) -> Boot:
+    """Return what boots a guest from which is taken, before it ends, what its kernel counted."""
+
+    @contextlib.contextmanager
+    def guest(name: str) -> Iterator[Guest]:
+        with boot(name) as running:
+            yield running
+            _fetch(record, running, record.directory / name)
+
+    return guest
+
+
+def _fetch(record: JobRecord, guest: Guest, directory: Path) -> None:
+    """Take what a kernel counted, where it did; a fault is a note of the job."""
+    if not isinstance(record.subject, Counting) or guest.death:
+        return
+    try:
+        gcov.fetch(guest, record.subject.objects, directory, Deadline.after(gcov.SECONDS))
+    except _FAULTS as error:
+        process.check_wanted()
+        record.notes.append(f"{directory.name}: {error}")
 
 
 def measure(record: JobRecord) -> None:
@@ -39,12 +74,20 @@ def measure(record: JobRecord) -> None:
     if record.subject is None:
         return
     try:
-        templates = sorted(record.directory.glob(f"{booting.TEMPLATE}*/{rundir.CONSOLE}"))  # what their boot ran
-        consoles = (*rundir.consoles(record.directory), *templates)
-        guests = [seen for path in consoles if (seen := windows.read(path))]
-        known = coverage.merged(record.subject, guests)
+        known = _known(record, record.subject)
         record.coverage = coverage.counts(known)
         disk.write_atomic(record.directory / rundir.COVERAGE, coverage.dump(known))
         disk.write_atomic(record.directory / rundir.COVERAGE_PAGE, coverage_page.render(known, record.job.name))
     except _FAULTS as error:
         record.no_coverage = str(error)
+
+
+def _known(record: JobRecord, subject: Subject | Counting) -> LineCoverage:
+    templates = sorted(record.directory.glob(f"{booting.TEMPLATE}*/{rundir.CONSOLE}"))  # what their boot ran
+    consoles = (*rundir.consoles(record.directory), *templates)
+    if isinstance(subject, Counting):
+        counters = [path for console in consoles if (path := console.with_name(gcov.FILE)).exists()]
+        if not counters:
+            raise InfraError("no guest came to an end at which its counters could be taken")
+        return coverage.counted(subject, counters)
+    return coverage.merged(subject, [seen for path in consoles if (seen := windows.read(path))])

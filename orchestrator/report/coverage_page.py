@@ -27,6 +27,8 @@ def tests(known: LineCoverage, line: DiffLine) -> str:
     """Return by which tests a line ran, in words."""
     if line.reach is not Reach.RAN:
         return ""
+    if known.by_guest:
+        return "in a guest"
     return wording.some([known.tests[number] for number in line.tests], MOST) or "outside of any test"
 
 

@@ -221,7 +221,8 @@ def _coverage(job: JobResult) -> Iterator[Markdown]:
     yield from (md.BLANK, md.line("### Changed lines that ran"), md.BLANK)
     outside = f"; {coverage.outside} of them in no test" if coverage.outside else ""
     page = md.code(str(job.directory / rundir.COVERAGE_PAGE))
-    yield md.line("{}{}. Which tests ran which: {}.", coverage.words, outside, page)
+    which = "Which lines" if coverage.by_guest else "Which tests ran which"
+    yield md.line("{}{}. {}: {}.", coverage.words, outside, which, page)
     if coverage.missed:
         yield from (md.BLANK, md.line("Did not run:"), md.BLANK)
         yield from md.block(coverage.missed[:MOST_ROWS])

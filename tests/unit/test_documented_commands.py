@@ -46,6 +46,7 @@ CLUSTER = "tests/stage/engine/test_cluster.py::"
 
 TESTS: Mapping[str, tuple[str, ...]] = {
     "wpci run": (f"{OWN}test_the_commits_on_top_of_the_upstream_are_the_series",),
+    "wpci run --variant coverage": ("tests/boot/test_gcov.py::test_gcov_and_the_plugin_agree_on_what_ran",),
     "wpci run --suite kselftest-mm": (f"{TYPED}test_the_selftests_of_the_tree_under_test",),
     "wpci inspect": ("tests/stage/cli/test_inspect.py::test_a_guest_of_which_there_is_no_dump_is_named",),
     "wpci inspect -e report()": ("tests/stage/cli/test_inspect.py::test_a_guest_of_which_there_is_no_dump_is_named",),

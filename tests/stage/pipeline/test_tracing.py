@@ -31,3 +31,16 @@ def test_a_qemu_that_takes_no_plugin_is_a_note_of_the_patched_side_and_the_verdi
     assert reasons(bench)["base"] == "" and reasons(bench)["patched"].startswith("QEMU takes no plugin: ")
     assert "coverage  no coverage: QEMU takes no plugin: " in output
     assert "no coverage: QEMU takes no plugin" in (bench.folder / "results" / "last" / "summary.md").read_text()
+
+
+def test_a_kernel_that_counts_keeps_its_notes_and_a_guest_without_counters_is_said_to_be_so(bench: Bench) -> None:
+    bench.configure("guest:")
+    (bench.folder / "small.config").write_text("CONFIG_64BIT=y\nCONFIG_SWAP=y\nCONFIG_SHMEM=y\nCONFIG_GCOV_KERNEL=y\n")
+    code, output = bench.run()
+    assert code == 0, output
+    job = bench.result()["jobs"][1]
+    notes = Path(job["products"]["kernel"]["notes"])
+    assert {str(path.relative_to(notes)) for path in notes.rglob("*.gcno")} >= {"mm/memory.gcno", "init/main.gcno"}
+    assert {path.suffix for path in notes.rglob("*") if path.is_file()} == {".gcno"}
+    assert job["no_coverage"] == "no guest came to an end at which its counters could be taken"
+    assert any(note.startswith("boot-1: ") for note in job["notes"]), job["notes"]

@@ -1,0 +1,161 @@
+"""Which lines of a kernel with CONFIG_GCOV_KERNEL ran: its own counters, fetched from a guest and read by gcov (gcc).
+
+They count from boot on, whatever ran: what is known of a line is that a guest ran it, and not in which test. Notes are
+made by the tree under test, and counters come from its guest. gcov, and what reads its output, run in a cage: there
+this module is a program, which takes a request (``_request``) and prints what ``Counted`` holds.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tarfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orchestrator.errors import InfraError
+from orchestrator.guest.machine import Guest
+from orchestrator.host import process, scratch
+from orchestrator.host.process import Bounds, Cage, Deadline
+from orchestrator.kbuild import line_table
+from orchestrator.kbuild.line_table import Place
+
+FILE = "gcov.tar.gz"
+"""The counters of a guest, beside its console."""
+SECONDS = 600.0
+"""How long fetching and reading may take each: a kernel has a thousand objects, and this host may be busy."""
+
+_NAMES, _FETCHED = "/tmp/gcov-names", f"/tmp/{FILE}"
+_NOTES, _DATA = ".gcno", ".gcda"
+_MOST = 64 * 2**20
+"""Bytes of the counters of one object."""
+# The files of debugfs have no size, so tar would take none of them.
+_FETCH = f"""
+grep -qs '^[^ ]* /sys/kernel/debug ' /proc/mounts || mount -t debugfs none /sys/kernel/debug
+cd /sys/kernel/debug/gcov && rm -rf /tmp/gcov && mkdir /tmp/gcov || exit
+find . -type f -name '*{_DATA}' | grep -F -f {_NAMES} | while read -r file; do
+	mkdir -p "/tmp/gcov/${{file%/*}}" && cat "$file" >"/tmp/gcov/$file"
+done
+tar -C /tmp/gcov -czf {_FETCHED} . && rm -r /tmp/gcov
+"""
+
+
+@dataclass(frozen=True)
+class Counted:
+    """The wanted lines that have counters, and those of them that ran."""
+
+    code: frozenset[Place]
+    ran: frozenset[Place]
+
+
+def objects(notes: Path, files: Iterable[str]) -> tuple[str, ...]:
+    """Return the objects that have lines of these source files, as ``mm/shmem``. Raises OSError."""
+    names = [name.encode() for name in files]
+    return tuple(
+        str(path.relative_to(notes).with_suffix(""))
+        for path in sorted(notes.rglob(f"*{_NOTES}"))
+        if (data := path.read_bytes()) and any(name in data for name in names)
+    )
+
+
+def fetch(guest: Guest, wanted: Iterable[str], directory: Path, deadline: Deadline) -> None:
+    """Copy the counters of these objects from a guest into the folder that is its. Raises PipelineError."""
+    names = directory / "gcov-names"
+    names.write_text("".join(f"/{name}{_DATA}\n" for name in wanted))
+    guest.put(names, _NAMES, deadline=deadline)
+    done = guest.run(_FETCH, deadline=deadline)
+    if done.exit_code != 0:
+        raise InfraError(f"no counters come from the guest: {done.stdout.strip()[-200:] or done.why}")
+    guest.get(_FETCHED, directory / FILE, deadline=deadline)
+
+
+def read(
+    notes: Path, counters: Iterable[Path], wanted_objects: Iterable[str], lines: Mapping[str, Iterable[int]]
+) -> Counted:
+    """Return what is known of lines, by file, after the guests with these counters. Raises InfraError."""
+    package, archives = Path(__file__).parents[1], [str(path) for path in counters]
+    homes = (Path(folder) for folder in {sys.prefix, sys.base_prefix})
+    request = {
+        "notes": str(notes),
+        "archives": archives,
+        "objects": list(wanted_objects),
+        "lines": {name: sorted(numbers) for name, numbers in lines.items()},
+    }
+    done = process.run(
+        [sys.executable, "-P", "-m", __name__],
+        input_text=json.dumps(request),
+        deadline=Deadline.after(SECONDS),
+        env={"PYTHONPATH": str(package.parent)},
+        cage=Cage(
+            readable=(notes, package, *map(Path, archives), *(h for h in homes if not h.is_relative_to("/usr"))),
+            bounds=Bounds(memory=8 * 2**30),
+        ),
+        check=False,
+    )
+    if not done.ok:
+        why = done.stderr.strip().rpartition("\n")[2] or f"exit code {done.returncode}"
+        raise InfraError(f"the counters of the kernel cannot be read: {why}")
+    try:
+        raw = json.loads(done.stdout)
+        return Counted(_places(raw["code"]), _places(raw["ran"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise InfraError("no lines can be read of the kernel's counters") from error
+
+
+def _places(raw: Iterable[tuple[object, Any]]) -> frozenset[Place]:
+    return frozenset((str(name), int(number)) for name, number in raw)
+
+
+def rows(document: Mapping[str, Any], wanted: Mapping[str, frozenset[int]]) -> Iterator[tuple[Place, bool]]:
+    """Yield each wanted line of a document of gcov, and whether it ran. Pure."""
+    for file in document["files"]:
+        name = line_table.in_tree("", file["file"])
+        numbers = wanted.get(name, frozenset())
+        for line in file["lines"]:
+            if line["line_number"] in numbers:
+                yield (name, line["line_number"]), line["count"] > 0
+
+
+def _unpacked(archive: str, notes: Path, names: frozenset[str], to: Path) -> Iterator[str]:
+    """Put counters beside their notes; yield the names of both, as gcov is given them."""
+    with tarfile.open(archive) as opened:
+        for member in opened:
+            name = next((name for name in names if member.name.endswith(f"/{name}{_DATA}")), None)
+            if name is None or not (member.isreg() and member.size <= _MOST and (data := opened.extractfile(member))):
+                continue
+            target = to / f"{name}{_DATA}"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(data.read(_MOST))
+            shutil.copyfile(notes / f"{name}{_NOTES}", target.with_suffix(_NOTES))
+            yield f"{name}{_DATA}"
+
+
+def _of_guest(archive: str, request: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield what gcov says of each object, after one guest."""
+    with scratch.folder() as folder:
+        names = list(_unpacked(archive, Path(request["notes"]), frozenset(request["objects"]), folder))
+        if not names:
+            sys.exit(f"{Path(archive).parent.name} left no counters of the changed lines")
+        for name in names:  # each by itself: what gcov says of one has megabytes
+            done = process.run(["gcov", "--json-format", "--stdout", name], cwd=folder, check=False)
+            if not done.ok:
+                sys.exit("; ".join(["gcov", *done.stderr.split("\n")[:2], f"exit code {done.returncode}"]))
+            yield json.loads(done.stdout)
+
+
+def _main() -> None:
+    request = json.load(sys.stdin)
+    wanted = {name: frozenset(numbers) for name, numbers in request["lines"].items()}
+    seen: dict[Place, bool] = {}
+    for archive in request["archives"]:
+        for document in _of_guest(archive, request):
+            for place, is_run in rows(document, wanted):
+                seen[place] = seen.get(place, False) or is_run
+    json.dump({"code": sorted(seen), "ran": sorted(place for place, is_run in seen.items() if is_run)}, sys.stdout)
+
+
+if __name__ == "__main__":
+    _main()
