@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.errors import InfraError
-from orchestrator.host import process
-from orchestrator.host.cache import Cache, digest
-from orchestrator.host.disk import new_directory
-from orchestrator.progress import SILENT
+from orchestrator.host import compiled
+from orchestrator.host.cache import Cache
+from orchestrator.host.process import FOREVER
 
 COUNT = 32
 """Sockets of one guest: one for each try to connect to it, and most are reached by the first."""
@@ -29,12 +28,7 @@ _SOURCE = Path(__file__).with_name("sockets.c")
 
 def program(cache: Cache) -> Path:
     """Return the program that makes sockets where it runs, and sends them. Raises InfraError."""
-    folder = cache.path("compiler", f"sockets-{digest(_SOURCE.read_text())[:16]}")
-    with cache.lock("sockets", SILENT):
-        if not folder.is_dir():
-            with new_directory(folder) as scratch:
-                process.run(["gcc", "-O2", "-o", scratch / "sockets", _SOURCE], env=process.minimal_environment())
-    return folder / "sockets"
+    return compiled.built(_SOURCE, "sockets", ["-O2"], cache, FOREVER)
 
 
 def of_this_host(port: int, seconds: float) -> socket.socket:

@@ -11,10 +11,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from orchestrator.host import process
-from orchestrator.host.cache import Cache, digest
-from orchestrator.host.disk import new_directory
-from orchestrator.progress import SILENT
+from orchestrator.host import compiled
+from orchestrator.host.cache import Cache
+from orchestrator.host.process import FOREVER
 
 _DRIVER = Path(__file__).with_name("compiler.c")
 
@@ -24,9 +23,4 @@ def driver(cache: Cache) -> Path:
 
     It lies in the cache, since its path is in every command line, and make builds again what has another one.
     """
-    folder = cache.path("compiler", digest(_DRIVER.read_text())[:16])
-    with cache.lock("compiler", SILENT):
-        if not folder.is_dir():
-            with new_directory(folder) as scratch:
-                process.run(["gcc", "-O2", "-o", scratch / "gcc", _DRIVER], env=process.minimal_environment())
-    return folder / "gcc"
+    return compiled.built(_DRIVER, "gcc", ["-O2"], cache, FOREVER)

@@ -30,6 +30,7 @@ from orchestrator.report import result_json
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 PATIENCE = 7200.0
+pytestmark = pytest.mark.timeout(2 * PATIENCE)  # of it a kernel is built, too
 LIMITS = machine.Limits(boot=900.0, shutdown=120.0, silence=1800.0)
 HOST_ROOT = (
     *("-fsdev", "local,id=host,path=/,security_model=none,readonly=on,multidevs=remap"),

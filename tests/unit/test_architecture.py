@@ -120,7 +120,6 @@ def test_only_the_screen_prints() -> None:
 
 
 UNCAGED = {
-    ("kbuild/ccache.py", "process.run"): "our own program",
     ("kbuild/make.py", "process.run"): "the version of a tool",
     ("kbuild/own_programs.py", "make.run"): "programs of the user's own",
     ("kbuild/programs.py", "make.run"): "our own tests",

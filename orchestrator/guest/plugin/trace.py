@@ -10,12 +10,10 @@ import functools
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 from orchestrator.errors import InfraError
-from orchestrator.guest import compiled
-from orchestrator.host import process, scratch
+from orchestrator.host import compiled, process, scratch
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import Deadline
 from orchestrator.progress import Progress
@@ -31,6 +29,7 @@ _COUNT_AT = struct.Struct("=Q"), 48
 _MOST_RECORDS = 1 << 14
 """Records of a guest: markers of 8192 tests."""
 _SECONDS = 120.0
+_SOURCE = Path(__file__).with_name("coverage.c")
 
 Piece = tuple[int, int]
 """Where a piece of the text begins and where it ends."""
@@ -107,9 +106,8 @@ def read(directory: Path) -> Ran | None:
 
 def build(cache: Cache, progress: Progress) -> Path:
     """Return the plugin, compiled now or earlier. Raises InfraError."""
-    source = resources.files(__package__).joinpath("coverage.c").read_text()
     options = ("-O2", "-fPIC", "-shared", "-fvisibility=hidden", "-ldl")
-    return compiled.built(source, "coverage.so", options, cache, progress, Deadline.after(_SECONDS))
+    return compiled.built(_SOURCE, "coverage.so", options, cache, Deadline.after(_SECONDS), progress)
 
 
 @functools.cache

@@ -11,6 +11,7 @@ import hashlib
 import os
 import re
 import shutil
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -18,9 +19,9 @@ from pathlib import Path, PurePosixPath
 
 from orchestrator.arch import Architecture
 from orchestrator.errors import InfraError
-from orchestrator.guest import compiled, protocol
+from orchestrator.guest import protocol
 from orchestrator.guest.rootfs import cpio, interpreters, keys, libraries, modules
-from orchestrator.host import disk, packages, process
+from orchestrator.host import compiled, disk, packages, process
 from orchestrator.host.cache import Cache
 from orchestrator.model import Programs, Rootfs
 from orchestrator.progress import Minor, Progress
@@ -61,7 +62,7 @@ def build(spec: RootfsSpec, cache: Cache, progress: Progress) -> Rootfs:
     plain = cpio.archive(whole)
     sha256 = hashlib.sha256(plain).hexdigest()
     packed = cache.path("rootfs", f"{sha256}.cpio.gz")
-    if not packed.exists():
+    if not _holds(packed, plain):
         progress.note(Minor(f"rootfs: {len(plain) / 2**20:.1f} MB, {len(whole)} files"))
         disk.write_atomic(packed, gzip.compress(plain, 1, mtime=0))
     ours = keys.make(spec.directory / "keys", deadline)
@@ -71,10 +72,18 @@ def build(spec: RootfsSpec, cache: Cache, progress: Progress) -> Rootfs:
     return Rootfs(image, sha256, ours.identity, ours.host_public, packed_programs)
 
 
+def _holds(packed: Path, plain: bytes) -> bool:
+    """Whether a file is there, and is these bytes packed: it may have rotten since it was written."""
+    try:
+        return gzip.decompress(packed.read_bytes()) == plain
+    except (OSError, EOFError, zlib.error):
+        return False
+
+
 def _renew(cache: Cache, progress: Progress, deadline: process.Deadline) -> Path:
     """Return the program with which a clone begins, compiled now or earlier. Raises InfraError."""
-    source = resources.files(__package__).joinpath("renew.c").read_text()
-    return compiled.built(source, "renew", ("-static", "-Os", "-s"), cache, progress, deadline)
+    source = Path(__file__).with_name("renew.c")
+    return compiled.built(source, "renew", ("-static", "-Os", "-s"), cache, deadline, progress)
 
 
 def _programs(directory: Path) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -173,6 +174,18 @@ def test_keys_are_new_in_each_run_and_the_rest_is_not(programs: Path, tmp_path: 
     (programs / "new").write_text("x")
     spec = rootfs.RootfsSpec(tmp_path / "three", DEFAULT, (Programs("own", programs, ""),))
     assert rootfs.build(spec, cache, SILENT).sha256 != one.sha256
+
+
+@pytest.mark.parametrize("damage", [
+    lambda data: b"", lambda data: data[: len(data) // 2], lambda data: data[:99] + bytes([data[99] ^ 4]) + data[100:],
+], ids=["emptied", "cut", "turned"])  # fmt: skip
+def test_what_rots_in_the_cache_is_packed_again(damage: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    cache, spec = Cache(tmp_path / "cache"), rootfs.RootfsSpec(tmp_path / "run", DEFAULT)
+    packed = cache.path("rootfs", f"{rootfs.build(spec, cache, SILENT).sha256}.cpio.gz")
+    whole = packed.read_bytes()
+    packed.write_bytes(damage(whole))
+    made = rootfs.build(spec, cache, SILENT)
+    assert packed.read_bytes() == whole and made.image.read_bytes().startswith(whole)
 
 
 def test_no_key_gets_into_the_cache(programs: Path, tmp_path: Path) -> None:
