@@ -10,6 +10,8 @@ mount -t overlay -o lowerdir=/lower,upperdir=/layer/upper,workdir=/layer/work ho
 for folder in proc sys dev dev/pts dev/shm; do
 	mount -o bind "/$folder" "/host/$folder"
 done
+# As udev leaves it; without the module there is none.
+[ ! -e /dev/kvm ] || chmod 666 /dev/kvm
 exec env -i HOME=/root LC_ALL=C.UTF-8 PATH="$3" PYTHONDONTWRITEBYTECODE=1 WPCI_CACHE="$2" \
 	/bin/chroot /host \
 	"$1/.venv/bin/python" -m orchestrator.cli run --config "$1/tests/kvm/pipeline.yaml" --results /results --all

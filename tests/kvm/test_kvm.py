@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.arch import DEFAULT
 from orchestrator.cli.screen import Screen
 from orchestrator.cli.terminal import Terminal
 from orchestrator.config import loader, overrides
 from orchestrator.config.schema import Machine
-from orchestrator.guest import machine
+from orchestrator.guest import cage, machine
 from orchestrator.host import process
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import Deadline
@@ -147,6 +148,13 @@ def test_the_guest_inside_comes_up_and_passes_its_test(seen: str, request: pytes
     told: Seen = request.getfixturevalue(seen)
     assert told.tests == {"cheap_runs": Status.PASS}
     assert (told.result.verdict, told.exit_code) == (Verdict.PASS, 0)
+
+
+@pytest.mark.parametrize("seen", ["with_svm", "without_svm"])
+def test_the_guest_inside_is_in_a_cage_as_it_is_here(seen: str, request: pytest.FixtureRequest) -> None:
+    told: Seen = request.getfixturevalue(seen)
+    assert told.job.identity and told.job.identity.sandbox == cage.name(DEFAULT.qemu)
+    assert not told.job.identity.sandbox.startswith("none"), told.printed
 
 
 def test_auto_chooses_kvm_where_a_guest_comes_up_under_it(with_svm: Seen) -> None:
