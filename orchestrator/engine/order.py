@@ -231,6 +231,6 @@ def _kept(whole: Path, place: Path, kind: str) -> None:
     if kind == _SOURCES:
         whole.replace(place)
         return
-    with new_directory(place) as made:
-        packing.unpack(whole, made)
+    with new_directory(place) as made, whole.open("rb") as archive:
+        packing.unpack(archive, made)
     whole.unlink()

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import io
-import zlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
-from backports import tarfile
-
 from orchestrator.engine import portable
 from orchestrator.engine.order import Fault, Parcel
 from orchestrator.engine.task import R
 from orchestrator.errors import InfraError, PipelineError
+from orchestrator.host import packing
 from orchestrator.host.cache import Cache
 from orchestrator.host.store import Store
 from orchestrator.model import JobResult, Kernel, Tree, Verdict, rundir
 from orchestrator.pipeline.context import Workspace
 from orchestrator.trees import bundle
-
-_BROKEN = (tarfile.TarError, zlib.error, EOFError, OSError)
 
 
 def opened(
@@ -30,20 +26,14 @@ def opened(
 ) -> R | PipelineError:
     """Put the files of an attempt into the folder of the run; return its result, or the fault that it ended with."""
     try:
-        unpack(parcel.files, workspace.directory)
-    except _BROKEN as error:
-        return InfraError(f"what came back from {parcel.worker} is no archive: {error}")
+        if parcel.files:
+            packing.unpack(io.BytesIO(parcel.files), workspace.directory)
+    except InfraError as error:
+        return InfraError(f"what came back from {parcel.worker}: {error}")
     outcome = portable.shown(parcel.outcome, {"run": workspace.directory, "cache": workspace.cache.root})
     if isinstance(outcome, Fault):
         return outcome.error()
     return localised(outcome, repositories, workspace, store, parcel.host)
-
-
-def unpack(files: bytes, directory: Path) -> None:
-    """Unpack an archive into a folder; nothing of it lies outside. Raises one of ``_BROKEN``."""
-    if files:
-        with tarfile.open(fileobj=io.BytesIO(files)) as archive:
-            archive.extractall(directory, filter="data")
 
 
 def localised(outcome: R, repositories: Mapping[str, Path], workspace: Workspace, store: Store, host: str) -> R:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from backports import tarfile
 
@@ -34,10 +36,10 @@ def _anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo:
     return member
 
 
-def unpack(archive: Path, folder: Path) -> None:
-    """Unpack an archive of ours; nothing of it lies outside of the folder. Raises InfraError."""
+def unpack(archive: IO[bytes], folder: Path) -> None:
+    """Unpack an archive, packed or plain; nothing of it lies outside of the folder. Raises InfraError."""
     try:
-        with tarfile.open(archive) as opened:
+        with tarfile.open(fileobj=archive) as opened:
             opened.extractall(folder, filter="data")
-    except (tarfile.TarError, OSError) as error:
-        raise InfraError(f"cannot unpack {archive.name}: {error}") from error
+    except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
+        raise InfraError(f"no archive that can be unpacked: {error}") from error

@@ -85,8 +85,8 @@ class Store:
         try:
             if not self.get_file(kind, key, packed):
                 return False
-            with new_directory(folder) as scratch:
-                packing.unpack(packed, scratch)
+            with new_directory(folder) as scratch, packed.open("rb") as archive:
+                packing.unpack(archive, scratch)
             return True
         finally:
             packed.unlink(missing_ok=True)
