@@ -12,6 +12,8 @@ for folder in proc sys dev dev/pts dev/shm; do
 done
 # As udev leaves it; without the module there is none.
 [ ! -e /dev/kvm ] || chmod 666 /dev/kvm
-exec env -i HOME=/root LC_ALL=C.UTF-8 PATH="$3" PYTHONDONTWRITEBYTECODE=1 WPCI_CACHE="$2" \
-	/bin/chroot /host \
+# The copy becomes the root of a mount namespace, as switch_root does it: in a chroot nobody may make a user namespace.
+exec unshare -m sh -c 'cd /host && mount --move . / && exec "$@"' sh \
+	env -i HOME=/root LC_ALL=C.UTF-8 PATH="$3" PYTHONDONTWRITEBYTECODE=1 WPCI_CACHE="$2" \
+	/bin/chroot . \
 	"$1/.venv/bin/python" -m orchestrator.cli run --config "$1/tests/kvm/pipeline.yaml" --results /results --all
