@@ -8,18 +8,20 @@ BY_NIGHT = {
     "test_guests.py": {
         "lines", "console", "drowns", "drownslate", "ssh", "facts", "odd", "onlyrelease", "nothing", "hugerelease",
         "nocode", "utf16", "latin1", "exit3", "exit4", "exit139", "digits", "negative", "wrongword", "resetearly",
-        "killed", "deaf",
+        "killed", "deaf", "exit255", "truncated", "noresult", "noword", "reset", "stays", "killedlate", "escapes",
+        "nosession", "superscript", "absolute", "nul",
     },
     "test_builds.py": {
         "output without an end", "50,000 warnings", "an error of 30 MB", "names of ours, validated",
         "a symbol less, validated", "a release with markup", "a release that is no text", "a release of 100 MB",
-        "no System.map", "a vmlinux that is cut short",
+        "no System.map", "a vmlinux that is cut short", "no release", "a release that is a folder",
+        "a vmlinux that is text", "a killed compiler", "a missing tool", "a missing header", "an endless line",
     },
     "test_words.py": {
         "escapes in #error, as JSON", "markup in #error, validated", "an opening tag in #error",
-        "a link tag in #error",
+        "a link tag in #error", "an emoji name in #error", "escapes in #error",
     },
-    "test_output.py": {"more-than-are-kept", "blocks", "names-that-collide", "many-names"},
+    "test_output.py": {"more-than-are-kept", "blocks", "names-that-collide", "many-names", "announced"},
 }  # fmt: skip
 """The last part of an id, by file."""
 
