@@ -2,7 +2,7 @@
 
 They count from boot on, whatever ran: what is known of a line is that a guest ran it, and not in which test. Notes are
 made by the tree under test, and counters come from its guest. gcov, and what reads its output, run in a cage: there
-this module is a program, which takes a request (``_request``) and prints what ``Counted`` holds.
+this module is a program, which takes a request (of ``read``) and prints what ``Counted`` holds.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 from orchestrator.errors import InfraError
 from orchestrator.guest.machine import Guest
 from orchestrator.host import process, scratch
-from orchestrator.host.process import Bounds, Cage, Deadline
+from orchestrator.host.process import Bounds, Cage, Deadline, sandbox
 from orchestrator.kbuild import line_table
 from orchestrator.kbuild.line_table import Place
 
@@ -76,8 +76,7 @@ def read(
     notes: Path, counters: Iterable[Path], wanted_objects: Iterable[str], lines: Mapping[str, Iterable[int]]
 ) -> Counted:
     """Return what is known of lines, by file, after the guests with these counters. Raises InfraError."""
-    package, archives = Path(__file__).parents[1], [str(path) for path in counters]
-    homes = (Path(folder) for folder in {sys.prefix, sys.base_prefix})
+    archives, ours = [str(path) for path in counters], sandbox.python()
     request = {
         "notes": str(notes),
         "archives": archives,
@@ -88,11 +87,8 @@ def read(
         [sys.executable, "-P", "-m", __name__],
         input_text=json.dumps(request),
         deadline=Deadline.after(SECONDS),
-        env={"PYTHONPATH": str(package.parent)},
-        cage=Cage(
-            readable=(notes, package, *map(Path, archives), *(h for h in homes if not h.is_relative_to("/usr"))),
-            bounds=Bounds(memory=8 * 2**30),
-        ),
+        env={"PYTHONPATH": str(ours[-1].parent)},
+        cage=Cage(readable=(notes, *map(Path, archives), *ours), bounds=Bounds(memory=8 * 2**30)),
         check=False,
     )
     if not done.ok:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from orchestrator.errors import InfraError
 from orchestrator.host import process
-from orchestrator.host.process import Bounds, Cage, Deadline
+from orchestrator.host.process import Bounds, Cage, Deadline, sandbox
 
 SECONDS = 600.0
 """How long reading may take: a kernel has a million rows, and this host may be busy."""
@@ -55,9 +55,7 @@ class Lines:
 
 def read(vmlinux: Path, wanted: Mapping[str, Iterable[int]], functions: Sequence[str] = ()) -> Lines:
     """Return where the code of lines lies, by file. Raises InfraError, also where there is no debug information."""
-    package = Path(__file__).parents[1]
-    homes = (Path(folder) for folder in {sys.prefix, sys.base_prefix})
-    readable = (vmlinux, package, *(home for home in homes if not home.is_relative_to("/usr")))
+    ours = sandbox.python()
     request = json.dumps(
         {"lines": {name: sorted(lines) for name, lines in wanted.items()}, "functions": list(functions)}
     )
@@ -65,8 +63,8 @@ def read(vmlinux: Path, wanted: Mapping[str, Iterable[int]], functions: Sequence
         ["sh", "-c", f'{{ {_DUMP} }} | "$2" -P -m "$3"', "sh", vmlinux, sys.executable, __name__],
         input_text=request + "\n",
         deadline=Deadline.after(SECONDS),
-        env={"PYTHONPATH": str(package.parent)},
-        cage=Cage(readable=readable, bounds=Bounds(memory=8 * 2**30)),
+        env={"PYTHONPATH": str(ours[-1].parent)},
+        cage=Cage(readable=(vmlinux, *ours), bounds=Bounds(memory=8 * 2**30)),
         check=False,
     )
     if not done.ok:

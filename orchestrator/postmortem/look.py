@@ -6,10 +6,9 @@ import importlib.util
 import sys
 from pathlib import Path
 
-import orchestrator
 from orchestrator.errors import InfraError
 from orchestrator.host import process
-from orchestrator.host.process import Bounds, Cage, Deadline
+from orchestrator.host.process import Bounds, Cage, Deadline, sandbox
 from orchestrator.postmortem import report
 from orchestrator.postmortem.report import Report
 
@@ -27,9 +26,7 @@ def look(dump: Path, vmlinux: Path, config: Path, deadline: Deadline) -> Report:
     """Return what drgn sees in a dump. Raises InfraError, where it does not come to its end in time as well."""
     if why := obstacle():
         raise InfraError(why)
-    package = Path(orchestrator.__file__).parent
-    python = {Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve().parent}
-    cage = Cage(readable=(*sorted(python), package, dump, vmlinux, config), bounds=_BOUNDS)
+    cage = Cage(readable=(*sandbox.python(), dump, vmlinux, config), bounds=_BOUNDS)
     argv: list[str | Path] = [sys.executable, "-B", "-m", READER, f"core:{dump}", vmlinux, config]
     done = process.run(argv, deadline=deadline, cage=cage, check=False)
     if not done.ok:

@@ -12,6 +12,7 @@ import functools
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +56,15 @@ class Cage:
     networked: bool = False
     devices: tuple[Path, ...] = ()
     user: int = USER
+
+
+def python() -> tuple[Path, ...]:
+    """Return what a module of ours reads to run in a cage: this interpreter, its libraries and our package.
+
+    What lies under /usr is in every cage.
+    """
+    homes = {Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve().parent}
+    return (*sorted(home for home in homes if not home.is_relative_to("/usr")), Path(__file__).parents[2])
 
 
 def argv(cage: Cage, command: Sequence[str | Path]) -> list[str]:
