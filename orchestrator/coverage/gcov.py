@@ -72,14 +72,12 @@ def fetch(guest: Guest, wanted: Iterable[str], directory: Path, deadline: Deadli
     guest.get(_FETCHED, directory / FILE, deadline=deadline)
 
 
-def read(
-    notes: Path, counters: Iterable[Path], wanted_objects: Iterable[str], lines: Mapping[str, Iterable[int]]
-) -> Counted:
-    """Return what is known of lines, by file, after the guests with these counters. Raises InfraError."""
-    archives, ours = [str(path) for path in counters], sandbox.python()
+def read(notes: Path, counters: Path, wanted_objects: Iterable[str], lines: Mapping[str, Iterable[int]]) -> Counted:
+    """Return what is known of lines, by file, after the guest with these counters. Raises InfraError."""
+    ours = sandbox.python()
     request = {
         "notes": str(notes),
-        "archives": archives,
+        "archive": str(counters),
         "objects": list(wanted_objects),
         "lines": {name: sorted(numbers) for name, numbers in lines.items()},
     }
@@ -88,17 +86,17 @@ def read(
         input_text=json.dumps(request),
         deadline=Deadline.after(SECONDS),
         env={"PYTHONPATH": str(ours[-1].parent)},
-        cage=Cage(readable=(notes, *map(Path, archives), *ours), bounds=Bounds(memory=8 * 2**30)),
+        cage=Cage(readable=(notes, counters, *ours), bounds=Bounds(memory=8 * 2**30)),
         check=False,
     )
     if not done.ok:
         why = done.stderr.strip().rpartition("\n")[2] or f"exit code {done.returncode}"
-        raise InfraError(f"the counters of the kernel cannot be read: {why}")
+        raise InfraError(f"the counters of this guest cannot be read: {why}")
     try:
         raw = json.loads(done.stdout)
         return Counted(_places(raw["code"]), _places(raw["ran"]))
     except (ValueError, KeyError, TypeError) as error:
-        raise InfraError("no lines can be read of the kernel's counters") from error
+        raise InfraError("no lines can be read of this guest's counters") from error
 
 
 def _places(raw: Iterable[tuple[object, Any]]) -> frozenset[Place]:
@@ -130,11 +128,11 @@ def _unpacked(archive: str, notes: Path, names: frozenset[str], to: Path) -> Ite
 
 
 def _of_guest(archive: str, request: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Yield what gcov says of each object, after one guest."""
+    """Yield what gcov says of each object."""
     with scratch.folder() as folder:
         names = list(_unpacked(archive, Path(request["notes"]), frozenset(request["objects"]), folder))
         if not names:
-            sys.exit(f"{Path(archive).parent.name} left no counters of the changed lines")
+            sys.exit("it left none of the changed lines")
         for name in names:  # each by itself: what gcov says of one has megabytes
             done = process.run(["gcov", "--json-format", "--stdout", name], cwd=folder, check=False)
             if not done.ok:
@@ -146,10 +144,9 @@ def _main() -> None:
     request = json.load(sys.stdin)
     wanted = {name: frozenset(numbers) for name, numbers in request["lines"].items()}
     seen: dict[Place, bool] = {}
-    for archive in request["archives"]:
-        for document in _of_guest(archive, request):
-            for place, is_run in rows(document, wanted):
-                seen[place] = seen.get(place, False) or is_run
+    for document in _of_guest(request["archive"], request):
+        for place, is_run in rows(document, wanted):
+            seen[place] = seen.get(place, False) or is_run
     json.dump({"code": sorted(seen), "ran": sorted(place for place, is_run in seen.items() if is_run)}, sys.stdout)
 
 

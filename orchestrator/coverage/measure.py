@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from orchestrator.coverage import changed, gcov
+from orchestrator.coverage.gcov import Counted
 from orchestrator.coverage.windows import Windows
 from orchestrator.errors import InfraError
 from orchestrator.guest.plugin import trace
@@ -65,10 +66,17 @@ def counting(tree: Tree, notes: Path) -> Counting:
     return Counting(files, notes, gcov.objects(notes, changed.numbers(files)))
 
 
-def counted(subject: Counting, counters: Iterable[Path]) -> LineCoverage:
-    """Return what is known of each changed line after the guests with these counters. Raises InfraError."""
-    seen = gcov.read(subject.notes, counters, subject.objects, changed.numbers(subject.files))
-    return LineCoverage((), _marked(subject.files, seen.code, seen.ran, {}), by_guest=True)
+def read(subject: Counting, counters: Path) -> Counted:
+    """Return what the guest with these counters ran of the changed lines. Raises InfraError."""
+    return gcov.read(subject.notes, counters, subject.objects, changed.numbers(subject.files))
+
+
+def counted(subject: Counting, guests: Iterable[Counted]) -> LineCoverage:
+    """Return what is known of each changed line after these guests. Pure."""
+    seen = list(guests)
+    code = {place for guest in seen for place in guest.code}
+    ran = {place for guest in seen for place in guest.ran}
+    return LineCoverage((), _marked(subject.files, code, ran, {}), by_guest=True)
 
 
 def _lines(kernel: Kernel, wanted: Mapping[str, Sequence[int]], cache: Cache, progress: Progress) -> Lines:

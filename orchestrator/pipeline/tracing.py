@@ -6,12 +6,13 @@ No verdict changes by it, and where it fails the job says why (``no_coverage``).
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from orchestrator.arch import ARCHITECTURES
 from orchestrator.coverage import gcov, windows
 from orchestrator.coverage import measure as coverage
+from orchestrator.coverage.gcov import Counted
 from orchestrator.coverage.measure import Counting, Subject
 from orchestrator.errors import InfraError, PipelineError
 from orchestrator.guest.machine import Guest
@@ -60,7 +61,7 @@ def counted(record: JobRecord, boot: Boot) -> Boot:
 
 def _fetch(record: JobRecord, guest: Guest, directory: Path) -> None:
     """Take what a kernel counted, where it did; a fault is a note of the job."""
-    if not isinstance(record.subject, Counting) or guest.death:
+    if not isinstance(record.subject, Counting) or not record.subject.objects or guest.death:
         return
     try:
         gcov.fetch(guest, record.subject.objects, directory, Deadline.after(gcov.SECONDS))
@@ -86,8 +87,24 @@ def _known(record: JobRecord, subject: Subject | Counting) -> LineCoverage:
     templates = sorted(record.directory.glob(f"{booting.TEMPLATE}*/{rundir.CONSOLE}"))  # what their boot ran
     consoles = (*rundir.consoles(record.directory), *templates)
     if isinstance(subject, Counting):
-        counters = [path for console in consoles if (path := console.with_name(gcov.FILE)).exists()]
-        if not counters:
-            raise InfraError("no guest came to an end at which its counters could be taken")
-        return coverage.counted(subject, counters)
+        return coverage.counted(subject, seen_by_guests(subject, consoles, record.notes))
     return coverage.merged(subject, [seen for path in consoles if (seen := windows.read(path))])
+
+
+def seen_by_guests(subject: Counting, consoles: Iterable[Path], notes: list[str]) -> list[Counted]:
+    """Return what each guest ran, by its console. Counters that cannot be read are noted; InfraError where all are."""
+    if not subject.objects:
+        return []  # no changed line has code in this kernel
+    seen: list[Counted] = []
+    why = "no guest came to an end at which its counters could be taken"
+    for path in (console.with_name(gcov.FILE) for console in consoles):
+        if not path.exists():
+            continue
+        try:
+            seen.append(coverage.read(subject, path))
+        except InfraError as error:
+            why = f"{path.parent.name}: {error}"
+            notes.append(why)
+    if not seen:
+        raise InfraError(why)
+    return seen

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.coverage import gcov
+from orchestrator.coverage import gcov, measure
+from orchestrator.coverage.measure import Counting
 from orchestrator.errors import InfraError
+from orchestrator.model.coverage import DiffFile, DiffHunk, DiffLine, Reach
+from orchestrator.pipeline import tracing
 
 HEADER = "static inline int half(int n)\n{\n\tif (n < 0)\n\t\treturn 0;\n\treturn n / 2;\n}\n"
 SOURCE = """\
@@ -62,31 +65,42 @@ def notes(tree: Path) -> Path:
 def test_lines_that_ran_are_told_from_those_that_did_not_and_headers_count(tree: Path) -> None:
     folder = notes(tree)
     assert gcov.objects(folder, LINES) == ("mm/a",) and gcov.objects(folder, ["mm/other.c"]) == ()
-    seen = gcov.read(folder, [archived(tree)], ("mm/a",), LINES)
+    seen = gcov.read(folder, archived(tree), ("mm/a",), LINES)
     ran = {("mm/a.c", 8), ("mm/a.c", 10), ("include/half.h", 3), ("include/half.h", 5)}
     assert seen.ran == ran
     assert seen.code == ran | {("mm/a.c", 4), ("mm/a.c", 9), ("include/half.h", 4)}
-
-
-def test_what_any_guest_ran_ran(tree: Path) -> None:
-    first = archived(tree)
-    subprocess.run(["./a", *"12345"], cwd=tree / ".out", check=False)
-    both = gcov.read(notes(tree), [first, archived(tree, f"boot-2/{gcov.FILE}")], ("mm/a",), LINES)
-    assert both.code - both.ran == {("include/half.h", 4)}
 
 
 @pytest.mark.parametrize("damage", [lambda data: b"", lambda data: data[: len(data) // 2], lambda data: b"no archive"])
 def test_counters_that_are_damaged_are_said_to_be_so(tree: Path, damage: object) -> None:
     archive = archived(tree)
     archive.write_bytes(damage(archive.read_bytes()))  # type: ignore[operator]
-    with pytest.raises(InfraError, match=r"^the counters of the kernel cannot be read: "):
-        gcov.read(notes(tree), [archive], ("mm/a",), LINES)
+    with pytest.raises(InfraError, match=r"^the counters of this guest cannot be read: "):
+        gcov.read(notes(tree), archive, ("mm/a",), LINES)
 
 
 def test_notes_of_another_build_are_said_to_be_so(tree: Path) -> None:
     archive, folder = archived(tree), notes(tree)
     (folder / "mm/a.gcno").write_bytes(b"no notes")
     with pytest.raises(InfraError, match=r"gcov; .*mm/a.gcda:stamp mismatch with notes file"):
-        gcov.read(folder, [archive], ("mm/a",), LINES)
-    with pytest.raises(InfraError, match="boot-1 left no counters of the changed lines"):
-        gcov.read(folder, [archive], ("mm/b",), LINES)
+        gcov.read(folder, archive, ("mm/a",), LINES)
+    with pytest.raises(InfraError, match="it left none of the changed lines"):
+        gcov.read(folder, archive, ("mm/b",), LINES)
+
+
+def test_what_any_guest_ran_ran_and_counters_of_one_that_are_damaged_cost_no_other_its(tree: Path) -> None:
+    consoles = [tree / name / "console.log" for name in ("boot-1", "boot-2", "boot-3", "boot-4")]
+    archived(tree)
+    subprocess.run(["./a", *"12345"], cwd=tree / ".out", check=False)
+    archived(tree, f"boot-2/{gcov.FILE}")
+    archived(tree, f"boot-3/{gcov.FILE}").write_bytes(b"no archive")
+    lines = tuple(DiffLine("+", number, text) for number, text in enumerate(HEADER.splitlines(), 1))
+    files = (DiffFile("include/half.h", (DiffHunk("", lines),)),)
+    subject = Counting(files, notes(tree), ("mm/a",))
+    noted: list[str] = []
+    known = measure.counted(subject, tracing.seen_by_guests(subject, consoles, noted))
+    assert [note.partition(": ")[0] for note in noted] == ["boot-3"]
+    assert [line.number for _, line in known.changed if line.reach is Reach.MISSED] == [4]
+    assert measure.counts(known).ran == 3
+    with pytest.raises(InfraError, match=r"^boot-3: "):
+        tracing.seen_by_guests(subject, consoles[2:], noted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -44,3 +45,14 @@ def test_a_kernel_that_counts_keeps_its_notes_and_a_guest_without_counters_is_sa
     assert {path.suffix for path in notes.rglob("*") if path.is_file()} == {".gcno"}
     assert job["no_coverage"] == "no guest came to an end at which its counters could be taken"
     assert any(note.startswith("boot-1: ") for note in job["notes"]), job["notes"]
+
+
+def test_a_series_without_code_in_a_kernel_that_counts_has_no_line_to_run(bench: Bench) -> None:
+    bench.configure("guest:")
+    (bench.folder / "small.config").write_text("CONFIG_64BIT=y\nCONFIG_SWAP=y\nCONFIG_SHMEM=y\nCONFIG_GCOV_KERNEL=y\n")
+    shutil.rmtree(bench.folder / "series")
+    bench.series(("include/fake.h", "int fault", "/* Nothing\n * runs.\n */\nint fault"))
+    _, output = bench.run()
+    job = bench.result()["jobs"][1]
+    assert job["no_coverage"] == "" and job["coverage"]["changed"] == 3 and job["coverage"]["code"] == 0, output
+    assert not [note for note in job["notes"] if "counters" in note]
