@@ -4,7 +4,8 @@
 VENV     := .venv
 PYTHON   := $(VENV)/bin/python
 # Each file of tests is one worker's.
-PYTEST    = $(PYTHON) -m pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+PYTEST    = $(PYTHON) -m pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder \
+	--durations 40 --durations-min 10
 SUDO     := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 # What a Debian 12 machine needs beyond python3, git, make and gcc.
