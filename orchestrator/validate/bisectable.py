@@ -10,11 +10,13 @@ from pathlib import Path
 
 from orchestrator.model import CheckResult, JobResult, Splat, Stage, SuiteRun, Transition, Verdict
 from orchestrator.model.expectations import NONE, Entry, Expectations
+from orchestrator.text import wording
 from orchestrator.verdict import findings, outcome, series_verdict, transitions
 from orchestrator.verdict.verdict import Expected
 
 NAME = "bisectable"
 _COLUMN = "prefix"
+_MOST_NAMES = 3
 
 
 def judge(subject: str, before: JobResult, done: JobResult, promised: Expected, column: str | None) -> CheckResult:
@@ -79,9 +81,9 @@ def _kept(run: SuiteRun, promised: Expectations, column: str | None) -> Expectat
 
 
 def _summary(done: JobResult, changes: Sequence[Transition]) -> str:
-    """Return how the tests went, and how many turned to passing; of a kernel that was only booted, that it was."""
+    """Return how the tests went, and which turned to passing; of a kernel that was only booted, that it was."""
     if not done.suites:
         return "boots"
-    better = sum(c.verdict is Verdict.PASS and c.base.word != c.patched.word for c in changes)
-    turned = f"; {better} turned to passing" if better else ""
+    better = [c.test for c in changes if c.verdict is Verdict.PASS and c.base.word != c.patched.word]
+    turned = f"; {len(better)} turned to passing: {wording.some(better, _MOST_NAMES)}" if better else ""
     return outcome.counts(test.status for test in findings.all_tests(done.suites)) + turned

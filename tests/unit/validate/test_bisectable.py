@@ -54,9 +54,15 @@ def test_what_is_worse_than_before_is_charged(before: Status, after: Status, not
     )
 
 
-def test_what_is_not_there_yet_is_no_fault_and_what_comes_is_counted() -> None:
+def test_what_is_not_there_yet_is_no_fault_and_what_comes_is_named() -> None:
     assert judged(kernel(late=Status.SKIP), kernel(late=Status.SKIP)) == (Verdict.PASS, "1 skip")
-    assert judged(kernel(late=Status.SKIP), kernel(late=Status.PASS)) == (Verdict.PASS, "1 pass; 1 turned to passing")
+    assert judged(kernel(late=Status.SKIP), kernel(late=Status.PASS)) == (
+        Verdict.PASS,
+        "1 pass; 1 turned to passing: late",
+    )
+    many = [f"t{number}" for number in range(5)]
+    refused, works = (kernel(**dict.fromkeys(many, status)) for status in (Status.FAIL, Status.PASS))
+    assert judged(refused, works)[1] == "5 pass; 5 turned to passing: t0, t1, t2 and 2 more"
     assert judged(kernel(late=Status.FAIL), kernel(late=Status.FAIL)) == (Verdict.PASS, "1 fail")
 
 
