@@ -7,6 +7,7 @@ whatever a killed run left half-written differs from it, and is put right by the
 from __future__ import annotations
 
 import contextlib
+import shutil
 from pathlib import Path
 
 from orchestrator.errors import InfraError
@@ -56,6 +57,7 @@ def _is_at(tree: Tree, where: Path) -> bool:
 def _rebuild(tree: Tree, where: Path, progress: Progress) -> None:
     _remove(where)
     where.parent.mkdir(parents=True, exist_ok=True)
+    _forget_damaged(tree.repository)
     repository.git(tree.repository, "worktree", "prune", "--expire=now")
     repository.git(tree.repository, "worktree", "add", "--quiet", "--no-checkout", "--detach", where, tree.commit)
     _move(tree, where, progress)
@@ -69,6 +71,13 @@ def _remove(where: Path) -> None:
         raise InfraError(f"{where} is in the way: it is not a work tree of ours")
     with scratch.folder(where.parent) as grave:
         where.rename(grave / "tree")
+
+
+def _forget_damaged(owner: Path) -> None:
+    """Forget work trees without the way back to their repository: git asks each for it, and stops where it is empty."""
+    for way_back in (owner / "worktrees").glob("*/commondir"):
+        if not way_back.read_bytes().strip():
+            shutil.rmtree(way_back.parent, ignore_errors=True)
 
 
 def _administration(where: Path) -> Path:

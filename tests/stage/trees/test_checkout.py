@@ -171,3 +171,16 @@ def test_what_is_not_ours_is_never_removed(base: Tree, where: Path, kind: str) -
     with pytest.raises(InfraError, match="is in the way"):
         checkout.checkout(base, where, SILENT)
     assert where.exists() and (kind != "folder" or (where / "thesis.txt").read_text() == "years\n")
+
+
+@pytest.mark.parametrize("name", ["commondir", "gitdir", "HEAD"])
+@pytest.mark.parametrize("rotten", ["", "..", "../.\x2a\n"], ids=["emptied", "cut", "turned"])
+def test_a_damaged_work_tree_is_in_nobodys_way(base: Tree, patched: Tree, where: Path, name: str, rotten: str) -> None:
+    other = where.with_name("base")
+    checkout.checkout(base, other, SILENT)
+    (file,) = (base.repository / "worktrees").glob(f"*/{name}")
+    file.write_text(rotten)
+    checkout.checkout(patched, where, SILENT)
+    assert_at(patched, where)
+    checkout.checkout(base, other, SILENT)
+    assert_at(base, other)
