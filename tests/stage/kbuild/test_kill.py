@@ -55,9 +55,13 @@ def sleepers(folder: Path) -> list[str]:
 
 def both_up(fifo: Path) -> None:
     """Wait until both recipes run."""
-    said = b""
-    while said.count(b"up") < 2:
-        said += fifo.read_bytes()
+    # Open for writing, too: what comes between the end of one writer and the next look would be lost.
+    pipe, said = os.open(fifo, os.O_RDWR), b""
+    try:
+        while said.count(b"up") < 2:
+            said += os.read(pipe, 100)
+    finally:
+        os.close(pipe)
 
 
 def gone(folder: Path) -> bool:
