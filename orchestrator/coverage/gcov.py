@@ -127,10 +127,10 @@ def _unpacked(archive: str, notes: Path, names: frozenset[str], to: Path) -> Ite
             yield f"{name}{_DATA}"
 
 
-def _of_guest(archive: str, request: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def _of_guest(request: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """Yield what gcov says of each object."""
     with scratch.folder() as folder:
-        names = list(_unpacked(archive, Path(request["notes"]), frozenset(request["objects"]), folder))
+        names = list(_unpacked(request["archive"], Path(request["notes"]), frozenset(request["objects"]), folder))
         if not names:
             sys.exit("it left none of the changed lines")
         for name in names:  # each by itself: what gcov says of one has megabytes
@@ -144,7 +144,7 @@ def _main() -> None:
     request = json.load(sys.stdin)
     wanted = {name: frozenset(numbers) for name, numbers in request["lines"].items()}
     seen: dict[Place, bool] = {}
-    for document in _of_guest(request["archive"], request):
+    for document in _of_guest(request):
         for place, is_run in rows(document, wanted):
             seen[place] = seen.get(place, False) or is_run
     json.dump({"code": sorted(seen), "ran": sorted(place for place, is_run in seen.items() if is_run)}, sys.stdout)

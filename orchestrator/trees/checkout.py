@@ -76,8 +76,11 @@ def _remove(where: Path) -> None:
 def _forget_damaged(owner: Path) -> None:
     """Forget work trees without the way back to their repository: git asks each for it, and stops where it is empty."""
     for way_back in (owner / "worktrees").glob("*/commondir"):
-        if not way_back.read_bytes().strip():
-            shutil.rmtree(way_back.parent, ignore_errors=True)
+        if way_back.with_name("locked").exists():
+            continue  # another run is adding it: git-worktree locks it until all is written
+        with contextlib.suppress(OSError):
+            if not way_back.read_bytes().strip():
+                shutil.rmtree(way_back.parent)
 
 
 def _administration(where: Path) -> Path:

@@ -8,6 +8,7 @@ import pytest
 
 from orchestrator.errors import InfraError
 from orchestrator.host.cache import Cache
+from orchestrator.host.process import CommandFailed
 from orchestrator.model import Tree
 from orchestrator.progress import SILENT
 from orchestrator.series import apply, series
@@ -184,3 +185,13 @@ def test_a_damaged_work_tree_is_in_nobodys_way(base: Tree, patched: Tree, where:
     assert_at(patched, where)
     checkout.checkout(base, other, SILENT)
     assert_at(base, other)
+
+
+def test_a_work_tree_that_another_run_is_adding_is_left_alone(base: Tree, patched: Tree, where: Path) -> None:
+    checkout.checkout(base, where.with_name("base"), SILENT)
+    (admin,) = (base.repository / "worktrees").iterdir()
+    (admin / "locked").write_text("initializing")
+    (admin / "commondir").write_text("")
+    with pytest.raises(CommandFailed, match="commondir"):
+        checkout.checkout(patched, where, SILENT)
+    assert (admin / "commondir").exists()
