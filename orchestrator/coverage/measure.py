@@ -12,7 +12,6 @@ from pydantic import TypeAdapter, ValidationError
 from orchestrator.coverage import changed, gcov
 from orchestrator.coverage.gcov import Counted
 from orchestrator.coverage.windows import Windows
-from orchestrator.errors import InfraError
 from orchestrator.guest.plugin import trace
 from orchestrator.guest.plugin.trace import Trace
 from orchestrator.host.cache import Cache, digest
@@ -51,9 +50,7 @@ class Counting:
 
 def prepare(tree: Tree, kernel: Kernel, binary: str, cache: Cache, progress: Progress) -> Subject:
     """Return what to trace in the guests of a patched tree. Raises InfraError with why nothing can be."""
-    plugin = trace.build(cache, progress)
-    if why := trace.obstacle(binary, plugin):
-        raise InfraError(f"QEMU takes no plugin: {why}")
+    plugin = trace.build(binary, cache, progress)
     files = changed.read(tree)
     lines = _lines(kernel, changed.numbers(files), cache, progress)
     wanted = Trace(plugin, lines.pieces, lines.symbols.get(trace.WRITER, 0)) if lines.pieces else None

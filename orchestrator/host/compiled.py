@@ -21,7 +21,7 @@ def built(
     source: Path, name: str, options: Sequence[str], cache: Cache, deadline: Deadline, progress: Progress = SILENT
 ) -> Path:
     """Return what gcc makes of a C file with these options, now or earlier. Raises InfraError."""
-    folder = cache.path("compiler", digest(source.read_text())[:16])
+    folder = cache.path("compiler", digest(source.read_text(), *options)[:16])
     with cache.lock(f"compiler-{name}", progress):
         if not _is_whole(folder, name):
             with new_directory(folder) as scratch:

@@ -5,10 +5,10 @@
  * beside it, which is set where an instruction of the piece runs. Whenever the guest writes to /dev/kmsg, as it does for
  * each marker, the flags are put down as one record and cleared: what ran between two markers is a record.
  *
- * Debian ships no header for plugins, so that the prototypes stand here. What is used is the same in QEMU 4.2 to 10.
+ * Debian ships no header for plugins, so that the prototypes stand here. API is the version for which this is compiled:
+ * QEMU refuses a plugin made for one that it does not have any more, or not yet. What is used is the same up to
+ * version 6 (QEMU 4.2 to 11.0); since 7 (QEMU 11.1) a callback that sees what was translated gets no id, but user data.
  */
-#define _GNU_SOURCE
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -25,7 +25,15 @@ struct qemu_plugin_insn;
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t index);
 uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
-void qemu_plugin_register_vcpu_tb_trans_cb(uint64_t id, void (*translated)(uint64_t id, struct qemu_plugin_tb *tb));
+#if API >= 7
+#define TRANSLATED	struct qemu_plugin_tb *tb, void *data
+void qemu_plugin_register_vcpu_tb_trans_cb(uint64_t id, void (*translated)(TRANSLATED), void *data);
+#define register_translated(id, callback)	qemu_plugin_register_vcpu_tb_trans_cb(id, callback, NULL)
+#else
+#define TRANSLATED	uint64_t id, struct qemu_plugin_tb *tb
+void qemu_plugin_register_vcpu_tb_trans_cb(uint64_t id, void (*translated)(TRANSLATED));
+#define register_translated(id, callback)	qemu_plugin_register_vcpu_tb_trans_cb(id, callback)
+#endif
 void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, void (*ran)(unsigned int vcpu, void *data),
 					    int registers, void *data);
 
@@ -43,34 +51,13 @@ struct piece {
 	uint64_t start, end;
 };
 
-/* QEMU refuses what was made for an API that it does not have any more, or not yet: see the constructor. */
-__attribute__((visibility("default"))) int qemu_plugin_version;
+__attribute__((visibility("default"))) int qemu_plugin_version = API;
 
 static struct head *head;
 static const struct piece *pieces;
 static _Atomic uint8_t *flags;
 static uint8_t *records;
 static atomic_flag busy = ATOMIC_FLAG_INIT;
-
-__attribute__((constructor)) static void choose_version(void)
-{
-	static const struct {
-		const char *symbol;
-		int version;
-	} known[] = {
-		{ "qemu_plugin_n_vcpus", 0 },			/* up to 8.2, which take 0 and 1 */
-		{ "qemu_plugin_translate_vaddr", 5 },		/* 10.1 */
-		{ "qemu_plugin_read_memory_vaddr", 4 },		/* 9.2 */
-	};
-
-	qemu_plugin_version = 2;				/* 9.0 */
-	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
-		if (dlsym(RTLD_DEFAULT, known[i].symbol)) {
-			qemu_plugin_version = known[i].version;
-			return;
-		}
-	}
-}
 
 static void piece_ran(unsigned int vcpu, void *flag)
 {
@@ -112,12 +99,11 @@ static int64_t piece_of(uint64_t address)
 	return -1;
 }
 
-static void translated(uint64_t id, struct qemu_plugin_tb *tb)
+static void translated(TRANSLATED)
 {
 	size_t count = qemu_plugin_tb_n_insns(tb);
 	int64_t last = -1;
 
-	(void)id;
 	for (size_t i = 0; i < count; i++) {
 		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
 		uint64_t address = qemu_plugin_insn_vaddr(insn);
@@ -160,7 +146,7 @@ __attribute__((visibility("default"))) int qemu_plugin_install(uint64_t id, cons
 	pieces = (const struct piece *)(head + 1);
 	flags = (_Atomic uint8_t *)(pieces + head->pieces);
 	records = (uint8_t *)flags + (head->pieces + 7) / 8 * 8;
-	qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
+	register_translated(id, translated);
 	head->loaded = 1;
 	return 0;
 }

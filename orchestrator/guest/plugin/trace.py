@@ -7,6 +7,7 @@ are written: records and markers of one command are as many, or some program wri
 from __future__ import annotations
 
 import functools
+import re
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,6 +30,11 @@ _COUNT_AT = struct.Struct("=Q"), 48
 _MOST_RECORDS = 1 << 14
 """Records of a guest: markers of 8192 tests."""
 _SECONDS = 120.0
+_NEWEST_API = 7
+"""The version of QEMU's interface up to which coverage.c knows it: that of QEMU 11.1."""
+_NO_API = 99
+"""A version that no QEMU has: it refuses it, and says up to which one it has."""
+_LATEST = re.compile(r"supports only up to version (\d+)")
 _SOURCE = Path(__file__).with_name("coverage.c")
 
 Piece = tuple[int, int]
@@ -104,9 +110,19 @@ def read(directory: Path) -> Ran | None:
     return Ran(tuple(int.from_bytes(part, "little") for part in parts), rest)
 
 
-def build(cache: Cache, progress: Progress) -> Path:
-    """Return the plugin, compiled now or earlier. Raises InfraError."""
-    options = ("-O2", "-fPIC", "-shared", "-fvisibility=hidden", "-ldl")
+def build(binary: str, cache: Cache, progress: Progress) -> Path:
+    """Return the plugin for a QEMU, compiled now or earlier. Raises InfraError, also where that takes none."""
+    answer = obstacle(binary, _compiled(_NO_API, cache, progress))
+    if latest := _LATEST.search(answer):
+        plugin = _compiled(min(int(latest[1]), _NEWEST_API), cache, progress)
+        answer = obstacle(binary, plugin)
+        if not answer:
+            return plugin
+    raise InfraError(f"QEMU takes no plugin: {answer}")
+
+
+def _compiled(api: int, cache: Cache, progress: Progress) -> Path:
+    options = (f"-DAPI={api}", "-O2", "-fPIC", "-shared", "-fvisibility=hidden")
     return compiled.built(_SOURCE, "coverage.so", options, cache, Deadline.after(_SECONDS), progress)
 
 

@@ -42,7 +42,7 @@ writer: ret
 
 @pytest.fixture(scope="module")
 def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return trace.build(Cache(tmp_path_factory.mktemp("cache")), SILENT)
+    return trace.build(QEMU, Cache(tmp_path_factory.mktemp("cache")), SILENT)
 
 
 def image(folder: Path) -> tuple[Path, dict[str, int]]:
@@ -75,6 +75,28 @@ def test_this_qemu_takes_the_plugin_and_what_is_none_is_refused_in_words(plugin:
     (tmp_path / "x.so").write_text("no library")
     assert "x.so" in trace.obstacle(QEMU, tmp_path / "x.so")
     assert "no-such-qemu" in trace.obstacle("no-such-qemu", plugin)
+
+
+def plugin_host(folder: Path, api: int, oldest: int) -> str:
+    """Compile what takes a plugin as a QEMU does that has these versions of the interface."""
+    program = folder / f"host-{api}"
+    options = (f"-DAPI={api}", f"-DOLDEST={oldest}", "-rdynamic", "-ldl")
+    subprocess.run(["gcc", "-o", program, Path(__file__).with_name("plugin_host.c"), *options], check=True)
+    return str(program)
+
+
+@pytest.mark.parametrize(("api", "oldest"), [(1, 0), (2, 2), (6, 6), (7, 7), (9, 7)])
+def test_the_plugin_is_made_for_the_interface_of_each_qemu(api: int, oldest: int, tmp_path: Path) -> None:
+    host = plugin_host(tmp_path, api, oldest)
+    traced = Trace(trace.build(host, Cache(tmp_path / "cache"), SILENT), ((16, 17), (17, 18)), 18)
+    traced.prepare(tmp_path)
+    subprocess.run([host, *traced.args(tmp_path)], check=True, timeout=60)
+    assert trace.read(tmp_path) == Ran((0b10,), 0)
+
+
+def test_a_qemu_whose_interface_is_newer_than_the_plugin_is_refused_in_words(tmp_path: Path) -> None:
+    with pytest.raises(InfraError, match=r"QEMU takes no plugin: .* only a minimum version of 8"):
+        trace.build(plugin_host(tmp_path, 8, 8), Cache(tmp_path / "cache"), SILENT)
 
 
 def test_a_guest_without_a_trace_has_none_and_a_damaged_one_is_a_fault(plugin: Path, tmp_path: Path) -> None:

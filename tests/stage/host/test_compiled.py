@@ -43,3 +43,10 @@ def test_a_program_that_is_whole_is_not_made_again(source: Path, tmp_path: Path)
     cache = Cache(tmp_path / "cache")
     made = compiled.built(source, "seven", [], cache, FOREVER).stat().st_ino
     assert compiled.built(source, "seven", [], cache, FOREVER).stat().st_ino == made
+
+
+def test_what_is_made_with_other_options_is_another_program(tmp_path: Path) -> None:
+    source = tmp_path / "number.c"
+    source.write_text("int main(void) { return NUMBER; }\n")
+    made = [compiled.built(source, "number", [f"-DNUMBER={n}"], Cache(tmp_path / "cache"), FOREVER) for n in (3, 4)]
+    assert [ended(program) for program in made] == [3, 4]
