@@ -102,7 +102,7 @@ def extra(name: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        raise UserError(f"{error.name} is not installed: pip install 'wpci[{name}]'") from error
+        raise UserError(f"{error.name} is not installed: pip install '.[{name}]' in a checkout") from error
 
 
 @contextlib.contextmanager

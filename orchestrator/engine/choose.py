@@ -62,7 +62,7 @@ def opened(
         from orchestrator.engine.scheduler import Address
         from orchestrator.host.store import Store
     except ModuleNotFoundError as error:
-        raise UserError(f"{error.name} is not installed: pip install 'wpci[dask]'") from error
+        raise UserError(f"{error.name} is not installed: pip install '.[dask]' in a checkout") from error
     store = Store(dask.store or cache.path("shared", "x").parent.as_uri(), patience=dask.patience)
     store.prove()
     with contextlib.ExitStack() as stack:

@@ -102,7 +102,7 @@ def _engine(url: URL) -> Engine:
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
         engine = create_engine(url, connect_args={"timeout": PATIENCE})
     except (NoSuchModuleError, ModuleNotFoundError) as error:
-        raise UserError(f"history: no driver for {url.drivername}: pip install 'wpci[postgresql]'") from error
+        raise UserError(f"no driver for {url.drivername}: pip install '.[postgresql]' in a checkout") from error
     event.listen(engine, "connect", _connected)
     event.listen(engine, "begin", _begun)
     return engine

@@ -63,7 +63,7 @@ def fetch(text: str, directory: Path, local: Path | None = None, *, archive: str
     InfraError where b4 is missing or the archive cannot be reached.
     """
     if importlib.util.find_spec("b4") is None:
-        raise InfraError("b4 is not installed: pip install 'wpci[lore]', or give the series as an mbox")
+        raise InfraError("b4 is not installed: pip install '.[lore]' in a checkout, or give the series as an mbox")
     if local and not local.is_file():
         raise UserError(f"--mbox {local}: no such file")
     if local:

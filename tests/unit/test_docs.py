@@ -112,7 +112,7 @@ def test_pages_with_examples_are_found() -> None:
 
 
 def test_the_size_of_a_night_is_the_one_on_the_page() -> None:
-    (count,) = re.findall(r"The mode `full` is (\d+) kernels", (ROOT / "README.md").read_text())
+    (count,) = re.findall(r"The mode `full` is (\d+) jobs", (ROOT / "README.md").read_text())
     assert int(count) == len(plan.expand(loader.load(ROOT / "pipeline.yaml"), "full").jobs)
 
 

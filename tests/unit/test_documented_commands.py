@@ -91,6 +91,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
         f"{PROGRAM}test_a_program_has_a_time_and_one_without_an_end_may_use_it_up",
     ),
     "make run": (f"{TYPED}test_make_run_is_the_run",),
+    "make doctor": (f"{TYPED}test_make_doctor_says_what_this_machine_lacks",),
     "make check": (f"{TYPED}test_make_check_is_lint_types_and_the_unit_ring",),
     "make test": (f"{TYPED}test_make_test_is_red_where_any_test_is",),
     "make test-nightly": (f"{TYPED}test_make_test_nightly_runs_what_make_test_leaves_out",),
@@ -99,7 +100,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "wpci bisect": (f"{BISECT}test_a_fault_behind_a_merge_is_found_verified_and_replayed",),
     "wpci bisect --continue": (f"{BISECT}test_killed_in_every_step_it_goes_on_and_runs_no_finished_step_again",),
     "wpci bisect --series ~/outgoing -s G02_anon-swap": (f"{BISECT}test_a_flaky_boot_of_a_patch_is_found_in_boots",),
-    "wpci bisect --series ~/outgoing -s Z01_dontneed.memfd": (
+    "wpci bisect --series ~/outgoing -s Z01_dontneed.memfd-shared": (
         f"{BISECT}test_a_flaky_boot_of_a_patch_is_found_in_boots",
     ),
     "wpci bisect --tree linux-5.10 --good 5.10.251-5 --bad 5.10.262-1 -s boot": (
@@ -119,7 +120,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "wpci clean --old": (f"{RUN}test_old_kernels_go_when_asked_for_and_all_with_the_work_trees",),
     "wpci doctor": (f"{TYPED}test_the_machine_is_looked_over",),
     "wpci history": ("tests/stage/history/test_history.py::test_the_command_lists_runs_and_what_a_test_showed",),
-    "wpci history uffd/Z07_truncate-extend.memfd": (
+    "wpci history uffd/Z07_truncate-extend.memfd-shared": (
         "tests/stage/history/test_history.py::test_the_command_lists_runs_and_what_a_test_showed",
     ),
     "wpci kcidb last --out report.json": (
@@ -203,6 +204,11 @@ TESTS: Mapping[str, tuple[str, ...]] = {
         f"{VALIDATE}test_a_good_series_is_green_in_every_check_and_every_paper",
         f"{EACH}test_a_kernel_that_comes_up_is_enough_where_no_more_is_asked_for",
     ),
+    "wpci validate uffd-wp-shmem --each-patch test --skip builds": (
+        f"{VALIDATE}test_a_good_series_is_green_in_every_check_and_every_paper",
+        f"{EACH}test_no_kernel_no_base_and_the_first_red",
+    ),
+    "wpci run --base origin/master": (f"{OWN}test_another_base_is_named_and_below_the_top_of_the_tree",),
     "wpci validate SERIES --each-patch test": (
         f"{VALIDATE}test_a_good_series_is_green_in_every_check_and_every_paper",
         f"{EACH}test_what_a_later_patch_mends_is_charged_to_the_patch_that_broke_it",

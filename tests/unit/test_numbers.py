@@ -39,7 +39,7 @@ NUMBERS: list[tuple[str, str, tuple[float, ...]]] = [
     ("how-a-verdict-is-reached", "{} tests of a job at most", (alone.MOST,)),
     ("how-a-verdict-is-reached", "{} lost guests are too many", (state.MAX_CRASHES,)),
     ("how-a-verdict-is-reached", "After {} such guests the rest is `missing`", (state.MAX_FAULTS,)),
-    ("how-mutants-are-judged", "a part on which {} tests differ is done with", (campaign.MOST_FAILURES,)),
+    ("how-mutants-are-judged", "a mutant is finished when {} tests differ", (campaign.MOST_FAILURES,)),
     ("how-to-look-at-a-dead-kernel", "{:.0f} s at most, while the guest goes on", (hold.SECONDS,)),
     ("how-to-look-at-a-dead-kernel", "One guest is looked at {} times at most", (hold.MOST,)),
     ("how-to-read-the-report", "the tries of the last {} runs", (night.WINDOW,)),

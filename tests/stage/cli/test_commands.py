@@ -246,6 +246,11 @@ def test_make_run_is_the_run(made: Table) -> None:
     assert code == 0 and made.tests("patched") == ["T01"], output
 
 
+def test_make_doctor_says_what_this_machine_lacks(made: Table) -> None:
+    code, output = made.call(["make", "doctor"])
+    assert code in {0, 3} and "GiB free at" in output, output
+
+
 def a_test(made: Table, name: str, text: str) -> None:
     path = made.folder / "tests" / name
     path.parent.mkdir(parents=True, exist_ok=True)
