@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Annotated
 
 import typer
@@ -11,6 +12,7 @@ from orchestrator.cli.options import ConfigOption, JobOption, ModeOption, Result
 from orchestrator.cli.screen import Screen
 from orchestrator.config import locate
 from orchestrator.errors import UserError
+from orchestrator.text import wording
 
 
 def history_(
@@ -44,6 +46,16 @@ def history_(
         lines = summary.runs(read.runs(opened, mode=mode, limit=limit))
     else:
         suite, _, name = test.rpartition("/")
-        lines = summary.points(read.points(opened, name, suite=suite or None, job=job, mode=mode, limit=limit))
+        points = read.points(opened, name, suite=suite or None, job=job, mode=mode, limit=limit)
+        if not points:
+            _refuse_unknown(test, read.test_names(opened))
+        lines = summary.points(points)
     for line in lines:
         Screen().line(line)
+
+
+def _refuse_unknown(test: str, known: Collection[str]) -> None:
+    """Raise UserError for a test that never ran, as NAME or SUITE/NAME: nothing to show would look like nothing seen."""
+    names = known if "/" in test else {name.rpartition("/")[2] for name in known}
+    if test not in names:
+        raise UserError(f"no run of the history has a test {test}{wording.nearest(test, names)}")

@@ -102,7 +102,8 @@ def _engine(url: URL) -> Engine:
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
         engine = create_engine(url, connect_args={"timeout": PATIENCE})
     except (NoSuchModuleError, ModuleNotFoundError) as error:
-        raise UserError(f"no driver for {url.drivername}: pip install '.[postgresql]' in a checkout") from error
+        how = "pip install '.[postgresql]' in a checkout"
+        raise UserError(f"history: no driver for {url.drivername}: {how}") from error
     event.listen(engine, "connect", _connected)
     event.listen(engine, "begin", _begun)
     return engine

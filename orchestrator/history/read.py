@@ -127,6 +127,13 @@ def points(
         return tuple(Point(rows.run(r.job.run), rows.job(r.job), rows.test(r)) for r in session.scalars(wanted))
 
 
+def test_names(database: Database) -> tuple[str, ...]:
+    """Return the names of all tests that ever ran, as SUITE/TEST."""
+    wanted = select(OutcomeRow.suite, OutcomeRow.test).distinct().order_by(OutcomeRow.suite, OutcomeRow.test)
+    with database.reading() as session:
+        return tuple(f"{suite}/{test}" for suite, test in session.execute(wanted))
+
+
 def titles(database: Database) -> tuple[Title, ...]:
     """Return every title of a splat, the one seen last first."""
     wanted = (

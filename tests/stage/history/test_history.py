@@ -262,15 +262,24 @@ def test_the_command_lists_runs_and_what_a_test_showed(tmp_path: Path) -> None:
         f"run-2  {name} fail  1.50 s  it broke",
         f"run-1  {name} pass  1.50 s  it broke",
     ]
-    assert called(tmp_path, "other/T") == []
+    assert called(tmp_path, "T", "--mode", "full") == []  # it ran, but not in that mode
+    for unknown, near in (("ufd/T", "uffd/T"), ("Tt", "T")):
+        done = history(tmp_path, unknown)
+        assert done.returncode == 2 and done.stdout == "", done.stdout
+        assert f"no run of the history has a test {unknown}; did you mean '{near}'?" in done.stderr
 
 
 def called(folder: Path, *options: str) -> list[str]:
     """Return the lines that ``wpci history`` prints."""
+    done = history(folder, *options)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def history(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     argv = [sys.executable, "-m", "orchestrator.cli", "history", *options]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
-    done = subprocess.run(argv, cwd=folder, env=environment, capture_output=True, text=True, check=True)
-    return done.stdout.splitlines()
+    return subprocess.run(argv, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
 def test_an_unknown_run_is_named(opened: Database) -> None:
