@@ -55,7 +55,7 @@ def history_(
 
 
 def _refuse_unknown(test: str, known: Collection[str]) -> None:
-    """Raise UserError for a test that never ran, as NAME or SUITE/NAME: nothing to show would look like nothing seen."""
+    """Raise UserError for a test (NAME or SUITE/NAME) that never ran: no line at all would not say so."""
     names = known if "/" in test else {name.rpartition("/")[2] for name in known}
     if test not in names:
         raise UserError(f"no run of the history has a test {test}{wording.nearest(test, names)}")

@@ -11,6 +11,7 @@ import typer
 from orchestrator.cli import output
 from orchestrator.cli.groups import grouped
 from orchestrator.cli.options import (
+    AheadOption,
     ConfigOption,
     EngineOption,
     ModeOption,
@@ -23,6 +24,7 @@ from orchestrator.cli.programs import ProgramOptions
 from orchestrator.cli.screen import Screen
 from orchestrator.config import locate
 from orchestrator.errors import Exit, UserError
+from orchestrator.host import cores
 from orchestrator.host.process import FOREVER, Deadline
 
 if TYPE_CHECKING:
@@ -56,6 +58,7 @@ def mutate(
         Path, typer.Option("--report", help="Where progress lives: this path with .json, .md and -why.yaml.")
     ] = REPORT,
     programs: ProgramOptions,
+    ahead: AheadOption = None,
     engine: EngineOption = None,
     results: ResultsOption = None,
     verbose: VerboseOption = False,
@@ -76,6 +79,7 @@ def mutate(
     own = programs.own(context)
     pipeline = overrides.with_programs(output.pipeline(config, quiet=quiet), own)
     elsewhere = choose.wanted(pipeline, engine)
+    choose.refuse_ahead(elsewhere, ahead)
     with (
         output.terminal(values=False, verbose=verbose, quiet=quiet) as terminal,
         opening.open_run(pipeline, mode, overrides.Options(), results=locate.results(results), progress=terminal) as (
@@ -97,7 +101,9 @@ def mutate(
             every_test=every_test,
             deadline=deadline,
         )
-        with choose.opened(elsewhere, slots.here(), workspace.cache, terminal, most=1) as at_work:
+        builds_ahead = bool(cores.spare(request.job.variant_config.machine.cpus, ahead))
+        room = slots.here(guests=1 if builds_ahead else None)
+        with choose.opened(elsewhere, room, workspace.cache, terminal, most=2 if builds_ahead else 1) as at_work:
             done = mutation.run(request, workspace, at_work)
     open_ones = _shown(done, pairs[0].patched.variant, mutation.reasons(report), every_test=every_test)
     raise typer.Exit(Exit.FAIL if open_ones else Exit.PASS)

@@ -11,7 +11,7 @@ from orchestrator import suite
 from orchestrator.engine.task import Place
 from orchestrator.errors import InfraError, UserError
 from orchestrator.host import cache
-from orchestrator.model import JobResult, Stage, TestResult, Verdict
+from orchestrator.model import JobResult, Kernel, Stage, TestResult, Verdict
 from orchestrator.model.expectations import NONE
 from orchestrator.mutation import confirm, judge, mutants, report
 from orchestrator.mutation.campaign import MOST_FAILURES, Campaign, Round
@@ -43,15 +43,25 @@ class Attempt:
 
     def __call__(self, place: Place) -> Entry | None:
         """Do it; None where the host failed."""
-        with place.guest(self.campaign.job):
-            return entry(self.mutant, self.campaign, self.reached, place.workspace)
+        return entry(self.mutant, self.campaign, self.reached, place)
 
 
-def entry(mutant: Mutant, campaign: Campaign, reached: Reached, workspace: Workspace) -> Entry | None:
-    """Take a mutant out and try for a test that notices; None where the host failed, for then nothing is known."""
-    started = time.monotonic()
-    out = _what_comes_out(mutant, campaign, workspace)
-    finding = _tried(_job_without(mutant, out, campaign), campaign, reached, workspace)
+def entry(mutant: Mutant, campaign: Campaign, reached: Reached, place: Place) -> Entry | None:
+    """Take a mutant out and try for a test that notices; None where the host failed, for then nothing is known.
+
+    It is built in its turn and tested in its turn: the kernel of the next mutant may be built meanwhile.
+    """
+    with place.build():
+        started = time.monotonic()
+        out = _what_comes_out(mutant, campaign, place.workspace)
+        record = JobRecord(_job_without(mutant, out, campaign), place.workspace)
+        finding = _built(record, campaign, reached)
+        seconds = time.monotonic() - started
+    if finding is None:
+        with place.guest(campaign.job):
+            started = time.monotonic()
+            finding = _tried(record, campaign)
+            seconds += time.monotonic() - started
     if finding is None:
         return None
     return Entry(
@@ -63,7 +73,7 @@ def entry(mutant: Mutant, campaign: Campaign, reached: Reached, workspace: Works
         by=finding.by,
         detail=finding.detail or _not_counted(mutant, campaign.baseline),
         tests=finding.tests,
-        seconds=round(time.monotonic() - started, 1),
+        seconds=round(seconds, 1),
         suite=campaign.baseline.suite,
         doubtful=finding.doubtful,
         every_test=campaign.trial.every_test,
@@ -80,28 +90,38 @@ def _not_counted(mutant: Mutant, baseline: Baseline) -> str:
     return f"not as expected with the whole series either: {', '.join(unable)}" if unable else ""
 
 
-def _tried(planned: Job, campaign: Campaign, reached: Reached, workspace: Workspace) -> Finding | None:
-    """Build a kernel, and test it unless it is the kernel of the whole series; None where the host failed.
-
-    What a test noticed counts where it does so again, and not on the whole series; else the others go on without it.
-    The kernel is thrown away: it is wrong, and nobody asks for it again.
-    """
-    record = JobRecord(planned, workspace)
+def _built(record: JobRecord, campaign: Campaign, reached: Reached) -> Finding | None:
+    """Build a kernel; None where tests are to say what it is."""
     try:
         built = job.go_on(record, Stage.BUILD)
     except UserError as error:  # the tree without the mutant does not know a symbol that the variant asks for
         return Finding(Outcome.NOT_BUILT, (), str(error))
     kernel = built.products.kernel
+    if kernel and kernel.sha256 == campaign.baseline.kernel:
+        return Finding(Outcome.EQUIVALENT, (), f"the variant {record.job.variant} does not build this code")
+    if kernel and reached.never:
+        _throw_away(kernel)
+        return Finding(Outcome.NOT_RUN, (), "its lines have code, and none ran with the whole series")
+    return None
+
+
+def _tried(record: JobRecord, campaign: Campaign) -> Finding | None:
+    """Test a kernel that is built, or was not to be; None where the host failed.
+
+    What a test noticed counts where it does so again, and not on the whole series; else the others go on without it.
+    """
+    kernel = record.products.kernel
     try:
-        if kernel and kernel.sha256 == campaign.baseline.kernel:
-            return Finding(Outcome.EQUIVALENT, (), f"the variant {planned.variant} does not build this code")
-        if kernel and reached.never:
-            return Finding(Outcome.NOT_RUN, (), "its lines have code, and none ran with the whole series")
         return _noticed(record, campaign)
     finally:
-        if kernel and kernel.sha256 != campaign.baseline.kernel:
-            with contextlib.suppress(InfraError):
-                cache.remove(kernel.image.parent)
+        if kernel:
+            _throw_away(kernel)
+
+
+def _throw_away(kernel: Kernel) -> None:
+    """Remove a kernel from the cache: it is wrong, and nobody asks for it again."""
+    with contextlib.suppress(InfraError):
+        cache.remove(kernel.image.parent)
 
 
 def _noticed(record: JobRecord, campaign: Campaign) -> Finding | None:

@@ -363,5 +363,16 @@ def test_an_interruption_loses_nothing_that_ran(bench: Bench) -> None:
         child.send_signal(signal.SIGINT)
         output, _ = child.communicate()
     assert child.returncode == 130, output
-    assert set(entries(bench)) == {f"0001/{MEMORY}/1", f"0002/{MEMORY}/1"}
+    assert set(entries(bench)) >= {f"0001/{MEMORY}/1", f"0002/{MEMORY}/1"}
     assert bench.left_running() == []
+
+
+def test_the_next_kernel_is_built_while_a_guest_runs_where_that_is_wanted(bench: Bench) -> None:
+    def order(*options: str) -> list[str]:
+        _, output = mutate(bench, "--only", "0001*", "--only", "0002*", *options)
+        found = re.findall(r"(?:without\.(0002)\S*: (build):)|(?:(0001)/\S*: (killed|survived):)", output)
+        (bench.folder / "patches" / "evidence" / "mutation.json").unlink()
+        return ["".join(words) for words in found]
+
+    assert order("--no-ahead") == ["0001killed", "0002build"]
+    assert order("--ahead") == ["0002build", "0001killed"]
