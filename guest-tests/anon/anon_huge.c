@@ -5,10 +5,12 @@
  * Needs: write protection of anonymous memory, TRANSPARENT_HUGEPAGE; the moving ones two NUMA nodes.
  * A failure means: the entry of a huge page on its way to another node has no place for the bit, and
  * the write goes through (mainline before 6.3); or lifting a protection rewrites the entries of
- * pages that have none, at the price of a fault each.
+ * pages that have none, at the price of a fault each; or a page that can be written and not read by name is
+ * made one that the processor cannot read.
  */
 #include <sched.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "access.h"
@@ -77,6 +79,20 @@ static void moved_unprotected(void)
 		EXPECT_NO_TRAP(&a, area_page(&a, i));
 }
 CASE("G03_anon-huge-migrate-unprotected", moved_unprotected);
+
+/* As P16_write-only-vma. */
+static void write_only(void)
+{
+	struct area a;
+
+	arm_huge(&a, 1);
+	SETUP(!mprotect(a.map, a.size, PROT_WRITE));
+	REQUIRE_EQ(area_wp(&a, 0, TABLE), 0);
+	SETUP_MSG(huge_mapped_kb(&a) == (long)(HUGE >> 10), "it was split");
+	EXPECT_READS(&a, a.map);
+	EXPECT_TRAPS(&a, area_page(&a, TABLE - 1));
+}
+CASE("G03_anon-huge-write-only", write_only);
 
 /* Moves the page to and fro, once for each round: a page that is always on its way lets nobody in. */
 struct mover {

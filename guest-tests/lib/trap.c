@@ -156,6 +156,19 @@ bool touch_asleep(const struct touch *t)
 	return false;
 }
 
+/* Whether the thread goes on using CPU time: its access faults, and faults again. */
+static bool spins(const struct touch *t)
+{
+	const uint64_t enough = touch_ended(t) ? 0 : touch_cpu(t) + 1000000000ULL;
+
+	while (!touch_ended(t) && !sleeps(t)) {
+		if (touch_cpu(t) >= enough)
+			return !touch_ended(t);
+		breathe();
+	}
+	return false;
+}
+
 enum ending touch_once(enum access access, void *addr, uint64_t value)
 {
 	struct touch t = { .access = access, .addr = addr, .value = value };
@@ -282,6 +295,11 @@ bool no_trap_at(const struct area *a, void *addr, enum access access, const char
 	struct trap t = { .file = file, .line = line };
 
 	touch_start(&t.touch, access, addr, fresh_value());
+	if (spins(&t.touch)) {
+		fail(file, line, a, addr, "the access faults for ever");
+		unwp_page(a, addr);
+		ktap_stop();
+	}
 	if (message_or_end(a->uffd, t.touch.done, &t.msg)) {
 		fail(file, line, a, addr, access == WRITES ? "a write trapped that must not" : "a read trapped");
 		unwp_page(a, addr);

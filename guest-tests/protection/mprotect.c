@@ -78,6 +78,25 @@ static void read_only_vma(const struct backing *b)
 }
 CASE_ON(BACKINGS_FILE, "P11_ro-vma", read_only_vma);
 
+/* What can be written can be read: PROT_WRITE alone names no right to read that the protection could leave. */
+static void write_only_vma(const struct backing *b)
+{
+	struct area a;
+
+	backing_need_wp(b);
+	area_open(&a, b, PAGES);
+	touch_write_all(&a, 0, PAGES);
+	SETUP(!mprotect(a.map, a.size, PROT_WRITE));
+	area_register(&a, 0, UFFDIO_REGISTER_MODE_WP);
+	REQUIRE_EQ(area_wp(&a, 0, PAGES), 0);
+	for (int i = 0; i < PAGES; i++)
+		EXPECT_READS(&a, area_page(&a, i));
+	EXPECT_TRAPS(&a, area_page(&a, PAGES - 1));
+}
+CASE_ON(BACKINGS_FILE, "P16_write-only-vma", write_only_vma);
+CASE_ON(BACKINGS_ANON, "P16_write-only-vma", write_only_vma);
+CASE_ON(BACKINGS_HUGETLB, "P16_write-only-vma", write_only_vma);
+
 static void protection_key(const struct backing *b)
 {
 	struct area a;

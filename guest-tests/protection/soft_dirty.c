@@ -4,13 +4,15 @@
  * keeps protection and markers.
  * Needs: REGISTER(WP) on shmem; P03, P04 MEM_SOFT_DIRTY.
  * P03 fails on a kernel where mprotect makes dirty pages writable at once (dirty accounting) and W
- * ones with them; P04 on one whose un-WP makes the page writable behind the back of soft-dirty.
+ * ones with them; P04 on one whose un-WP makes the page writable behind the back of soft-dirty; P17 on one
+ * where it becomes writable as its new neighbour is, and the neighbour is not soft-dirty any more.
  */
 #include "access.h"
 #include "backing.h"
 #include "ktap.h"
 #include "proc.h"
 #include "trap.h"
+#include "uffd.h"
 
 #define PAGES 4
 #define CLEAR_REFS "/proc/self/clear_refs"
@@ -69,6 +71,33 @@ static void after_unwp(const struct backing *b)
 	EXPECT_PM(a.map, PM_SOFT_DIRTY, PM_UFFD_WP);
 }
 CASE_ON(BACKINGS_SMALL, "P04_softdirty-after-unwp", after_unwp);
+
+/* The range whose registration ends becomes one with a neighbour that is new, of which all is soft-dirty. */
+static void merged(const struct backing *b)
+{
+	struct area a;
+	size_t half;
+
+	backing_need_wp(b);
+	need_soft_dirty();
+	area_open(&a, b, 2 * PAGES);
+	half = a.size / 2;
+	touch_write_all(&a, 0, PAGES);
+	SETUP(!munmap(a.map + half, half));
+	a.uffd = uffd_open(0);
+	REQUIRE_EQ(uffd_register(a.uffd, a.map, half, UFFDIO_REGISTER_MODE_WP, NULL), 0);
+	REQUIRE_EQ(area_wp(&a, 0, PAGES), 0);
+	SETUP(file_write(CLEAR_REFS, "4"));
+	SETUP(mmap(a.map + half, half, PROT_READ | PROT_WRITE,
+		   (b->shared ? MAP_SHARED : MAP_PRIVATE) | MAP_FIXED | MAP_NORESERVE,	/* as area_open() has it */
+		   a.fd, (off_t)half) == a.map + half);
+	REQUIRE_EQ(uffd_unregister(a.uffd, a.map, half), 0);
+	for (int i = 0; i < 2 * PAGES; i++) {
+		touch_write(area_page(&a, i), i);
+		EXPECT_PM(area_page(&a, i), PM_SOFT_DIRTY, PM_UFFD_WP);
+	}
+}
+CASE_ON(BACKINGS_FD, "P17_softdirty-merged", merged);
 
 static void clear_refs(const struct backing *b)
 {

@@ -4,12 +4,14 @@
  * their protection, over and over; SIGBUS stands for what is reported.
  * Needs: REGISTER(WP) on shmem, or write protection of anonymous memory; UFFD_FEATURE_SIGBUS.
  * Fails on a kernel where a fault that comes while a page's entry is changed takes the page for missing: a
- * private copy is in no file.
+ * private copy is in no file, and would be reported, or made there.
  */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "access.h"
 #include "backing.h"
@@ -77,3 +79,35 @@ static void never_missing(const struct backing *b)
 	area_close(&a);
 }
 CASE_BUDGET_ON(BACKINGS_ALL_SMALL, "R20_never-missing", never_missing);
+
+static long blocks_of(const struct area *a)
+{
+	struct stat file;
+
+	SETUP(!fstat(a->fd, &file));
+	return file.st_blocks;
+}
+
+/* Registered for write protection alone: what is written is the private copy, and the hole of the file stays one. */
+static void never_filled(void)
+{
+	double end = ktap_now() + ktap_budget();
+	struct looper lifter;
+	unsigned long faults = 0;
+	struct area a;
+
+	backing_need_wp(&memfd_private);
+	area_open(&a, &memfd_private, PAGES);
+	touch_write_all(&a, 0, PAGES);
+	SETUP(!fallocate(a.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, (off_t)a.size));
+	SETUP(blocks_of(&a) == 0);
+	area_register(&a, 0, UFFDIO_REGISTER_MODE_WP);
+	loop_start(&lifter, lift_all, &a);
+	for (; ktap_now() < end && blocks_of(&a) == 0; faults += PAGES)
+		write_all(&a);
+	loop_end(&lifter);
+	EXPECT_EQ(blocks_of(&a), 0);
+	ktap_diag("%lu faults", faults);
+	area_close(&a);
+}
+CASE_BUDGET("R20_never-filled", never_filled);
