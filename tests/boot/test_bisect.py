@@ -14,6 +14,7 @@ from orchestrator.model import JobResult, Side
 from orchestrator.trees import repository
 from tests.boot.conftest import ROOT, MainRun
 
+pytestmark = pytest.mark.nightly  # it builds a kernel for each of its steps
 SYMPTOM = "G02_anon-present"
 """A test of write protection on anonymous memory, which Linux 5.10 has of its own."""
 EDITS = (

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.nightly  # it waits for guests that hang
 HOSTILE = Path(__file__).parent / "hostile"
 
 
