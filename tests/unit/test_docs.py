@@ -50,7 +50,7 @@ OPTIONS = {
     for option in command.params
     for spelling in (*option.opts, *option.secondary_opts)
 }
-OTHERS = ("checkpatch", "mypy", "pytest", "dask scheduler", "--tls-", "systemctl", "sbatch")
+OTHERS = ("checkpatch", "mypy", "pytest", "dask scheduler", "--tls-", "systemctl", "sbatch", "night.py")
 """What stands in a line with the option of another program."""
 
 

@@ -165,7 +165,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
         "tests/stage/mutation/test_run.py::test_mutants_are_tried_on_workers_as_they_are_here",
     ),
     "wpci certificates /nfs/wpci/certificates": (f"{ENGINE}test_certificates_are_made_once_and_for_this_user_alone",),
-    "wpci worker tls://scheduler:8786": (
+    "wpci worker tls://scheduler:8786 --certificates /nfs/wpci/certificates": (
         f"{CLUSTER}test_a_worker_that_dies_costs_time_and_no_verdict",
         f"{ENGINE}test_a_worker_that_cannot_be_is_refused",
     ),

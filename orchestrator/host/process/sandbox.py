@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -133,7 +134,13 @@ def _bounds(bounds: Bounds) -> list[str]:
     if shutil.which("prlimit") is None:
         return []
     limits = {"as": bounds.memory, "fsize": bounds.file, "nproc": bounds.processes, "core": 0}
-    return ["prlimit", *(f"--{name}={value}" for name, value in limits.items()), "--"]
+    return ["prlimit", *(f"--{name}={_allowed(name, value)}" for name, value in limits.items()), "--"]
+
+
+def _allowed(name: str, wanted: int) -> int:
+    """Return a bound, or the hard limit of this process where that is lower: an ordinary user cannot exceed it."""
+    _, hard = resource.getrlimit(getattr(resource, f"RLIMIT_{name.upper()}"))
+    return wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
 
 
 @functools.cache

@@ -1,6 +1,7 @@
 """Commands: what is logged, what is killed, and whose fault it is."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 
 from orchestrator.errors import InfraError
 from orchestrator.host import process
-from orchestrator.host.process import Deadline
+from orchestrator.host.process import Deadline, sandbox
 from orchestrator.host.process.namespaces import full_argv
 
 
@@ -142,3 +143,9 @@ def test_a_cage_that_cannot_be_built_is_the_hosts_fault(tmp_path: Path) -> None:
         process.run(["true"], cage=gone, check=False)
     assert not isinstance(caught.value, process.CommandFailed)
     assert process.run(["false"], cage=process.Cage(), check=False).returncode == 1
+
+
+@pytest.mark.parametrize(("hard", "bound"), [(50, 50), (10**6, 4096), (resource.RLIM_INFINITY, 4096)])
+def test_a_bound_is_not_above_what_this_user_may_set(hard: int, bound: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (hard, hard))
+    assert f"--nproc={bound}" in sandbox.bounded(sandbox.Bounds(), ["true"])
