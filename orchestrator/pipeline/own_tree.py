@@ -13,7 +13,7 @@ from orchestrator.errors import UserError
 from orchestrator.host.process import Deadline
 from orchestrator.pipeline.context import Workspace
 from orchestrator.series import series
-from orchestrator.trees import local, path, repository
+from orchestrator.trees import foreign, local, path, repository
 
 _UPSTREAMS = ("HEAD@{upstream}", "refs/remotes/origin/HEAD")
 """What a branch goes on where nobody says: what it follows, else what its origin calls its own."""
@@ -58,7 +58,7 @@ def _on_top(options: Options, where: Path, base: _Base, workspace: Workspace) ->
     if tip.commit == base.commit:
         workspace.progress.note(f"{tip.label} alone: nothing on top of {base.name}")
         return dataclasses.replace(options, tree=str(where))
-    branch = repository.asks(where, "symbolic-ref", "--quiet", "--short", "HEAD") or "HEAD"
+    branch = _branch(where)
     loaded = series.load_range(tip.repository, f"{base.commit}..{tip.commit}", name=branch)
     count = len(loaded.patches)
     workspace.progress.note(f"{tip.label}: {count} commit{'s' * (count != 1)} on {base.name} {base.commit[:12]}")
@@ -69,15 +69,18 @@ def _on_top(options: Options, where: Path, base: _Base, workspace: Workspace) ->
 
 def _base(where: Path, named: str | None) -> _Base | None:
     """Return the merge base of HEAD and what it goes on; None where nothing says what that is. Raises UserError."""
-    upstream = local.resolve(where, named) if named else _upstream(where)
-    if upstream is None:
-        return None
-    commit = repository.asks(where, "merge-base", "HEAD", upstream)
-    name = named or repository.git(where, "rev-parse", "--abbrev-ref", upstream)
+    upstream = local.resolve(where, named) if named else None
+    with foreign.opened(where) as theirs:
+        upstream = upstream or next((name for name in _UPSTREAMS if repository.commit_of(theirs, name)), None)
+        if upstream is None:
+            return None
+        commit = repository.asks(theirs, "merge-base", "HEAD", upstream)
+        name = named or repository.git(theirs, "rev-parse", "--abbrev-ref", upstream)
     if commit is None:
         raise UserError(f"{where}: HEAD and {name} have no commit in common")
     return _Base(commit, name)
 
 
-def _upstream(where: Path) -> str | None:
-    return next((name for name in _UPSTREAMS if repository.commit_of(where, name)), None)
+def _branch(where: Path) -> str:
+    with foreign.opened(where) as theirs:
+        return repository.asks(theirs, "symbolic-ref", "--quiet", "--short", "HEAD") or "HEAD"

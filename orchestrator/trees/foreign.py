@@ -1,8 +1,8 @@
 """A git tree of somebody else, read with a git of our own configuration.
 
 The configuration of a repository names programs that git runs: filters, hooks, monitors of the file system, transports
-for objects that are missing. So nothing of it is read. A repository of a moment has copies of what the tree is at (its
-refs and its index), and borrows its objects.
+for objects that are missing. So git never runs where it is in force. A repository of a moment has copies of what the
+tree is at (its refs and its index) and of settings that name no program, and borrows its objects.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from orchestrator.trees import repository
 _COPIED = ("HEAD", "index", "info/exclude", "info/sparse-checkout", "MERGE_HEAD")
 _SHARED = ("packed-refs", "shallow", "info/exclude", "info/grafts")
 _MOST = 2**20
-_CONFIG = "[core]\n\trepositoryformatversion = 0\n\tbare = false\n"
+_SETTINGS = r"^(branch\..*\.(remote|merge)|remote\..*\.fetch)$"
+"""What is taken over of a configuration: what a branch follows."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,30 @@ def opened(where: Path) -> Iterator[Path]:
                 _copy(source / name, ours / name)
         for part in there.own.glob("sharedindex.*"):
             _copy(part, ours / part.name)
+        with (ours / "config").open("a") as config:
+            config.writelines(_written(key, value) for key, value in _settings(there.common / "config", folder))
         yield ours
+
+
+def _settings(config: Path, folder: Path) -> list[tuple[str, str]]:
+    """Return the settings of a file that are taken over, without those of files that it includes."""
+    if not config.is_file():
+        return []
+    listed = repository.asks(folder, "config", "--file", config, "--null", "--get-regexp", _SETTINGS) or ""
+    pairs = (entry.partition("\n") for entry in listed.split("\0"))
+    return [(key, value) for key, separator, value in pairs if separator]
+
+
+def _written(key: str, value: str) -> str:
+    """Return a setting as a configuration file has it (git-config(1), SYNTAX)."""
+    section, _, rest = key.partition(".")
+    name, _, variable = rest.rpartition(".")
+    head = f'{section} "{_escaped(name)}"' if name else section
+    return f'[{head}]\n\t{variable} = "{_escaped(value)}"\n'
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
 def _copy(source: Path, to: Path) -> None:

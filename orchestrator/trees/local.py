@@ -83,6 +83,12 @@ def resolve(where: Path, revision: str) -> str:
     raise UserError(f"{where} has no commit {revision}")
 
 
+def has(where: Path, commit: str, path: str) -> bool:
+    """Whether a commit of the tree at ``where`` has a file or a folder."""
+    with foreign.opened(where) as theirs:
+        return repository.has(theirs, commit, path)
+
+
 @dataclass(frozen=True)
 class Changes:
     """What the work tree at a path has beyond its HEAD. ``untracked`` names new files that git does not ignore."""

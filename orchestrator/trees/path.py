@@ -38,7 +38,7 @@ def fetch(source: PathSource, name: str, cache: Cache, progress: Progress, deadl
 def _named(ref: str, where: Path, name: str, cache: Cache, progress: Progress, deadline: Deadline) -> Tree:
     """Return a commit of the tree, whatever is checked out there or changed; a bare repository has nothing else."""
     commit = local.resolve(where, ref)
-    if repository.asks(where, "cat-file", "-e", f"{commit}:Makefile") is None:
+    if not local.has(where, commit, "Makefile"):
         raise UserError(f"{where} holds no Makefile at {ref}: it is no kernel tree")
     place = local.take(where, commit, cache, progress, deadline)
     return repository.tree_at(place, commit, f"{name} {commit[:12]}")

@@ -30,11 +30,12 @@ _NAME, _EMAIL = "wpci", "wpci@localhost"
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the environment of a git command: our configuration alone, our identity, no prompt."""
+    """Return the environment of a git command: our configuration alone, our identity, no prompt, no lazy fetch."""
     ours = {
         "GIT_CONFIG_GLOBAL": str(CONFIG),
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_ATTR_NOSYSTEM": "1",
+        "GIT_NO_LAZY_FETCH": "1",
         "GIT_NO_REPLACE_OBJECTS": "1",
         "GIT_OPTIONAL_LOCKS": "0",
         "GIT_TERMINAL_PROMPT": "0",
