@@ -1,8 +1,11 @@
-"""Why git refused a patch, from its own words (pure): the file, the hunk, and the reason."""
+"""Why git refused a patch, from its own words (pure): the file, the hunk and the reason, or what this host lacks."""
 
 from __future__ import annotations
 
+import errno
+import os
 import re
+import signal
 
 from orchestrator.series import diffs
 
@@ -11,6 +14,20 @@ _CONFLICT = re.compile(r"^CONFLICT .*$", re.M)
 _UNMERGED = re.compile(r"^U (?P<file>.+)$", re.M)
 """What git apply says of a merge that it could not finish."""
 _ERROR = re.compile(r"^(?:error|fatal): (?P<text>.+)$", re.M)
+
+
+_HOST = (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE)
+_WORDS = "|".join(os.strerror(code) for code in _HOST)
+_HOST_FAULT = re.compile(rf"^(?:error|fatal): (?:.*: (?P<error>{_WORDS})$|(?P<memory>Out of memory)\b)", re.M)
+
+
+def host_fault(code: int, output: str) -> str | None:
+    """Return what this host lacked where git ended so, whatever it says of the patch; None if nothing."""
+    number = -code if code < 0 else max(0, code - 128)
+    if number in set(signal.Signals) - {signal.SIGHUP}:  # 129 is git's usage
+        return f"git was killed by signal {number}"
+    match = _HOST_FAULT.search(output)
+    return (match["error"] or match["memory"]) if match else None
 
 
 def reason(output: str, diff: str) -> str:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
-from orchestrator.errors import KernelError, UserError
+from orchestrator.errors import InfraError, KernelError, UserError
 from orchestrator.host import process
 from orchestrator.host.process import Completed
 from orchestrator.model import Tree
 from orchestrator.series import commits, mailinfo, prefix, refusal
 from orchestrator.series.series import Patch
+from orchestrator.text import wording
 from orchestrator.trees import repository
 
 
@@ -28,7 +29,10 @@ class Taken:
 
 @contextlib.contextmanager
 def made(tree: Tree, log: Path) -> Iterator[Scratch]:
-    """Give a repository of a moment that writes its objects into the tree's. Hold the lock of the repository."""
+    """Give a repository of a moment that writes its objects into the tree's. Hold the lock of the repository.
+
+    Raises InfraError where it cannot be written.
+    """
     place = tree.repository.parent / "scratch"
     shutil.rmtree(place, ignore_errors=True)
     repository.git(tree.repository.parent, "init", "--quiet", "--template=", place)
@@ -37,6 +41,8 @@ def made(tree: Tree, log: Path) -> Iterator[Scratch]:
         scratch.git("update-ref", "HEAD", tree.commit)
         scratch.git("read-tree", "HEAD")
         yield scratch
+    except OSError as error:
+        raise InfraError(f"cannot write {place}: {error.strerror or error}") from error
     finally:
         shutil.rmtree(place, ignore_errors=True)
 
@@ -55,7 +61,11 @@ class Scratch:
         return process.run(argv, env=repository.environment(self.env), check=check, offline=True)
 
     def take(self, patch: Patch, three_way: bool, place: str) -> Taken:
-        """Commit one patch on HEAD. Raises KernelError, and UserError where its names could mean two things."""
+        """Commit one patch on HEAD.
+
+        Raises KernelError, UserError where its names could mean two things, and InfraError where the disk is full, or
+        the repository lacks what the patch changes.
+        """
         if patch.fault:
             raise KernelError(f"{place}: {patch.fault}")
         file = self.place / ".git" / "patch"
@@ -69,6 +79,8 @@ class Scratch:
         output = done.stdout + done.stderr
         self._record(place, output)
         if not done.ok or self.git("rev-parse", "HEAD").stdout == before:
+            if fault := refusal.host_fault(done.returncode, output) or self._lost(patch, strip):
+                raise InfraError(f"{place} cannot be applied: {fault}", log=self.log)
             raise KernelError(self._why(file, patch, place, output, strip), log=self.log)
         return Taken("3-way merge" in output, _label(patch, place, strip))
 
@@ -86,11 +98,16 @@ class Scratch:
 
     def _bring_in(self, patch: Patch, strip: int) -> None:
         """Write the files that a patch touches into the work tree: a merge takes a missing one for a deleted one."""
-        usual = prefix.is_usual(patch.diff)
-        names = patch.files if usual or not strip else [name.partition("/")[2] for name in patch.files]
-        there = self._listed(*names)
+        there = self._listed(*_names(patch, strip))
         if there:
             self.git("checkout-index", "--force", "--index", "--", *there)
+
+    def _lost(self, patch: Patch, strip: int) -> str:
+        """Say that the repository lacks files that a patch changes, as a damaged one does; empty where it has all."""
+        options = ("--literal-pathspecs", "rev-list", "--objects", "--no-walk", "--missing=print", "HEAD", "--")
+        listed = self.git(*options, *_names(patch, strip)).stdout.split("\n")
+        lost = [line.removeprefix("?") for line in listed if line.startswith("?")]
+        return f"the repository lacks files that it changes ({wording.some(lost)})" if lost else ""
 
     def _am(self, file: Path, patch: Patch, options: list[str]) -> Completed:
         """Commit a mail. Its CRs and charset are those of the files, and where they do not fit those of the mail."""
@@ -152,6 +169,12 @@ class Scratch:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("a") as log:
             log.write(f"{place}\n{output}\n")
+
+
+def _names(patch: Patch, strip: int) -> Sequence[str]:
+    """Return the names of the files of a patch as the tree has them."""
+    usual = prefix.is_usual(patch.diff)
+    return patch.files if usual or not strip else [name.partition("/")[2] for name in patch.files]
 
 
 def _label(patch: Patch, place: str, strip: int) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.errors import UserError
-from orchestrator.host import process
+from orchestrator.host import process, scratch
 from orchestrator.host.cache import Cache, digest
 from orchestrator.host.disk import new_directory
 from orchestrator.host.process import Deadline
@@ -36,25 +36,56 @@ def make(place: Path) -> None:
     """Make ``place`` a bare repository if it is none yet. Hold its lock."""
     repository.remove_scratch(place)
     if not place.is_dir():
-        with new_directory(place) as scratch:
-            repository.create(scratch)
+        with new_directory(place) as made:
+            repository.create(made)
 
 
 def take(where: Path, commit: str, cache: Cache, progress: Progress, deadline: Deadline) -> Path:
-    """Return the repository of ours with a commit of the git tree at ``where``, and its history. Hold its lock."""
+    """Return the repository of ours with a commit of the git tree at ``where``, and its history. Hold its lock.
+
+    Raises UserError where that is a partial clone that lacks some of the commit.
+    """
     place = cache.path("sources", key_of(where), "git")
     repository.remove_scratch(place)
+    objects = foreign.layout(where).common / "objects"
+    is_partial = any((objects / "pack").glob("*.promisor"))
     with foreign.opened(where) as theirs:
         if not place.is_dir():
             progress.note(f"copying the history of {where}, once")
-            with new_directory(place) as scratch:
-                _copy(where, theirs, scratch, progress, deadline)
+            with new_directory(place) as made:
+                _copy(where, theirs, made, progress, deadline)
+        elif is_partial:
+            _copy_new(objects, place)
         if repository.commit_of(place, commit) is None:
             fetch = ("fetch", "--progress", "--no-tags", "--force", "--update-shallow", "--")
             tell = progress_lines.git(progress, str(where))
             wanted = f"{commit}:refs/fetched/{commit}"
             repository.git_telling(place, *fetch, theirs, wanted, tell=tell, deadline=deadline)
+    if is_partial:
+        _check_whole(where, commit, place)
     return place
+
+
+def _copy_new(objects: Path, place: Path) -> None:
+    """Copy the files of objects that are new: from a partial clone git fetches no history, for it lacks some of it."""
+    files = [*objects.glob("pack/pack-*"), *objects.glob("[0-9a-f][0-9a-f]/*")]
+    for path in sorted(
+        files, key=lambda file: file.suffix == ".idx"
+    ):  # git takes a pack for there once it has an index
+        target = place / "objects" / path.relative_to(objects)
+        if path.is_file() and not path.is_symlink() and not target.exists():
+            with scratch.folder(place) as folder:
+                shutil.copyfile(path, folder / path.name)
+                target.parent.mkdir(exist_ok=True)
+                (folder / path.name).replace(target)
+
+
+def _check_whole(where: Path, commit: str, place: Path) -> None:
+    """Raise UserError where a commit of a partial clone is not all there; what came before it need not be."""
+    listed = repository.git(place, "rev-list", "--objects", "--no-walk", "--no-object-names", "--missing=print", commit)
+    if lacking := sum(line.startswith("?") for line in listed.split("\n")):
+        some = f"{lacking} object{'s' * (lacking != 1)} of commit {commit[:12]}"
+        raise UserError(f"{where} is a partial clone that lacks {some}: git fetches them where it is checked out once")
 
 
 def _copy(where: Path, theirs: Path, to: Path, progress: Progress, deadline: Deadline) -> None:

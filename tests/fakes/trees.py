@@ -30,9 +30,10 @@ class Notes:
         """Remember nothing: figures change from run to run."""
 
 
-def git(where: Path, *arguments: str | Path) -> str:
-    """Run git as a kernel developer called Dev."""
+def git(where: Path, *arguments: str | Path, lazy: bool = False) -> str:
+    """Run git as a kernel developer called Dev; ``lazy`` fetches what a partial clone lacks."""
     dev = {"GIT_AUTHOR_NAME": "Dev", "GIT_AUTHOR_EMAIL": "dev@example.org", "GIT_AUTHOR_DATE": "2001-02-03T04:05:06Z"}
+    dev["GIT_NO_LAZY_FETCH"] = str(int(not lazy))
     argv: list[str | Path] = ["git", "-C", where, *arguments]
     return process.run(argv, env=repository.environment(dev)).stdout.strip()
 

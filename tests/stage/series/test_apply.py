@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.errors import KernelError, UserError
+from orchestrator.errors import InfraError, KernelError, UserError
 from orchestrator.host import process
 from orchestrator.host.cache import Cache
 from orchestrator.model import Tree
@@ -287,6 +287,24 @@ def test_a_killed_scratch_is_not_believed(where: Path, tree: Tree, cache: Cache)
     (scratch / ".git" / "index.lock").touch()
     patched = apply.apply(tree, series.load(trees.three_patches(where)), cache, SILENT)
     assert len(patched.patches) == 3 and not scratch.exists()
+
+
+@pytest.mark.parametrize("kind", ["mail", "diff", "commit"])
+def test_a_file_that_the_repository_has_lost_is_not_charged_to_a_patch(
+    where: Path, tree: Tree, cache: Cache, tmp_path: Path, kind: str
+) -> None:
+    lost = trees.git(where, "rev-parse", "HEAD:mm/memory.c")
+    trees.edit(where, "mm/memory.c", 90, "int third;")
+    (tmp_path / "fix.diff").write_text(trees.git(where, "diff") + "\n")
+    trees.commit(where, "mm/memory: change the third")
+    trees.git(where, "format-patch", "--quiet", "-1", "-o", tmp_path / "mails")
+    if kind == "commit":
+        patches = series.load_range(where, "HEAD~1..HEAD")
+    else:
+        patches = series.load(tmp_path / {"mail": "mails", "diff": "fix.diff"}[kind])
+    (tree.repository / "objects" / lost[:2] / lost[2:]).unlink()
+    with pytest.raises(InfraError, match=r'patch 1/1 ".*" cannot be applied: the repository lacks files'):
+        apply.apply(tree, patches, cache, SILENT)
 
 
 def test_new_files_are_in_although_the_tree_ignores_them(where: Path, tree: Tree, cache: Cache) -> None:

@@ -196,6 +196,41 @@ def test_a_shallow_clone_is_a_git_tree(where: Path, cache: Cache, tmp_path: Path
     assert trees.git(tree.repository, "rev-list", tree.commit) == head
 
 
+def partial(where: Path, to: Path) -> Path:
+    """Clone a tree without the content of files, but for those of its HEAD."""
+    for name in ("allowFilter", "allowAnySHA1InWant"):
+        trees.git(where, "config", f"uploadpack.{name}", "true")
+    trees.git(to.parent, "clone", "--quiet", "--filter=blob:none", f"file://{where}", to, lazy=True)
+    return to
+
+
+def test_a_partial_clone_is_taken_where_it_has_all_of_a_commit(where: Path, cache: Cache, tmp_path: Path) -> None:
+    trees.edit(where, "mm/shmem.c", 1, "int zero;")
+    base = trees.commit(where, "zero")
+    trees.edit(where, "mm/shmem.c", 1, "int one;")
+    head = trees.commit(where, "one")
+    clone = partial(where, tmp_path / "partial")
+    assert trees.fetched(clone, cache).commit == head
+    for _ in range(2):
+        with pytest.raises(
+            UserError, match=f"is a partial clone that lacks 1 object of commit {base[:12]}: .* checked"
+        ):
+            at(clone, base, cache)
+    trees.git(clone, "checkout", "--quiet", "--detach", base, lazy=True)
+    assert content(at(clone, base, cache), "mm/shmem.c").startswith("int zero;")
+
+
+def test_a_partial_clone_may_move_on(where: Path, cache: Cache, tmp_path: Path) -> None:
+    clone = partial(where, tmp_path / "partial")
+    trees.fetched(clone, cache)
+    for text in ("int one;", "int two;"):
+        trees.edit(where, "mm/shmem.c", 1, text)
+        head = trees.commit(where, text)
+    trees.git(clone, "pull", "--quiet", lazy=True)
+    tree = trees.fetched(clone, cache)
+    assert tree.commit == head and content(tree, "mm/shmem.c").startswith("int two;")
+
+
 def test_a_ref_of_a_local_repository_is_resolved(where: Path, cache: Cache) -> None:
     base = trees.git(where, "rev-parse", "HEAD")
     trees.git(where, "tag", "-a", "-m", "x", "v1")
