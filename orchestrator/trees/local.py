@@ -6,6 +6,7 @@ it writes an object that is there already, and what the owner prunes would be go
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -122,7 +123,10 @@ def has(where: Path, commit: str, path: str) -> bool:
 
 @dataclass(frozen=True)
 class Changes:
-    """What the work tree at a path has beyond its HEAD. ``untracked`` names new files that git does not ignore."""
+    """What the work tree at a path has beyond its HEAD. ``untracked`` names new files that git does not ignore.
+
+    Names are as git quotes them, which may be of any bytes; one that ends in ``/`` is a repository of its own.
+    """
 
     tracked: tuple[str, ...]
     untracked: tuple[str, ...]
@@ -130,11 +134,11 @@ class Changes:
 
 def changes(where: Path) -> Changes:
     """Return the uncommitted changes of a git work tree. Raises UserError in the middle of a merge."""
-    options = ("--porcelain=v1", "-z", "--no-renames", "--untracked-files=all", "--ignore-submodules=all")
+    options = ("--porcelain=v1", "--no-renames", "--untracked-files=all", "--ignore-submodules=all")
     with foreign.opened(where) as theirs:
         env = {"GIT_DIR": str(theirs), "GIT_WORK_TREE": str(where)}
-        listed = repository.git(where, "status", *options, env=env)
-    entries = [(entry[:2], entry[3:]) for entry in listed.split("\0") if entry]
+        listed = repository.git(where, "-c", "core.quotePath=true", "status", *options, env=env)
+    entries = [(entry[:2], entry[3:]) for entry in listed.split("\n") if entry]
     if unmerged := [name for code, name in entries if "U" in code or code in {"AA", "DD"}]:
         raise UserError(f"{where} is in the middle of a merge: {wording.some(unmerged)}")
     return Changes(
@@ -143,23 +147,43 @@ def changes(where: Path) -> Changes:
 
 
 def commit_with(place: Path, where: Path, head: str, files: tuple[str, ...], message: str) -> str:
-    """Return a commit on ``head`` that has these files as they lie in the work tree. Only ``place`` is written."""
+    """Return a commit on ``head`` that has these files as they lie in the work tree. Only ``place`` is written.
+
+    The names are those of ``changes``. Raises UserError where git does not take all of them.
+    """
+    if inner := next((name for name in files if name.rstrip('"').endswith("/")), None):
+        raise _of_its_own(where, inner)
     index = place.parent / "index"
     env = _outside(place, where, index)
     repository.git(where, "read-tree", head, env=env)
-    repository.git(where, "update-index", "-z", "--add", "--remove", "--stdin", env=env, input_text="\0".join(files))
+    update = ("update-index", "--add", "--remove", "--verbose", "--stdin")
+    taken = repository.git(where, *update, env=env, input_text="".join(f"{name}\n" for name in files))
+    if (count := f"\n{taken}".count("\nadd '")) != len(files):
+        raise UserError(f"{where}: git takes {count} of {len(files)} uncommitted changes: {wording.some(files)}")
     content = repository.git(where, "write-tree", env=env)
     index.unlink()
     return repository.git(where, "commit-tree", content, "-p", head, "-m", message, env=env)
 
 
 def snapshot(place: Path, where: Path, message: str) -> str:
-    """Return a commit without a parent that has everything under a directory. The index stays, to be quick again."""
-    index = place.parent / "snapshot-index"
+    """Return a commit without a parent that has everything under a directory. The index stays, to be quick again.
+
+    Raises UserError where a repository is inside: git would take a name for all its files.
+    """
+    for folder, folders, files in os.walk(where):
+        if ".git" in (*folders, *files):
+            raise _of_its_own(where, str(Path(folder).relative_to(where)))
+    index = place.parent / "snapshot.index"  # one of before, "snapshot-index", may have a repository in it
     env = _outside(place, where, index)
     repository.git(where, "add", "--force", "--all", env=env)
     content = repository.git(where, "write-tree", env=env)
     return repository.git(where, "commit-tree", content, "-m", message, env=env)
+
+
+def _of_its_own(where: Path, inner: str) -> UserError:
+    return UserError(
+        f"{where}: {inner} is a git repository of its own, whose files git takes into no other: move it out"
+    )
 
 
 def _outside(place: Path, where: Path, index: Path) -> Mapping[str, str]:

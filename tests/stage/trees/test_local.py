@@ -1,6 +1,8 @@
 """Trees of this host: the path provider, and the git provider with a path. What is the user's is never written."""
 
 import hashlib
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -75,6 +77,42 @@ def test_dirty_takes_changes_along_as_one_commit(where: Path, cache: Cache, stag
     assert trees.git(tree.repository, "rev-parse", f"{tree.commit}^") == head
     assert any("uncommitted changes" in note and "mm/shmem.c" in note for note in tree.notes)
     assert trees.fetched(where, cache, dirty=True).commit == tree.commit
+
+
+def nested(where: Path) -> Path:
+    """Make a repository of its own in a tree."""
+    inner = where / "debian" / "mine"
+    inner.mkdir(parents=True)
+    trees.git(inner, "init", "--quiet")
+    (inner / "mine.c").write_text("int mine;\n")
+    return inner
+
+
+@pytest.mark.parametrize("has_commit", [False, True])
+def test_dirty_refuses_a_repository_inside_the_tree(where: Path, cache: Cache, has_commit: bool) -> None:
+    inner = nested(where)
+    if has_commit:
+        trees.commit(inner, "inner")
+    with pytest.raises(UserError, match=r"debian/mine/ is a git repository of its own"):
+        trees.fetched(where, cache, dirty=True)
+    assert any("left out: debian/mine/" in note for note in trees.fetched(where, cache).notes)
+
+
+def test_dirty_takes_names_of_any_bytes(where: Path, cache: Cache) -> None:
+    names = [b"caf\xe9.c", b"new\nline.c", b'"quoted" \xc3\xa4.c', b"\t.c"]
+    (where / "debian").mkdir()
+    for name in names:
+        (where / "debian" / os.fsdecode(name)).write_text("x\n")
+    tree = trees.fetched(where, cache, dirty=True)
+    listed = trees.git(tree.repository, "-c", "core.quotePath=true", "ls-tree", "--name-only", f"{tree.commit}:debian")
+    assert listed.split("\n") == ['"\\t.c"', '"\\"quoted\\" \\303\\244.c"', '"caf\\351.c"', '"new\\nline.c"']
+
+
+def test_dirty_refuses_a_name_that_git_passes_over(where: Path, cache: Cache) -> None:
+    (where / "debian" / "git~1").mkdir(parents=True)
+    (where / "debian" / "git~1" / "b.c").write_text("x\n")
+    with pytest.raises(UserError, match=r"git takes 0 of 1 uncommitted changes"):
+        trees.fetched(where, cache, dirty=True)
 
 
 def test_dirty_on_a_clean_tree_is_the_head(where: Path, cache: Cache) -> None:
@@ -168,6 +206,19 @@ def test_a_plain_directory_is_taken_as_it_is(tmp_path: Path, cache: Cache) -> No
     assert tree.content == trees.git(trees.git_tree(tmp_path / "same"), "rev-parse", "HEAD^{tree}")
     trees.edit(where, "mm/shmem.c", 1, "int changed;")
     assert content(trees.fetched(where, cache), "mm/shmem.c").startswith("int changed;")
+
+
+@pytest.mark.parametrize("has_commit", [False, True])
+def test_a_plain_directory_with_a_repository_inside_is_refused(tmp_path: Path, cache: Cache, has_commit: bool) -> None:
+    where = tmp_path / "linux"
+    trees.write_files(where)
+    inner = nested(where)
+    if has_commit:
+        trees.commit(inner, "inner")
+    with pytest.raises(UserError, match=r"debian/mine is a git repository of its own"):
+        trees.fetched(where, cache)
+    shutil.rmtree(inner / ".git")
+    assert content(trees.fetched(where, cache), "debian/mine/mine.c") == "int mine;"
 
 
 def test_directories_that_hold_nothing_are_the_users_fault(tmp_path: Path, cache: Cache) -> None:
