@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
-from orchestrator.errors import InfraError, KernelError
+from orchestrator.errors import InfraError, KernelError, UserError
 from orchestrator.host import process
 from orchestrator.host.process import Deadline
 from orchestrator.progress import Progress
@@ -43,7 +43,8 @@ def import_tar(
     """Make ``into`` a bare repository whose branch ``base`` is one commit with the members of a tar stream.
 
     The single top folder is taken off the names. ``total`` is the expected number of bytes, for the progress.
-    Raises KernelError where a member leaves the tree or the archive is broken, InfraError where git fails.
+    Raises UserError where there is no single one, KernelError where a member leaves the tree or the archive is broken,
+    InfraError where git fails.
     """
     repository.create(into)
     argv: list[str | Path] = ["git", "-C", into, "fast-import", "--quiet", "--depth=0", "--done"]
@@ -74,11 +75,12 @@ def _feed(
     who = f"{repository.IDENTITY} {_SECONDS_1999} +0000".encode()
     sink.write(b"feature done\ncommit %s\nauthor %s\ncommitter %s\n" % (BRANCH.encode(), who, who))
     sink.write(b"data %d\n%s" % (len(text), text))
-    done = 0
+    done, top = 0, ""
     unpacked = _unpacked(stream)
     with tarfile.open(fileobj=unpacked, mode="r|", errors="surrogateescape") as archive:
         for number, member in enumerate(archive):
             sink.writelines(_commands(archive, member))
+            top = _checked_top(member, top)
             done += member.size
             if number % 500 == 0:
                 progress.advance(f"import {message}", done, total)
@@ -90,6 +92,19 @@ def _feed(
         raise InfraError(f"{message}: the archive holds no files")
     progress.advance(f"import {message}", done, done)
     sink.write(b"\ndone\n")
+
+
+def _checked_top(member: tarfile.TarInfo, top: str) -> str:
+    """Return the top folder of an archive, which so far was ``top``. Raises UserError for a member outside of it."""
+    parts = PurePosixPath(member.name).parts
+    if not parts:
+        return top
+    if parts[0] != (top or parts[0]) or (len(parts) == 1 and not member.isdir()):
+        single = f"a single top folder{f', {top}' if top else ''}"
+        raise UserError(
+            f"the archive holds {member.name} outside of {single}: git archive makes one with --prefix=linux/"
+        )
+    return parts[0]
 
 
 def _unpacked(stream: io.BufferedReader) -> IO[bytes]:

@@ -156,6 +156,27 @@ def test_a_device_is_refused(tmp_path: Path, cache: Cache) -> None:
         take(hostile(tmp_path / "x.tar.gz", "linux-1.0/null", tarfile.CHRTYPE), cache)
 
 
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["Makefile", "mm/shmem.c"], "holds Makefile outside of a single top folder"),
+        (["./mm/shmem.c", "./kernel/fork.c"], "holds ./kernel/fork.c outside of a single top folder, mm"),
+        (["linux-1.0/Makefile", "debian/Makefile"], "holds debian/Makefile outside of a single top folder, linux-1.0"),
+    ],
+)
+def test_an_archive_without_a_single_top_folder_is_the_users_fault(
+    tmp_path: Path, cache: Cache, names: list[str], words: str
+) -> None:
+    with tarfile.open(tmp_path / "x.tar", "w") as tar:
+        for name in names:
+            member = tarfile.TarInfo(name)
+            member.size = 2
+            tar.addfile(member, io.BytesIO(b"x\n"))
+    with pytest.raises(UserError, match=words):
+        take(tmp_path / "x.tar", cache)
+    assert not list((cache.root / "sources").rglob("git"))
+
+
 def test_a_damaged_archive_leaves_nothing(tmp_path: Path, cache: Cache) -> None:
     trees.write_files(tmp_path / "files")
     packed = trees.packed(tmp_path / "files", tmp_path / "linux.tar.xz")
