@@ -62,7 +62,7 @@ def preimages(series: Series) -> Blobs:
                 fresh = name not in seen
                 seen |= set(names)
             elif name and (match := _INDEX.match(line)):
-                if fresh and match["before"].strip("0"):
+                if fresh and match["before"].strip("0") and "\n" not in name:  # cat-file is asked line by line
                     wanted[name] = match["before"]
                 name = ""
     return wanted

@@ -47,7 +47,10 @@ def place(text: str, archive: str = ARCHIVE) -> tuple[str, str]:
     """
     if not text.startswith(("http://", "https://")):
         return archive.rstrip("/"), text.strip("<>")
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError as error:
+        raise UserError(f"{text}: no address of a mail: {error}") from error
     steps = [step for step in parts.path.split("/") if step]
     for number, step in enumerate(steps):
         if "@" in unquote(step):

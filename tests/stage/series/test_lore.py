@@ -136,5 +136,6 @@ def test_a_file_and_an_address_of_no_mail_are_told_apart(tmp_path: Path, monkeyp
     monkeypatch.chdir(tmp_path)
     Path("a@b.org").write_text("a file")
     assert not lore.names("a@b.org") and not lore.names("patches/mine") and not lore.names("v1..v2")
-    with pytest.raises(UserError, match="no message-id"):
-        lore.place("https://lore.kernel.org/linux-mm/")
+    for address in ("https://lore.kernel.org/linux-mm/", "http://[::1/a@b.org"):
+        with pytest.raises(UserError, match="no address of a mail"):
+            lore.place(address)

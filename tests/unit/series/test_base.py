@@ -39,6 +39,13 @@ def test_a_series_without_prefixes_says_it_too() -> None:
     assert base.preimages(Series("s", (replace(usual, diff=bare),))) == {"mm/a.c": "aaaaaaa"}
 
 
+def test_a_name_with_a_line_end_says_nothing() -> None:
+    """cat-file is asked line by line."""
+    usual = patch(("mm/a.c", "aaaaaaa", "bbbbbbb"))
+    odd = usual.diff.replace("a/mm/a.c", r'"a/mm/new\nline.c"').replace("b/mm/a.c", r'"b/mm/new\nline.c"')
+    assert base.preimages(Series("s", (replace(usual, diff=odd + usual.diff),))) == {"mm/a.c": "aaaaaaa"}
+
+
 @given(st.dictionaries(st.text("ab/", min_size=1), st.text("0123456789abcdef", min_size=40, max_size=40)))
 def test_a_tree_agrees_with_itself_however_short_the_ids_are(there: dict[str, str]) -> None:
     for length in (7, 12, 40):
