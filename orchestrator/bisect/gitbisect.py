@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.errors import InfraError
-from orchestrator.host import process
+from orchestrator.host import process, scratch
 from orchestrator.host.disk import write_atomic
 from orchestrator.model import Term
 from orchestrator.model.bounds import Bounded
@@ -147,7 +147,7 @@ def count(place: Path, good: str, bad: str) -> int:
     return int(repository.git(place, "rev-list", "--count", bad, f"^{good}"))
 
 
-def reverted(place: Path, tip: str, culprit: Commit) -> str | None:
+def reverted(place: Path, tip: str, culprit: Commit) -> bytes | None:
     """Return the diff that takes a commit out of ``tip``, or None where that is not clean (or it is a merge).
 
     It is a merge of ``tip`` and of a commit that undoes the culprit right on top of it, without any work tree.
@@ -159,4 +159,7 @@ def reverted(place: Path, tip: str, culprit: Commit) -> str | None:
     merged = repository.asks(place, "merge-tree", "--write-tree", "--no-messages", tip, undone)
     if merged is None:
         return None
-    return repository.git(place, "diff", "--full-index", "--no-renames", "--no-ext-diff", tip, merged) + "\n"
+    with scratch.folder() as folder:
+        file = folder / "diff"
+        repository.git(place, "diff", "--binary", "--no-renames", "--no-ext-diff", f"--output={file}", tip, merged)
+        return file.read_bytes()

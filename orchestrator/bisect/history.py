@@ -79,7 +79,7 @@ class History:
             return None
         job = self.job(self.bad)
         name = f"{job.series or job.tree}-revert"
-        revert = series_source.parse(name, [("revert.patch", diff.encode())])
+        revert = series_source.parse(name, [("revert.patch", diff)])
         before = job.patches.series.patches[: job.upto] if job.patches else ()
         whole = replace(revert, patches=(*before, *revert.patches))
         changed = Patches(whole, three_way=job.patches.three_way if job.patches else False)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from orchestrator.bisect import gitbisect
 from orchestrator.model import Term
 from orchestrator.trees import repository
+from tests.fakes import trees
 
 
 @dataclass(frozen=True)
@@ -124,3 +125,22 @@ def test_a_subject_and_a_name_may_hold_what_else_ends_a_line(tmp_path: Path) -> 
     made = repository.git(tmp_path, "commit-tree", empty, "-m", "mm: a\u2028b\x0cc", env=env)
     (commit,) = gitbisect.described(tmp_path, [made])
     assert (commit.subject, commit.author.partition(" <")[0]) == ("mm: a\u2028b\x0cc", "A\x85B")
+
+
+def test_a_commit_is_taken_out_of_files_of_any_bytes(tmp_path: Path) -> None:
+    where, ids = tmp_path / "linux", []
+    where.mkdir()
+    trees.git(where, "init", "--quiet")
+    for text in (b"caf\xe9 1\r\nb\n", b"caf\xe9 2\r\nb\n"):
+        (where / "a.c").write_bytes(text)
+        (where / "blob").write_bytes(b"\0\1" + text)
+        ids.append(trees.commit(where, "mm: change it"))
+    (where / "b.c").write_text("int b;\n")
+    tip = trees.commit(where, "mm: more")
+    gitbisect.begin(tmp_path / "walk", where / ".git", ids[0], tip)
+    (culprit,) = gitbisect.described(tmp_path / "walk", [ids[1]])
+    diff = gitbisect.reverted(tmp_path / "walk", tip, culprit)
+    assert diff is not None
+    (tmp_path / "revert.patch").write_bytes(diff)
+    trees.git(where, "apply", "--index", tmp_path / "revert.patch")
+    assert trees.git(where, "diff", "--name-only", ids[0]) == "b.c"
