@@ -20,8 +20,10 @@ from orchestrator.trees import repository
 _COPIED = ("HEAD", "index", "info/exclude", "info/sparse-checkout", "MERGE_HEAD")
 _SHARED = ("packed-refs", "shallow", "info/exclude", "info/grafts")
 _MOST = 2**20
-_SETTINGS = r"^(branch\..*\.(remote|merge)|remote\..*\.fetch)$"
-"""What is taken over of a configuration: what a branch follows."""
+_SETTINGS = r"^(branch\..*\.(remote|merge)|remote\..*\.fetch|core\.(filemode|symlinks|autocrlf|eol))$"
+"""What is taken over of a configuration: what a branch follows, and how files there differ from what git keeps."""
+_FORMAT = r"^extensions\.(objectformat|refstorage)$"
+_USUAL = {("extensions.objectformat", "sha1"), ("extensions.refstorage", "files")}
 
 
 @dataclass(frozen=True)
@@ -54,9 +56,15 @@ def _git_folder(where: Path) -> Path:
 
 @contextlib.contextmanager
 def opened(where: Path) -> Iterator[Path]:
-    """Yield a bare repository that has the refs, the index and, borrowed, the objects of the tree at ``where``."""
+    """Yield a bare repository that has the refs, the index and, borrowed, the objects of the tree at ``where``.
+
+    Raises UserError for a repository of another format than ours.
+    """
     there = layout(where)
     with scratch.folder() as folder:
+        if other := set(_settings(there.common / "config", _FORMAT, folder)) - _USUAL:
+            named = ", ".join(f"{key} = {value}" for key, value in sorted(other))
+            raise UserError(f"{where}: a repository of another format is not read: {named}")
         ours = folder / "git"
         repository.git(folder, "init", "--quiet", "--bare", "--template=", ours)
         (ours / "info").mkdir()
@@ -69,15 +77,17 @@ def opened(where: Path) -> Iterator[Path]:
         for part in there.own.glob("sharedindex.*"):
             _copy(part, ours / part.name)
         with (ours / "config").open("a") as config:
-            config.writelines(_written(key, value) for key, value in _settings(there.common / "config", folder))
+            config.writelines(
+                _written(key, value) for key, value in _settings(there.common / "config", _SETTINGS, folder)
+            )
         yield ours
 
 
-def _settings(config: Path, folder: Path) -> list[tuple[str, str]]:
-    """Return the settings of a file that are taken over, without those of files that it includes."""
+def _settings(config: Path, pattern: str, folder: Path) -> list[tuple[str, str]]:
+    """Return the settings of a file whose names match, without those of files that it includes."""
     if not config.is_file():
         return []
-    listed = repository.asks(folder, "config", "--file", config, "--null", "--get-regexp", _SETTINGS) or ""
+    listed = repository.asks(folder, "config", "--file", config, "--null", "--get-regexp", pattern) or ""
     pairs = (entry.partition("\n") for entry in listed.split("\0"))
     return [(key, value) for key, separator, value in pairs if separator]
 

@@ -154,15 +154,16 @@ def commit_with(place: Path, where: Path, head: str, files: tuple[str, ...], mes
     if inner := next((name for name in files if name.rstrip('"').endswith("/")), None):
         raise _of_its_own(where, inner)
     index = place.parent / "index"
-    env = _outside(place, where, index)
-    repository.git(where, "read-tree", head, env=env)
-    update = ("update-index", "--add", "--remove", "--verbose", "--stdin")
-    taken = repository.git(where, *update, env=env, input_text="".join(f"{name}\n" for name in files))
-    if (count := f"\n{taken}".count("\nadd '")) != len(files):
-        raise UserError(f"{where}: git takes {count} of {len(files)} uncommitted changes: {wording.some(files)}")
-    content = repository.git(where, "write-tree", env=env)
-    index.unlink()
-    return repository.git(where, "commit-tree", content, "-p", head, "-m", message, env=env)
+    with foreign.opened(where) as theirs:
+        env = {**_outside(theirs, where, index), "GIT_OBJECT_DIRECTORY": str(place / "objects")}
+        repository.git(where, "read-tree", head, env=env)
+        update = ("update-index", "--add", "--remove", "--verbose", "--stdin")
+        taken = repository.git(where, *update, env=env, input_text="".join(f"{name}\n" for name in files))
+        if (count := f"\n{taken}".count("\nadd '")) != len(files):
+            raise UserError(f"{where}: git takes {count} of {len(files)} uncommitted changes: {wording.some(files)}")
+        content = repository.git(where, "write-tree", env=env)
+        index.unlink()
+        return repository.git(where, "commit-tree", content, "-p", head, "-m", message, env=env)
 
 
 def snapshot(place: Path, where: Path, message: str) -> str:

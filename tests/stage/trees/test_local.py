@@ -234,6 +234,32 @@ def test_directories_that_hold_nothing_are_the_users_fault(tmp_path: Path, cache
             trees.fetched(tmp_path / name, cache)
 
 
+@pytest.mark.parametrize("setting", ["objectFormat = sha256", "refStorage = reftable"])
+def test_a_repository_of_another_format_is_refused_in_words(where: Path, cache: Cache, setting: str) -> None:
+    with (where / ".git" / "config").open("a") as config:
+        config.write(f"[core]\n\trepositoryFormatVersion = 1\n[extensions]\n\t{setting}\n")
+    with pytest.raises(UserError, match=f"of another format is not read: extensions.{setting.lower()}"):
+        trees.fetched(where, cache)
+
+
+def test_a_tree_of_a_file_system_without_modes_or_with_other_line_ends_is_clean(where: Path, cache: Cache) -> None:
+    trees.git(where, "config", "core.fileMode", "false")
+    trees.git(where, "config", "core.autocrlf", "true")
+    (where / "run.sh").chmod(0o644)
+    memory = where / "mm" / "memory.c"
+    memory.unlink()
+    trees.git(where, "checkout", "--quiet", "mm/memory.c")
+    assert memory.read_bytes().endswith(b"\r\n")
+    head = trees.git(where, "rev-parse", "HEAD")
+    assert trees.fetched(where, cache).commit == head
+    memory.write_bytes(memory.read_bytes().replace(b"value_000", b"other"))
+    (where / "Makefile").chmod(0o755)
+    (where / "Makefile").write_text("VERSION = 6\n")
+    tree = trees.fetched(where, cache, dirty=True)
+    changed = trees.git(tree.repository, "diff", "--numstat", "--summary", head, tree.commit)
+    assert changed.split() == ["1", "1", "Makefile", "1", "1", "mm/memory.c"]
+
+
 def test_a_linked_work_tree_of_the_user_is_a_git_tree(where: Path, cache: Cache, tmp_path: Path) -> None:
     trees.git(where, "worktree", "add", "--quiet", "--detach", tmp_path / "linked")
     assert trees.fetched(tmp_path / "linked", cache).commit == trees.git(where, "rev-parse", "HEAD")
