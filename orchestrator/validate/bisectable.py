@@ -11,7 +11,7 @@ from pathlib import Path
 from orchestrator.model import CheckResult, JobResult, Splat, Stage, SuiteRun, Transition, Verdict
 from orchestrator.model.expectations import NONE, Entry, Expectations
 from orchestrator.text import wording
-from orchestrator.verdict import findings, outcome, series_verdict, transitions
+from orchestrator.verdict import complaints, findings, outcome, series_verdict, transitions
 from orchestrator.verdict.verdict import Expected
 
 NAME = "bisectable"
@@ -26,8 +26,7 @@ def judge(subject: str, before: JobResult, done: JobResult, promised: Expected, 
     Tests are compared where both kernels ran any.
     """
     changes = changed(before, done, promised, column)
-    known = {splat.title for splat in before.splats}
-    new = [splat for splat in done.splats if splat.title not in known]
+    new = complaints.new_splats(before.splats, done.splats)
     checks = (
         findings.fatal(new),
         findings.stage(done.stages, Verdict.FAIL),

@@ -1,11 +1,33 @@
-"""Complaints of a tool about base and patched: which ones are new. Pure."""
+"""Complaints of a tool, or of a kernel, about base and patched: which ones are new. Pure."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 
-from orchestrator.model import CompilerWarning
+from orchestrator.model import CompilerWarning, Splat
+
+_PLACED = re.compile(r" (?:in:?|at) (?!interrupt$)\S+(?: / \S+)?$")
+"""The end of a title that names where the bug is; of a race it names both sides."""
+
+
+def new_splats(before: Sequence[Splat], after: Sequence[Splat]) -> tuple[Splat, ...]:
+    """Return the splats that fail a kernel and that the one before does not show.
+
+    What is allowed there is known of no other test. A title without a place (``Out of memory``) is of many bugs: it is
+    known during its test only.
+    """
+    known = {_bug(splat) for splat in before if _fails(splat)}
+    return tuple(splat for splat in after if _fails(splat) and _bug(splat) not in known)
+
+
+def _fails(splat: Splat) -> bool:
+    return splat.fatal or splat.allowed_by is None
+
+
+def _bug(splat: Splat) -> tuple[str, str | None]:
+    return splat.title, None if _PLACED.search(splat.title) else splat.test
 
 
 def new(before: Sequence[CompilerWarning], after: Sequence[CompilerWarning]) -> tuple[CompilerWarning, ...]:

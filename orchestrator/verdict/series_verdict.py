@@ -25,8 +25,7 @@ def judge(
     both_ran = bool(base.suites and patched.suites)  # else there is one reason, and no test to blame
     changed = transitions.between(base, patched, expected, base_column, patched_column) if both_ran else ()
     changes = tuple(_spared(change, base, patched) for change in changed)
-    known = {splat.title for splat in base.splats}
-    new = tuple(s for s in patched.splats if s.title not in known and (s.fatal or s.allowed_by is None))
+    new = complaints.new_splats(base.splats, patched.splats)
     judged, reason = _series(base, patched, changes, new)
     return SeriesResult(
         tree=patched.tree,

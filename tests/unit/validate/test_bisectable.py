@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from orchestrator.model import JobResult, Side, Splat, Stage, StageResult, Status, TestResult, Verdict
@@ -72,6 +74,14 @@ def test_a_kernel_that_was_only_booted_is_judged_by_its_console() -> None:
     assert judged(booted(old), booted(old, new)) == (Verdict.FAIL, "WARNING in new (console line 3)")
     assert judged(booted(), booted(verdict=Verdict.FAIL)) == (Verdict.FAIL, "boot: no login")
     assert judged(booted(), booted(verdict=Verdict.INFRA)) == (Verdict.INFRA, "boot: no login")
+
+
+def test_a_splat_that_was_allowed_before_or_has_no_place_hides_none_of_another_test() -> None:
+    meant = Splat("warning", "WARNING in f", 3, 9, "", False, "a", "meant")
+    leak = Splat("kmemleak", "kmemleak: suspected memory leaks", 3, 9, "", False, "a")
+    assert judged(booted(meant), booted(meant, replace(meant, test="b", allowed_by=None)))[0] is Verdict.FAIL
+    assert judged(booted(leak), booted(replace(leak, test="b")))[0] is Verdict.FAIL
+    assert judged(booted(leak), booted(leak))[0] is Verdict.PASS
 
 
 def test_a_suite_in_which_nothing_ran_is_not_green() -> None:

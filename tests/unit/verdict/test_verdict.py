@@ -43,8 +43,10 @@ def suite(problems: tuple[str, ...] = (), retried: Any = (), **tests: Status) ->
     return SuiteRun("uffd", results, (), 1.0, problems, tuple(retried))
 
 
-def splat(title: str = "WARNING in f", fatal: bool = False, allowed: str | None = None) -> Splat:
-    return Splat("warning", title, 7, 9, title, fatal, "a", allowed)
+def splat(
+    title: str = "WARNING in f", fatal: bool = False, allowed: str | None = None, test: str | None = "a"
+) -> Splat:
+    return Splat("warning", title, 7, 9, title, fatal, test, allowed)
 
 
 def job(side: Side = Side.PATCHED, **changes: Any) -> JobResult:
@@ -321,6 +323,35 @@ def test_splats() -> None:
     found = series_verdict.judge(job(Side.BASE, splats=(warn,)), job(splats=(warn, other)))
     assert found.new_splats == (other,)
     assert found.verdict is FAIL
+
+
+def test_what_is_allowed_on_the_base_is_known_of_no_other_test() -> None:
+    meant, elsewhere = splat("WARNING in f", allowed="meant"), splat("WARNING in f", test="b")
+    found = series_verdict.judge(job(Side.BASE, splats=(meant,)), job(splats=(meant, elsewhere)))
+    assert (found.new_splats, found.verdict) == ((elsewhere,), FAIL)
+
+
+@pytest.mark.parametrize(
+    ("title", "known"),
+    [
+        ("WARNING in f", True),
+        ("WARNING at mm/shmem.c", True),
+        ("kernel BUG at mm/shmem.c in f", True),
+        ("KCSAN: data-race in f / g", True),
+        ("Kernel panic - not syncing: stack-protector: Kernel stack is corrupted in: do_exit", True),
+        ("Out of memory (CONSTRAINT_MEMCG)", False),
+        ("kmemleak: suspected memory leaks", False),
+        ("report without its first line", False),
+        ("BUG: Bad rss-counter state (MM_SHMEMPAGES)", False),
+        ("lockdep: lock held at task exit time", False),
+        ("using smp_processor_id() in preemptible code", False),
+        ("Kernel panic - not syncing: Fatal exception in interrupt", False),
+    ],
+)
+def test_a_title_without_a_place_is_known_during_its_test_only(title: str, known: bool) -> None:
+    base = job(Side.BASE, splats=(splat(title, test="a"),))
+    assert series(base, job(splats=(splat(title, test="a"),)))[0] is PASS
+    assert series(base, job(splats=(splat(title, test="b"),)))[0] is (PASS if known else FAIL)
 
 
 def test_problems_count_where_they_are_new() -> None:
