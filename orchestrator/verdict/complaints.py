@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from orchestrator.model import CompilerWarning, Splat
 
 _PLACED = re.compile(r" (?:in:?|at) (?!interrupt$)\S+(?: / \S+)?$")
 """The end of a title that names where the bug is; of a race it names both sides."""
+
+_MEASURES = re.compile(r"\+0x[0-9a-f]+(?:/0x[0-9a-f]+)?|\b\d+(?= bytes\b)|(?<=frame size \()\d+")
+"""Offsets of objtool and modpost, sizes of gcc, and how clang writes that of a stack frame."""
+
+_Key = tuple[str, str]
 
 
 def new_splats(before: Sequence[Splat], after: Sequence[Splat]) -> tuple[Splat, ...]:
@@ -31,21 +36,34 @@ def _bug(splat: Splat) -> tuple[str, str | None]:
 
 
 def new(before: Sequence[CompilerWarning], after: Sequence[CompilerWarning]) -> tuple[CompilerWarning, ...]:
-    """Return the complaints that only ``after`` has, by file and text: a patch moves lines.
+    """Return the complaints that only ``after`` has, by file and text: a patch moves lines, offsets and sizes.
 
     Where one file has the same text more often than before, the last ones are the new ones.
     """
-    known = Counter(_key(complaint) for complaint in before)
+    return _beyond(_beyond(after, before, _words), _beyond(before, after, _words), _numberless)
+
+
+def _beyond(
+    complaints: Sequence[CompilerWarning], known: Sequence[CompilerWarning], key: Callable[[CompilerWarning], _Key]
+) -> tuple[CompilerWarning, ...]:
+    """Return the complaints that are more than those known, each of which stands for one."""
+    left = Counter(map(key, known))
     fresh = []
-    for complaint in after:
-        known[_key(complaint)] -= 1
-        if known[_key(complaint)] < 0:
+    for complaint in complaints:
+        left[key(complaint)] -= 1
+        if left[key(complaint)] < 0:
             fresh.append(complaint)
     return tuple(fresh)
 
 
-def _key(complaint: CompilerWarning) -> tuple[str, str]:
+def _words(complaint: CompilerWarning) -> _Key:
     return complaint.where.partition(":")[0], complaint.text
+
+
+def _numberless(complaint: CompilerWarning) -> _Key:
+    """Return file and text without what any change of a function changes: offsets into it, and its sizes."""
+    file, text = _words(complaint)
+    return file, _MEASURES.sub("", text)
 
 
 def lines(complaints: Sequence[CompilerWarning]) -> tuple[str, ...]:

@@ -373,6 +373,29 @@ def test_the_same_warning_once_more_in_one_file_is_a_new_one() -> None:
     assert series_verdict.judge(job(Side.BASE, warnings=(old,)), job(warnings=(old, again))).new_warnings == (again,)
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("objtool: foo+0x1a3: unreachable instruction", "objtool: foo+0x1ab: unreachable instruction"),
+        (
+            "modpost: x: reference in foo+0x12/0x40 (section: .text)",
+            "modpost: x: reference in foo+0x1/0x48 (section: .text)",
+        ),
+        (
+            "the frame size of 2064 bytes is larger than 2048 bytes",
+            "the frame size of 2080 bytes is larger than 2048 bytes",
+        ),
+        ("stack frame size (2064) exceeds limit (2048) in 'f'", "stack frame size (2080) exceeds limit (2048) in 'f'"),
+    ],
+)
+def test_a_warning_of_which_an_offset_or_a_size_changed_is_not_new(old: str, new: str) -> None:
+    before, after = CompilerWarning("mm/a.c:10", old), CompilerWarning("mm/a.c:30", new)
+    judged = series_verdict.judge(job(Side.BASE, warnings=(before,)), job(warnings=(after,)))
+    assert judged.new_warnings == ()
+    both = series_verdict.judge(job(Side.BASE, warnings=(before,)), job(warnings=(after, before)))
+    assert both.new_warnings == (after,)
+
+
 def test_expectations_reach_the_series() -> None:
     wants = {"uffd": expect("  a: {stock: skip, patched: pass}\n")}
     rest = {"expected": wants, "base_column": "stock", "patched_column": "patched"}
