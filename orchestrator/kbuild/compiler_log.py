@@ -19,7 +19,7 @@ from orchestrator.model import CompilerWarning
 _QUIET = re.compile(r"  (?P<what>[A-Z][A-Z0-9_+-]*)(?: \[M\])? +(?P<target>\S+)")
 _COMPILED = re.compile(r"  (?:CC|AS|HOSTCC|LD|AR|VDSO|CPP|RUSTC)(?: \[M\])? +\S")
 _WARNINGS = (
-    re.compile(r"(?P<where>(?!\.config:)[^\s:]+:\d+)(?::\d+)?: ?warning: (?P<text>.+)"),
+    re.compile(r"(?P<where>(?!\.config:)[^\s:]+:\d+)(?::\d+)?: ?[wW]arning: (?P<text>.+)"),
     re.compile(r"(?P<where>[^\s:]+\.o): warning: (?P<text>objtool: .+)"),
     re.compile(r"(?P<where>)(?:\S*/)?ld(?:\.\w+)?: warning: (?P<text>.+)"),
     re.compile(r"(?P<where>)WARNING: (?P<text>modpost: .+)"),

@@ -27,7 +27,9 @@ GCC, SPARSE = "W=1", "C=2"
 _NOT_THE_KERNEL = ("tools/", "scripts/", "Documentation/", "samples/", "usr/")
 """Folders whose C files are no objects of the kernel; below ``tools/`` make would start another build."""
 
-_COMPLAINT = re.compile(r"(?P<where>[^\s:]+:\d+)(?::\d+)?: (?:fatal )?(?P<kind>warning|error): (?P<text>.+)")
+_COMPLAINT = re.compile(r"(?P<where>[^\s:]+:\d+)(?::\d+)?: (?:fatal )?(?P<kind>[wW]arning|error): (?P<text>.+)")
+_KERNEL_DOC = re.compile(r"Warning: (?P<where>[^\s:]+:\d+) (?P<text>.+)")
+"""Since 6.16, when it became a Python program; before it wrote as the compiler does."""
 _DONE = {
     GCC: re.compile(r"  CC (?:\[M\])? +(?P<object>\S+\.o)"),
     SPARSE: re.compile(r"  CHECK +(?P<object>\S+\.c)"),
@@ -137,3 +139,6 @@ def _complaints(output: str, folders: Folders) -> Iterator[CompilerWarning]:
             path, _, number = match["where"].partition(":")
             error = "error: " if match["kind"] == "error" else ""
             yield CompilerWarning(f"{folders.relative(path)}:{number}", error + match["text"])
+        elif match := _KERNEL_DOC.fullmatch(line.rstrip()):
+            path, _, number = match["where"].partition(":")
+            yield CompilerWarning(f"{folders.relative(path)}:{number}", match["text"])

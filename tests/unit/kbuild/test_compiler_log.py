@@ -25,6 +25,7 @@ $ make O=/t/src/.out-smoke vmlinux
 In file included from ../mm/other.c:3:
 ../include/linux/mm.h:9: warning: "PAGE" redefined
 include/generated/autoconf.h:2:1: warning: from a generated file
+../mm/other.c:7: Warning: of the assembler
   AR      mm/built-in.a
 mm/other.o: warning: objtool: f()+0x12: unreachable instruction
   LD      vmlinux
@@ -38,7 +39,11 @@ def test_warnings_are_those_of_the_target_above_them() -> None:
     found = compiler_log.warnings(LOG, BELOW)
     assert found["CC mm/swap.o"] == [UNUSED]
     assert found["CC mm/memory.o"] == []
-    assert [w.where for w in found["CC mm/other.o"]] == ["include/linux/mm.h:9", "include/generated/autoconf.h:2"]
+    assert [w.where for w in found["CC mm/other.o"]] == [
+        "include/linux/mm.h:9",
+        "include/generated/autoconf.h:2",
+        "mm/other.c:7",
+    ]
     assert found["AR mm/built-in.a"][0].where == "mm/other.o"
     assert found["LD vmlinux"][0].text.startswith("vmlinux has a LOAD")
     assert found["MODPOST Module.symvers"][0].where == "link"

@@ -83,6 +83,24 @@ def test_what_make_said_of_single_objects() -> None:
     )
 
 
+DOCUMENTED = """  CC      mm/shmem.o
+../mm/shmem.c:9: warning: Function parameter or member 'x' not described in 'f'
+Warning: ../mm/shmem.c:12 function parameter 'x' not described in 'f'
+Warning: ../mm/shmem.c:13 missing initial short description on line:
+ * shmem_fault
+../mm/shmem.c:14: Warning: using `%al' instead of `%eax' due to `b' suffix
+"""
+
+
+def test_kernel_doc_of_any_age_and_the_assembler_are_heard() -> None:
+    assert objects.read(DOCUMENTED, ("mm/shmem.o",), GCC, FOLDERS).complaints == (
+        CompilerWarning("mm/shmem.c:12", "function parameter 'x' not described in 'f'"),
+        CompilerWarning("mm/shmem.c:13", "missing initial short description on line:"),
+        CompilerWarning("mm/shmem.c:14", "using `%al' instead of `%eax' due to `b' suffix"),
+        CompilerWarning("mm/shmem.c:9", "Function parameter or member 'x' not described in 'f'"),
+    )
+
+
 def test_only_the_line_of_sparse_proves_that_it_looked() -> None:
     said = "  CC      mm/shmem.o\n  CHECK   ../mm/memory.c\n../mm/memory.c:3:1: error: bad type\n"
     heard = objects.read(said, ("mm/shmem.o", "mm/memory.o"), SPARSE, FOLDERS)
