@@ -36,6 +36,9 @@ _NEAR = 16
 _LOST = 12
 """Lines after lost ones in which a stack shows that the first line of a report was among them."""
 
+_SURE = 16
+"""Lines by which those with a new time must outnumber those with one of before, or be outnumbered, to show a boot."""
+
 _DOUBTS = frozenset({Origin.USER, Origin.DOUBTFUL})
 
 _END = re.compile(r"---\[ end (?:trace|Kernel panic)")
@@ -99,17 +102,43 @@ T = TypeVar("T")
 
 
 class Reboots(Generic[T]):
-    """Hold back what a second banner means until a time shows whether it is of a boot, or of the log printed again."""
+    """Hold back what a second banner means until times show whether it is of a boot, or of the log printed again.
+
+    A boot has times of its own, but for the first lines perhaps. A log that is printed again has those of before, but
+    for lines that the console left out.
+    """
 
     def __init__(self) -> None:
-        self.held: T | None = None
+        self._held: T | None = None
+        self._latest = 0.0
+        self._again = self._fresh = 0  # lines with a time since the banner
+
+    def hold(self, what: T | None) -> None:
+        """Hold back what the banner means that was just read."""
+        self._held, self._again, self._fresh = what, 0, 0
 
     def settle(self, line: printk.Line) -> T | None:
-        """Take the next line; return what was held if it is of a boot."""
-        if self.held is None or not line.time:
+        """Take the next line; return what was held once it is known to be of a boot."""
+        if not line.time:
             return None
-        held, self.held = self.held, None
-        return held if line.origin is not Origin.USER else None
+        goes_on = line.time >= self._latest
+        self._latest = max(self._latest, line.time)
+        if self._held is None:
+            return None
+        if line.origin is Origin.USER:
+            self._again += 1
+        elif not (goes_on and self._again):  # what stands behind a log that was printed again shows nothing
+            self._fresh += 1
+        if self._again and not goes_on and abs(self._fresh - self._again) < _SURE:
+            return None
+        held = self.held
+        self._held = None
+        return held
+
+    @property
+    def held(self) -> T | None:
+        """What is held back, if by now it seems to be of a boot."""
+        return self._held if self._fresh > self._again or not self._again else None
 
 
 class Scanner:
@@ -194,7 +223,7 @@ class Scanner:
         elif line.time is None:
             self._boot(report)
         else:
-            self._reboots.held = report
+            self._reboots.hold(report)
 
     def _drop(self, report: Report) -> None:
         self._near.remove(report)
@@ -233,6 +262,6 @@ class Watch:
         rule = hit[0]
         self._seen[rule.id] += 1
         if rule.nth > 1 and line.time is not None:
-            self._reboots.held = rule if rule.fatal and self._seen[rule.id] >= rule.nth else None
+            self._reboots.hold(rule if rule.fatal and self._seen[rule.id] >= rule.nth else None)
             return False
         return rebooted is not None or (rule.fatal and self._seen[rule.id] >= rule.nth)

@@ -273,6 +273,42 @@ def test_a_banner_with_a_time_waits_for_the_next_time() -> None:
     assert other("[    0.100007] Run /init")
 
 
+BANNER = "[    0.000000] Linux version 6.12.117 (wpci@localhost) (gcc 12) #1 SMP"
+CLOCK = "[    0.000003] clocksource: kvm-clock: mask: 0xffffffffffffffff"
+
+
+def boot(offset: int, lines: int = 40) -> list[str]:
+    """Return a boot whose first line with a time is the same each time, as under KVM."""
+    later = [f"[    0.{number * 1000 + offset:06}] line {number}" for number in range(1, lines)]
+    return [BANNER, CLOCK, *later]
+
+
+def fatal_lines(lines: list[str]) -> list[int]:
+    watch = splat.fatal_matcher(RULES)
+    return [number for number, line in enumerate(lines) if watch(line)]
+
+
+def reboots(lines: list[str]) -> list[int]:
+    return [found.first_line for found in scan("".join(f"{line}\n" for line in lines)) if found.kind == "reboot"]
+
+
+def test_a_reboot_is_seen_though_its_first_times_are_those_of_the_boot_before() -> None:
+    lines = [*boot(0), "[   12.000000] wpci: begin B01", *boot(7)]
+    assert reboots(lines) == [43]
+    (fatal,) = fatal_lines(lines)
+    assert fatal < len(lines) - 10
+
+
+@pytest.mark.parametrize("last", ["[   12.000000] random: crng init done", "[   13.000000] something new"])
+@pytest.mark.parametrize("lines", [5, 12, 40])
+def test_a_log_that_is_printed_again_is_no_reboot_though_it_holds_more_than_the_console(last: str, lines: int) -> None:
+    debug = [f"[    0.0035{number:02}] pcpu-alloc: [0] {number}" for number in range(3)]
+    again = [*boot(0)[:5], *debug, *boot(0)[5:]][: lines + 4]
+    console = [*boot(0), "[   12.000000] random: crng init done", *again, last]
+    assert reboots(console) == [] and fatal_lines(console) == []
+    assert reboots(console[:-1]) == [] and reboots([*console, *boot(0)]) == []
+
+
 @pytest.mark.parametrize("name", ["null-deref-5.10", "kasan-6.12-invalid", "warnings", "boot-5.10", "callers"])
 def test_a_console_that_has_each_line_twice_has_each_splat_once(name: str) -> None:
     _, console = sample(SAMPLES / f"{name}.txt")
