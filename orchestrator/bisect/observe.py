@@ -91,13 +91,16 @@ def _splat(symptom: Symptom, result: JobResult) -> Observation:
 
 
 def _quiet(result: JobResult) -> Observation:
-    """Return what a clean console means: nothing, unless every test came to its end."""
+    """Return what a clean console means: nothing, unless every test came to its end and one of them ran."""
     tests = [test for suite in result.suites for test in suite.tests]
     unfinished = {Status.CRASHED, Status.TIMEOUT, Status.MISSING, Status.ERROR}
     if bad := next((t for t in tests if t.status in unfinished), None):
         return Observation(Sight.UNCLEAR, f"{bad.name}: {bad.status.value}", Why.OTHER)
     if not tests:
         return Observation(Sight.UNCLEAR, "no test ran", Why.OTHER)
+    if all(test.status is Status.SKIP for test in tests):
+        how = f"all {len(tests)} tests were skipped: {tests[0].reason}"
+        return Observation(Sight.REFUSED, how, Why.REFUSED)
     return Observation(Sight.ABSENT, f"{len(tests)} tests, no such splat")
 
 

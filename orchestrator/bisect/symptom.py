@@ -77,11 +77,12 @@ def parse(text: str) -> Symptom:
 def learn(bad: Iterable[Observation], good: Iterable[Observation] = ()) -> Reference:
     """Return what the ends teach: how the symptom looks, and whether a refusal is worse than the good end.
 
-    A bad end that only refuses the test makes the refusal the symptom.
+    A bad end that only refuses the test makes the refusal the symptom; where a splat is chased (then the observation
+    says why it is no answer) it does not.
     """
     seen = list(bad)
     shown = tuple(dict.fromkeys(s.how for s in seen if s.sight is Sight.SHOWN))
-    if not shown and any(s.sight is Sight.REFUSED for s in seen):
+    if not shown and any(s.sight is Sight.REFUSED and s.why is None for s in seen):
         shown = (REFUSED,)
     return Reference(shown, any(s.sight is Sight.REFUSED for s in good) and REFUSED not in shown)
 

@@ -145,6 +145,15 @@ def test_a_splat_is_known_by_its_title_and_its_absence_needs_tests_that_ended() 
     assert one(SPLAT, job(failed=Stage.BOOT)).why is Why.NOT_BOOTED
 
 
+def test_a_console_says_nothing_of_a_splat_where_every_test_was_skipped() -> None:
+    skipped, passed = (job(test("T01", Status.SKIP), test("T02", status)) for status in (Status.SKIP, Status.PASS))
+    refused, shown = one(SPLAT, skipped), Observation(Sight.SHOWN, SPLAT.name)
+    assert refused.how == "all 2 tests were skipped: why" and one(SPLAT, passed).sight is Sight.ABSENT
+    assert symptom.read(refused, symptom.learn([shown], [one(SPLAT, passed)])).why is Why.REFUSED
+    assert symptom.read(refused, symptom.learn([shown], [refused])).sight is Sight.ABSENT
+    assert symptom.read(refused, symptom.learn([refused])).why is Why.REFUSED  # a bad end has to show the splat
+
+
 def test_another_crash_than_that_of_the_bad_end_is_no_answer() -> None:
     reference = symptom.learn([Observation(Sight.SHOWN, "crashed: Oops: a")])
     assert symptom.read(Observation(Sight.SHOWN, "crashed: Oops: a"), reference).sight is Sight.SHOWN
