@@ -94,8 +94,8 @@ _PROGRAM = re.compile(
     rf"|(?:[\w.:-]{{1,64}} )?(?:user|daemon|auth|authpriv|syslog|local\d)\.\w{{1,8}} {_TAG}: "
 )
 _RELAYED = re.compile(
-    rf"(?!Internal error: )[\w.-]{{1,64}} {_TAG}: (?=(?:kernel )?(?:BUG|WARNING|INFO|UBSAN|Oops|Kernel panic"
-    r"|Unable to handle|general protection|Linux version)\b)"
+    rf"(?!(?:Internal error|NMI watchdog): )[\w.-]{{1,64}} {_TAG}: (?=(?:kernel )?(?:BUG|WARNING|INFO|UBSAN|Oops"
+    r"|Kernel panic|Unable to handle|general protection|Linux version)\b)"
 )
 """Host and program of syslog, without a number, before words of the kernel."""
 

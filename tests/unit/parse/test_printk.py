@@ -159,7 +159,8 @@ def test_a_record_in_json(before: str, behind: str, origin: Origin) -> None:
 
 @pytest.mark.parametrize("prefix", ["[Sat Nov 28 00:37:01 2026] ", "2026-11-28T00:37:01Z ", "Nov 28 00:37:01 "])
 @pytest.mark.parametrize(
-    "text", ["Internal error: Oops: 96000004 [#1] SMP", "divide error: 0000 [#1]", "watchdog: BUG: x"]
+    "text",
+    ["Internal error: Oops: 96000004 [#1] SMP", "divide error: 0000 [#1]", "watchdog: BUG: x", "NMI watchdog: BUG: x"],
 )
 def test_two_words_of_the_kernel_are_no_host_and_program(prefix: str, text: str) -> None:
     assert printk.parse(prefix + text) == Line(text)
