@@ -153,13 +153,15 @@ def _kind_of_file(file: str) -> Kind | None:
 
 
 _COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.S)
-_COMMENT_LINE = re.compile(r"\s*(/\*.*|//.*|\*(\s.*|/.*)?|)$")
-"""A line that can only be part of a comment: in the kernel's style its lines begin with ' * '; '*pte = x' does not."""
+_CLOSED = re.compile(r"/\*.*?\*/")
+_COMMENT_LINE = re.compile(r"\s*(/\*.*|//.*|\*/\s*|\*(\s((?!\*/).)*(\*/\s*)?)?|)$")
+"""A line that can only be part of a comment: in the kernel's style its lines begin with ' * '; '*pte = x' does not.
+Nothing may stand behind the end of the comment."""
 
 
 def is_comment(line: str) -> bool:
     """Whether a line can only be part of a comment, or is blank. Pure."""
-    return _COMMENT_LINE.match(line) is not None
+    return _COMMENT_LINE.match(_CLOSED.sub("", line)) is not None
 
 
 def _comments_only(lines: Sequence[str]) -> bool:
