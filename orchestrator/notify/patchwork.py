@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from urllib.parse import urljoin
 
 from orchestrator.config.validation import PatchworkNotice
@@ -31,7 +30,7 @@ def state(news: News) -> str:
 
 
 def tell(notice: PatchworkNotice, news: News, sender: Sender) -> None:
-    """Post the check. Raises NotifyError, also where the server knows no patch of the series."""
+    """Post the check. Raises NotifyError, also where the server does not know every patch of the series."""
     token = f"Token {secret.read(notice.token)}"
     api = urljoin(notice.url.rstrip("/") + "/", "api/1.2/")
     body = {
@@ -40,19 +39,20 @@ def tell(notice: PatchworkNotice, news: News, sender: Sender) -> None:
         "description": newsroom.cut(news.text, MOST),
         "target_url": newsroom.target(notice.target_url, news),
     }
-    ids = list(news.patches) or list(_known(api, news.messages, token, sender))
+    known = [] if news.patches else [_known(api, message, token, sender) for message in news.messages]
+    ids = news.patches or [number for numbers in known for number in numbers]
     if not ids:
         raise NotifyError("it knows no patch of this series (name them with --patchwork-id)")
     for number in ids:
         raw = json.dumps({key: value for key, value in body.items() if value is not None}).encode()
         sender.ask("POST", f"{api}patches/{number}/checks/", body=raw, authorization=token)
+    if lost := known.count([]):
+        raise NotifyError(f"it does not know {lost} of {len(known)} patches, the others have the check")
 
 
-def _known(api: str, messages: Iterable[str], token: str, sender: Sender) -> Iterable[int]:
-    """Yield the ids of the patches with these message-ids."""
-    for message in messages:
-        answer = sender.ask("GET", f"{api}patches/", params={"msgid": message}, authorization=token)
-        for entry in answer[:_MOST_OF_ONE] if isinstance(answer, list) else []:
-            number = entry.get("id") if isinstance(entry, dict) else None
-            if isinstance(number, int) and not isinstance(number, bool) and number > 0:
-                yield number
+def _known(api: str, message: str, token: str, sender: Sender) -> list[int]:
+    """Return the ids of the patches with this message-id."""
+    answer = sender.ask("GET", f"{api}patches/", params={"msgid": message}, authorization=token)
+    entries = answer[:_MOST_OF_ONE] if isinstance(answer, list) else []
+    numbers = [entry.get("id") for entry in entries if isinstance(entry, dict)]
+    return [n for n in numbers if isinstance(n, int) and not isinstance(n, bool) and n > 0]

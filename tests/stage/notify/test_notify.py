@@ -147,12 +147,14 @@ def test_patchwork_gets_a_check_on_the_patch_that_was_named(serve: Any) -> None:
     assert len(asked.json["description"]) == 255 and asked.json["target_url"] == "https://ci.example.org/run-1/"
 
 
-def test_patchwork_finds_the_patches_by_their_message_ids(serve: Any) -> None:
+@pytest.mark.parametrize("gone", [(), ("gone@example.org",)])
+def test_patchwork_finds_the_patches_by_their_message_ids_and_a_note_counts_the_rest(
+    serve: Any, gone: tuple[str, ...]
+) -> None:
     server = serve(patchwork)
-    news = News(
-        "run-1", "mine", None, "validating", messages=("one@example.org", "gone@example.org", "two@example.org")
-    )
-    assert notify.tell([to_patchwork(server)], news, QUICK) == []
+    news = News("run-1", "mine", None, "validating", messages=("one@example.org", *gone, "two@example.org"))
+    note = "patchwork was not told: it does not know 1 of 3 patches, the others have the check"
+    assert notify.tell([to_patchwork(server)], news, QUICK) == [note] * len(gone)
     posted = [asked.path for asked in server.asked if asked.method == "POST"]
     assert posted == ["/api/1.2/patches/11/checks/", "/api/1.2/patches/12/checks/"]
     assert {asked.json["state"] for asked in server.asked if asked.method == "POST"} == {"pending"}
