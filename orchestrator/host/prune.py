@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import os
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -68,8 +69,10 @@ def kernels(cache: Cache, keep: Keep) -> str:
 
 
 def _unwanted(cache: Cache, keep: Keep) -> list[Artifacts]:
-    folders = (cache.root / "kernels").glob("*")
-    there = [Artifacts(folder, folder.stat().st_mtime, _taken([folder])) for folder in folders]
+    there = []
+    for folder in (cache.root / "kernels").glob("*"):
+        with contextlib.suppress(FileNotFoundError):  # another run removes it meanwhile
+            there.append(Artifacts(folder, folder.stat().st_mtime, _taken([folder])))
     halves = [kernel for kernel in there if kernel.folder.name.startswith(".")]
     return [*halves, *doomed([kernel for kernel in there if kernel not in halves], keep, time.time())]
 
@@ -84,8 +87,13 @@ def _measured(run: Path) -> Artifacts:
 
 
 def _taken(paths: Iterable[Path]) -> int:
-    """Return what files and folders take on disk, in bytes."""
-    return sum(_size(file) for path in paths for file in (path.rglob("*") if path.is_dir() else [path]))
+    """Return what files and folders take on disk, in bytes; what goes meanwhile takes nothing."""
+    return sum(_size(file) for path in paths for file in (_below(path) if path.is_dir() else [path]))
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    for top, folders, files in os.walk(folder):
+        yield from (Path(top, name) for name in (*folders, *files))
 
 
 def _time(run: Path) -> float:

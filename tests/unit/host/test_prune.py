@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -77,6 +79,33 @@ def test_what_was_never_whole_goes_with_the_next_look(tmp_path: Path) -> None:
     kernel(tmp_path, ".removed.c", 1)
     prune.kernels(Cache(tmp_path), Keep())
     assert kernels(tmp_path) == ["a"]
+
+
+def test_what_another_run_removes_meanwhile_is_no_fault(tmp_path: Path) -> None:
+    kernel(tmp_path, "a", int(time.time() / DAY))
+    (tmp_path / "kernels" / "gone").symlink_to("nowhere")  # as a name that was read, and has no folder any more
+    assert prune.kernels(Cache(tmp_path), Keep()) == ""
+
+
+def test_kernels_are_measured_while_another_run_removes_them(tmp_path: Path) -> None:
+    over = threading.Event()
+
+    def other() -> None:
+        while not over.is_set():
+            for name in "abcdefgh":
+                (tmp_path / "kernels" / name / "sub").mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(InfraError):
+                prune.kernels(Cache(tmp_path), Keep(days=1, size=1))
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    try:
+        for _ in range(1000):
+            with contextlib.suppress(InfraError):  # what the other has half removed is to go, and the other holds it
+                prune.kernels(Cache(tmp_path), Keep(days=1, size=10**12))
+    finally:
+        over.set()
+        thread.join()
 
 
 def test_only_artifacts_of_other_runs_are_removed(tmp_path: Path) -> None:
