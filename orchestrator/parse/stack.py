@@ -25,8 +25,8 @@ _FRAME = re.compile(
 )
 _INLINE = re.compile(rf"\s{{0,12}}\[<  {{0,8}}inline  {{0,8}}>\] (?P<name>{NAME}) ")
 _POINTER = re.compile(
-    rf"\s{{0,8}}(?:RIP: 0?0[012][08]:|EIP(?: is at|:) ?|[Pp][Cc](?: is at| :) ?|epc : ?|NIP |IP: ?){_ADDRESSES}"
-    rf"(?:\? )?(?P<name>{NAME})(?:{_OFFSET}|\s{{1,4}}{_PLACE})"
+    r"\s{0,8}(?:RIP: 0?0[012][08]:|EIP(?: is at|:) ?|[Pp][Cc](?: is at| :) ?|epc {1,3}: ?(?:[0-9a-f]{8,16} )?"
+    rf"|NIP |IP: ?){_ADDRESSES}(?:\? )?(?P<name>{NAME})(?:{_OFFSET}|\s{{1,4}}{_PLACE})"
 )
 _TRACE = re.compile(r"\s{0,8}(?:Call [tT]race|[sS]tack backtrace|[bB]acktrace)\b")
 _BACKGROUND = re.compile(
