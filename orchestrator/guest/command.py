@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from orchestrator.errors import InfraError
+from orchestrator.host.process import Deadline
 
 CAP = 4 * 2**20
 """Bytes of a command's output that are kept unless something else is asked for."""
@@ -35,6 +36,14 @@ class CommandResult:
     seconds: float
     why: str = ""
     hung: bool = False
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a command is waited for: up to a moment, and so many seconds without a line of it or of the console."""
+
+    deadline: Deadline
+    silence: float
 
 
 @dataclass

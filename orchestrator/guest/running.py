@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from orchestrator.errors import InfraError, KernelError, PipelineError
 from orchestrator.guest import exit, monitor, protocol, window
 from orchestrator.guest.channel import Ended, Lost
-from orchestrator.guest.command import CAP, CommandResult, Output, opened
+from orchestrator.guest.command import CAP, CommandResult, Output, Patience, opened
 from orchestrator.guest.dial import Dial
 from orchestrator.guest.request import BootRequest, Limits
 from orchestrator.guest.watch import Watch
@@ -94,17 +94,20 @@ class Guest:
         output: Path | None = None,
         cap: int = CAP,
         row: protocol.Row | None = None,
+        quiet: float = 0.0,
     ) -> CommandResult:
         """Run a shell command; standard output and error together, ``cap`` bytes at most, also into ``output``.
 
-        It is given ``row``, with which it opens and closes the windows of tests.
+        It is given ``row``, with which it opens and closes the windows of tests. It may be silent for ``quiet`` seconds
+        where that is longer than the limit of the guest.
 
         Returns also where the guest dies of its kernel or the time is up: see ``CommandResult``, and ``death``. A
         command that is out of time is killed with all its children. Raises InfraError where SSH is lost and the kernel
         lives, and where the host ended the guest.
         """
         started = time.monotonic()
-        ended, why, sink = self._carried_out(command, deadline, output, cap, row)
+        patience = Patience(deadline, max(quiet, self.limits.silence))
+        ended, why, sink = self._carried_out(command, patience, output, cap, row)
         if ended.exit_code is None and self.death is not None and not self.death.kind.blames_kernel:
             raise self.fault()
         if ended.exit_code is None and self.death is None and row is not None and not sink.over:
@@ -117,7 +120,7 @@ class Guest:
         return CommandResult(ended.exit_code, text, ended.truncated or sink.over, seconds, "".join(why), hung)
 
     def _carried_out(
-        self, command: str, deadline: Deadline, output: Path | None, cap: int, row: protocol.Row | None
+        self, command: str, patience: Patience, output: Path | None, cap: int, row: protocol.Row | None
     ) -> tuple[Ended, list[str], Output]:
         """Return how a command ended, why it was left if it was, and what it printed. Raises as ``run``."""
         with contextlib.ExitStack() as stack:
@@ -126,7 +129,7 @@ class Guest:
             why: list[str] = []
 
             def give_up() -> bool:
-                why[:] = self._reason_to_stop(deadline, sink)
+                why[:] = self._reason_to_stop(patience, sink)
                 return bool(why)
 
             try:
@@ -140,16 +143,15 @@ class Guest:
                 ended, why = Ended(None, False, None), [f"the guest died: {self.death.line}"]
         return ended, why, sink
 
-    def _reason_to_stop(self, deadline: Deadline, sink: Output) -> list[str]:
+    def _reason_to_stop(self, patience: Patience, sink: Output) -> list[str]:
         if self.death is not None:
             return [f"the guest died: {self.death.line}"]
         if sink.over:
             return [f"the guest sent more than the {sink.cap} bytes that it lets through"]
-        if deadline.expired:
+        if patience.deadline.expired:
             return ["out of time"]
-        silence = self.limits.silence
-        if time.monotonic() - max(sink.grew, self._watch.grew) > silence:
-            return [f"no output and no console line for {silence:g} s"]
+        if time.monotonic() - max(sink.grew, self._watch.grew) > patience.silence:
+            return [f"no output and no console line for {patience.silence:g} s"]
         return []
 
     def _end(self, ended: Ended) -> bool:

@@ -111,9 +111,9 @@ def _program(
         command = _command(request, program)
         row = protocol.Row.of([program.name])
         with following.followed(output, _Stream(f"{request.name}: {program.name}", progress)):
-            result = state.perform(guest, command, limit, output, request.suite.output_cap, program.name, row)
+            result = state.perform(request, guest, command, limit, output, program.name, row)
         if isinstance(result, Loss):
-            lost = result if not _is_over(program, result) else None
+            lost = result if deadline.expired or not _is_over(program, result) else None
             if lost:
                 break
             runs.append([TestResult(program.name, Status.PASS, "ran until its time was up")])

@@ -202,7 +202,7 @@ def _program(
     limit = deadline.capped(request.test_seconds * (len(tests) * request.repeat + 1))
     row = protocol.Row.of(tests)
     command = _command(request, program, tests)
-    result = state.perform(guest, command, limit, output, request.suite.output_cap, program, row)
+    result = state.perform(request, guest, command, limit, output, program, row)
     report = ktap.parse_file(output, tests, protocol.Windows([row]))
     if isinstance(result, Loss):
         return state.settle(report.tests, tests, seen(guest.console), result), result.usable

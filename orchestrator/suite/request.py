@@ -61,11 +61,19 @@ class Guest(Protocol):
         """What is wrong with how the guest ended, once it has."""
 
     def run(
-        self, command: str, *, deadline: Deadline, output: Path | None = None, cap: int, row: Row | None = None
+        self,
+        command: str,
+        *,
+        deadline: Deadline,
+        output: Path | None = None,
+        cap: int,
+        row: Row | None = None,
+        quiet: float = 0.0,
     ) -> CommandResult:
         """Run a shell command; its output streams into ``output``, no more than ``cap`` bytes of it.
 
-        It is given ``row``, with which it opens and closes the windows of tests.
+        It is given ``row``, with which it opens and closes the windows of tests. It may be silent for ``quiet`` seconds
+        where that is longer than the limit of the guest.
         Raises InfraError where the guest, or the way to it, is lost and the kernel has no part in it.
         """
 
@@ -119,6 +127,11 @@ class Request:
     def test_seconds(self) -> float:
         """The limit of one test."""
         return (self.trial.limit if self.trial else self.suite.test_timeout) * self.scale
+
+    @property
+    def quiet(self) -> float:
+        """Seconds that a command may be silent: as long as a test may run, for ``ktap.h`` prints after the last run."""
+        return self.test_seconds * (self.repeat if self.suite.kind == "own" else 1)
 
     def left(self, tests: Iterable[str]) -> float | None:
         """Return the seconds that tests take if they take as long as the last time; None where of most none is known.

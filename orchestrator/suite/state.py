@@ -11,7 +11,7 @@ from orchestrator.errors import InfraError, KernelError
 from orchestrator.guest.protocol import Row, Windows, rows
 from orchestrator.host.process import Deadline
 from orchestrator.model import Status, TestResult
-from orchestrator.suite.request import Boot, CommandResult, Guest
+from orchestrator.suite.request import Boot, CommandResult, Guest, Request
 from orchestrator.text import plain
 
 MAX_CRASHES = 12
@@ -88,12 +88,13 @@ class State:
             self.problems.append(str(guest.ending))
 
     def perform(
-        self, guest: Guest, command: str, deadline: Deadline, output: Path, cap: int, what: str, row: Row
+        self, request: Request, guest: Guest, command: str, deadline: Deadline, output: Path, what: str, row: Row
     ) -> CommandResult | Loss:
         """Run a program, and note its output and time; return how it ended, or why it did not."""
         self.outputs.append(output)
+        cap = request.suite.output_cap
         try:
-            result = guest.run(command, deadline=deadline, output=output, cap=cap, row=row)
+            result = guest.run(command, deadline=deadline, output=output, cap=cap, row=row, quiet=request.quiet)
         except InfraError as error:
             return Loss(Status.ERROR, str(error), fault=error)
         except KernelError as error:

@@ -129,6 +129,15 @@ def test_a_program_has_a_time_and_one_without_an_end_may_use_it_up(lab: Lab) -> 
     assert code == 0 and lab.statuses("base") == {"repro": "pass"}, output
 
 
+def test_a_program_that_says_nothing_has_the_time_that_it_was_given(lab: Lab) -> None:
+    pipeline = lab.folder / "pipeline.yaml"
+    pipeline.write_text(pipeline.read_text() + "limits: {silence: 5s, tcg_scale: 1, alone: null}\n")
+    lab.play("silent repro")
+    code, output = lab.alone("--timeout", "8")
+    assert code == 1 and lab.statuses("base") == {"repro": "timeout"}, output
+    assert "out of time" in output and "no output" not in output, output
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import re
 import shlex
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,9 +48,17 @@ class FakeGuest:
     ending: PipelineError | None = None
     rows: list[protocol.Row | None] = field(default_factory=list)
     ran: list[str] = field(default_factory=list)
+    quiet: list[float] = field(default_factory=list)
 
     def run(
-        self, command: str, *, deadline: Deadline, output: Path | None = None, cap: int, row: protocol.Row | None = None
+        self,
+        command: str,
+        *,
+        deadline: Deadline,
+        output: Path | None = None,
+        cap: int,
+        row: protocol.Row | None = None,
+        quiet: float = 0.0,
     ) -> Result:
         if command.endswith("-l; done"):
             lines = [line for name, tests in self.programs.items() for line in (f"== {name}", *tests)]
@@ -59,6 +68,7 @@ class FakeGuest:
         assert output is not None
         self.commands.append(command)
         self.rows.append(row)
+        self.quiet.append(quiet)
         return self.perform(words[0].removeprefix("./"), words[1:], output)
 
     def perform(self, program: str, words: list[str], output: Path) -> Result:
@@ -529,3 +539,33 @@ def test_the_first_red_ends_isolated_tests_and_no_other_guest_is_booted(tmp_path
     seen = {test.name: test.status for test in run.tests}
     assert seen["A01"] is Status.PASS and seen["A02"] is Status.FAIL and Status.MISSING not in seen.values()
     assert len(lab.guests) == 1 + len(seen) and (at_once > 1 or len(seen) == 2)
+
+
+@pytest.mark.parametrize("kind", ["own", "program"])
+def test_a_test_may_be_silent_as_long_as_it_may_run(tmp_path: Path, kind: str) -> None:
+    class Quiet(FakeGuest):
+        def perform(self, program: str, words: list[str], output: Path) -> Result:
+            return super().perform(program, words, output) if self.programs else Result(0)
+
+    guest = Quiet({"a": {"A01": "ok"}} if kind == "own" else {})
+    programs = (ProgramConfig(name="a", file=tmp_path / "a.c"),) if kind == "program" else ()
+    config = Suite.model_validate({"kind": kind, "programs": programs, "test_timeout": 400.0})
+    asked = suite.Request("s", config, ("*",), tmp_path / "out", scale=2.0, repeat=3)
+    performed(asked, lambda: contextlib.nullcontext(guest))
+    assert guest.quiet == ([2400.0] if kind == "own" else [800.0] * 3), "ktap.h says nothing between runs"
+
+
+@pytest.mark.parametrize(("timeout", "status"), [(600.0, Status.PASS), (0.01, Status.TIMEOUT)])
+def test_an_endless_program_that_the_suite_cut_short_has_not_run_its_time(
+    tmp_path: Path, timeout: float, status: Status
+) -> None:
+    class Endless(FakeGuest):
+        def perform(self, program: str, words: list[str], output: Path) -> Result:
+            threading.Event().wait(min(0.05, timeout))
+            return Result(None, why="out of time")
+
+    programs = (ProgramConfig(name="a", file=tmp_path / "a.c", endless=True),)
+    config = Suite(kind="program", programs=programs, test_timeout=60.0, timeout=timeout)
+    asked = suite.Request("s", config, ("*",), tmp_path / "out")
+    run = performed(asked, lambda: contextlib.nullcontext(Endless({})))
+    assert [test.status for test in run.tests] == [status]
