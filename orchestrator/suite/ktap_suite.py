@@ -15,11 +15,13 @@ from orchestrator.model import Status, TestResult
 from orchestrator.parse import ktap, ktap_lines
 from orchestrator.progress import Minor, Progress
 from orchestrator.suite import following, isolated, listing, parts
-from orchestrator.suite.request import Boot, Guest, Request, matches, pick
+from orchestrator.suite.request import Boot, CommandResult, Guest, Request, matches, pick
 from orchestrator.suite.state import Loss, State, seen
 
 Pending = list[tuple[str, list[str]]]
 """Programs, and the tests that they are still to run, in order: with several rounds a program comes more than once."""
+
+_MOST_LISTED = 2**20
 
 
 def run(request: Request, boot: Boot, state: State, deadline: Deadline, progress: Progress) -> None:
@@ -149,8 +151,12 @@ def _count(pending: Pending | None) -> int:
 
 def _listed(request: Request, guest: Guest, state: State, deadline: Deadline) -> Pending:
     """Return the tests that were asked for, by round and program."""
-    text = _list(request.name, guest, deadline.capped(60 * request.scale))
-    available, problems = listing.read(text, request.programs)
+    result = _list(request.name, guest, deadline.capped(60 * request.scale))
+    available, problems = listing.read(result.stdout, request.programs)
+    if result.exit_code is None:
+        state.problems.append(f"the list of tests did not end: {result.why}")
+    if result.truncated:
+        state.problems.append(f"the list of tests was cut at {_MOST_LISTED} bytes")
     state.problems += problems
     request.check_globs([test for tests in available.values() for test in tests])
     wanted = {program: pick(tests, request.tests) for program, tests in available.items()}
@@ -180,15 +186,14 @@ def by_rounds(
 
 def listed(suite: str, guest: Guest, deadline: Deadline) -> dict[str, list[str]]:
     """Ask every program of a suite for its tests; return program → test ids. Raises KernelError, see ``listing``."""
-    return listing.read(_list(suite, guest, deadline))[0]
+    return listing.read(_list(suite, guest, deadline).stdout)[0]
 
 
-def _list(suite: str, guest: Guest, deadline: Deadline) -> str:
-    script = f'cd /tests/{suite} && for p in *; do [ -x "$p" ] && [ -f "$p" ] && echo "== $p" && "./$p" -l; done'
-    result = guest.run(script, deadline=deadline, cap=2**20)
+def _list(suite: str, guest: Guest, deadline: Deadline) -> CommandResult:
+    result = guest.run(listing.script(suite), deadline=deadline, cap=_MOST_LISTED)
     if result.exit_code is None and guest.death:
         raise KernelError(result.why)
-    return result.stdout
+    return result
 
 
 def _program(

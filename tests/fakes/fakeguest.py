@@ -119,7 +119,7 @@ class Guest:
             note = _NOTE.search(self.image.read_bytes())
             assert note
             return f"{release}\n{note[0].hex()}\n", 0
-        if "-l; done" in command:
+        if "-l || " in command:
             return "== t.sh\n" + "".join(f"{test}\n" for test in self.asked("lists") or TESTS), 0
         if found := re.search(r"\./t\.sh -t \d+((?: -r [\w.-]+)+)(?: -n (\d+))?", command):
             return self.test(re.findall(r"-r ([\w.-]+)", found[1]), int(found[2] or 1), " -x" in command, words), 0

@@ -60,7 +60,7 @@ class Liar(Guest):  # type: ignore[misc]
     @staticmethod
     def kind(command: str) -> str:
         """Return what a command is for."""
-        marks = {"-l; done": "list", "hexdump": "identify", "./t.sh -t": "test", "poweroff": "off"}
+        marks = {"-l || ": "list", "hexdump": "identify", "./t.sh -t": "test", "poweroff": "off"}
         return next((kind for mark, kind in marks.items() if mark in command), "other")
 
     def reply(self, channel: paramiko.Channel, text: str, code: int) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import re
 import shlex
+import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -60,7 +61,7 @@ class FakeGuest:
         row: protocol.Row | None = None,
         quiet: float = 0.0,
     ) -> Result:
-        if command.endswith("-l; done"):
+        if command.endswith("; done"):
             lines = [line for name, tests in self.programs.items() for line in (f"== {name}", *tests)]
             return Result(0, "\n".join(lines) + "\n")
         _, _, call = command.partition(" && ")
@@ -569,3 +570,43 @@ def test_an_endless_program_that_the_suite_cut_short_has_not_run_its_time(
     asked = suite.Request("s", config, ("*",), tmp_path / "out")
     run = performed(asked, lambda: contextlib.nullcontext(Endless({})))
     assert [test.status for test in run.tests] == [status]
+
+
+class Listing(FakeGuest):
+    """A guest in which what a command prints comes from busybox's shell, or some other."""
+
+    def run(self, command: str, **options: Any) -> Result:
+        if not command.endswith("; done"):
+            return super().run(command, **options)
+        script = command.replace("/tests/own", str(self.console.parent))
+        done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False)
+        return Result(done.returncode, done.stdout)
+
+
+def test_a_program_that_dies_while_it_lists_its_tests_is_a_problem(tmp_path: Path) -> None:
+    packed = tmp_path / "packed"
+    packed.mkdir()
+    for name, script in {"a": "echo A01", "b": "echo B01; kill -SEGV $$", "c": "", "notes": ""}.items():
+        (packed / name).write_text(f"#!/bin/sh\n{script}\n")
+        (packed / name).chmod(0o644 if name == "notes" else 0o755)
+    guest = Listing({"a": {"A01": "ok"}, "b": {"B01": "ok"}}, packed / "console")
+    asked = dataclasses.replace(request(tmp_path), programs=("a", "b", "c"))
+    run = performed(asked, lambda: contextlib.nullcontext(guest))
+    assert run.problems == ("b -l: exit code 139", "c -l: lists no test")
+    assert [test.name for test in run.tests] == ["A01", "B01"]
+
+
+@pytest.mark.parametrize(
+    ("result", "problem"),
+    [
+        (Result(None, "== a\nA01\n", why="out of time"), "the list of tests did not end: out of time"),
+        (Result(0, "== a\nA01\n", truncated=True), "the list of tests was cut at 1048576 bytes"),
+    ],
+)
+def test_a_list_of_tests_that_is_not_whole_is_a_problem(tmp_path: Path, result: Result, problem: str) -> None:
+    class Cut(FakeGuest):
+        def run(self, command: str, **options: Any) -> Result:
+            return result if command.endswith("; done") else super().run(command, **options)
+
+    guest = Cut({"a": {"A01": "ok"}})
+    assert performed(request(tmp_path), lambda: contextlib.nullcontext(guest)).problems == (problem,)
