@@ -104,7 +104,7 @@ def _report(
     reader.finish(rest)
     top, skipped = reader.root, reader.root.empty
     problems = dict.fromkeys(reader.problems.all)
-    tests, doubles = _apart(top.tests)
+    tests, doubles = apart(top.tests)
     if planned:
         tests = _few(tests, planned)
         tests += _missing(tests, planned, skipped)
@@ -134,12 +134,12 @@ def _some(words: str, names: Iterable[str]) -> Iterator[str]:
         yield words.replace("{}", f"of {len(listed) - MOST_NAMES} more")
 
 
-def _apart(tests: list[TestResult]) -> tuple[list[TestResult], dict[str, str]]:
+def apart(tests: Iterable[TestResult]) -> tuple[list[TestResult], dict[str, str]]:
     """Rename the second and later tests of one name; return them all, and new name → old name of the renamed."""
     taken: set[str] = set()
     counts: Counter[str] = Counter()
     doubles: dict[str, str] = {}
-    apart = []
+    renamed = []
     for test in tests:
         name = test.name
         while name in taken:
@@ -148,8 +148,8 @@ def _apart(tests: list[TestResult]) -> tuple[list[TestResult], dict[str, str]]:
         if name != test.name:
             doubles[name] = test.name
         taken.add(name)
-        apart.append(replace(test, name=name))
-    return apart, doubles
+        renamed.append(replace(test, name=name))
+    return renamed, doubles
 
 
 _STEM = bounds.LINE - 10

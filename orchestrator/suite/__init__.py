@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from orchestrator.host.process import Deadline
 from orchestrator.model import SuiteRun
+from orchestrator.parse import ktap
 from orchestrator.progress import Progress
 from orchestrator.suite import external_suite, ktap_suite
 from orchestrator.suite.external_suite import called
@@ -47,10 +48,11 @@ def run(request: Request, boot: Boot, progress: Progress, done: Callable[[SuiteR
     try:
         perform(request, boot, state, deadline, progress)
     finally:
+        tests, _ = ktap.apart(state.results)  # a case may be called as another program is
         done(
             SuiteRun(
                 suite=request.name,
-                tests=tuple(state.results),
+                tests=tuple(tests),
                 outputs=tuple(state.outputs),
                 seconds=state.seconds,
                 problems=tuple(state.problems),

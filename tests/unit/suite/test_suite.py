@@ -610,3 +610,19 @@ def test_a_list_of_tests_that_is_not_whole_is_a_problem(tmp_path: Path, result: 
 
     guest = Cut({"a": {"A01": "ok"}})
     assert performed(request(tmp_path), lambda: contextlib.nullcontext(guest)).problems == (problem,)
+
+
+def test_a_case_that_is_called_as_another_program_hides_no_result(tmp_path: Path) -> None:
+    class Foreign(FakeGuest):
+        def perform(self, program: str, words: list[str], output: Path) -> Result:
+            text = "1..1\nnot ok 1 b\n" if words[0] == "./a" else "whatever\n"
+            output.write_text(text)
+            return Result(int("not ok" in text), text)
+
+    programs = tuple(ProgramConfig(name=name, run=f"./{name}") for name in ("a", "a.b"))
+    config = Suite(kind="tree", directory=tmp_path, programs=programs)
+    run = performed(
+        suite.Request("tree", config, ("*",), tmp_path / "out"), lambda: contextlib.nullcontext(Foreign({}))
+    )
+    assert {test.name: test.status for test in run.tests} == {"a.b": Status.FAIL, "a.b#2": Status.PASS}
+    assert len(run.tests) == 2
