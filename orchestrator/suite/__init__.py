@@ -55,7 +55,7 @@ def run(request: Request, boot: Boot, progress: Progress, done: Callable[[SuiteR
                 tests=tuple(tests),
                 outputs=tuple(state.outputs),
                 seconds=state.seconds,
-                problems=tuple(state.problems),
+                problems=tuple(dict.fromkeys(state.problems)),
                 cut_off=tuple(state.cut_off),
                 stopped_at=state.stopped_at,
                 retried=tuple(sorted(state.earlier.items())),

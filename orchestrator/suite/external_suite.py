@@ -49,7 +49,7 @@ def _go_on(
     queue = list(programs)
     while queue and not state.given_up and not deadline.expired:
         with state.guest(boot) as guest:
-            _set_up(request, guest, deadline)
+            _set_up(request, guest, state, deadline)
             usable = True
             while queue and usable and not deadline.expired:
                 known = len(state.results)
@@ -85,16 +85,26 @@ def _there(request: Request, programs: Sequence[ProgramConfig]) -> tuple[list[Pr
     return [p for p in programs if p not in absent], absent
 
 
-def _set_up(request: Request, guest: Guest, deadline: Deadline) -> None:
+_MOST_SAID = 200
+"""Characters of what a command printed that are part of a problem."""
+
+
+def _set_up(request: Request, guest: Guest, state: State, deadline: Deadline) -> None:
+    """Run the commands that come before the programs; one that does not do its part is a problem of the suite."""
     for command in request.suite.setup:
-        guest.run(_within(request.name, command), deadline=deadline.capped(60 * request.scale), cap=2**16)
+        limit = deadline.capped(60 * request.scale)
+        result = guest.run(_within(request.name, command), deadline=limit, cap=2**16)
+        if result.exit_code != 0:
+            why = result.why if result.exit_code is None else f"exit code {result.exit_code}"
+            last = [line.strip()[:_MOST_SAID] for line, _ in plain.lines([result.stdout]) if line.strip()][-1:]
+            state.problems.append(": ".join((f"setup {command!r}", why, *last)))
 
 
 def _isolated(
     request: Request, deadline: Deadline, progress: Progress, program: ProgramConfig, guest: Guest, state: State
 ) -> None:
     """Run one program in a guest of its own."""
-    _set_up(request, guest, deadline)
+    _set_up(request, guest, state, deadline)
     _program(request, guest, program, state, deadline, progress)
 
 

@@ -20,7 +20,8 @@ named() {
 # A program that speaks the protocol of ktap.h: it lists its tests, and runs those that are named.
 pick() {
 	picked=
-	for test in $("./$1" -l 2>/dev/null); do
+	listed=$("./$1" -l 2>/dev/null) || { echo "# $1 -l: exit code $?"; code=1; }
+	for test in $listed; do
 		named "$test" && picked="$picked -r $test"
 	done
 	[ "$picked" ] || return 0
@@ -43,8 +44,12 @@ suite() {
 	name=${1##*/}
 	cd "/tests/$name" || return
 	if [ -d "/commands/$name" ]; then
-		[ -f "/commands/$name/.setup" ] && sh "/commands/$name/.setup"
+		set_up=0
+		before=$count
+		[ -f "/commands/$name/.setup" ] && { sh -e "/commands/$name/.setup" || set_up=$?; }
+		[ $set_up = 0 ] || echo "# setup of $name: exit code $set_up"
 		for program in "/commands/$name"/*; do call "$program"; done
+		[ $set_up = 0 ] || [ $count = $before ] || code=1
 	else
 		for program in *; do [ -f "$program" ] && [ -x "$program" ] && pick "$program"; done
 	fi

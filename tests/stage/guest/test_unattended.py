@@ -16,6 +16,7 @@ LISTS = """#!/bin/sh
 echo "called with $*"
 case "$*" in *G01*) exit 1 ;; esac
 """
+ENDED_RED = "wpci: tests ended: 1"
 
 
 class Root:
@@ -88,3 +89,19 @@ def test_every_test_runs_where_all_are_named(root: Root) -> None:
     root.program("repro", "echo it runs\n")
     said = root.say("*")
     assert "it runs" in said and "called with -t 3600 -r G01_one -r G02_two.memfd -r G02_two.tmpfs" in said, said
+
+
+def test_a_suite_that_is_not_set_up_is_red_where_something_of_it_runs(root: Root) -> None:
+    (root.folder / "commands/mine/.setup").write_text("(exit 32)\necho not reached\n")
+    root.program("repro", "echo it runs\n")
+    said = root.say("repro")
+    assert said[-5:] == ["# setup of mine: exit code 32", "# repro", "it runs", "# repro: exit code 0", ENDED_RED], said
+    assert root.say("G02")[-1] == "wpci: tests ended: 0"
+
+
+def test_a_program_that_dies_while_it_lists_its_tests_is_red(root: Root) -> None:
+    program = root.folder / "tests/own/dies"
+    program.write_text("#!/bin/sh\nkill -SEGV $$\n")
+    program.chmod(0o755)
+    said = root.say("*")
+    assert "# dies -l: exit code 139" in said and said[-1] == ENDED_RED, said

@@ -626,3 +626,32 @@ def test_a_case_that_is_called_as_another_program_hides_no_result(tmp_path: Path
     )
     assert {test.name: test.status for test in run.tests} == {"a.b": Status.FAIL, "a.b#2": Status.PASS}
     assert len(run.tests) == 2
+
+
+@pytest.mark.parametrize("at_once", [0, 2])
+@pytest.mark.parametrize(
+    ("result", "problem"),
+    [
+        (Result(0), None),
+        (Result(32, "mounting none on /mnt failed: No such device\n"),
+         "setup 'mount -t no none /mnt': exit code 32: mounting none on /mnt failed: No such device"),
+        (Result(1), "setup 'mount -t no none /mnt': exit code 1"),
+        (Result(None, why="out of time"), "setup 'mount -t no none /mnt': out of time"),
+    ],
+)  # fmt: skip
+def test_a_command_that_does_not_set_a_suite_up_is_a_problem(
+    tmp_path: Path, at_once: int, result: Result, problem: str | None
+) -> None:
+    class Bare(FakeGuest):
+        def run(self, command: str, **options: Any) -> Result:
+            return result if "mount" in command else super().run(command, **options)
+
+        def perform(self, program: str, words: list[str], output: Path) -> Result:
+            return Result(0)
+
+    programs = tuple(ProgramConfig(name=name, run=f"./{name}") for name in "ab")
+    config = Suite(kind="tree", directory=tmp_path, programs=programs, setup=("mount -t no none /mnt",))
+    asked = suite.Request("tree", config, ("*",), tmp_path / "out", at_once=at_once)
+    run = performed(asked, lambda: contextlib.nullcontext(Bare({})))
+    assert run.problems == ((problem,) if problem else ())
+    assert [test.name for test in run.tests] == ["a", "b"]
