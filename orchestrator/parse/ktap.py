@@ -36,6 +36,7 @@ from pathlib import Path
 
 from orchestrator.guest.protocol import Windows
 from orchestrator.model import Status, TestResult, bounds
+from orchestrator.parse import ktap_lines
 from orchestrator.parse.ktap_level import MOST_DIAGNOSTICS, SEPARATOR
 from orchestrator.parse.ktap_reader import Reader
 from orchestrator.parse.reasons import Finder
@@ -186,6 +187,16 @@ def plans(text: str) -> bool:
 
 
 _PLANS = re.compile(r"^(?:K?TAP version \d+|1\.\.\d+(?: # .*)?)\s*$", re.M)
+
+
+def first_failure(text: Iterable[str]) -> str:
+    """Return the first line that says of itself that something failed, as a result of KTAP does; empty without one."""
+    for line in text:
+        if (match := ktap_lines.RESULT.match(line)) and match[1]:
+            comment = ktap_lines.COMMENT.search(match[3])
+            if ktap_lines.judge(True, comment[1].strip() if comment else "")[0].broken:
+                return line
+    return ""
 
 
 def from_exit_code(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -196,7 +196,11 @@ def _results(
     if program.format == "exit" or (program.format == "auto" and not speaks):
         meanings = ktap.REPRODUCER if is_own else ktap.KSELFTEST
         tail = [line for line, _ in plain.lines([result.stdout])]
-        return [ktap.from_exit_code(program.name, result.exit_code, diagnostics=tail, meanings=meanings)]
+        test = ktap.from_exit_code(program.name, result.exit_code, diagnostics=tail, meanings=meanings)
+        if program.format == "auto" and not test.status.broken and (failure := ktap.first_failure(tail)):
+            why = f"exit code {result.exit_code}, and it printed: {failure[:_MOST_SAID]}"
+            test = replace(test, status=Status.FAIL, reason=why)
+        return [test]
     if speaks or isinstance(program.format, str):
         report = ktap.parse_file(output, repeated=True)
     else:

@@ -727,3 +727,22 @@ def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(test.name) == 300
     report = ktap.parse("1..900\n" + "".join(f"ok {7 * n} a{n}\n" for n in range(300)), ("z",))
     assert len(report.problems) < 90
+
+
+@pytest.mark.parametrize(
+    ("line", "failure"),
+    [
+        ("not ok 2 two", "not ok 2 two"),
+        ("not ok", "not ok"),
+        ("not ok 2 two # TIMEOUT", "not ok 2 two # TIMEOUT"),
+        ("not ok 2 two # XFAIL known", ""),
+        ("not ok 2 two # SKIP no such device", ""),
+        ("not ok 2 two # TODO", ""),
+        ("ok 2 two", ""),
+        ("not okay", ""),
+        ("this is not ok", ""),
+        ("# not ok 2 quoted", ""),
+    ],
+)
+def test_a_line_says_that_something_failed(line: str, failure: str) -> None:
+    assert ktap.first_failure(["before", line, "not ok 3 later"]) == (failure or "not ok 3 later")

@@ -655,3 +655,29 @@ def test_a_command_that_does_not_set_a_suite_up_is_a_problem(
     run = performed(asked, lambda: contextlib.nullcontext(Bare({})))
     assert run.problems == ((problem,) if problem else ())
     assert [test.name for test in run.tests] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("form", "code", "status"),
+    [
+        ("auto", 0, Status.FAIL),
+        ("auto", 77, Status.FAIL),
+        ("auto", 1, Status.FAIL),
+        ("auto", 125, Status.ERROR),
+        ("exit", 0, Status.PASS),
+    ],
+)
+def test_a_program_that_says_not_ok_without_a_plan_does_not_pass(
+    tmp_path: Path, form: str, code: int, status: Status
+) -> None:
+    """Its name stays that of the program: where nothing fails it may print no result line at all."""
+
+    class Own(FakeGuest):
+        def perform(self, program: str, words: list[str], output: Path) -> Result:
+            return Result(code, "ok 1 one\nnot ok 2 two\n")
+
+    programs = (ProgramConfig.model_validate({"name": "a", "file": tmp_path / "a.c", "format": form}),)
+    asked = suite.Request("s", Suite(kind="program", programs=programs), ("*",), tmp_path / "out")
+    (test,) = performed(asked, lambda: contextlib.nullcontext(Own({}))).tests
+    assert (test.name, test.status) == ("a", status)
+    assert code not in (0, 77) or form == "exit" or test.reason == f"exit code {code}, and it printed: not ok 2 two"
