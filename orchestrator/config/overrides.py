@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -202,5 +203,5 @@ def _existing(text: str, option: str, known: Collection[str]) -> Path:
 
 
 def label(text: str) -> str:
-    """Return a name for an entry that the user named in another way: what a folder or a file name allows."""
-    return "".join(c if c.isalnum() or c in "._-" else "-" for c in text).strip("._-") or "own"
+    """Return a name for an entry that the user named in another way: one that ``scalars.Name`` takes."""
+    return re.sub(r"[^A-Za-z0-9._-]", "-", text).strip("._-") or "own"
