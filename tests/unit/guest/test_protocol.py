@@ -102,3 +102,20 @@ def test_notes_that_are_no_hexadecimal_are_none(notes: str) -> None:
 def test_what_runs_is_a_release_and_its_notes() -> None:
     assert protocol.identified("5.10.0\n00ff\n") == ("5.10.0", b"\x00\xff")
     assert protocol.identified("\x1b[31m5.10\n00ff\n") is None
+
+
+def test_a_line_of_the_rows_that_was_cut_short_was_never_given_out(tmp_path: Path) -> None:
+    """Who writes it is killed, or the disk is full: wherever that happens, what stands before it counts."""
+    console, row = tmp_path / "console.log", Row.of(["A01"])
+    protocol.keep(row, console, 3)
+    protocol.keep_end(console, 5)
+    place = console.with_name(protocol.ROWS)
+    whole = place.read_bytes()
+    protocol.keep(ROW, console, 5)
+    text = place.read_bytes()
+    for cut in range(len(whole), len(text)):
+        place.write_bytes(text[:cut])
+        assert protocol.rows(console) == (row,)
+        assert protocol.spans(console) == ((3, 5),)
+    place.write_bytes(whole + b"\0\xff\n")
+    assert protocol.rows(console) == (row,)
