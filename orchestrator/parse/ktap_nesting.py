@@ -28,6 +28,11 @@ class Nesting:
         """The level that the next line belongs to, unless its indentation says otherwise."""
         return self.levels[-1]
 
+    @property
+    def untouched(self) -> bool:
+        """Whether nothing was printed yet that is about a test."""
+        return len(self.levels) == 1 and self.root.untouched
+
     def begin(self, level: Level, test: str) -> None:
         """Take that a test of a level begins."""
         name = test[:MOST_NAME]
@@ -53,7 +58,7 @@ class Nesting:
 
     def open(self, indent: int) -> None:
         """Take a version line: a level begins."""
-        if len(self.levels) == 1 and self.root.untouched:
+        if self.untouched:
             self.root.indent = indent  # something stands before every line
         self._descend(indent)
         if len(self.levels) > 1 and not self.levels[-1].fresh:  # the one before has no end

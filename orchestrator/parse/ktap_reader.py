@@ -93,7 +93,8 @@ class Reader:
         """Return a line of the stream; None for a line of the kernel's log, which runs through it."""
         if self._log or lines.VERSION.search(text):
             shape, rest = lines.logged(text)
-            if self._log is None and any(shape) and lines.VERSION.match(rest.lstrip(" #")):
+            begins = self._log is None and self._nesting.untouched  # later, a program prints somebody's log
+            if begins and any(shape) and lines.VERSION.match(rest.lstrip(" #")):
                 self._log = shape
             if self._log:
                 return rest if shape == self._log else None

@@ -746,3 +746,12 @@ def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_a_line_says_that_something_failed(line: str, failure: str) -> None:
     assert ktap.first_failure(["before", line, "not ok 3 later"]) == (failure or "not ok 3 later")
+
+
+@pytest.mark.parametrize("first", ["1..2", "ok 1 a", "KTAP version 1", "# begin: a", "  ok 1 a", "# Subtest: a"])
+def test_a_log_in_the_middle_of_an_output_hides_nothing_of_it(first: str) -> None:
+    """A program prints the kernel's log, in which KUnit's stream stands."""
+    log = "[    1.000000] KTAP version 1\n[    1.100000] 1..1\n[    1.200000] ok 1 kunit\n"
+    report = ktap.parse(f"{first}\n{log}not ok 2 b\n")
+    assert Status.FAIL in {test.status for test in report.tests if test.name.endswith("b")}
+    assert not any("kunit" in test.name for test in report.tests)
