@@ -13,9 +13,10 @@ from orchestrator.arch import ARCHITECTURES
 from orchestrator.cli import output
 from orchestrator.cli.options import ConfigOption, JsonOption, refuse
 from orchestrator.cli.screen import Screen, Styled
-from orchestrator.errors import Exit
+from orchestrator.errors import Exit, UserError
 from orchestrator.host import doctor, packages, process
 from orchestrator.host.cache import Cache
+from orchestrator.model import Status
 
 
 def doctor_(
@@ -69,8 +70,9 @@ def parse(
             Screen().line(f"{result.status.value:8} {result.name}" + (f": {result.reason}" if result.reason else ""))
         for problem in report.problems:
             Screen().line(f"problem: {problem}")
-    bad = report.problems or not report.tests or any(t.status.broken for t in report.tests)
-    raise typer.Exit(Exit.FAIL if bad else Exit.PASS)
+    statuses = {test.status for test in report.tests}
+    bad = report.problems or not statuses or any(status.broken for status in statuses)
+    raise typer.Exit(Exit.FAIL if bad else Exit.SKIP if statuses == {Status.SKIP} else Exit.PASS)
 
 
 def scan(
@@ -89,6 +91,8 @@ def scan(
     pipeline = loader.load(config) if config else None
     rules = splat.load_rules(pipeline.splat_rules if pipeline else None)
     with output.reading(file) as console:
+        if _is_blank(console):
+            raise UserError(f"{file}: nothing stands in it, and so nothing is known")
         splats = splat.scan_file(console, rules, pipeline.allow if pipeline else (), datetime.date.today())
     if as_json:
         output.json([dataclasses.asdict(s) for s in splats])
@@ -97,6 +101,12 @@ def scan(
             allowed = f" (allowed: {s.allowed_by})" if s.allowed_by else ""
             Screen().line(f"{file}:{s.first_line}: {s.kind}: {s.title} [{s.test or 'no test'}]{allowed}")
     raise typer.Exit(Exit.FAIL if any(s.allowed_by is None for s in splats) else Exit.PASS)
+
+
+def _is_blank(console: Path) -> bool:
+    """Whether nothing was ever printed on a console."""
+    with console.open("rb") as file:
+        return not any(piece.strip(b"\0 \t\r\n") for piece in iter(lambda: file.read(2**20), b""))
 
 
 def schema() -> None:

@@ -82,7 +82,7 @@ ROWS: Rows = (
 
 STAMP = b"[    1.000000] "
 SCANNED: Rows = (
-    (Attack("nothing", 0), lambda: b""),
+    (Attack("nothing", 2, says="nothing stands in it"), lambda: b""),
     (Attack("100-MB-in-a-line", 0), lambda: large(b"x")),
     (Attack("many-splats", 1, says="Bad page map"), lambda: lines(b"", STAMP + b"BUG: Bad page map in process x%d\n")),
     (Attack("many-warnings", 1), lambda: lines(b"", STAMP + b"WARNING: CPU: 0 PID: 1 at mm/a%d.c:1 f%d+0x1/0x2\n")),
@@ -102,7 +102,7 @@ LARGE: Rows = (
     (Attack("100-MB-of-words", 1, seconds=3600), lambda: large(b"# e.c:1: error: it failed and failed\n")),
 )
 LARGE_CONSOLES: Rows = (
-    (Attack("100-MB-of-empty-lines", 0, seconds=3600), lambda: large(b"\n")),
+    (Attack("100-MB-of-empty-lines", 2, says="nothing stands in it", seconds=3600), lambda: large(b"\n")),
     (Attack("100-MB-of-splats", 1, seconds=3600), lambda: large(STAMP + b"BUG: Bad page map in process x\n")),
     (Attack("100-MB-of-a-stack", 0, seconds=3600), lambda: large(STAMP + b" f+0x1/0x2\n")),
 )

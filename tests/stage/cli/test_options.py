@@ -143,6 +143,19 @@ def test_saved_files_as_values(table: Table) -> None:
     assert code == 0 and "(allowed: known" in output, output
 
 
+def test_nothing_but_skips_and_nothing_at_all_are_no_pass(table: Table) -> None:
+    (table.folder / "out.ktap").write_text("1..2\nok 1 T01 # SKIP no symbol\nok 2 T02 # SKIP no symbol\n")
+    assert table.type("parse", "out.ktap")[0] == 4
+    (table.folder / "out.ktap").write_text("1..2\nok 1 T01 # SKIP no symbol\nok 2 T02\n")
+    assert table.type("parse", "out.ktap")[0] == 0
+    for nothing in (b"", b"\r\n \n\0\0", gzip.compress(b"")):
+        (table.folder / "console.log").write_bytes(nothing)
+        code, output = table.type("scan", "console.log")
+        assert code == 2 and "console.log: nothing stands in it" in output, output
+    (table.folder / "console.log").write_text("Linux version 5.10\n")
+    assert table.type("scan", "console.log") == (0, "")
+
+
 def test_packed_files_and_pipes_are_read_as_what_is_in_them(table: Table) -> None:
     console = b"[    1.000000] BUG: Bad page map in process x  pte:1 pmd:2\n"
     for name, data in (
