@@ -117,7 +117,7 @@ def build(
 
 
 def _parts(program: ProgramConfig) -> Iterator[str | Path]:
-    """Yield what a program is made from. Raises UserError where there is nothing."""
+    """Yield what a program is made from. Raises UserError where there is nothing, or nothing that can run."""
     assert program.file
     yield program.name
     yield program.file.name
@@ -126,9 +126,27 @@ def _parts(program: ProgramConfig) -> Iterator[str | Path]:
             yield f"{file.relative_to(program.file)} {os.access(file, os.X_OK)}"
             yield file
     elif program.file.is_file():
+        _check_kind(program.file)
         yield program.file
     else:
         raise UserError(f"{program.file}: no such program")
+
+
+_SHELL = ("", ".sh")
+"""Suffixes of scripts that need not say what they are for."""
+
+
+def _check_kind(file: Path) -> None:
+    """Refuse what the shell of the guest would run and is no script of it, as C++: that looks like a failed test."""
+    if _is_plain(file) and file.suffix not in (".c", *_SHELL):
+        kinds = "no C file (.c), executable or shell script (.sh), and no #! says what runs it"
+        raise UserError(f"{file}: {kinds}; what needs another compiler can be a folder with a Makefile")
+
+
+def _is_plain(file: Path) -> bool:
+    """Whether a file does not say by its first bytes how it runs."""
+    with file.open("rb") as opened:
+        return not opened.read(len(_ELF)).startswith((_ELF, b"#!"))
 
 
 _MOST_SOURCE = 2**20
@@ -184,8 +202,7 @@ class _Maker:
     def _take(self) -> None:
         """Take an executable or a script; one that does not say what it is for is for the guest's shell."""
         data = self.source.read_bytes()
-        is_plain = not data.startswith((_ELF, b"#!"))
-        write_atomic(self.target, b"#!/bin/sh\n" + data if is_plain else data)
+        write_atomic(self.target, b"#!/bin/sh\n" + data if _is_plain(self.source) else data)
 
     def _compile(self) -> None:
         argv = ["gcc", "-static", "-pthread", "-O2", *self._first_headers()]

@@ -145,10 +145,12 @@ def test_a_program_that_says_nothing_has_the_time_that_it_was_given(lab: Lab) ->
         (("--program", "repro.c", "--program", "tree/../repro.c"), "two programs are called repro"),
         (("--program", "repro.c", "--timeout", "soon"), "--timeout soon: a time like 90s or 5m"),
         (("--program", "broken.c"), "broken.c:1:1: error: unknown type name"),
+        (("--program", "repro.cpp"), "repro.cpp: no C file"),
     ],
 )
 def test_what_is_wrong_with_a_program_is_one_line(lab: Lab, options: tuple[str, ...], message: str) -> None:
     (lab.folder / "broken.c").write_text("nonsense main(void) { return 0; }\n")
+    (lab.folder / "repro.cpp").write_text("int main() { return 0; }\n")
     code, output = lab.type("run", "--mode", "base", *options)
     assert code == 2 and message in output and "Traceback" not in output, output
 

@@ -60,6 +60,15 @@ def test_a_script_runs_by_what_it_names_or_by_the_shell(tmp_path: Path, text: st
     assert run(build(tmp_path, "r.sh"), "x") == (5, "x\n")
 
 
+@pytest.mark.parametrize("name", ["r.cpp", "r.cc", "r.C", "r.py", "r.rs"])
+def test_a_source_that_is_neither_c_nor_a_script_is_refused_and_not_run_by_the_shell(tmp_path: Path, name: str) -> None:
+    write(tmp_path, name, "int main() { return 0; }\n", 0o755)
+    with pytest.raises(UserError, match=rf"{name}: no C file .* a folder with a Makefile"):
+        build(tmp_path, name)
+    write(tmp_path, name, "#!/bin/sh\nexit 5\n")
+    assert run(build(tmp_path, name)) == (5, "")
+
+
 def test_an_executable_is_taken_as_it_is(tmp_path: Path) -> None:
     shutil.copy(shutil.which("true") or "", tmp_path / "r")
     assert run(build(tmp_path, "r")) == (0, "")
