@@ -117,26 +117,32 @@ static void move_on(void *mover)
 	__atomic_add_fetch(&m->moves, 1, __ATOMIC_RELEASE);
 }
 
-#define ROUNDS 10
+#define ROUNDS 24
+#define STEP 250	/* microseconds by which each round waits longer */
 
-/* Protected, or released, while the entry is that of a page on its way. */
+/* Protected, or released, while the entry is that of a page on its way: at one moment after the other. */
 static void while_moving(void)
 {
 	struct mover m = { 0 };
 	struct looper mover;
+	struct trap trap;
 
 	arm_huge(&m.a, 1);
 	loop_start(&mover, move_on, &m);
 	for (int i = 0; i < ROUNDS; i++) {
-		REQUIRE_EQ(area_unwp(&m.a, 0, TABLE), 0);
 		EXPECT_EQ(touch_once(WRITES, m.a.map, file_value(0)), COMPLETED);
 		__atomic_add_fetch(&m.rounds, 1, __ATOMIC_RELEASE);
+		usleep(i * STEP);
 		REQUIRE_EQ(area_wp(&m.a, 0, TABLE), 0);
 		while (number_of(&m.moves) < number_of(&m.rounds))
 			sched_yield();
+		EXPECT(trap_begin(&m.a, m.a.map + 8, &trap));
+		REQUIRE_EQ(area_unwp(&m.a, 0, TABLE), 0);	/* all of it, so that it stays huge */
+		trap_released(&m.a, &trap);
 	}
 	loop_end(&mover);
 	SETUP_MSG(huge_mapped_kb(&m.a) == (long)(HUGE >> 10), "it was split on its way");
+	REQUIRE_EQ(area_wp(&m.a, 0, TABLE), 0);
 	expect_all_trap(&m.a);
 }
 CASE("G03_anon-huge-wp-while-migrating", while_moving);
