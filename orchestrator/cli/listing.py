@@ -39,6 +39,9 @@ def list_(
     if as_json:
         output.json([_values(job) for job in planned.jobs])
         return
+    if here := output.own_tree(config, pipeline, None, None):
+        words = "`wpci run` here tests its commits on top of their upstream; below is the mode of the pipeline file"
+        Screen(stderr=True).line(f"{here}: {words}")
     out = Screen()
     out.line(f"mode {planned.label}: {len(planned.jobs)} jobs")
     for job in planned.jobs:

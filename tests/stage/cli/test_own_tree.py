@@ -91,6 +91,12 @@ def test_the_commits_on_top_of_the_upstream_are_the_series(desk: Desk) -> None:
     assert desk.untouched() and f"results   {desk.results}" in output
 
 
+def test_the_list_says_that_a_run_here_is_of_the_commits_on_top(desk: Desk) -> None:
+    code, output = desk.type("list")
+    assert code == 0 and "`wpci run` here tests its commits on top of their upstream" in output, output
+    assert "\nmode " in output
+
+
 def test_another_base_is_named_and_below_the_top_of_the_tree(desk: Desk) -> None:
     code, output = desk.type("run", "--base", "HEAD~1")
     assert code == 0 and desk.patches() == ["toy: edit 2"] and ": 1 commit on HEAD~1 " in output, output
