@@ -204,6 +204,10 @@ TESTS: Mapping[str, tuple[str, ...]] = {
         f"{VALIDATE}test_a_good_series_is_green_in_every_check_and_every_paper",
         f"{EACH}test_a_kernel_that_comes_up_is_enough_where_no_more_is_asked_for",
     ),
+    "wpci validate uffd-wp-shmem --skip builds --skip suites": (
+        f"{VALIDATE}test_a_good_series_is_green_in_every_check_and_every_paper",
+        f"{EACH}test_no_kernel_no_base_and_the_first_red",
+    ),
     "wpci validate uffd-wp-shmem --each-patch test --skip builds": (
         f"{VALIDATE}test_a_good_series_is_green_in_every_check_and_every_paper",
         f"{EACH}test_no_kernel_no_base_and_the_first_red",
