@@ -132,13 +132,15 @@ def _parts(program: ProgramConfig) -> Iterator[str | Path]:
         raise UserError(f"{program.file}: no such program")
 
 
-_SHELL = ("", ".sh")
-"""Suffixes of scripts that need not say what they are for."""
+_OTHER = frozenset(
+    {".awk", ".bt", ".cc", ".cpp", ".cxx", ".go", ".java", ".js", ".lua", ".pl", ".py", ".rb", ".rs", ".s", ".stp"}
+)
+"""Suffixes of what the shell of the guest cannot run."""
 
 
 def _check_kind(file: Path) -> None:
     """Refuse what the shell of the guest would run and is no script of it, as C++: that looks like a failed test."""
-    if _is_plain(file) and file.suffix not in (".c", *_SHELL):
+    if _is_plain(file) and file.suffix.lower() in _OTHER:
         kinds = "no C file (.c), executable or shell script (.sh), and no #! says what runs it"
         raise UserError(f"{file}: {kinds}; what needs another compiler can be a folder with a Makefile")
 

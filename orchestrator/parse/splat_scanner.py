@@ -36,8 +36,8 @@ _NEAR = 16
 _LOST = 12
 """Lines after lost ones in which a stack shows that the first line of a report was among them."""
 
-_SURE = 16
-"""Lines by which those with a new time must outnumber those with one of before, or be outnumbered, to show a boot."""
+_SURE = 24
+"""Lines in a row with a new time that show a boot behind lines that were there before: a console leaves out fewer."""
 
 _DOUBTS = frozenset({Origin.USER, Origin.DOUBTFUL})
 
@@ -111,7 +111,7 @@ class Reboots(Generic[T]):
     def __init__(self) -> None:
         self._held: T | None = None
         self._latest = 0.0
-        self._again = self._fresh = 0  # lines with a time since the banner
+        self._again = self._fresh = 0  # lines with a time since the banner: of before; and new, in a row
 
     def hold(self, what: T | None) -> None:
         """Hold back what the banner means that was just read."""
@@ -126,10 +126,10 @@ class Reboots(Generic[T]):
         if self._held is None:
             return None
         if line.origin is Origin.USER:
-            self._again += 1
+            self._again, self._fresh = self._again + 1, 0
         elif not (goes_on and self._again):  # what stands behind a log that was printed again shows nothing
             self._fresh += 1
-        if self._again and not goes_on and abs(self._fresh - self._again) < _SURE:
+        if self._again and not goes_on and self._fresh < _SURE:
             return None
         held = self.held
         self._held = None
@@ -138,7 +138,7 @@ class Reboots(Generic[T]):
     @property
     def held(self) -> T | None:
         """What is held back, if by now it seems to be of a boot."""
-        return self._held if self._fresh > self._again or not self._again else None
+        return self._held if self._fresh >= _SURE or not self._again else None
 
 
 class Scanner:

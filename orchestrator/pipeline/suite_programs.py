@@ -54,10 +54,15 @@ def commands(job: Job, built: Sequence[Programs]) -> Iterator[tuple[str, str, st
     """Yield how the programs of a job, built so, are called, for a guest that nobody enters."""
     for (name, config), there in zip(job.suites, built, strict=True):
         if config.setup:
-            yield name, ".setup", "\n".join(config.setup)
+            yield name, ".setup", setup_script(config.setup)
         for program in config.programs:
             if config.absent != "skip" or (there.directory / program.called).is_file():
                 yield name, program.name, suite.called(name, config, program)
+
+
+def setup_script(setup: Sequence[str]) -> str:
+    """Return a script of the commands that set a suite up: all of them, whichever fails; then it fails itself."""
+    return "".join(f"{{ {command}\n}} || failed=$?\n" for command in setup) + "exit ${failed:-0}\n"
 
 
 def _uapi(job: Job, tree: Tree, config: Suite, ws: Workspace) -> Path | None:

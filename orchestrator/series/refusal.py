@@ -18,7 +18,7 @@ _ERROR = re.compile(r"^(?:error|fatal): (?P<text>.+)$", re.M)
 
 _HOST = (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE)
 _WORDS = "|".join(os.strerror(code) for code in _HOST)
-_HOST_FAULT = re.compile(rf"^(?:error|fatal): (?:.*: (?P<error>{_WORDS})$|(?P<memory>Out of memory)\b)", re.M)
+_HOST_FAULT = re.compile(rf"^(?:error|fatal): (?:.*: (?P<error>{_WORDS})$|(?P<memory>Out of memory), \w+ failed)", re.M)
 
 
 def host_fault(code: int, output: str) -> str | None:

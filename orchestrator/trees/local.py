@@ -70,9 +70,8 @@ def take(where: Path, commit: str, cache: Cache, progress: Progress, deadline: D
 def _copy_new(objects: Path, place: Path) -> None:
     """Copy the files of objects that are new: from a partial clone git fetches no history, for it lacks some of it."""
     files = [*objects.glob("pack/pack-*"), *objects.glob("[0-9a-f][0-9a-f]/*")]
-    for path in sorted(
-        files, key=lambda file: file.suffix == ".idx"
-    ):  # git takes a pack for there once it has an index
+    # git takes a pack for there once it has an index
+    for path in sorted(files, key=lambda file: file.suffix == ".idx"):
         target = place / "objects" / path.relative_to(objects)
         if path.is_file() and not path.is_symlink() and not target.exists():
             with scratch.folder(place) as folder:

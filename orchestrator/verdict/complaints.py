@@ -11,6 +11,9 @@ from orchestrator.model import CompilerWarning, Splat
 _PLACED = re.compile(r" (?:in:?|at) (?!interrupt$)\S+(?: / \S+)?$")
 """The end of a title that names where the bug is; of a race it names both sides."""
 
+_ANY_TIME = frozenset({"hung-task", "irq", "kmemleak", "lockup", "net", "rcu-stall"})
+"""Kinds that a watchdog, a timer or the machine brings up, during whatever test runs."""
+
 _MEASURES = re.compile(r"\+0x[0-9a-f]+(?:/0x[0-9a-f]+)?|\b\d+(?= bytes\b)|(?<=frame size \()\d+")
 """Offsets of objtool and modpost, sizes of gcc, and how clang writes that of a stack frame."""
 
@@ -21,7 +24,7 @@ def new_splats(before: Sequence[Splat], after: Sequence[Splat]) -> tuple[Splat, 
     """Return the splats that fail a kernel and that the one before does not show.
 
     What is allowed there is known of no other test. A title without a place (``Out of memory``) is of many bugs: it is
-    known during its test only.
+    known during its test only, but where the moment is not the test's.
     """
     known = {_bug(splat) for splat in before if _fails(splat)}
     return tuple(splat for splat in after if _fails(splat) and _bug(splat) not in known)
@@ -32,7 +35,8 @@ def _fails(splat: Splat) -> bool:
 
 
 def _bug(splat: Splat) -> tuple[str, str | None]:
-    return splat.title, None if _PLACED.search(splat.title) else splat.test
+    known_anywhere = splat.kind in _ANY_TIME or _PLACED.search(splat.title)
+    return splat.title, None if known_anywhere else splat.test
 
 
 def new(before: Sequence[CompilerWarning], after: Sequence[CompilerWarning]) -> tuple[CompilerWarning, ...]:

@@ -46,7 +46,7 @@ suite() {
 	if [ -d "/commands/$name" ]; then
 		set_up=0
 		before=$count
-		[ -f "/commands/$name/.setup" ] && { sh -e "/commands/$name/.setup" || set_up=$?; }
+		[ -f "/commands/$name/.setup" ] && { sh "/commands/$name/.setup" || set_up=$?; }
 		[ $set_up = 0 ] || echo "# setup of $name: exit code $set_up"
 		for program in "/commands/$name"/*; do call "$program"; done
 		[ $set_up = 0 ] || [ $count = $before ] || code=1

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.guest.rootfs import rootfs
+from orchestrator.pipeline import suite_programs
 
 SCRIPT = Path(rootfs.__file__).with_name("unattended.sh")
 LISTS = """#!/bin/sh
@@ -92,9 +93,10 @@ def test_every_test_runs_where_all_are_named(root: Root) -> None:
 
 
 def test_a_suite_that_is_not_set_up_is_red_where_something_of_it_runs(root: Root) -> None:
-    (root.folder / "commands/mine/.setup").write_text("(exit 32)\necho not reached\n")
+    (root.folder / "commands/mine/.setup").write_text(suite_programs.setup_script(["(exit 32)", "echo goes on"]))
     root.program("repro", "echo it runs\n")
     said = root.say("repro")
+    assert "goes on" in said
     assert said[-5:] == ["# setup of mine: exit code 32", "# repro", "it runs", "# repro: exit code 0", ENDED_RED], said
     assert root.say("G02")[-1] == "wpci: tests ended: 0"
 

@@ -299,6 +299,13 @@ def test_a_reboot_is_seen_though_its_first_times_are_those_of_the_boot_before() 
     assert fatal < len(lines) - 10
 
 
+def test_a_log_of_which_the_console_left_out_most_is_no_reboot_when_it_is_printed_again() -> None:
+    log = [f"[    1.{number:06}] initcall {number}" for number in range(200)]
+    banner = boot(0)[:2]
+    console = [*banner, *log[::4], "[   12.000000] random: crng init done", *banner, *log]
+    assert reboots(console) == [] and fatal_lines(console) == []
+
+
 @pytest.mark.parametrize("last", ["[   12.000000] random: crng init done", "[   13.000000] something new"])
 @pytest.mark.parametrize("lines", [5, 12, 40])
 def test_a_log_that_is_printed_again_is_no_reboot_though_it_holds_more_than_the_console(last: str, lines: int) -> None:

@@ -78,10 +78,10 @@ def test_a_kernel_that_was_only_booted_is_judged_by_its_console() -> None:
 
 def test_a_splat_that_was_allowed_before_or_has_no_place_hides_none_of_another_test() -> None:
     meant = Splat("warning", "WARNING in f", 3, 9, "", False, "a", "meant")
-    leak = Splat("kmemleak", "kmemleak: suspected memory leaks", 3, 9, "", False, "a")
+    count = Splat("mm", "BUG: Bad rss-counter state (MM_SHMEMPAGES)", 3, 9, "", False, "a")
     assert judged(booted(meant), booted(meant, replace(meant, test="b", allowed_by=None)))[0] is Verdict.FAIL
-    assert judged(booted(leak), booted(replace(leak, test="b")))[0] is Verdict.FAIL
-    assert judged(booted(leak), booted(leak))[0] is Verdict.PASS
+    assert judged(booted(count), booted(replace(count, test="b")))[0] is Verdict.FAIL
+    assert judged(booted(count), booted(count))[0] is Verdict.PASS
 
 
 def test_a_suite_in_which_nothing_ran_is_not_green() -> None:

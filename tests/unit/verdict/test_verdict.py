@@ -340,7 +340,6 @@ def test_what_is_allowed_on_the_base_is_known_of_no_other_test() -> None:
         ("KCSAN: data-race in f / g", True),
         ("Kernel panic - not syncing: stack-protector: Kernel stack is corrupted in: do_exit", True),
         ("Out of memory (CONSTRAINT_MEMCG)", False),
-        ("kmemleak: suspected memory leaks", False),
         ("report without its first line", False),
         ("BUG: Bad rss-counter state (MM_SHMEMPAGES)", False),
         ("lockdep: lock held at task exit time", False),
@@ -352,6 +351,12 @@ def test_a_title_without_a_place_is_known_during_its_test_only(title: str, known
     base = job(Side.BASE, splats=(splat(title, test="a"),))
     assert series(base, job(splats=(splat(title, test="a"),)))[0] is PASS
     assert series(base, job(splats=(splat(title, test="b"),)))[0] is (PASS if known else FAIL)
+
+
+@pytest.mark.parametrize("kind", ["hung-task", "irq", "kmemleak", "lockup", "net", "rcu-stall"])
+def test_what_a_watchdog_finds_is_known_during_every_test(kind: str) -> None:
+    of_base, of_series = (replace(splat("found", test=test), kind=kind) for test in ("a", "b"))
+    assert series(job(Side.BASE, splats=(of_base,)), job(splats=(of_series,)))[0] is PASS
 
 
 def test_problems_count_where_they_are_new() -> None:
