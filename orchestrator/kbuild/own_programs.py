@@ -133,14 +133,31 @@ def _parts(program: ProgramConfig) -> Iterator[str | Path]:
 
 
 _OTHER = frozenset(
-    {".awk", ".bt", ".cc", ".cpp", ".cxx", ".go", ".java", ".js", ".lua", ".pl", ".py", ".rb", ".rs", ".s", ".stp"}
+    {
+        ".C",
+        ".awk",
+        ".bt",
+        ".cc",
+        ".cpp",
+        ".cxx",
+        ".go",
+        ".java",
+        ".js",
+        ".lua",
+        ".pl",
+        ".py",
+        ".rb",
+        ".rs",
+        ".s",
+        ".stp",
+    }
 )
 """Suffixes of what the shell of the guest cannot run."""
 
 
 def _check_kind(file: Path) -> None:
     """Refuse what the shell of the guest would run and is no script of it, as C++: that looks like a failed test."""
-    if _is_plain(file) and file.suffix.lower() in _OTHER:
+    if _is_plain(file) and {file.suffix, file.suffix.lower()} & _OTHER:
         kinds = "no C file (.c), executable or shell script (.sh), and no #! says what runs it"
         raise UserError(f"{file}: {kinds}; what needs another compiler can be a folder with a Makefile")
 
