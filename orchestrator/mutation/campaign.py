@@ -28,8 +28,8 @@ from orchestrator.pipeline.values import Job
 
 MOST_FAILURES = 12
 """Tests that differ on one mutant before its trial ends, where all tests are asked for."""
-_SHORTEST, _PATIENCE = 10.0, 3.0
-"""Seconds that a test may take at least, and how many times what the slowest good test of the whole series took."""
+_SHORTEST, _PATIENCE = 5.0, 4.0
+"""Seconds that a test may take at least, and how many times what it took on the whole series."""
 
 
 @dataclass(frozen=True)
@@ -98,11 +98,22 @@ def prepare(whole: Job, budget: float, late: tuple[str, ...], known: Baseline | 
         result = record.save()
         _keep_coverage(result, place)
         base = _measured(result, bootable, judge.judge(result, expected, planned.expect, ()), expected, workspace)
-    limit = min(limit, max(_SHORTEST, _PATIENCE * base.slowest) / base.scale)
     tree = job.make(record, job.patched)
-    return Campaign(
-        whole, replace(trial, limit=limit, ignored=base.ignored, expected=expected), base, _known(tree, place)
-    )
+    known_now = replace(trial, limits=limits(base, limit), ignored=base.ignored, expected=expected)
+    return Campaign(whole, known_now, base, _known(tree, place))
+
+
+def limits(base: Baseline, most: float) -> dict[str, float]:
+    """Return the seconds that tests may take on a mutant, before they are scaled: a hang is waited for often.
+
+    They are of few sizes, each twice the one before: tests of one limit run in one command.
+    """
+    sizes = [size for step in range(32) if (size := _SHORTEST * 2**step) < most * base.scale]
+    own = {
+        test: next((size for size in sizes if size >= _PATIENCE * seconds), None)
+        for test, seconds in base.seconds.items()
+    }
+    return {test: size / base.scale for test, size in own.items() if size}
 
 
 def _keep_coverage(result: JobResult, place: Path) -> None:
@@ -133,7 +144,7 @@ def _measured(
         fails_on={
             test.name: expected.get(run.suite, NONE).broken_on(test.name) for run in result.suites for test in run.tests
         },
-        slowest=max((test.seconds or 0.0 for test in tests if test.name not in finding.by), default=0.0),
+        seconds={test.name: test.seconds for test in tests if test.seconds is not None and test.name not in finding.by},
         scale=booting.scale(bootable.accel, workspace),
         ignored=finding.by,
     )

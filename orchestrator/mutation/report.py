@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -89,15 +89,16 @@ class Entry(Bounded):
 class Baseline(Bounded):
     """The whole series, run as everything is that lacks a mutant. ``ignored`` tests were not as expected there.
 
-    ``fails_on`` holds every test, and the kernels (columns of the expectations) on which it is known to fail.
+    ``fails_on`` holds every test, and the kernels (columns of the expectations) on which it is known to fail;
+    ``seconds`` what each took that was as expected (no older report has it).
     """
 
     kernel: str
     suite: str
     fails_on: Mapping[str, tuple[str, ...]]
-    slowest: float
     scale: float
     ignored: tuple[str, ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

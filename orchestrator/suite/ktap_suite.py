@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -161,7 +161,17 @@ def _listed(request: Request, guest: Guest, state: State, deadline: Deadline) ->
     request.check_globs([test for tests in available.values() for test in tests])
     wanted = {program: pick(tests, request.tests) for program, tests in available.items()}
     pending = by_rounds(wanted, request.rounds, request.trial.late if request.trial else ())
+    pending = by_limit(pending, request.limit)
     return sliced(pending) if request.trial and request.trial.most else pending
+
+
+def by_limit(pending: Pending, limit: Callable[[Sequence[str]], float]) -> Pending:
+    """Return the same in commands of which each has tests of one limit, the short ones of a command first. Pure."""
+    grouped = [
+        (program, itertools.groupby(sorted(tests, key=lambda t: limit([t])), lambda t: limit([t])))
+        for program, tests in pending
+    ]
+    return [(program, list(tests)) for program, groups in grouped for _, tests in groups]
 
 
 def sliced(pending: Pending, size: int = 16) -> Pending:
@@ -204,7 +214,7 @@ def _program(
     Returns the tests that are still to be run, and whether the guest is fit to run them.
     """
     output = _output(request, program, state)
-    limit = deadline.capped(request.test_seconds * (len(tests) * request.repeat + 1))
+    limit = deadline.capped(request.limit(tests) * (len(tests) * request.repeat + 1))
     row = protocol.Row.of(tests)
     command = _command(request, program, tests)
     result = state.perform(request, guest, command, limit, output, program, row)
@@ -244,7 +254,7 @@ def _left_by_an_early_end(tests: Sequence[TestResult]) -> list[str]:
 def _command(request: Request, program: str, tests: list[str]) -> str:
     picks = " ".join(f"-r {shlex.quote(test)}" for test in tests)
     command = f"export {protocol.VARIABLE}={protocol.DESCRIPTOR}; "
-    command += f"cd /tests/{request.name} && ./{program} -t {request.test_seconds:.0f} {picks}"
+    command += f"cd /tests/{request.name} && ./{program} -t {request.limit(tests):.0f} {picks}"
     if request.trial:
         command += f" -b {request.trial.budget:g}"
     if request.stops_early:

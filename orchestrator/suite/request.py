@@ -125,8 +125,13 @@ class Request:
 
     @property
     def test_seconds(self) -> float:
-        """The limit of one test."""
+        """The longest that a test may take."""
         return (self.trial.limit if self.trial else self.suite.test_timeout) * self.scale
+
+    def limit(self, tests: Sequence[str]) -> float:
+        """Return the seconds that each of these tests may take: what the one may that is given most."""
+        own = self.trial.limits if self.trial else {}
+        return max((own[t] * self.scale if t in own else self.test_seconds for t in tests), default=self.test_seconds)
 
     @property
     def quiet(self) -> float:

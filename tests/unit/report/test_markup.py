@@ -31,7 +31,7 @@ ROOT = Path(orchestrator.__file__).parent
 
 def mutants(text: str) -> str:
     entry = Entry("k", text, "id", text, Fate.SURVIVED, (text, text), text, kept=(text,), every_test=True)
-    baseline = Baseline("k", "s", {"T01": ()}, 1.0, 1.0, (text,))
+    baseline = Baseline("k", "s", {"T01": ()}, 1.0, (text,))
     return page.render(Report(text, (Section(text, baseline, (), 1, (entry,)),)), {"T01": text, "id": text})
 
 

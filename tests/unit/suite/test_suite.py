@@ -377,6 +377,15 @@ def test_a_hunt_ends_with_the_first_test_that_is_enough(tmp_path: Path) -> None:
     assert trying(tmp_path).test_seconds == 10.0
 
 
+def test_each_test_of_a_trial_has_the_time_that_it_needs(tmp_path: Path) -> None:
+    lab = Lab({"b": {"B01_q": "ok", "B02_q": "ok", "B03_q": "ok"}})
+    trial = Trial((("*",),), limit=20.0, budget=0.5, limits={"B01_q": 1.5, "B03_q": 1.5})
+    outcome(lab, trying(tmp_path, trial=trial, scale=2.0))
+    assert [command.partition("-t ")[2] for command in lab.guests[0].commands] == [
+        "3 -r B01_q -r B03_q -b 0.5 -x", "40 -r B02_q -b 0.5 -x",
+    ]  # fmt: skip
+
+
 def test_a_program_that_stops_at_its_first_failure_leaves_nothing_missing(tmp_path: Path) -> None:
     lab = Lab({"b": {"B01_q": "not ok", "B02_q": "ok"}})
     trial = Trial((("*",),), limit=2.0, budget=0.5)
