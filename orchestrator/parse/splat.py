@@ -31,7 +31,7 @@ Read = Callable[[], Iterable[tuple[str, bool]]]
 """Reads a console from its beginning: its lines, and whether each has its end."""
 
 MOST_ALIKE = 200
-"""Splats of one title that are kept: a broken page table can print one a page."""
+"""Splats of one title that are kept, and the first in each test: a broken page table can print one a page."""
 
 
 def scan(
@@ -84,10 +84,12 @@ def _splats(read: Read, rules: Rules, windows: Windows) -> Iterator[Splat]:
             scanner.line(number, log.take(printk.bounded(text)), whole)
     reported = scanner.reported()
     alike: Counter[str] = Counter()
+    during: set[tuple[str, str | None]] = set()
     for report, own in zip(reported, _own_lines(read, reported), strict=True):
         splat = _build(report, own, rules)
         alike[splat.title] += 1
-        if alike[splat.title] <= MOST_ALIKE:
+        if alike[splat.title] <= MOST_ALIKE or (splat.title, splat.test) not in during:
+            during.add((splat.title, splat.test))
             yield splat
 
 

@@ -27,6 +27,12 @@ MOST_LINES = 300
 MOST_SPLATS = 5000
 """Splats of one rule that are kept of a console."""
 
+_FLOOD = MOST_SPLATS // 2
+"""So many of them are kept whatever they stand in; the rest is for the first in each test."""
+
+_FIRST = 5
+"""Splats of one rule that are the first in a test."""
+
 _SPAN = 5000
 """Lines of a console, by any caller, that are looked at for those of one splat."""
 
@@ -151,6 +157,7 @@ class Scanner:
         self._running = windows
         self._seen: Counter[str] = Counter()
         self._kept: Counter[str] = Counter()
+        self._kept_of: Counter[tuple[str, str | None]] = Counter()  # by rule and test
         self._reboots: Reboots[Report] = Reboots()
         self._lost = -_LOST
 
@@ -231,10 +238,13 @@ class Scanner:
         if report in recent:
             del self._reports[recent.index(report) - len(recent)]
             self._kept[report.rule.id] -= 1
+            self._kept_of[report.rule.id, report.test] -= 1
 
     def _keep(self, report: Report) -> None:
-        self._kept[report.rule.id] += 1
-        if self._kept[report.rule.id] <= MOST_SPLATS:
+        rule, of_test = report.rule.id, (report.rule.id, report.test)
+        if self._kept[rule] < (MOST_SPLATS if self._kept_of[of_test] < _FIRST else _FLOOD):
+            self._kept[rule] += 1
+            self._kept_of[of_test] += 1
             self._reports.append(report)
 
     def _boot(self, report: Report) -> None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from orchestrator.config.schema import AllowedSplat
 from orchestrator.errors import UserError
 from orchestrator.model import Splat
-from orchestrator.parse import printk, printk_log, rules_file, splat, splat_rules, stack
+from orchestrator.parse import printk, printk_log, rules_file, splat, splat_rules, splat_scanner, stack
 from orchestrator.text import plain
 from tests.growth import seconds
 from tests.unit.parse import test_printk
@@ -393,6 +393,20 @@ def test_markers_nest_and_an_unended_test_ends_with_its_parent() -> None:
 def test_a_flood_is_bounded() -> None:
     console = "mm/memory.c:217: bad pmd 00000000c3a5b2f1(fffffffffffff9fe)\n" * 5000
     assert len(scan(console)) == splat.MOST_ALIKE
+
+
+@pytest.mark.parametrize("flood", [splat.MOST_ALIKE + 1, splat_scanner.MOST_SPLATS + 1])
+def test_a_flood_in_one_test_hides_nothing_of_another(flood: int) -> None:
+    bad = "mm/{}.c:217: bad pmd 00000000c3a5b2f1(fffffffffffff9fe)\n"
+    later = f"wpci: begin b\n{bad.format('memory')}{bad.format('shmem')}wpci: end b\n"
+    console = f"wpci: begin a\n{bad.format('memory') * flood}wpci: end a\n{later}"
+    assert seen(scan(console))[splat.MOST_ALIKE :] == seen(scan(later))
+
+
+def test_a_flood_in_many_tests_is_bounded() -> None:
+    bad = "mm/{0}.c:217: bad pmd 00000000c3a5b2f1(fffffffffffff9fe)\n"
+    console = "".join(f"wpci: begin {n}\n{bad.format(n)}wpci: end {n}\n" for n in range(2 * splat_scanner.MOST_SPLATS))
+    assert len(scan(console)) == splat_scanner.MOST_SPLATS
 
 
 def allowed(**changes: Any) -> AllowedSplat:
