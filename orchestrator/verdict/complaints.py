@@ -11,7 +11,7 @@ from orchestrator.model import CompilerWarning, Splat
 _PLACED = re.compile(r" (?:in:?|at) (?!interrupt$)\S+(?: / \S+)?$")
 """The end of a title that names where the bug is; of a race it names both sides."""
 
-_ANY_TIME = frozenset({"hung-task", "irq", "kmemleak", "lockup", "net", "rcu-stall"})
+_ANY_TIME = frozenset({"hung-task", "irq", "kmemleak", "lockup", "msr", "net", "rcu-stall"})
 """Kinds that a watchdog, a timer or the machine brings up, during whatever test runs."""
 
 _MEASURES = re.compile(r"\+0x[0-9a-f]+(?:/0x[0-9a-f]+)?|\b\d+(?= bytes\b)|(?<=frame size \()\d+")

@@ -338,6 +338,7 @@ def test_what_is_allowed_on_the_base_is_known_of_no_other_test() -> None:
         ("WARNING at mm/shmem.c", True),
         ("kernel BUG at mm/shmem.c in f", True),
         ("KCSAN: data-race in f / g", True),
+        ("unchecked MSR access error: RDMSR in intel_pmu_init", True),
         ("Kernel panic - not syncing: stack-protector: Kernel stack is corrupted in: do_exit", True),
         ("Out of memory (CONSTRAINT_MEMCG)", False),
         ("report without its first line", False),
@@ -353,8 +354,8 @@ def test_a_title_without_a_place_is_known_during_its_test_only(title: str, known
     assert series(base, job(splats=(splat(title, test="b"),)))[0] is (PASS if known else FAIL)
 
 
-@pytest.mark.parametrize("kind", ["hung-task", "irq", "kmemleak", "lockup", "net", "rcu-stall"])
-def test_what_a_watchdog_finds_is_known_during_every_test(kind: str) -> None:
+@pytest.mark.parametrize("kind", ["hung-task", "irq", "kmemleak", "lockup", "msr", "net", "rcu-stall"])
+def test_what_a_watchdog_or_the_machine_brings_up_is_known_during_every_test(kind: str) -> None:
     of_base, of_series = (replace(splat("found", test=test), kind=kind) for test in ("a", "b"))
     assert series(job(Side.BASE, splats=(of_base,)), job(splats=(of_series,)))[0] is PASS
 
