@@ -6,7 +6,9 @@ are in doubt counts once a stack is seen in it: programs print the kernel's word
 
 from __future__ import annotations
 
+import bisect
 import re
+from array import array
 from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -42,8 +44,11 @@ _NEAR = 16
 _LOST = 12
 """Lines after lost ones in which a stack shows that the first line of a report was among them."""
 
-_SURE = 24
-"""Lines in a row with a new time that show a boot behind lines that were there before: a console leaves out fewer."""
+_SURE = 12
+"""Lines with a new time, each beyond another one of before, that show a boot behind lines that were there before."""
+
+_MOST_TIMES = 100_000
+"""Times that are remembered."""
 
 _DOUBTS = frozenset({Origin.USER, Origin.DOUBTFUL})
 
@@ -110,41 +115,59 @@ T = TypeVar("T")
 class Reboots(Generic[T]):
     """Hold back what a second banner means until times show whether it is of a boot, or of the log printed again.
 
-    A boot has times of its own, but for the first lines perhaps. A log that is printed again has those of before, but
-    for lines that the console left out.
+    A boot has times of its own, but for the first lines perhaps: it passes those of before by. A log that is printed
+    again has them all, however many lines between them the console had lost.
     """
 
     def __init__(self) -> None:
         self._held: T | None = None
-        self._latest = 0.0
-        self._again = self._fresh = 0  # lines with a time since the banner: of before; and new, in a row
+        self._times = array("d")  # of all lines before, sorted
+        self._place = 0  # among these times, of the last line
+        self._again = 0  # lines of before, since the banner
+        self._passed = 0  # lines since the last of these, each beyond another time of before
 
     def hold(self, what: T | None) -> None:
         """Hold back what the banner means that was just read."""
-        self._held, self._again, self._fresh = what, 0, 0
+        self._held, self._place, self._again, self._passed = what, 0, 0, 0
 
     def settle(self, line: printk.Line) -> T | None:
         """Take the next line; return what was held once it is known to be of a boot."""
         if not line.time:
             return None
-        goes_on = line.time >= self._latest
-        self._latest = max(self._latest, line.time)
-        if self._held is None:
-            return None
-        if line.origin is Origin.USER:
-            self._again, self._fresh = self._again + 1, 0
-        elif not (goes_on and self._again):  # what stands behind a log that was printed again shows nothing
-            self._fresh += 1
-        if self._again and not goes_on and self._fresh < _SURE:
+        goes_on = not self._times or line.time >= self._times[-1]
+        if self._held is not None:
+            self._compare(line.origin, line.time, goes_on)
+        if goes_on:
+            self._remember(line.time)
+        if not goes_on and not self._is_boot:
             return None
         held = self.held
         self._held = None
         return held
 
+    def _compare(self, origin: Origin, time: float, goes_on: bool) -> None:
+        if origin is Origin.USER:
+            self._again, self._passed = self._again + 1, 0
+            self._place = bisect.bisect_right(self._times, time)
+        elif not (goes_on and self._again):  # what stands behind a log that was printed again shows nothing
+            place = bisect.bisect_left(self._times, time)
+            self._passed += place > self._place
+            self._place = max(self._place, place)
+
+    def _remember(self, time: float) -> None:
+        if len(self._times) < _MOST_TIMES:
+            self._times.append(time)
+        else:
+            self._times[-1] = time
+
+    @property
+    def _is_boot(self) -> bool:
+        return self._passed >= (_SURE if self._again else 1)
+
     @property
     def held(self) -> T | None:
         """What is held back, if by now it seems to be of a boot."""
-        return self._held if self._fresh >= _SURE or not self._again else None
+        return self._held if self._is_boot or not self._again else None
 
 
 class Scanner:

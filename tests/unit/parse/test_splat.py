@@ -306,6 +306,15 @@ def test_a_log_of_which_the_console_left_out_most_is_no_reboot_when_it_is_printe
     assert reboots(console) == [] and fatal_lines(console) == []
 
 
+@pytest.mark.parametrize("kept", [(0, 20), (1, 20), (2, 20), (2, 2)], ids=str)
+def test_a_log_of_which_the_console_lost_many_lines_in_a_row_is_no_reboot(kept: tuple[int, int]) -> None:
+    log = [*boot(0)[:2], *(f"[    1.{number * 10:06}] initcall {number}" for number in range(200))]
+    console = [BANNER, *log[kept[0] : kept[1]], *log[100:], "[   12.000000] random: crng init done", *log]
+    assert reboots(console) == [] and fatal_lines(console) == []
+    again = [*boot(0)[:2], *(f"[    1.{number * 10 + 3:06}] initcall {number}" for number in range(200))]
+    assert len(reboots([*console, *again])) == 1 == len(fatal_lines([*console, *again]))
+
+
 @pytest.mark.parametrize("last", ["[   12.000000] random: crng init done", "[   13.000000] something new"])
 @pytest.mark.parametrize("lines", [5, 12, 40])
 def test_a_log_that_is_printed_again_is_no_reboot_though_it_holds_more_than_the_console(last: str, lines: int) -> None:
