@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn, get_args
@@ -167,6 +168,21 @@ def _check_suite(name: str, suite: Suite) -> None:
             raise UserError(f"suites.{name}.programs[{k}].{needed}: missing, and a suite of that kind needs it")
         if names.count(program.name) > 1:
             raise UserError(f"suites.{name}.programs[{k}]: two programs are called {program.name}")
+    _check_limits(name, suite)
+
+
+def _check_limits(name: str, suite: Suite) -> None:
+    """Refuse limits of which one never counts, or with which an endless program never has all of its time."""
+    if suite.test_timeout > suite.timeout:
+        limits = f"{suite.test_timeout:g} s, and the whole suite has {suite.timeout:g} s (timeout)"
+        raise UserError(f"suites.{name}.test_timeout: {limits}")
+    endless = sum(program.endless for program in suite.programs)
+    at_once = suite.shards if isinstance(suite.shards, int) else max(endless, 1)
+    least = suite.test_timeout * math.ceil(endless / at_once)
+    if endless and least >= suite.timeout:
+        raise UserError(
+            f"suites.{name}.timeout: {suite.timeout:g} s, and its endless programs run for {least:g} s (test_timeout)"
+        )
 
 
 def _check_product(pipeline: Pipeline, product: config_schema.Product, place: str) -> None:

@@ -85,7 +85,8 @@ class Suite(Strict):
     tree is the one under test, or the one that ``tree`` names; where it has no ``directory``, the first of
     ``or_directories`` that it has counts, and with ``absent: skip`` a program that it does not have is a skipped test.
     ``kind: program`` runs ``programs`` that lie here.
-    ``test_timeout`` and ``timeout`` are for KVM and are multiplied by ``limits.tcg_scale`` under TCG.
+    ``test_timeout`` and ``timeout`` are for KVM and are multiplied by ``limits.tcg_scale`` under TCG; all ``endless``
+    programs must have their time within ``timeout``.
     With ``shards`` it is split over so many guests, or (``2m``) over as many as take that long each, by what its tests
     took the last time. ``exclusive`` are globs of tests that share guests with none but one another then, and cores
     with none.

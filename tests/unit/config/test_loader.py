@@ -25,6 +25,8 @@ modes:
   smoke: {series: [mine], variants: [small], suites: [own]}
 """
 
+ENDLESS = "suites:\n  x: {{kind: program, programs: [{}], test_timeout: 1m, {}}}\n"
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -99,6 +101,13 @@ BOMB = "a0: &a0 x\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n
         ("memory: 512M", f"memory: '{'y' * 10_000}'", ["variants.small.machine.memory"]),
         ("[a.config]", "[tests]", ["variants.small.fragments[0]", "is a folder"]),
         ("test_timeout: 1m", "test_timeout: .inf", ["suites.own.test_timeout", "finite"]),
+        ("test_timeout: 1m", "test_timeout: 11m",
+         ["suites.own.test_timeout: 660 s, and the whole suite has 600 s (timeout)"]),
+        ("suites:\n", ENDLESS.format("{name: a, file: a.c, endless: yes}", "timeout: 60s"),
+         ["suites.x.timeout: 60 s, and its endless programs run for 60 s"]),
+        ("suites:\n",
+         ENDLESS.format("{name: a, file: a.c, endless: yes}, {name: b, file: a.c, endless: yes}", "timeout: 2m"),
+         ["suites.x.timeout: 120 s, and its endless programs run for 120 s"]),
         ("memory: 512M", "memory: yes", ["variants.small.machine.memory", "True"]),
         ("variants: [small]", "variants: []", ["modes.smoke.variants", "at least 1"]),
         ("suites: [own]", "suites: []", ["modes.smoke.suites", "at least 1"]),
@@ -115,6 +124,15 @@ def test_each_kind_of_fault_is_one_line_with_its_place(folder: Path, old: str, n
     assert str(folder / "pipeline.yaml") in line
     for word in words:
         assert word in line
+
+
+@pytest.mark.parametrize(
+    ("endless", "limits"),
+    [("", "timeout: 1m"), (", endless: yes", "timeout: 121s"), (", endless: yes", "timeout: 61s, shards: 2")],
+)
+def test_limits_that_leave_each_endless_program_its_time_are_taken(folder: Path, endless: str, limits: str) -> None:
+    programs = ", ".join(f"{{name: {name}, file: a.config{endless}}}" for name in "ab")
+    load(folder, GOOD.replace("suites:\n", ENDLESS.format(programs, limits)))
 
 
 def test_keys_can_be_merged_and_a_date_needs_no_quotes(folder: Path) -> None:
