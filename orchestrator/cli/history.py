@@ -12,6 +12,7 @@ from orchestrator.cli.options import ConfigOption, JobOption, ModeOption, Result
 from orchestrator.cli.screen import Screen
 from orchestrator.config import locate
 from orchestrator.errors import UserError
+from orchestrator.host import scratch
 from orchestrator.text import wording
 
 
@@ -43,7 +44,8 @@ def history_(
         for problem in imported.problems:
             Screen(stderr=True).line(f"not added: {problem}")
     if test is None:
-        lines = summary.runs(read.runs(opened, mode=mode, limit=limit))
+        runs = read.runs(opened, mode=mode, limit=limit)
+        lines = summary.runs(runs, [run.id for run in runs if scratch.is_held(run.directory)])
     else:
         suite, _, name = test.rpartition("/")
         points = read.points(opened, name, suite=suite or None, job=job, mode=mode, limit=limit)

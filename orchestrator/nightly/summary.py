@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from orchestrator.history.classify import Change, Rate, TitleChange
 from orchestrator.history.night import Comparison, Finding
@@ -32,11 +32,14 @@ def lines(comparison: Comparison) -> Iterator[str]:
     yield from (f"note: {note}" for note in comparison.notes)
 
 
-def runs(nights: Iterable[Run]) -> Iterator[str]:
-    """Yield a line for each run."""
+def runs(nights: Iterable[Run], at_work: Collection[str]) -> Iterator[str]:
+    """Yield a line for each run; of one that is at work it is not known what it comes to."""
     for run in nights:
-        missing = f", incomplete: {len(run.missing)} jobs did not run" if run.missing else ""
-        yield f"{run.id}  {run.mode}  {run.verdict.name}  {run.seconds:.0f} s{missing}"
+        if run.id in at_work:
+            verdict, missing = "at work", f", {len(run.missing)} jobs to come"
+        else:
+            verdict, missing = run.verdict.name, f", incomplete: {len(run.missing)} jobs did not run"
+        yield f"{run.id}  {run.mode}  {verdict}  {run.seconds:.0f} s{missing if run.missing else ''}"
 
 
 def points(history: Iterable[Point]) -> Iterator[str]:

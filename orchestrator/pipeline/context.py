@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.config.schema import Pipeline
 from orchestrator.errors import InfraError, PipelineError, UserError
-from orchestrator.host import crash
+from orchestrator.host import crash, scratch
 from orchestrator.host.cache import Cache
 from orchestrator.model import rundir
 from orchestrator.parse.splat import Rules
@@ -54,7 +54,7 @@ def opened_run(results: Path, judged: str = rundir.RESULT) -> Iterator[Path]:
     directory = _new_run(results)
     _point(results, directory.name)
     try:
-        with crash.contained(directory):
+        with _at_work(directory), crash.contained(directory):
             yield directory
     except PipelineError as error:
         if not (directory / judged).exists():
@@ -70,8 +70,17 @@ def opened_run(results: Path, judged: str = rundir.RESULT) -> Iterator[Path]:
 def reopened_run(directory: Path) -> Iterator[Path]:
     """Point ``last`` at a run that is there, for the block in which it goes on. Raises InfraError."""
     _point(directory.parent, directory.name)
-    with crash.contained(directory):
+    with _at_work(directory), crash.contained(directory):
         yield directory
+
+
+@contextlib.contextmanager
+def _at_work(directory: Path) -> Iterator[None]:
+    """Hold the folder of a run for the block, so that it is seen to be at work."""
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):  # not every network file system has locks
+            stack.enter_context(scratch.held(directory))
+        yield
 
 
 def _new_run(results: Path) -> Path:

@@ -79,6 +79,13 @@ class Nights(Bench):
     def runs(self) -> tuple[Run, ...]:
         return read.runs(database.open_(database.place(None, self.folder / "results")))
 
+    def listed(self) -> str:
+        """Return what ``wpci history`` says of one night."""
+        argv = self.argv("history")
+        done = subprocess.run(argv, cwd=self.folder, env=self.environment, text=True, capture_output=True, check=True)
+        (line,) = done.stdout.splitlines()
+        return line
+
     def job(self, name: str) -> dict[str, Any]:
         return next(job for job in self.result()["jobs"] if job["name"] == name)
 
@@ -186,13 +193,17 @@ def test_a_night_that_is_cut_short_keeps_what_it_has_and_says_so(bench: Nights, 
     assert said in " ".join(output.split()) and said in bench.result()["notes"]
 
 
-def test_a_night_that_is_killed_is_known_to_be_incomplete(bench: Nights) -> None:
+def test_a_night_that_is_killed_is_known_to_be_incomplete_and_one_at_work_is_not(bench: Nights) -> None:
     bench.variants(HANG)
     with bench.begin() as child:
         wait_for(bench.folder, "results/*/jobs/toy.other/boot-1/console.log")
+        wait_for(bench.folder, "results/*/jobs/toy.small/job-junit.xml")
+        at_work = bench.listed()
         child.kill()
         child.communicate()
+    assert re.search(r"  full  at work  \d+ s, 1 jobs to come$", at_work), at_work
     assert bench.runs()[0].missing
+    assert re.search(r"  full  INFRA  \d+ s, incomplete: 1 jobs did not run$", bench.listed()), bench.listed()
     bench.variants(GUEST)
     code, output = bench.night()
     assert code == 0 and "is incomplete" in output, output
