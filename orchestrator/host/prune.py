@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.config.schema import Keep
+from orchestrator.host import scratch
 from orchestrator.host.cache import Cache, remove
 from orchestrator.model import rundir
 
@@ -43,8 +44,12 @@ def doomed(runs: Sequence[Artifacts], keep: Keep, now: float) -> list[Artifacts]
 
 
 def prune(results: Path, keep: Keep, current: Path) -> str:
-    """Remove old artifacts of the runs in a folder, never those of ``current``; return a line that says what went."""
-    runs = [_measured(path.parent) for path in results.glob("*/jobs") if not _same(path.parent, current)]
+    """Remove old artifacts of the runs in a folder; return a line that says what went.
+
+    Those of ``current`` stay, and those of a run at work in another process.
+    """
+    others = [path.parent for path in results.glob("*/jobs") if not _same(path.parent, current)]
+    runs = [_measured(run) for run in others if not scratch.is_held(run)]
     gone = doomed([run for run in runs if run.size], keep, time.time())
     for run in gone:
         for path in _artifacts(run.folder):

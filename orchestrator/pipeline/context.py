@@ -68,7 +68,12 @@ def opened_run(results: Path, judged: str = rundir.RESULT) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def reopened_run(directory: Path) -> Iterator[Path]:
-    """Point ``last`` at a run that is there, for the block in which it goes on. Raises InfraError."""
+    """Point ``last`` at a run that is there, for the block in which it goes on.
+
+    Raises InfraError, as where another process is at work in it.
+    """
+    if scratch.is_held(directory):
+        raise InfraError(f"{directory}: another process is at work in this run")
     _point(directory.parent, directory.name)
     with _at_work(directory), crash.contained(directory):
         yield directory

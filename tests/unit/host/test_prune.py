@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from orchestrator.config.schema import Keep
 from orchestrator.errors import InfraError
-from orchestrator.host import prune
+from orchestrator.host import prune, scratch
 from orchestrator.host.cache import Cache
 from orchestrator.host.prune import Artifacts
 from orchestrator.progress import SILENT
@@ -126,3 +126,11 @@ def test_only_artifacts_of_other_runs_are_removed(tmp_path: Path) -> None:
     assert left == {"old/result.json", "old/state.json", *(f"old/jobs/toy.small/{name}" for name in job_files)}
     assert (tmp_path / "current" / "jobs" / "toy.small" / "boot-1" / "console.log").exists()
     assert prune.prune(tmp_path, Keep(), tmp_path / "current").startswith("artifacts of 0")
+
+
+def test_a_run_that_is_at_work_loses_nothing(tmp_path: Path) -> None:
+    (tmp_path / "other" / "jobs" / "toy.small").mkdir(parents=True)
+    (tmp_path / "other" / "jobs" / "toy.small" / "build.log").write_text("x" * 10_000)
+    with scratch.held(tmp_path / "other"):
+        assert prune.prune(tmp_path, Keep(days=1, size=1), tmp_path / "current").startswith("artifacts of 0")
+    assert prune.prune(tmp_path, Keep(days=1, size=1), tmp_path / "current").startswith("artifacts of 1")
