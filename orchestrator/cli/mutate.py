@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from orchestrator.mutation.report import Entry, Report
 
 REPORT = Path("patches/evidence/mutation")
+_AHEAD = 4
+"""Mutants in work at once, of which one is built and one is in its guest: one that survives is there for minutes."""
 
 
 @grouped
@@ -103,7 +105,7 @@ def mutate(
         )
         builds_ahead = bool(cores.spare(request.job.variant_config.machine.cpus, ahead))
         room = slots.here(guests=1 if builds_ahead else None)
-        with choose.opened(elsewhere, room, workspace.cache, terminal, most=2 if builds_ahead else 1) as at_work:
+        with choose.opened(elsewhere, room, workspace.cache, terminal, most=_AHEAD if builds_ahead else 1) as at_work:
             done = mutation.run(request, workspace, at_work)
     open_ones = _shown(done, pairs[0].patched.variant, mutation.reasons(report), every_test=every_test)
     raise typer.Exit(Exit.FAIL if open_ones else Exit.PASS)
