@@ -15,15 +15,23 @@ from pathlib import Path
 
 from orchestrator.errors import UserError
 from orchestrator.host import scratch
+from orchestrator.host.process import CommandFailed, Deadline
 from orchestrator.trees import repository
 
 _COPIED = ("HEAD", "index", "info/exclude", "info/sparse-checkout", "MERGE_HEAD")
 _SHARED = ("packed-refs", "shallow", "info/exclude", "info/grafts")
 _MOST = 2**20
-_SETTINGS = r"^(branch\..*\.(remote|merge)|remote\..*\.fetch|core\.(filemode|symlinks|autocrlf|eol))$"
-"""What is taken over of a configuration: what a branch follows, and how files there differ from what git keeps."""
-_FORMAT = r"^extensions\.(objectformat|refstorage)$"
+_SETTINGS = (
+    r"^(branch\..*\.(remote|merge)|remote\..*\.fetch|core\.(filemode|symlinks|autocrlf|eol)"
+    r"|extensions\.(objectformat|refstorage|worktreeconfig))$"
+)
+"""What is read of a configuration: what a branch follows, how files differ from what git keeps, and the format."""
+_EXTENSION = "extensions."
+_PER_WORK_TREE = f"{_EXTENSION}worktreeconfig"
+_SECONDS = 10.0
+"""What git has for a configuration, which takes it milliseconds: one may include a pipe, or half the disk."""
 _USUAL = {("extensions.objectformat", "sha1"), ("extensions.refstorage", "files")}
+_YES = {"true", "yes", "on", "1"}
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,15 @@ def _git_folder(where: Path) -> Path:
     return (git if git.is_dir() else where).resolve()
 
 
+@dataclass(frozen=True)
+class _Setting:
+    """A line of a configuration; ``is_included`` where it stands in another file that this one names."""
+
+    key: str
+    value: str
+    is_included: bool
+
+
 @contextlib.contextmanager
 def opened(where: Path) -> Iterator[Path]:
     """Yield a bare repository that has the refs, the index and, borrowed, the objects of the tree at ``where``.
@@ -62,9 +79,7 @@ def opened(where: Path) -> Iterator[Path]:
     """
     there = layout(where)
     with scratch.folder() as folder:
-        if other := set(_settings(there.common / "config", _FORMAT, folder)) - _USUAL:
-            named = ", ".join(f"{key} = {value}" for key, value in sorted(other))
-            raise UserError(f"{where}: a repository of another format is not read: {named}")
+        settings = _settings(where, there, folder)
         ours = folder / "git"
         repository.git(folder, "init", "--quiet", "--bare", "--template=", ours)
         (ours / "info").mkdir()
@@ -77,27 +92,48 @@ def opened(where: Path) -> Iterator[Path]:
         for part in there.own.glob("sharedindex.*"):
             _copy(part, ours / part.name)
         with (ours / "config").open("a") as config:
-            config.writelines(
-                _written(key, value) for key, value in _settings(there.common / "config", _SETTINGS, folder)
-            )
+            config.writelines(_written(setting) for setting in settings)
         yield ours
 
 
-def _settings(config: Path, pattern: str, folder: Path) -> list[tuple[str, str]]:
-    """Return the settings of a file whose names match, without those of files that it includes."""
+def _settings(where: Path, there: Layout, folder: Path) -> list[_Setting]:
+    """Return the settings that are taken over, those of the work tree last. Raises UserError for another format."""
+    shared = _read(there.common / "config", folder)
+    extensions = {one.key: one.value for one in shared if one.key.startswith(_EXTENSION) and not one.is_included}
+    is_per_work_tree = extensions.pop(_PER_WORK_TREE, "false").lower() in _YES
+    if other := extensions.items() - _USUAL:
+        named = ", ".join(f"{key} = {value}" for key, value in sorted(other))
+        raise UserError(f"{where}: a repository of another format is not read: {named}")
+    own = _read(there.own / "config.worktree", folder) if is_per_work_tree else []
+    return [setting for setting in (*shared, *own) if not setting.key.startswith(_EXTENSION)]
+
+
+def _read(config: Path, folder: Path) -> list[_Setting]:
+    """Return the settings in a file, and in those that it includes where git can read them all."""
     if not config.is_file():
         return []
-    listed = repository.asks(folder, "config", "--file", config, "--null", "--get-regexp", pattern) or ""
-    pairs = (entry.partition("\n") for entry in listed.split("\0"))
-    return [(key, value) for key, separator, value in pairs if separator]
+    listed = _listed(config, folder, "--includes") or _listed(config, folder, "--no-includes")
+    entries = iter(listed.split("\0"))
+    pairs = ((origin, *entry.partition("\n")) for origin, entry in zip(entries, entries, strict=False))
+    return [
+        _Setting(key, value if separator else "true", is_included=origin != f"file:{config}")
+        for origin, key, separator, value in pairs
+    ]
 
 
-def _written(key: str, value: str) -> str:
+def _listed(config: Path, folder: Path, includes: str) -> str:
+    argv = ("config", "--file", config, includes, "--null", "--show-origin", "--get-regexp", _SETTINGS)
+    with contextlib.suppress(CommandFailed):
+        return repository.git(folder, *argv, deadline=Deadline.after(_SECONDS))
+    return ""
+
+
+def _written(setting: _Setting) -> str:
     """Return a setting as a configuration file has it (git-config(1), SYNTAX)."""
-    section, _, rest = key.partition(".")
+    section, _, rest = setting.key.partition(".")
     name, _, variable = rest.rpartition(".")
     head = f'{section} "{_escaped(name)}"' if name else section
-    return f'[{head}]\n\t{variable} = "{_escaped(value)}"\n'
+    return f'[{head}]\n\t{variable} = "{_escaped(setting.value)}"\n'
 
 
 def _escaped(text: str) -> str:
