@@ -8,6 +8,7 @@ tree is at (its refs and its index) and of settings that name no program, and bo
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -141,8 +142,10 @@ def _escaped(text: str) -> str:
 
 
 def _copy(source: Path, to: Path) -> None:
+    """Copy a file with its time: by that of the index git knows which files may have changed behind it."""
     if source.is_file():
         shutil.copyfile(source, to)
+        os.utime(to, ns=(source.stat().st_atime_ns, source.stat().st_mtime_ns))
 
 
 def _copy_refs(source: Path, to: Path) -> None:

@@ -92,3 +92,11 @@ def test_an_included_file_that_cannot_be_read_hides_nothing_of_the_configuration
     within = Deadline.after(20)
     assert upstream(clone) == "origin/base"
     assert not within.expired
+
+
+def test_the_index_is_as_old_as_theirs(where: Path) -> None:
+    """git looks into files that are not older than the index: one may have changed since, in the same second."""
+    index = where / ".git" / "index"
+    os.utime(index, (10**9, 10**9))
+    with foreign.opened(where) as theirs:
+        assert (theirs / "index").stat().st_mtime == index.stat().st_mtime
