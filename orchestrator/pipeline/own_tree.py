@@ -21,8 +21,9 @@ _UPSTREAMS = ("HEAD@{upstream}", "refs/remotes/origin/HEAD")
 
 @dataclass(frozen=True)
 class _Base:
-    """Where the work in a tree begins: a commit, and the name of the branch or tag that it was found by."""
+    """Where the work on a branch begins: a commit, and the name of the branch or tag that it was found by."""
 
+    branch: str
     commit: str
     name: str
 
@@ -47,7 +48,8 @@ def _named_base(options: Options, where: Path) -> str | None:
         return None
     if ".." in str(options.series):
         raise UserError(f"--base {options.base}: the range {options.series} says itself where it begins")
-    return local.resolve(where, options.base)
+    with foreign.opened(where) as theirs:
+        return local.resolve(theirs, options.base)
 
 
 def _on_top(options: Options, where: Path, base: _Base, workspace: Workspace) -> Options:
@@ -58,29 +60,27 @@ def _on_top(options: Options, where: Path, base: _Base, workspace: Workspace) ->
     if tip.commit == base.commit:
         workspace.progress.note(f"{tip.label} alone: nothing on top of {base.name}")
         return dataclasses.replace(options, tree=str(where))
-    branch = _branch(where)
-    loaded = series.load_range(tip.repository, f"{base.commit}..{tip.commit}", name=branch)
+    loaded = series.load_range(tip.repository, f"{base.commit}..{tip.commit}", name=base.branch)
     count = len(loaded.patches)
     workspace.progress.note(f"{tip.label}: {count} commit{'s' * (count != 1)} on {base.name} {base.commit[:12]}")
-    folder = workspace.directory / "series" / overrides.label(branch)
+    folder = workspace.directory / "series" / overrides.label(base.branch)
     series.write(loaded.patches, folder)
     return dataclasses.replace(options, tree=str(where), series=str(folder), ref=base.commit, dirty=False)
 
 
 def _base(where: Path, named: str | None) -> _Base | None:
     """Return the merge base of HEAD and what it goes on; None where nothing says what that is. Raises UserError."""
-    upstream = local.resolve(where, named) if named else None
     with foreign.opened(where) as theirs:
-        upstream = upstream or next((name for name in _UPSTREAMS if repository.commit_of(theirs, name)), None)
+        upstream = local.resolve(theirs, named) if named else _upstream(theirs.git)
         if upstream is None:
             return None
-        commit = repository.asks(theirs, "merge-base", "HEAD", upstream)
-        name = named or repository.git(theirs, "rev-parse", "--abbrev-ref", upstream)
+        commit = repository.asks(theirs.git, "merge-base", "HEAD", upstream)
+        name = named or repository.git(theirs.git, "rev-parse", "--abbrev-ref", upstream)
+        branch = repository.asks(theirs.git, "symbolic-ref", "--quiet", "--short", "HEAD") or "HEAD"
     if commit is None:
         raise UserError(f"{where}: HEAD and {name} have no commit in common")
-    return _Base(commit, name)
+    return _Base(branch, commit, name)
 
 
-def _branch(where: Path) -> str:
-    with foreign.opened(where) as theirs:
-        return repository.asks(theirs, "symbolic-ref", "--quiet", "--short", "HEAD") or "HEAD"
+def _upstream(theirs: Path) -> str | None:
+    return next((name for name in _UPSTREAMS if repository.commit_of(theirs, name)), None)

@@ -87,7 +87,7 @@ def export(tree: Path, revisions: str) -> tuple[str, list[tuple[str, bytes]]]:
     if not (base and dots) or base.startswith("-"):
         raise UserError(f"{revisions}: a range of commits is written base..tip")
     with foreign.opened(tree) as theirs:
-        return _exported(theirs, tree, revisions, base, tip)
+        return _exported(theirs.git, tree, revisions, base, tip)
 
 
 def _exported(theirs: Path, tree: Path, revisions: str, base: str, tip: str) -> tuple[str, list[tuple[str, bytes]]]:

@@ -72,9 +72,18 @@ class _Setting:
     is_included: bool
 
 
+@dataclass(frozen=True)
+class Opened:
+    """The tree at ``where``, as it was at one moment. ``git`` is a bare repository that stands for it."""
+
+    where: Path
+    layout: Layout
+    git: Path
+
+
 @contextlib.contextmanager
-def opened(where: Path) -> Iterator[Path]:
-    """Yield a bare repository that has the refs, the index and, borrowed, the objects of the tree at ``where``.
+def opened(where: Path) -> Iterator[Opened]:
+    """Yield a tree with a repository that has its refs, its index and, borrowed, its objects.
 
     Raises UserError for a repository of another format than ours.
     """
@@ -94,7 +103,7 @@ def opened(where: Path) -> Iterator[Path]:
             _copy(part, ours / part.name)
         with (ours / "config").open("a") as config:
             config.writelines(_written(setting) for setting in settings)
-        yield ours
+        yield Opened(where, there, ours)
 
 
 def _settings(where: Path, there: Layout, folder: Path) -> list[_Setting]:

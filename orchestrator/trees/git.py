@@ -12,7 +12,7 @@ from orchestrator.host.process import CommandFailed, Deadline
 from orchestrator.model import Tree
 from orchestrator.progress import Progress
 from orchestrator.text import textfile
-from orchestrator.trees import local, network, progress_lines, repository
+from orchestrator.trees import foreign, local, network, progress_lines, repository
 
 
 def fetch(source: GitSource, name: str, cache: Cache, progress: Progress, deadline: Deadline) -> Tree:
@@ -29,10 +29,10 @@ def fetch(source: GitSource, name: str, cache: Cache, progress: Progress, deadli
 
 
 def _taken(where: Path, ref: str, name: str, cache: Cache, progress: Progress, deadline: Deadline) -> Tree:
-    with cache.lock(f"source-{local.key_of(where)}", progress):
-        commit = local.resolve(where, ref)
+    with cache.lock(f"source-{local.key_of(where)}", progress), foreign.opened(where) as theirs:
+        commit = local.resolve(theirs, ref)
         return repository.tree_at(
-            local.take(where, commit, cache, progress, deadline), commit, f"{name} {ref} ({commit[:12]})"
+            local.take(theirs, commit, cache, progress, deadline), commit, f"{name} {ref} ({commit[:12]})"
         )
 
 

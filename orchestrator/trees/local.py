@@ -20,6 +20,7 @@ from orchestrator.host.process import Deadline
 from orchestrator.progress import Progress
 from orchestrator.text import wording
 from orchestrator.trees import foreign, progress_lines, repository
+from orchestrator.trees.foreign import Opened
 
 
 def key_of(where: Path) -> str:
@@ -41,29 +42,28 @@ def make(place: Path) -> None:
             repository.create(made)
 
 
-def take(where: Path, commit: str, cache: Cache, progress: Progress, deadline: Deadline) -> Path:
-    """Return the repository of ours with a commit of the git tree at ``where``, and its history. Hold its lock.
+def take(theirs: Opened, commit: str, cache: Cache, progress: Progress, deadline: Deadline) -> Path:
+    """Return the repository of ours with a commit of a git tree, and its history. Hold its lock.
 
     Raises UserError where that is a partial clone that lacks some of the commit.
     """
-    place = cache.path("sources", key_of(where), "git")
+    place = cache.path("sources", key_of(theirs.where), "git")
     repository.remove_scratch(place)
-    objects = foreign.layout(where).common / "objects"
+    objects = theirs.layout.common / "objects"
     is_partial = any((objects / "pack").glob("*.promisor"))
-    with foreign.opened(where) as theirs:
-        if not place.is_dir():
-            progress.note(f"copying the history of {where}, once")
-            with new_directory(place) as made:
-                _copy(where, theirs, made, progress, deadline)
-        elif is_partial:
-            _copy_new(objects, place)
-        if repository.commit_of(place, commit) is None:
-            fetch = ("fetch", "--progress", "--no-tags", "--force", "--update-shallow", "--")
-            tell = progress_lines.git(progress, str(where))
-            wanted = f"{commit}:refs/fetched/{commit}"
-            repository.git_telling(place, *fetch, theirs, wanted, tell=tell, deadline=deadline)
+    if not place.is_dir():
+        progress.note(f"copying the history of {theirs.where}, once")
+        with new_directory(place) as made:
+            _copy(theirs, made, progress, deadline)
+    elif is_partial:
+        _copy_new(objects, place)
+    if repository.commit_of(place, commit) is None:
+        fetch = ("fetch", "--progress", "--no-tags", "--force", "--update-shallow", "--")
+        tell = progress_lines.git(progress, str(theirs.where))
+        wanted = f"{commit}:refs/fetched/{commit}"
+        repository.git_telling(place, *fetch, theirs.git, wanted, tell=tell, deadline=deadline)
     if is_partial:
-        _check_whole(where, commit, place)
+        _check_whole(theirs.where, commit, place)
     return place
 
 
@@ -88,13 +88,13 @@ def _check_whole(where: Path, commit: str, place: Path) -> None:
         raise UserError(f"{where} is a partial clone that lacks {some}: git fetches them where it is checked out once")
 
 
-def _copy(where: Path, theirs: Path, to: Path, progress: Progress, deadline: Deadline) -> None:
+def _copy(theirs: Opened, to: Path, progress: Progress, deadline: Deadline) -> None:
     """Make ``to`` a repository with all objects of a tree: as files, or packed anew where it borrows some itself."""
-    objects = foreign.layout(where).common / "objects"
-    tell = progress_lines.copying(progress, f"copy {where}", objects, to / "objects")
+    objects = theirs.layout.common / "objects"
+    tell = progress_lines.copying(progress, f"copy {theirs.where}", objects, to / "objects")
     if (objects / "info" / "alternates").exists():
         clone = ("clone", "--quiet", "--bare", "--no-local", "--no-tags", "--template=", "--")
-        repository.git_telling(theirs, *clone, theirs, to, tell=tell, deadline=deadline)
+        repository.git_telling(theirs.git, *clone, theirs.git, to, tell=tell, deadline=deadline)
         return
     repository.create(to)
     copy = ["cp", "-R", "-P", "--no-preserve=mode,ownership", "--", f"{objects}/.", str(to / "objects")]
@@ -102,22 +102,15 @@ def _copy(where: Path, theirs: Path, to: Path, progress: Progress, deadline: Dea
     for path in (to / "objects").rglob("*"):
         if path.is_symlink():
             path.unlink()
-    if (theirs / "shallow").exists():
-        shutil.copyfile(theirs / "shallow", to / "shallow")
+    if (theirs.git / "shallow").exists():
+        shutil.copyfile(theirs.git / "shallow", to / "shallow")
 
 
-def resolve(where: Path, revision: str) -> str:
-    """Return the commit that a revision means in the tree at ``where``. Raises UserError."""
-    with foreign.opened(where) as theirs:
-        if commit := repository.commit_of(theirs, revision):
-            return commit
-    raise UserError(f"{where} has no commit {revision}")
-
-
-def has(where: Path, commit: str, path: str) -> bool:
-    """Whether a commit of the tree at ``where`` has a file or a folder."""
-    with foreign.opened(where) as theirs:
-        return repository.has(theirs, commit, path)
+def resolve(theirs: Opened, revision: str) -> str:
+    """Return the commit that a revision means in a tree. Raises UserError."""
+    if commit := repository.commit_of(theirs.git, revision):
+        return commit
+    raise UserError(f"{theirs.where} has no commit {revision}")
 
 
 @dataclass(frozen=True)
@@ -131,38 +124,37 @@ class Changes:
     untracked: tuple[str, ...]
 
 
-def changes(where: Path) -> Changes:
+def changes(theirs: Opened) -> Changes:
     """Return the uncommitted changes of a git work tree. Raises UserError in the middle of a merge."""
     options = ("--porcelain=v1", "--no-renames", "--untracked-files=all", "--ignore-submodules=all")
-    with foreign.opened(where) as theirs:
-        env = {"GIT_DIR": str(theirs), "GIT_WORK_TREE": str(where)}
-        listed = repository.git(where, "-c", "core.quotePath=true", "status", *options, env=env)
+    env = {"GIT_DIR": str(theirs.git), "GIT_WORK_TREE": str(theirs.where)}
+    listed = repository.git(theirs.where, "-c", "core.quotePath=true", "status", *options, env=env)
     entries = [(entry[:2], entry[3:]) for entry in listed.split("\n") if entry]
     if unmerged := [name for code, name in entries if "U" in code or code in {"AA", "DD"}]:
-        raise UserError(f"{where} is in the middle of a merge: {wording.some(unmerged)}")
+        raise UserError(f"{theirs.where} is in the middle of a merge: {wording.some(unmerged)}")
     return Changes(
         tuple(name for code, name in entries if code != "??"), tuple(name for code, name in entries if code == "??")
     )
 
 
-def commit_with(place: Path, where: Path, head: str, files: tuple[str, ...], message: str) -> str:
+def commit_with(place: Path, theirs: Opened, head: str, files: tuple[str, ...], message: str) -> str:
     """Return a commit on ``head`` that has these files as they lie in the work tree. Only ``place`` is written.
 
     The names are those of ``changes``. Raises UserError where git does not take all of them.
     """
+    where = theirs.where
     if inner := next((name for name in files if name.rstrip('"').endswith("/")), None):
         raise _of_its_own(where, inner)
     index = place.parent / "index"
-    with foreign.opened(where) as theirs:
-        env = {**_outside(theirs, where, index), "GIT_OBJECT_DIRECTORY": str(place / "objects")}
-        repository.git(where, "read-tree", head, env=env)
-        update = ("update-index", "--add", "--remove", "--verbose", "--stdin")
-        taken = repository.git(where, *update, env=env, input_text="".join(f"{name}\n" for name in files))
-        if (count := f"\n{taken}".count("\nadd '")) != len(files):
-            raise UserError(f"{where}: git takes {count} of {len(files)} uncommitted changes: {wording.some(files)}")
-        content = repository.git(where, "write-tree", env=env)
-        index.unlink()
-        return repository.git(where, "commit-tree", content, "-p", head, "-m", message, env=env)
+    env = {**_outside(theirs.git, where, index), "GIT_OBJECT_DIRECTORY": str(place / "objects")}
+    repository.git(where, "read-tree", head, env=env)
+    update = ("update-index", "--add", "--remove", "--verbose", "--stdin")
+    taken = repository.git(where, *update, env=env, input_text="".join(f"{name}\n" for name in files))
+    if (count := f"\n{taken}".count("\nadd '")) != len(files):
+        raise UserError(f"{where}: git takes {count} of {len(files)} uncommitted changes: {wording.some(files)}")
+    content = repository.git(where, "write-tree", env=env)
+    index.unlink()
+    return repository.git(where, "commit-tree", content, "-p", head, "-m", message, env=env)
 
 
 def snapshot(place: Path, where: Path, message: str) -> str:

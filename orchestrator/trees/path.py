@@ -11,7 +11,8 @@ from orchestrator.host.process import Deadline
 from orchestrator.model import Tree
 from orchestrator.progress import Progress
 from orchestrator.text import textfile, wording
-from orchestrator.trees import local, repository
+from orchestrator.trees import foreign, local, repository
+from orchestrator.trees.foreign import Opened
 
 _TAKEN = "refs/heads/taken"
 
@@ -28,34 +29,34 @@ def fetch(source: PathSource, name: str, cache: Cache, progress: Progress, deadl
     if not (source.ref or bare or (where / "Makefile").is_file()):
         raise UserError(f"{where} holds no Makefile: it is no kernel tree")
     with cache.lock(f"source-{local.key_of(where)}", progress):
-        if bare or ((where / ".git").exists() and source.ref):
-            return _named(source.ref or "HEAD", where, name, cache, progress, deadline)
-        if (where / ".git").exists():
-            return _head(source, where, name, cache, progress, deadline)
-        return _plain(where, name, cache, progress)
+        if not local.is_git(where):
+            return _plain(where, name, cache, progress)
+        with foreign.opened(where) as theirs:
+            if bare or source.ref:
+                return _named(source.ref or "HEAD", theirs, name, cache, progress, deadline)
+            return _head(source, theirs, name, cache, progress, deadline)
 
 
-def _named(ref: str, where: Path, name: str, cache: Cache, progress: Progress, deadline: Deadline) -> Tree:
+def _named(ref: str, theirs: Opened, name: str, cache: Cache, progress: Progress, deadline: Deadline) -> Tree:
     """Return a commit of the tree, whatever is checked out there or changed; a bare repository has nothing else."""
-    commit = local.resolve(where, ref)
-    if not local.has(where, commit, "Makefile"):
-        raise UserError(f"{where} holds no Makefile at {ref}: it is no kernel tree")
-    place = local.take(where, commit, cache, progress, deadline)
+    commit = local.resolve(theirs, ref)
+    if not repository.has(theirs.git, commit, "Makefile"):
+        raise UserError(f"{theirs.where} holds no Makefile at {ref}: it is no kernel tree")
+    place = local.take(theirs, commit, cache, progress, deadline)
     return repository.tree_at(place, commit, f"{name} {commit[:12]}")
 
 
-def _head(source: PathSource, where: Path, name: str, cache: Cache, progress: Progress, deadline: Deadline) -> Tree:
-    head = local.resolve(where, "HEAD")
-    changes = local.changes(where)
+def _head(source: PathSource, theirs: Opened, name: str, cache: Cache, progress: Progress, deadline: Deadline) -> Tree:
+    where, head, changes = theirs.where, local.resolve(theirs, "HEAD"), local.changes(theirs)
     if changes.tracked and not source.dirty:
         raise UserError(
             f"{where} has uncommitted changes ({wording.some(changes.tracked)}): commit them, or take them with --dirty"
         )
-    place = local.take(where, head, cache, progress, deadline)
+    place = local.take(theirs, head, cache, progress, deadline)
     label, notes = f"{name} {head[:12]}", []
     taken = (*changes.tracked, *changes.untracked) if source.dirty else ()
     if taken:
-        head = local.commit_with(place, where, head, taken, f"uncommitted changes on {head}")
+        head = local.commit_with(place, theirs, head, taken, f"uncommitted changes on {head}")
         label += " with uncommitted changes"
         notes.append(f"uncommitted changes of {where} are taken along: {wording.some(taken)}")
     elif changes.untracked:

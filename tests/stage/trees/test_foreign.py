@@ -29,14 +29,14 @@ def add(config: Path, text: str) -> None:
 
 def upstream(where: Path) -> str | None:
     with foreign.opened(where) as theirs:
-        return repository.asks(theirs, "rev-parse", "--abbrev-ref", "HEAD@{upstream}")
+        return repository.asks(theirs.git, "rev-parse", "--abbrev-ref", "HEAD@{upstream}")
 
 
 def test_what_a_branch_follows_is_known(clone: Path) -> None:
     trees.git(clone, "checkout", "--quiet", "-b", 'to"pic', "--track", "origin/base")
     with foreign.opened(clone) as theirs:
-        assert repository.git(theirs, "rev-parse", "--abbrev-ref", "HEAD@{upstream}") == "origin/base"
-        assert repository.asks(theirs, "config", "--local", "remote.origin.url") is None
+        assert repository.git(theirs.git, "rev-parse", "--abbrev-ref", "HEAD@{upstream}") == "origin/base"
+        assert repository.asks(theirs.git, "config", "--local", "remote.origin.url") is None
 
 
 def test_what_a_branch_follows_may_stand_in_an_included_file(clone: Path) -> None:
@@ -61,7 +61,7 @@ def test_a_format_that_an_included_file_names_is_not_in_force(clone: Path) -> No
     (clone / ".git" / "more").write_text(text)
     add(clone / ".git" / "config", "[include]\n\tpath = more\n")
     with foreign.opened(clone) as theirs:
-        assert repository.commit_of(theirs, "HEAD")
+        assert repository.commit_of(theirs.git, "HEAD")
     add(clone / ".git" / "config", text)
     with pytest.raises(UserError, match=r"extensions\.objectformat = sha256"), foreign.opened(clone):
         pass
@@ -70,7 +70,7 @@ def test_a_format_that_an_included_file_names_is_not_in_force(clone: Path) -> No
 def test_a_configuration_that_cannot_be_read_is_none(where: Path) -> None:
     (where / ".git" / "config").write_text("[")
     with foreign.opened(where) as theirs:
-        assert repository.commit_of(theirs, "HEAD")
+        assert repository.commit_of(theirs.git, "HEAD")
 
 
 @pytest.mark.parametrize("kind", ["no end", "itself", "no configuration", "nobody writes it", "not there"])
@@ -99,4 +99,4 @@ def test_the_index_is_as_old_as_theirs(where: Path) -> None:
     index = where / ".git" / "index"
     os.utime(index, (10**9, 10**9))
     with foreign.opened(where) as theirs:
-        assert (theirs / "index").stat().st_mtime == index.stat().st_mtime
+        assert (theirs.git / "index").stat().st_mtime == index.stat().st_mtime
