@@ -31,7 +31,16 @@ def key_of(where: Path) -> str:
 
 def is_git(where: Path) -> bool:
     """Whether a directory is a git work tree or a bare repository, and not merely inside one."""
-    return (where / ".git").exists() or ((where / "HEAD").is_file() and (where / "objects").is_dir())
+    return _has_git(where) or ((where / "HEAD").is_file() and (where / "objects").is_dir())
+
+
+def _has_git(folder: Path) -> bool:
+    """Whether a folder has a ``.git``. An empty folder of that name is none, for git neither."""
+    git = folder / ".git"
+    try:
+        return any(git.iterdir()) if git.is_dir() else git.exists()
+    except OSError:
+        return True
 
 
 def make(place: Path) -> None:
@@ -163,7 +172,7 @@ def snapshot(place: Path, where: Path, message: str) -> str:
     Raises UserError where a repository is inside: git would take a name for all its files.
     """
     for folder, folders, files in os.walk(where):
-        if ".git" in (*folders, *files):
+        if ".git" in (*folders, *files) and _has_git(Path(folder)):
             raise _of_its_own(where, str(Path(folder).relative_to(where)))
     index = place.parent / "snapshot.index"  # one of before, "snapshot-index", may have a repository in it
     env = _outside(place, where, index)

@@ -30,6 +30,8 @@ def fetch(source: PathSource, name: str, cache: Cache, progress: Progress, deadl
         raise UserError(f"{where} holds no Makefile: it is no kernel tree")
     with cache.lock(f"source-{local.key_of(where)}", progress):
         if not local.is_git(where):
+            if source.ref:
+                raise UserError(f"{where} is no git tree: it has no {source.ref}")
             return _plain(where, name, cache, progress)
         with foreign.opened(where) as theirs:
             if bare or source.ref:

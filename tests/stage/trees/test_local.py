@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.config.sources import GitSource
+from orchestrator.config.sources import GitSource, PathSource
 from orchestrator.errors import InfraError, UserError
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import CommandFailed, Deadline
@@ -219,6 +219,25 @@ def test_a_plain_directory_with_a_repository_inside_is_refused(tmp_path: Path, c
         trees.fetched(where, cache)
     shutil.rmtree(inner / ".git")
     assert content(trees.fetched(where, cache), "debian/mine/mine.c") == "int mine;"
+
+
+def test_a_folder_in_which_git_keeps_nothing_makes_no_git_tree(tmp_path: Path, cache: Cache) -> None:
+    where = tmp_path / "linux"
+    trees.write_files(where)
+    content = trees.fetched(where, cache).content
+    for folder in (where, where / "mm"):
+        (folder / ".git").mkdir()
+    assert trees.fetched(where, cache).content == content
+    (where / ".git" / "index").touch()
+    with pytest.raises(UserError, match="is no git tree"):
+        trees.fetched(where, cache)
+
+
+def test_a_plain_directory_has_no_refs(tmp_path: Path, cache: Cache) -> None:
+    trees.write_files(tmp_path / "linux")
+    source = PathSource(provider="path", path=tmp_path / "linux", ref="v6.1")
+    with pytest.raises(UserError, match=r"is no git tree: it has no v6\.1"):
+        fetch(source, "fake", cache, SILENT, Deadline.after(60))
 
 
 def test_directories_that_hold_nothing_are_the_users_fault(tmp_path: Path, cache: Cache) -> None:
