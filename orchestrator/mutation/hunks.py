@@ -30,12 +30,15 @@ class Kind(enum.Enum):
         return self in {Kind.CODE, Kind.HEADER}
 
 
+_ANY_BYTES = "surrogateescape"
+
+
 @dataclass(frozen=True)
 class Hunk:
     """One hunk. ``patch`` and ``number`` (within the patch) count from 1; ``diff`` takes it out again.
 
     ``diff`` names the blobs on both sides in full, so that git can merge where later patches changed what is around.
-    ``function`` is what git puts behind the ``@@``.
+    Bytes that are no UTF-8 are surrogates in it (PEP 383). ``function`` is what git puts behind the ``@@``, for people.
     """
 
     patch: int
@@ -52,10 +55,15 @@ class Hunk:
         return f"{self.patch:04}/{self.file}/{self.number}"
 
     @property
+    def data(self) -> bytes:
+        """The diff as git takes it."""
+        return self.diff.encode(errors=_ANY_BYTES)
+
+    @property
     def identity(self) -> str:
         """A short name for the change itself: it stays when lines move and patches are renumbered."""
-        changed = [line for line in self.diff.split("\n")[5:] if line[:1] in "+-"]
-        return hashlib.sha256("\n".join([self.file, self.function, *changed]).encode()).hexdigest()[:10]
+        changed = [line for line in self.data.split(b"\n")[5:] if line[:1] in (b"+", b"-", b"")]
+        return hashlib.sha256(b"\n".join([self.file.encode(), self.function.encode(), *changed])).hexdigest()[:10]
 
 
 def listed(tree: Tree) -> tuple[Hunk, ...]:
@@ -76,7 +84,7 @@ def fingerprint(tree: Tree) -> str:
 
 def _diff(tree: Tree, before: str, after: str) -> str:
     options = ("-p", "--full-index", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-color", "-U3")
-    return repository.git(tree.repository, "diff-tree", *options, before, after) + "\n"
+    return repository.diff(tree.repository, "diff-tree", *options, before, after).decode(errors=_ANY_BYTES)
 
 
 def split(diff: str, patch: int, subject: str) -> Iterator[Hunk]:
@@ -95,7 +103,7 @@ def split(diff: str, patch: int, subject: str) -> Iterator[Hunk]:
 def _file(head: str) -> str:
     new, old = re.search(r"^\+\+\+ (?:b/)?(.+)$", head, re.M), re.search(r"^--- (?:a/)?(.+)$", head, re.M)
     assert new and old
-    return old[1] if new[1] == "/dev/null" else new[1]
+    return _shown(old[1] if new[1] == "/dev/null" else new[1])
 
 
 _RANGE = re.compile(r"^@@ -(?P<old>\d+(?:,\d+)?) \+(?P<new>\d+(?:,\d+)?) @@ ?(?P<function>.*)$")
@@ -104,7 +112,12 @@ _RANGE = re.compile(r"^@@ -(?P<old>\d+(?:,\d+)?) \+(?P<new>\d+(?:,\d+)?) @@ ?(?P
 def _function(first: str) -> str:
     match = _RANGE.match(first)
     assert match
-    return match["function"]
+    return _shown(match["function"])
+
+
+def _shown(text: str) -> str:
+    """Return part of a diff for people."""
+    return text.encode(errors=_ANY_BYTES).decode(errors="replace")
 
 
 def _taken_out(head: str, first: str, lines: Sequence[str]) -> str:

@@ -69,7 +69,7 @@ def _seeded(faults: Iterable[SeededFault], fingerprint: str, variant: str) -> It
 
 
 def _removal(name: str, hunks: tuple[Hunk, ...], whole: bool, fingerprint: str, variant: str) -> Mutant:
-    key = digest(fingerprint, variant, *(hunk.diff for hunk in hunks))[:20]
+    key = digest(fingerprint, variant, *(hunk.data for hunk in hunks))[:20]
     identity = hunks[0].identity if not whole else digest(*(hunk.identity for hunk in hunks))[:10]
     return Mutant(name, identity, key, whole, hunks)
 
@@ -96,7 +96,7 @@ def check(planned: Sequence[Mutant], globs: Sequence[str], faults: Iterable[Seed
 
 def on_top(mutant: Mutant, hunks: Sequence[Hunk]) -> Patches:
     """Return the diffs of hunks, the last one first, as a series that goes on top of the whole."""
-    files = [(f"{number:04}.diff", hunk.diff.encode()) for number, hunk in enumerate(reversed(hunks), 1)]
+    files = [(f"{number:04}.diff", hunk.data) for number, hunk in enumerate(reversed(hunks), 1)]
     return Patches(series.parse(mutant.name, files), three_way=True)
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.errors import UserError
-from orchestrator.host import scratch
 from orchestrator.host.process import CommandFailed
 from orchestrator.series import bounds
 from orchestrator.trees import foreign, repository
@@ -109,10 +108,7 @@ def _exported(theirs: Path, tree: Path, revisions: str, base: str, tip: str) -> 
 
 def _file(tree: Path, number: int, commit: str) -> tuple[str, bytes]:
     try:
-        with scratch.folder() as folder:
-            file = folder / "commit"
-            repository.git(tree, *_SHOW, f"--output={file}", commit)
-            return f"{number:04}{SUFFIX}", file.read_bytes()
+        return f"{number:04}{SUFFIX}", repository.diff(tree, *_SHOW, commit)
     except CommandFailed as error:
         raise UserError(f"{tree}: commit {commit[:12]} cannot be read: {error}") from error
 

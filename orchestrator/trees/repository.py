@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from orchestrator.host import process
+from orchestrator.host import process, scratch
 from orchestrator.host.cache import digest
 from orchestrator.host.process import FOREVER, CommandFailed, Deadline
 from orchestrator.model import Tree
@@ -63,6 +63,14 @@ def git(
     with _full_disk_named(repository):
         done = process.run(argv, deadline=deadline, env=environment(env), input_text=input_text, offline=offline)
     return done.stdout.rstrip("\n")
+
+
+def diff(repository: Path, command: str, *arguments: str | Path) -> bytes:
+    """Return what a git command prints that has ``--output``, to the byte: files are in any charset."""
+    with scratch.folder() as folder:
+        file = folder / "diff"
+        git(repository, command, f"--output={file}", *arguments)
+        return file.read_bytes()
 
 
 @contextlib.contextmanager
