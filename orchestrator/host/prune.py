@@ -1,4 +1,4 @@
-"""What is removed by age and by size: artifacts of earlier runs, and kernels of the cache.
+"""What is removed by age and by size: artifacts of earlier runs, kernels of the cache, and what came to it.
 
 What a run came to stays for ever.
 """
@@ -22,7 +22,7 @@ from orchestrator.model import rundir
 
 @dataclass(frozen=True)
 class Artifacts:
-    """What could be removed with one folder, and what it takes on disk.
+    """What could be removed with one file or folder, and what it takes on disk.
 
     ``when`` is in seconds since 1970: when a run came to its end, when a kernel was used last.
     """
@@ -38,9 +38,13 @@ def doomed(runs: Sequence[Artifacts], keep: Keep, now: float) -> list[Artifacts]
     room, victims = keep.size, []
     for run in newest_first:
         room -= run.size
-        if room < 0 or now - run.when > datetime.timedelta(days=keep.days).total_seconds():
+        if room < 0 or _is_old(run, keep, now):
             victims.append(run)
     return victims[::-1]
+
+
+def _is_old(artifacts: Artifacts, keep: Keep, now: float) -> bool:
+    return now - artifacts.when > datetime.timedelta(days=keep.days).total_seconds()
 
 
 def prune(results: Path, keep: Keep, current: Path) -> str:
@@ -61,25 +65,37 @@ def prune(results: Path, keep: Keep, current: Path) -> str:
 def kernels(cache: Cache, keep: Keep) -> str:
     """Remove kernels that were not used for long, or are too much, those used last at last; return a line, if any went.
 
-    What a killed build or removal left goes, too. Raises InfraError where a run is using the cache: nothing goes then.
+    What a killed build or removal left goes, too, and by its age what came from other machines. Raises InfraError where
+    a run is using the cache: nothing goes then.
     """
-    if not _unwanted(cache, keep):
+    if not (_unwanted(cache, keep) or _brought(cache, keep)):
         return ""
     with cache.unused():
-        gone = _unwanted(cache, keep)
-        for kernel in gone:
-            remove(kernel.folder)
-    freed = sum(kernel.size for kernel in gone)
-    return f"{len(gone)} kernels removed from the cache: {freed / 2**20:.0f} MiB"
+        gone, brought = _unwanted(cache, keep), _brought(cache, keep)
+        for one in (*gone, *brought):
+            remove(one.folder)
+    freed = sum(one.size for one in (*gone, *brought))
+    inputs = f" and {len(brought)} inputs of other machines" if brought else ""
+    return f"{len(gone)} kernels{inputs} removed from the cache: {freed / 2**20:.0f} MiB"
 
 
 def _unwanted(cache: Cache, keep: Keep) -> list[Artifacts]:
-    there = []
-    for folder in (cache.root / "kernels").glob("*"):
-        with contextlib.suppress(FileNotFoundError):  # another run removes it meanwhile
-            there.append(Artifacts(folder, folder.stat().st_mtime, _taken([folder])))
+    there = list(_last_used(cache.root.glob("kernels/*")))
     halves = [kernel for kernel in there if kernel.folder.name.startswith(".")]
     return [*halves, *doomed([kernel for kernel in there if kernel not in halves], keep, time.time())]
+
+
+def _brought(cache: Cache, keep: Keep) -> list[Artifacts]:
+    """Return what came out of a store, or as a bundle, and is old: where it is wanted again it comes again."""
+    names = ("store/*/*", "sources/bundle-*", "sources/.removed.bundle-*")
+    there = _last_used(path for name in names for path in cache.root.glob(name))
+    return [one for one in there if _is_old(one, keep, time.time())]
+
+
+def _last_used(paths: Iterable[Path]) -> Iterator[Artifacts]:
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):  # another run removes it meanwhile
+            yield Artifacts(path, path.stat().st_mtime, _taken([path]))
 
 
 def _same(path: Path, current: Path) -> bool:

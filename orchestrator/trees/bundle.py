@@ -26,6 +26,7 @@ def fetch(source: BundleSource, name: str, cache: Cache, progress: Progress, dea
     place = cache.path(*folder(name))
     with cache.lock(f"source-bundle-{name}", progress):
         repository.remove_scratch(place)
+        cache.touch(place.parent)
         try:
             if not place.is_dir():
                 with new_directory(place) as made:

@@ -86,6 +86,14 @@ def test_what_a_killed_run_left_is_written_over(linux: Path, tmp_path: Path, the
     checkout.checkout(tree, theirs.path("work", "fake", "base"), SILENT)
 
 
+def test_a_tree_that_is_used_is_not_old(linux: Path, tmp_path: Path, theirs: Cache) -> None:
+    source = packed(linux, tmp_path)
+    tree = unpacked(source, theirs)
+    os.utime(tree.repository.parent, (OLD, OLD))
+    unpacked(source, theirs)
+    assert tree.repository.parent.stat().st_mtime > OLD
+
+
 def test_a_file_that_is_no_bundle_is_refused_and_harms_no_other(linux: Path, tmp_path: Path, theirs: Cache) -> None:
     first, second = two(linux, tmp_path)
     good = unpacked(first, theirs)

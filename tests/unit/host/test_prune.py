@@ -81,6 +81,23 @@ def test_what_was_never_whole_goes_with_the_next_look(tmp_path: Path) -> None:
     assert kernels(tmp_path) == ["a"]
 
 
+def test_what_came_from_other_machines_goes_by_its_age(tmp_path: Path) -> None:
+    today = int(time.time() / DAY)
+    kept = ("sources/git-x", "sources/local-my-bundle-x", "sources/bundle-new", "store/inputs/new", "store/sources/new")
+    gone = ("sources/bundle-old", "sources/.removed.bundle-a", "store/inputs/old", "store/sources/.old.got")
+    for name in (*kept, *gone):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "file").write_bytes(b"x" * 2**20)
+        ago = 1 if "new" in name else 90
+        os.utime(tmp_path / name, ((today - ago) * DAY, (today - ago) * DAY))
+    with Cache(tmp_path).in_use(SILENT), pytest.raises(InfraError, match="in use by a run"):
+        prune.kernels(Cache(tmp_path), Keep(days=60, size=1))
+    said = prune.kernels(Cache(tmp_path), Keep(days=60, size=1))
+    assert said == "0 kernels and 4 inputs of other machines removed from the cache: 4 MiB"
+    assert [name for name in (*kept, *gone) if (tmp_path / name).exists()] == list(kept)
+    assert prune.kernels(Cache(tmp_path), Keep(days=60, size=1)) == ""
+
+
 def test_what_another_run_removes_meanwhile_is_no_fault(tmp_path: Path) -> None:
     kernel(tmp_path, "a", int(time.time() / DAY))
     (tmp_path / "kernels" / "gone").symlink_to("nowhere")  # as a name that was read, and has no folder any more
