@@ -108,3 +108,41 @@ def test_the_tree_is_that_of_the_commit(
     patched = apply.apply(tree, loaded, cache, SILENT)
     assert patched.content == content
     assert not any("names of its files" in note or "names its files" in note for note in patched.notes)
+
+
+WAYS = {
+    "attached": ("--attach",),
+    "attached by configuration": ("-c", "format.attach=part"),
+    "inline": ("--inline",),
+    "of no commit": ("--zero-commit",),
+    "without a number": ("--no-numbered",),
+    "little context": ("-U1",),
+    "without prefixes": ("--no-prefix",),
+    "without prefixes by configuration": ("-c", "diff.noprefix=true"),
+    "other prefixes": ("-c", "diff.mnemonicPrefix=true"),
+    "another subject": ("-v3", "--subject-prefix=PATCH RFC net-next", "--start-number=1"),
+    "of somebody else": ("--from=Other <other@example.org>",),
+    "answers to answers": ("--thread=deep",),
+    "rewritten": ("-B", "-C", "--find-copies-harder"),
+    "a signature like a separator": ("--signature=From a Mon Sep 17 00:00:00 2001",),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_series_that_git_writes_in_another_way_is_the_same(
+    where: Path, cache: Cache, tmp_path: Path, way: str
+) -> None:
+    tree = trees.fetched(where, cache)
+    base = trees.git(where, "rev-parse", "HEAD")
+    for name in ("a rename with a change", "a mode and a line", "bytes of any kind", "a link"):
+        CHANGES[name](where)
+        trees.commit(where, f"mm: [x86] {name} [PATCH] 1/9")
+    before = WAYS[way] if WAYS[way][0] == "-c" else ()
+    options = () if before else WAYS[way]
+    mails = written(where, *before, "format-patch", "--stdout", "--binary", "--cover-letter", *options, f"{base}..")
+    (tmp_path / "all.mbox").write_bytes(mails)
+    patched = apply.apply(tree, series.load(tmp_path / "all.mbox"), cache, SILENT)
+    assert patched.content == trees.git(where, "rev-parse", "HEAD^{tree}")
+    listed = trees.git(where, "log", "--reverse", "--format=%s", f"{base}..")
+    assert "\n".join(patched.patches) == listed
+    assert trees.git(patched.repository, "log", "--reverse", "--format=%s", f"{base}..{patched.commit}") == listed
