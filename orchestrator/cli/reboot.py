@@ -146,7 +146,11 @@ def clean(
     context: typer.Context,
     everything: Annotated[bool, typer.Option("--all", help="The whole cache, with sources and ccache.")] = False,
     old: Annotated[
-        bool, typer.Option("--old", help="Only the kernels that limits: kernels: of the pipeline file lets go.")
+        bool,
+        typer.Option(
+            "--old",
+            help="Only what limits: kernels: of the pipeline file lets go: kernels, and inputs of other machines.",
+        ),
     ] = False,
     config: ConfigOption = None,
 ) -> None:
