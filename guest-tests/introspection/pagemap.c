@@ -12,6 +12,7 @@
 #include "backing.h"
 #include "force.h"
 #include "ktap.h"
+#include "loop.h"
 #include "proc.h"
 #include "uffd.h"
 
@@ -88,3 +89,38 @@ static void anon_thp(void)
 	EXPECT_EQ(pm_count(a.map, a.pages, PM_PRESENT, PM_UFFD_WP), a.pages);
 }
 CASE("N01_pagemap-anon-thp", anon_thp);
+
+static void move_on(void *area)
+{
+	migrate(area, 0, 1, MPOL_MF_MOVE);
+}
+
+/* On its way to another node, where the entry is that of a migration. */
+static void anon_thp_migrating(void)
+{
+	double end = ktap_now() + ktap_budget();
+	unsigned long looks = 0, on_its_way = 0;
+	struct looper mover;
+	struct area a;
+
+	need_shmem_wp();
+	area_open_aligned(&a, &anon, HUGE / PAGE, HUGE);
+	if (madvise(a.map, a.size, MADV_HUGEPAGE))
+		SKIP("CONFIG_TRANSPARENT_HUGEPAGE: MADV_HUGEPAGE: %s", strerror(errno));
+	area_register(&a, 0, UFFDIO_REGISTER_MODE_WP);
+	touch_write_all(&a, 0, a.pages);
+	REQUIRE_EQ(area_wp(&a, 0, a.pages), 0);
+	SETUP_MSG(huge_mapped_kb(&a) == HUGE / 1024, "no huge page");
+	loop_start(&mover, move_on, &a);
+	do {
+		uint64_t entry = pm(area_page(&a, looks++ % a.pages));
+
+		EXPECT_MSG(entry & PM_UFFD_WP, "look %lu: pagemap %#llx", looks, (unsigned long long)entry);
+		on_its_way += !(entry & PM_PRESENT);
+	} while (ktap_now() < end && on_its_way < 100);
+	loop_end(&mover);
+	ktap_diag("%lu of %lu looks met it on its way", on_its_way, looks);
+	SETUP_MSG(on_its_way, "none of %lu looks met it on its way", looks);
+	SETUP_MSG(huge_mapped_kb(&a) == HUGE / 1024, "it was split on its way");
+}
+CASE_BUDGET("N01_pagemap-anon-thp-migrating", anon_thp_migrating);

@@ -12,7 +12,7 @@ from orchestrator.config.suites import Suite
 from orchestrator.errors import PipelineError
 from orchestrator.guest import console, protocol
 from orchestrator.guest.protocol import Windows
-from orchestrator.model import Evidence, JobResult, RunResult, TestResult, rundir
+from orchestrator.model import Evidence, JobResult, RunResult, TestResult, Transition, rundir
 from orchestrator.parse import window
 from orchestrator.parse.window import Window
 from orchestrator.pipeline.values import Plan
@@ -38,11 +38,11 @@ class Collector:
 
     def collect(self, run: RunResult) -> tuple[Evidence, ...]:
         """Return the evidence for what made a run red, in the order of its jobs."""
-        base = {(s.patched.name, t.suite, t.test): t.base.value for s in run.series for t in s.transitions}
+        known = {(s.patched.name, t.suite, t.test): t for s in run.series for t in s.transitions}
         red = itertools.islice(charged.tests(run), MOST)
-        return tuple(self._of(job, suite, test, base.get((job.name, suite, test.name), "")) for job, suite, test in red)
+        return tuple(self._of(job, suite, test, known.get((job.name, suite, test.name))) for job, suite, test in red)
 
-    def _of(self, job: JobResult, suite: str, test: TestResult, base: str) -> Evidence:
+    def _of(self, job: JobResult, suite: str, test: TestResult, transition: Transition | None) -> Evidence:
         case = sources.of(test.name, self._known(suite)) or _NOTHING
         path, seen = self._seen(job, test.name)
         end = next((one for one in job.postmortems if one.test == test.name), None)
@@ -52,8 +52,8 @@ class Collector:
             suite=suite,
             test=test.name,
             status=test.status,
-            reason=test.reason,
-            base=base,
+            reason=test.reason if test.status.broken or not transition else transition.note,
+            base=transition.base.value if transition else "",
             sentence=case.sentence,
             place=case.place,
             alone=next((a.words for a in job.alone if (a.suite, a.test) == (suite, test.name)), ""),
