@@ -138,10 +138,11 @@ def bisect(
 def _continued(results: Path, run: str) -> tuple[Request, contextlib.AbstractContextManager[Path]]:
     """Return what an earlier bisect was asked for, and its folder. Raises UserError."""
     from orchestrator.bisect import values
+    from orchestrator.pipeline.context import at_work
 
     earlier = _folder(results, run)
     state = values.load(textfile.read(earlier / values.STATE), str(earlier / values.STATE))
-    return state.request, contextlib.nullcontext(earlier)
+    return state.request, at_work(earlier)
 
 
 def _symptom(text: str) -> Symptom:

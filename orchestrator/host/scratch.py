@@ -51,11 +51,14 @@ def kept_on(error: type[BaseException], room: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def held(folder: Path) -> Iterator[None]:
-    """Hold a folder itself for the block: the lock leaves no file behind, and goes with its holder."""
+def held(folder: Path, *, waits: bool = True) -> Iterator[None]:
+    """Hold a folder itself for the block: the lock leaves no file behind, and goes with its holder.
+
+    Raises BlockingIOError where another one holds it, and the block does not wait for that.
+    """
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        fcntl.flock(handle, fcntl.LOCK_EX if waits else fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     finally:
         os.close(handle)

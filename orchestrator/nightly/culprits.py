@@ -16,7 +16,7 @@ from orchestrator.history.database import Database
 from orchestrator.history.night import Comparison, Finding
 from orchestrator.history.values import Job
 from orchestrator.model import JobResult, RunResult, Stage, Symptom, SymptomKind
-from orchestrator.pipeline.context import Workspace
+from orchestrator.pipeline.context import Workspace, at_work
 
 _STAGES = {Stage.BUILD.value: SymptomKind.BUILD, Stage.BOOT.value: SymptomKind.BOOT}
 
@@ -50,7 +50,8 @@ def chase(
         directory = workspace.directory.with_name(f"{workspace.directory.name}-bisect-{number}")
         directory.mkdir(exist_ok=True)
         try:
-            outcome = run.run(answer, replace(workspace, directory=directory))
+            with at_work(directory):
+                outcome = run.run(answer, replace(workspace, directory=directory))
         except PipelineError as error:
             yield f"not bisected: {suspect.name}: {error}"
         else:

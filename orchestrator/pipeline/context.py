@@ -54,7 +54,7 @@ def opened_run(results: Path, judged: str = rundir.RESULT) -> Iterator[Path]:
     directory = _new_run(results)
     _point(results, directory.name)
     try:
-        with _at_work(directory), crash.contained(directory):
+        with at_work(directory), crash.contained(directory):
             yield directory
     except PipelineError as error:
         if not (directory / judged).exists():
@@ -68,24 +68,26 @@ def opened_run(results: Path, judged: str = rundir.RESULT) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def reopened_run(directory: Path) -> Iterator[Path]:
-    """Point ``last`` at a run that is there, for the block in which it goes on.
-
-    Raises InfraError, as where another process is at work in it.
-    """
-    if scratch.is_held(directory):
-        raise InfraError(f"{directory}: another process is at work in this run")
-    _point(directory.parent, directory.name)
-    with _at_work(directory), crash.contained(directory):
+    """Point ``last`` at a run that is there, for the block in which it goes on. Raises as ``at_work``."""
+    with at_work(directory), crash.contained(directory):
+        _point(directory.parent, directory.name)
         yield directory
 
 
 @contextlib.contextmanager
-def _at_work(directory: Path) -> Iterator[None]:
-    """Hold the folder of a run for the block, so that it is seen to be at work."""
+def at_work(directory: Path) -> Iterator[Path]:
+    """Hold the folder of a run for the block, so that it is seen to be at work.
+
+    Raises InfraError where another process is at work in it.
+    """
     with contextlib.ExitStack() as stack:
-        with contextlib.suppress(OSError):  # not every network file system has locks
-            stack.enter_context(scratch.held(directory))
-        yield
+        try:
+            stack.enter_context(scratch.held(directory, waits=False))
+        except BlockingIOError as error:
+            raise InfraError(f"{directory}: another process is at work in this run") from error
+        except OSError:  # not every network file system has locks
+            pass
+        yield directory
 
 
 def _new_run(results: Path) -> Path:

@@ -248,6 +248,21 @@ def test_interrupted_it_leaves_nothing_running_and_goes_on(bench: History) -> No
     assert code == 0 and f"the first bad commit is {culprit[:12]}" in output, output
 
 
+def test_one_that_is_at_work_is_not_gone_on_with(bench: History) -> None:
+    bench.words("ok", "not-ok T01", "ok")
+    argv = bench.argv("bisect", "--tree", "tree", "--good", bench.base, "--bad", "main", "-s", "T01", "--runs", "1")
+    with subprocess.Popen(
+        argv, cwd=bench.folder, env=bench.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True
+    ) as child:
+        _until_a_guest_runs(bench, 1, child)
+        child.send_signal(signal.SIGSTOP)
+        try:
+            code, output = bench.bisect("--continue", bench.last.name)
+        finally:
+            child.kill()
+    assert code == 3 and "another process is at work in this run" in " ".join(output.split()), output
+
+
 def _until_a_guest_runs(bench: History, step: int, child: subprocess.Popen[str]) -> None:
     """Wait until the guest of a step is there, or the bisect has ended; ten minutes are for a very busy machine."""
     end = time.monotonic() + 600

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
+from orchestrator.bisect import run
 from orchestrator.bisect.values import ALL, Request
 from orchestrator.config.schema import Pipeline
+from orchestrator.errors import InfraError
 from orchestrator.history import rows
 from orchestrator.history.classify import Change, rate
 from orchestrator.history.night import Finding
+from orchestrator.host import scratch
 from orchestrator.model import Products, Side, Status, SymptomKind, Tree
 from orchestrator.nightly import culprits
 from orchestrator.nightly.culprits import Suspect
+from orchestrator.pipeline.context import Workspace
+from tests.fakes import engines
 from tests.fakes import results as fixture
 
 PIPELINE = Pipeline.model_validate(
@@ -96,3 +102,17 @@ def test_what_the_base_shows_too_is_asked_of_the_base() -> None:
     assert [f.job for f in culprits.first(result, findings)] == [base.name, patched.name]
     assert [f.test for f in culprits.first(result, findings)] == ["T", "U"]
     assert culprits.first(result, findings[:2]) == findings[:1]
+
+
+def test_a_bisect_of_a_night_is_seen_to_be_at_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def bisect(request: Request, workspace: Workspace) -> None:
+        held.append(scratch.is_held(workspace.directory))
+        raise InfraError("no guest")
+
+    held: list[bool] = []
+    monkeypatch.setattr(culprits, "suspects", lambda *_: [suspect(("new", "b"), ("old", "a"))])
+    monkeypatch.setattr(run, "run", bisect)
+    result, comparison, database = cast(Any, None), cast(Any, None), cast(Any, None)
+    space = dataclasses.replace(engines.workspace(tmp_path), pipeline=PIPELINE)
+    (line,) = culprits.chase("smoke", result, comparison, database, space)
+    assert line.endswith("no guest") and held == [True]

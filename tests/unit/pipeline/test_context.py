@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 from pathlib import Path
 
 import pytest
@@ -19,3 +21,24 @@ def test_a_run_that_is_at_work_is_not_gone_on_with(tmp_path: Path) -> None:
     assert not scratch.is_held(run)
     with context.reopened_run(run):
         assert scratch.is_held(run)
+
+
+def test_of_two_that_go_on_with_a_run_at_once_one_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both may have seen that nobody holds it."""
+    monkeypatch.setattr(scratch, "is_held", lambda folder: False)
+    refused = pytest.raises(InfraError, match="another process is at work in this run")
+    with context.opened_run(tmp_path) as run, refused, context.reopened_run(run):
+        pass
+
+
+def test_a_run_is_gone_on_with_where_the_file_system_has_no_locks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flock(handle: int, kind: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with context.opened_run(tmp_path) as run:
+        assert not scratch.is_held(run)
+    with context.reopened_run(run) as again:
+        assert again == run
