@@ -151,10 +151,15 @@ def _escaped(text: str) -> str:
 
 
 def _copy(source: Path, to: Path) -> None:
-    """Copy a file with its time: by that of the index git knows which files may have changed behind it."""
+    """Copy a file with its time: by that of the index git knows which files may have changed behind it.
+
+    The time is that of before: git may write another one meanwhile, or take it away.
+    """
     if source.is_file():
-        shutil.copyfile(source, to)
-        os.utime(to, ns=(source.stat().st_atime_ns, source.stat().st_mtime_ns))
+        with contextlib.suppress(FileNotFoundError):
+            status = source.stat()
+            shutil.copyfile(source, to)
+            os.utime(to, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def _copy_refs(source: Path, to: Path) -> None:

@@ -1,6 +1,7 @@
 """Trees of somebody else, read without their configuration: what is taken over of it all the same."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -100,3 +101,36 @@ def test_the_index_is_as_old_as_theirs(where: Path) -> None:
     os.utime(index, (10**9, 10**9))
     with foreign.opened(where) as theirs:
         assert (theirs.git / "index").stat().st_mtime == index.stat().st_mtime
+
+
+def test_an_index_that_is_written_anew_meanwhile_is_not_taken_for_a_new_one(
+    where: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the time of the new one, files that changed between the two would count as unchanged."""
+    index = where / ".git" / "index"
+    os.utime(index, (10**9, 10**9))
+
+    def copied(source: Path, to: Path) -> None:
+        copy(source, to)
+        os.utime(source)
+
+    copy = shutil.copyfile
+    monkeypatch.setattr(shutil, "copyfile", copied)
+    with foreign.opened(where) as theirs:
+        assert (theirs.git / "index").stat().st_mtime == 10**9
+
+
+def test_what_git_removes_meanwhile_is_not_there(where: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = where / ".git" / "refs" / "heads" / "topic.lock"
+    lock.touch()
+
+    def copied(source: Path, to: Path) -> None:
+        if source == lock:
+            lock.unlink()
+        copy(source, to)
+
+    copy = shutil.copyfile
+    monkeypatch.setattr(shutil, "copyfile", copied)
+    with foreign.opened(where) as theirs:
+        assert repository.commit_of(theirs.git, "HEAD")
+    assert not lock.exists()
