@@ -223,6 +223,7 @@ def _of_store(token: Token, store: Store, workspace: Workspace) -> Path:
                     f"the store {store.url} has no {kind}/{key[:12]} on this machine: do all hosts share it?"
                 )
             _kept(whole, place, kind)
+        workspace.cache.touch(place)
     return place / name if name else place
 
 

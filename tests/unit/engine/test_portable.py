@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -87,6 +89,19 @@ def test_an_order_names_nothing_of_the_submitter_and_is_the_same_work_elsewhere(
     assert work(None) == "one two"  # type: ignore[arg-type]
     (packed,) = packer._sources.values()
     assert packed.commit == trees.git(tree, "rev-parse", "HEAD") and packed.label == f"toy {packed.commit[:12]}"
+
+
+def test_an_input_that_is_used_is_not_old(tmp_path: Path) -> None:
+    """By its age it is removed (``prune.kernels``), and an order that waits for its turn does not hold the cache."""
+    (tmp_path / "inputs").mkdir()
+    (tmp_path / "inputs" / "a.config").write_text("one")
+    os.utime(tmp_path / "inputs", (10**9, 10**9))
+    store, space = Store((tmp_path / "store").as_uri()), engines.workspace(tmp_path / "worker")
+    store.put("inputs", "key", tmp_path / "inputs")
+    for _ in range(2):
+        file = order.with_inputs(Token("input", "key/a.config").path, store, space)
+        assert file.read_text() == "one" and time.time() - file.parent.stat().st_mtime < 3600
+        os.utime(file.parent, (10**9, 10**9))
 
 
 def test_a_store_that_the_worker_does_not_see_is_named(tmp_path: Path) -> None:
