@@ -173,7 +173,7 @@ def _check_suite(name: str, suite: Suite) -> None:
 
 def _check_limits(name: str, suite: Suite) -> None:
     """Refuse limits of which one never counts, or with which an endless program never has all of its time."""
-    if suite.test_timeout > suite.timeout:
+    if "test_timeout" in suite.model_fields_set and suite.test_timeout > suite.timeout:
         limits = f"{suite.test_timeout:g} s, and the whole suite has {suite.timeout:g} s (timeout)"
         raise UserError(f"suites.{name}.test_timeout: {limits}")
     endless = sum(program.endless for program in suite.programs)

@@ -135,6 +135,10 @@ def test_limits_that_leave_each_endless_program_its_time_are_taken(folder: Path,
     load(folder, GOOD.replace("suites:\n", ENDLESS.format(programs, limits)))
 
 
+def test_a_suite_may_be_shorter_than_the_time_of_a_test_that_nobody_named(folder: Path) -> None:
+    load(folder, GOOD.replace("test_timeout: 1m", "timeout: 15s"))
+
+
 def test_keys_can_be_merged_and_a_date_needs_no_quotes(folder: Path) -> None:
     """Anchors keep variants short, and YAML makes a date of what looks like one."""
     text = GOOD.replace("small: {", "small: &small {").replace(
