@@ -36,7 +36,10 @@ def taken(options: Options, where: Path, workspace: Workspace) -> Options:
     """
     if options.series is not None:
         return dataclasses.replace(options, tree=str(where), ref=_named_base(options, where))
-    base = _base(where, options.base) if local.is_git(where) else None
+    is_git = local.is_git(where)
+    if options.base and not is_git:
+        raise UserError(f"{where} is no git tree: it has no {options.base}")
+    base = _base(where, options.base) if is_git else None
     if base is None:
         workspace.progress.note(f"{where} alone: it has no upstream (--base names what its commits go on)")
         return dataclasses.replace(options, tree=str(where))

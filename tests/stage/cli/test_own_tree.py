@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -106,6 +107,14 @@ def test_a_base_is_one_of_the_tree_one_stands_in_whatever_the_pipeline_file(desk
     own = desk.folder / "config" / "wpci" / "pipeline.yaml"
     code, output = desk.type("run", "--config", str(own), "--base", "HEAD~1")
     assert code == 0 and desk.patches() == ["toy: edit 2"], output
+
+
+def test_a_base_of_a_folder_that_is_no_git_tree_is_refused(desk: Desk) -> None:
+    plain = desk.folder / "plain"
+    shutil.copytree(desk.tree, plain, ignore=shutil.ignore_patterns(".git"))
+    (plain / ".git").mkdir()
+    code, output = desk.type("run", "--tree", str(plain), "--base", "v6.1")
+    assert code == 2 and "is no git tree: it has no v6.1" in " ".join(output.split()), output
 
 
 @pytest.mark.parametrize("base", [None, "HEAD"])
