@@ -23,7 +23,7 @@ from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.values import Job, Patches
 from orchestrator.series import apply
 from orchestrator.series import series as series_source
-from orchestrator.trees import debian, fetch
+from orchestrator.trees import debian, fetch, local
 
 _MODE = "bisect"
 PLACE = "bisect"
@@ -132,7 +132,7 @@ def _at(source: Source, revision: str) -> Source:
 
 
 def _commits(request: Request, job: Job, place: Path, workspace: Workspace) -> History:
-    if isinstance(job.source, PathSource) and not (job.source.path / ".git").exists():
+    if isinstance(job.source, PathSource) and not local.is_git(job.source.path):
         raise UserError(f"{job.source.path} is no git tree: it has no history")
     good, bad = (_fetched(_at(job.source, end), job, workspace) for end in (request.good, request.bad))
     if good.commit == bad.commit:

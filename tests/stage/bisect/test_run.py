@@ -304,6 +304,17 @@ def test_what_cannot_be_bisected_is_one_line(bench: History, options: tuple[str,
     assert not list(bench.folder.glob("cache/kernels/*"))
 
 
+def test_a_bare_repository_has_a_history_and_a_folder_without_one_has_none(bench: History) -> None:
+    bench.git("clone", "--quiet", "--bare", ".", "../bare.git")
+    ends = ("--good", "HEAD", "--bad", "main", "-s", "boot")
+    code, output = bench.bisect("--tree", "bare.git", *ends)
+    assert code == 2 and "are the same commit" in output, output
+    shutil.rmtree(bench.folder / "tree" / ".git")
+    (bench.folder / "tree" / ".git").mkdir()
+    code, output = bench.bisect("--tree", "tree", *ends)
+    assert code == 2 and "is no git tree: it has no history" in " ".join(output.split()), output
+
+
 def test_a_test_that_the_good_end_refuses_is_bisected_all_the_same(bench: History) -> None:
     bench.base = bench.words("skip T01")[0]
     bench.change("mm: offered", p1=None)
