@@ -17,6 +17,7 @@ from pathlib import Path
 from orchestrator.errors import UserError
 from orchestrator.host import scratch
 from orchestrator.host.process import CommandFailed, Deadline
+from orchestrator.text import textfile
 from orchestrator.trees import repository
 
 _COPIED = ("HEAD", "index", "info/exclude", "info/sparse-checkout", "MERGE_HEAD")
@@ -48,8 +49,8 @@ def layout(where: Path) -> Layout:
     try:
         own = _git_folder(where)
         named = own / "commondir"
-        common = (own / named.read_text().strip()).resolve() if named.is_file() else own
-    except (OSError, UnicodeDecodeError) as error:
+        common = (own / textfile.read(named, _MOST).strip()).resolve() if named.is_file() else own
+    except (OSError, ValueError) as error:  # no path has a null byte
         raise UserError(f"{where} is no git tree that can be read: {error}") from error
     if not (common / "objects").is_dir():
         raise UserError(f"{where} is no git tree: name the folder that holds its .git")
@@ -59,7 +60,7 @@ def layout(where: Path) -> Layout:
 def _git_folder(where: Path) -> Path:
     git = where / ".git"
     if git.is_file():
-        return (where / git.read_text()[:_MOST].removeprefix("gitdir:").strip()).resolve()
+        return (where / textfile.read(git, _MOST).removeprefix("gitdir:").strip()).resolve()
     return (git if git.is_dir() else where).resolve()
 
 

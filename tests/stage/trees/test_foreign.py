@@ -134,3 +134,19 @@ def test_what_git_removes_meanwhile_is_not_there(where: Path, monkeypatch: pytes
     with foreign.opened(where) as theirs:
         assert repository.commit_of(theirs.git, "HEAD")
     assert not lock.exists()
+
+
+@pytest.mark.parametrize("name", [".git", ".git/commondir"])
+def test_a_file_that_names_a_folder_of_git_is_read_only_as_far_as_a_name_goes(where: Path, name: str) -> None:
+    if name == ".git":
+        shutil.rmtree(where / name)
+    (where / name).touch()
+    os.truncate(where / name, 2**40)
+    with pytest.raises(UserError, match="larger than"), foreign.opened(where):
+        pass
+
+
+def test_a_file_that_names_no_folder_that_can_be_is_no_git_tree(where: Path) -> None:
+    (where / ".git" / "commondir").write_bytes(b"\0")
+    with pytest.raises(UserError, match="is no git tree that can be read"), foreign.opened(where):
+        pass
