@@ -3,13 +3,16 @@
  * Futexes in protected memory: what a monitor must know that protects memory with locks in it.
  * FUTEX_WAIT looks its page up for writing, so that it is a write event, and sleeps for the manager past
  * its own timeout; a thread that dies with a robust lock there cannot wait for anybody, and the
- * lock does not say OWNER_DIED.
+ * lock does not say OWNER_DIED; and the ID of one that ends is not cleared, for which its joiner waits.
  * Needs: REGISTER(WP) on shmem, FUTEX.
  * Holds what Documentation/admin-guide/mm/userfaultfd.rst says of it; mainline does the same.
  */
 #include <errno.h>
 #include <linux/futex.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -130,3 +133,47 @@ static void robust_lock(const struct backing *b)
 	judge_death(&a, 1, true);
 }
 CASE_ON(BACKINGS_SHARED_SMALL, "B22_futex-robust", robust_lock);
+
+#define STACK 65536
+
+static int wait_and_end(void *go)
+{
+	char byte;
+
+	return read(*(int *)go, &byte, 1) != 1;
+}
+
+/* What joins a thread waits until the kernel has cleared its ID, which lies in the area: a page that is protected, or not. */
+static void judge_end(const struct area *a, size_t page, bool protect)
+{
+	const int flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_CHILD_CLEARTID;
+	volatile uint32_t *id = (uint32_t *)area_page(a, page);
+	char *stack = malloc(STACK), task[64];
+	struct uffd_msg msg;
+	int go[2], tid;
+
+	SETUP(stack && !pipe(go));
+	*id = 1;
+	tid = clone(wait_and_end, stack + STACK, flags, &go[0], NULL, NULL, (void *)id);
+	SETUP(tid > 0);
+	if (protect)
+		REQUIRE_EQ(area_wp(a, page, 1), 0);
+	SETUP(write(go[1], "", 1) == 1);
+	snprintf(task, sizeof(task), "/proc/self/task/%d", tid);
+	while (!access(task, F_OK))
+		usleep(1000);
+	EXPECT_EQ(*id, protect ? 1 : 0);
+	EXPECT(!uffd_next(a->uffd, &msg));
+	EXPECT_PM((void *)id, protect ? PM_UFFD_WP : 0, protect ? 0 : PM_UFFD_WP);
+}
+
+static void thread_id(const struct backing *b)
+{
+	struct area a;
+
+	area_arm(&a, b, PAGES, 0);
+	need_futex();
+	judge_end(&a, 0, false);
+	judge_end(&a, 1, true);
+}
+CASE_ON(BACKINGS_SHARED_SMALL, "B22_thread-id", thread_id);

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Huge pages that move to another node keep their protection, whatever is asked for on the way.
+ * Huge pages that move to another node keep their protection, whatever is asked for on the way, and are never missing.
  * Needs: REGISTER(WP) on hugetlbfs, huge pages, two nodes; for the soft-offline half MEMORY_FAILURE.
- * Fails on a kernel that loses uffd-wp in a migration entry (mainline before 6.2), or makes the page writable again.
+ * Fails on a kernel that loses uffd-wp in a migration entry (mainline before 6.2), or makes the page writable again;
+ * H15_never-missing on one that reports a page of a private mapping whose entry is empty for a moment.
  */
 #include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -16,6 +19,7 @@
 #include "loop.h"
 #include "proc.h"
 #include "trap.h"
+#include "uffd.h"
 
 #define PAGES 4
 
@@ -78,6 +82,39 @@ static void protected_meanwhile(const struct backing *b)
 		EXPECT_TRAPS(&a, area_page(&a, i));
 }
 CASE_BUDGET_ON(BACKINGS_HUGETLB, "H15_migrate-meanwhile", protected_meanwhile);
+
+static sigjmp_buf back;
+
+static void got_sigbus(int signal)
+{
+	siglongjmp(back, signal);
+}
+
+/* The page is in no file: only its entry says that it is there. SIGBUS stands for what is reported. */
+static void never_missing(void)
+{
+	double end = ktap_now() + ktap_budget();
+	volatile unsigned long reads = 0;	/* after siglongjmp(), too */
+	struct looper mover;
+	struct area a;
+
+	backing_need_wp(&hugetlb_private);
+	area_open(&a, &hugetlb_private, PAGES);
+	touch_write_all(&a, 0, PAGES);
+	area_register(&a, UFFD_FEATURE_SIGBUS, UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_WP);
+	migrate(&a, 0, PAGES, MPOL_MF_MOVE);
+	SETUP(signal(SIGBUS, got_sigbus) != SIG_ERR);
+	loop_start(&mover, move_all, &a);
+	if (sigsetjmp(back, 1) == 0)
+		for (; ktap_now() < end; reads += PAGES)
+			touch_read_all(&a, 0, PAGES);
+	else
+		EXPECT_MSG(false, "SIGBUS for a page that is there, after %lu reads", reads);
+	loop_end(&mover);
+	ktap_diag("%lu rounds of moving, %lu reads", loop_calls(&mover), reads);
+	EXPECT_EQ(touch_read(a.map), file_value(0));
+}
+CASE_BUDGET("H15_never-missing", never_missing);
 
 #ifndef MADV_SOFT_OFFLINE
 #define MADV_SOFT_OFFLINE 101

@@ -5,8 +5,11 @@
  * Needs: REGISTER(WP) on shmem; P03, P04 MEM_SOFT_DIRTY.
  * P03 fails on a kernel where mprotect makes dirty pages writable at once (dirty accounting) and W
  * ones with them; P04 on one whose un-WP makes the page writable behind the back of soft-dirty; P17 on one
- * where it becomes writable as its new neighbour is, and the neighbour is not soft-dirty any more.
+ * where it becomes writable as its new neighbour is, and the neighbour is not soft-dirty any more; P18 on one
+ * where a page that UFFDIO_COPY makes is soft-dirty without UFFDIO_COPY_MODE_WP only.
  */
+#include <stdlib.h>
+
 #include "access.h"
 #include "backing.h"
 #include "ktap.h"
@@ -98,6 +101,31 @@ static void merged(const struct backing *b)
 	}
 }
 CASE_ON(BACKINGS_FD, "P17_softdirty-merged", merged);
+
+/* What UFFDIO_COPY puts into a hole is new, also where it is protected at once. */
+static void copied(const struct backing *b)
+{
+	static const __u64 modes[] = { 0, UFFDIO_COPY_MODE_WP };
+	char *from = aligned_alloc(PAGE, PAGE);
+	struct area a;
+
+	SETUP(from);
+	backing_need_wp(b);
+	need_soft_dirty();
+	area_open(&a, b, PAGES);
+	area_register(&a, 0, UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_WP);
+	touch_write(from, file_value(0));
+	SETUP(file_write(CLEAR_REFS, "4"));
+	for (size_t i = 0; i < 2; i++) {
+		REQUIRE_EQ(uffd_copy(a.uffd, area_page(&a, i), from, PAGE, modes[i], NULL), 0);
+		EXPECT_PM(area_page(&a, i), PM_PRESENT | PM_SOFT_DIRTY, 0);
+	}
+	EXPECT_PM(area_page(&a, 2), 0, PM_PRESENT | PM_SOFT_DIRTY);
+	SETUP(file_write(CLEAR_REFS, "4"));
+	EXPECT_PM(area_page(&a, 1), PM_PRESENT, PM_SOFT_DIRTY);
+	EXPECT_TRAPS(&a, area_page(&a, 1));
+}
+CASE_ON(BACKINGS_ALL_SMALL, "P18_softdirty-copy", copied);
 
 static void clear_refs(const struct backing *b)
 {

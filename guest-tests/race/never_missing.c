@@ -60,7 +60,7 @@ static void never_missing(const struct backing *b)
 {
 	double end = ktap_now() + ktap_budget();
 	struct looper lifter;
-	unsigned long faults = 0;
+	volatile unsigned long faults = 0;	/* after siglongjmp(), too */
 	struct area a;
 
 	backing_need_wp(b);
