@@ -50,13 +50,18 @@ def _section(section: Section, reasons: Mapping[str, str]) -> Iterator[Markdown]
     yield from (md.line("| mutant | in | outcome | first noticed by, or why not |"), md.line("|---|---|---|---|"))
     for entry in section.entries:
         yield md.line("| {} | {} | {} | {} |", entry.name, entry.where, entry.outcome.value, noticed(entry))
+    for entry in section.earlier:
+        fate = f"to do; {entry.outcome.value} in an earlier version"
+        yield md.line("| {} | {} | {} | {} |", entry.name, entry.where, fate, noticed(entry))
 
 
 def summary(section: Section) -> Iterator[str]:
     """Yield the counts of a variant, in a line or two."""
     counts = Counter(entry.outcome for entry in section.entries)
     left = section.planned - len(section.entries)
-    yield f"{section.planned} mutants: " + ", ".join(f"{counts[o]} {o.value}" for o in Outcome) + f", {left} to do."
+    before = sum(entry.outcome is Outcome.KILLED for entry in section.earlier)
+    again = f" ({before} of them killed in an earlier version of the series)" if before else ""
+    yield f"{section.planned} mutants: {', '.join(f'{counts[o]} {o.value}' for o in Outcome)}, {left} to do{again}."
     if section.left_out:
         yield "Left out, for they make no other kernel: " + ", ".join(f"{n} {k}" for k, n in section.left_out) + "."
 

@@ -103,13 +103,17 @@ class Baseline(Bounded):
 
 @dataclass(frozen=True)
 class Section(Bounded):
-    """What is known on one variant. ``left_out`` counts the hunks of each kind that make no other kernel."""
+    """What is known on one variant. ``left_out`` counts the hunks of each kind that make no other kernel.
+
+    ``earlier`` is what came of mutants that are still to be tried when the rest of the series was another.
+    """
 
     variant: str
     baseline: Baseline | None = None
     left_out: tuple[tuple[str, int], ...] = ()
     planned: int = 0
     entries: tuple[Entry, ...] = ()
+    earlier: tuple[Entry, ...] = ()
 
     @property
     def tests(self) -> int:
@@ -119,7 +123,24 @@ class Section(Bounded):
     def adding(self, entry: Entry) -> Section:
         """Return the section with this entry, in the place of an older one of its key."""
         others = [e for e in self.entries if e.key != entry.key]
-        return replace(self, entries=tuple(sorted([*others, entry], key=lambda e: e.name)))
+        earlier = tuple(e for e in self.earlier if e.identity != entry.identity)
+        return replace(self, entries=tuple(sorted([*others, entry], key=lambda e: e.name)), earlier=earlier)
+
+    def renewed(self, planned: Mapping[str, tuple[str, str]]) -> Section:
+        """Return the section of a series that may be another by now; ``planned`` has name and identity, by key.
+
+        What the series no longer holds is dropped; what it holds in other surroundings is of an earlier version.
+        """
+        kept = tuple(replace(e, name=planned[e.key][0]) for e in self.entries if e.key in planned)
+        known = {entry.key for entry in kept}
+        still = {identity: name for key, (name, identity) in planned.items() if key not in known}
+        before = {e.identity: e for e in (*self.earlier, *self.entries) if e.key not in planned}
+        earlier = tuple(replace(e, name=still[e.identity]) for e in before.values() if e.identity in still)
+        return replace(self, planned=len(planned), entries=kept, earlier=earlier)
+
+    def killed_before(self, identity: str) -> Entry | None:
+        """Return what killed a mutant in an earlier version of the series, where a test did."""
+        return next((e for e in self.earlier if e.identity == identity and e.outcome is Outcome.KILLED), None)
 
 
 @dataclass(frozen=True)

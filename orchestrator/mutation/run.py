@@ -103,7 +103,8 @@ class _Run:
         self._save()
         todo = [mutant for mutant in mutants.chosen(planned, request.only) if self._is_open(mutant, campaign.baseline)]
         known_keys = {entry.key for entry in self.section.entries}
-        todo.sort(key=lambda mutant: mutant.key in known_keys)  # those that survived other tests come last
+        # what was never tried comes first, and last what survived other tests
+        todo.sort(key=lambda m: (m.key in known_keys, self.section.killed_before(m.identity) is not None))
         self._try_all(todo, campaign)
         return self.report
 
@@ -159,11 +160,10 @@ class _Run:
 
     def _renew(self, every: Sequence[Hunk], planned: Sequence[Mutant]) -> None:
         """Drop what the series no longer holds, and count what is left out."""
-        keys = {mutant.key: mutant for mutant in planned}
         kinds = [hunk.kind for hunk in every if not hunk.kind.makes_a_kernel]
         counted = tuple((kind.value, kinds.count(kind)) for kind in dict.fromkeys(kinds))
-        kept = tuple(replace(e, name=keys[e.key].name) for e in self.section.entries if e.key in keys)
-        self.section = replace(self.section, left_out=counted, planned=len(planned), entries=kept)
+        renewed = self.section.renewed({mutant.key: (mutant.name, mutant.identity) for mutant in planned})
+        self.section = replace(renewed, left_out=counted)
 
     def _save(self) -> None:
         self.report = self.report.updating(self.section)
@@ -185,6 +185,7 @@ class _Run:
     def _rounds(self, mutant: Mutant, reached: Reached) -> Iterator[Round]:
         """Yield the tests in the order of trying: those that must notice, or else what is likely to, and then all.
 
+        Most likely is what killed it in an earlier version of the series.
         Of those that run the lines of a mutant the ones that run least besides come first. Where no others can, the
         others are those that work by chance.
         """
@@ -192,7 +193,10 @@ class _Run:
             yield Round("named", mutant.tests)
             return
         tests = reached.tests
-        near = mutation_report.likely(self.section.entries, mutant.name)
+        before = self.section.killed_before(mutant.identity)
+        if before and (killers := [test for test in before.by[:1] if not test.startswith(mutation_report.SPLAT)]):
+            yield Round("before", tuple(map(glob.escape, killers)))
+        near = mutation_report.likely((*self.section.entries, *self.section.earlier), mutant.name)
         if first := [test for test in near if test in tests or not tests]:
             yield Round("neighbours", tuple(first))
         if tests:

@@ -163,6 +163,19 @@ def test_a_changed_series_is_taken_apart_anew(bench: Bench) -> None:
     assert list(entries(bench)) == [f"0004/{SWAP}/1"], "what no longer exists is dropped"
 
 
+def test_after_a_change_elsewhere_what_killed_a_mutant_before_goes_first(bench: Bench) -> None:
+    mutate(bench, "--only", "000[134]*")
+    third = next((bench.folder / "series").glob("0003*"))
+    third.write_text(third.read_text().replace("page - 2", "page - 3"))
+    _, output = mutate(bench, "--only", "0002*")
+    assert "5 mutants:" in output and "4 to do (2 of them killed in an earlier version of the series)" in output, output
+    _, output = mutate(bench)
+    order = re.findall(r"(000\d)/\S+: (?:survived|killed)", output)
+    assert order == ["0003", "0005", "0001", "0004"], "what was never tried goes first"
+    assert f"0004/{SWAP}/1: killed: T02 (before: " in output, output
+    assert "0 to do." in output
+
+
 def test_a_host_that_fails_has_noticed_nothing(bench: Bench) -> None:
     mutate(bench, "--only", "0001*")
     bench.configure("line:Linux+version+5.10,die:SIGKILL")

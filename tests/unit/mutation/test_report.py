@@ -121,3 +121,21 @@ def test_a_report_with_the_words_of_before_is_read(word: str, outcome: Outcome) 
 def test_the_report_beside_the_series_is_read() -> None:
     path = Path(__file__).parents[3] / "patches" / "evidence" / "mutation.json"
     assert mutation_report.load(path.read_text(), path.name).sections
+
+
+def test_what_killed_a_mutant_in_an_earlier_version_of_the_series_is_remembered_until_it_is_tried_again() -> None:
+    old = [entry(f"{n}", key=f"old-{n}", identity=f"id-{n}", by=(f"B0{n}",)) for n in "123"]
+    section = Section("smoke", None, (), 3, tuple(old))
+    planned = {"old-1": ("1", "id-1"), "new-2": ("0002/mm/b.c/9", "id-2"), "new-4": ("4", "id-4")}
+    renewed = section.renewed(planned)
+    assert [e.identity for e in renewed.entries] == ["id-1"], "the code around it is the same"
+    assert [(e.identity, e.name) for e in renewed.earlier] == [("id-2", "0002/mm/b.c/9")], "3 is in the series no more"
+    assert renewed.renewed(planned) == renewed, "and stays until it is tried"
+    before = renewed.killed_before("id-2")
+    assert before and before.by == ("B02",) and renewed.killed_before("id-1") is None
+    assert next(page.summary(renewed)).endswith("2 to do (1 of them killed in an earlier version of the series).")
+    text = page.render(Report("uffd-wp", (renewed,)), {})
+    assert "| 0002/mm/b.c/9 | f() | to do; killed in an earlier version | B02 |" in text
+    again = renewed.adding(entry("2", Outcome.SURVIVED, key="new-2", identity="id-2"))
+    assert not again.earlier and next(page.summary(again)).endswith("1 to do.")
+    assert mutation_report.load(mutation_report.dump(Report("x", (renewed,))), "x").sections == (renewed,)
