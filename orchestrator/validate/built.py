@@ -6,13 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from orchestrator.model import CheckResult, CompilerWarning, JobResult, Stage, Verdict
+from orchestrator.text import wording
 from orchestrator.verdict import complaints
 
 
-def judge(name: str, subject: str, done: JobResult, before: Sequence[CompilerWarning] | None) -> CheckResult:
+def judge(
+    name: str, subject: str, done: JobResult, before: Sequence[CompilerWarning] | None, unseen: Sequence[str] = ()
+) -> CheckResult:
     """Judge a job that ran until its build, against the warnings that there were ``before``; None: unknown, not judged.
 
     The base that a patch is compared with is the prefix before it, so that each warning is charged to one patch.
+    ``unseen`` are C files that it changes, and the kernel stays the same: what this configuration lacks is no pass.
     """
     failed = done.failed_stage
     if failed:
@@ -23,6 +27,9 @@ def judge(name: str, subject: str, done: JobResult, before: Sequence[CompilerWar
     fresh = complaints.new(before, done.warnings) if before is not None else ()
     message = complaints.counted(fresh, "new warning") if fresh else "builds, no new warning"
     verdict = Verdict.FAIL if fresh else Verdict.PASS
+    if unseen and not fresh:
+        what = f"{wording.some(unseen)} is not in this configuration, or the same but for comments"
+        verdict, message = Verdict.SKIP, f"the kernel is the same without it: {what}"
     reused = " (built before)" if stage.reused else ""
     return CheckResult(name, subject, verdict, message + reused, done.seconds, complaints.lines(fresh), _log(done))
 

@@ -15,6 +15,7 @@ from orchestrator.pipeline.alongside import Alongside
 from orchestrator.pipeline.job_record import JobRecord
 from orchestrator.pipeline.values import Job, Pair
 from orchestrator.series import apply
+from orchestrator.series.series import Patch
 from orchestrator.validate import bringup, built, checkpatch, covered, elsewhere, paired, touched
 from orchestrator.validate.state import State
 from orchestrator.validate.touched import Touched
@@ -73,19 +74,28 @@ def compile_each(state: State) -> None:
 
 
 def _compile_prefixes(state: State, pair: Pair, base: JobResult) -> None:
-    before, up = base.warnings, bringup.base(state, pair)
-    for number, subject in enumerate(state.wanted.subjects, 1):
+    warnings, before, up = base.warnings, base, bringup.base(state, pair)
+    patches = state.wanted.series.patches
+    for number, (patch, subject) in enumerate(zip(patches, state.wanted.subjects, strict=True), 1):
         if state.is_over:
             return
         planned = replace(pair.patched, upto=number, name=f"{pair.patched.name}.{number:04}")
         record = JobRecord(planned, state.inside("compile"))
         done = job.go_on(record, Stage.BUILD)
-        state.add(built.judge("compile", subject, done, before))
-        before = done.warnings if _came_to(done, Stage.BUILD) else before
+        state.add(built.judge("compile", subject, done, warnings, _unseen(patch, before, done)))
+        warnings, before = done.warnings if _came_to(done, Stage.BUILD) else warnings, done
         if up and not state.is_over and not _is_tested_whole(state, number):
             up = bringup.prefix(state, pair, record, subject, up)
     if not _came_to(done, Stage.BUILD):
         state.broken.add(pair.base.variant)
+
+
+def _unseen(patch: Patch, before: JobResult, after: JobResult) -> tuple[str, ...]:
+    """Return the C files that a patch changes, where the kernel stays the same: nothing is known of them."""
+    old, new = before.products.kernel, after.products.kernel
+    if not (old and new and new.is_same(old)):
+        return ()
+    return tuple(f"{name.removesuffix('.o')}.c" for name in of_files(patch.files))
 
 
 def _is_tested_whole(state: State, number: int) -> bool:

@@ -71,6 +71,24 @@ def test_a_good_series_is_green_in_every_check_and_every_paper(desk: Desk) -> No
     assert desk.left_running() == []
 
 
+def test_what_no_kernel_is_made_of_is_no_pass(desk: Desk) -> None:
+    (desk.folder / "tree" / "mm" / "odd.c").write_text("int odd = 1;\n")
+    desk.git("add", "-fA")
+    desk.commit("toy: a file that no configuration has")
+    odd = ("mm/odd.c", "odd = 1", "odd = 2")
+    desk.series(ONE, odd)
+    code, output = desk.validate()
+    assert code == 0 and desk.verdicts("compile") == ["pass", "skip"], output
+    assert desk.checks("compile")[1]["message"].startswith("the kernel is the same without it: mm/odd.c is not in")
+    for patch in (desk.folder / "series").iterdir():
+        patch.unlink()
+    desk.series(odd)
+    code, output = desk.validate()
+    assert code == 4 and desk.verdicts("compile") == ["skip"], output
+    assert desk.result()["series"][0]["verdict"] == "skip" and desk.result()["verdict"] == "skip"
+    assert "the kernel is that of the base: small has nothing of what the series changes" in output, output
+
+
 def test_a_series_that_does_not_apply_is_still_read_and_nothing_else_passes(desk: Desk) -> None:
     desk.series(ONE, TWO)
     second = next((desk.folder / "series").glob("0002*"))

@@ -202,3 +202,10 @@ def test_a_build_is_judged_by_its_stage_and_its_new_warnings() -> None:
     host = StageResult(Stage.BUILD, Verdict.INFRA, 3.0, "no space left on device")
     assert built.judge("compile", "1/1 x", done(host), ()).verdict is Verdict.INFRA
     assert built.judge("compile", "1/1 x", done(), ()).verdict is Verdict.INFRA, "no result is no pass"
+
+
+def test_a_patch_with_which_the_kernel_is_the_same_has_not_been_compiled() -> None:
+    fine = StageResult(Stage.BUILD, Verdict.PASS, 3.0)
+    result = built.judge("compile", "1/1 x", done(fine), (), ("mm/ksm.c",))
+    assert result.verdict is Verdict.SKIP
+    assert result.message.startswith("the kernel is the same without it: mm/ksm.c is not in this configuration"), result
