@@ -105,8 +105,6 @@ class RunRecord:
         missing = tuple(name for name in planned if name not in done)
         judged = [check.verdict for check in self.checks] + [s.verdict for s in series] + alone + self.verdicts
         total = verdict.fold(judged + [Verdict.INFRA for _ in (*missing, *self.pending)])
-        if total is Verdict.PASS and series and all(one.verdict is Verdict.SKIP for one in series):
-            total = Verdict.SKIP  # no check that is green makes up for a series of which no test saw anything
         return RunResult(
             run=self.workspace.directory.name,
             mode=self.plan.label,

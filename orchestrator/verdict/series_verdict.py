@@ -52,7 +52,6 @@ def _series(base: JobResult, patched: JobResult, changes: Sequence[Transition], 
         _infra(patched),
         _problems(base, patched),
         findings.idle(patched.suites),
-        _unchanged(base, patched),
     )
     return next((finding for finding in checks if finding), _sum(changes))
 
@@ -95,14 +94,6 @@ def _problems(base: JobResult, patched: JobResult) -> Judgement | None:
     known = {(run.suite, problem) for run in base.suites for problem in run.problems}
     new = [f"{r.suite}: {p}" for r in patched.suites for p in r.problems if (r.suite, p) not in known]
     return (Verdict.FAIL, new[0]) if new else None
-
-
-def _unchanged(base: JobResult, patched: JobResult) -> Judgement | None:
-    """Say that the tests saw nothing of the series: what it changes is no part of this kernel."""
-    old, new = base.products.kernel, patched.products.kernel
-    if not (old and new and new.is_same(old)):
-        return None
-    return Verdict.SKIP, f"the kernel is that of the base: {patched.variant} has nothing of what the series changes"
 
 
 def _sum(changes: Sequence[Transition]) -> Judgement:

@@ -80,13 +80,6 @@ def test_what_no_kernel_is_made_of_is_no_pass(desk: Desk) -> None:
     code, output = desk.validate()
     assert code == 0 and desk.verdicts("compile") == ["pass", "skip"], output
     assert desk.checks("compile")[1]["message"].startswith("the kernel is the same without it: mm/odd.c is not in")
-    for patch in (desk.folder / "series").iterdir():
-        patch.unlink()
-    desk.series(odd)
-    code, output = desk.validate()
-    assert code == 4 and desk.verdicts("compile") == ["skip"], output
-    assert desk.result()["series"][0]["verdict"] == "skip" and desk.result()["verdict"] == "skip"
-    assert "the kernel is that of the base: small has nothing of what the series changes" in output, output
 
 
 def test_a_series_that_does_not_apply_is_still_read_and_nothing_else_passes(desk: Desk) -> None:

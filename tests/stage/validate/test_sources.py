@@ -185,7 +185,7 @@ def test_a_range_is_its_commits_whatever_is_in_them(table: Table) -> None:
         if place == "bare.git":
             table.git("clone", "-q", "--bare", str(tree), str(table.folder / place))
         code, output = table.type("run", "--tree", place, "--series", f"{base}..main")
-        assert code == 4 and "the kernel is that of the base" in output, output  # none of these files is built
+        assert code == 0, output
         patched = next(job for job in table.result()["jobs"] if job["side"] == "patched")["products"]["tree"]
         assert patched["content"] == tip and patched["patches"] == ["add", "change"]
         assert "left out, an empty commit: EDITME: cover title" in " ".join(output.split()), output
