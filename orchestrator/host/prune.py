@@ -10,7 +10,7 @@ import datetime
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,13 +38,13 @@ def doomed(runs: Sequence[Artifacts], keep: Keep, now: float) -> list[Artifacts]
     room, victims = keep.size, []
     for run in newest_first:
         room -= run.size
-        if room < 0 or _is_old(run, keep, now):
+        if room < 0 or _is_old(run.when, keep, now):
             victims.append(run)
     return victims[::-1]
 
 
-def _is_old(artifacts: Artifacts, keep: Keep, now: float) -> bool:
-    return now - artifacts.when > datetime.timedelta(days=keep.days).total_seconds()
+def _is_old(when: float, keep: Keep, now: float) -> bool:
+    return now - when > datetime.timedelta(days=keep.days).total_seconds()
 
 
 def prune(results: Path, keep: Keep, current: Path) -> str:
@@ -80,7 +80,7 @@ def kernels(cache: Cache, keep: Keep) -> str:
 
 
 def _unwanted(cache: Cache, keep: Keep) -> list[Artifacts]:
-    there = list(_last_used(cache.root.glob("kernels/*")))
+    there = list(_last_used(cache.root.glob("kernels/*"), lambda when: True))
     halves = [kernel for kernel in there if kernel.folder.name.startswith(".")]
     return [*halves, *doomed([kernel for kernel in there if kernel not in halves], keep, time.time())]
 
@@ -88,14 +88,17 @@ def _unwanted(cache: Cache, keep: Keep) -> list[Artifacts]:
 def _brought(cache: Cache, keep: Keep) -> list[Artifacts]:
     """Return what came out of a store, or as a bundle, and is old: where it is wanted again it comes again."""
     names = ("store/*/*", "sources/bundle-*", "sources/.removed.bundle-*")
-    there = _last_used(path for name in names for path in cache.root.glob(name))
-    return [one for one in there if _is_old(one, keep, time.time())]
+    now, paths = time.time(), (path for name in names for path in cache.root.glob(name))
+    return list(_last_used(paths, lambda when: _is_old(when, keep, now)))
 
 
-def _last_used(paths: Iterable[Path]) -> Iterator[Artifacts]:
+def _last_used(paths: Iterable[Path], wanted: Callable[[float], bool]) -> Iterator[Artifacts]:
+    """Yield what was last used at a time that is wanted; the rest is not measured, for that reads whole folders."""
     for path in paths:
         with contextlib.suppress(FileNotFoundError):  # another run removes it meanwhile
-            yield Artifacts(path, path.stat().st_mtime, _taken([path]))
+            when = path.stat().st_mtime
+            if wanted(when):
+                yield Artifacts(path, when, _taken([path]))
 
 
 def _same(path: Path, current: Path) -> bool:
