@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from orchestrator.mutation.report import Entry, Report
 
 REPORT = Path("patches/evidence/mutation")
-_AHEAD = 4
-"""Mutants in work at once, of which one is built and one is in its guest: one that survives is there for minutes."""
+_AHEAD = 12
+"""Mutants in work at once, of which one is built and one is in its guest: one that survives is there for as many
+minutes as ten kernels take, which have 110 MB each in the cache until they are tried."""
 
 
 @grouped

@@ -66,7 +66,7 @@ class Campaign:
 
 @dataclass(frozen=True)
 class Preparation:
-    """The run of the whole series as its mutants will be tried, unless ``known`` is of this kernel and these tests."""
+    """The run of the whole series as its mutants will be tried, unless ``known`` was measured so already."""
 
     job: Job
     budget: float
@@ -80,7 +80,7 @@ class Preparation:
 
 
 def prepare(whole: Job, budget: float, late: tuple[str, ...], known: Baseline | None, workspace: Workspace) -> Campaign:
-    """Run the whole series as its mutants will be, unless ``known`` is of this kernel and these tests.
+    """Run the whole series as its mutants will be, unless ``known`` is of this kernel, these tests and this budget.
 
     Raises KernelError where the series does not apply, build, boot or run its tests, InfraError where the host failed.
     """
@@ -91,13 +91,14 @@ def prepare(whole: Job, budget: float, late: tuple[str, ...], known: Baseline | 
     rootfs, kernel = job.make(record, job.packed), job.make(record, job.built)
     expected = promised(planned, kernel)
     place = workspace.cache.path("coverage", f"{digest(kernel.sha256, rootfs.sha256)}.json")
-    if known and (known.kernel, known.suite) == (kernel.sha256, rootfs.sha256):
+    if known and known.is_of(kernel.sha256, rootfs.sha256, budget):
         base = known
     else:
         bootable = job.make(record, job.tested)
         result = record.save()
         _keep_coverage(result, place)
-        base = _measured(result, bootable, judge.judge(result, expected, planned.expect, ()), expected, workspace)
+        finding = judge.judge(result, expected, planned.expect, ())
+        base = replace(_measured(result, bootable, finding, expected, workspace), budget=budget)
     tree = job.make(record, job.patched)
     known_now = replace(trial, limits=limits(base, limit), ignored=base.ignored, expected=expected)
     return Campaign(whole, known_now, base, _known(tree, place))

@@ -90,7 +90,8 @@ class Baseline(Bounded):
     """The whole series, run as everything is that lacks a mutant. ``ignored`` tests were not as expected there.
 
     ``fails_on`` holds every test, and the kernels (columns of the expectations) on which it is known to fail;
-    ``seconds`` what each took that was as expected (no older report has it).
+    ``seconds`` what each took that was as expected, and ``budget`` the seconds of those that work for a time (no older
+    report has them).
     """
 
     kernel: str
@@ -99,6 +100,11 @@ class Baseline(Bounded):
     scale: float
     ignored: tuple[str, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
+    budget: float = 0.0
+
+    def is_of(self, kernel: str, suite: str, budget: float) -> bool:
+        """Whether it was measured on this kernel (sha256), in this initramfs, with this budget."""
+        return (self.kernel, self.suite, self.budget) == (kernel, suite, budget)
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,23 @@ def test_what_is_known_is_not_done_again_and_a_reason_makes_it_green(bench: Benc
     assert "**no reason is known**" not in (bench.folder / "patches" / "evidence" / "mutation.md").read_text()
 
 
+def test_a_mutant_of_a_module_is_not_equivalent_because_the_rest_of_the_kernel_is_the_same(bench: Bench) -> None:
+    (bench.folder / "small.config").write_text("CONFIG_64BIT=y\nCONFIG_SWAP=y\nCONFIG_SHMEM=y\nCONFIG_TOY=m\n")
+    for patch in (bench.folder / "series").iterdir():
+        patch.unlink()
+    bench.series(("drivers/toy.c", "int toy;", "int toy = 7;"))
+    mutate(bench)
+    assert [(e["name"], e["outcome"]) for e in entries(bench).values()] == [("0001/drivers/toy.c/1", "survived")]
+
+
+def test_the_whole_series_is_run_again_where_its_tests_have_another_budget(bench: Bench) -> None:
+    mutate(bench, "--only", "0001*", "--budget", "1")
+    _, output = mutate(bench, "--only", "0002*", "--budget", "1")
+    assert ".whole: suite:" not in output
+    _, output = mutate(bench, "--only", "0003*", "--budget", "2")
+    assert ".whole: suite:" in output, output
+
+
 def test_new_tests_are_tried_on_what_no_test_noticed(bench: Bench) -> None:
     mutate(bench, "--only", "000[1-3]*")
     before = entries(bench)
