@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <sys/swap.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -255,10 +256,33 @@ long cgroup_charged(void)
 }
 
 /*
+ * While the limit is low, a process in the cgroup sleeps for two seconds at each allocation, such as that of
+ * its own stack, which has just been swapped out. So it is set and lifted by a process outside: it leaves the
+ * cgroup before it gets memory of its own.
+ */
+void cgroup_squeeze(const char *high)
+{
+	char script[160];
+	int status;
+	pid_t pid;
+
+	snprintf(script, sizeof(script), "cd /proc/self/fd/%d && echo %s >memory.high && echo max >memory.high", cgroup_dir,
+		 high);
+	pid = vfork();
+	SETUP(pid >= 0);
+	if (!pid) {
+		if (write_at(cgroup_dir, "../cgroup.procs", "0") && !fcntl(cgroup_dir, F_SETFD, 0))
+			execl("/bin/sh", "sh", "-c", script, NULL);
+		_exit(127);
+	}
+	SETUP(waitpid(pid, &status, 0) == pid);
+	SETUP_MSG(!status, "memory.high of %s: status %#x", high, status);
+}
+
+/*
  * Writing memory.high reclaims until there is no more than that; asking for what cannot be had takes
  * seconds, so ask for more only from round to round. Each CPU holds a stock of 64 charged pages that
- * are in no use: they go first. While the limit is low, the process is slowed down at each
- * allocation: lift it at once.
+ * are in no use: they go first.
  */
 static void cgroup_reclaim(size_t pages, int round)
 {
@@ -267,8 +291,7 @@ static void cgroup_reclaim(size_t pages, int round)
 	char text[24];
 
 	snprintf(text, sizeof(text), "%ld", left > 0 ? left : 0);
-	cgroup_set("memory.high", text);
-	cgroup_set("memory.high", "max");
+	cgroup_squeeze(text);
 }
 
 void squeeze_out(const struct area *a, size_t first, size_t pages)

@@ -28,8 +28,10 @@ void swap_off_and_on(void);
 bool memcg_is_v1(void);
 /* Put this process into a new cgroup; what it touches from now on is charged there. SKIP without CONFIG_MEMCG. */
 void cgroup_enter(void);
-/* Write a file of that cgroup, such as memory.high. */
+/* Write a file of that cgroup, such as memory.max. */
 void cgroup_set(const char *file, const char *text);
+/* Take from that cgroup what is more than @high (as memory.high has it), from outside: the caller is not slowed down. */
+void cgroup_squeeze(const char *high);
 /* Give it no more memory than that, and no swap. */
 void cgroup_limit(const char *bytes);
 /* What is charged to that cgroup, in bytes. */

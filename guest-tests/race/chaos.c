@@ -74,8 +74,7 @@ static void step_reclaim(struct snapshot *s, uint64_t random)
 	/* Seldom: who needs a page meanwhile is made to sleep for two seconds. */
 	if (ktap_now() > s->next_squeeze) {
 		s->next_squeeze = ktap_now() + 6;
-		cgroup_set("memory.high", "0");
-		cgroup_set("memory.high", "max");
+		cgroup_squeeze("0");
 	}
 }
 

@@ -304,12 +304,6 @@ static void run_file_op(struct op op, uint64_t value)
 		differ("pwrite: %s", strerror(errno));
 }
 
-static void squeeze(void)
-{
-	cgroup_set("memory.high", "0");
-	cgroup_set("memory.high", "max");
-}
-
 /* Operations on a range of registrations. */
 static bool run_registration(struct op op)
 {
@@ -372,7 +366,7 @@ static bool run_other(struct op op, uint64_t value)
 		ask_fine(op, order_advise, addr_of(op), advice(op.pages, MADV_PAGEOUT));
 		break;
 	case SQUEEZE:
-		squeeze();
+		cgroup_squeeze("0");
 		break;
 	case SWAPOFF:
 		swap_off_and_on();

@@ -48,8 +48,7 @@ int side_migrate(const struct area *a, pid_t owner)
 
 int side_reclaim(void)
 {
-	cgroup_set("memory.high", "1M");
-	cgroup_set("memory.high", "max");
+	cgroup_squeeze("1M");
 	return 0;
 }
 
