@@ -34,7 +34,25 @@ def outcome(status: Status, earlier: Sequence[Status] = ()) -> Outcome:
 
 
 ABSENT = outcome(Status.MISSING)
-"""The outcome of a test that the other kernel has and this one has not."""
+"""The outcome of a test that the other kernel has and this one should have had."""
+_NOT_OFFERED = outcome(Status.SKIP)
+_UNFINISHED = {Status.ERROR, Status.TIMEOUT, Status.CRASHED, Status.MISSING}
+
+
+def program_of(test: str) -> str:
+    """Return the program of a test: a result of several has the program's name before a dot."""
+    return test.partition(".")[0]
+
+
+def on_base(run: SuiteRun | None, test: str) -> Outcome:
+    """Return the outcome of a test that the base does not name: it may be new with the series.
+
+    It is refused where its suite and its program came to their end without it; else nobody knows, and it is missing.
+    """
+    if run is None or run.problems or run.cut_off or run.stopped_at:
+        return ABSENT
+    theirs = (t.status for t in run.tests if program_of(t.name) == program_of(test))
+    return _NOT_OFFERED if _UNFINISHED.isdisjoint(theirs) else ABSENT
 
 
 def outcomes(run: SuiteRun) -> dict[str, Outcome]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from orchestrator.model import JobResult, Status, Transition, Verdict
 from orchestrator.model.expectations import NONE, Expectations
 from orchestrator.verdict.findings import Judgement
-from orchestrator.verdict.outcome import ABSENT, Outcome, meets, outcomes
+from orchestrator.verdict.outcome import ABSENT, Outcome, meets, on_base, outcomes, program_of
 from orchestrator.verdict.verdict import Expected
+
+_Key = tuple[str, str]
+"""Suite and test."""
+_Outcomes = Mapping[_Key, Outcome]
 
 
 def judge(
@@ -100,10 +104,12 @@ def between(
     before, after = _by_test(base), _by_test(patched)
     if any(run.stopped_at for run in patched.suites):
         before = {key: outcome for key, outcome in before.items() if key in after}
+    before = dict(_without_wholes(before, after))
+    runs = {run.suite: run for run in base.suites}
     return tuple(
         judge(
             test,
-            before.get((suite, test), ABSENT),
+            before.get((suite, test)) or on_base(runs.get(suite), test),
             after.get((suite, test), ABSENT),
             (expected or {}).get(suite, NONE),
             base_column,
@@ -114,6 +120,20 @@ def between(
     )
 
 
+def _without_wholes(before: _Outcomes, after: _Outcomes) -> Iterator[tuple[_Key, Outcome]]:
+    """Yield what the base showed, without what stood for a whole program that names its cases with the series.
+
+    That is the result with the program's own name, and what a program said that skipped all: neither has gone.
+    """
+    seen = {(suite, program_of(test)) for suite, test in after}
+    ran = {(suite, program_of(test)) for (suite, test), shown in before.items() if shown.status is not Status.SKIP}
+    for (suite, test), shown in before.items():
+        program = (suite, program_of(test))
+        stands_for_all = program not in ran or (test == program_of(test) and not shown.status.broken)
+        if (suite, test) in after or program not in seen or not stands_for_all:
+            yield (suite, test), shown
+
+
 def by_suite(changes: Iterable[Transition]) -> Mapping[str, tuple[str, ...]]:
     """Return the tests of transitions, by suite."""
     tests: dict[str, tuple[str, ...]] = {}
@@ -122,5 +142,5 @@ def by_suite(changes: Iterable[Transition]) -> Mapping[str, tuple[str, ...]]:
     return tests
 
 
-def _by_test(job: JobResult) -> dict[tuple[str, str], Outcome]:
+def _by_test(job: JobResult) -> dict[_Key, Outcome]:
     return {(run.suite, test): outcome for run in job.suites for test, outcome in outcomes(run).items()}

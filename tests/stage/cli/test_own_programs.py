@@ -74,6 +74,19 @@ def test_the_cases_of_a_program_that_prints_ktap_count(lab: Lab) -> None:
     assert code == 1 and lab.statuses("base") == {"repro.one": "pass", "repro.two": "fail"}, output
 
 
+def test_a_case_that_comes_with_the_series_is_charged_to_it_and_a_program_that_skipped_as_a_whole_is_not_lost(
+    lab: Lab,
+) -> None:
+    lab.play("exit repro 4 1..0 # SKIP no feature")
+    lab.series(("mm/memory.c", "exit repro 4 1..0 # SKIP no feature", "exit repro 0 1..2|ok 1 one|ok 2 two"))
+    code, output = lab.type("run", "--program", "repro.c")
+    assert code == 0 and "2 refused→works" in output, output
+    (lab.folder / "series" / "0001-toy-edit-1.patch").unlink()
+    lab.series(("mm/memory.c", "exit repro 4 1..0 # SKIP no feature", "exit repro 1 1..2|ok 1 one|not ok 2 two"))
+    code, output = lab.type("run", "--program", "repro.c")
+    assert code == 1 and "offered with the series, and broken" in output, output
+
+
 def test_a_red_verdict_shows_why_and_two_runs_are_compared(lab: Lab) -> None:
     lab.play("exit repro 0")
     assert lab.alone()[0] == 0

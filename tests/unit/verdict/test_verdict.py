@@ -411,12 +411,46 @@ def test_expectations_reach_the_series() -> None:
     assert series(job(Side.BASE, suites=works), job(suites=works), **rest)[0] is FAIL
 
 
-def test_a_test_of_one_kernel_only_is_missing_on_the_other() -> None:
+def test_a_test_of_one_kernel_only_is_missing_with_the_series_and_refused_on_the_base() -> None:
     both = transitions.between(job(Side.BASE, suites=(suite(a=Status.PASS),)), job(suites=(suite(b=Status.PASS),)))
-    assert [(t.test, t.base, t.patched, t.suite) for t in both] == [
-        ("a", Status.PASS, Status.MISSING, "uffd"),
-        ("b", Status.MISSING, Status.PASS, "uffd"),
+    assert [(t.test, t.base, t.patched, t.suite, t.verdict) for t in both] == [
+        ("a", Status.PASS, Status.MISSING, "uffd", FAIL),
+        ("b", Status.SKIP, Status.PASS, "uffd", PASS),
     ]
+
+
+def changed(base: SuiteRun, patched: SuiteRun) -> dict[str, Verdict]:
+    both = transitions.between(job(Side.BASE, suites=(base,)), job(suites=(patched,)))
+    return {change.test: change.verdict for change in both}
+
+
+def test_a_case_that_comes_with_the_series_and_fails_is_charged_to_it() -> None:
+    patched = suite(**{"p.one": Status.PASS, "p.two": Status.FAIL})
+    assert changed(suite(**{"p.one": Status.PASS}), patched) == {"p.one": PASS, "p.two": FAIL}
+    assert changed(suite(**{"p.one": Status.FAIL}), patched) == {"p.one": PASS, "p.two": FAIL}
+
+
+@pytest.mark.parametrize("end", [Status.TIMEOUT, Status.CRASHED, Status.MISSING, Status.ERROR])
+def test_of_a_program_that_did_not_come_to_its_end_on_the_base_nobody_knows_what_it_has(end: Status) -> None:
+    patched = suite(**{"p.one": Status.PASS, "p.two": Status.FAIL, "q.one": Status.FAIL})
+    assert changed(suite(**{"p.one": Status.PASS, "p": end, "q.two": Status.PASS}), patched) == {
+        "p": SKIP, "p.one": PASS, "p.two": SKIP, "q.one": FAIL, "q.two": FAIL,
+    }  # fmt: skip
+    unfinished = suite(("p: no plan",), **{"p.one": Status.PASS})
+    assert changed(unfinished, suite(**{"p.one": Status.PASS, "p.two": Status.FAIL}))["p.two"] is SKIP
+
+
+@pytest.mark.parametrize(
+    "base",
+    [{"p.(program)": Status.SKIP}, {"p": Status.SKIP}, {"p.no feature": Status.SKIP}, {"p": Status.PASS}],
+    ids=["1..0 # SKIP", "exit 4", "skip behind a plan", "no plan"],
+)
+def test_a_program_that_names_its_cases_with_the_series_alone_has_lost_nothing(base: dict[str, Status]) -> None:
+    works, broken = {"p.one": Status.PASS, "p.two": Status.PASS}, {"p.one": Status.PASS, "p.two": Status.FAIL}
+    assert changed(suite(**base), suite(**works)) == {"p.one": PASS, "p.two": PASS}
+    assert changed(suite(**base), suite(**broken)) == {"p.one": PASS, "p.two": FAIL}
+    assert changed(suite(**base), suite(p=Status.CRASHED))["p"] is FAIL
+    assert FAIL in changed(suite(**works), suite(**base)).values(), "and the other way round they have gone"
 
 
 # --- fold and exit codes ----------------------------------------------------------------------------------------
