@@ -28,6 +28,13 @@ def _bytes(value: Any) -> Any:
     return value
 
 
+def _of_a_guest(value: int) -> int:
+    """Return bytes. Raises ValueError for what QEMU would round down to nothing, and then give as much as it likes."""
+    if value < _SIZES["M"]:
+        raise ValueError(f"{value} bytes are no memory of a guest; is it {value}M that is meant?")
+    return value
+
+
 def _date(value: Any) -> Any:
     """Return the ISO text of a date; YAML makes a date of text that looks like one."""
     try:
@@ -53,6 +60,7 @@ Seconds = Annotated[
     float, BeforeValidator(_seconds), Field(gt=0, allow_inf_nan=False, description="seconds, or text like 90s, 5m, 1h")
 ]
 Bytes = Annotated[int, BeforeValidator(_bytes), Field(gt=0, description="bytes, or text like 64M, 1.5G")]
+Memory = Annotated[Bytes, AfterValidator(_of_a_guest)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
 

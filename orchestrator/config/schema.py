@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from orchestrator.config.scalars import Address, Bytes, Date, Name, Seconds
+from orchestrator.config.scalars import Address, Bytes, Date, Memory, Name, Seconds
 from orchestrator.config.sources import Source
 from orchestrator.config.strict import Strict
 from orchestrator.config.suites import Suite
@@ -48,9 +48,9 @@ class Machine(Strict):
     """The virtual hardware of a guest."""
 
     cpus: Annotated[int, Field(ge=1, le=64)] = 2
-    memory: Bytes = 2**30
+    memory: Memory = 2**30
     numa_nodes: Annotated[int, Field(ge=1, le=8)] = 1
-    swap: Bytes | None = None
+    swap: Memory | None = None
     cmdline: tuple[str, ...] = ()
     cpu_kvm: str = "host"
     cpu_tcg: str = "max"
@@ -122,7 +122,7 @@ class Limits(Strict):
     boot: Seconds = 60.0
     shutdown: Seconds = 10.0
     silence: Seconds = 120.0
-    tcg_scale: Annotated[float, Field(ge=1)] = 5.0
+    tcg_scale: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 5.0
     probe: Seconds = 60.0
     alone: Seconds | None = 60.0
     kernels: Keep = Keep()

@@ -45,11 +45,13 @@ class Workspace:
 
 @contextlib.contextmanager
 def opened_run(results: Path, judged: str = rundir.RESULT) -> Iterator[Path]:
-    """Make the folder of a new run, and point ``last`` at it, for the block in which it is run. Raises InfraError.
+    """Make the folder of a new run, and point ``last`` at it, for the block in which it is run.
 
+    Raises InfraError, and UserError where something of somebody else's has that name.
     Where the block fails before the file ``judged`` is there, nothing was judged: ``last`` points again where it did,
     and after a UserError, when what was asked for is wrong, nothing of the folder stays.
     """
+    _check_last(results)
     before = _pointed(results)
     directory = _new_run(results)
     _point(results, directory.name)
@@ -99,6 +101,13 @@ def _new_run(results: Path) -> Path:
     except OSError as error:
         raise InfraError(f"cannot make the folder of the run, {directory}: {error.strerror}") from error
     return directory
+
+
+def _check_last(results: Path) -> None:
+    """Raise UserError for a ``last`` that is no link: a file of the user's, or the folder that a copy made of ours."""
+    last = results / "last"
+    if os.path.lexists(last) and not last.is_symlink():
+        raise UserError(f"{last} is no link, as which it would name the last run: move it away")
 
 
 def _pointed(results: Path) -> str | None:

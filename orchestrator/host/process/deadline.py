@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+_LONGEST = 1e6
+"""Eleven days; poll(2) takes milliseconds in 31 bits, of which there are 24 days."""
+
 
 @dataclass(frozen=True)
 class Deadline:
@@ -19,8 +22,8 @@ class Deadline:
 
     @property
     def remaining(self) -> float:
-        """Seconds left, never negative."""
-        return max(0.0, self.at - time.monotonic())
+        """Seconds left, never negative, and never more than the system's waits take."""
+        return min(max(0.0, self.at - time.monotonic()), _LONGEST)
 
     @property
     def expired(self) -> bool:

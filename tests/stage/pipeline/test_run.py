@@ -452,6 +452,19 @@ def test_a_program_is_asked_on_this_host_by_nobody(bench: Bench) -> None:
     assert code == 1, output
 
 
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_a_last_that_is_no_link_of_ours_is_left_alone(bench: Bench, kind: str) -> None:
+    last = bench.folder / "results" / "last"
+    last.parent.mkdir()
+    if kind == "folder":
+        last.mkdir()
+    else:
+        last.write_text("precious")
+    code, output = bench.run()
+    assert code == 2 and "last is no link, as which it would name the last run: move it away" in output
+    assert [path.name for path in last.parent.iterdir()] == ["last"] and not last.is_symlink()
+
+
 def test_a_mistake_that_only_the_tree_shows_leaves_the_last_run_alone(bench: Bench) -> None:
     bench.run("--mode", "base")
     last = (bench.folder / "results" / "last").resolve()

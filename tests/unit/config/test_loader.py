@@ -188,5 +188,17 @@ def test_a_size_may_have_a_fraction_as_a_time_has(folder: Path) -> None:
     assert pipeline.variants["small"].machine.memory == 3 * 2**29
 
 
+@pytest.mark.parametrize("small", ["512", "0.5M", "1K"])
+def test_a_guest_has_a_mebibyte_at_least_for_qemu_rounds_less_down_to_none(folder: Path, small: str) -> None:
+    with pytest.raises(UserError, match=r"memory: .*no memory of a guest; is it \d+M that is meant\?"):
+        load(folder, GOOD.replace("memory: 512M", f"memory: {small}"))
+
+
+def test_a_limit_without_an_end_is_refused_and_one_of_a_century_is_none(folder: Path) -> None:
+    assert load(folder, f"{GOOD}limits: {{boot: 999999h}}\n").limits.boot == 999999 * 3600
+    with pytest.raises(UserError, match="tcg_scale"):
+        load(folder, f"{GOOD}limits: {{tcg_scale: .inf}}\n")
+
+
 def test_a_variant_may_have_each_architecture_that_there_is() -> None:
     assert get_args(Variant.model_fields["arch"].annotation) == tuple(ARCHITECTURES)

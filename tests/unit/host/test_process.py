@@ -149,3 +149,10 @@ def test_a_cage_that_cannot_be_built_is_the_hosts_fault(tmp_path: Path) -> None:
 def test_a_bound_is_not_above_what_this_user_may_set(hard: int, bound: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda _: (hard, hard))
     assert f"--nproc={bound}" in sandbox.bounded(sandbox.Bounds(), ["true"])
+
+
+def test_a_deadline_of_a_century_can_be_waited_for() -> None:
+    left = Deadline.after(999999 * 3600.0).remaining
+    assert left < 2**31 / 1000, "poll(2) takes milliseconds in 31 bits"
+    with pytest.raises(process.CommandFailed):
+        process.run(["false"], deadline=Deadline.after(999999 * 3600.0))

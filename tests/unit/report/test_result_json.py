@@ -25,7 +25,7 @@ PLAIN: dict[type, st.SearchStrategy[Any]] = {
     Path: st.sampled_from([Path("/r/a"), Path("b c")]),
     float: st.floats(allow_nan=False, allow_infinity=False),
     str: st.text(st.characters(codec="utf-8"), max_size=6),
-    Machine: st.builds(Machine, cpus=st.integers(1, 8), swap=st.none() | st.integers(1, 9)),
+    Machine: st.builds(Machine, cpus=st.integers(1, 8), swap=st.none() | st.integers(2**20, 2**40)),
 }
 
 

@@ -419,25 +419,29 @@ def test_a_test_of_one_kernel_only_is_missing_with_the_series_and_refused_on_the
     ]
 
 
+def cases(tests: dict[str, Status], *problems: str) -> SuiteRun:
+    return SuiteRun("uffd", tuple(TestResult(*pair) for pair in tests.items()), (), 1.0, problems)
+
+
 def changed(base: SuiteRun, patched: SuiteRun) -> dict[str, Verdict]:
     both = transitions.between(job(Side.BASE, suites=(base,)), job(suites=(patched,)))
     return {change.test: change.verdict for change in both}
 
 
 def test_a_case_that_comes_with_the_series_and_fails_is_charged_to_it() -> None:
-    patched = suite(**{"p.one": Status.PASS, "p.two": Status.FAIL})
-    assert changed(suite(**{"p.one": Status.PASS}), patched) == {"p.one": PASS, "p.two": FAIL}
-    assert changed(suite(**{"p.one": Status.FAIL}), patched) == {"p.one": PASS, "p.two": FAIL}
+    patched = cases({"p.one": Status.PASS, "p.two": Status.FAIL})
+    assert changed(cases({"p.one": Status.PASS}), patched) == {"p.one": PASS, "p.two": FAIL}
+    assert changed(cases({"p.one": Status.FAIL}), patched) == {"p.one": PASS, "p.two": FAIL}
 
 
 @pytest.mark.parametrize("end", [Status.TIMEOUT, Status.CRASHED, Status.MISSING, Status.ERROR])
 def test_of_a_program_that_did_not_come_to_its_end_on_the_base_nobody_knows_what_it_has(end: Status) -> None:
-    patched = suite(**{"p.one": Status.PASS, "p.two": Status.FAIL, "q.one": Status.FAIL})
-    assert changed(suite(**{"p.one": Status.PASS, "p": end, "q.two": Status.PASS}), patched) == {
+    patched = cases({"p.one": Status.PASS, "p.two": Status.FAIL, "q.one": Status.FAIL})
+    assert changed(cases({"p.one": Status.PASS, "p": end, "q.two": Status.PASS}), patched) == {
         "p": SKIP, "p.one": PASS, "p.two": SKIP, "q.one": FAIL, "q.two": FAIL,
     }  # fmt: skip
-    unfinished = suite(("p: no plan",), **{"p.one": Status.PASS})
-    assert changed(unfinished, suite(**{"p.one": Status.PASS, "p.two": Status.FAIL}))["p.two"] is SKIP
+    unfinished = cases({"p.one": Status.PASS}, "p: no plan")
+    assert changed(unfinished, cases({"p.one": Status.PASS, "p.two": Status.FAIL}))["p.two"] is SKIP
 
 
 @pytest.mark.parametrize(
@@ -447,10 +451,10 @@ def test_of_a_program_that_did_not_come_to_its_end_on_the_base_nobody_knows_what
 )
 def test_a_program_that_names_its_cases_with_the_series_alone_has_lost_nothing(base: dict[str, Status]) -> None:
     works, broken = {"p.one": Status.PASS, "p.two": Status.PASS}, {"p.one": Status.PASS, "p.two": Status.FAIL}
-    assert changed(suite(**base), suite(**works)) == {"p.one": PASS, "p.two": PASS}
-    assert changed(suite(**base), suite(**broken)) == {"p.one": PASS, "p.two": FAIL}
-    assert changed(suite(**base), suite(p=Status.CRASHED))["p"] is FAIL
-    assert FAIL in changed(suite(**works), suite(**base)).values(), "and the other way round they have gone"
+    assert changed(cases(base), cases(works)) == {"p.one": PASS, "p.two": PASS}
+    assert changed(cases(base), cases(broken)) == {"p.one": PASS, "p.two": FAIL}
+    assert changed(cases(base), suite(p=Status.CRASHED))["p"] is FAIL
+    assert FAIL in changed(cases(works), cases(base)).values(), "and the other way round they have gone"
 
 
 # --- fold and exit codes ----------------------------------------------------------------------------------------
