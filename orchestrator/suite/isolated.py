@@ -31,11 +31,12 @@ def run(tasks: Tasks[T], request: Request, boot: Boot, state: State, deadline: D
     After the first red none begins; those that run beside it come to their end.
     """
     lock, open_names = threading.Lock(), [tasks.name(item) for item in tasks.items]
+    states = [State(number=number) for number in range(len(tasks.items))]
 
-    def one(number: int) -> State | None:
+    def one(number: int) -> None:
         if state.stopped_at or state.given_up or deadline.expired:
-            return None
-        own = State(number=number)
+            return
+        own = states[number]
         with own.guest(boot) as guest:
             tasks.perform(tasks.items[number], guest, own)
         with lock:  # what is shared are the counts; results are put together behind the pool, in the order of the items
@@ -46,13 +47,11 @@ def run(tasks: Tasks[T], request: Request, boot: Boot, state: State, deadline: D
             ended = len(tasks.items) - len(open_names)
             at_once = left / request.at_once if left else None
             progress.advance(f"tests of {request.name}", ended, len(tasks.items), at_once)
-        return own
 
-    states = pool.each(one, range(len(tasks.items)), request.at_once)
-    for own in states:
-        if own is not None:
+    try:
+        pool.each(one, range(len(tasks.items)), request.at_once)
+    finally:  # what ran before a fault is not lost
+        for own in states:
             state.add(own)
-    if state.stopped_at:
-        return
-    left = (item for item, own in zip(tasks.items, states, strict=True) if own is None)
-    state.give_up(map(tasks.name, left), deadline)
+    if not state.stopped_at:
+        state.give_up(open_names, deadline)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import dataclasses
 import re
 import shlex
@@ -19,6 +20,7 @@ from orchestrator import suite
 from orchestrator.config.suites import LineFormat, ProgramConfig, Suite
 from orchestrator.errors import InfraError, KernelError, PipelineError, UserError
 from orchestrator.guest import protocol
+from orchestrator.host import process
 from orchestrator.host.process import Deadline
 from orchestrator.model import Status, SuiteRun, TestResult
 from orchestrator.model.trial import Trial
@@ -549,6 +551,40 @@ def test_the_first_red_ends_isolated_tests_and_no_other_guest_is_booted(tmp_path
     seen = {test.name: test.status for test in run.tests}
     assert seen["A01"] is Status.PASS and seen["A02"] is Status.FAIL and Status.MISSING not in seen.values()
     assert len(lab.guests) == 1 + len(seen) and (at_once > 1 or len(seen) == 2)
+
+
+class Faulty(Lab):
+    """Of its guests so many come up."""
+
+    def __init__(self, programs: dict[str, dict[str, str]], number: int, fault: BaseException) -> None:
+        super().__init__(programs)
+        self.number, self.fault = number, fault
+
+    @contextlib.contextmanager
+    def boot(self) -> Iterator[FakeGuest]:
+        if len(self.guests) >= self.number:
+            raise self.fault
+        with super().boot() as guest:
+            yield guest
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+@pytest.mark.parametrize("fault", [InfraError("QEMU did not start"), KernelError("panic"), KeyboardInterrupt()])
+def test_a_fault_of_one_isolated_test_keeps_what_the_others_showed(
+    tmp_path: Path, at_once: int, fault: BaseException
+) -> None:
+    lab = Faulty({"a": {"A01": "not ok", "A02": "ok", "A03": "ok", "A04": "ok"}}, 3, fault)
+    kept: list[SuiteRun] = []
+
+    def run() -> None:
+        process.use_group(process.ChildGroup())  # an interruption cuts it
+        suite.run(dataclasses.replace(request(tmp_path), at_once=at_once), lab.boot, SILENT, kept.append)
+
+    with pytest.raises(type(fault)):
+        contextvars.copy_context().run(run)
+    seen = {test.name: test.status for test in kept[0].tests}
+    assert len(seen) >= 2 and set(seen.values()) == {Status.FAIL, Status.PASS} and seen["A01"] is Status.FAIL
+    assert len(kept[0].outputs) == len(seen)
 
 
 @pytest.mark.parametrize("kind", ["own", "program"])
