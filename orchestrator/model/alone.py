@@ -15,9 +15,10 @@ _MOST_NAMES = 8
 class Alone(Bounded):
     """A red test that ran again, alone in fresh clones of a booted guest.
 
-    ``tries`` are its outcomes there. Where it was green in each, ``after`` is the shortest list of tests before it,
-    of the ``before`` that ran in its guest, with which it is red again; empty where it is not red with all of them.
-    ``shortest`` is False where the time was up before the list could be known to be that.
+    ``tries`` are its outcomes there, where it came to run. Where it was green in each, ``after`` is the shortest list
+    of tests before it, of the ``before`` that ran in its guest, with which it is red again; empty where it is not red
+    with all of them.
+    ``shortest`` is False where the list is not known to be that: the time was up, or it did not come to run after them.
     """
 
     suite: str
@@ -45,16 +46,18 @@ class Alone(Bounded):
     @property
     def words(self) -> str:
         """What came of it, in one line."""
+        if not self.tries:
+            return "not known to be red alone: it had no result there"
         count = f"{self.failures} of {len(self.tries)}"
         if self.failures == len(self.tries):
             return f"red alone in a fresh guest, {count} times"
         if self.failures:
             return f"red alone in a fresh guest in {count} tries"
-        green = f"green alone in a fresh guest, {len(self.tries)} times"
+        green = f"green alone in a fresh guest, {_times(len(self.tries))}"
         if self.after:
             return f"red only after {self._named}; {green}"
         if not self.shortest:
-            return f"{green}; the time for the {self.before} tests before it was up"
+            return f"{green}; how it goes after the {self.before} tests before it is not known"
         if not self.before:
             return f"{green}; no test ran before it"
         return f"{green}, and after the {self.before} tests before it"
@@ -64,3 +67,7 @@ class Alone(Bounded):
         more = f" and {len(self.after) - _MOST_NAMES} more" if len(self.after) > _MOST_NAMES else ""
         listed = ", ".join(self.after[:_MOST_NAMES]) + more
         return listed if self.shortest else f"{listed} (the time for a shorter list was up)"
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"

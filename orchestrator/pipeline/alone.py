@@ -14,7 +14,7 @@ from orchestrator import suite
 from orchestrator.config.suites import Suite
 from orchestrator.errors import PipelineError
 from orchestrator.host import cores, pool, process
-from orchestrator.host.process import Deadline
+from orchestrator.host.process import FOREVER, Deadline
 from orchestrator.model import Bootable, JobResult, Status, SuiteRun, TestResult, rundir
 from orchestrator.model.alone import Alone
 from orchestrator.pipeline import booting, job, suite_requests
@@ -81,11 +81,11 @@ def run(record: JobRecord, queue: Sequence[Case], at_once: int | None = None) ->
 def _examine(bench: _Bench, queue: Sequence[Case]) -> None:
     record, configs = bench.record, dict(bench.record.job.suites)
     for number, case in enumerate(queue):
-        if bench.deadline.expired or number == MOST:
-            why = "the time for that was up" if bench.deadline.expired else f"{MOST} did"
+        seen = bench.alone(case, configs[case.suite]) if number < MOST else None
+        if seen is None:
+            why = f"{MOST} did" if number == MOST else "the time for that was up"
             record.notes.append(f"{len(queue) - number} red tests were not run alone: {why}")
             return
-        seen = bench.alone(case, configs[case.suite])
         record.alone.append(seen)
         record.workspace.progress.note(JobDetail(f"{record.job.name}: {case.red.name}: {seen.words}"))
 
@@ -101,28 +101,39 @@ class _Bench:
     at_once: int
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
-    def alone(self, case: Case, config: Suite) -> Alone:
-        """Run one red test alone; where it is green, look for what made it red."""
+    def alone(self, case: Case, config: Suite) -> Alone | None:
+        """Run one red test alone; where it is green, look for what made it red. None where there was no time for it."""
         name, red = case.suite, case.red
         tries = pool.each(lambda _: self._status(name, config, (red.name,)), range(TRIES), self.at_once)
-        seen = Alone(name, red.name, red.status, tuple(tries))
-        return seen if seen.failures else self._searched(seen, case.before, config)
+        ended = tuple(status for status in tries if status)
+        if not ended and self.deadline.expired:
+            return None
+        seen = Alone(name, red.name, red.status, ended)
+        return seen if seen.failures or not ended else self._searched(seen, case.before, config)
 
     def _searched(self, seen: Alone, before: pollution.Tests, config: Suite) -> Alone:
+        def status(tests: pollution.Tests) -> Status | None:
+            return self._status(seen.suite, config, (*tests, seen.test))
+
         def is_red(tests: pollution.Tests) -> bool:
-            return seen.is_red(self._status(seen.suite, config, (*tests, seen.test)))
+            shown = status(tests)
+            return shown is not None and seen.is_red(shown)
 
-        over = self.deadline.expired
-        if not before or over or not is_red(before):
-            return Alone(seen.suite, seen.test, seen.red, seen.tries, len(before), (), shortest=not over)
+        if not before:
+            return seen
+        shown = status(before)
+        if shown is None or not seen.is_red(shown):
+            return replace(seen, before=len(before), shortest=shown is not None)
         after, known = pollution.shortest(before, is_red, lambda: self.deadline.expired)
-        return Alone(seen.suite, seen.test, seen.red, seen.tries, len(before), after, known)
+        return replace(seen, before=len(before), after=after, shortest=known)
 
-    def _status(self, name: str, config: Suite, tests: Sequence[str]) -> Status:
-        """Run tests in a clone, and return the outcome of the last of them."""
+    def _status(self, name: str, config: Suite, tests: Sequence[str]) -> Status | None:
+        """Run tests in a clone, and return the outcome of the last of them; None where that says nothing of it."""
+        if self.deadline.expired:
+            return None
         place = Place(self.record, self.bootable, self.clones, f"{FOLDER}/{next(self._numbers)}")
-        last = once(place, name, config, tests)
-        return last.status if last else Status.MISSING
+        last = once(place, name, config, tests, self.deadline)
+        return last.status if last else None
 
 
 @dataclass(frozen=True)
@@ -135,14 +146,28 @@ class Place:
     folder: str
 
 
-def once(place: Place, name: str, config: Suite, tests: Sequence[str]) -> TestResult | None:
-    """Run tests of a suite in a clone, and return the result of the last of them; None where it has none."""
+def once(place: Place, name: str, config: Suite, tests: Sequence[str], within: Deadline = FOREVER) -> TestResult | None:
+    """Run tests of a suite in a clone, and return the result of the last of them.
+
+    None where it did not come to run behind the others, in the same guest, or where the time ``within`` which it was to
+    end cut it off: then it is neither red nor green.
+    """
     runs: list[SuiteRun] = []
     globs = suite_requests.globs(config, tests)
     request = suite_requests.request(place.record, place.bootable, name, config, f"{place.folder}/output", globs)
+    request = replace(request, at_once=0)
     if request.trial:
         request = replace(request, trial=request.trial.only(globs), enough=lambda test: False)
-    guests = (place.clones.guest(f"{place.folder}/{rundir.boot(number)}") for number in itertools.count(1))
-    suite.run(request, lambda: next(guests), SILENT, runs.append)
-    last = [test for run in runs for test in run.tests if test.name == tests[-1]]
-    return last[-1] if last else None
+    booted = itertools.count(1)
+    guests = (place.clones.guest(f"{place.folder}/{rundir.boot(number)}") for number in booted)
+    try:
+        suite.run(request, lambda: next(guests), SILENT, runs.append, within)
+    except PipelineError:
+        process.check_wanted()
+        if not within.expired:
+            raise
+        return None
+    last = next((test for run in runs for test in reversed(run.tests) if test.name == tests[-1]), None)
+    if last is None or last.status is Status.MISSING or next(booted) > 2:
+        return None
+    return None if within.expired and last.status.broken else last

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from orchestrator.host.process import Deadline
+from orchestrator.host.process import FOREVER, Deadline
 from orchestrator.model import SuiteRun
 from orchestrator.parse import ktap
 from orchestrator.progress import Progress
@@ -34,16 +34,18 @@ __all__ = [
 ]
 
 
-def run(request: Request, boot: Boot, progress: Progress, done: Callable[[SuiteRun], None]) -> None:
+def run(
+    request: Request, boot: Boot, progress: Progress, done: Callable[[SuiteRun], None], within: Deadline = FOREVER
+) -> None:
     """Run a suite to its end, in as many guests as its crashes need, and hand its results to ``done``.
 
-    That happens also where a fault ends it: what ran before is not lost. Raises UserError where a test glob matches
-    nothing, the first InfraError of a guest that was lost without the kernel's doing once the other tests have run,
-    and whatever ``boot`` raises.
+    That happens also where a fault ends it: what ran before is not lost. It takes the time of the suite at most, and
+    what there is ``within``. Raises UserError where a test glob matches nothing, the first InfraError of a guest that
+    was lost without the kernel's doing once the other tests have run, and whatever ``boot`` raises.
     """
     request.directory.mkdir(parents=True, exist_ok=True)
     state = State()
-    deadline = Deadline.after(request.suite.timeout * request.scale)
+    deadline = within.capped(request.suite.timeout * request.scale)
     perform = ktap_suite.run if request.suite.kind == "own" else external_suite.run
     try:
         perform(request, boot, state, deadline, progress)

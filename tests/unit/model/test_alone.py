@@ -22,10 +22,12 @@ GREEN = "green alone in a fresh guest, 3 times"
             "green alone in a fresh guest, 3 times",
         ),
         (Alone("s", "T", FAIL, (PASS,) * 3), f"{GREEN}; no test ran before it"),
+        (Alone("s", "T", FAIL, (PASS,)), "green alone in a fresh guest, once; no test ran before it"),
+        (Alone("s", "T", FAIL, ()), "not known to be red alone: it had no result there"),
         (Alone("s", "T", FAIL, (PASS,) * 3, 7), f"{GREEN}, and after the 7 tests before it"),
         (
             Alone("s", "T", FAIL, (PASS,) * 3, 7, shortest=False),
-            "green alone in a fresh guest, 3 times; the time for the 7 tests before it was up",
+            "green alone in a fresh guest, 3 times; how it goes after the 7 tests before it is not known",
         ),
     ],
 )  # fmt: skip

@@ -1,0 +1,129 @@
+"""A red test once more, alone: what a trial says where it did not come to the test, and that the budget ends it."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.config.suites import Suite
+from orchestrator.host.process import FOREVER, Deadline
+from orchestrator.model import Alone, Status, TestResult
+from orchestrator.pipeline import alone, suite_requests
+from orchestrator.suite import pollution
+from tests.unit.suite.test_suite import FakeGuest, Lab, Result, request
+
+NOBODY: Any = None
+
+
+class Clones:
+    """In place of the clones of a job: guests of a lab."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+
+    def guest(self, name: str) -> AbstractContextManager[FakeGuest]:
+        return self.lab.boot()
+
+
+class Slow(Lab):
+    """Its tests are cut off by whoever waits for them, which is noted; they do not end by themselves."""
+
+    def __init__(self) -> None:
+        super().__init__({"a": {"A01": "hang", "A02": "hang"}})
+        self.limits: list[float] = []
+
+    @contextlib.contextmanager
+    def boot(self) -> Iterator[FakeGuest]:
+        with super().boot() as guest:
+            run = guest.run
+
+            def cut(command: str, *, deadline: Deadline, **options: Any) -> Result:
+                if not command.endswith("; done"):
+                    self.limits.append(deadline.at)
+                    threading.Event().wait(deadline.remaining)
+                return run(command, deadline=deadline, **options)
+
+            guest.run = cut  # type: ignore[method-assign]
+            yield guest
+
+
+@pytest.fixture(autouse=True)
+def requests(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Ask for tests without a job."""
+    monkeypatch.setattr(suite_requests, "request", lambda *given: request(tmp_path, given[-1], test_timeout=0.3))
+
+
+def once(lab: Lab, *tests: str, within: Deadline = FOREVER) -> TestResult | None:
+    place = alone.Place(NOBODY, NOBODY, Clones(lab), "alone/1")  # type: ignore[arg-type]
+    return alone.once(place, "own", Suite(), tests, within)
+
+
+def examined(lab: Lab, deadline: Deadline = FOREVER, before: pollution.Tests = ("A01",)) -> Alone | None:
+    """Return what comes of a test that failed behind others."""
+    bench = alone._Bench(NOBODY, NOBODY, Clones(lab), deadline, at_once=1)  # type: ignore[arg-type]
+    return bench.alone(alone.Case("own", TestResult("A02", Status.FAIL), before), Suite())
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "status"),
+    [
+        ("ok", "not ok", Status.FAIL),
+        ("not ok", "ok", Status.PASS),
+        ("ok", "crash", Status.CRASHED),
+        ("vanish", "not ok", None),  # the program ended before it
+        ("crash", "not ok", None),  # it ran in another guest
+        ("silence", "ok", None),
+    ],
+)
+def test_a_test_that_did_not_come_to_run_behind_the_others_has_no_result(
+    first: str, second: str, status: Status | None
+) -> None:
+    last = once(Lab({"a": {"A01": first, "A02": second}}), "A01", "A02")
+    assert (last.status if last else None) is status
+
+
+def test_what_is_not_known_is_no_pollution() -> None:
+    seen = examined(Lab({"a": {"A01": "vanish", "A02": "ok"}}))
+    assert seen and (seen.tries, seen.before, seen.after, seen.shortest) == ((Status.PASS,) * 3, 1, (), False)
+    assert seen.words.endswith("; how it goes after the 1 tests before it is not known")
+
+
+class Mute(Lab):
+    """Its programs print their plan, and end."""
+
+    @contextlib.contextmanager
+    def boot(self) -> Iterator[FakeGuest]:
+        with super().boot() as guest:
+
+            def perform(program: str, words: list[str], output: Path) -> Result:
+                output.write_text("KTAP version 1\n1..1\n")
+                return Result(0)
+
+            guest.perform = perform  # type: ignore[method-assign]
+            yield guest
+
+
+def test_a_test_that_never_comes_to_run_is_neither_red_nor_green() -> None:
+    seen = examined(Mute({"a": {"A01": "", "A02": ""}}))
+    assert seen and (seen.tries, seen.failures, seen.after) == ((), 0, ())
+    assert seen.words == "not known to be red alone: it had no result there"
+
+
+def test_the_budget_ends_a_trial_and_what_it_cut_says_nothing() -> None:
+    lab, budget = Slow(), Deadline.after(0.1)
+    assert once(lab, "A02", within=budget) is None
+    assert lab.limits == [budget.at]
+    late = once(Slow(), "A02")
+    assert late is not None and late.status is Status.TIMEOUT, "its own time was up: that is an outcome"
+
+
+def test_where_the_budget_is_up_before_the_first_try_ended_nothing_is_said() -> None:
+    assert examined(Slow(), Deadline.after(0.1)) is None
+    lab = Slow()
+    assert examined(lab, Deadline.after(0)) is None and lab.guests == [], "and no guest is cloned for it"
