@@ -10,12 +10,15 @@ NAME = "coverage"
 def judge(patched: JobResult, at_least: float | None) -> CheckResult | None:
     """Judge how many changed lines with code ran; what did not is a remark where no least share is asked for.
 
-    None where that is not known, and no share is asked for.
+    Where that is not known, a share that is asked for is no pass: INFRA. None where none is.
     """
     coverage = patched.coverage
     if coverage is None:
-        why = patched.coverage_words or "the tests did not run"
-        return CheckResult(NAME, patched.variant, Verdict.SKIP, f"did not run: {why}", 0.0) if at_least else None
+        if not at_least:
+            return None
+        why = patched.no_coverage or "nothing was measured"
+        message = f"{at_least:g} % are wanted, and what ran is not known: {why}"
+        return CheckResult(NAME, patched.variant, Verdict.INFRA, message, 0.0)
     if not coverage.code:
         return CheckResult(NAME, patched.variant, Verdict.SKIP, "no changed line has code in this configuration", 0.0)
     red = at_least is not None and coverage.percent < at_least

@@ -82,6 +82,18 @@ def test_what_no_kernel_is_made_of_is_no_pass(desk: Desk) -> None:
     assert desk.checks("compile")[1]["message"].startswith("the kernel is the same without it: mm/odd.c is not in")
 
 
+def test_a_share_of_lines_that_is_wanted_and_not_known_is_no_pass(desk: Desk) -> None:
+    desk.say("validate: {coverage: {at_least: 80}}\n")
+    desk.series(ONE)
+    code, output = desk.validate()
+    assert code == 3 and desk.verdicts("suites") == [] and desk.verdicts("coverage") == ["infra"], output
+    (check,) = desk.checks("coverage")
+    assert check["subject"] == "small" and "what ran is not known: QEMU takes no plugin" in check["message"]
+    assert desk.result()["series"][0]["verdict"] == "pass", "the tests are as they were"
+    code, output = desk.validate("--skip", "coverage")
+    assert code == 0 and desk.checks("coverage") == [], output
+
+
 def test_a_series_that_does_not_apply_is_still_read_and_nothing_else_passes(desk: Desk) -> None:
     desk.series(ONE, TWO)
     second = next((desk.folder / "series").glob("0002*"))

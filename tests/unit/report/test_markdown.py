@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from markdown_it import MarkdownIt
 
 from orchestrator.model import Side, Status, TestResult
+from orchestrator.model.coverage import Coverage
 from orchestrator.report import markdown
 from tests.fakes import results as fixture
 
@@ -54,6 +57,33 @@ def test_a_test_that_is_alike_on_several_backings_is_one_row() -> None:
     text = markdown.render(fixture.run(fixture.series(base, fixture.job(Side.PATCHED, patched))))
     assert "| ✅ | `B01_present` ×2 | skip → pass |" in text
     assert "| ❌ | `B01_present.tmpfs` | skip → fail |" in text
+
+
+def covered(**changes: Any) -> str:
+    """Return the summary of a series of which something is known of the lines that ran."""
+    return markdown.render(
+        fixture.run(fixture.series(fixture.job(Side.BASE, ()), fixture.job(Side.PATCHED, (), **changes)))
+    )
+
+
+def test_the_changed_lines_that_did_not_run_are_listed() -> None:
+    missed = ("mm/shmem.c:12: if (*a_b) /* <x> */", *(f"mm/shmem.c:{n}: f();" for n in range(20, 90)))
+    lines = covered(coverage=Coverage(90, 80, 9, outside=2, missed=missed)).splitlines()
+    start = lines.index("### Changed lines that ran")
+    assert lines[start + 2].startswith(
+        "80 of 90 changed lines have code, 9 ran, 71 did not; 2 of them in no test. Which tests"
+    )
+    assert "`/r/jobs/patched/coverage.html`" in lines[start + 2]
+    listed = lines[lines.index("Did not run:") + 2 :]
+    assert listed[: markdown.MOST_ROWS] == [f"    {line}" for line in missed[: markdown.MOST_ROWS]]
+    assert f"… and {len(missed) - markdown.MOST_ROWS} more." in listed
+
+
+def test_where_all_ran_none_is_listed_and_what_is_not_known_says_why() -> None:
+    text = covered(coverage=Coverage(9, 8, 8, by_guest=True))
+    assert "8 ran, 0 did not; counted by gcov" in text and "Which lines: `" in text and "Did not run:" not in text
+    assert "no coverage: it ran under KVM" in covered(no_coverage="it ran under KVM").splitlines()
+    assert "Changed lines" not in covered() and "no coverage" not in covered()
 
 
 def test_a_job_without_a_series() -> None:

@@ -31,7 +31,10 @@ def test_a_series_without_code_has_nothing_to_reach() -> None:
     assert check is not None and check.verdict is Verdict.SKIP and "no changed line has code" in check.message
 
 
-def test_what_is_not_known_is_skipped_with_why_and_is_no_check_where_no_share_is_wanted() -> None:
+def test_a_share_that_is_wanted_and_not_known_is_no_pass_and_without_one_there_is_no_check() -> None:
     check = covered.judge(patched(no_coverage="it ran under KVM"), 80.0)
-    assert check is not None and check.verdict is Verdict.SKIP and "KVM" in check.message
+    assert check is not None and check.verdict is Verdict.INFRA
+    assert check.message == "80 % are wanted, and what ran is not known: it ran under KVM"
+    silent = covered.judge(patched(), 80.0)
+    assert silent is not None and silent.verdict is Verdict.INFRA and silent.message.endswith("nothing was measured")
     assert covered.judge(patched(no_coverage="it ran under KVM"), None) is None
