@@ -14,16 +14,26 @@ from drgn.helpers.linux.vmstat import nr_free_pages
 
 from orchestrator.postmortem import locks, tasks
 from orchestrator.postmortem.page_tables import PAGE, Format, flags
+from orchestrator.postmortem.programs import WITHOUT_SHELL
 
-MOST_RUNS, MOST_VMAS, MOST_FAULTS = 64, 300, 200
+MOST_RUNS, MOST_VMAS, MOST_FAULTS, MOST_PROCESSES = 64, 300, 200, 50
 _BITS = {"read": 1, "write": 2, "exec": 4, "shared": 8, "missing": 0x200, "wp": 0x1000}
 _UFFD = frozenset({"missing", "wp"})
 
 
 def processes(program: drgn.Program, form: Format) -> list[dict[str, Any]]:
-    """Return the processes of which userfaultfd has a part, or has left one: their mappings, and the ptes of that."""
-    every = (_process(task, mm, list(_vmas(mm)), form) for task, mm in locks.mms(program))
-    return [process for process in every if any("ptes" in vma for vma in process["vmas"])]
+    """Return processes with their mappings, and the ptes of which userfaultfd has a part, or has left one.
+
+    First come those of which it does, then those that may be of a test.
+    """
+    every = [_process(task, mm, list(_vmas(mm)), form) for task, mm in locks.mms(program)]
+    parts = [process for process in every if _is_part(process)]
+    others = [process for process in every if not _is_part(process) and process["comm"] not in WITHOUT_SHELL]
+    return [*parts, *others[:MOST_PROCESSES]]
+
+
+def _is_part(process: dict[str, Any]) -> bool:
+    return any("ptes" in vma for vma in process["vmas"])
 
 
 def _vmas(mm: drgn.Object) -> Iterator[drgn.Object]:

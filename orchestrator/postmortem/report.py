@@ -55,7 +55,7 @@ class Mapping(Strict):
 
 
 class Process(Strict):
-    """A process of which userfaultfd has a part."""
+    """A process: one of which userfaultfd has a part, or that may be of a test."""
 
     comm: Word
     pid: int
