@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from ast import literal_eval
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -20,9 +21,9 @@ PLANTED = Path(__file__).parent / "planted"
 PROGRAMS = ("plant-null", "plant-marker", "plant-leak", "plant-lock")  # what it deadlocks stays in its guest
 
 
-def run(results: Path) -> Mapping[str, Evidence]:
-    """Run the four programs on the planted kernel as a user does; return the evidence of each."""
-    programs = [word for name in PROGRAMS for word in ("--program", str(PLANTED / f"{name}.c"))]
+def run(results: Path, names: Sequence[str] = PROGRAMS) -> Mapping[str, Evidence]:
+    """Run programs, all four of them, on the planted kernel as a user does; return the evidence of each."""
+    programs = [word for name in names for word in ("--program", str(PLANTED / f"{name}.c"))]
     command = [sys.executable, "-m", "orchestrator.cli", "run", "-c", str(PLANTED / "pipeline.yaml")]
     options = ["--series", "planted", "--timeout", "4s", "--results", str(results)]
     done = subprocess.run([*command, *options, *programs], check=False)
@@ -69,6 +70,36 @@ def test_the_same_bug_gives_the_same_text_but_for_addresses(seen: Mapping[str, E
         texts = [one[name].postmortem for one in (seen, again)]
         first, second = (re.sub(r"\b(?:0x)?[0-9a-f]{5,16}\b", "N", text.read_text()) for text in texts if text)
         assert _essential(first) == _essential(second), name
+
+
+def inspected(results: Path, expression: str) -> str:
+    """Return what `wpci inspect` prints of an expression, in the dump of the last run."""
+    command = [sys.executable, "-m", "orchestrator.cli", "inspect", "--results", str(results), "-e", expression]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def test_the_shell_says_where_markers_stand_and_who_waits(tmp_path: Path) -> None:
+    seen = run(tmp_path, ["plant-marker"])["plant-marker"]
+    found = literal_eval(inspected(tmp_path, "markers('plant-marker')"))
+    start = found[0]
+    assert found == [start + 4096 * page for page in (0, 2, 3, 4, 5, 6, 7)], "a page came where it writes"
+    ptes = f"pte('plant-marker', {start}), pte('plant-marker', {start + 4100})"
+    assert literal_eval(inspected(tmp_path, ptes)) == ("marker", "present P")
+    head, *runs = inspected(tmp_path, "ptes('plant-marker')").splitlines()
+    assert head == f"{start:#x}-{start + 8 * 4096:#x}"
+    assert [line.split(maxsplit=1)[1] for line in runs] == ["1 marker", "1 present P", "6 marker"]
+    (waits,) = [line for line in inspected(tmp_path, "waits()").splitlines() if line.startswith("plant-marker (")]
+    assert f"waits for a userfault (wp, write) at {start + 4096:#x} to be resolved, nobody has read it" in waits
+    assert seen.postmortem is not None
+    written = seen.postmortem.read_text().rstrip().splitlines()
+    assert inspected(tmp_path, "report()").rstrip().splitlines()[1:] == written[1:], "the first line is the occasion"
+
+
+def test_the_shell_finds_markers_where_nothing_is_registered(tmp_path: Path) -> None:
+    run(tmp_path, ["plant-leak"])
+    found = literal_eval(inspected(tmp_path, "markers('plant-leak')"))
+    assert found == [found[0] + 4096 * page for page in range(8)]
+    assert inspected(tmp_path, "ptes('plant-leak')") == "", "that is of what is registered"
 
 
 def _essential(text: str) -> list[str]:
