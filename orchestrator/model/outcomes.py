@@ -138,6 +138,11 @@ class JobResult(Bounded):
         """Return how a stage went; None where the job did not come to it."""
         return next((result for result in self.stages if result.stage is stage), None)
 
+    def outside_of_tests(self, stage: StageResult) -> tuple[Postmortem, ...]:
+        """Return what guests looked like that died or hung in no test, with the stage that failed, else the last."""
+        last = self.failed_stage or self.stages[-1]
+        return tuple(seen for seen in self.postmortems if seen.test is None and stage is last)
+
     @property
     def seconds(self) -> float:
         """What all stages took."""

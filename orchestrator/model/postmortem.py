@@ -10,9 +10,10 @@ from orchestrator.model.bounds import Bounded
 
 @dataclass(frozen=True)
 class Postmortem(Bounded):
-    """One look at the memory of a guest: ``test`` ran, ``occasion`` is why. ``lines`` are the first of ``text``.
+    """One look at the memory of a guest: ``test`` ran, None before or between tests; ``occasion`` is why.
 
-    ``data`` has all of it as JSON, ``dump`` is the memory itself, which `wpci inspect` opens.
+    ``lines`` are the first of ``text``. ``data`` has all of it as JSON, ``dump`` is the memory itself, which
+    `wpci inspect` opens.
     """
 
     guest: str
@@ -22,3 +23,8 @@ class Postmortem(Bounded):
     text: Path
     data: Path
     dump: Path
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """What is shown of it: its first lines, and where all of it is."""
+        return (*self.lines, str(self.text), str(self.dump))

@@ -129,4 +129,4 @@ def _facts(job: JobResult, link: functools.partial[str]) -> Markup:
     counts = outcome.counts(test.status for suite in job.suites for test in suite.tests) or "no test ran"
     under = f", under {job.identity.accel}" if job.identity else ""
     template = templates().get_template("job.html.j2")
-    return Markup(template.render(job=job, counts=counts + under, link=link, duration=duration))
+    return Markup(template.render(job=job, counts=counts + under, link=link, duration=duration, clean=plain.printable))

@@ -127,13 +127,14 @@ def _verdict(name: str, verdict: Verdict, reason: str, output: str = "") -> Test
 
 def _stages(name: str, job: JobResult) -> Iterator[TestCase]:
     for stage in job.stages:
-        out = "\n".join(filter(None, (stage.message, f"log: {stage.log}" if stage.log else "")))
+        more = "\n".join([f"log: {stage.log}"] * bool(stage.log) + _dead(job, stage))
+        out = "\n".join(filter(None, (stage.message, more)))
         case = _case(f"{job.side.value}: {stage.stage.value}", f"{name}.stages", stage.seconds, out)
-        yield _blame(case, stage.verdict, stage.message or "failed", _log(stage))
+        yield _blame(case, stage.verdict, stage.message or "failed", more)
 
 
-def _log(stage: StageResult) -> str:
-    return f"log: {stage.log}" if stage.log else ""
+def _dead(job: JobResult, stage: StageResult) -> list[str]:
+    return [line for seen in job.outside_of_tests(stage) for line in seen.shown]
 
 
 def _console(name: str, job: JobResult, series: SeriesResult | None) -> Iterator[TestCase]:

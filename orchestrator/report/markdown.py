@@ -13,6 +13,7 @@ from orchestrator.model import (
     RunResult,
     SeriesResult,
     Splat,
+    StageResult,
     Transition,
     Verdict,
     rundir,
@@ -205,12 +206,22 @@ def _splats(heading: str, splats: Sequence[Splat]) -> Iterator[Markdown]:
 
 
 def _failed(jobs: Sequence[JobResult]) -> Iterator[Markdown]:
-    failed = [(job, stage) for job in jobs for stage in job.stages if stage.verdict is not Verdict.PASS]
-    if failed:
-        yield from (md.BLANK, md.line("### Stages that failed"), md.BLANK)
-    for job, stage in failed:
-        log = md.line(" (log: {})", md.code(str(stage.log))) if stage.log else md.BLANK
-        yield md.line("- {} {}: {}{}", job.side.value, stage.stage.value, stage.message, log)
+    stages = [(job, stage) for job in jobs for stage in job.stages]
+    failed = [(job, stage) for job, stage in stages if stage.verdict is not Verdict.PASS]
+    dead = [(job, stage) for job, stage in stages if (job, stage) not in failed and job.outside_of_tests(stage)]
+    for heading, shown in (("Stages that failed", failed), ("Guests that died or hung in no test", dead)):
+        if shown:
+            yield from (md.BLANK, md.line("### {}", heading), md.BLANK)
+        for job, stage in shown:
+            yield from _stage(job, stage)
+
+
+def _stage(job: JobResult, stage: StageResult) -> Iterator[Markdown]:
+    """Show a stage, and what the guests looked like that died or hung in it before a test ran, or between tests."""
+    log = md.line(" (log: {})", md.code(str(stage.log))) if stage.log else md.BLANK
+    yield md.line("- {} {}: {}{}", job.side.value, stage.stage.value, stage.message, log)
+    for seen in job.outside_of_tests(stage):
+        yield from (md.BLANK, *md.block(seen.shown, indent=6), md.BLANK)
 
 
 def _coverage(job: JobResult) -> Iterator[Markdown]:

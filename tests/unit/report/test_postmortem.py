@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ET
 from dataclasses import replace
 from pathlib import Path
 
 from orchestrator.cli import evidence as terminal
-from orchestrator.model import Alone, Evidence, Status
+from orchestrator.model import Alone, Evidence, RunResult, Stage, StageResult, Status, Verdict
 from orchestrator.model.postmortem import Postmortem
 from orchestrator.pipeline.evidence import Collector
 from orchestrator.pipeline.values import Plan
@@ -35,6 +36,46 @@ def test_every_format_shows_it_and_it_comes_back_from_json() -> None:
     assert shown == [True] * 4
     assert "red only after same" in junit.render(RUN) and 'name="pollution: worse"' in junit.render(RUN)
     assert result_json.load_run(result_json.dump(RUN)) == RUN
+
+
+STOPPED = StageResult(Stage.BOOT, Verdict.FAIL, 4.0, "the guest does not come up", Path("/r/console.log"))
+DEAD = replace(SEEN, test=None, occasion="the guest does not come up", lines=("the guest does not come up", LINE))
+
+
+def dead(*stages: StageResult) -> RunResult:
+    """Return a run whose patched guest died in no test."""
+    stage = PATCHED.stages[0]
+    return fixture.run(fixture.series(BASE, replace(PATCHED, stages=(stage, *stages), suites=(), postmortems=(DEAD,))))
+
+
+def test_a_guest_that_died_before_a_test_ran_is_shown_with_the_stage_that_failed() -> None:
+    run = dead(STOPPED)
+    lines = markdown.render(run).splitlines()
+    (stage,) = (number for number, line in enumerate(lines) if line.startswith("- patched boot: "))
+    assert lines[stage + 2 : stage + 6] == [f"      {line}" for line in (*DEAD.lines, "/r/p.txt", "/r/d")]
+    assert "### Stages that failed" in lines
+    assert list(terminal.lines(run)) == [
+        f"{PATCHED.name}: boot: the guest does not come up", f"    # {DEAD.lines[0]}", f"    # {LINE}", "    /r/p.txt",
+        "    /r/d",
+    ]  # fmt: skip
+    case = next(c for c in ET.fromstring(junit.render(run)).iter("testcase") if c.get("name") == "patched: boot")
+    for text in (case.findtext("failure"), case.findtext("system-out")):
+        assert text is not None and text.endswith("\n".join(("", *DEAD.lines, "/r/p.txt", "/r/d")))
+    page = html.render(run)
+    row = page[page.index('<td class="word fail">boot</td>') :].partition("</tr>")[0]
+    assert LINE.replace("<", "&lt;").replace(">", "&gt;") in row and 'href="p.txt"' in row and 'href="d"' in row
+
+
+def test_one_that_died_between_tests_is_shown_with_the_last_stage_though_none_failed() -> None:
+    run = dead(StageResult(Stage.SUITE, Verdict.PASS, 4.0, "2 tests"))
+    text = markdown.render(run)
+    assert "### Guests that died or hung in no test" in text and "- patched suite: 2 tests" in text and LINE in text
+    assert all("/r/d" in shown for shown in (text, junit.render(run))) and 'href="d"' in html.render(run)
+
+
+def test_one_that_died_in_a_test_is_shown_with_that_alone() -> None:
+    assert "/r/d" not in markdown.render(RUN) and "no test" not in markdown.render(RUN).partition("## Red tests")[0]
+    assert not any(JUDGED.patched.outside_of_tests(stage) for stage in JUDGED.patched.stages)
 
 
 def test_a_result_of_before_has_none() -> None:
