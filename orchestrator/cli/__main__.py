@@ -1,5 +1,5 @@
 """`python -m orchestrator.cli`: the command line."""
 
-from orchestrator.cli.main import main
+from orchestrator.cli.entry import main
 
 main()
