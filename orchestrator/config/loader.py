@@ -67,13 +67,18 @@ def _first_problem(error: ValidationError) -> str:
     place = _dotted(_resolved(problem["loc"])[0])
     if problem["type"] == "extra_forbidden":
         key = str(problem["loc"][-1])
-        return f"{place}: unknown key{_hint(key, _known_keys(problem['loc'][:-1]))}"
+        known = _known_keys(problem["loc"][:-1])
+        return f"{place}: unknown key{_hint(key, known) if key not in known else ''}"
     if problem["type"] == "missing":
         return f"{place}: missing"
+    words = _WORDS.get(problem["type"], problem["msg"])
     if _MAY_BE_SECRET.intersection(problem["loc"]):
-        return f"{place}: {problem['msg']}"
-    return f"{place}: {problem['msg']} (got {wording.cut(repr(problem['input']), _MOST_SHOWN)})"
+        return f"{place}: {words}"
+    return f"{place}: {words} (got {wording.cut(repr(problem['input']), _MOST_SHOWN)})"
 
+
+_WORDS = {"tuple_type": "a list is needed", "dict_type": "keys with values are needed"}
+"""What YAML has, where pydantic speaks of Python."""
 
 _MAY_BE_SECRET = {"notify", "history", "lore", "url"}
 """Keys under which a token or a password may stand: what is wrong there is not shown."""

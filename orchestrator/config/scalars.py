@@ -15,6 +15,8 @@ _SIZES = {"K": 2**10, "M": 2**20, "G": 2**30}
 
 
 def _seconds(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("seconds, or text like 90s, 5m is needed")
     if isinstance(value, str) and (match := re.fullmatch(r"(\d{1,12}(?:\.\d{1,6})?)\s*(ms|s|m|h)", value)):
         return float(match[1]) * _UNITS[match[2]]
     return value

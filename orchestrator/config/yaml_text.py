@@ -40,8 +40,11 @@ def parse(text: str, name: str, *, literal_keys: bool = False) -> Any:
         place = f"line {mark.line + 1}: " if mark else ""
         problem = wording.cut(error.problem or "cannot be read", _MOST_SHOWN)
         raise UserError(f"{name}: not YAML: {place}{problem}") from error
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise UserError(f"{name}: not YAML: line {line}: {error.reason}") from error
     except yaml.YAMLError as error:
-        raise UserError(f"{name}: not YAML: {getattr(error, 'reason', 'cannot be read')}") from error
+        raise UserError(f"{name}: not YAML: cannot be read") from error
 
 
 class _Strict(yaml.SafeLoader):

@@ -103,14 +103,15 @@ def _exported(theirs: Path, tree: Path, revisions: str, base: str, tip: str) -> 
         raise UserError(f"{revisions} of {tree} holds no commits")
     if merges := [line for line in listed if line.count(" ") > 1]:
         raise UserError(f"{revisions} holds a merge ({merges[0][:12]}), which is no patch: name a range without one")
-    return fork, [_file(theirs, number, line.split()[0]) for number, line in enumerate(listed, 1)]
+    return fork, [_file(theirs, tree, number, line.split()[0]) for number, line in enumerate(listed, 1)]
 
 
-def _file(tree: Path, number: int, commit: str) -> tuple[str, bytes]:
+def _file(theirs: Path, tree: Path, number: int, commit: str) -> tuple[str, bytes]:
     try:
-        return f"{number:04}{SUFFIX}", repository.diff(tree, *_SHOW, commit)
+        return f"{number:04}{SUFFIX}", repository.diff(theirs, *_SHOW, commit)
     except CommandFailed as error:
-        raise UserError(f"{tree}: commit {commit[:12]} cannot be read: {error}") from error
+        why = "files of it are not there (a partial clone lacks those that were never checked out)"
+        raise UserError(f"{tree}: commit {commit[:12]} cannot be read: {why}") from error
 
 
 def _commit(theirs: Path, tree: Path, revision: str) -> str:

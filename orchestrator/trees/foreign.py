@@ -20,7 +20,7 @@ from orchestrator.host.process import CommandFailed, Deadline
 from orchestrator.text import textfile
 from orchestrator.trees import repository
 
-_COPIED = ("HEAD", "index", "info/exclude", "info/sparse-checkout", "MERGE_HEAD")
+_COPIED = ("HEAD", "index", "info/exclude", "info/sparse-checkout", "MERGE_HEAD", "ORIG_HEAD", "FETCH_HEAD")
 _SHARED = ("packed-refs", "shallow", "info/exclude", "info/grafts")
 _MOST = 2**20
 _SETTINGS = (

@@ -13,7 +13,7 @@ from orchestrator.host.cache import Cache
 from orchestrator.host.process import CommandFailed, Deadline
 from orchestrator.model import Tree
 from orchestrator.progress import SILENT
-from orchestrator.series import apply, series
+from orchestrator.series import apply, commits, series
 from orchestrator.trees import checkout, fetch
 from tests.fakes import trees
 
@@ -314,6 +314,20 @@ def test_a_partial_clone_is_taken_where_it_has_all_of_a_commit(where: Path, cach
             at(clone, base, cache)
     trees.git(clone, "checkout", "--quiet", "--detach", base, lazy=True)
     assert content(at(clone, base, cache), "mm/shmem.c").startswith("int zero;")
+
+
+def test_commits_of_a_partial_clone_that_are_not_all_there_are_refused_in_words(where: Path, tmp_path: Path) -> None:
+    for text in ("int one;", "int two;"):
+        trees.edit(where, "mm/shmem.c", 1, text)
+        trees.commit(where, text)
+    clone = partial(where, tmp_path / "partial")
+    with pytest.raises(UserError) as caught:
+        commits.export(clone, "HEAD~1..HEAD")
+    words = str(caught.value)
+    assert words.startswith(f"{clone}: commit ") and "a partial clone lacks" in words and "scratch" not in words
+    trees.git(clone, "update-ref", "ORIG_HEAD", "HEAD")
+    with pytest.raises(UserError, match="holds no commits"):
+        commits.export(clone, "ORIG_HEAD..HEAD")
 
 
 def test_a_partial_clone_may_move_on(where: Path, cache: Cache, tmp_path: Path) -> None:
