@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from orchestrator.errors import InfraError
+from orchestrator.errors import InfraError, PipelineError
 from orchestrator.host import disk
 from orchestrator.progress import Progress
 
@@ -57,10 +57,10 @@ class Cache:
             yield
 
     @contextlib.contextmanager
-    def alone(self, name: str) -> Iterator[None]:
-        """Hold the named lock as ``lock`` does. Raises InfraError where another one holds it."""
+    def alone(self, name: str, refusal: PipelineError | None = None) -> Iterator[None]:
+        """Hold the named lock as ``lock`` does. Raises ``refusal``, or InfraError, where another one holds it."""
         with self._open(name) as file:
-            _take(file, f"another {name} is at work; this one does not begin")
+            _take(file, refusal or InfraError(f"another {name} is at work; this one does not begin"))
             yield
 
     @contextlib.contextmanager
@@ -74,7 +74,7 @@ class Cache:
     def unused(self) -> Iterator[None]:
         """Keep every run from the cache. Raises InfraError where one is using it, or another removal is going on."""
         with self._open(_IN_USE) as file:
-            _take(file, f"{self.root} is in use by a run that is going on: nothing was removed")
+            _take(file, InfraError(f"{self.root} is in use by a run that is going on: nothing was removed"))
             yield
 
     @contextlib.contextmanager
@@ -133,12 +133,12 @@ def remove(path: Path) -> None:
         raise InfraError(f"cannot remove {path}: {error.strerror}") from error
 
 
-def _take(file: IO[str], otherwise: str) -> None:
-    """Take a lock that nobody holds. Raises InfraError where somebody does."""
+def _take(file: IO[str], refusal: PipelineError) -> None:
+    """Take a lock that nobody holds. Raises ``refusal`` where somebody does."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise InfraError(otherwise) from error
+        raise refusal from error
 
 
 def _wait(file: IO[str], kind: int, says: str, progress: Progress) -> None:

@@ -16,6 +16,7 @@ from orchestrator.config.schema import SeriesConfig
 from orchestrator.engine.task import Done, Engine, Task
 from orchestrator.errors import InfraError, UserError
 from orchestrator.host import disk
+from orchestrator.host.cache import digest
 from orchestrator.host.process import FOREVER, Deadline
 from orchestrator.mutation import faults, hunks, mutants, page
 from orchestrator.mutation import report as mutation_report
@@ -61,9 +62,14 @@ class Request:
 def run(request: Request, workspace: Workspace, engine: Engine) -> Report:
     """Take out every mutant that the report does not know yet; the report is on disk after each.
 
-    Raises KernelError where the series itself is broken, InfraError where the host fails again and again.
+    Raises KernelError where the series itself is broken, InfraError where the host fails again and again, UserError
+    where another run is at work on the report.
     """
-    return _Run(request, workspace, engine).run()
+    path = _json(request.report)
+    refusal = UserError(f"{path}: another wpci mutate is at work on this report; wait for it, or name another --report")
+    # it is read once, and written whole after each mutant: what another one writes meanwhile would be lost
+    with workspace.cache.alone(f"mutation-{digest(str(path.resolve()))[:16]}", refusal):
+        return _Run(request, workspace, engine).run()
 
 
 def reasons(report: Path) -> dict[str, str]:
@@ -168,7 +174,7 @@ class _Run:
     def _save(self) -> None:
         self.report = self.report.updating(self.section)
         path = self.request.report
-        disk.write_atomic(path.with_name(f"{path.name}.json"), mutation_report.dump(self.report))
+        disk.write_atomic(_json(path), mutation_report.dump(self.report))
         text = page.render(self.report, reasons(path))
         disk.write_atomic(path.with_name(f"{path.name}.md"), text)
 
@@ -223,9 +229,13 @@ def _series_config(request: Request, workspace: Workspace) -> SeriesConfig:
     return workspace.pipeline.series[request.job.series]
 
 
+def _json(report: Path) -> Path:
+    return report.with_name(f"{report.name}.json")
+
+
 def _loaded(request: Request, series: str) -> Report:
     """Return the report so far. A series goes by its folder, so that one with something on top of it is the same."""
-    path = request.report.with_name(f"{request.report.name}.json")
+    path = _json(request.report)
     known = mutation_report.load(textfile.read(path), str(path)) if path.exists() else Report(series)
     if known.series != series:
         raise UserError(f"{path} is the report of {known.series}: give {series} one of its own (--report)")

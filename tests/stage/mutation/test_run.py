@@ -272,6 +272,26 @@ def test_the_report_of_another_series_is_left_alone(bench: Bench) -> None:
     assert report.read_text() == '{"series": "other"}'
 
 
+def test_two_runs_do_not_write_one_report(bench: Bench) -> None:
+    with subprocess.Popen(
+        bench.argv("mutate", "--only", "0001*"),
+        cwd=bench.folder,
+        env=bench.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.STDOUT,
+    ) as child:
+        wait_for(bench.folder, "patches/evidence/mutation.json")
+        child.send_signal(signal.SIGSTOP)
+        code, output = mutate(bench, "--only", "0004*")
+        child.send_signal(signal.SIGCONT)
+        assert code == 2, output
+        assert "patches/evidence/mutation.json: another wpci mutate is at work on this report" in output
+        assert len(list((bench.folder / "results").glob("2*"))) == 1, "nothing of it stays"
+        assert mutate(bench, "--only", "0004*", "--report", "other")[0] == 0
+    assert mutate(bench, "--only", "0004*")[0] == 0
+    assert set(entries(bench)) == {f"0001/{MEMORY}/1", f"0004/{SWAP}/1"}
+
+
 def test_what_is_on_top_of_a_series_stays_and_is_no_part_of_it(bench: Bench) -> None:
     checks = bench.folder / "checks"
     checks.mkdir()
