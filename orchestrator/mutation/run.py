@@ -25,7 +25,7 @@ from orchestrator.mutation.hunks import Hunk
 from orchestrator.mutation.mutants import Mutant
 from orchestrator.mutation.reach import Reached
 from orchestrator.mutation.report import Baseline, Entry, Outcome, Report
-from orchestrator.mutation.trial import Attempt
+from orchestrator.mutation.trial import Attempt, NotBegun
 from orchestrator.pipeline import discover, job
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord
@@ -46,7 +46,7 @@ class Request:
 
     ``first`` are globs of quick tests that go first, ``late`` of slow ones that go last, ``budget`` the seconds of
     those that work for a time; ``only`` are globs over the names of mutants. With ``every_test`` each mutant meets
-    all tests, and not only those up to the first that kills it. Behind ``deadline`` no mutant begins.
+    all tests, and not only those up to the first that kills it. Behind ``deadline`` none is built and none is booted.
     """
 
     job: Job
@@ -128,29 +128,33 @@ class _Run:
 
     def _try_all(self, todo: Sequence[Mutant], campaign: Campaign) -> None:
         tasks = self._tasks(todo, campaign)
-        failures = 0
+        failures, left = 0, len(todo)
         with contextlib.closing(self.engine.run(tasks, self.workspace)) as ended:
             for number, done in enumerate(ended):
                 self.workspace.progress.advance("mutants taken out", number, len(todo))
                 entry = self._entry(done)
+                if isinstance(entry, NotBegun):
+                    continue
+                left -= 1
                 failures = 0 if entry else failures + 1
                 if failures >= HOST_FAULTS:
                     raise InfraError(f"the host failed on {failures} mutants in a row; the last is {done.task.name}")
                 if entry:
                     self._add(entry)
+        if left:
+            self.workspace.progress.note(f"the time is up: {left} mutants are left for the next run")
 
-    def _tasks(self, todo: Sequence[Mutant], campaign: Campaign) -> Iterator[Task[Entry | None]]:
+    def _tasks(self, todo: Sequence[Mutant], campaign: Campaign) -> Iterator[Task[Entry | NotBegun | None]]:
         """Yield the trials while there is time: each is asked for what killed those before it."""
         sent = replace(campaign, known=None)  # it is large, and what it says of a mutant goes with that
-        for number, mutant in enumerate(todo):
+        for mutant in todo:
             if self.request.deadline.expired:
-                self.workspace.progress.note(f"the time is up: {len(todo) - number} mutants are left for the next run")
                 return
             reached = campaign.reached(mutant)
             trying = sent.asking(*self._rounds(mutant, reached), every_test=self.request.every_test)
-            yield Task(mutant.name, self.request.job, Attempt(mutant, trying, reached))
+            yield Task(mutant.name, self.request.job, Attempt(mutant, trying, reached, self.request.deadline))
 
-    def _entry(self, done: Done[Entry | None]) -> Entry | None:
+    def _entry(self, done: Done[Entry | NotBegun | None]) -> Entry | NotBegun | None:
         """Return what came of a mutant; None where the host failed on it."""
         if isinstance(done.outcome, InfraError):
             self.workspace.progress.note(f"{done.task.name}: the host failed, and nothing is known: {done.outcome}")

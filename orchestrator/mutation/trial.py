@@ -11,6 +11,7 @@ from orchestrator import suite
 from orchestrator.engine.task import Place
 from orchestrator.errors import InfraError, UserError
 from orchestrator.host import cache
+from orchestrator.host.process import FOREVER, Deadline
 from orchestrator.model import JobResult, Kernel, Stage, TestResult, Verdict
 from orchestrator.model.expectations import NONE
 from orchestrator.mutation import confirm, judge, mutants, report
@@ -34,24 +35,33 @@ MOST_DOUBTS = 4
 
 
 @dataclass(frozen=True)
+class NotBegun:
+    """What comes of a mutant whose turn came when the time was up: it is left for the next run."""
+
+
+@dataclass(frozen=True)
 class Attempt:
-    """The trial of one mutant, of which it is known what runs its lines."""
+    """The trial of one mutant, of which it is known what runs its lines. Behind ``deadline`` no turn of it begins."""
 
     mutant: Mutant
     campaign: Campaign
     reached: Reached
+    deadline: Deadline = FOREVER
 
-    def __call__(self, place: Place) -> Entry | None:
+    def __call__(self, place: Place) -> Entry | NotBegun | None:
         """Do it; None where the host failed."""
-        return entry(self.mutant, self.campaign, self.reached, place)
+        return entry(self, place)
 
 
-def entry(mutant: Mutant, campaign: Campaign, reached: Reached, place: Place) -> Entry | None:
+def entry(attempt: Attempt, place: Place) -> Entry | NotBegun | None:
     """Take a mutant out and try for a test that notices; None where the host failed, for then nothing is known.
 
     It is built in its turn and tested in its turn: the kernel of the next mutant may be built meanwhile.
     """
+    mutant, campaign, reached = attempt.mutant, attempt.campaign, attempt.reached
     with place.build():
+        if attempt.deadline.expired:
+            return NotBegun()
         started = time.monotonic()
         out = _what_comes_out(mutant, campaign, place.workspace)
         record = JobRecord(_job_without(mutant, out, campaign), place.workspace)
@@ -59,6 +69,8 @@ def entry(mutant: Mutant, campaign: Campaign, reached: Reached, place: Place) ->
         seconds = time.monotonic() - started
     if finding is None:
         with place.guest(campaign.job):
+            if attempt.deadline.expired:
+                return NotBegun()
             started = time.monotonic()
             finding = _tried(record, campaign)
             seconds += time.monotonic() - started

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 _LONGEST = 1e6
@@ -33,6 +34,14 @@ class Deadline:
     def capped(self, seconds: float) -> Deadline:
         """Return the earlier of this deadline and the one ``seconds`` from now."""
         return Deadline(min(self.at, time.monotonic() + seconds))
+
+    def __reduce__(self) -> tuple[Callable[[float], Deadline], tuple[float]]:
+        """Travel by the time of day: each machine has a monotonic clock of its own."""
+        return _by_time_of_day, (time.time() + self.at - time.monotonic(),)
+
+
+def _by_time_of_day(at: float) -> Deadline:
+    return Deadline.after(at - time.time())
 
 
 FOREVER = Deadline(float("inf"))

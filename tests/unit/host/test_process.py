@@ -1,6 +1,7 @@
 """Commands: what is logged, what is killed, and whose fault it is."""
 
 import os
+import pickle
 import resource
 import signal
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 
 from orchestrator.errors import InfraError
 from orchestrator.host import process
-from orchestrator.host.process import Deadline, sandbox
+from orchestrator.host.process import FOREVER, Deadline, sandbox
 from orchestrator.host.process.namespaces import full_argv
 
 
@@ -156,3 +157,12 @@ def test_a_deadline_of_a_century_can_be_waited_for() -> None:
     assert left < 2**31 / 1000, "poll(2) takes milliseconds in 31 bits"
     with pytest.raises(process.CommandFailed):
         process.run(["false"], deadline=Deadline.after(999999 * 3600.0))
+
+
+def test_a_deadline_is_the_same_moment_on_a_machine_that_was_started_at_another_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sent, now = pickle.dumps((Deadline.after(60), FOREVER)), time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + 5000)
+    there, forever = pickle.loads(sent)
+    assert 55 < there.remaining <= 60 and forever == FOREVER
