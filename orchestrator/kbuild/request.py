@@ -22,7 +22,8 @@ class BuildRequest:
     ``source`` is a work tree that the caller checked out and holds still; ``content`` is the id of its git tree
     object. ``base`` is ``tinyconfig``, ``defconfig`` or a file. ``out`` is kept between builds, outside of the tree
     (``place.out_folder``). ``owner`` is empty where the code is trusted, else the digest of the series whose code
-    runs: what one owner left is no input of another. ``log``, if any, gets a copy of the build's log.
+    runs: what one owner left is no input of another. ``private`` names who alone has this kernel; empty: whoever
+    asks for it. ``log``, if any, gets a copy of the build's log.
     """
 
     source: Path
@@ -35,6 +36,7 @@ class BuildRequest:
     jobs: int = field(default_factory=make.processors)
     log: Path | None = None
     owner: str = ""
+    private: str = ""
 
     @property
     def folders(self) -> Folders:
@@ -48,7 +50,8 @@ def kernel_key(request: BuildRequest) -> str:
     A prefix of a series may be what somebody else sends, built where the rest of the series ran: its owner counts.
     """
     requested = configuration_key(request, configure.requested(request.fragments))
-    return digest(RECIPE, request.content, requested, request.image, *([request.owner] if request.owner else []))
+    whose = [name for name in (request.owner, request.private) if name]
+    return digest(RECIPE, request.content, requested, request.image, *whose)
 
 
 def configuration_key(request: BuildRequest, merged: Merged) -> str:

@@ -101,6 +101,12 @@ def on_top(mutant: Mutant, hunks: Sequence[Hunk]) -> Patches:
 
 
 def without(job: Job, mutant: Mutant, carry: Patches, trial: Trial, place: str) -> Job:
-    """Return the job that tests the series without a mutant (or with a fault), in a work tree of its own."""
+    """Return the job that tests the series without a mutant (or with a fault), in a work tree of its own.
+
+    So is its kernel: it goes when the mutant is judged, and without the last patch it is the one of a prefix.
+    """
     name = f"{job.name}.without.{mutant.name.replace('/', '-')}"
-    return replace(job, name=name, extra_series=(*job.extra_series, carry), trial=trial, worktree=place, coverage=False)
+    extra = (*job.extra_series, carry)
+    return replace(
+        job, name=name, extra_series=extra, trial=trial, worktree=place, coverage=False, kernel_for=mutant.name
+    )

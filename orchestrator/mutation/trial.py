@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from orchestrator import suite
@@ -12,7 +12,7 @@ from orchestrator.engine.task import Place
 from orchestrator.errors import InfraError, UserError
 from orchestrator.host import cache
 from orchestrator.host.process import FOREVER, Deadline
-from orchestrator.model import JobResult, Kernel, Stage, TestResult, Verdict
+from orchestrator.model import JobResult, Stage, TestResult, Verdict
 from orchestrator.model.expectations import NONE
 from orchestrator.mutation import confirm, judge, mutants, report
 from orchestrator.mutation.campaign import MOST_FAILURES, Campaign, Round
@@ -59,21 +59,23 @@ def entry(attempt: Attempt, place: Place) -> Entry | NotBegun | None:
     It is built in its turn and tested in its turn: the kernel of the next mutant may be built meanwhile.
     """
     mutant, campaign, reached = attempt.mutant, attempt.campaign, attempt.reached
-    with place.build():
-        if attempt.deadline.expired:
-            return NotBegun()
-        started = time.monotonic()
-        out = _what_comes_out(mutant, campaign, place.workspace)
-        record = JobRecord(_job_without(mutant, out, campaign), place.workspace)
-        finding = _built(record, campaign, reached)
-        seconds = time.monotonic() - started
-    if finding is None:
-        with place.guest(campaign.job):
+    with contextlib.ExitStack() as stack:
+        with place.build():
             if attempt.deadline.expired:
                 return NotBegun()
             started = time.monotonic()
-            finding = _tried(record, campaign)
-            seconds += time.monotonic() - started
+            out = _what_comes_out(mutant, campaign, place.workspace)
+            record = JobRecord(_job_without(mutant, out, campaign), place.workspace)
+            stack.enter_context(_removed(record))
+            finding = _built(record, campaign, reached)
+            seconds = time.monotonic() - started
+        if finding is None:
+            with place.guest(campaign.job):
+                if attempt.deadline.expired:
+                    return NotBegun()
+                started = time.monotonic()
+                finding = _noticed(record, campaign)
+                seconds += time.monotonic() - started
     if finding is None:
         return None
     return Entry(
@@ -112,32 +114,26 @@ def _built(record: JobRecord, campaign: Campaign, reached: Reached) -> Finding |
     if kernel and kernel.sha256 == campaign.baseline.kernel and not kernel.modules:  # their code is not compared
         return Finding(Outcome.EQUIVALENT, (), f"the variant {record.job.variant} does not build this code")
     if kernel and reached.never:
-        _throw_away(kernel)
         return Finding(Outcome.NOT_RUN, (), "its lines have code, and none ran with the whole series")
     return None
 
 
-def _tried(record: JobRecord, campaign: Campaign) -> Finding | None:
-    """Test a kernel that is built, or was not to be; None where the host failed.
-
-    What a test noticed counts where it does so again, and not on the whole series; else the others go on without it.
-    """
-    kernel = record.products.kernel
+@contextlib.contextmanager
+def _removed(record: JobRecord) -> Iterator[None]:
+    """Remove the kernel of a record behind the block, however that ends: it is wrong, and nobody else has it."""
     try:
-        return _noticed(record, campaign)
+        yield
     finally:
-        if kernel:
-            _throw_away(kernel)
-
-
-def _throw_away(kernel: Kernel) -> None:
-    """Remove a kernel from the cache: it is wrong, and nobody asks for it again."""
-    with contextlib.suppress(InfraError):
-        cache.remove(kernel.image.parent)
+        if kernel := record.products.kernel:
+            with contextlib.suppress(InfraError):
+                cache.remove(kernel.image.parent)
 
 
 def _noticed(record: JobRecord, campaign: Campaign) -> Finding | None:
-    """Try a kernel that is built until a test notices, and does so again; None where the host failed."""
+    """Try a kernel that is built, or was not to be, until a test notices; None where the host failed.
+
+    What a test noticed counts where it does so again, and not on the whole series; else the others go on without it.
+    """
     doubtful: tuple[str, ...] = ()
     for number in range(MOST_DOUBTS + 1):
         job_now = record.job

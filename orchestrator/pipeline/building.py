@@ -10,6 +10,7 @@ from pathlib import Path
 from orchestrator.arch import ARCHITECTURES
 from orchestrator.errors import KernelError
 from orchestrator.guest.rootfs import rootfs
+from orchestrator.host.cache import digest
 from orchestrator.host.process import Deadline
 from orchestrator.kbuild import kernel, objects, own_programs, place
 from orchestrator.kbuild.configure import UnknownSymbols
@@ -68,6 +69,7 @@ def _build_request(job: Job, tree: Tree, workspace: Workspace, folder: str, log:
         image=variant.image,
         log=log,
         owner=tree.owner,
+        private=digest(str(workspace.directory), job.kernel_for) if job.kernel_for else "",
     )
 
 

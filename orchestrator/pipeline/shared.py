@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -42,6 +42,8 @@ class Product(Generic[T]):
 
 def kernel_of(request: BuildRequest, workspace: Workspace, build: Callable[[], Kernel]) -> tuple[Kernel, bool]:
     """Return a kernel, and whether it was there already: in the cache, or in the store of the workspace."""
+    if request.private:  # no other machine asks for it
+        workspace = replace(workspace, store=None)
     cache, key = workspace.cache, kernel_key(request)
     wanted = Product("kernels", key, "kernel", cache.path("kernels", key), lambda: kernel.lookup(request, cache))
     return of(wanted, workspace, build)

@@ -33,7 +33,8 @@ class Job:
     ``isolate`` runs each test in a guest of its own.
     ``patches`` is what its series holds, and ``extra_series`` go on top of that, in order.
     ``prerequisites`` are series that are part of the tree. ``expected`` is what the suites must show, by suite.
-    ``coverage``: which changed lines run is measured, where that is possible.
+    ``coverage``: which changed lines run is measured, where that is possible. ``kernel_for`` names what alone boots its
+    kernel, and may remove it; empty: whoever asks for the same kernel gets this one.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Job:
     prerequisites: tuple[Series, ...] = ()
     expected: Mapping[str, Expectations] = field(default_factory=dict)
     coverage: bool = True
+    kernel_for: str = ""
 
     @property
     def guests(self) -> int:

@@ -77,6 +77,10 @@ def entries(bench: Bench) -> dict[str, dict[str, Any]]:
     return {entry["name"]: entry for entry in report["sections"][0]["entries"]}
 
 
+def kernels(bench: Bench) -> set[str]:
+    return {path.name for path in (bench.folder / "cache" / "kernels").iterdir()}
+
+
 def test_each_hunk_is_taken_out_and_its_fate_is_told(bench: Bench) -> None:
     code, output = mutate(bench)
     assert code == 1, output
@@ -334,7 +338,38 @@ def test_the_report_says_when_a_mutant_was_noticed_and_wrong_kernels_do_not_stay
     known = entries(bench)[f"0004/{SWAP}/1"]
     assert (known["by"], known["round"], known["after"]) == (["T02"], "quick", 2)
     assert "T02 (quick: " in (bench.folder / "patches" / "evidence" / "mutation.md").read_text()
-    assert len(list((bench.folder / "cache" / "kernels").iterdir())) == 1, "that of the whole series"
+    assert len(kernels(bench)) == 1, "that of the whole series"
+
+
+def test_a_kernel_that_another_command_built_stays(bench: Bench) -> None:
+    for patch in (bench.folder / "series").iterdir():
+        patch.unlink()
+    bench.series((MEMORY, "/* a */", mark("SEEN")), (SWAP, "return page - 1", "return page - 2"))
+    bench.run("--at", "1")
+    before = kernels(bench)
+    assert len(before) == 2
+    mutate(bench, "--only", "0002*")
+    assert list(entries(bench)) == [f"0002/{SWAP}/1"]
+    assert before < kernels(bench), "without its last patch the series is what was tested at the first one"
+
+
+def test_one_of_two_equal_mutants_does_not_lose_its_kernel_to_the_other(bench: Bench) -> None:
+    plant(bench, "late-is-lost", "the mark is lost\nNoticed-by: T02\n\n", mark("LATE"), "/* a */")
+    code, output = mutate(bench, "--ahead", "--only", "fault/*", "--only", "0004*")
+    assert code == 0, output
+    assert {name: entry["by"] for name, entry in entries(bench).items()} == {
+        "fault/late-is-lost": ["T02"],
+        f"0004/{SWAP}/1": ["T02"],
+    }, output
+
+
+def test_the_kernel_of_an_equivalent_mutant_does_not_stay(bench: Bench) -> None:
+    for patch in (bench.folder / "series").iterdir():
+        patch.unlink()
+    bench.series(("drivers/toy.c", "int toy;", "int toy = 7;"))
+    mutate(bench)
+    assert [entry["outcome"] for entry in entries(bench).values()] == ["equivalent"]
+    assert len(kernels(bench)) == 1, "that of the whole series"
 
 
 def test_a_test_that_does_not_fail_again_has_noticed_nothing_and_is_shown(bench: Bench) -> None:
@@ -402,7 +437,7 @@ def test_a_mutant_is_spared_the_tests_that_cannot_run_its_lines(bench: Bench) ->
 
 def test_an_interruption_loses_nothing_that_ran(bench: Bench) -> None:
     with subprocess.Popen(
-        bench.argv("mutate"),
+        bench.argv("mutate", "--ahead"),
         cwd=bench.folder,
         env=bench.environment,
         text=True,
@@ -415,6 +450,7 @@ def test_an_interruption_loses_nothing_that_ran(bench: Bench) -> None:
     assert child.returncode == 130, output
     assert set(entries(bench)) >= {f"0001/{MEMORY}/1", f"0002/{MEMORY}/1"}
     assert bench.left_running() == []
+    assert len(kernels(bench)) == 1, "also of those that were built ahead none stays"
 
 
 def test_the_next_kernel_is_built_while_a_guest_runs_where_that_is_wanted(bench: Bench) -> None:
