@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import glob
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -137,21 +139,21 @@ def _noticed(record: JobRecord, campaign: Campaign) -> Finding | None:
     doubtful: tuple[str, ...] = ()
     for number in range(MOST_DOUBTS + 1):
         job_now = record.job
-        trial = replace(campaign.trial, ignored=(*campaign.trial.ignored, *doubtful))
+        trial = replace(campaign.trial, ignored=(*campaign.trial.ignored, *map(glob.escape, doubtful)))
         if number:
             record = JobRecord(replace(job_now, name=f"{job_now.name}.{number + 1}", trial=trial), record.workspace)
         result = job.go_on(record)
-        finding = judge.judge(result, trial.expected, job_now.expect, trial.ignored)
+        judged = functools.partial(judge.judge, result, trial.expected, job_now.expect)
+        finding = judged(trial.ignored)
         if finding is None:
             record.workspace.progress.note(f"{job_now.name}: the host failed, and nothing is known: {result.reason}")
             return None
-        finding = _timed(finding, result, campaign.rounds)
         doubts = _doubts(finding, record, result, campaign)
         doubtful += doubts
-        left = tuple(name for name in finding.by if name not in doubts)
-        finding = replace(finding, by=left, doubtful=tuple(dict.fromkeys((*finding.doubtful, *doubtful))))
-        if left or finding.outcome is not Outcome.KILLED or finding.certain:
-            return finding
+        if finding.outcome is not Outcome.KILLED or set(finding.by) - set(doubts):
+            held = judged((*trial.ignored, *map(glob.escape, doubts))) or finding
+            named = tuple(dict.fromkeys((*held.doubtful, *doubtful)))
+            return replace(_timed(held, result, campaign.rounds), doubtful=named)
     record.workspace.progress.note(f"{record.job.name}: nothing is known: {', '.join(doubtful)} failed, each once")
     return None
 

@@ -1,0 +1,54 @@
+"""What is believed of what a mutant showed: what does so again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from orchestrator.model import JobResult, Side, Status, TestResult
+from orchestrator.model.trial import Trial
+from orchestrator.mutation import trial
+from orchestrator.mutation.campaign import Campaign, Round
+from orchestrator.mutation.judge import Finding
+from orchestrator.mutation.report import Baseline
+from orchestrator.pipeline import job
+from orchestrator.pipeline.job_record import JobRecord
+from tests.fakes import engines
+from tests.fakes import results as fixture
+
+JOB = replace(engines.job(), expect="patched")
+CAMPAIGN = Campaign(
+    JOB,
+    Trial((("*",),), 10.0, 1.0, expected=fixture.EXPECTED),
+    Baseline("k", "s", {}, 1.0),
+    rounds=(Round("first", ("other",)), Round("rest", ("*",))),
+)
+
+
+def ran(**red: str) -> tuple[TestResult, ...]:
+    """Return two tests that took a second each; those that are ``red`` for a reason."""
+    return tuple(
+        TestResult(name, Status.FAIL if name in red else Status.PASS, red.get(name, ""), seconds=1.0)
+        for name in ("other", "promised")
+    )
+
+
+def noticed(path: Path, patch: pytest.MonkeyPatch, *tries: JobResult) -> Finding | None:
+    """Return what is found where a mutant shows this, one try after the other."""
+    left = iter(tries)
+    patch.setattr(job, "go_on", lambda record: next(left))
+    found = trial._noticed(JobRecord(JOB, engines.workspace(path)), CAMPAIGN)
+    assert next(left, None) is None
+    return found
+
+
+def test_what_is_told_of_a_kill_is_that_of_the_test_that_did_so_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trial, "_doubts", lambda *_: ("other",))
+    found = noticed(tmp_path, monkeypatch, fixture.job(Side.PATCHED, ran(other="2 pages", promised="3 pages")))
+    assert found and (found.by, found.doubtful) == (("promised",), ("other",))
+    assert (found.round, found.after, found.noticed) == ("rest", 2, 2.0)
+    assert found.detail == "promised: fail, expected pass"
