@@ -165,8 +165,9 @@ def _doubts(finding: Finding, record: JobRecord, result: JobResult, campaign: Ca
     tests = {test.name: (run.suite, test) for run in result.suites for test in run.tests}
     noticed = [tests[name] for name in finding.failing if name in tests]
     whole = JobRecord(replace(campaign.job, name=f"{record.job.name}.whole", trial=record.job.trial), record.workspace)
+    booted = job.make(whole, job.bootable)
     with job.running(record), job.running(whole):
-        mutant, other = Bench(record, record.products.bootable), Bench(whole, job.bootable(whole))
+        mutant, other = Bench(record, record.products.bootable), Bench(whole, booted)
         benches = Benches(mutant, other, lambda name, test: bool(_difference(name, test, campaign)))
         return confirm.sifted(noticed[:MOST_FAILURES], benches, every=campaign.trial.every_test)
 

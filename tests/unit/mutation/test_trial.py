@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.model import JobResult, Side, Status, TestResult
+from orchestrator.errors import InfraError
+from orchestrator.model import JobResult, Side, Stage, StageResult, Status, TestResult, Verdict
 from orchestrator.model.trial import Trial
 from orchestrator.mutation import trial
 from orchestrator.mutation.campaign import Campaign, Round
 from orchestrator.mutation.judge import Finding
 from orchestrator.mutation.report import Baseline
 from orchestrator.pipeline import job
-from orchestrator.pipeline.job_record import JobRecord
+from orchestrator.pipeline.job_record import JobRecord, Stopped
 from tests.fakes import engines
 from tests.fakes import results as fixture
 
@@ -52,3 +53,15 @@ def test_what_is_told_of_a_kill_is_that_of_the_test_that_did_so_again(
     assert found and (found.by, found.doubtful) == (("promised",), ("other",))
     assert (found.round, found.after, found.noticed) == ("rest", 2, 2.0)
     assert found.detail == "promised: fail, expected pass"
+
+
+def test_a_fault_of_the_whole_series_is_told_as_what_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(record: JobRecord) -> None:
+        raise Stopped(StageResult(Stage.BOOT, Verdict.INFRA, 1.0, "no QEMU"))
+
+    result = fixture.job(Side.PATCHED, ran(other="2 pages"))
+    monkeypatch.setattr(job, "bootable", stopped)
+    monkeypatch.setattr(type(result.products), "bootable", object())
+    monkeypatch.setattr(trial, "Bench", lambda *_: None)
+    with pytest.raises(InfraError, match=r"^boot: no QEMU$"):
+        noticed(tmp_path, monkeypatch, result)
