@@ -12,6 +12,9 @@ from orchestrator.model.expectations import NONE, Expectations
 from orchestrator.mutation.report import SPLAT, Outcome
 from orchestrator.verdict import verdict
 
+_OF_LOAD = {"lockup", "rcu-stall", "hung-task"}
+"""Kinds of splats of a kernel that did not come to run for long, whoever kept it from that."""
+
 
 @dataclass(frozen=True)
 class Finding(Bounded):
@@ -39,7 +42,8 @@ def judge(
     """Say whether a kernel was noticed to lack something; None where the host failed, for then nothing is known."""
     if failed := _failed(result.stages, Verdict.FAIL):
         return _of_stage(failed)
-    splats = tuple(dict.fromkeys(f"{SPLAT}{s.title}" for s in result.splats if s.allowed_by is None))
+    titles = dict.fromkeys(f"{SPLAT}{s.title}" for s in result.splats if s.allowed_by is None)
+    splats = tuple(title for title in titles if title not in ignored)
     fatal = any(splat.fatal for splat in result.splats)
     if _failed(result.stages, Verdict.INFRA) and not fatal:
         return None
@@ -54,6 +58,15 @@ def judge(
     if not ran or any(test.status is Status.MISSING for test in ran):
         return None
     return Finding(Outcome.SURVIVED, (), "", True, len(ran), doubtful)
+
+
+def of_load(result: JobResult) -> tuple[str, ...]:
+    """Return what a busy host may have done, of what noticed a kernel: a boot without an end, a stall. Pure."""
+    failed = _failed(result.stages, Verdict.FAIL)
+    if failed and failed.stage is Stage.BOOT and not any(splat.fatal for splat in result.splats):
+        return (failed.stage.value,)
+    stalls = [s for s in result.splats if s.kind in _OF_LOAD and not s.fatal and s.allowed_by is None]
+    return tuple(dict.fromkeys(f"{SPLAT}{s.title}" for s in stalls)) if not failed else ()
 
 
 def _failed(stages: Sequence[StageResult], blame: Verdict) -> StageResult | None:

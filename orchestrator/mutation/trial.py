@@ -137,6 +137,7 @@ def _noticed(record: JobRecord, campaign: Campaign) -> Finding | None:
     What a test noticed counts where it does so again, and not on the whole series; else the others go on without it.
     """
     doubtful: tuple[str, ...] = ()
+    seen: tuple[str, ...] = ()  # what a busy host may have done counts when it comes once more
     for number in range(MOST_DOUBTS + 1):
         job_now = record.job
         trial = replace(campaign.trial, ignored=(*campaign.trial.ignored, *map(glob.escape, doubtful)))
@@ -148,13 +149,15 @@ def _noticed(record: JobRecord, campaign: Campaign) -> Finding | None:
         if finding is None:
             record.workspace.progress.note(f"{job_now.name}: the host failed, and nothing is known: {result.reason}")
             return None
-        doubts = _doubts(finding, record, result, campaign)
-        doubtful += doubts
-        if finding.outcome is not Outcome.KILLED or set(finding.by) - set(doubts):
-            held = judged((*trial.ignored, *map(glob.escape, doubts))) or finding
-            named = tuple(dict.fromkeys((*held.doubtful, *doubtful)))
+        once = tuple(name for name in judge.of_load(result) if name not in seen)
+        besides = judged((*trial.ignored, *once)) if set(finding.by) - set(once) else None
+        doubts = _doubts(besides, record, result, campaign) if besides else ()
+        doubtful, seen = (*doubtful, *doubts), (*seen, *once)
+        if finding.outcome is not Outcome.KILLED or set(finding.by) - {*once, *doubts}:
+            held = judged((*trial.ignored, *once, *map(glob.escape, doubts))) or finding
+            named = tuple(dict.fromkeys((*held.doubtful, *doubtful, *(name for name in seen if name not in held.by))))
             return replace(_timed(held, result, campaign.rounds), doubtful=named)
-    record.workspace.progress.note(f"{record.job.name}: nothing is known: {', '.join(doubtful)} failed, each once")
+    record.workspace.progress.note(f"{record.job.name}: nothing is known: {', '.join((*doubtful, *seen))}: each once")
     return None
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import InfraError
-from orchestrator.model import JobResult, Side, Stage, StageResult, Status, TestResult, Verdict
+from orchestrator.model import JobResult, Side, Splat, Stage, StageResult, Status, TestResult, Verdict
 from orchestrator.model.trial import Trial
 from orchestrator.mutation import trial
 from orchestrator.mutation.campaign import Campaign, Round
 from orchestrator.mutation.judge import Finding
-from orchestrator.mutation.report import Baseline
+from orchestrator.mutation.report import Baseline, Outcome
 from orchestrator.pipeline import job
 from orchestrator.pipeline.job_record import JobRecord, Stopped
 from tests.fakes import engines
@@ -65,3 +65,42 @@ def test_a_fault_of_the_whole_series_is_told_as_what_it_is(tmp_path: Path, monke
     monkeypatch.setattr(trial, "Bench", lambda *_: None)
     with pytest.raises(InfraError, match=r"^boot: no QEMU$"):
         noticed(tmp_path, monkeypatch, result)
+
+
+STALL = Splat("rcu-stall", "rcu_sched detected stall", 1, 2, "", False, "other")
+PANIC = Splat("panic", "Kernel panic", 1, 2, "", True)
+HUNG = (StageResult(Stage.BOOT, Verdict.FAIL, 60.0, "no sign of life"),)
+
+
+def test_a_stall_counts_when_it_comes_once_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stalled, well = fixture.job(Side.PATCHED, ran(), splats=(STALL,)), fixture.job(Side.PATCHED, ran())
+    title = f"splat: {STALL.title}"
+    found = noticed(tmp_path, monkeypatch, stalled, well)
+    assert found and (found.outcome, found.doubtful) == (Outcome.SURVIVED, (title,))
+    found = noticed(tmp_path, monkeypatch, stalled, stalled)
+    assert found and (found.outcome, found.by, found.doubtful) == (Outcome.KILLED, (title,), ())
+
+
+def test_a_test_that_fails_beside_a_stall_is_confirmed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Finding] = []
+
+    def doubts(finding: Finding, *_: object) -> tuple[str, ...]:
+        asked.append(finding)
+        return ()
+
+    monkeypatch.setattr(trial, "_doubts", doubts)
+    found = noticed(tmp_path, monkeypatch, fixture.job(Side.PATCHED, ran(promised="3 pages"), splats=(STALL,)))
+    assert found and found.by == ("promised",) and not asked[0].certain
+    assert found.doubtful == (f"splat: {STALL.title}",)
+
+
+def test_a_boot_without_an_end_counts_when_it_comes_once_more_and_a_panic_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hangs, well = fixture.job(Side.PATCHED, (), stages=HUNG, suites=()), fixture.job(Side.PATCHED, ran())
+    found = noticed(tmp_path, monkeypatch, hangs, well)
+    assert found and (found.outcome, found.doubtful) == (Outcome.SURVIVED, ("boot",))
+    found = noticed(tmp_path, monkeypatch, hangs, hangs)
+    assert found and (found.by, found.doubtful) == (("boot",), ())
+    found = noticed(tmp_path, monkeypatch, replace(hangs, splats=(PANIC,)))
+    assert found and found.by == ("boot",)
