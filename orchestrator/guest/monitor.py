@@ -67,19 +67,23 @@ class Monitor:
 
     def execute(self, command: str, arguments: dict[str, Any] | None = None, seconds: float = _QUICK) -> Any:
         """Run one QMP command and return its answer. Raises InfraError where QEMU refuses, or does not answer."""
-        future = self._submit(self._client.execute(command, arguments))
+        return self._result(self._client.execute(command, arguments), command, seconds)
+
+    def hand(self, descriptor: int, name: str) -> None:
+        """Give QEMU a descriptor of ours, under a name: it need not open the file itself. Raises as ``execute``."""
+        self._result(self._sent(descriptor), "getfd", _QUICK)
+        self.execute("getfd", {"fdname": name})
+
+    def _result(self, work: Coroutine[Any, Any, T], what: str, seconds: float) -> T:
+        """Return what comes of work with QEMU. Raises InfraError."""
+        future = self._submit(work)
         try:
             return future.result(seconds)
         except concurrent.futures.TimeoutError as error:
             future.cancel()
-            raise InfraError(f"QEMU does not answer {command} within {seconds:g} s") from error
+            raise InfraError(f"QEMU does not answer {what} within {seconds:g} s") from error
         except Exception as error:  # qemu.qmp has a tree of its own; all of it means the same here
-            raise InfraError(f"QEMU does not do {command}: {error}") from error
-
-    def hand(self, descriptor: int, name: str) -> None:
-        """Give QEMU a descriptor of ours, under a name: it need not open the file itself. Raises as ``execute``."""
-        self._submit(self._sent(descriptor)).result(_QUICK)
-        self.execute("getfd", {"fdname": name})
+            raise InfraError(f"QEMU does not do {what}: {error}") from error
 
     async def _sent(self, descriptor: int) -> None:
         self._client.send_fd_scm(descriptor)

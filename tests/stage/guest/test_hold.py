@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pytest
 
-from orchestrator.errors import KernelError
+from orchestrator.errors import InfraError, KernelError
 from orchestrator.guest import exit, hold, machine
 from orchestrator.guest.hold import Memory
 from orchestrator.guest.protocol import Row
@@ -106,3 +108,11 @@ def test_the_harness_calls_for_a_look_before_it_kills_a_test(play_a_guest: Play)
         assert guest.run("a -l || true", deadline=Deadline.after(20)).exit_code == 0
     assert looks.seen == [("T02 is out of time", b"pieces", "")]
     assert guest.ending is None
+
+
+def test_a_qemu_that_is_gone_takes_no_descriptor_and_that_is_its_fault(play: Play) -> None:  # noqa: F811
+    with machine.launched(play("hang:")) as new, Path(os.devnull).open("wb") as file:
+        new.qmp.execute("quit")
+        assert new.watch.wait(lambda: new.watch.death is not None, Deadline.after(20))
+        with pytest.raises(InfraError, match="QEMU does not do getfd: "):
+            new.qmp.hand(file.fileno(), "memory")
