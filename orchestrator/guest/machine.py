@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import InfraError, KernelError, PipelineError
-from orchestrator.guest import accel, cage, console, dial, exit, monitor, protocol, qemu
+from orchestrator.guest import accel, cage, console, dial, exit, hold, monitor, protocol, qemu
 from orchestrator.guest.command import CommandResult
-from orchestrator.guest.hold import Holder
 from orchestrator.guest.request import BootRequest, Limits
 from orchestrator.guest.running import LAST_WORDS, Guest, QemuFacts
 from orchestrator.guest.watch import Watch
@@ -59,6 +58,8 @@ def launched(request: BootRequest) -> Iterator[Launched]:
     with contextlib.ExitStack() as stack:
         folder = _socket_folder(stack)
         qmp = stack.enter_context(monitor.listen(folder / "qmp", _events(watch, request), watch.no_more_events))
+        if request.examine:  # before QEMU: what was seen of a guest is waited for when it is gone
+            watch.holder = stack.enter_context(hold.holding(qmp, request.console, request.examine, watch.hold))
         child, reach = stack.enter_context(_started(request, folder / "qmp"))
         stack.enter_context(watch.running(child))
         guest = _introduced(request, watch, qmp, reach, lambda: child.poll() is not None)
@@ -175,8 +176,6 @@ def _introduced(
         raise InfraError(f"QEMU runs with {facts.accel.value}, not {request.accel.accel.value}", log=request.log)
     if port is None:
         raise InfraError("QEMU does not tell the port of the guest's SSH", log=request.log)
-    if request.examine:
-        watch.holder = Holder(qmp, request.directory, request.examine, watch.hold)
     return Guest(request, watch, qmp, facts, port, reach)
 
 
@@ -212,9 +211,10 @@ def wait_for_ready(new: Launched, deadline: Deadline, progress: Progress) -> Non
 
     watch.wait(ready_or_silent, deadline)
     if watch.message(protocol.READY) is None:
+        fault = _boot_fault(request, watch)
         if watch.death is None and watch.message(protocol.FAILED) is None:
             watch.look("the guest does not come up")
-        raise _boot_fault(request, watch)
+        raise fault
     progress.note(Detail(f"guest: up after {time.monotonic() - watch.started:.1f} s"))
 
 

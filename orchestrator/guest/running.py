@@ -185,6 +185,7 @@ class Guest:
 
         A guest that stopped to answer is not asked. What is wrong with its end is in ``ending``.
         """
+        self._watch.leave()
         deadline = Deadline.after(self.limits.shutdown)
         alive, word, answered, ended = self.death is None, secrets.token_hex(6), False, False
         before = self._printed

@@ -79,8 +79,13 @@ class Watch:
 
     def look(self, occasion: str) -> None:
         """Have the guest looked at, where anybody wants to."""
-        if self.holder and self.death is None:
+        if self.holder:
             self.holder.look(occasion)
+
+    def leave(self) -> None:
+        """Have the guest looked at no more, but where it is dead: its end is judged, and must not be delayed."""
+        if self.holder:
+            self.holder.leave()
 
     def no_more_events(self) -> None:
         """Take that QEMU's monitor has nothing more to say, from any thread."""
@@ -145,7 +150,7 @@ class Watch:
                 for line in lines:
                     self._take(line)
                 self._changed.notify_all()
-        if self._late:  # outside the lock: the guest stands still, and others may wait for it
+        if self._late:  # outside the lock: while the guest stands still there is nothing to watch, but others wait
             late, self._late = self._late, ""
             self.look(f"{late} is out of time")
 
@@ -170,6 +175,7 @@ class Watch:
         return time.monotonic() - self.grew >= _QUIET
 
     def _conclude(self, qemu: process.Child) -> None:
+        self.leave()  # one that stands still says nothing more
         # the first sign is seldom the reason: a reset or a lost connection races with the oops that caused it
         end = process.Deadline.after(_LONGEST)
         self.grew = time.monotonic()
@@ -177,7 +183,7 @@ class Watch:
         if self._signs.panicked and self.holder and qemu.poll() is None:
             if self._signs.fatal:  # who waits for the end need not wait for the look
                 self._declare()
-            self.holder.look(self._signs.fatal or "the kernel panicked")
+            self.holder.look(self._signs.fatal or "the kernel panicked", dead=True)
             self.grew = time.monotonic()
             self._read_on(qemu, process.Deadline.after(_LONGEST))
         process.kill_group(qemu, _QUIET)  # from here on nobody writes to the console: what is drained is all of it

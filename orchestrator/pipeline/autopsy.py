@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from orchestrator.arch import ARCHITECTURES
 from orchestrator.errors import InfraError, PipelineError
 from orchestrator.guest.hold import Examine, Memory
 from orchestrator.host import disk
+from orchestrator.host.process import Deadline
 from orchestrator.model import Kernel, rundir
 from orchestrator.model.postmortem import Postmortem
 from orchestrator.pipeline.job_record import JobRecord
@@ -25,11 +25,10 @@ def examiner(record: JobRecord, kernel: Kernel, guest: str) -> Examine | None:
         note = f"guests that die or hang are not looked at: {why}"
         record.notes += [] if note in record.notes else [note]
         return None
-    numbers = itertools.count(1)
 
-    def examine(memory: Memory) -> None:
+    def examine(memory: Memory, deadline: Deadline) -> None:
         try:
-            seen = _examined(record, kernel, guest, next(numbers), memory)
+            seen = _examined(record, kernel, guest, memory, deadline)
         except (PipelineError, OSError) as error:
             record.notes.append(f"{guest}: not looked at ({memory.occasion}): {error}")
         except Exception as error:
@@ -40,23 +39,23 @@ def examiner(record: JobRecord, kernel: Kernel, guest: str) -> Examine | None:
     return examine
 
 
-def _examined(record: JobRecord, kernel: Kernel, guest: str, number: int, memory: Memory) -> Postmortem:
+def _examined(record: JobRecord, kernel: Kernel, guest: str, memory: Memory, deadline: Deadline) -> Postmortem:
     """Look at a guest, and write down what was seen. Raises InfraError, OSError."""
     if memory.fault:
         raise memory.fault
     folder = record.directory / guest
-    name: Callable[[str], Path] = lambda kind: folder / f"postmortem-{number}.{kind}"  # noqa: E731
+    name: Callable[[str], Path] = lambda kind: folder / f"postmortem-{memory.number}.{kind}"  # noqa: E731
     dump = name("kdump")
     kdump.make_readable(memory.pieces, dump, kernel.release, ARCHITECTURES[record.job.variant_config.arch].name)
-    if memory.deadline.expired:
+    if deadline.expired:
         raise InfraError("out of time")
-    report = look.look(dump, kernel.vmlinux, kernel.config, memory.deadline)
+    report = look.look(dump, kernel.vmlinux, kernel.config, deadline)
     disk.write_atomic(name("json"), report.model_dump_json(indent=1))
     disk.write_atomic(name("txt"), text.render(report, memory.occasion))
     return Postmortem(
         guest=guest,
         occasion=memory.occasion,
-        test=state.seen(folder / rundir.CONSOLE).last,
+        test=state.seen(folder / rundir.CONSOLE, memory.printed).last,
         lines=text.summary(report, memory.occasion),
         text=name("txt"),
         data=name("json"),

@@ -148,13 +148,18 @@ class State:
         return [name for name in left if name != running]
 
 
-def seen(console: Path) -> Windows:
-    """Return the windows that stand open where a console ends. A cut last line is no marker."""
+def seen(console: Path, size: int | None = None) -> Windows:
+    """Return the windows that stand open where a console ends, or ended at this size. A cut last line is no marker."""
     windows = Windows(rows(console))
-    for line, ended in plain.lines(plain.pieces(console)):
+    for line, ended in plain.lines(plain.pieces(console) if size is None else [_beginning(console, size)]):
         if ended:
             windows.take(line)
     return windows
+
+
+def _beginning(file: Path, size: int) -> str:
+    with file.open("rb") as opened:
+        return opened.read(size).decode(errors="replace")
 
 
 def interrupted(tests: Sequence[TestResult], windows: Windows) -> str | None:

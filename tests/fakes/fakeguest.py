@@ -227,6 +227,7 @@ class Link(paramiko.Transport):
     def perform(self, channel: paramiko.Channel, command: str) -> None:
         words = channel.makefile("rb").read().decode().split()  # up to the end of the input
         self.guest.channel = channel
+        self.guest.session.running.wait()
         try:
             self.guest.reply(channel, *self.guest.answer(command, words))
         except (OSError, EOFError, paramiko.SSHException):  # whoever asked has gone

@@ -4,7 +4,7 @@
 What it plays is in the kernel command line, as ``fake=STEP:ARGUMENT,STEP:ARGUMENT``; '+' stands for a space. The step
 ``guest:`` plays a guest that comes up, see fakeguest.py, and with an argument one that lies, see hostileguest.py;
 ``lose:FILE`` ends QEMU as often as the file has lines; ``held:`` waits to be let go on; with ``undumped:`` somewhere it
-writes no dump.
+writes no dump, with ``slowly:`` it takes three seconds for one.
 
 It can be saved, and a guest that it plays goes on from there without a word.
 """
@@ -87,12 +87,14 @@ class Session:
         if request["execute"] == "query-migrate":
             return {"status": "completed"}
         if request["execute"] == "stop":
+            self.running.clear()
             self.event("STOP")
         if request["execute"] == "migrate":
             os.write(self._descriptors[-1], STATE)
         if request["execute"] == "migrate-incoming":
             assert os.read(self._descriptors[-1], 100) == STATE
         if request["execute"] == "dump-guest-memory":
+            time.sleep(3.0 * ("slowly:" in " ".join(sys.argv)))
             os.write(self._descriptors[-1], b"pieces")
         return {}
 

@@ -7,13 +7,15 @@ import threading
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from orchestrator.errors import InfraError, KernelError
-from orchestrator.guest import exit, hold, machine
+from orchestrator.guest import exit, hold, machine, monitor
 from orchestrator.guest.hold import Memory
 from orchestrator.guest.protocol import Row
+from orchestrator.host import process
 from orchestrator.host.process import Deadline
 from orchestrator.progress import SILENT
 from tests.stage.guest.test_machine import Play, play  # noqa: F401 - a fixture
@@ -30,12 +32,13 @@ class Looks:
     seen: list[tuple[str, bytes, str]] = field(default_factory=list)
     seconds: float = 0.0
     begun: threading.Event = field(default_factory=threading.Event)
+    enough: threading.Event = field(default_factory=threading.Event)
 
-    def __call__(self, memory: Memory) -> None:
+    def __call__(self, memory: Memory, deadline: Deadline) -> None:
         data = memory.pieces.read_bytes() if memory.pieces.exists() else b""
         self.seen.append((memory.occasion, data, str(memory.fault or "")))
         self.begun.set()
-        time.sleep(self.seconds)
+        self.enough.wait(self.seconds)
 
 
 def test_a_panic_is_looked_at_and_what_the_kernel_had_still_to_say_is_there(play: Play) -> None:  # noqa: F811
@@ -53,11 +56,39 @@ def test_a_panic_is_looked_at_and_what_the_kernel_had_still_to_say_is_there(play
 
 
 def test_the_end_is_known_before_the_look_is_over(play: Play) -> None:  # noqa: F811
-    looks = Looks(seconds=3.0)
+    looks = Looks(seconds=60.0)
     request = replace(play(*PANIC, *FLUSHED), examine=looks)
     with machine.launched(request) as new:
         assert looks.begun.wait(20)
         assert new.watch.death is not None and new.watch.death.kind is exit.Kind.PANIC
+        looks.enough.set()
+
+
+def is_known(new: machine.Launched, looks: Looks) -> exit.Death | None:
+    """Return the death of a guest that is known while the look still goes on."""
+    assert looks.begun.wait(20)
+    new.watch.wait(lambda: False, Deadline.after(10))
+    death = new.watch.death
+    looks.enough.set()
+    return death
+
+
+def test_a_panic_without_a_word_is_known_before_the_look_is_over(play: Play) -> None:  # noqa: F811
+    looks = Looks(seconds=60.0)
+    request = replace(play("line:Linux+version", "event:GUEST_PANICKED", "held:", *FLUSHED), examine=looks)
+    with machine.launched(request) as new:
+        death = is_known(new, looks)
+    assert death is not None and death.line == "the kernel panicked, and the console does not say why"
+
+
+def test_a_panic_during_the_look_at_a_late_test_is_known_at_once(play: Play) -> None:  # noqa: F811
+    looks = Looks(seconds=60.0)
+    panic = "line:Kernel+panic+-+not+syncing:+hung_task"
+    request = replace(play("line:wpci:+late+T01", "held:", panic, "hang:"), examine=looks)
+    with machine.launched(request) as new:
+        death = is_known(new, looks)
+    assert death is not None and death.line == "Kernel panic - not syncing: hung_task"
+    assert [occasion for occasion, *_ in looks.seen] == ["T01 is out of time"]
 
 
 def test_a_qemu_that_writes_no_dump_is_a_fault_of_the_look_alone(play: Play) -> None:  # noqa: F811
@@ -116,3 +147,70 @@ def test_a_qemu_that_is_gone_takes_no_descriptor_and_that_is_its_fault(play: Pla
         assert new.watch.wait(lambda: new.watch.death is not None, Deadline.after(20))
         with pytest.raises(InfraError, match="QEMU does not do getfd: "):
             new.qmp.hand(file.fileno(), "memory")
+
+
+@pytest.mark.parametrize(("steps", "seconds"), [(("guest:",), 4.0), (("guest:", "slowly:"), 0.0)])
+def test_a_look_that_outlasts_the_end_of_its_guest_changes_nothing_of_that(
+    play_a_guest: Play,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    steps: tuple[str, ...],
+    seconds: float,
+) -> None:
+    monkeypatch.setattr(process, "GRACE", 0.2)
+    looks = Looks(seconds=seconds)
+    request = play_a_guest(*steps)
+    request.kernel.image.write_bytes(b"play: late T02\0")
+    request = replace(request, examine=looks, limits=machine.Limits(20.0, 2.0, 20.0))
+    with machine.boot(request, SILENT) as guest:
+        guest.run("./t.sh -t 5 -r T02", deadline=Deadline.after(20))
+        assert guest.death is None
+        while not list(request.directory.glob("*.pieces")) and not looks.begun.is_set():
+            time.sleep(0.01)
+    assert guest.ending is None and guest.death is not None and guest.death.kind is exit.Kind.POWEROFF
+    assert looks.seen == [("T02 is out of time", b"pieces", "")]
+
+
+class Slow:
+    """A monitor whose QEMU takes its time to write the memory; what it was asked to do, and when that was over."""
+
+    def __init__(self) -> None:
+        self.did: list[str] = []
+        self.writes = threading.Event()
+
+    def execute(self, command: str, *_: object) -> None:
+        if command == "dump-guest-memory":
+            self.writes.set()
+            time.sleep(0.5)
+        self.did.append(command)
+
+    def hand(self, *_: object) -> None:
+        """Take a descriptor."""
+
+
+def test_a_guest_that_is_to_end_has_gone_on_and_is_held_no_more_but_where_it_died(tmp_path: Path) -> None:
+    qmp, looks, console = Slow(), Looks(), tmp_path / "console.log"
+    console.write_text("wpci: late T01\n")
+    with hold.holding(cast(monitor.Monitor, qmp), console, looks, lambda _: None) as holder:
+        thread = threading.Thread(target=holder.look, args=("T01 is out of time",))
+        thread.start()
+        assert qmp.writes.wait(20)
+        holder.leave()
+        assert qmp.did == ["stop", "dump-guest-memory", "cont"]
+        holder.look("T02 is out of time")
+        holder.look("Kernel panic", dead=True)
+        thread.join()
+    assert [occasion for occasion, *_ in looks.seen] == ["T01 is out of time", "Kernel panic"]
+
+
+def test_what_is_looked_at_is_known_by_what_the_console_had_then(play_a_guest: Play) -> None:  # noqa: F811
+    printed: list[tuple[int, str]] = []
+    request = play_a_guest("guest:")
+    request.kernel.image.write_bytes(b"play: silent T01\0")
+
+    def examine(memory: Memory, deadline: Deadline) -> None:
+        printed.append((memory.number, request.console.read_bytes()[: memory.printed].decode().split()[-1]))
+
+    with machine.boot(replace(request, examine=examine), SILENT) as guest:
+        guest.run("./t.sh -t 5 -r T01", deadline=Deadline.after(1.0), row=Row.of(["T01"]))
+        guest.run("./t.sh -t 5 -r T02", deadline=Deadline.after(20), row=Row.of(["T02"]))
+    assert printed == [(1, "T01")]
