@@ -39,6 +39,9 @@ BOOT = "boot-"
 """With what the name of a guest's folder begins."""
 CONSOLE = "console.log"
 """What a guest wrote to its console, in its folder."""
+POSTMORTEM = "postmortem-"
+"""With what the names of the files begin that a look at a guest leaves there; the dump ends with ``DUMP``."""
+DUMP = ".kdump"
 
 
 def find(results: Path, run: str, holds: str = RESULT) -> Path:
@@ -67,9 +70,19 @@ def consoles(job: Path) -> tuple[Path, ...]:
     return tuple(sorted(job.glob(f"{BOOT}*/{CONSOLE}"), key=boot_number))
 
 
-def boot_number(console: Path) -> int:
-    """Return the number of the guest that a console is of; 0 where its folder has none."""
-    digits = console.parent.name.removeprefix(BOOT)
+def dumps(job: Path) -> tuple[Path, ...]:
+    """Return the dumps of guests that are there, in the order of ``look_order``."""
+    return tuple(sorted(job.glob(f"{BOOT}*/{POSTMORTEM}*{DUMP}"), key=look_order))
+
+
+def look_order(dump: Path) -> tuple[int, str]:
+    """Return by what dumps are sorted: the order of booting, then of looking, which is done a few times at most."""
+    return boot_number(dump), dump.name
+
+
+def boot_number(file: Path) -> int:
+    """Return the number of the guest that a file, such as its console, is of; 0 where its folder has none."""
+    digits = file.parent.name.removeprefix(BOOT)
     return int(digits) if digits.isdecimal() and digits.isascii() else 0
 
 

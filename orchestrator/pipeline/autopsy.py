@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from orchestrator.arch import ARCHITECTURES
-from orchestrator.errors import InfraError, PipelineError
+from orchestrator.errors import PipelineError
 from orchestrator.guest.hold import Examine, Memory
 from orchestrator.host import disk
 from orchestrator.host.process import Deadline
@@ -27,37 +26,38 @@ def examiner(record: JobRecord, kernel: Kernel, guest: str) -> Examine | None:
         return None
 
     def examine(memory: Memory, deadline: Deadline) -> None:
+        dump = record.directory / guest / f"{rundir.POSTMORTEM}{memory.number}{rundir.DUMP}"
         try:
-            seen = _examined(record, kernel, guest, memory, deadline)
+            record.postmortems.append(_examined(record, kernel, dump, memory, deadline))
         except (PipelineError, OSError) as error:
-            record.notes.append(f"{guest}: not looked at ({memory.occasion}): {error}")
+            record.notes.append(_note(dump, memory, str(error)))
         except Exception as error:
-            record.notes.append(f"{guest}: not looked at ({memory.occasion}): {type(error).__name__}: {error}")
-        else:
-            record.postmortems.append(seen)
+            record.notes.append(_note(dump, memory, f"{type(error).__name__}: {error}"))
 
     return examine
 
 
-def _examined(record: JobRecord, kernel: Kernel, guest: str, memory: Memory, deadline: Deadline) -> Postmortem:
+def _note(dump: Path, memory: Memory, why: str) -> str:
+    kept = f"; its memory is in {dump}" if dump.exists() else ""
+    return f"{dump.parent.name}: not looked at ({memory.occasion}): {why}{kept}"
+
+
+def _examined(record: JobRecord, kernel: Kernel, dump: Path, memory: Memory, deadline: Deadline) -> Postmortem:
     """Look at a guest, and write down what was seen. Raises InfraError, OSError."""
     if memory.fault:
         raise memory.fault
-    folder = record.directory / guest
-    name: Callable[[str], Path] = lambda kind: folder / f"postmortem-{memory.number}.{kind}"  # noqa: E731
-    dump = name("kdump")
-    kdump.make_readable(memory.pieces, dump, kernel.release, ARCHITECTURES[record.job.variant_config.arch].name)
-    if deadline.expired:
-        raise InfraError("out of time")
+    machine = ARCHITECTURES[record.job.variant_config.arch].name
+    kdump.make_readable(memory.pieces, dump, kernel.release, machine, deadline)
     report = look.look(dump, kernel.vmlinux, kernel.config, deadline)
-    disk.write_atomic(name("json"), report.model_dump_json(indent=1))
-    disk.write_atomic(name("txt"), text.render(report, memory.occasion))
+    data, words = dump.with_suffix(".json"), dump.with_suffix(".txt")
+    disk.write_atomic(data, report.model_dump_json(indent=1))
+    disk.write_atomic(words, text.render(report, memory.occasion))
     return Postmortem(
-        guest=guest,
+        guest=dump.parent.name,
         occasion=memory.occasion,
-        test=state.seen(folder / rundir.CONSOLE, memory.printed).last,
+        test=state.seen(dump.with_name(rundir.CONSOLE), memory.printed).last,
         lines=text.summary(report, memory.occasion),
-        text=name("txt"),
-        data=name("json"),
+        text=words,
+        data=data,
         dump=dump,
     )

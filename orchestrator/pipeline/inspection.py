@@ -7,8 +7,7 @@ from pathlib import Path
 
 from orchestrator.errors import UserError
 from orchestrator.host import process, scratch
-from orchestrator.model import JobResult, Kernel
-from orchestrator.model.postmortem import Postmortem
+from orchestrator.model import JobResult, Kernel, rundir
 from orchestrator.pipeline import reboot
 from orchestrator.postmortem import look
 from orchestrator.progress import Progress
@@ -21,10 +20,10 @@ def dump(job: JobResult, guest: str | None, expression: str) -> int:
 
     Raises UserError where there is no dump, or it is gone.
     """
-    seen = _chosen(job, guest)
-    if not seen.dump.exists():
-        raise UserError(f"{seen.dump} is gone; {seen.text} has what was seen in it")
-    return _open(f"core:{seen.dump}", _kernel(job), expression)
+    chosen = _chosen(job, guest)
+    if not chosen.exists():
+        raise UserError(f"{chosen} is gone; {chosen.with_suffix('.txt')} has what was seen in it")
+    return _open(f"core:{chosen}", _kernel(job), expression)
 
 
 def live(job: JobResult, expression: str, progress: Progress) -> int:
@@ -38,13 +37,17 @@ def live(job: JobResult, expression: str, progress: Progress) -> int:
             return _open(f"qemu:{socket}", kernel, expression)
 
 
-def _chosen(job: JobResult, guest: str | None) -> Postmortem:
-    """Return the look at a guest that is meant: by the name of its folder, else the last one."""
-    fitting = [seen for seen in job.postmortems if guest in (None, seen.guest)]
+def _chosen(job: JobResult, guest: str | None) -> Path:
+    """Return the dump that is meant: of a guest by the name of its folder, else the last one.
+
+    The result names what was seen in time, once a stage has ended; the folder has all, also while the job is at work.
+    """
+    dumps = dict.fromkeys((*(seen.dump for seen in job.postmortems), *rundir.dumps(job.directory)))
+    fitting = [dump for dump in dumps if guest in (None, dump.parent.name)]
     if not fitting:
-        there = ", ".join(dict.fromkeys(seen.guest for seen in job.postmortems)) or "none"
+        there = ", ".join(dict.fromkeys(dump.parent.name for dump in dumps)) or "none"
         raise UserError(f"{job.name}: there is no dump of {guest or 'a guest'}; guests that died or hung: {there}")
-    return fitting[-1]
+    return max(fitting, key=rundir.look_order)
 
 
 def _kernel(job: JobResult) -> Kernel:

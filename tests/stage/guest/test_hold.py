@@ -214,3 +214,19 @@ def test_what_is_looked_at_is_known_by_what_the_console_had_then(play_a_guest: P
         guest.run("./t.sh -t 5 -r T01", deadline=Deadline.after(1.0), row=Row.of(["T01"]))
         guest.run("./t.sh -t 5 -r T02", deadline=Deadline.after(20), row=Row.of(["T02"]))
     assert printed == [(1, "T01")]
+
+
+def test_memory_that_takes_too_long_to_write_is_given_up_and_the_guest_goes_on(
+    play_a_guest: Play,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(hold, "SECONDS", 1.0)
+    looks = Looks()
+    request = play_a_guest("guest:", "slowly:")
+    request.kernel.image.write_bytes(b"play: silent T01\0")
+    with machine.boot(replace(request, examine=looks), SILENT) as guest:
+        guest.run("./t.sh -t 5 -r T01", deadline=Deadline.after(1.0), row=Row.of(["T01"]))
+        assert guest.run("a -l || true", deadline=Deadline.after(20)).exit_code == 0
+    assert guest.ending is None
+    ((_, _, fault),) = looks.seen
+    assert fault == "QEMU does not answer dump-guest-memory within 1 s"
