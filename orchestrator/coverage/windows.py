@@ -30,7 +30,7 @@ Span = tuple[int, int | None]
 class Windows:
     """The pieces of code that ran, a bit each: by test, and ``outside`` of every test.
 
-    Of the tests in ``by_program`` is known what their program ran, and not which of them ran it.
+    Of the tests in ``by_program`` is known what their program ran, or several did, and not which of them ran it.
     """
 
     tests: Mapping[str, int] = field(default_factory=dict)
@@ -76,15 +76,20 @@ def markers(lines: Iterable[str], rows: Sequence[Row]) -> tuple[tuple[Marker, ..
 def divided(rows: Sequence[Row], spans: Sequence[Span], markers: Sequence[Sequence[Marker]], ran: Ran) -> Windows:
     """Return what each test ran. ``spans`` are the counts of records before and after each row.
 
-    What is behind the last record belongs to the test in which the guest died, if any.
+    What is behind the last record belongs to the test in which the guest died, if any. Where there was no room for
+    more records nobody knows whose that is: it belongs to all tests from there on.
     """
     share = _Share()
-    starts = [*(start for start, _ in spans[1:]), len(ran.records)]
+    kept = len(ran.records)
+    starts = [*(start for start, _ in spans[1:]), kept + ran.unrecorded]
     done = 0
     for row, (start, end), written, following in zip(rows, spans, markers, starts, strict=False):
         share.outside |= _union(ran.records[done:start])
         done = following if end is None else end
-        share.take(row, ran.records[start:done], written)
+        if done > kept:
+            share.blur(row, _union(ran.records[start:]) | ran.rest)
+        else:
+            share.take(row, ran.records[start:done], written)
     share.charge(_union(ran.records[done:]) | ran.rest)
     return Windows(dict(share.tests), share.outside, tuple(dict.fromkeys(share.by_program)))
 
@@ -100,18 +105,23 @@ class _Share:
 
     def take(self, row: Row, records: Sequence[int], markers: Sequence[Marker]) -> None:
         """Take the records of one command."""
-        self.open = []
         if len(records) != len(markers):
-            self.by_program += row.tests
-            for test in row.tests:
-                self.tests[test] |= _union(records)
+            self.blur(row, _union(records))
             return
+        self.open = []
         for record, (what, test) in zip(records, markers, strict=True):
             self.charge(record)
             if what == "begin":
                 self.open.append(test)
             elif test in self.open:
                 del self.open[self.open.index(test) :]
+
+    def blur(self, row: Row, ran: int) -> None:
+        """Charge what ran to each test of a command."""
+        self.open = []
+        self.by_program += row.tests
+        for test in row.tests:
+            self.tests[test] |= ran
 
     def charge(self, record: int) -> None:
         """Charge a record to the innermost test that is open."""

@@ -57,8 +57,8 @@ class LineCoverage(Bounded):
     """The diff of a series with what is known of each line.
 
     ``tests`` are all that ran any of its lines. ``by_program`` names those of which it is known only that one of their
-    program did: it writes to the kernel's log itself. ``by_guest``: of no line is known which test ran it, but that
-    a guest did.
+    program did: it, or one before it, writes to the kernel's log itself. ``by_guest``: of no line is known which test
+    ran it, but that a guest did.
     """
 
     tests: tuple[str, ...]

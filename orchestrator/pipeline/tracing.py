@@ -14,6 +14,7 @@ from orchestrator.coverage import gcov, windows
 from orchestrator.coverage import measure as coverage
 from orchestrator.coverage.gcov import Counted
 from orchestrator.coverage.measure import Counting, Subject
+from orchestrator.coverage.windows import Windows
 from orchestrator.errors import InfraError, PipelineError
 from orchestrator.guest.machine import Guest
 from orchestrator.host import disk, process
@@ -88,7 +89,18 @@ def _known(record: JobRecord, subject: Subject | Counting) -> LineCoverage:
     consoles = (*rundir.consoles(record.directory), *templates)
     if isinstance(subject, Counting):
         return coverage.counted(subject, seen_by_guests(subject, consoles, record.notes))
-    return coverage.merged(subject, [seen for path in consoles if (seen := windows.read(path))])
+    return coverage.merged(subject, traced_in_guests(subject, consoles))
+
+
+def traced_in_guests(subject: Subject, consoles: Iterable[Path]) -> list[Windows]:
+    """Return what each guest ran, by its console; InfraError where none ran anything, or a trace is damaged.
+
+    A damaged one is no note: what ran in that guest alone would count as not run, and `wpci mutate` goes by it.
+    """
+    seen = [ran for path in consoles if (ran := windows.read(path))]
+    if subject.trace and not seen:
+        raise InfraError("no guest left a trace")
+    return seen
 
 
 def seen_by_guests(subject: Counting, consoles: Iterable[Path], notes: list[str]) -> list[Counted]:

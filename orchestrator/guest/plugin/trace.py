@@ -68,10 +68,14 @@ class Trace:
 
 @dataclass(frozen=True)
 class Ran:
-    """Which pieces ran in a guest, a bit each: by record, and after the last of them."""
+    """Which pieces ran in a guest, a bit each: by record, and after the last of them.
+
+    There was no room for ``unrecorded`` more: what ran in those is in ``rest``, too.
+    """
 
     records: tuple[int, ...]
     rest: int
+    unrecorded: int = 0
 
 
 def count(directory: Path) -> int:
@@ -87,9 +91,9 @@ def count(directory: Path) -> int:
 
 
 def read(directory: Path) -> Ran | None:
-    """Return what ran in a guest; None where it was not traced. Raises InfraError where the plugin left no whole file.
+    """Return what ran in a guest; None where it was not traced, or its QEMU did not come to run anything.
 
-    More records than there is room for are an InfraError as well.
+    Raises InfraError where the plugin left no whole file.
     """
     path = directory / FILE
     if not path.exists():
@@ -101,13 +105,14 @@ def read(directory: Path) -> Ran | None:
         raise InfraError(f"{path} is cut off") from error
     flags = _HEAD.size + pieces * _PIECE.size
     begin = flags + -(-pieces // 8) * 8
-    if magic != _MAGIC or not loaded or len(data) != begin + capacity * stride:
+    if magic != _MAGIC or len(data) != begin + capacity * stride:
         raise InfraError(f"{path} is not what QEMU's plugin leaves")
-    if records > capacity:
-        raise InfraError(f"{records} writes to /dev/kmsg, and room for {capacity}")
+    if not loaded:
+        return None
     rest = sum(1 << number for number in range(pieces) if data[flags + number])
-    parts = (data[begin + k * stride : begin + (k + 1) * stride] for k in range(records))
-    return Ran(tuple(int.from_bytes(part, "little") for part in parts), rest)
+    kept = min(records, capacity)
+    parts = (data[begin + k * stride : begin + (k + 1) * stride] for k in range(kept))
+    return Ran(tuple(int.from_bytes(part, "little") for part in parts), rest, records - kept)
 
 
 def build(binary: str, cache: Cache, progress: Progress) -> Path:

@@ -56,18 +56,32 @@ def image(folder: Path) -> tuple[Path, dict[str, int]]:
     return program, {name: int(address, 16) for address, _, name in map(str.split, rows)}
 
 
-def test_each_piece_is_noted_in_the_record_in_which_it_ran(plugin: Path, tmp_path: Path) -> None:
-    program, at = image(tmp_path)
+def run(program: Path, at: dict[str, int], plugin: Path, folder: Path) -> dict[str, int]:
+    """Run the guest traced; return the bit of each piece."""
     names = sorted(("never", "once", "looped", "last"), key=at.__getitem__)
     traced = Trace(plugin, tuple((at[name], at[name] + 1) for name in names), at["writer"])
-    traced.prepare(tmp_path)
+    traced.prepare(folder)
     argv = [QEMU, "-nodefaults", "-display", "none", "-accel", "tcg", "-no-reboot", "-kernel", str(program)]
     argv += ["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"]
-    argv += ["-device", "isa-debug-exit,iobase=0xf4,iosize=0x1", *traced.args(tmp_path)]
+    argv += ["-device", "isa-debug-exit,iobase=0xf4,iosize=0x1", *traced.args(folder)]
     subprocess.run(argv, check=False, timeout=60)
-    bit = {name: 1 << number for number, name in enumerate(names)}
+    return {name: 1 << number for number, name in enumerate(names)}
+
+
+def test_each_piece_is_noted_in_the_record_in_which_it_ran(plugin: Path, tmp_path: Path) -> None:
+    program, at = image(tmp_path)
+    bit = run(program, at, plugin, tmp_path)
     assert trace.read(tmp_path) == Ran((bit["once"], bit["looped"]), bit["last"])
     assert trace.count(tmp_path) == 2
+
+
+def test_what_runs_where_there_is_no_room_for_more_records_is_seen(
+    plugin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trace, "_MOST_RECORDS", 1)
+    program, at = image(tmp_path)
+    bit = run(program, at, plugin, tmp_path)
+    assert trace.read(tmp_path) == Ran((bit["once"],), bit["looped"] | bit["last"], 1)
 
 
 def test_this_qemu_takes_the_plugin_and_what_is_none_is_refused_in_words(plugin: Path, tmp_path: Path) -> None:
@@ -102,7 +116,9 @@ def test_a_qemu_whose_interface_is_newer_than_the_plugin_is_refused_in_words(tmp
 def test_a_guest_without_a_trace_has_none_and_a_damaged_one_is_a_fault(plugin: Path, tmp_path: Path) -> None:
     assert trace.read(tmp_path) is None and trace.count(tmp_path) == 0
     Trace(plugin, ((1, 2),), 0).prepare(tmp_path)
-    with pytest.raises(InfraError, match="not what QEMU's plugin leaves"):  # no plugin has opened it
+    assert trace.read(tmp_path) is None, "no plugin has opened it: QEMU ran nothing"
+    (tmp_path / trace.FILE).write_bytes((tmp_path / trace.FILE).read_bytes()[:-1])
+    with pytest.raises(InfraError, match="not what QEMU's plugin leaves"):
         trace.read(tmp_path)
     (tmp_path / trace.FILE).write_bytes(b"short")
     with pytest.raises(InfraError, match="cut off"):

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import shutil
+import struct
 from pathlib import Path
 
 import pytest
 
+from orchestrator.coverage.measure import Subject
+from orchestrator.errors import InfraError
+from orchestrator.guest import protocol
+from orchestrator.guest.plugin import trace
+from orchestrator.guest.plugin.trace import Trace
+from orchestrator.kbuild.line_table import Lines
+from orchestrator.model import rundir
+from orchestrator.pipeline import tracing
 from tests.stage.pipeline.test_run import GOOD, Bench
 
 
@@ -56,3 +65,27 @@ def test_a_series_without_code_in_a_kernel_that_counts_has_no_line_to_run(bench:
     job = bench.result()["jobs"][1]
     assert job["no_coverage"] == "" and job["coverage"]["changed"] == 3 and job["coverage"]["code"] == 0, output
     assert not [note for note in job["notes"] if "counters" in note]
+
+
+def test_a_guest_whose_qemu_did_not_start_costs_no_other_its_trace(tmp_path: Path) -> None:
+    traced = Trace(tmp_path / "coverage.so", ((1, 2), (5, 6)), 0)
+    subject = Subject((), Lines(traced.pieces, ((), ()), {}), traced)
+    consoles = [tmp_path / name / rundir.CONSOLE for name in ("boot-1", "boot-2", "template-1")]
+    for console in consoles:
+        console.parent.mkdir()
+        console.write_text("")
+        console.with_name(protocol.ROWS).write_text("")
+        traced.prepare(console.parent)
+    with pytest.raises(InfraError, match="no guest left a trace"):
+        tracing.traced_in_guests(subject, consoles)
+    ran_second_piece(consoles[1].with_name(trace.FILE))
+    assert [seen.outside for seen in tracing.traced_in_guests(subject, consoles)] == [0b10]
+    assert tracing.traced_in_guests(Subject((), Lines((), (), {}), None), []) == []
+
+
+def ran_second_piece(file: Path) -> None:
+    """Write what the plugin does where it was loaded, and the second of two pieces ran."""
+    data = bytearray(file.read_bytes())
+    struct.pack_into("=Q", data, 40, 1)
+    data[64 + 2 * 16 + 1] = 1
+    file.write_bytes(data)

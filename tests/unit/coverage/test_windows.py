@@ -45,6 +45,19 @@ def test_a_guest_in_which_no_command_ran_has_run_it_all_outside() -> None:
     assert windows.divided([], [], [], Ran((1, 2), rest=4)).outside == 7
 
 
+def test_what_runs_where_there_is_no_room_for_records_belongs_to_all_tests_from_there_on() -> None:
+    first = Row(("111111111111", "222222222222"), ("T01",))
+    rows, spans = [first, ROW, OTHER], [(0, 2), (2, 9), (9, 11)]
+    markers: list[tuple[Marker, ...]] = [(("begin", "T01"), ("end", "T01")), BOTH, (("begin", "B01"), ("end", "B01"))]
+    seen = windows.divided(rows, spans, markers, Ran((1, 2, 4, 8, 16, 32), rest=64, unrecorded=5))
+    assert seen.tests == {"T01": 2, "A01": 124, "A02": 124, "B01": 64}
+    assert seen.by_program == ("A01", "A02", "B01")
+    seen = windows.divided(rows[:2], [(0, 2), (2, None)], markers[:2], Ran((1, 2, 4), rest=8, unrecorded=1))
+    assert seen.tests == {"T01": 2, "A01": 12, "A02": 12}
+    seen = windows.divided(rows[:1], [(0, 2)], markers[:1], Ran((1, 2, 4), rest=8, unrecorded=1))
+    assert seen.tests == {"T01": 2} and seen.outside == 13 and not seen.by_program
+
+
 @given(st.lists(st.integers(0, 255), max_size=12), st.integers(0, 255), st.lists(st.sampled_from(BOTH), max_size=12))
 def test_nothing_that_ran_is_lost(records: list[int], rest: int, markers: list[Marker]) -> None:
     seen = windows.divided([ROW], [(0, len(records))], [markers], Ran(tuple(records), rest))
