@@ -21,11 +21,11 @@ PLANTED = Path(__file__).parent / "planted"
 PROGRAMS = ("plant-null", "plant-marker", "plant-leak", "plant-lock")  # what it deadlocks stays in its guest
 
 
-def run(results: Path, names: Sequence[str] = PROGRAMS) -> Mapping[str, Evidence]:
+def run(results: Path, names: Sequence[str] = PROGRAMS, variant: str = "smoke") -> Mapping[str, Evidence]:
     """Run programs, all four of them, on the planted kernel as a user does; return the evidence of each."""
     programs = [word for name in names for word in ("--program", str(PLANTED / f"{name}.c"))]
     command = [sys.executable, "-m", "orchestrator.cli", "run", "-c", str(PLANTED / "pipeline.yaml")]
-    options = ["--series", "planted", "--timeout", "4s", "--results", str(results)]
+    options = ["--series", "planted", "--variant", variant, "--timeout", "4s", "--results", str(results)]
     done = subprocess.run([*command, *options, *programs], check=False)
     assert done.returncode == 1
     return {seen.test: seen for seen in result_json.read_run(results / "last" / "result.json").evidence}
@@ -48,6 +48,11 @@ def test_a_deadlock_on_mmap_lock_names_who_waits_and_who_has_it(seen: Mapping[st
     assert evidence.status is Status.TIMEOUT
     assert re.match(r"plant-lock \[D\] in do_mprotect_pkey \(mm/mprotect\.c:\d+\)", evidence.kernel[1])
     assert evidence.kernel[2] == "waits for mmap_lock of plant-lock to write, held by plant-lock to write"
+
+
+def test_with_lockdep_it_is_known_who_took_which_lock_where(tmp_path: Path) -> None:
+    text = run(tmp_path, ["plant-lock"], "main")["plant-lock"].postmortem
+    assert text is not None and "  plant-lock: &mm->mmap_lock to write, taken in do_mprotect_pkey" in text.read_text()
 
 
 def test_a_writer_that_nobody_serves_names_its_address_and_pte(seen: Mapping[str, Evidence]) -> None:
