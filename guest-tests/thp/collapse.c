@@ -4,7 +4,8 @@
  * page table, and with it each protection; others get a huge mapping.
  * Needs: REGISTER(WP) on shmem, CONFIG_TRANSPARENT_HUGEPAGE.
  * Fails on a kernel whose retract_page_tables() frees the table of a protected range (T06, T07), or
- * whose collapse_pte_mapped_thp() does so later, when mmap_lock was taken at first (T08).
+ * whose collapse_pte_mapped_thp() does so later, when mmap_lock was taken at first (T08), be it that of a private
+ * mapping which has no page of its own.
  */
 #include <time.h>
 
@@ -33,6 +34,21 @@ static void arm_shared(struct area *a, struct peer *other)
 	area_register(a, 0, UFFDIO_REGISTER_MODE_WP);
 	REQUIRE_EQ(area_wp(a, 0, TABLE), 0);
 	REQUIRE_EQ(pm_count(a->map, TABLE, PM_UFFD_WP | PM_PRESENT, 0), TABLE);
+}
+
+/* The same of a private mapping that shows the pages of the file and was never written. */
+static void arm_private(struct area *a, struct peer *other)
+{
+	need_shmem_wp();
+	khugepaged_eager_on_shmem();
+	area_open_aligned(a, &memfd_private, TABLE, HUGE);
+	area_fill_file(a, 0, TABLE);
+	touch_read_all(a, 0, TABLE);
+	NEED_HUGE(a, 0);
+	peer_start(other);
+	area_register(a, 0, UFFDIO_REGISTER_MODE_WP);
+	REQUIRE_EQ(area_wp(a, 0, TABLE), 0);
+	REQUIRE_EQ(pm_count(a->map, TABLE, PM_UFFD_WP | PM_PRESENT | PM_FILE, 0), TABLE);
 }
 
 static void judge_collapsed(const struct area *a)
@@ -127,6 +143,7 @@ static unsigned long number_of(const unsigned long *number)
 }
 
 struct deferred {
+	void (*arm)(struct area *a, struct peer *other);
 	struct area area;
 	unsigned long *number;
 };
@@ -169,7 +186,7 @@ static bool collapse_while_locked(struct deferred *d, size_t bytes)
 	struct peer other;
 	bool within;
 
-	arm_shared(&d->area, &other);
+	d->arm(&d->area, &other);
 	let_scan_this_process();
 	peer_post(&other, collapse_within_hold, d, 0);
 	once_start(&holding, hold, &holder);
@@ -182,9 +199,12 @@ static bool collapse_while_locked(struct deferred *d, size_t bytes)
 	return within;
 }
 
-static void deferred_collapse(void)
+static void deferred_collapse(void (*arm)(struct area *a, struct peer *other))
 {
-	struct deferred d = { .number = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0) };
+	struct deferred d = {
+		.arm = arm,
+		.number = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0),
+	};
 	size_t bytes = 128UL << 20;
 	bool within;
 
@@ -197,4 +217,15 @@ static void deferred_collapse(void)
 	khugepaged_scans(2);
 	judge_collapsed(&d.area);
 }
-CASE("T08_deferred-collapse", deferred_collapse);
+
+static void deferred_shared(void)
+{
+	deferred_collapse(arm_shared);
+}
+CASE("T08_deferred-collapse", deferred_shared);
+
+static void deferred_private(void)
+{
+	deferred_collapse(arm_private);
+}
+CASE("T08_deferred-collapse-private", deferred_private);
