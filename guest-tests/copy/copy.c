@@ -18,7 +18,17 @@
 #include "trap.h"
 #include "uffd.h"
 
+#define TABLE (HUGE / PAGE)
+#define RUN 4	/* pages of one call */
+
 static uint64_t content[PAGE / 8] = { 0xC0FFEE, 0xBEEF };
+static char many[RUN * PAGE];	/* each page with its file_value() */
+
+static void fill_many(void)
+{
+	for (size_t i = 0; i < RUN; i++)
+		touch_write(many + i * PAGE, file_value(i));
+}
 
 static void arm_both(struct area *a, const struct backing *b, size_t pages)
 {
@@ -46,6 +56,53 @@ static void copy_wp(const struct backing *b)
 	}
 }
 CASE_ON(BACKINGS_FILE, "C01_copy-wp", copy_wp);
+
+/* Pages of one call that begins two pages before the end of a page table, over holes and over markers. */
+static void copy_wp_many(const struct backing *b)
+{
+	const size_t first = TABLE - 2;
+	struct area a;
+	__s64 done;
+
+	area_open_aligned(&a, b, 2 * TABLE, HUGE);
+	area_register(&a, 0, UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_WP);
+	fill_many();
+	REQUIRE_EQ(area_wp(&a, TABLE - 1, 2), 0);
+	REQUIRE_EQ(uffd_copy(a.uffd, area_page(&a, first), many, RUN * PAGE, UFFDIO_COPY_MODE_WP, &done), 0);
+	EXPECT_EQ(done, RUN * PAGE);
+	EXPECT_PM(area_page(&a, first - 1), 0, PM_PRESENT | PM_UFFD_WP);
+	EXPECT_PM(area_page(&a, first + RUN), 0, PM_PRESENT | PM_UFFD_WP);
+	EXPECT_EQ(pm_count(area_page(&a, first), RUN, PM_PRESENT | PM_UFFD_WP, 0), RUN);
+	for (size_t i = 0; i < RUN; i++) {
+		EXPECT_EQ(touch_read(area_page(&a, first + i)), file_value(i));
+		EXPECT_TRAPS(&a, area_page(&a, first + i));
+	}
+}
+CASE_ON(BACKINGS_SMALL, "C01_copy-wp-many", copy_wp_many);
+
+/* A page that is there already ends the call: what comes before it is filled and protected, the rest as it was. */
+static void copy_wp_part(const struct backing *b)
+{
+	struct area a;
+	__s64 done;
+
+	arm_both(&a, b, 2 * RUN);
+	fill_many();
+	REQUIRE_EQ(copy(&a, 2, 0), 0);
+	EXPECT_EQ(uffd_copy(a.uffd, a.map, many, RUN * PAGE, UFFDIO_COPY_MODE_WP, &done), -EAGAIN);
+	EXPECT_EQ(done, 2 * PAGE);
+	EXPECT_EQ(pm_count(a.map, 2 * RUN, PM_PRESENT | PM_UFFD_WP, 0), 2);
+	EXPECT_EQ(pm_count(area_page(&a, 3), 2 * RUN - 3, 0, PM_PRESENT | PM_UFFD_WP), 2 * RUN - 3);
+	for (size_t i = 0; i < 2; i++) {
+		EXPECT_EQ(touch_read(area_page(&a, i)), file_value(i));
+		EXPECT_TRAPS(&a, area_page(&a, i));
+	}
+	EXPECT(!memcmp(area_page(&a, 2), content, PAGE));
+	EXPECT_NO_TRAP(&a, area_page(&a, 2));
+	EXPECT_EQ(uffd_copy(a.uffd, area_page(&a, 2), many, 2 * PAGE, UFFDIO_COPY_MODE_WP, &done), -EEXIST);
+	EXPECT_PM(area_page(&a, 3), 0, PM_PRESENT | PM_UFFD_WP);
+}
+CASE_ON(BACKINGS_SMALL, "C01_copy-wp-part", copy_wp_part);
 
 /* The page is dirty though nobody has written to it: it must survive reclaim. */
 static void copy_wp_dirty(const struct backing *b)
