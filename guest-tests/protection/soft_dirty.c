@@ -2,16 +2,19 @@
 /*
  * Soft-dirty tracking and write protection do not disturb one another, and /proc/PID/clear_refs
  * keeps protection and markers.
- * Needs: REGISTER(WP) on shmem; P03, P04 MEM_SOFT_DIRTY.
+ * Needs: REGISTER(WP) on shmem; all but P05 MEM_SOFT_DIRTY; P19 swap.
  * P03 fails on a kernel where mprotect makes dirty pages writable at once (dirty accounting) and W
  * ones with them; P04 on one whose un-WP makes the page writable behind the back of soft-dirty; P17 on one
  * where it becomes writable as its new neighbour is, and the neighbour is not soft-dirty any more; P18 on one
- * where a page that UFFDIO_COPY makes is soft-dirty without UFFDIO_COPY_MODE_WP only.
+ * where a page that UFFDIO_COPY makes is soft-dirty without UFFDIO_COPY_MODE_WP only; P19 on one whose swapoff
+ * forgets it.
  */
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "access.h"
 #include "backing.h"
+#include "force.h"
 #include "ktap.h"
 #include "proc.h"
 #include "trap.h"
@@ -75,30 +78,90 @@ static void after_unwp(const struct backing *b)
 }
 CASE_ON(BACKINGS_SMALL, "P04_softdirty-after-unwp", after_unwp);
 
-/* The range whose registration ends becomes one with a neighbour that is new, of which all is soft-dirty. */
-static void merged(const struct backing *b)
+#define BOTH (UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_WP)
+
+/* What makes one mapping of two that differed in how they are registered, or whether. */
+struct joint {
+	const char *name;
+	__u64 mode, beside;	/* as what the range is registered before it, and its neighbour if it is */
+	void (*make)(struct area *a, size_t half);
+};
+
+static void by_unregister(struct area *a, size_t half)
+{
+	REQUIRE_EQ(uffd_unregister(a->uffd, a->map, half), 0);
+}
+
+static void by_close(struct area *a, size_t half)
+{
+	(void)half;
+	close(a->uffd);
+	a->uffd = -1;
+}
+
+static void by_register(struct area *a, size_t half)
+{
+	REQUIRE_EQ(uffd_register(a->uffd, a->map, half, BOTH, NULL), 0);
+}
+
+static void by_drop_wp(struct area *a, size_t half)
+{
+	REQUIRE_EQ(uffd_register(a->uffd, a->map, half, UFFDIO_REGISTER_MODE_MISSING, NULL), 0);
+}
+
+static const struct joint joints[] = {
+	{ "UNREGISTER", UFFDIO_REGISTER_MODE_WP, 0, by_unregister },
+	{ "close", UFFDIO_REGISTER_MODE_WP, 0, by_close },
+	{ "REGISTER", UFFDIO_REGISTER_MODE_MISSING, BOTH, by_register },
+	{ "REGISTER without WP", UFFDIO_REGISTER_MODE_WP, UFFDIO_REGISTER_MODE_MISSING, by_drop_wp },
+};
+
+/* The range becomes one with a neighbour that is new, of which all is soft-dirty. */
+static void join(const struct backing *b, const struct joint *joint)
 {
 	struct area a;
 	size_t half;
 
-	backing_need_wp(b);
-	need_soft_dirty();
 	area_open(&a, b, 2 * PAGES);
 	half = a.size / 2;
-	touch_write_all(&a, 0, PAGES);
+	area_fill_file(&a, 0, 2 * PAGES);	/* so that no page is missing */
+	if (b->shared)
+		touch_write_all(&a, 0, PAGES);
+	else	/* with pages of its own, a private mapping is not made one with others */
+		touch_read_all(&a, 0, PAGES);
 	SETUP(!munmap(a.map + half, half));
 	a.uffd = uffd_open(0);
-	REQUIRE_EQ(uffd_register(a.uffd, a.map, half, UFFDIO_REGISTER_MODE_WP, NULL), 0);
-	REQUIRE_EQ(area_wp(&a, 0, PAGES), 0);
+	REQUIRE_EQ(uffd_register(a.uffd, a.map, half, joint->mode, NULL), 0);
+	if (joint->mode & UFFDIO_REGISTER_MODE_WP)
+		REQUIRE_EQ(area_wp(&a, 0, PAGES), 0);
 	SETUP(file_write(CLEAR_REFS, "4"));
 	SETUP(mmap(a.map + half, half, PROT_READ | PROT_WRITE,
 		   (b->shared ? MAP_SHARED : MAP_PRIVATE) | MAP_FIXED | MAP_NORESERVE,	/* as area_open() has it */
 		   a.fd, (off_t)half) == a.map + half);
-	REQUIRE_EQ(uffd_unregister(a.uffd, a.map, half), 0);
+	if (joint->beside)
+		REQUIRE_EQ(uffd_register(a.uffd, a.map + half, half, joint->beside, NULL), 0);
+	touch_read(area_page(&a, PAGES));
+	SETUP(pm_count(a.map + half, PAGES, PM_SOFT_DIRTY, 0) == PAGES && !(pm(a.map) & PM_SOFT_DIRTY));
+	SETUP(smaps_kb(a.map, "Size") == (long)(half >> 10));
+	joint->make(&a, half);
+	SETUP_MSG(smaps_kb(a.map, "Size") == (long)(a.size >> 10), "%s did not merge the two", joint->name);
+	EXPECT_MSG(pm_count(a.map + half, PAGES, PM_SOFT_DIRTY, 0) == PAGES,
+		   "after %s, %zu of %d pages of a new mapping are soft-dirty", joint->name,
+		   pm_count(a.map + half, PAGES, PM_SOFT_DIRTY, 0), PAGES);
 	for (int i = 0; i < 2 * PAGES; i++) {
 		touch_write(area_page(&a, i), i);
 		EXPECT_PM(area_page(&a, i), PM_SOFT_DIRTY, PM_UFFD_WP);
 	}
+	area_close(&a);
+}
+
+static void merged(const struct backing *b)
+{
+	backing_need_wp(b);
+	need_soft_dirty();
+	for (size_t i = 0; i < sizeof(joints) / sizeof(*joints); i++)
+		if (joints[i].make != by_drop_wp || may_drop_wp())
+			join(b, &joints[i]);
 }
 CASE_ON(BACKINGS_FD, "P17_softdirty-merged", merged);
 
@@ -126,6 +189,29 @@ static void copied(const struct backing *b)
 	EXPECT_TRAPS(&a, area_page(&a, 1));
 }
 CASE_ON(BACKINGS_ALL_SMALL, "P18_softdirty-copy", copied);
+
+/* What swapoff brings back is as soft-dirty as it went. */
+static void swapped_in(const struct backing *b)
+{
+	struct area a;
+
+	area_arm(&a, b, 4 * PAGES, 0);
+	need_soft_dirty();
+	touch_write_all(&a, 0, 4 * PAGES);
+	SETUP(file_write(CLEAR_REFS, "4"));
+	touch_write_all(&a, 0, 2 * PAGES);
+	REQUIRE_EQ(area_wp(&a, PAGES, 2 * PAGES), 0);
+	swap_out(&a, 0, 4 * PAGES);
+	EXPECT_EQ(pm_count(a.map, 2 * PAGES, PM_SWAP | PM_SOFT_DIRTY, 0), 2 * PAGES);
+	swap_off_and_on();
+	SETUP_MSG(pm_count(a.map, 4 * PAGES, PM_PRESENT, 0) == 4 * PAGES, "swapoff did not bring the pages back");
+	EXPECT_EQ(pm_count(a.map, 2 * PAGES, PM_SOFT_DIRTY, 0), 2 * PAGES);
+	EXPECT_EQ(pm_count(area_page(&a, 2 * PAGES), 2 * PAGES, 0, PM_SOFT_DIRTY), 2 * PAGES);
+	EXPECT_EQ(pm_count(area_page(&a, PAGES), 2 * PAGES, PM_UFFD_WP, 0), 2 * PAGES);
+	EXPECT_EQ(pm_count(a.map, 4 * PAGES, PM_UFFD_WP, 0), 2 * PAGES);
+}
+static const struct backing *const ANONYMOUS_PAGES[] = { &memfd_private, &anon, NULL };
+CASE_ON(ANONYMOUS_PAGES, "P19_softdirty-swapoff", swapped_in);
 
 static void clear_refs(const struct backing *b)
 {
