@@ -5,7 +5,7 @@
  * is dropped there.
  * Needs: REGISTER(WP) on shmem, TEST_HMM (/dev/hmm_dmirror0).
  * Fails on a kernel whose hmm_vma_handle_pte answers a marker with EFAULT, or whose zap of a device
- * private entry forgets that it was protected.
+ * private entry forgets that it was protected, or whose UFFDIO_WRITEPROTECT passes by such an entry.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -114,3 +114,32 @@ static void in_device_memory(void)
 	close(device);
 }
 CASE("N07_hmm-device", in_device_memory);
+
+/* Protected, and released again, while the pages are in the device's memory: the write brings them back. */
+static void protected_in_device_memory(void)
+{
+	static char copy[PAGES * PAGE];
+	struct hmm_dmirror_cmd cmd = { .ptr = (uintptr_t)copy, .npages = PAGES };
+	struct area a;
+	int device;
+
+	area_arm(&a, &memfd_private, PAGES, 0);
+	device = open_device();
+	for (size_t i = 0; i < PAGES; i++)
+		touch_write(area_page(&a, i), 100 + i);
+	cmd.addr = (uintptr_t)a.map;
+	SETUP(!ioctl(device, HMM_DMIRROR_MIGRATE, &cmd));
+	SETUP(pm_count(a.map, PAGES, PM_SWAP, PM_PRESENT) == PAGES);
+	REQUIRE_EQ(area_wp(&a, 0, PAGES), 0);
+	EXPECT_EQ(pm_count(a.map, PAGES, PM_SWAP | PM_UFFD_WP, PM_PRESENT), PAGES);
+	REQUIRE_EQ(area_unwp(&a, 0, 1), 0);
+	EXPECT_PM(a.map, PM_SWAP, PM_UFFD_WP);
+	EXPECT_NO_TRAP(&a, a.map);
+	for (size_t i = 1; i < PAGES; i++) {
+		if (i > 1)	/* page 1 comes back by the write */
+			EXPECT_EQ(touch_read(area_page(&a, i)), 100 + i);
+		EXPECT_TRAPS(&a, area_page(&a, i));
+	}
+	close(device);
+}
+CASE("N07_hmm-device-protected", protected_in_device_memory);
