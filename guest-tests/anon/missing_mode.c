@@ -60,6 +60,22 @@ static void missing(const struct backing *b)
 }
 CASE_ON(BACKINGS_ALL_SMALL, "G06_missing-mode", missing);
 
+#define PAGES 64
+
+/* Reading what the file has maps what is around it, too. */
+static void missing_faults(const struct backing *b)
+{
+	struct area a;
+	long n;
+
+	arm_missing(&a, b, PAGES, 0);
+	area_fill_file(&a, 0, PAGES);
+	n = faults_of_reading(a.map, PAGES);
+	EXPECT_MSG(n < PAGES / 4, "%ld faults of reading %d pages that are there", n, PAGES);
+	EXPECT_EQ(touch_read(area_page(&a, PAGES - 1)), file_value(PAGES - 1));
+}
+CASE_ON(BACKINGS_SMALL, "G06_missing-mode-faults", missing_faults);
+
 /* A huge page of a file that is missing, and one that is there. */
 static void missing_huge(const struct backing *b)
 {

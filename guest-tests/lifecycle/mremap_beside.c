@@ -2,7 +2,7 @@
 /*
  * A mapping moves to a place beside one that has the same file and the same userfaultfd, so that the
  * kernel makes one of the two: only what moved loses its registration and its protection.
- * Needs: REGISTER(WP) on shmem, or write protection of anonymous memory; -event EVENT_REMAP.
+ * Needs: REGISTER(WP) on shmem, or write protection of anonymous memory; -event EVENT_REMAP; -missing nothing new.
  * Fails on a kernel that, without EVENT_REMAP, ends the registration of the whole vma which the moved
  * range has become a part of (mainline).
  */
@@ -11,6 +11,7 @@
 #include "access.h"
 #include "backing.h"
 #include "ktap.h"
+#include "oracle.h"
 #include "peer.h"
 #include "trap.h"
 #include "uffd.h"
@@ -39,21 +40,32 @@ static void move(char *from, char *to)
 	SETUP(mremap(from, HALF * PAGE, HALF * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to);
 }
 
-/* Both halves written and registered; the one that moves lies elsewhere; the other one is protected. */
-static char *part(struct halves *h, const struct backing *b, bool first_moves, __u64 features)
+/* The first @written pages of each half written, and both registered; the one that moves lies elsewhere. */
+static char *split(struct halves *h, const struct backing *b, bool first_moves, size_t written,
+		   __u64 features, __u64 mode)
 {
 	char *elsewhere = room(HALF * PAGE);
 
 	area_open(&h->a, b, 2 * HALF);
 	h->moving = first_moves ? 0 : HALF;
 	h->staying = HALF - h->moving;
-	touch_write_all(&h->a, 0, 2 * HALF);
+	touch_write_all(&h->a, 0, written);
+	touch_write_all(&h->a, HALF, written);
 	move(area_page(&h->a, h->moving), elsewhere);
+	h->a.uffd = uffd_open(features);
+	REQUIRE_EQ(uffd_register(h->a.uffd, area_page(&h->a, h->staying), HALF * PAGE, mode, NULL), 0);
+	REQUIRE_EQ(uffd_register(h->a.uffd, elsewhere, HALF * PAGE, mode, NULL), 0);
+	return elsewhere;
+}
+
+/* All pages written and protected. */
+static char *part(struct halves *h, const struct backing *b, bool first_moves, __u64 features)
+{
+	char *elsewhere;
+
 	if (b->file)
 		need_shmem_wp();
-	h->a.uffd = uffd_open(features);
-	REQUIRE_EQ(uffd_register(h->a.uffd, area_page(&h->a, h->staying), HALF * PAGE, UFFDIO_REGISTER_MODE_WP, NULL), 0);
-	REQUIRE_EQ(uffd_register(h->a.uffd, elsewhere, HALF * PAGE, UFFDIO_REGISTER_MODE_WP, NULL), 0);
+	elsewhere = split(h, b, first_moves, HALF, features, UFFDIO_REGISTER_MODE_WP);
 	REQUIRE_EQ(area_wp(&h->a, h->staying, HALF), 0);
 	REQUIRE_EQ(uffd_writeprotect(h->a.uffd, elsewhere, HALF * PAGE, UFFDIO_WRITEPROTECT_MODE_WP), 0);
 	return elsewhere;
@@ -107,3 +119,37 @@ static void beside_with_event(const struct backing *b)
 	}
 }
 CASE_ON(BACKINGS_SMALL, "L20_mremap-beside-event", beside_with_event);
+
+/* A page that is missing is waited for, and comes from the handler. */
+static void judge_missing(const struct area *a, size_t page)
+{
+	static char content[PAGE] = "content";
+	char *addr = area_page(a, page);
+	struct uffd_msg msg;
+	struct touch t;
+
+	touch_start(&t, READS, addr, 0);
+	REQUIRE_MSG(message_or_end(a->uffd, t.done, &msg),
+		    "page %zu, which is missing, was read without a message", page);
+	EXPECT_EQ(msg.event, UFFD_EVENT_PAGEFAULT);
+	EXPECT_EQ(msg.arg.pagefault.address, (uintptr_t)addr);
+	REQUIRE_EQ(uffd_copy(a->uffd, addr, content, PAGE, 0, NULL), 0);
+	EXPECT_EQ(touch_end(&t), COMPLETED);
+	EXPECT(!memcmp(addr, content, PAGE));
+}
+
+static void beside_missing(const struct backing *b)
+{
+	for (int first = 0; first < 2; first++) {
+		struct halves h;
+		char *elsewhere = split(&h, b, first, 1, 0, UFFDIO_REGISTER_MODE_MISSING);
+
+		move(elsewhere, area_page(&h.a, h.moving));
+		for (size_t i = h.staying + 1; i < h.staying + HALF; i++)
+			judge_missing(&h.a, i);
+		for (size_t i = h.moving; i < h.moving + HALF; i++)
+			EXPECT_READS(&h.a, area_page(&h.a, i));
+		area_close(&h.a);
+	}
+}
+CASE_ON(BACKINGS_ALL_SMALL, "L20_mremap-beside-missing", beside_missing);

@@ -2,10 +2,10 @@
 /*
  * Registering a range again without WP drops its write protection; registering and
  * unregistering in a loop costs no memory.
- * Needs: REGISTER(WP) on shmem.
+ * Needs: REGISTER(WP) on shmem; -missing-wakes also on hugetlbfs, or write protection of anonymous memory.
  * L15 fails on a kernel that replaces the mode and leaves bits and markers behind (mainline):
  * they come to life again with the next REGISTER(WP); or that lets those sleep who wait for a
- * protection to be lifted. L19 fails on one that leaks page tables.
+ * protection to be lifted, or for a missing page. L19 fails on one that leaks page tables.
  */
 #include "access.h"
 #include "backing.h"
@@ -55,6 +55,29 @@ static void drop_wp_wakes(const struct backing *b)
 	}
 }
 CASE_ON(BACKINGS_SMALL, "L15_rereg-drop-wp-wakes", drop_wp_wakes);
+
+/* The same of a page that is missing, where the registration is one of WP only from now on. */
+static void drop_missing_wakes(const struct backing *b)
+{
+	struct uffd_msg msg;
+	struct touch t;
+	struct area a;
+
+	backing_need_wp(b);
+	area_open(&a, b, PAGES);
+	area_register(&a, 0, UFFDIO_REGISTER_MODE_MISSING);
+	touch_start(&t, READS, area_page(&a, PAGES - 1), 0);
+	uffd_wait(a.uffd, &msg);
+	REQUIRE_EQ(msg.event, UFFD_EVENT_PAGEFAULT);
+	REQUIRE(touch_asleep(&t));
+	REQUIRE_EQ(uffd_register(a.uffd, a.map, a.size, UFFDIO_REGISTER_MODE_WP, NULL), 0);
+	EXPECT_MSG(!touch_asleep(&t), "the reader sleeps on");
+	REQUIRE_EQ(uffd_wake(a.uffd, a.map, a.size), 0);
+	EXPECT_EQ(touch_end(&t), COMPLETED);
+	EXPECT_EQ(t.value, 0);
+}
+CASE_ON(BACKINGS_ALL_SMALL, "L15_rereg-missing-wakes", drop_missing_wakes);
+CASE_ON(BACKINGS_HUGETLB, "L15_rereg-missing-wakes", drop_missing_wakes);
 
 #define ROUNDS 2000
 

@@ -3,7 +3,8 @@
  * UNREGISTER takes all write protection of its range along: bits of mapped pages, markers,
  * flags of swapped pages. Registering again begins with nothing protected.
  * Needs: REGISTER(WP) on shmem; L02_unreg-swapped a swap device.
- * Fails on a kernel whose unregister only drops the flag of the vma (mainline before 6.0).
+ * Fails on a kernel whose unregister only drops the flag of the vma (mainline before 6.0). L05_unreg-wakes fails
+ * on one that lets those sleep who wait for a protection to be lifted (mainline).
  */
 #include "access.h"
 #include "backing.h"
@@ -111,3 +112,25 @@ static void blocked(const struct backing *b)
 	}
 }
 CASE_ON(BACKINGS_SMALL, "L05_unreg-blocked", blocked);
+
+/* Two writers, each in the last page of a vma: both go on by themselves. */
+static void wakes(const struct backing *b)
+{
+	struct trap first, last;
+	struct area a;
+
+	area_arm(&a, b, PAGES, 0);
+	touch_write_all(&a, 0, PAGES / 2);	/* a mapped page, and a marker */
+	SETUP(!madvise(area_page(&a, PAGES / 2), PAGES / 2 * PAGE, MADV_DONTFORK));
+	REQUIRE_EQ(area_wp(&a, 0, PAGES / 2), 0);
+	REQUIRE_EQ(area_wp(&a, PAGES / 2, PAGES / 2), 0);
+	REQUIRE(trap_begin(&a, area_page(&a, PAGES / 2 - 1), &first));
+	REQUIRE(trap_begin(&a, area_page(&a, PAGES - 1), &last));
+	REQUIRE_EQ(uffd_unregister(a.uffd, a.map, PAGES * PAGE), 0);
+	EXPECT_MSG(!touch_asleep(&first.touch), "the writer in the first vma sleeps on");
+	EXPECT_MSG(!touch_asleep(&last.touch), "the writer in the second vma sleeps on");
+	REQUIRE_EQ(uffd_wake(a.uffd, a.map, PAGES * PAGE), 0);
+	trap_released(&a, &first);
+	trap_released(&a, &last);
+}
+CASE_ON(BACKINGS_SMALL, "L05_unreg-wakes", wakes);
