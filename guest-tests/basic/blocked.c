@@ -14,6 +14,7 @@
 #include "access.h"
 #include "backing.h"
 #include "ktap.h"
+#include "oracle.h"
 #include "proc.h"
 #include "trap.h"
 #include "uffd.h"
@@ -129,6 +130,31 @@ static void dontwake(const struct backing *b)
 }
 CASE_ON(BACKINGS_FILE, "B14_dontwake", dontwake);
 CASE_ON(BACKINGS_HUGETLB, "B14_dontwake", dontwake);
+
+/*
+ * Who is woken finds the protection gone. Here it is the last of many pages to be lifted: a writer that is woken
+ * before that traps once more, and nobody may ever answer that.
+ */
+#define MANY 65536
+#define TIMES 5
+
+static void lifted_first(const struct backing *b)
+{
+	struct uffd_msg again;
+	struct trap t;
+	struct area a;
+
+	area_arm(&a, b, MANY, 0);
+	for (int i = 0; i < TIMES; i++) {
+		REQUIRE_EQ(area_wp(&a, 0, MANY), 0);
+		REQUIRE(trap_begin(&a, area_page(&a, MANY - 1), &t));
+		REQUIRE_EQ(area_unwp(&a, 0, MANY), 0);
+		EXPECT_MSG(!message_or_end(a.uffd, t.touch.done, &again),
+			   "the writer was woken too early: it has trapped again");
+		REQUIRE(trap_end(&a, &t));
+	}
+}
+CASE_ON(BACKINGS_SMALL, "B14_unwp-then-wake", lifted_first);
 
 /* With FEATURE_SIGBUS nobody waits: the write fails, and has not happened. */
 static void sigbus(const struct backing *b)
