@@ -2,9 +2,9 @@
 /*
  * R17: two sides at once take the pages of a protected range away or move them, while readers bring
  * them back: at no moment is an address without protection, and a child that nobody watches
- * never has any.
- * Needs: REGISTER(WP) on shmem or hugetlbfs; -migrate two NUMA nodes, -reclaim MEMCG and a swap device, -collapse
- * TRANSPARENT_HUGEPAGE.
+ * never has any, while one that comes with its event has all.
+ * Needs: REGISTER(WP) on shmem or hugetlbfs; -fork-event EVENT_FORK, -migrate two NUMA nodes, -reclaim MEMCG and a
+ * swap device, -collapse TRANSPARENT_HUGEPAGE.
  * Fails on a kernel that zaps an entry of a page on its way (migration, swap) without leaving its
  * protection, that collapses or splits what another one has just unmapped, or that copies page
  * tables to a child while they change.
@@ -20,6 +20,7 @@
 #include "khugepaged.h"
 #include "ktap.h"
 #include "loop.h"
+#include "peer.h"
 #include "proc.h"
 #include "sides.h"
 #include "sweep.h"
@@ -38,6 +39,7 @@ struct side {
 	void (*prepare)(void);		/* before anything is mapped; may SKIP */
 	long (*happened)(void);		/* how much of it has taken place since boot */
 	bool drops_by_design;		/* mainline loses protection to it */
+	__u64 features;			/* of the userfaultfd */
 };
 
 static void punch(void *area)
@@ -101,12 +103,34 @@ static void fork_child(void *area)
 	REQUIRE_EQ(status, 0);
 }
 
+/* Its userfaultfd is there until the child has looked. */
+static void fork_watched_child(void *area)
+{
+	const struct area *a = area;
+	struct event event;
+	int status, uffd;
+	pid_t pid;
+
+	event_begin(&event, a->uffd);
+	pid = fork();
+	SETUP(pid >= 0);
+	if (!pid) {
+		REQUIRE_EQ(area_count(a, PM_UFFD_WP, 0), a->pages);
+		_exit(0);
+	}
+	uffd = (int)event_end(&event, UFFD_EVENT_FORK)->arg.fork.ufd;
+	SETUP(waitpid(pid, &status, 0) == pid);
+	close(uffd);
+	REQUIRE_EQ(status, 0);
+}
+
 static const struct side
 	punching = { .step = punch, .drops_by_design = true },
 	zapping = { .step = dontneed },
 	migrating = { .step = migrate_some, .prepare = need_migration, .happened = side_migrated },
 	reclaiming = { .step = reclaim, .prepare = need_reclaim, .happened = side_swapped },
-	forking = { .step = fork_child };
+	forking = { .step = fork_child },
+	forking_watched = { .step = fork_watched_child, .features = UFFD_FEATURE_EVENT_FORK };
 
 static void read_pages(void *area)
 {
@@ -138,7 +162,7 @@ static void open_pair(const struct backing *b, const struct side *one, const str
 	if (other != one && other->prepare)
 		other->prepare();
 	area_open_aligned(a, b, pages_of(b), HUGE);
-	area_register(a, 0, UFFDIO_REGISTER_MODE_WP);
+	area_register(a, one->features | other->features, UFFDIO_REGISTER_MODE_WP);
 	touch_write_all(a, 0, a->pages / 2);	/* a private mapping has these for itself */
 	REQUIRE_EQ(area_wp(a, 0, a->pages), 0);
 }
@@ -201,6 +225,12 @@ static void fork_migrate(const struct backing *b)
 	together(b, &forking, &migrating);
 }
 CASE_BUDGET_ON(ALSO_HUGETLB, "R17_two-sides-fork-migrate", fork_migrate);
+
+static void fork_event_migrate(const struct backing *b)
+{
+	together(b, &forking_watched, &migrating);
+}
+CASE_BUDGET_ON(ALSO_HUGETLB, "R17_two-sides-fork-event-migrate", fork_event_migrate);
 
 static void zap_reclaim(const struct backing *b)
 {
