@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The fork event is never delivered: the manager closes the userfaultfd, or the forking process
- * is killed, while the event waits. A child that comes to life is not watched and all its
- * accesses complete, over whatever fork had copied by then. If it registers its memory with a
- * userfaultfd of its own, nothing is protected yet.
+ * is killed, while the event waits. A child that comes to life is not watched, and all its accesses
+ * complete, over whatever fork had copied by then, with no more faults than without a userfaultfd.
+ * If it registers its memory with a userfaultfd of its own, nothing is protected yet.
  * Needs: REGISTER(WP) on shmem or hugetlbfs, UFFD_FEATURE_EVENT_FORK; for anonymous memory no series.
- * Fails on a kernel whose faults do not tolerate a marker in a mapping without userfaultfd
- * (SIGBUS, an endless fault), or leave such ptes read-only for ever; or that protects, for a new
- * registration, what the one of the parent had protected.
+ * Fails on a kernel whose faults do not tolerate a marker in a mapping without userfaultfd (SIGBUS,
+ * an endless fault), or leave such ptes read-only for ever; that leaves the mapping with the default
+ * protection of a watched one; or that protects, for a new registration, what the one of the parent
+ * had protected.
  */
 #include <poll.h>
 #include <pthread.h>
@@ -25,6 +26,7 @@
 #include "uffd.h"
 
 #define PAGES 8
+#define MORE_PAGES 64	/* of which PAGES are protected */
 
 /* The event is there, and nobody reads it. */
 static void wait_event(int uffd)
@@ -40,7 +42,7 @@ static void protect(struct area *a)
 {
 	area_register(a, UFFD_FEATURE_EVENT_FORK, UFFDIO_REGISTER_MODE_WP);
 	if (a->backing->file)
-		area_fill_file(a, 0, PAGES);
+		area_fill_file(a, 0, a->pages);
 	else
 		touch_write_all(a, 0, PAGES);
 	touch_read_all(a, 0, PAGES / 2);
@@ -55,6 +57,17 @@ static void judge_child(struct area *a)
 			EXPECT_EQ(touch_read(area_page(a, i)), file_value(i));
 		EXPECT_NO_TRAP(a, area_page(a, i));
 	}
+}
+
+/* Pages that the child has read cost no second fault when it writes them, but for those that fork has copied. */
+static void judge_cost_of_child(struct area *a)
+{
+	long n;
+
+	for (size_t i = 0; i < a->pages; i++)
+		touch_read(area_page(a, i));
+	n = faults_of_writing(a->map, a->pages);
+	EXPECT_MSG(n < MORE_PAGES / 4, "%ld faults of a child that writes to %zu pages that it has read", n, a->pages);
 }
 
 /* The child guards the memory itself, and has protected nothing so far. */
@@ -119,6 +132,12 @@ static uint64_t order_fork(void *unused, uint64_t unused2)
 	return status;
 }
 
+static uint64_t order_fork_to_count(void *unused, uint64_t unused2)
+{
+	(void)unused, (void)unused2;
+	return fork_unwatched(judge_cost_of_child);
+}
+
 static uint64_t order_fork_to_rearm(void *unused, uint64_t unused2)
 {
 	(void)unused, (void)unused2;
@@ -139,13 +158,13 @@ static int take_uffd(struct peer *p, int fd)
 }
 
 /* Have a peer fork as @order says, and close its userfaultfd while the event of that waits. */
-static void close_during(peer_fn order, const struct backing *b)
+static void close_during(peer_fn order, const struct backing *b, size_t pages)
 {
 	struct peer forker;
 	int uffd;
 
 	need_features(UFFD_FEATURE_EVENT_FORK);
-	area_open(&area, b, PAGES);
+	area_open(&area, b, pages);
 	peer_start(&forker);
 	uffd = take_uffd(&forker, (int)peer_call(&forker, order_protect, NULL, 0));
 	peer_post(&forker, order, NULL, 0);
@@ -159,7 +178,7 @@ static void close_during(peer_fn order, const struct backing *b)
 static void closed(const struct backing *b)
 {
 	backing_need_wp(b);
-	close_during(order_fork, b);
+	close_during(order_fork, b, PAGES);
 }
 CASE_ON(BACKINGS_SMALL, "F08_event-aborted-close", closed);
 CASE_ON(BACKINGS_HUGETLB, "F08_event-aborted-close", closed);
@@ -167,10 +186,17 @@ CASE_ON(BACKINGS_HUGETLB, "F08_event-aborted-close", closed);
 static void rearmed(const struct backing *b)
 {
 	backing_need_wp(b);
-	close_during(order_fork_to_rearm, b);
+	close_during(order_fork_to_rearm, b, PAGES);
 }
 CASE_ON(BACKINGS_ALL_SMALL, "F08_event-aborted-rearm", rearmed);
 CASE_ON(BACKINGS_HUGETLB, "F08_event-aborted-rearm", rearmed);
+
+static void faults(const struct backing *b)
+{
+	backing_need_wp(b);
+	close_during(order_fork_to_count, b, MORE_PAGES);
+}
+CASE_ON(BACKINGS_SHARED_SMALL, "F08_event-aborted-faults", faults);
 
 static void *fork_in_thread(void *unused)
 {
