@@ -11,14 +11,17 @@
 #include "trap.h"
 #include "uffd.h"
 
+#define PAGES 6
+
 static char *content;
 
 static void arm(struct area *a, const struct backing *b, __u64 mode)
 {
-	content = mmap(NULL, HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	content = mmap(NULL, PAGES * HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	SETUP(content != MAP_FAILED);
-	*(uint64_t *)content = file_value(7);
-	area_open(a, b, 4);
+	for (size_t i = 0; i < PAGES; i++)
+		*(uint64_t *)(content + i * HUGE) = file_value(7 + i);
+	area_open(a, b, PAGES);
 	area_register(a, UFFD_FEATURE_MISSING_HUGETLBFS, mode);
 }
 
@@ -48,6 +51,32 @@ static void copied(const struct backing *b)
 	EXPECT_NO_TRAP(&a, area_page(&a, 2));
 }
 CASE_ON(BACKINGS_HUGETLB, "H09_copy-wp", copied);
+
+/* Several pages in one call, over nothing and over markers; the second call meets a page that is there. */
+static void several(const struct backing *b)
+{
+	__s64 done = 0;
+	struct area a;
+
+	arm(&a, b, UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_WP);
+	REQUIRE_EQ(area_wp(&a, 1, 2), 0);
+	REQUIRE_EQ(copy(&a, 4, 0), 0);
+	EXPECT_EQ(uffd_copy(a.uffd, a.map, content, 2 * a.page, UFFDIO_COPY_MODE_WP, &done), 0);
+	EXPECT_EQ(done, 2 * a.page);
+	EXPECT_EQ(uffd_copy(a.uffd, area_page(&a, 2), content + 2 * a.page, 4 * a.page, UFFDIO_COPY_MODE_WP, &done),
+		  -EAGAIN);
+	EXPECT_EQ(done, 2 * a.page);
+	for (size_t i = 0; i < 4; i++) {
+		EXPECT_PM(area_page(&a, i), PM_PRESENT | PM_UFFD_WP, 0);
+		EXPECT_EQ(touch_read(area_page(&a, i)), file_value(7 + i));
+		EXPECT_TRAPS(&a, area_page(&a, i));
+	}
+	EXPECT_PM(area_page(&a, 4), PM_PRESENT, PM_UFFD_WP);
+	EXPECT_PM(area_page(&a, 5), 0, PM_PRESENT | PM_UFFD_WP);
+	EXPECT_EQ(touch_read(area_page(&a, 4)), file_value(7));
+	EXPECT_NO_TRAP(&a, area_page(&a, 4));
+}
+CASE_ON(BACKINGS_HUGETLB, "H09_copy-wp-several", several);
 
 static void not_armed(const struct backing *b)
 {

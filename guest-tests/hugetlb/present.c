@@ -15,6 +15,7 @@
 
 static void registered(const struct backing *b)
 {
+	const size_t part = b->hugetlb == GIANT ? HUGE : PAGE;	/* a page of another size */
 	struct area a;
 	__u64 ioctls = 0;
 
@@ -24,9 +25,9 @@ static void registered(const struct backing *b)
 	REQUIRE_EQ(uffd_register(a.uffd, a.map, a.size, UFFDIO_REGISTER_MODE_WP, &ioctls), 0);
 	EXPECT(ioctls & (1 << _UFFDIO_WRITEPROTECT));
 	EXPECT(!(ioctls & (1 << _UFFDIO_ZEROPAGE)));
-	EXPECT_EQ(uffd_writeprotect(a.uffd, a.map, PAGE, UFFDIO_WRITEPROTECT_MODE_WP), -EINVAL);
-	EXPECT_EQ(uffd_writeprotect(a.uffd, a.map + PAGE, a.page, UFFDIO_WRITEPROTECT_MODE_WP), -EINVAL);
-	EXPECT_EQ(uffd_writeprotect(a.uffd, a.map, PAGE, 0), -EINVAL);
+	EXPECT_EQ(uffd_writeprotect(a.uffd, a.map, part, UFFDIO_WRITEPROTECT_MODE_WP), -EINVAL);
+	EXPECT_EQ(uffd_writeprotect(a.uffd, a.map + part, a.page - part, UFFDIO_WRITEPROTECT_MODE_WP), -EINVAL);
+	EXPECT_EQ(uffd_writeprotect(a.uffd, a.map, part, 0), -EINVAL);
 	EXPECT_PM(a.map, 0, PM_UFFD_WP);
 	EXPECT_EQ(area_wp(&a, 0, a.pages), 0);
 	if (!may_drop_wp())
@@ -35,6 +36,7 @@ static void registered(const struct backing *b)
 	EXPECT(!(ioctls & (1 << _UFFDIO_WRITEPROTECT)));
 }
 CASE_ON(BACKINGS_HUGETLB, "H01_register", registered);
+CASE_ON(BACKINGS_HUGETLB_1G, "H17_1G-register", registered);
 
 static void present(const struct backing *b)
 {
@@ -124,21 +126,66 @@ static void in_file_only(const struct backing *b)
 }
 CASE_ON(BACKINGS_HUGETLB, "H03_in-file", in_file_only);
 
-#define SPARSE 1536UL	/* of 2 MB: three tables' worth */
+#define TABLE (GIANT / HUGE)
+#define SPARSE (3 * TABLE)
 
-/* Page tables that nobody has needed yet are made. */
-static void sparse(const struct backing *b)
+/* A range, and the tables that are there before, by a page in their middle: one bit for each. */
+struct sparse {
+	size_t first, pages;
+	int there;
+};
+
+/* Those from @first to @end are protected, and no others: beside the borders of the range and of the tables. */
+static void judge(const struct area *a, const struct sparse *s, size_t first, size_t end)
 {
+	const size_t borders[] = { s->first, TABLE, 2 * TABLE, s->first + s->pages };
+
+	for (size_t i = 0; i < sizeof(borders) / sizeof(*borders); i++) {
+		for (size_t at = borders[i] - !!borders[i]; at <= borders[i] && at < SPARSE; at++) {
+			bool protected = pm(area_page(a, at)) & PM_UFFD_WP;
+
+			EXPECT_MSG(protected == (at >= first && at < end),
+				   "tables %d, %zu pages from %zu: page %zu is%s protected when %zu to %zu are to be",
+				   s->there, s->pages, s->first, at, protected ? "" : " not", first, end);
+		}
+	}
+}
+
+static void one_sparse(const struct backing *b, const struct sparse *s)
+{
+	size_t end = s->first + s->pages;
 	struct area a;
 
 	area_open_aligned(&a, b, SPARSE, GIANT);
 	area_register(&a, 0, UFFDIO_REGISTER_MODE_WP);
-	REQUIRE_EQ(area_wp(&a, 1, SPARSE - 2), 0);
-	for (size_t i = 1; i < SPARSE - 1; i += 511)
-		EXPECT_PM(area_page(&a, i), PM_UFFD_WP, PM_PRESENT);
-	EXPECT_PM(a.map, 0, PM_UFFD_WP);
-	EXPECT_PM(area_page(&a, SPARSE - 1), 0, PM_UFFD_WP);
-	EXPECT_TRAPS(&a, area_page(&a, SPARSE - 2));
-	EXPECT_NO_TRAP(&a, area_page(&a, SPARSE - 1));
+	for (size_t i = 0; i < SPARSE / TABLE; i++)
+		if (s->there & 1 << i)
+			touch_write(area_page(&a, i * TABLE + TABLE / 2), 1);
+	REQUIRE_EQ(area_wp(&a, s->first, s->pages), 0);
+	judge(&a, s, s->first, end);
+	EXPECT_TRAPS(&a, area_page(&a, end - 1));
+	if (end < SPARSE)
+		EXPECT_NO_TRAP(&a, area_page(&a, end));
+	REQUIRE_EQ(area_unwp(&a, s->first + 1, s->pages - 1), 0);
+	judge(&a, s, s->first, s->first + 1);
+	REQUIRE_EQ(uffd_unregister(a.uffd, a.map, a.size), 0);
+	judge(&a, s, 0, 0);
+	area_close(&a);
+}
+
+/* Page tables that nobody has needed yet are made, wherever in a table the range begins and ends. */
+static void sparse(const struct backing *b)
+{
+	static const struct sparse ranges[] = {
+		{ 1, SPARSE - 2, 0 },
+		{ TABLE - 1, TABLE + 7, 0 },
+		{ TABLE - 2, 3, 0 },		/* one page of the last table */
+		{ TABLE - 2, TABLE + 3, 2 },
+		{ TABLE - 1, TABLE + 1, 5 },
+		{ 0, 2 * TABLE + 1, 3 },
+	};
+
+	for (size_t i = 0; i < sizeof(ranges) / sizeof(*ranges); i++)
+		one_sparse(b, &ranges[i]);
 }
 CASE_ON(BACKINGS_HUGETLB, "H03_sparse", sparse);

@@ -3,7 +3,8 @@
  * Protection takes no huge page and no reservation, and gives none back: the pool has the same numbers after each step
  * as with a mapping that is not protected.
  * Needs: REGISTER(WP) on hugetlbfs, huge pages.
- * Fails on a kernel that takes the reservation of an address twice, or forgets it, because a marker stands there.
+ * Fails on a kernel that takes the reservation of an address twice, or forgets it, because a marker stands there, or
+ * to which a marker is a page that somebody else has brought, where there is none to be had.
  */
 #include <fcntl.h>
 #include <sys/wait.h>
@@ -138,3 +139,30 @@ static void reserved(const struct backing *b)
 	}
 }
 CASE_ON(BACKINGS_HUGETLB, "H23_reservations", reserved);
+
+/* No page is left for a protected hole: SIGBUS, as for any other. The protection is there when there are some again. */
+static void none_left(const struct backing *b)
+{
+	struct uffd_msg msg;
+	size_t bytes;
+	struct area a;
+	char *rest;
+
+	area_arm(&a, b, 2, 0);
+	REQUIRE_EQ(area_wp(&a, 0, 2), 0);
+	bytes = hugetlb_free(HUGE) * HUGE;
+	rest = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_POPULATE | MAP_HUGETLB |
+		    (int)hugetlb_memfd_flag(HUGE), -1, 0);
+	SETUP(rest != MAP_FAILED);
+	SETUP_MSG(!hugetlb_free(HUGE), "%ld huge pages are left", hugetlb_free(HUGE));
+	EXPECT_EQ(touch_once(READS, a.map, 0), GOT_SIGBUS);
+	EXPECT_EQ(touch_once(WRITES, area_page(&a, 1), 1), GOT_SIGBUS);
+	EXPECT(!uffd_next(a.uffd, &msg));
+	EXPECT_EQ(area_count(&a, PM_UFFD_WP, PM_PRESENT), 2);
+	SETUP(!munmap(rest, bytes));
+	EXPECT_READS(&a, a.map);
+	EXPECT_TRAPS(&a, a.map);
+	EXPECT_TRAPS(&a, area_page(&a, 1));
+}
+CASE_ON(BACKINGS_HUGETLB, "H23_none-left", none_left);

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Processes that map the same GB of a file share its page table; protection is of one of them only.
- * Needs: REGISTER(WP) on hugetlbfs, huge pages; newer kernels HUGETLB_PMD_PAGE_TABLE_SHARING.
- * Fails on a kernel that keeps the protection in a table that is shared: a write of the other one waits for ever.
+ * Needs: REGISTER(WP) on hugetlbfs, huge pages; newer kernels HUGETLB_PMD_PAGE_TABLE_SHARING. -missing no WP.
+ * Fails on a kernel that keeps the protection in a table that is shared: a write of the other one waits for ever, or
+ * what is thought of as protected is not; -missing on one that ends the sharing where nothing is to be protected.
  */
+#include <unistd.h>
+
 #include "access.h"
 #include "backing.h"
 #include "ktap.h"
@@ -14,26 +17,54 @@
 
 #define PAGES (GIANT / HUGE)
 
-/* A table's worth of the file, mapped by both; what this process touches is there for the other one at once. */
+/*
+ * Whether what this process touches beside a page that both have touched is there for the other one at once. Newer
+ * kernels copy nothing at fork that a fault can find.
+ */
+static bool is_shared(const struct area *a, struct peer *other, size_t first)
+{
+	touch_read(area_page(a, first));
+	peer_call(other, peer_get, area_page(a, first), 0);
+	touch_read(area_page(a, first + 1));
+	return pm_of(other->pid, area_page(a, first + 1)) & PM_PRESENT;
+}
+
+static void need_shared(const struct area *a, struct peer *other, size_t first)
+{
+	if (!is_shared(a, other, first))
+		SKIP("CONFIG_HUGETLB_PMD_PAGE_TABLE_SHARING: the page table is not shared");
+}
+
+/* The file, mapped by both: a page of each table is there when the other one comes to be. */
+static void share_all(const struct area *a, struct peer *other)
+{
+	for (size_t i = 0; i < a->pages; i += PAGES)
+		touch_write(area_page(a, i), file_value(i));
+	peer_start(other);
+	for (size_t i = 0; i < a->pages; i += PAGES)
+		need_shared(a, other, i);
+}
+
+/* A table's worth of it. */
 static void share(struct area *a, struct peer *other)
 {
 	area_open_aligned(a, &hugetlb_shared, PAGES, GIANT);
 	need_hugetlb_wp(a->page);
-	touch_write(a->map, file_value(0));
-	peer_start(other);
-	peer_call(other, peer_get, a->map, 0);	/* newer kernels copy nothing at fork that a fault can find */
-	touch_write(area_page(a, 1), file_value(1));
-	if (!(pm_of(other->pid, area_page(a, 1)) & PM_PRESENT))
-		SKIP("CONFIG_HUGETLB_PMD_PAGE_TABLE_SHARING: the page table is not shared");
+	share_all(a, other);
 }
 
-static void judge(const struct area *a, struct peer *other)
+static void judge_from(const struct area *a, struct peer *other, size_t first)
 {
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = first; i < first + 3; i++) {
 		PEER_PM(other, area_page(a, i), 0, PM_UFFD_WP);
 		PEER_WRITES(other, a, area_page(a, i));
 		EXPECT_TRAPS(a, area_page(a, i));
 	}
+}
+
+static void judge(const struct area *a, struct peer *other)
+{
+	judge_from(a, other, 0);
 }
 
 static void all_of_it(void)
@@ -49,6 +80,85 @@ static void all_of_it(void)
 	EXPECT_EQ(peer_end(&other), 0);
 }
 CASE("H11_pmd-share", all_of_it);
+
+/* Two tables' worth, in one mapping or in two: one registration ends the sharing of both tables. */
+static void two_tables(bool two_mappings)
+{
+	struct peer other;
+	struct area a;
+
+	area_open_aligned(&a, &hugetlb_shared, 2 * PAGES, GIANT);
+	need_hugetlb_wp(a.page);
+	if (two_mappings)	/* which are not merged, for their flags differ */
+		SETUP(!madvise(area_page(&a, PAGES), GIANT, MADV_DONTDUMP));
+	share_all(&a, &other);
+	area_register(&a, 0, UFFDIO_REGISTER_MODE_WP);
+	for (size_t i = 0; i < a.pages; i += two_mappings ? PAGES : a.pages)	/* WRITEPROTECT is of one mapping */
+		REQUIRE_EQ(area_wp(&a, i, two_mappings ? PAGES : a.pages), 0);
+	EXPECT_EQ(area_count(&a, PM_UFFD_WP, 0), a.pages);
+	for (size_t i = 0; i < a.pages; i += PAGES)
+		judge_from(&a, &other, i);
+	EXPECT_EQ(peer_end(&other), 0);
+}
+
+static void tables_of_one_mapping(void)
+{
+	two_tables(false);
+}
+CASE("H11_pmd-share-tables", tables_of_one_mapping);
+
+static void tables_of_two_mappings(void)
+{
+	two_tables(true);
+}
+CASE("H11_pmd-share-mappings", tables_of_two_mappings);
+
+static int peer_uffd;
+
+static uint64_t peer_register_missing(void *addr, uint64_t size)
+{
+	peer_uffd = uffd_open(UFFD_FEATURE_MISSING_HUGETLBFS);
+	return uffd_register(peer_uffd, addr, size, UFFDIO_REGISTER_MODE_MISSING, NULL);
+}
+
+static uint64_t peer_close(void *unused, uint64_t fd)
+{
+	(void)unused;
+	return close((int)fd);
+}
+
+static uint64_t peer_unregister(void *addr, uint64_t size)
+{
+	return uffd_unregister(peer_uffd, addr, size);
+}
+
+/*
+ * Who waits for missing pages only goes on sharing, and leaves the table as it is in the end. A mapping beside, which
+ * nobody registers, says whether this kernel shares at all.
+ */
+static void missing_only(void)
+{
+	struct area plain, a;
+	struct peer other;
+
+	area_open_aligned(&plain, &hugetlb_shared, PAGES, GIANT);
+	area_open_aligned(&a, &hugetlb_shared, PAGES, GIANT);
+	area_fill_file(&a, 0, 4);	/* no page of it is missing */
+	area_register(&a, UFFD_FEATURE_MISSING_HUGETLBFS, UFFDIO_REGISTER_MODE_MISSING);
+	peer_start(&other);
+	SETUP(!peer_call(&other, peer_close, NULL, a.uffd));	/* or it would keep it open */
+	REQUIRE_EQ(peer_call(&other, peer_register_missing, a.map, a.size), 0);
+	need_shared(&plain, &other, 0);
+	REQUIRE(is_shared(&a, &other, 0));
+	close(a.uffd);
+	peer_call(&other, peer_get, area_page(&a, 2), 0);
+	EXPECT_PM(area_page(&a, 2), PM_PRESENT, 0);
+	REQUIRE_EQ(peer_call(&other, peer_unregister, a.map, a.size), 0);
+	touch_read(area_page(&a, 3));
+	PEER_PM(&other, area_page(&a, 3), PM_PRESENT, 0);
+	EXPECT_EQ(peer_end(&other), 0);
+}
+CASE("H11_pmd-share-missing", missing_only);
 
 /* The other process is registered, too, with nothing protected: its flags are the same. */
 static uint64_t peer_register(void *addr, uint64_t size)
