@@ -3,10 +3,11 @@
  * R14: protected pages are taken offline, softly (their content moves) and for good (they are
  * poisoned), while the range is being protected: a moved page stays protected, a poisoned one gives
  * SIGBUS and no message, and its neighbours are as they were.
- * Needs: REGISTER(WP) on shmem, MEMORY_FAILURE, root.
- * Fails on a kernel that takes a poison entry for a marker, or loses W on the way.
+ * Needs: REGISTER(WP) on shmem, or on hugetlbfs and huge pages, MEMORY_FAILURE, root.
+ * Fails on a kernel that takes a poison entry for a marker, or loses W on the way, or after it.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -75,3 +76,31 @@ static void hwpoison(const struct backing *b)
 		}
 }
 CASE_BUDGET_ON(((const struct backing *const []){ &memfd_shared, &memfd_private, NULL }), "R14_hwpoison", hwpoison);
+
+/*
+ * What comes in the place of a poisoned page is as protected as that was. A shared huge page would be lost to the pool
+ * for good, a private one is taken apart, and all but one small page of it can be used again.
+ */
+static void replaced(const struct backing *b)
+{
+	struct area a;
+	char *bad;
+
+	area_arm(&a, b, 4, 0);
+	bad = area_page(&a, 1);
+	populate(&a, 0, 3);
+	REQUIRE_EQ(area_wp(&a, 0, 2), 0);
+	if (madvise(bad, a.page, MADV_HWPOISON) && errno == EINVAL)
+		SKIP("CONFIG_MEMORY_FAILURE: MADV_HWPOISON: %s", strerror(EINVAL));
+	SETUP_MSG(touch_once(READS, bad, 0) == GOT_SIGBUS, "no page was poisoned");
+	EXPECT_PM(bad, PM_UFFD_WP, PM_PRESENT);
+	SETUP(!fallocate(a.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, (off_t)a.size));
+	EXPECT_PM(bad, PM_UFFD_WP, PM_PRESENT);
+	EXPECT_EQ(touch_once(READS, bad, 0), COMPLETED);
+	EXPECT_PM(bad, PM_UFFD_WP | PM_PRESENT, 0);
+	EXPECT_TRAPS(&a, a.map);
+	EXPECT_TRAPS(&a, bad);
+	EXPECT_NO_TRAP(&a, area_page(&a, 2));
+}
+CASE_ON(((const struct backing *const []){ &memfd_shared, &memfd_private, &hugetlb_private, NULL }),
+	"R14_hwpoison-replaced", replaced);
