@@ -11,7 +11,7 @@ from orchestrator.pipeline import job_record
 from orchestrator.pipeline.job_record import JobRecord
 from orchestrator.pipeline.values import Job, Pair
 from orchestrator.verdict import transitions, verdict
-from orchestrator.verdict.outcome import on_base, outcome, outcomes
+from orchestrator.verdict.outcome import outcome
 
 
 def words(job: Job) -> str:
@@ -22,13 +22,12 @@ def words(job: Job) -> str:
 def of_series(pair: Pair, base: JobResult) -> Callable[[str, TestResult], bool]:
     """Return what says of a test of the patched kernel, by its suite, whether it is charged to the series."""
     promised = job_record.expected(pair.patched, base.products.kernel)
-    before = {(run.suite, test): shown for run in base.suites for test, shown in outcomes(run).items()}
-    runs = {run.suite: run for run in base.suites}
+    shown = transitions.shown_on(base)
 
     def is_red(suite: str, test: TestResult) -> bool:
         change = transitions.judge(
             test.name,
-            before.get((suite, test.name)) or on_base(runs.get(suite), test.name),
+            shown(suite, test.name),
             outcome(test.status),
             promised.get(suite, NONE),
             pair.base.expect,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from orchestrator.model import JobResult, Status, Transition, Verdict
 from orchestrator.model.expectations import NONE, Expectations
@@ -101,15 +101,14 @@ def between(
 
     Of a job that ended at its first red, only what ran by then: of the others nothing is known.
     """
-    before, after = _by_test(base), _by_test(patched)
+    before, after, shown = _by_test(base), _by_test(patched), shown_on(base)
     if any(run.stopped_at for run in patched.suites):
         before = {key: outcome for key, outcome in before.items() if key in after}
     before = dict(_without_wholes(before, after))
-    runs = {run.suite: run for run in base.suites}
     return tuple(
         judge(
             test,
-            before.get((suite, test)) or on_base(runs.get(suite), test),
+            shown(suite, test),
             after.get((suite, test), ABSENT),
             (expected or {}).get(suite, NONE),
             base_column,
@@ -118,6 +117,12 @@ def between(
         )
         for suite, test in sorted(before.keys() | after.keys())
     )
+
+
+def shown_on(base: JobResult) -> Callable[[str, str], Outcome]:
+    """Return what says how a test of a suite went on the base, also of one that the base does not name."""
+    known, runs = _by_test(base), {run.suite: run for run in base.suites}
+    return lambda suite, test: known.get((suite, test)) or on_base(runs.get(suite), test)
 
 
 def _without_wholes(before: _Outcomes, after: _Outcomes) -> Iterator[tuple[_Key, Outcome]]:

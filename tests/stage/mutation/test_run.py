@@ -72,6 +72,17 @@ def mutate(bench: Bench, *options: str, late: str = "T02") -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
+def begun(bench: Bench, *options: str) -> subprocess.Popen[bytes]:
+    """Start a run whose end is not waited for."""
+    return subprocess.Popen(
+        bench.argv("mutate", *options),
+        cwd=bench.folder,
+        env=bench.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.STDOUT,
+    )
+
+
 def entries(bench: Bench) -> dict[str, dict[str, Any]]:
     report = json.loads((bench.folder / "patches" / "evidence" / "mutation.json").read_text())
     return {entry["name"]: entry for entry in report["sections"][0]["entries"]}
@@ -154,13 +165,7 @@ def test_every_test_is_tried_where_that_is_asked_for(bench: Bench) -> None:
 
 
 def test_a_killed_run_is_gone_on_with(bench: Bench) -> None:
-    with subprocess.Popen(
-        bench.argv("mutate"),
-        cwd=bench.folder,
-        env=bench.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.STDOUT,
-    ) as child:
+    with begun(bench) as child:
         wait_for(bench.folder, "results/*/jobs/*0003*/boot-1/console.log")
         child.send_signal(signal.SIGKILL)
     known = set(entries(bench))
@@ -277,13 +282,7 @@ def test_the_report_of_another_series_is_left_alone(bench: Bench) -> None:
 
 
 def test_two_runs_do_not_write_one_report(bench: Bench) -> None:
-    with subprocess.Popen(
-        bench.argv("mutate", "--only", "0001*"),
-        cwd=bench.folder,
-        env=bench.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.STDOUT,
-    ) as child:
+    with begun(bench, "--only", "0001*") as child:
         wait_for(bench.folder, "patches/evidence/mutation.json")
         child.send_signal(signal.SIGSTOP)
         code, output = mutate(bench, "--only", "0004*")
