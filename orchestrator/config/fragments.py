@@ -9,6 +9,7 @@ from orchestrator.errors import UserError
 
 DEBUG_INFO = Path(__file__).with_name("debug_info.config")
 """What comes before the fragments of every variant, but for ``debug_info: false``."""
+_WITHOUT = Path(__file__).with_name("debug_kernel.config")
 
 Sets = Mapping[str, Sequence[Path]]
 
@@ -26,3 +27,11 @@ def files(entries: Sequence[Path], place: str, sets: Sets, outer: tuple[str, ...
             yield from files(sets[name], f"fragments.{name}", sets, (*outer, name))
         else:
             yield entry, here
+
+
+def without_debug_info(files: Sequence[Path]) -> tuple[Path, ...]:
+    """Return the fragments of a kernel of the same code that is built sooner: it has what is asked for, and no lines.
+
+    A fragment that asks for debug information itself gets it.
+    """
+    return tuple(_WITHOUT if path == DEBUG_INFO else path for path in files)

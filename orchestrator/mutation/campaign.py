@@ -15,7 +15,7 @@ from orchestrator.host.cache import digest
 from orchestrator.model import Bootable, JobResult, Tree, rundir
 from orchestrator.model.expectations import NONE, Expectations
 from orchestrator.model.trial import Trial
-from orchestrator.mutation import judge, reach
+from orchestrator.mutation import judge, mutants, reach
 from orchestrator.mutation.judge import Finding
 from orchestrator.mutation.mutants import Mutant
 from orchestrator.mutation.reach import Known, Reached
@@ -44,12 +44,14 @@ class Round:
 class Campaign:
     """How mutants are tried: the job with the whole series, the order of its tests, and what the whole showed.
 
-    ``known`` is what the whole was seen to run, if that could be seen.
+    ``image`` is the digest of its kernel, built as those of mutants are. ``known`` is what the whole was seen to run,
+    if that could be seen.
     """
 
     job: Job
     trial: Trial
     baseline: Baseline
+    image: str
     known: Known | None = None
     rounds: tuple[Round, ...] = ()
 
@@ -101,7 +103,8 @@ def prepare(whole: Job, budget: float, late: tuple[str, ...], known: Baseline | 
         base = replace(_measured(result, bootable, finding, expected, workspace), budget=budget)
     tree = job.make(record, job.patched)
     known_now = replace(trial, limits=limits(base, limit), ignored=base.ignored, expected=expected)
-    return Campaign(whole, known_now, base, _known(tree, place))
+    as_mutants_are = job.make(JobRecord(mutants.beside(whole, f"{planned.name}.lean"), workspace), job.built)
+    return Campaign(whole, known_now, base, as_mutants_are.sha256, _known(tree, place))
 
 
 def limits(base: Baseline, most: float) -> dict[str, float]:

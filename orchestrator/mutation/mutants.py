@@ -9,6 +9,7 @@ import fnmatch
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from orchestrator.config import fragments
 from orchestrator.errors import UserError
 from orchestrator.host.cache import digest
 from orchestrator.model.trial import Trial
@@ -17,6 +18,9 @@ from orchestrator.mutation.faults import SeededFault
 from orchestrator.mutation.hunks import Hunk, Kind
 from orchestrator.pipeline.values import Job, Patches
 from orchestrator.series import series
+
+PLACE = "mutant"
+"""The work tree of kernels that lack a mutant: from one to the next only what differs is built."""
 
 
 @dataclass(frozen=True)
@@ -100,13 +104,19 @@ def on_top(mutant: Mutant, hunks: Sequence[Hunk]) -> Patches:
     return Patches(series.parse(mutant.name, files), three_way=True)
 
 
-def without(job: Job, mutant: Mutant, carry: Patches, trial: Trial, place: str) -> Job:
-    """Return the job that tests the series without a mutant (or with a fault), in a work tree of its own.
+def without(job: Job, mutant: Mutant, carry: Patches, trial: Trial) -> Job:
+    """Return the job that tests the series without a mutant (or with a fault).
 
-    So is its kernel: it goes when the mutant is judged, and without the last patch it is the one of a prefix.
+    Its kernel is its own: it goes when the mutant is judged, and without the last patch it is the one of a prefix.
     """
     name = f"{job.name}.without.{mutant.name.replace('/', '-')}"
     extra = (*job.extra_series, carry)
-    return replace(
-        job, name=name, extra_series=extra, trial=trial, worktree=place, coverage=False, kernel_for=mutant.name
-    )
+    return replace(beside(job, name), extra_series=extra, trial=trial, kernel_for=mutant.name)
+
+
+def beside(job: Job, name: str) -> Job:
+    """Return the job as mutants are built: in a work tree of their own, without debug information, untraced."""
+    variant = job.variant_config
+    files = fragments.without_debug_info(variant.fragments)
+    lean = variant.model_copy(update={"fragments": files})
+    return replace(job, name=name, worktree=PLACE, variant_config=lean, coverage=False)

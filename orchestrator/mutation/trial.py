@@ -30,8 +30,6 @@ from orchestrator.pipeline.job_record import JobRecord
 from orchestrator.pipeline.values import Job
 from orchestrator.verdict import verdict
 
-PLACE = "mutant"
-"""The work tree of kernels that lack a mutant: from one to the next only what differs is built."""
 MOST_DOUBTS = 4
 """Times that a mutant is tried once more because the test that noticed did not so again."""
 
@@ -113,8 +111,8 @@ def _built(record: JobRecord, campaign: Campaign, reached: Reached) -> Finding |
     except UserError as error:  # the tree without the mutant does not know a symbol that the variant asks for
         return Finding(Outcome.NOT_BUILT, (), str(error))
     kernel = built.products.kernel
-    if kernel and kernel.sha256 == campaign.baseline.kernel and not kernel.modules:  # their code is not compared
-        return Finding(Outcome.EQUIVALENT, (), f"the variant {record.job.variant} does not build this code")
+    if kernel and kernel.sha256 == campaign.image and not kernel.modules:  # their code is not compared
+        return Finding(Outcome.EQUIVALENT, (), f"the kernel of the variant {record.job.variant} is the same")
     if kernel and reached.never:
         return Finding(Outcome.NOT_RUN, (), "its lines have code, and none ran with the whole series")
     return None
@@ -195,7 +193,7 @@ def _timed(finding: Finding, result: JobResult, rounds: Sequence[Round]) -> Find
 
 
 def _job_without(mutant: Mutant, out: Sequence[Hunk], campaign: Campaign) -> Job:
-    return mutants.without(campaign.job, mutant, mutants.on_top(mutant, out), campaign.trial, PLACE)
+    return mutants.without(campaign.job, mutant, mutants.on_top(mutant, out), campaign.trial)
 
 
 def _what_comes_out(mutant: Mutant, campaign: Campaign, workspace: Workspace) -> tuple[Hunk, ...]:

@@ -337,7 +337,7 @@ def test_the_report_says_when_a_mutant_was_noticed_and_wrong_kernels_do_not_stay
     known = entries(bench)[f"0004/{SWAP}/1"]
     assert (known["by"], known["round"], known["after"]) == (["T02"], "quick", 2)
     assert "T02 (quick: " in (bench.folder / "patches" / "evidence" / "mutation.md").read_text()
-    assert len(kernels(bench)) == 1, "that of the whole series"
+    assert len(kernels(bench)) == 2, "those of the whole series: as it is, and as mutants are built"
 
 
 def test_a_kernel_that_another_command_built_stays(bench: Bench) -> None:
@@ -368,7 +368,22 @@ def test_the_kernel_of_an_equivalent_mutant_does_not_stay(bench: Bench) -> None:
     bench.series(("drivers/toy.c", "int toy;", "int toy = 7;"))
     mutate(bench)
     assert [entry["outcome"] for entry in entries(bench).values()] == ["equivalent"]
-    assert len(kernels(bench)) == 1, "that of the whole series"
+    assert len(kernels(bench)) == 2, "those of the whole series: as it is, and as mutants are built"
+
+
+def test_a_mutant_is_built_without_debug_information_and_the_whole_series_with_it(bench: Bench) -> None:
+    (bench.folder / "small.config").write_text("CONFIG_64BIT=y\nCONFIG_SWAP=y\nCONFIG_SHMEM=y\nCONFIG_TOY=y\n")
+    for patch in (bench.folder / "series").iterdir():
+        patch.unlink()
+    # what is above another line moves it, and no instruction: so the kernels differ by their lines alone
+    bench.series(("drivers/toy.c", "int toy;", "int toy = 7;"), (SWAP, "/* a */", "/* aa */\nextern int of_nobody;"))
+    mutate(bench)
+    configurations = (bench.folder / "cache" / "work" / "toy").glob("*.out/small/.config")
+    described = {path.parts[-3]: "CONFIG_DEBUG_INFO=y" in path.read_text() for path in configurations}
+    assert described == {"patched.out": True, "mutant.out": False}
+    known = entries(bench)
+    assert known[f"0002/{SWAP}/1"]["outcome"] == "equivalent", known
+    assert known["0001/drivers/toy.c/1"]["outcome"] == "survived", known
 
 
 def test_a_test_that_does_not_fail_again_has_noticed_nothing_and_is_shown(bench: Bench) -> None:
@@ -449,7 +464,7 @@ def test_an_interruption_loses_nothing_that_ran(bench: Bench) -> None:
     assert child.returncode == 130, output
     assert set(entries(bench)) >= {f"0001/{MEMORY}/1", f"0002/{MEMORY}/1"}
     assert bench.left_running() == []
-    assert len(kernels(bench)) == 1, "also of those that were built ahead none stays"
+    assert len(kernels(bench)) == 2, "also of those that were built ahead none stays"
 
 
 def test_the_next_kernel_is_built_while_a_guest_runs_where_that_is_wanted(bench: Bench) -> None:

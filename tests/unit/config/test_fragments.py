@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.config import loader
+from orchestrator.config import fragments, loader
 from orchestrator.config.schema import Pipeline
 from orchestrator.errors import UserError
 from tests.unit.config.test_loader import GOOD, folder
@@ -32,6 +32,16 @@ def test_a_set_stands_for_its_files_and_may_build_on_another(folder: Path) -> No
     assert [path.name for path in pipeline.variants["small"].fragments] == ["debug_info.config", *own]
     without = load(folder, SETS + "debug_info: false\n", "[checked, c.config]")
     assert [path.name for path in without.variants["small"].fragments] == own
+
+
+def test_without_debug_information_the_other_symbols_are_as_before(folder: Path) -> None:
+    own = load(folder, SETS, "[checked, c.config]").variants["small"].fragments
+    without = fragments.without_debug_info(own)
+    assert without[1:] == own[1:]
+    assert "CONFIG_DEBUG_INFO" not in without[0].read_text()
+    needed = [line.split()[0] for line in own[0].read_text().splitlines() if line.startswith("CONFIG_DEBUG_KERNEL")]
+    assert [line.split()[0] for line in without[0].read_text().splitlines() if line[0] != "#"] == needed
+    assert fragments.without_debug_info(own[1:]) == own[1:], "who has none already"
 
 
 @pytest.mark.parametrize(

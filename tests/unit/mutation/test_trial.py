@@ -24,6 +24,7 @@ CAMPAIGN = Campaign(
     JOB,
     Trial((("*",),), 10.0, 1.0, expected=fixture.EXPECTED),
     Baseline("k", "s", {}, 1.0),
+    image="k",
     rounds=(Round("first", ("other",)), Round("rest", ("*",))),
 )
 
