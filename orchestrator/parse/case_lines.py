@@ -37,10 +37,12 @@ def _report(lines: Iterable[tuple[str, bool]], form: LineFormat) -> Report:
     results: list[TestResult] = []
     totals: list[int] = []
     before = Finder()
-    for line, _ in lines:
+    open_ = 0
+    for line, ended in lines:
         if match := re.search(form.case, line):
             _explain(results, before)
             results.append(_result(match, form, before))
+            open_ = int(not (ended and match["outcome"]))
             before = Finder()
             before.take(line[match.end() :], comment=False)
         else:
@@ -48,7 +50,7 @@ def _report(lines: Iterable[tuple[str, bool]], form: LineFormat) -> Report:
         totals += [_number(match["total"])] if (match := re.search(form.total, line)) else []
     _explain(results, before)
     problems = tuple(_problems(results, totals))
-    return Report(tuple(results), problems, complete=not problems)
+    return Report(tuple(results), problems, not problems, ended=tuple(results[: len(results) - open_]))
 
 
 def _number(text: str) -> int:

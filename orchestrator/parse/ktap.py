@@ -38,6 +38,7 @@ from orchestrator.guest.protocol import Windows
 from orchestrator.model import Status, TestResult, bounds
 from orchestrator.parse import ktap_lines
 from orchestrator.parse.ktap_level import MOST_DIAGNOSTICS, SEPARATOR
+from orchestrator.parse.ktap_nesting import UNDER_WAY, UNNAMED
 from orchestrator.parse.ktap_reader import Reader
 from orchestrator.parse.reasons import Finder
 from orchestrator.text import plain
@@ -58,11 +59,13 @@ class Report:
 
     ``problems`` are one line each: where the output breaks the format or its own plan. ``complete`` says that there was
     exactly one plan, that it was kept, and that the output ended by itself. A report that is not complete is not green.
+    ``ended`` are the tests that came to a result under a name of their own: they stand, also where all is cut off.
     """
 
     tests: tuple[TestResult, ...]
     problems: tuple[str, ...]
     complete: bool
+    ended: tuple[TestResult, ...] = ()
 
 
 def parse(text: str, planned: Sequence[str] = ()) -> Report:
@@ -121,10 +124,18 @@ def _report(
     twice = [] if repeated else dict.fromkeys(doubles.values())
     problems |= dict.fromkeys([*short, *_some("the name {} comes more than once", twice)])
     broken_off = bool(rest.strip()) or reader.bailed or reader.torn or any(t.status in _UNFINISHED for t in tests)
-    return Report(tuple(tests), tuple(problems), complete=not short and not broken_off)
+    return Report(
+        tuple(tests), tuple(problems), complete=not short and not broken_off, ended=tuple(filter(_has_ended, tests))
+    )
 
 
 _UNFINISHED = {Status.MISSING, Status.CRASHED}
+
+
+def _has_ended(test: TestResult) -> bool:
+    """Whether a test has a result line, and its name is known: that of a parent comes behind its nested tests."""
+    is_open = test.status is Status.MISSING or (test.status is Status.CRASHED and test.reason == UNDER_WAY)
+    return not is_open and UNNAMED not in test.name.split(SEPARATOR)
 
 
 def _some(words: str, names: Iterable[str]) -> Iterator[str]:
@@ -184,6 +195,11 @@ _MEANING = {Status.SKIP: "skip", Status.ERROR: "cannot judge"}
 def plans(text: str) -> bool:
     """Whether a program prints KTAP: a line of it is a version or a plan."""
     return _PLANS.search(text) is not None
+
+
+def plans_in(path: Path) -> bool:
+    """Whether a program printed KTAP into a file, as ``plans`` does."""
+    return any(plans(line) for line, _ in plain.lines(plain.pieces(path)))
 
 
 _PLANS = re.compile(r"^(?:K?TAP version \d+|1\.\.\d+(?: # .*)?)\s*$", re.M)

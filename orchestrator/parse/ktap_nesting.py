@@ -11,6 +11,10 @@ from orchestrator.parse.ktap_level import Level, Notes, Problems
 MOST_LEVELS = 16
 MOST_TESTS = 50_000
 MOST_NAME = 300
+UNNAMED = "(unnamed)"
+"""Stands for the name of a parent that came to no result line, and was not announced."""
+UNDER_WAY = "began, and the output ends there"
+"""The reason of the test in which an output ends."""
 
 
 class Nesting:
@@ -99,7 +103,7 @@ class Nesting:
 
     def _settle(self, level: Level) -> None:
         """Account for a nested test that has no result line of its own."""
-        name = level.announced or ("(unnamed)" if level.children else "")
+        name = level.announced or (UNNAMED if level.children else "")
         if not name:
             return
         if level.children:
@@ -176,5 +180,4 @@ class Nesting:
         level = next((level for level in reversed(self.levels) if level.begun), None)
         if level:
             name, _ = level.begun.popitem()
-            why = "began, and the output ends there"
-            level.tests.append(TestResult(name, Status.CRASHED, why, tuple(level.notes.lines)))
+            level.tests.append(TestResult(name, Status.CRASHED, UNDER_WAY, tuple(level.notes.lines)))

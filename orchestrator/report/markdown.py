@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from orchestrator.model import (
@@ -22,7 +21,7 @@ from orchestrator.report import groups, tested
 from orchestrator.report import markup as md
 from orchestrator.report.markup import Markdown
 from orchestrator.text import plain
-from orchestrator.verdict import outcome
+from orchestrator.verdict import outcome, transitions
 
 MOST_ROWS = 60
 """Rows of a table; the rest is counted."""
@@ -159,8 +158,7 @@ def _alone(job: JobResult) -> Iterator[Markdown]:
 
 
 def _counts(changes: Sequence[Transition]) -> str:
-    words = Counter(change.words for change in changes)
-    return f"{len(changes)} tests: " + (", ".join(f"{n} {word}" for word, n in sorted(words.items())) or "none ran")
+    return f"{len(changes)} tests: {transitions.counts(changes) or 'none ran'}"
 
 
 def _kernels(jobs: Sequence[JobResult]) -> Iterator[Markdown]:

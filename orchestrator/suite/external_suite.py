@@ -111,7 +111,7 @@ def _program(
     request: Request, guest: Guest, program: ProgramConfig, state: State, deadline: Deadline, progress: Progress
 ) -> bool:
     """Run one program, as often as that is wanted; return whether the guest is fit for the next one."""
-    runs: list[Sequence[TestResult]] = []
+    runs: list[Sequence[TestResult]] = []  # of one that is cut off, what it had printed by then
     lost: Loss | None = None
     count = request.repeat if request.suite.kind == "program" else 1
     for number in range(1, count + 1):
@@ -122,17 +122,20 @@ def _program(
         with following.followed(output, _Stream(f"{request.name}: {program.name}", progress)):
             result = state.perform(request, guest, command, limit, output, program.name, row)
         if isinstance(result, Loss):
-            lost = result if deadline.expired or not _is_over(program, result) else None
-            if lost:
-                break
-            runs.append([TestResult(program.name, Status.PASS, "ran until its time was up")])
-        else:
-            runs.append(_results(request, program, result, output, state))
+            ended = _ended(program, output)
+            if _is_over(program, result) and not deadline.expired:
+                whole = TestResult(program.name, Status.PASS, "ran until its time was up")
+                runs.append([*(test for test in ended if test.status.broken), whole])
+                continue
+            lost = result
+            runs_so_far = (f"run {number} of {count}; before, {number - 1} came to their end",) if number > 1 else ()
+            runs.append([*ended, TestResult(program.name, lost.status, lost.why, runs_so_far)])
+            break
+        runs.append(_results(request, program, result, output, state))
     if lost is None:
         state.results += repeats.together(runs)
         return True
-    runs_so_far = tuple(f"run {len(runs) + 1} of {count}; before, {len(runs)} came to their end" for _ in runs[:1])
-    state.charge(lost, program.name, runs_so_far)
+    state.lose(lost, repeats.together(runs), program.name)
     return lost.usable
 
 
@@ -200,12 +203,31 @@ def _results(
             why = f"exit code {result.exit_code}, and it printed: {failure[:_MOST_SAID]}"
             test = replace(test, status=Status.FAIL, reason=why)
         return [test]
-    if speaks or isinstance(program.format, str):
-        report = ktap.parse_file(output, repeated=True)
-    else:
-        report = case_lines.parse_file(output, program.format)
+    report = _report(program, output, speaks)
     if result.exit_code == _SKIPPED:
         report = _without_rest(report)
     state.problems += [f"{program.name}: {problem}" for problem in report.problems]
     state.check_exit(program.name, result.exit_code, report.tests)
-    return [TestResult(f"{program.name}.{t.name}", t.status, t.reason, t.diagnostics, t.seconds) for t in report.tests]
+    return _named(program, report.tests)
+
+
+def _ended(program: ProgramConfig, output: Path) -> list[TestResult]:
+    """Return the cases that a program ended before it was cut off.
+
+    What is wrong with its output otherwise is that it was cut off, and no problem of its own.
+    """
+    if not output.exists() or program.format == "exit":
+        return []
+    speaks = program.format == "ktap" or ktap.plans_in(output)
+    return _named(program, _report(program, output, speaks).ended) if speaks or program.format != "auto" else []
+
+
+def _report(program: ProgramConfig, output: Path, speaks: bool) -> ktap.Report:
+    """Read what a program printed that has cases: KTAP where it speaks that."""
+    if speaks or isinstance(program.format, str):
+        return ktap.parse_file(output, repeated=True)
+    return case_lines.parse_file(output, program.format)
+
+
+def _named(program: ProgramConfig, tests: Sequence[TestResult]) -> list[TestResult]:
+    return [TestResult(f"{program.name}.{t.name}", t.status, t.reason, t.diagnostics, t.seconds) for t in tests]

@@ -119,9 +119,12 @@ class State:
 
     def charge(self, loss: Loss, test: str | None, diagnostics: tuple[str, ...] = ()) -> None:
         """Record a loss, and the test that it is charged to."""
+        self.lose(loss, [TestResult(test, loss.status, loss.why, diagnostics)] if test is not None else [], test)
+
+    def lose(self, loss: Loss, results: Sequence[TestResult], test: str | None) -> None:
+        """Record a loss and what is known nevertheless of the test, and of others."""
         self.lost += not loss.usable
-        if test is not None:
-            self.results.append(TestResult(test, loss.status, loss.why, diagnostics))
+        self.results += results
         if loss.fault:
             during = f" (during {test})" if test else ""
             self.faults.append(InfraError(f"{loss.fault}{during}", log=loss.fault.log))

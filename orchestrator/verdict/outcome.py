@@ -11,10 +11,19 @@ from orchestrator.model import Status, SuiteRun, TestResult
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one test showed on one kernel, over all of its tries. ``status`` is the worst: retries do not launder."""
+    """What one test showed on one kernel, over all of its tries. ``status`` is the worst: retries do not launder.
+
+    It is not ``reached`` where its program was cut off before it, as on the other kernel: it says nothing of either.
+    """
 
     status: Status
     tries: tuple[Status, ...]
+    reached: bool = True
+
+    @property
+    def ended(self) -> bool:
+        """Whether it came to its end, whatever that was."""
+        return self.status not in _UNFINISHED
 
     @property
     def flaky(self) -> bool:
@@ -35,6 +44,8 @@ def outcome(status: Status, earlier: Sequence[Status] = ()) -> Outcome:
 
 ABSENT = outcome(Status.MISSING)
 """The outcome of a test that the other kernel has and this one should have had."""
+UNREACHED = replace(ABSENT, reached=False)
+"""The outcome of a case that the base has, of a program which came to its end on neither kernel."""
 _NOT_OFFERED = outcome(Status.SKIP)
 _UNFINISHED = {Status.ERROR, Status.TIMEOUT, Status.CRASHED, Status.MISSING}
 

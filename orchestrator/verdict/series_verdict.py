@@ -97,6 +97,4 @@ def _problems(base: JobResult, patched: JobResult) -> Judgement | None:
 
 
 def _sum(changes: Sequence[Transition]) -> Judgement:
-    words = [change.words for change in changes]
-    counts = ", ".join(f"{words.count(word)} {word}" for word in sorted(set(words)))
-    return verdict.fold(change.verdict for change in changes), counts or "nothing was compared"
+    return verdict.fold(change.verdict for change in changes), transitions.counts(changes) or "nothing was compared"

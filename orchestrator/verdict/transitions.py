@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from orchestrator.model import JobResult, Status, Transition, Verdict
 from orchestrator.model.expectations import NONE, Expectations
 from orchestrator.verdict.findings import Judgement
-from orchestrator.verdict.outcome import ABSENT, Outcome, meets, on_base, outcomes, program_of
+from orchestrator.verdict.outcome import ABSENT, UNREACHED, Outcome, meets, on_base, outcomes, program_of
 from orchestrator.verdict.verdict import Expected
 
 _Key = tuple[str, str]
@@ -69,6 +70,9 @@ def _against(
     return _words(base, patched)
 
 
+NOT_REACHED = "not reached: its program came to its end on neither kernel"
+"""What is said of a case that only the base reached."""
+
 _NOTES: Mapping[tuple[str, str], Judgement] = {
     ("works", "works"): (Verdict.PASS, ""),
     ("refused", "works"): (Verdict.PASS, "new with the series"),
@@ -83,6 +87,8 @@ _NOTES: Mapping[tuple[str, str], Judgement] = {
 
 
 def _words(base: Outcome, patched: Outcome) -> Judgement:
+    if not patched.reached:
+        return Verdict.SKIP, NOT_REACHED
     if base.flaky and patched.status is Status.PASS:
         return Verdict.PASS, f"flaky on base: {base.story}"
     if patched.status is Status.XFAIL and base.status is Status.SKIP:
@@ -105,11 +111,12 @@ def between(
     if any(run.stopped_at for run in patched.suites):
         before = {key: outcome for key, outcome in before.items() if key in after}
     before = dict(_without_wholes(before, after))
+    left_out = _left_out(before, after)
     return tuple(
         judge(
             test,
             shown(suite, test),
-            after.get((suite, test), ABSENT),
+            after.get((suite, test)) or left_out(suite, test),
             (expected or {}).get(suite, NONE),
             base_column,
             patched_column,
@@ -125,6 +132,16 @@ def shown_on(base: JobResult) -> Callable[[str, str], Outcome]:
     return lambda suite, test: known.get((suite, test)) or on_base(runs.get(suite), test)
 
 
+def _left_out(before: _Outcomes, after: _Outcomes) -> Callable[[str, str], Outcome]:
+    """Return what says how a test of a suite went with the series that only the base names.
+
+    Where a program is cut off is chance, be it by time or by a crash: of one that came to its end on neither kernel, a
+    case that only the base reached before that is no regression.
+    """
+    cut = [key for key in before.keys() & after.keys() if not (before[key].ended or after[key].ended)]
+    return lambda suite, test: UNREACHED if any(s == suite and test.startswith(f"{p}.") for s, p in cut) else ABSENT
+
+
 def _without_wholes(before: _Outcomes, after: _Outcomes) -> Iterator[tuple[_Key, Outcome]]:
     """Yield what the base showed, without what stood for a whole program that names its cases with the series.
 
@@ -137,6 +154,12 @@ def _without_wholes(before: _Outcomes, after: _Outcomes) -> Iterator[tuple[_Key,
         stands_for_all = program not in ran or (test == program_of(test) and not shown.status.broken)
         if (suite, test) in after or program not in seen or not stands_for_all:
             yield (suite, test), shown
+
+
+def counts(changes: Iterable[Transition]) -> str:
+    """Return how many there are of each kind, in words; empty where there is none."""
+    numbers = Counter("not reached" if change.note == NOT_REACHED else change.words for change in changes)
+    return ", ".join(f"{number} {word}" for word, number in sorted(numbers.items()))
 
 
 def by_suite(changes: Iterable[Transition]) -> Mapping[str, tuple[str, ...]]:

@@ -22,12 +22,15 @@ from orchestrator.errors import InfraError, KernelError, PipelineError, UserErro
 from orchestrator.guest import protocol
 from orchestrator.host import process
 from orchestrator.host.process import Deadline
-from orchestrator.model import Status, SuiteRun, TestResult
+from orchestrator.model import SeriesResult, Side, Status, SuiteRun, TestResult, Verdict, expectations_file
+from orchestrator.model.expectations import NONE, Expectations
 from orchestrator.model.trial import Trial
 from orchestrator.parse import ktap
 from orchestrator.progress import SILENT, Silent
 from orchestrator.suite.state import Loss, State
+from orchestrator.verdict import series_verdict
 from orchestrator.verdict.outcome import merged
+from tests.fakes import results
 
 
 @dataclass
@@ -726,3 +729,142 @@ def test_a_program_that_says_not_ok_without_a_plan_does_not_pass(
     (test,) = performed(asked, lambda: contextlib.nullcontext(Own({}))).tests
     assert (test.name, test.status) == ("a", status)
     assert code not in (0, 77) or form == "exit" or test.reason == f"exit code {code}, and it printed: not ok 2 two"
+
+
+CUT = Result(None, why="did not end in 60 s")
+
+
+@dataclass
+class Printing(FakeGuest):
+    """A guest whose one program prints a text, one a run, and ends as it is told to."""
+
+    texts: tuple[str, ...] = ("",)
+    ends: tuple[Result | Exception, ...] = (CUT,)
+
+    def perform(self, program: str, words: list[str], output: Path) -> Result:
+        number = len(self.commands) - 1
+        text, end = self.texts[min(number, len(self.texts) - 1)], self.ends[min(number, len(self.ends) - 1)]
+        output.write_text(text)
+        if isinstance(end, Exception):
+            raise end
+        self.death = "a panic" if end.why.startswith("the guest died") else None
+        return dataclasses.replace(end, stdout=text)
+
+
+def printed(
+    folder: Path, *texts: str, ends: tuple[Result | Exception, ...] = (CUT,), repeat: int = 1, **config: Any
+) -> SuiteRun:
+    """Run a program of the user's that prints these texts, each in a run, and ends so."""
+    program = ProgramConfig.model_validate({"name": "p.sh", "file": folder / "p.sh", **config})
+    settings = Suite(kind="program", programs=(program,))
+    asked = suite.Request("uffd", settings, ("*",), folder / "out", repeat=repeat)
+    runs: list[SuiteRun] = []
+    with contextlib.suppress(InfraError):
+        suite.run(asked, lambda: contextlib.nullcontext(Printing({}, texts=texts, ends=ends)), SILENT, runs.append)
+    return runs[0]
+
+
+def statuses(run: SuiteRun) -> dict[str, str]:
+    return {test.name: test.status.value for test in run.tests}
+
+
+def compared(base: SuiteRun, patched: SuiteRun, promised: Expectations = NONE) -> SeriesResult:
+    before, after = (results.job(side, (), suites=(run,)) for side, run in ((Side.BASE, base), (Side.PATCHED, patched)))
+    return series_verdict.judge(before, after, {"uffd": promised}, "stock", "patched")
+
+
+KTAP = "TAP version 13\n1..3\nok 1 alpha\n{} 2 beta\n#  RUN           gamma ...\n"
+OWN_WORDS = "case alpha: fine\ncase beta: {}\ncase gamma:\n"
+WORDS = {
+    "case": "^case (?P<name>\\w+):(?: (?P<outcome>\\w+))?$",
+    "outcomes": {"fine": "pass", "bad": "fail"},
+    "total": "^sum (?P<total>.)$",
+}
+DIED = Result(None, why="the guest died: a panic")
+
+
+@pytest.mark.parametrize(("end", "status"), [(CUT, "timeout"), (DIED, "crashed"), (InfraError("SSH lost"), "error")])
+@pytest.mark.parametrize(
+    ("text", "bad", "form"), [(KTAP, "not ok", "auto"), (KTAP, "not ok", "ktap"), (OWN_WORDS, "bad", WORDS)]
+)
+def test_the_cases_that_a_program_had_ended_before_it_was_cut_off_count(
+    tmp_path: Path, text: str, bad: str, form: object, end: Result | Exception, status: str
+) -> None:
+    run = printed(tmp_path, text.format(bad), ends=(end,), format=form)
+    assert statuses(run) == {"p.sh.alpha": "pass", "p.sh.beta": "fail", "p.sh": status}
+    assert run.problems == (), "that it was cut off is what is wrong with it, and no problem beside that"
+    assert run.cut_off == (("p.sh",) if status == "error" else ())
+
+
+@pytest.mark.parametrize(
+    ("text", "form", "ended"),
+    [
+        (KTAP.format("ok"), "exit", []),
+        ("ok 1 alpha\n", "auto", []),
+        ("ok 1 alpha\n", "ktap", ["alpha"]),
+        ("TAP version 13\n1..2\nok 1 alpha\nnot ok 2 be", "auto", ["alpha"]),
+        ("case alpha: fine\ncase beta: bad", WORDS, ["alpha"]),
+        ("case alpha:\ncase beta: strange\n", WORDS, ["alpha", "beta"]),
+        ("TAP version 13\n1..1\n    ok 1 nested\n", "auto", []),
+        ("TAP version 13\n1..1\n    # Subtest: all\n    ok 1 nested\n", "auto", ["all/nested"]),
+        ("TAP version 13\n1..9\n# try faulted\nnot ok 1 alpha\n# begin: beta\n", "auto", ["alpha"]),
+    ],
+)
+def test_what_had_not_ended_or_has_no_name_yet_when_a_program_is_cut_off_is_no_case(
+    tmp_path: Path, text: str, form: object, ended: list[str]
+) -> None:
+    assert list(statuses(printed(tmp_path, text, format=form))) == [*(f"p.sh.{name}" for name in ended), "p.sh"]
+
+
+def test_a_case_that_breaks_before_both_kernels_cut_its_program_off_is_a_regression(tmp_path: Path) -> None:
+    base, patched = (printed(tmp_path, KTAP.format(word)) for word in ("ok", "not ok"))
+    judged = compared(base, patched)
+    assert (judged.verdict, judged.reason) == (Verdict.FAIL, "p.sh.beta: works→broken, regression")
+
+
+WHOLE = "TAP version 13\n1..3\nok 1 alpha\n{beta} 2 beta\nok 3 gamma\n"
+
+
+@pytest.mark.parametrize("beta", ["ok", "not ok"])
+def test_where_a_program_is_cut_off_is_chance_and_a_case_that_ended_red_is_none(tmp_path: Path, beta: str) -> None:
+    """Wherever the output of either kernel ends, only a case that ended red with the series is charged to it."""
+    good, text = WHOLE.format(beta="ok"), WHOLE.format(beta=beta)
+    ends_at = [k for k in range(len(good) + 1) if good[:k].endswith("\n") or k % 7 == 0]
+    bases = [printed(tmp_path, good[:k]) for k in ends_at]
+    for k in range(0, len(text) + 1, 3):
+        patched = printed(tmp_path, text[:k])
+        for base in bases:
+            judged = compared(base, patched)
+            is_red = "fail" in statuses(patched).values() and "p.sh.beta" in statuses(base)
+            assert judged.verdict is Verdict.FAIL if is_red else judged.verdict in {Verdict.PASS, Verdict.SKIP}
+            assert is_red or "works→broken" not in judged.reason
+
+
+def test_a_program_that_only_the_series_cuts_off_is_charged_with_what_it_did_not_reach(tmp_path: Path) -> None:
+    whole, cut = printed(tmp_path, WHOLE.format(beta="ok"), ends=(Result(0),)), printed(tmp_path, KTAP.format("ok"))
+    charged = {t.test for t in compared(whole, cut).transitions if t.verdict is Verdict.FAIL}
+    assert charged == {"p.sh", "p.sh.gamma"}
+    back = compared(cut, whole)
+    assert back.verdict is Verdict.PASS
+    assert {t.test: t.note for t in back.transitions}["p.sh.gamma"] == "fixed by the series"
+
+
+def test_a_program_that_ends_with_the_series_without_a_case_of_the_base_is_charged(tmp_path: Path) -> None:
+    """Only the base cuts it off: with the series nothing kept it from its cases."""
+    short = "TAP version 13\n1..1\nok 1 alpha\n"
+    judged = compared(printed(tmp_path, KTAP.format("ok")), printed(tmp_path, short, ends=(Result(0),)))
+    assert judged.reason.startswith("p.sh.beta: works→broken, regression")
+
+
+def test_what_is_promised_is_charged_where_both_kernels_cut_the_program_off(tmp_path: Path) -> None:
+    promised = expectations_file.parse(
+        "columns: [stock, patched]\ntests:\n  p.sh.beta: {stock: pass, patched: pass}\n", "expected.yaml"
+    )
+    base, patched = printed(tmp_path, KTAP.format("ok")), printed(tmp_path, "TAP version 13\n1..3\nok 1 alpha\n")
+    judged = compared(base, patched, promised)
+    assert judged.reason.startswith("p.sh.beta: works→broken, expected pass on patched, got missing")
+
+
+def test_an_endless_program_that_says_of_a_case_that_it_failed_does_not_hide_it(tmp_path: Path) -> None:
+    run = printed(tmp_path, KTAP.format("not ok"), endless=True)
+    assert statuses(run) == {"p.sh.beta": "fail", "p.sh": "pass"}
