@@ -122,13 +122,13 @@ class State:
         self.lose(loss, [TestResult(test, loss.status, loss.why, diagnostics)] if test is not None else [], test)
 
     def lose(self, loss: Loss, results: Sequence[TestResult], test: str | None) -> None:
-        """Record a loss and what is known nevertheless of the test, and of others."""
+        """Record a loss and what is known nevertheless; the host cut the test off where that is nothing worse."""
         self.lost += not loss.usable
         self.results += results
         if loss.fault:
             during = f" (during {test})" if test else ""
             self.faults.append(InfraError(f"{loss.fault}{during}", log=loss.fault.log))
-            self.cut_off += [test] if test else []
+            self.cut_off += [r.name for r in results if r.name == test and r.status is loss.status]
 
     def give_up(self, tests: Iterable[str], deadline: Deadline) -> None:
         """Record tests for which no guest or no time was left."""

@@ -22,13 +22,23 @@ from orchestrator.errors import InfraError, KernelError, PipelineError, UserErro
 from orchestrator.guest import protocol
 from orchestrator.host import process
 from orchestrator.host.process import Deadline
-from orchestrator.model import SeriesResult, Side, Status, SuiteRun, TestResult, Verdict, expectations_file
+from orchestrator.model import (
+    SeriesResult,
+    Side,
+    Stage,
+    StageResult,
+    Status,
+    SuiteRun,
+    TestResult,
+    Verdict,
+    expectations_file,
+)
 from orchestrator.model.expectations import NONE, Expectations
 from orchestrator.model.trial import Trial
 from orchestrator.parse import ktap
 from orchestrator.progress import SILENT, Silent
 from orchestrator.suite.state import Loss, State
-from orchestrator.verdict import series_verdict
+from orchestrator.verdict import series_verdict, verdict
 from orchestrator.verdict.outcome import merged
 from tests.fakes import results
 
@@ -759,8 +769,9 @@ def printed(
     settings = Suite(kind="program", programs=(program,))
     asked = suite.Request("uffd", settings, ("*",), folder / "out", repeat=repeat)
     runs: list[SuiteRun] = []
+    guest = Printing({}, texts=texts or ("",), ends=ends)
     with contextlib.suppress(InfraError):
-        suite.run(asked, lambda: contextlib.nullcontext(Printing({}, texts=texts, ends=ends)), SILENT, runs.append)
+        suite.run(asked, lambda: contextlib.nullcontext(guest), SILENT, runs.append)
     return runs[0]
 
 
@@ -868,3 +879,24 @@ def test_what_is_promised_is_charged_where_both_kernels_cut_the_program_off(tmp_
 def test_an_endless_program_that_says_of_a_case_that_it_failed_does_not_hide_it(tmp_path: Path) -> None:
     run = printed(tmp_path, KTAP.format("not ok"), endless=True)
     assert statuses(run) == {"p.sh.beta": "fail", "p.sh": "pass"}
+
+
+@pytest.mark.parametrize("red", [Result(1), CUT])
+def test_a_run_that_was_red_is_not_lost_where_the_host_fails_in_a_later_one(tmp_path: Path, red: Result) -> None:
+    """A run that is out of time is the last one, whatever comes behind it."""
+    ends = (Result(0), red, Result(0), InfraError("SSH lost"))
+    run = printed(tmp_path, ends=ends, repeat=5)
+    (test,) = run.tests
+    assert test.status is (Status.FAIL if red.exit_code else Status.TIMEOUT)
+    assert run.cut_off == (), "it is no work of the host"
+    lost = StageResult(Stage.SUITE, Verdict.INFRA, 1.0, "SSH lost")
+    assert verdict.judge_job((lost,), (run,), ())[0] is Verdict.FAIL
+
+
+def test_runs_that_all_passed_before_the_host_failed_are_no_finding(tmp_path: Path) -> None:
+    run = printed(tmp_path, ends=(Result(0), Result(0), InfraError("SSH lost")), repeat=5)
+    (test,) = run.tests
+    assert (test.status, run.cut_off) == (Status.ERROR, ("p.sh",))
+    assert test.diagnostics == ("run 3 of 5; before, 2 came to their end", "1 of 3 runs in error")
+    lost = StageResult(Stage.SUITE, Verdict.INFRA, 1.0, "SSH lost")
+    assert verdict.judge_job((lost,), (run,), ())[0] is Verdict.INFRA
