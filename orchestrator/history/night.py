@@ -11,13 +11,13 @@ from orchestrator.history.database import Database
 from orchestrator.history.values import Job, Run, Seen, StageTime, Test, Whole
 from orchestrator.model import Stage, Status, Verdict
 from orchestrator.text import wording
+from orchestrator.verdict.findings import CUT_OFF
 
 WINDOW = 30
 """How many runs back a test is looked at."""
 STAGES = "stage"
 """Stands where the suite stands, for a stage that is judged as a test is: does it apply, build, boot?"""
 _JUDGED = (Stage.SERIES, Stage.BUILD, Stage.BOOT)
-_CUT_OFF = (Status.MISSING, Status.CRASHED)
 
 Key = tuple[str, str]
 """Suite and test."""
@@ -174,7 +174,7 @@ def shown(seen: Seen) -> tuple[Test, ...]:
     """
     infra = _infra(seen)
     stages = (_as_test(stage) for stage in seen.stages if _is_judged(stage))
-    return (*stages, *(test for test in seen.tests if not (infra and test.status in _CUT_OFF)))
+    return (*stages, *(test for test in seen.tests if not (infra and test.status in CUT_OFF)))
 
 
 def _nights(seen: Seen) -> dict[Key, Night]:

@@ -110,8 +110,8 @@ def test_a_build_that_works_again_brings_its_tests_back() -> None:
 
 
 def test_a_fault_of_the_host_is_no_finding_about_the_kernel() -> None:
-    broken = seen("2", "A=pass B=crashed C=missing D=fail", failed=Stage.SUITE, blame=Verdict.INFRA)
-    found = night.judge(broken, [seen("1", "A=pass B=pass C=pass D=pass E=pass")])
+    broken = seen("2", "A=pass B=crashed C=missing D=fail F=error", failed=Stage.SUITE, blame=Verdict.INFRA)
+    found = night.judge(broken, [seen("1", "A=pass B=pass C=pass D=pass E=pass F=pass")])
     tests = {finding.test: finding.change for finding in found.findings if finding.suite == "own"}
     assert tests == {"A": Change.STEADY, "D": Change.REGRESSED}
     again = night.judge(seen("3", "B=pass"), [broken, seen("1", "B=pass")])
