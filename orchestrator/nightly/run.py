@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orchestrator.engine.task import Engine, Task
-from orchestrator.errors import PipelineError, UserError
+from orchestrator.errors import InfraError, PipelineError, UserError
 from orchestrator.history import night, read, store
 from orchestrator.history.classify import Change
 from orchestrator.history.database import Database
 from orchestrator.history.night import Comparison
+from orchestrator.history.values import Seen
 from orchestrator.host import disk
 from orchestrator.model import JobResult, RunResult, Verdict, rundir
 from orchestrator.nightly import culprits, hosts, summary
@@ -74,6 +75,7 @@ class _Night:
     database: Database
     engine: Engine
     run_record: RunRecord
+    _has_gap: bool = False
 
     def taken_over(self) -> tuple[str, ...]:
         """Take over what the night came to before it broke off; return the names of its jobs."""
@@ -99,7 +101,9 @@ class _Night:
                     self._show(rest, rest.left(time.monotonic() - started))
         except SystemExit:
             self.run_record.interrupted = True
-            store.add(self.database, self.run_record.write())
+            result = self.run_record.write()
+            with self._if_it_answers():
+                store.add(self.database, result)
             raise
         return self._judged()
 
@@ -108,8 +112,20 @@ class _Night:
 
     def _task(self, planned: Job) -> Task[JobResult]:
         run = self.workspace.directory.name
-        before = night.latest(read.before(self.database, run, planned.name, limit=night.WINDOW))
-        return Task(planned.name, planned, NightJob(planned, run, before))
+        before: Sequence[Seen] = ()
+        with self._if_it_answers():
+            before = night.latest(read.before(self.database, run, planned.name, limit=night.WINDOW))
+        return Task(planned.name, planned, NightJob(planned, run, tuple(before)))
+
+    @contextlib.contextmanager
+    def _if_it_answers(self) -> Iterator[None]:
+        """Do without the history for the moment where it cannot be reached, and say so once: its end writes it down."""
+        try:
+            yield
+        except InfraError as error:
+            if not self._has_gap:
+                self._has_gap = True
+                self._say(f"{error}; the night goes on, and is written down at its end")
 
     def _look_back(self, mode: str) -> None:
         last = next(iter(read.runs(self.database, mode=mode, limit=1)), None)
@@ -128,7 +144,9 @@ class _Night:
         elif isinstance(outcome, BaseException):
             raise outcome
         else:
-            store.add(self.database, self.run_record.add(outcome))
+            result = self.run_record.add(outcome)
+            with self._if_it_answers():
+                store.add(self.database, result)
 
     def _say_trees(self) -> None:
         """Say where a tree has moved on while the night stood still: its jobs are of two commits then."""
