@@ -160,6 +160,22 @@ def test_a_crash_is_run_once_more_and_not_called_flaky(bench: Nights) -> None:
     assert len(splats) == 1 and "Kernel panic" in splats[0]
 
 
+@pytest.mark.parametrize("wanted", ["any", "fail"])
+def test_a_test_that_gets_worse_as_it_is_expected_to_is_no_finding(bench: Nights, wanted: str) -> None:
+    """Nor is it bisected: it may do that."""
+    bench.night("--variant", "small")
+    (bench.folder / "expected.yaml").write_text(f"columns: [stock]\ntests: {{T01: {{stock: {wanted}}}}}\n")
+    path = bench.folder / "pipeline.yaml"
+    text = path.read_text().replace("directory: programs", "directory: programs, expected: expected.yaml")
+    path.write_text(text.replace("path: tree}", "path: tree}, expect: stock"))
+    bench.day("not-ok T01", "not-ok T02")
+    code, output = bench.night("--variant", "small", "--bisect")
+    assert told(output) == ["regressed own/T02 pass → fail in toy.small"]
+    assert "note: worse than it was, as expected: own/T01 in toy.small" in output
+    assert code == 1 and "toy.small own/T01" not in output
+    assert "1 tests regressed since the last night: see night.txt" in bench.result()["notes"]
+
+
 def test_a_kernel_that_does_not_build_is_one_finding(bench: Nights) -> None:
     bench.night()
     path = bench.folder / "tree" / "mm" / "swap.c"
