@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import astuple, dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import Session
 
 from orchestrator.errors import PipelineError
@@ -24,7 +25,7 @@ from orchestrator.history.schema import (
     SuiteRow,
 )
 from orchestrator.host import cache
-from orchestrator.model import Identity, JobResult, Kernel, RunResult, SuiteRun, Verdict, rundir
+from orchestrator.model import Identity, JobResult, Kernel, RunResult, SeriesResult, SuiteRun, Verdict, rundir
 from orchestrator.report import result_json
 
 
@@ -33,6 +34,40 @@ def add(database: Database, run: RunResult) -> None:
     with database.writing() as session:
         session.execute(delete(RunRow).where(RunRow.id == run.run))
         session.add(_run(session, run))
+
+
+def add_job(database: Database, run: RunResult, job: JobResult) -> None:
+    """Write down a job that has ended, and what its run comes to with it, at the cost of one job.
+
+    The order of jobs and series, where they end in another than the plan's, is right when the run is added at its end.
+    """
+    with database.writing() as session:
+        row = session.get(RunRow, run.run)
+        if row is None:
+            session.add(_run(session, run))
+            return
+        for name, value in _facts(run).items():
+            setattr(row, name, value)
+        session.execute(delete(JobRow).where(JobRow.run_id == run.run, JobRow.name == job.name))
+        session.add(_of_run(run, _job(session, run, job, run.jobs.index(job))))
+        for number, judged in enumerate(run.series):
+            if job.name in (judged.base.name, judged.patched.name):
+                session.execute(delete(SeriesRow).where(SeriesRow.run_id == run.run, *_is_same(judged)))
+                session.add(_of_run(run, _series(judged, number)))
+
+
+Part = TypeVar("Part", JobRow, SeriesRow)
+
+
+def _of_run(run: RunResult, row: Part) -> Part:
+    row.run_id = run.run
+    return row
+
+
+def _is_same(judged: SeriesResult) -> Iterator[ColumnElement[bool]]:
+    yield SeriesRow.tree == judged.tree
+    yield SeriesRow.series == judged.series
+    yield SeriesRow.variant == judged.variant
 
 
 @dataclass(frozen=True)
@@ -89,21 +124,9 @@ _OPEN = Verdict.INFRA
 def _run(session: Session, run: RunResult) -> RunRow:
     return RunRow(
         id=run.run,
-        mode=run.mode,
-        started=run.started,
-        seconds=run.seconds,
-        verdict=run.verdict,
-        exit_code=run.exit_code,
-        directory=str(run.directory),
-        missing=list(run.missing),
-        notes=list(run.notes),
+        **_facts(run),
         jobs=[_job(session, run, job, number) for number, job in enumerate(run.jobs)],
-        series=[
-            SeriesRow(
-                ordinal=number, tree=s.tree, series=s.series, variant=s.variant, verdict=s.verdict, reason=s.reason
-            )
-            for number, s in enumerate(run.series)
-        ],
+        series=[_series(judged, number) for number, judged in enumerate(run.series)],
         checks=[
             CheckRow(
                 ordinal=number,
@@ -118,6 +141,26 @@ def _run(session: Session, run: RunResult) -> RunRow:
             for number, c in enumerate(run.checks)
         ],
     )
+
+
+def _facts(run: RunResult) -> dict[str, Any]:
+    """Return what is stored of a run itself."""
+    return {
+        "mode": run.mode,
+        "started": run.started,
+        "seconds": run.seconds,
+        "verdict": run.verdict,
+        "exit_code": run.exit_code,
+        "directory": str(run.directory),
+        "missing": list(run.missing),
+        "notes": list(run.notes),
+    }
+
+
+def _series(s: SeriesResult, number: int) -> SeriesRow:
+    return SeriesRow(
+        ordinal=number, tree=s.tree, series=s.series, variant=s.variant, verdict=s.verdict, reason=s.reason
+    )  # fmt: skip
 
 
 def _job(session: Session, run: RunResult, job: JobResult, number: int) -> JobRow:

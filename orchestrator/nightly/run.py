@@ -31,6 +31,9 @@ from orchestrator.report import result_json
 LOCK = "nightly"
 """The lock of the cache that a night holds: there is one at a time for each user of a machine."""
 
+_PAGES = 60.0
+"""Seconds between two drawings of all jobs of a night while it goes on."""
+
 
 @dataclass(frozen=True)
 class Night:
@@ -52,7 +55,7 @@ def run(
     it names the jobs that are missing. A job that asks for what is not there, or ends as nobody foresaw, is missing,
     too, with a note: the others go on.
     """
-    at_work = _Night(workspace, database, engine, RunRecord(plan, workspace))
+    at_work = _Night(workspace, database, engine, RunRecord(plan, workspace, pages_every=_PAGES))
     night_of_today = at_work.run(plan, at_work.taken_over() if goes_on else ())
     return at_work.chased(night_of_today) if bisect else night_of_today
 
@@ -146,7 +149,7 @@ class _Night:
         else:
             result = self.run_record.add(outcome)
             with self._if_it_answers():
-                store.add(self.database, result)
+                store.add_job(self.database, result, outcome)
 
     def _say_trees(self) -> None:
         """Say where a tree has moved on while the night stood still: its jobs are of two commits then."""

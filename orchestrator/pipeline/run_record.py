@@ -24,7 +24,8 @@ class RunRecord:
 
     ``checks`` count as jobs do, and ``verdicts`` beside them. ``excused`` names jobs that a check speaks for, and which
     will not run. ``pending`` are steps that have not come to their end: with any, no run is green. A run that was
-    ``interrupted`` says so by its exit code.
+    ``interrupted`` says so by its exit code. What is drawn of all jobs (JUnit, summary, page) is drawn as jobs end, but
+    not again within ``pages_every`` seconds: it grows with the run, and a run may have thousands of jobs.
     """
 
     plan: Plan
@@ -35,6 +36,8 @@ class RunRecord:
     excused: set[str] = field(default_factory=set)
     pending: list[str] = field(default_factory=list)
     interrupted: bool = False
+    pages_every: float = 0.0
+    _drawn: float = field(init=False, default=float("-inf"))
     _done: dict[str, JobResult] = field(default_factory=dict)
     _lost: dict[str, str] = field(default_factory=dict)
     _started: datetime.datetime = field(default_factory=lambda: datetime.datetime.now(datetime.UTC))
@@ -48,7 +51,11 @@ class RunRecord:
         """Take the result of a job, and write down what the run comes to so far: what a killed run did is on disk."""
         self._done[job.name] = job
         self._lost.pop(job.name, None)
-        return self.write()
+        if time.monotonic() - self._drawn >= self.pages_every:
+            return self.write()
+        result = self._recorded()
+        self._write_jobs(result, [planned for planned in self.plan.jobs if planned.name == job.name])
+        return result
 
     def done(self, planned: Job) -> JobResult | None:
         """Return the result of a job, if it has one."""
@@ -70,13 +77,24 @@ class RunRecord:
     def write(self) -> RunResult:
         """Write what people and CI servers read; a job's files have names that ``**/junit*.xml`` does not catch."""
         # Judged anew each time, all of it: what a later try changes must not stand in one file and not in the other.
-        result = self.result()
-        result = replace(result, evidence=self._evidence.collect(result))
-        disk.write_atomic(result.directory / rundir.RESULT, result_json.dump(result))
+        result = self._recorded()
         disk.write_atomic(result.directory / rundir.JUNIT, junit.render(result))
         disk.write_atomic(result.directory / rundir.SUMMARY, markdown.render(result))
         disk.write_atomic(result.directory / rundir.PAGE, html.render(result))
-        for planned in self.plan.jobs:
+        self._write_jobs(result, self.plan.jobs)
+        self._drawn = time.monotonic()
+        return result
+
+    def _recorded(self) -> RunResult:
+        """Write down what the run comes to so far, for whoever goes on with it."""
+        result = self.result()
+        result = replace(result, evidence=self._evidence.collect(result))
+        disk.write_atomic(result.directory / rundir.RESULT, result_json.dump(result))
+        return result
+
+    def _write_jobs(self, result: RunResult, jobs: Sequence[Job]) -> None:
+        """Write the files of jobs that are done."""
+        for planned in jobs:
             if done := self._done.get(planned.name):
                 text = junit.render_job(done, job_record.expected(planned, done.products.kernel), planned.expect)
                 disk.write_atomic(done.directory / rundir.JOB_JUNIT, text)
@@ -85,7 +103,6 @@ class RunRecord:
                     disk.write_atomic(script, by_hand)
                     script.chmod(0o755)
                 _keep_config(done)
-        return result
 
     @property
     def is_red(self) -> bool:

@@ -145,6 +145,28 @@ def test_the_checks_of_a_run_are_kept_in_their_order(opened: Database) -> None:
     assert list(read.checks(opened, "run-2")) == KEPT[:1]
 
 
+def test_a_run_that_grows_job_by_job_comes_to_the_same_as_one_that_is_added_whole(opened: Database) -> None:
+    whole, (base, patched) = a_run(), a_run().jobs
+    begun = dataclasses.replace(whole, jobs=(), series=(), missing=(base.name, patched.name), verdict=Verdict.INFRA)
+    store.add(opened, begun)
+    store.add_job(opened, dataclasses.replace(begun, jobs=(base,), missing=(patched.name,)), base)
+    (run,) = read.runs(opened)
+    assert run.missing == (patched.name,) and [job.name for job in read.jobs(opened, run.id)] == [base.name]
+    for _ in range(2):
+        store.add_job(opened, whole, patched)
+    (grown,), jobs, series = read.runs(opened), read.seen(opened, run.id), read.series(opened, run.id)
+    store.add(opened, whole)
+    assert (grown,) == read.runs(opened) and series == read.series(opened, run.id) and len(series) == 1
+    assert [seen.tests for seen in jobs] == [seen.tests for seen in read.seen(opened, run.id)]
+    assert [seen.job.name for seen in jobs] == [base.name, patched.name]
+
+
+def test_a_job_of_a_run_that_is_not_known_brings_the_run(opened: Database) -> None:
+    """It could not be reached when the run began."""
+    store.add_job(opened, a_run(), a_run().jobs[1])
+    assert len(read.jobs(opened, "run-1")) == 2
+
+
 def test_adding_a_run_again_replaces_it(opened: Database) -> None:
     whole = a_run()
     store.add(opened, dataclasses.replace(whole, jobs=whole.jobs[:1], series=(), missing=(whole.jobs[1].name,)))

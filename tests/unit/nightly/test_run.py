@@ -71,6 +71,7 @@ def history(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         raise AWAY
 
     monkeypatch.setattr(store, "add", add)
+    monkeypatch.setattr(store, "add_job", lambda database, result, job: add(database, result))
     monkeypatch.setattr(read, "before", before)
     monkeypatch.setattr(read, "runs", lambda *_, **__: ())
     monkeypatch.setattr(read, "seconds", lambda *_: None)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from orchestrator.errors import InfraError
-from orchestrator.model import RunResult, Side
+from orchestrator.model import RunResult, Side, rundir
 from orchestrator.pipeline.run_record import RunRecord
 from orchestrator.pipeline.values import Plan
+from orchestrator.report import result_json
 from tests.fakes import engines, results
 
 
@@ -39,3 +40,19 @@ def test_a_job_that_ran_after_all_is_lost_no_longer(tmp_path: Path) -> None:
     record.lose(plan.singles[0], InfraError("the disk is full"))
     done = results.job(Side.BASE, (), name="toy.one", directory=tmp_path / "jobs" / "toy.one")
     assert not [note for note in record.add(done).notes if "disk" in note]
+
+
+def test_what_is_drawn_of_all_jobs_is_drawn_seldom_where_that_is_wanted_and_always_at_the_end(tmp_path: Path) -> None:
+    plan = Plan("night", "night", (), (engines.job("toy.one"), engines.job("toy.two")))
+    space = engines.workspace(tmp_path)
+    record = RunRecord(plan, space, pages_every=60.0)
+    record.write()
+    page, known = space.directory / rundir.PAGE, space.directory / rundir.RESULT
+    for name in ("toy.one", "toy.two"):
+        done = results.job(Side.BASE, (), name=name, directory=tmp_path / "jobs" / name)
+        record.add(done)
+        assert name in [job.name for job in result_json.read_run(known).jobs], "who goes on needs it"
+        assert (done.directory / rundir.JOB_JUNIT).is_file()
+    drawn = page.read_text()
+    record.write()
+    assert page.read_text() != drawn
