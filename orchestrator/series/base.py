@@ -40,6 +40,8 @@ class Base:
     """The tree that a series goes on: its name, its configuration at that commit, and how it was found, in words.
 
     ``moved`` says that the commit is another than the configured one. ``notes`` say what was tried in vain.
+    ``unasked`` says of trees that could not be looked at, where the base may be one of theirs: on this one, nothing is
+    known about a series that does not apply.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Base:
     how: str
     moved: bool = False
     notes: tuple[str, ...] = ()
+    unasked: tuple[str, ...] = ()
 
 
 def preimages(series: Series) -> Blobs:
@@ -99,31 +102,39 @@ def blobs_at(tree: Tree, commits: Sequence[str], paths: Iterable[str]) -> Mappin
 def find(series: Series, trees: Mapping[str, TreeConfig], named: str | None, fetch: Fetch) -> Base:
     """Return the base of a series, looked for in ``trees``; the first of them is the configured one.
 
-    Raises UserError where no tree has the commit that ``named`` names; else faults of the configured tree only.
+    Raises UserError where no tree has the commit that ``named`` names, and InfraError where one could not be asked for
+    it; else faults of the configured tree only.
     """
     if named:
         return _named(trees, named, fetch)
     notes: list[str] = []
+    unasked: dict[str, str] = {}
     for method in (_by_trailer, _by_blobs):
         for name, tree in trees.items():
             try:
                 if base := method(series, name, tree, fetch, notes):
                     return base
             except InfraError as error:
-                notes.append(f"tree {name} was not looked at: {error}")
+                if name not in unasked:
+                    unasked[name] = f"tree {name} was not looked at: {error}"
+                    notes.append(unasked[name])
     name, tree = next(iter(trees.items()))
-    how = "the configured one, for nothing in the series says where it belongs"
-    return Base(name, tree, fetch(tree.source, name).commit, how, notes=tuple(dict.fromkeys(notes)))
+    why = "not every tree could be looked at" if unasked else "nothing in the series says where it belongs"
+    commit, how = fetch(tree.source, name).commit, f"the configured one, for {why}"
+    return Base(name, tree, commit, how, notes=tuple(dict.fromkeys(notes)), unasked=tuple(unasked.values()))
 
 
 def _named(trees: Mapping[str, TreeConfig], revision: str, fetch: Fetch) -> Base:
-    why = []
+    faults: dict[str, PipelineError] = {}
     for name, tree in trees.items():
         try:
             return _at(name, tree, revision, "named with --base", fetch)
         except PipelineError as error:
-            why.append(f"{name}: {error}")
-    raise UserError(f"--base {revision}: no tree has it ({'; '.join(why)})")
+            faults[name] = error
+    why = "; ".join(f"{name}: {error}" for name, error in faults.items())
+    if any(isinstance(error, InfraError) for error in faults.values()):
+        raise InfraError(f"--base {revision}: not every tree could be asked for it ({why})")
+    raise UserError(f"--base {revision}: no tree has it ({why})")
 
 
 def _at(name: str, tree: TreeConfig, revision: str, how: str, fetch: Fetch) -> Base:
@@ -147,7 +158,7 @@ def _by_trailer(series: Series, name: str, tree: TreeConfig, fetch: Fetch, notes
         return None
     try:
         base = _at(name, tree, commit, "its base-commit trailer", fetch)
-    except (UserError, InfraError):
+    except UserError:
         notes.append(f"tree {name} does not have the series' base-commit {commit[:12]}")
         return None
     return base if base.commit == commit else None

@@ -14,6 +14,9 @@ from orchestrator.progress import Progress
 from orchestrator.text import textfile
 from orchestrator.trees import foreign, local, network, progress_lines, repository
 
+_NOT_THERE = ("find remote ref", "invalid refspec", "not our ref", "request for unadvertised object")
+"""What git and the servers of its protocols say of a ref, or a commit id, that a repository does not have."""
+
 
 def fetch(source: GitSource, name: str, cache: Cache, progress: Progress, deadline: Deadline) -> Tree:
     """Return the commit of a ref. A full commit id that is in the cache costs no network; a branch is looked up again.
@@ -71,6 +74,6 @@ def _fetch(source: GitSource, place: Path, progress: Progress, deadline: Deadlin
 
 def _fault(source: GitSource, error: CommandFailed) -> UserError | InfraError:
     fatal = [line.removeprefix("fatal: ") for line in error.output.splitlines() if line.startswith("fatal: ")]
-    if any("find remote ref" in line or "invalid refspec" in line for line in fatal):
+    if any(words in error.output for words in _NOT_THERE):
         return UserError(f"{source.url} has no ref {source.ref}")
     return InfraError(f"cannot fetch {source.ref} from {source.url}: {fatal[0] if fatal else error}")

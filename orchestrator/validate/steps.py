@@ -9,7 +9,7 @@ from dataclasses import replace
 from orchestrator.errors import InfraError
 from orchestrator.host import cores
 from orchestrator.kbuild.objects import Diagnostics, of_files
-from orchestrator.model import CheckResult, JobResult, SeriesResult, Side, Stage, Verdict
+from orchestrator.model import CheckResult, JobResult, SeriesResult, Side, Stage, StageResult, Verdict
 from orchestrator.pipeline import alongside, building, job, worktree
 from orchestrator.pipeline.alongside import Alongside
 from orchestrator.pipeline.job_record import JobRecord
@@ -17,6 +17,7 @@ from orchestrator.pipeline.values import Job, Pair
 from orchestrator.series import apply
 from orchestrator.series.series import Patch
 from orchestrator.validate import bringup, built, checkpatch, covered, elsewhere, paired, touched
+from orchestrator.validate.request import Request
 from orchestrator.validate.state import State
 from orchestrator.validate.touched import Touched
 
@@ -35,11 +36,19 @@ def applies(state: State) -> None:
             what = "the series does not apply" if failed.stage is Stage.SERIES else "the tree cannot be had"
             state.stopped = what
             state.trees.pop(Side.PATCHED, None)
-            name = state.wanted.series.name
-            state.add(CheckResult("applies", name, failed.verdict, failed.message, done.seconds, log=failed.log))
+            state.add(_not_applied(state.wanted, failed, done.seconds))
             return
     message = f"{len(state.wanted.series.patches)} patches on {state.wanted.base.name}"
     state.add(CheckResult("applies", state.wanted.series.name, Verdict.PASS, message, done.seconds))
+
+
+def _not_applied(wanted: Request, failed: StageResult, seconds: float) -> CheckResult:
+    """Return the check of a series that is not on its base: not charged to it where it may belong on another."""
+    verdict, message = failed.verdict, failed.message
+    unasked = wanted.base.unasked
+    if verdict is Verdict.FAIL and unasked and not any(patch.fault for patch in wanted.series.patches):
+        verdict, message = Verdict.INFRA, f"nothing is known about it, for {'; '.join(unasked)}: {message}"
+    return CheckResult("applies", wanted.series.name, verdict, message, seconds, log=failed.log)
 
 
 def checkpatch_each(state: State) -> None:

@@ -14,7 +14,7 @@ from orchestrator.host.process import CommandFailed, Deadline
 from orchestrator.model import Tree
 from orchestrator.progress import SILENT
 from orchestrator.series import apply, commits, series
-from orchestrator.trees import checkout, fetch
+from orchestrator.trees import checkout, fetch, repository
 from tests.fakes import trees
 
 
@@ -377,3 +377,18 @@ def test_a_commit_id_that_was_fetched_needs_no_network(where: Path, cache: Cache
 def test_a_url_without_the_ref_is_the_users_fault(where: Path, cache: Cache) -> None:
     with pytest.raises(UserError, match="has no ref nope"):
         at(f"file://{where}", "nope", cache)
+
+
+def test_a_url_without_the_commit_was_asked_and_has_none(
+    where: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UserError, match="has no ref 1234"):
+        at(f"file://{where}", "1234" * 10, cache)
+
+    def old_protocol(*_arguments: object, **_more: object) -> str:
+        said = f"error: Server does not allow request for unadvertised object {'1234' * 10}"
+        raise CommandFailed("exit code 1", output=said, returncode=1)
+
+    monkeypatch.setattr(repository, "git_telling", old_protocol)
+    with pytest.raises(UserError, match="has no ref 1234"):
+        at(f"file://{where}", "1234" * 10, cache)

@@ -244,3 +244,30 @@ def test_a_closed_pipe_ends_the_printing_and_not_the_run(table: Table) -> None:
     command.stdout.close()
     assert command.wait(120) == 0
     assert table.result()["verdict"] == "pass"
+
+
+def test_a_base_commit_of_a_tree_that_cannot_be_asked_charges_the_series_with_nothing(table: Table) -> None:
+    """It may be made for that tree: that it does not apply on another says nothing about it."""
+    path = table.folder / "pipeline.yaml"
+    configured = path.read_text()
+    there = "  upstream: {source: {provider: git, url: 'http://127.0.0.1:9/linux.git', ref: main}}\n"
+    path.write_text(configured.replace("series:\n", f"{there}series:\n", 1))
+    patch = needs(table, f"base-commit: {'b' * 40}")
+    code, output = validated(table, str(patch))
+    (check,) = (check for check in table.result()["checks"] if check["name"] == "applies")
+    assert code == 3 and check["verdict"] == "infra", output
+    assert "nothing is known about it, for tree upstream was not looked at: cannot fetch" in check["message"], check
+    assert not any("upstream does not have" in note for note in table.result()["notes"]), table.result()["notes"]
+
+    patch.write_text(patch.read_text().replace("mm/memory.c", "../memory.c"))
+    code, output = validated(table, str(patch))
+    assert code == 1, "a patch that fits no tree is at fault wherever it belongs"
+
+    patch = needs(table, f"base-commit: {'b' * 40}")
+    path.write_text(
+        configured.replace(
+            "series:\n", there.replace("http://127.0.0.1:9/linux.git", f"file://{table.folder}/tree") + "series:\n", 1
+        )
+    )
+    code, output = validated(table, str(patch))
+    assert code == 1 and "upstream does not have the series' base-commit" in " ".join(output.split()), output

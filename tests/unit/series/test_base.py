@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.config.schema import TreeConfig
+from orchestrator.config.sources import GitSource, Source
+from orchestrator.errors import InfraError, PipelineError, UserError
+from orchestrator.model import Tree
 from orchestrator.series import base
 from orchestrator.series.series import Patch, Series
 
@@ -54,3 +61,55 @@ def test_a_tree_agrees_with_itself_however_short_the_ids_are(there: dict[str, st
 
 def test_another_blob_and_a_missing_file_do_not_agree() -> None:
     assert base.agreeing({"a": "1234567", "b": "1234567"}, {"a": "7" * 40}) == 0
+
+
+COMMIT = "b" * 40
+TREES = {name: TreeConfig(source=GitSource(provider="git", url=name, ref="main")) for name in ("mine", "theirs")}
+
+
+class TestWhatATreeAnswers:
+    """Whether a tree has a commit: yes, no, or nobody knows, for it could not be asked."""
+
+    def fetch(self, answer: Callable[[], Tree]) -> base.Fetch:
+        """Return a fetch that has the configured refs, and answers so for any other of ``theirs``."""
+        tip = Tree(Path("git"), "a" * 40, "a" * 40, "c" * 40, "tip")
+
+        def fetch(source: Source, name: str) -> Tree:
+            assert isinstance(source, GitSource)
+            if source.ref == "main":
+                return tip
+            if name == "theirs":
+                return answer()
+            raise UserError("mine has no ref")
+
+        return fetch
+
+    def raising(self, error: PipelineError) -> base.Fetch:
+        def answer() -> Tree:
+            raise error
+
+        return self.fetch(answer)
+
+    def found(self, fetch: base.Fetch) -> base.Base:
+        return base.find(Series("s", (), base_commit=COMMIT), TREES, None, fetch)
+
+    def test_yes(self) -> None:
+        there = Tree(Path("git"), COMMIT, COMMIT, "d" * 40, "there")
+        got = self.found(self.fetch(lambda: there))
+        assert (got.name, got.commit, got.unasked) == ("theirs", COMMIT, ())
+
+    def test_no(self) -> None:
+        got = self.found(self.raising(UserError("theirs has no ref")))
+        assert (got.name, got.unasked) == ("mine", ())
+        assert got.notes == tuple(f"tree {n} does not have the series' base-commit bbbbbbbbbbbb" for n in TREES)
+
+    def test_nobody_knows(self) -> None:
+        got = self.found(self.raising(InfraError("cannot fetch: no route to host")))
+        said = "tree theirs was not looked at: cannot fetch: no route to host"
+        assert (got.name, got.unasked) == ("mine", (said,))
+        assert got.notes == ("tree mine does not have the series' base-commit bbbbbbbbbbbb", said)
+
+    def test_a_base_that_the_user_names(self) -> None:
+        for error in (UserError("theirs has no ref"), InfraError("no route to host")):
+            with pytest.raises(type(error), match=f"--base bbbb.*{error}"):
+                base.find(Series("s", ()), TREES, COMMIT, self.raising(error))
