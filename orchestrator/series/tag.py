@@ -10,14 +10,16 @@ import re
 from dataclasses import dataclass
 
 _COUNT = r"(?:\[\d+\]|\(\d+\)|\^\d+)?"
+_OF_A_PATCH = r"(?:patch|rfc|\d\s*(?:/|of)\s*\d)"
+"""What stands in the tag of a patch, and not in an index or in the name of a list."""
 _REPLY = re.compile(
     rf"(?:re|aw|sv|antw|fwd?|vs){_COUNT}\s*:|re - (?=\[)"
     r"|(?:enc|i|odp|pd|r|ref|reply|res|rif|rv|tr|vá|vl|wg|ynt|απ|πρθ|σχετ|на|ответ|отв|回复|回覆|答复|转发|轉寄|返信)"
-    rf"{_COUNT}\s*:(?=[^\[]{{0,80}}\[)"
+    rf"{_COUNT}\s*:(?=[^\[]{{0,80}}(?:\[[^\[\]]*\]\s*)*\[[^\[\]]*{_OF_A_PATCH})"
     r"|[\w ]{1,20}: (?=re:)",
     re.I,
 )
-"""What mail programs put before the title of an answer, in many languages; rare ones count where a tag follows."""
+"""What mail programs put before the title of an answer, in many languages; rare ones count before a patch's tag."""
 _NUMBER = re.compile(
     r"(?:(?<![\d./])|(?<=v\d/)|(?<=v\d\d/))0*(?P<number>\d+)(?:\s*/\s*|\s+of\s+)0*(?P<total>\d+)(?!/?\d|\.\d)",
     re.I,
@@ -90,13 +92,18 @@ def title(subject: str) -> str:
 
 
 def _leading(text: str) -> tuple[list[str], bool]:
-    """Return what stands in brackets before the title, and whether a ``Re:`` stands there, too."""
-    tags, is_reply = [], False
+    """Return what stands in brackets before the title, and whether a ``Re:`` stands there, too.
+
+    Behind the tag of a patch the title begins: ``rv:`` and ``fw:`` are subsystems there.
+    """
+    tags: list[str] = []
+    is_reply = is_patch = False
     while text:
-        if match := _REPLY.match(text):
+        if not is_patch and (match := _REPLY.match(text)):
             is_reply, text = True, text[match.end() :].lstrip()
         elif text.startswith("[") and (end := _closing(text)):
             tags.append(text[1:end])
+            is_patch = is_patch or re.search(_OF_A_PATCH, tags[-1], re.I) is not None
             text = text[end + 1 :].lstrip(" :-")
         else:
             break

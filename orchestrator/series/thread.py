@@ -166,11 +166,12 @@ def _ordered(name: str, parts: list[Letter], letters: Sequence[Letter], notes: l
 
 
 def _has_company(letters: Sequence[Letter], parts: Sequence[Letter]) -> bool:
-    """Whether another mail of the same version is here, a cover letter or a number in which no diff can be read."""
-    others = [letter for letter in letters if letter.is_mail and letter not in parts and not letter.tag.is_reply]
-    versions = {reroll.version_of(part) for part in parts}
+    """Whether another mail of the same version is here: a cover letter, or another number but as a mere answer."""
+    others = [letter for letter in letters if letter.is_mail and (letter.diff or not letter.tag.is_reply)]
+    numbers, versions = {part.tag.number for part in parts}, {reroll.version_of(part) for part in parts}
     return _cover(letters, parts) is not None or any(
-        letter.tag.total and reroll.version_of(letter) in versions for letter in others
+        letter.tag.total and letter.tag.number not in numbers and reroll.version_of(letter) in versions
+        for letter in others
     )
 
 

@@ -109,7 +109,8 @@ def test_a_number_without_a_total(subject: str, place: int | None) -> None:
      "Re^2: [PATCH] a", "Re - [PATCH] a", "RE : [PATCH] a", "WG: [PATCH] a", "TR: [PATCH] a", "RES: [PATCH] a",
      "ENC: [PATCH] a", "R: [PATCH] a", "I: [PATCH] a", "Odp: [PATCH] a", "YNT: [PATCH] a", "Vá: [PATCH] a",
      "Ответ: [PATCH] a", "回复: [PATCH] a", "答复：[PATCH] a", "答复: 答复: [PATCH] a", "转发: Re: [PATCH] a",
-     "返信: [PATCH] a", "ΑΠ: [PATCH] a", "Reply: [PATCH] a", "EXT: Re: [PATCH] a", "Re（2）: [PATCH] a"],
+     "返信: [PATCH] a", "R: [mm] [PATCH] a", "TR: mm: [RFC] a", "RV: [mm] [3/7] a", "[mm] SV: [PATCH 1/2] rv: x[0]",
+     "ΑΠ: [PATCH] a", "Reply: [PATCH] a", "EXT: Re: [PATCH] a", "Re（2）: [PATCH] a"],
 )  # fmt: skip
 def test_an_answer_is_one(subject: str) -> None:
     assert tag.read(subject).is_reply
@@ -118,7 +119,11 @@ def test_an_answer_is_one(subject: str) -> None:
 @pytest.mark.parametrize(
     "subject",
     ["[PATCH] re-read: a", "[PATCH] Revert: a", "[PATCH] fwnode: a", "rework: a",
-     "mm: [PATCH] a", "fs: [PATCH] a", "res: a", "ref: a", "tr: do it", "r: a", "i: a", "reply: a"],
+     "mm: [PATCH] a", "fs: [PATCH] a", "res: a", "ref: a", "tr: do it", "r: a", "i: a", "reply: a",
+     "[PATCH 1/2] rv: Fix use of monitors[0] in list", "rv: Fix use of monitors[0] in list", "ref: use a[b] and [c]",
+     "[PATCH 1/2] ref: use a[b]", "[PATCH] tr: fix x[1]", "[mm] [PATCH] i: a[0]", "[PATCH 1/2] [mm] r: a[0]",
+     "[RFC] fw: a", "[RFC v2 1/2] vs: a", "[1/2] sv: a", "[PATCH] fw: add x", "[PATCH 1/2] fwd: a", "[PATCH] aw: a",
+     "[PATCH 1/2] Re: a"],
 )  # fmt: skip
 def test_a_title_is_no_answer(subject: str) -> None:
     assert not tag.read(subject).is_reply

@@ -198,6 +198,22 @@ def test_a_patch_of_another_author_that_answers_to_the_one_of_its_number_is_a_re
     assert "patch 2/3 more than once" in refused(*sent, remark, own)
 
 
+@pytest.mark.parametrize(
+    "title", ["rv: Fix use of monitors[0] in list", "vs: a", "fw: a", "sv: a", "tr: fix x[1]", "ref: use a[b]"]
+)
+def test_a_subsystem_that_is_called_as_an_answer_begins_is_none(title: str) -> None:
+    for tags in (("[PATCH 1/2]", "[PATCH 2/2]"), ("[PATCH]", "[PATCH]"), ("[RFC 1/2]", "[RFC 2/2]")):
+        assert of(mail(f"{tags[0]} {title}", "a"), mail(f"{tags[1]} b", "b")).subjects == (title, "b")
+    assert of(mail("rv: use a[0]", "a"), mail("b", "b")).subjects == ("rv: use a[0]", "b")
+
+
+def test_half_a_series_is_refused_where_an_answer_holds_the_other_half() -> None:
+    first = mail("[PATCH 1/2] a", "a")
+    assert "patch 2/2 is missing" in refused(first, mail("Fwd: [PATCH 2/2] b", "b"))
+    for beside in (mail("Re: [PATCH 2/2] b"), mail("Re: [PATCH 1/2] a", "better")):
+        assert of(first, beside).subjects == ("a",), "one patch of a series, alone, and what was said to it"
+
+
 def test_a_remark_with_a_diff_under_a_title_of_its_own_is_no_patch() -> None:
     for remark in (mail("how about this", "better", answers="x"), mail("[PATCH] fix it", "better", answers="x")):
         assert of(*THREE, remark).subjects == ("a", "b", "c")
