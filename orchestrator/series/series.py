@@ -24,7 +24,7 @@ class Patch:
 
     ``subject`` is without ``[PATCH n/m]``. ``kind`` is ``diff`` for one that came without a mail around it, ``commit``
     for one that never was a mail. ``fault`` says why it cannot be applied to any tree. ``level`` is how many
-    components its names lose, where whoever sent it says so.
+    components its names lose, where whoever sent it says so. ``message_id`` is that of its header, without ``<>``.
     """
 
     subject: str
@@ -35,6 +35,7 @@ class Patch:
     kind: Kind = "mail"
     fault: str = ""
     level: int | None = None
+    message_id: str = ""
 
     @property
     def mail(self) -> bytes:
@@ -145,7 +146,8 @@ def assemble(name: str, entries: list[File], *, base_commit: str | None = None, 
 
 def _patch(letter: Letter) -> Patch:
     patch = Patch(
-        letter.subject, letter.author, (), letter.diff, letter.raw, letter.kind, letter.refusal, letter.level
+        letter.subject, letter.author, (), letter.diff, letter.raw, letter.kind, letter.refusal, letter.level,
+        letter.message_id,
     )  # fmt: skip
     try:
         return replace(patch, files=diffs.files_of(letter.diff))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from orchestrator import notify
 from orchestrator.model import RunResult, Verdict
 from orchestrator.notify import news
@@ -14,8 +12,6 @@ from orchestrator.validate.request import Request
 
 HASTY = Sender(connect=3, answer=5, tries=2, total=10)
 """How patient one is who was told to end."""
-
-_MESSAGE_ID = re.compile(rb"^Message-I[dD]:\s*<([^>\s]+)>", re.M)
 
 
 def begun(wanted: Request, workspace: Workspace) -> list[str]:
@@ -35,7 +31,6 @@ def ended(wanted: Request, result: RunResult) -> list[str]:
 
 
 def _news(wanted: Request, run: str, verdict: Verdict | None, text: str, result: RunResult | None = None) -> News:
-    matches = (_MESSAGE_ID.search(patch.raw) for patch in wanted.series.patches)
     checks = result.checks if result else ()
     return News(
         run=run,
@@ -44,7 +39,7 @@ def _news(wanted: Request, run: str, verdict: Verdict | None, text: str, result:
         text=text,
         remarks=any(check.verdict is Verdict.PASS and check.details for check in checks),
         patches=wanted.recipients.patches,
-        messages=tuple(match[1].decode(errors="replace") for match in matches if match),
+        messages=tuple(patch.message_id for patch in wanted.series.patches if patch.message_id),
         commit=wanted.recipients.commit,
         result=result,
     )

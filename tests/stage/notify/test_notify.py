@@ -21,7 +21,7 @@ from orchestrator.config.validation import GithubNotice, PatchworkNotice, Secret
 from orchestrator.model import Verdict
 from orchestrator.notify.http import Sender
 from orchestrator.notify.news import News
-from tests.stage.validate.test_run import ONE, Desk
+from tests.stage.validate.test_run import ONE, TWO, Desk
 
 TOKEN = "s3cr3t-0123456789abcdef"
 QUICK = Sender(connect=5, answer=5, pause=0.01)
@@ -268,3 +268,22 @@ def test_a_validation_tells_everybody_and_the_token_is_in_no_file_and_in_no_buil
         assert TOKEN.encode() not in path.read_bytes(), path
     assert TOKEN in servers[2].asked[0].path, "it was used"
     assert os.environ["PW_TOKEN"] == TOKEN
+
+
+def test_a_patch_is_not_taken_for_the_one_that_its_commit_message_names(tmp_path: Path, serve: Any) -> None:
+    """``git am --message-id`` leaves a trailer, which ``git format-patch`` writes into the text."""
+    desk, server = Desk(tmp_path), serve(patchwork)
+    desk.series(ONE, TWO)
+    for path, header in zip(
+        sorted((desk.folder / "series").iterdir()), ("", "message-id: <two@example.org>\n"), strict=True
+    ):
+        mail = path.read_text().replace("\n---\n", "\nMessage-ID: <one@example.org>\n---\n", 1)
+        path.write_text(mail.replace("Subject: ", f"{header}Subject: ", 1))
+    desk.say(
+        "validate:\n  skip: [checkpatch, compile, builds, warnings, sparse, suites]\n  notify:\n"
+        f"    - {{kind: patchwork, url: '{server.url}', token: {{env: PW_TOKEN}}}}\n"
+    )
+    code, output = desk.validate()
+    assert code == 0, output
+    posted = [asked.path for asked in server.asked if asked.method == "POST"]
+    assert posted == ["/api/1.2/patches/12/checks/"] * 2, output

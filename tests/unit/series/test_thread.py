@@ -214,6 +214,15 @@ def test_half_a_series_is_refused_where_an_answer_holds_the_other_half() -> None
         assert of(first, beside).subjects == ("a",), "one patch of a series, alone, and what was said to it"
 
 
+def test_the_message_id_of_a_patch_is_that_of_its_header() -> None:
+    trailer = "Why.\n\nMessage-ID: <stranger@example.org>"
+    assert of(mail("[PATCH] a", "a", text=trailer)).patches[0].message_id == ""
+    own = mail("[PATCH] a", "a", message="own@example.org", text=trailer)
+    plain = "Content-Type: text/plain; charset=utf-8; format=flowed\nSubject: "
+    for text in (own, own.replace("Message-ID: <own", "message-id:\n <own"), own.replace("Subject: ", plain)):
+        assert of(text).patches[0].message_id == "own@example.org"
+
+
 def test_a_remark_with_a_diff_under_a_title_of_its_own_is_no_patch() -> None:
     for remark in (mail("how about this", "better", answers="x"), mail("[PATCH] fix it", "better", answers="x")):
         assert of(*THREE, remark).subjects == ("a", "b", "c")
