@@ -100,7 +100,8 @@ def _series(record: JobRecord, tree: Tree, note: StageNote) -> Tree:
     if own is None:
         note.message = "none: the base alone"
         return tree
-    tree = apply.apply(tree, own.series, ws.cache, ws.progress, three_way=own.three_way, upto=job.upto)
+    before = job.prerequisites
+    tree = apply.apply(tree, own.series, ws.cache, ws.progress, three_way=own.three_way, upto=job.upto, before=before)
     applied = own.series.patches[: job.upto]
     for more in job.extra_series:
         applied += more.series.patches

@@ -7,10 +7,11 @@ are fixed, so that the same series on the same base gives the same commit ids ev
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.errors import KernelError, UserError
+from orchestrator.errors import InfraError, KernelError, UserError
 from orchestrator.host.cache import Cache, digest
 from orchestrator.model import Tree
 from orchestrator.progress import Progress
@@ -27,10 +28,12 @@ def apply(
     *,
     three_way: bool = False,
     upto: int | None = None,
+    before: Sequence[Series] = (),
 ) -> Tree:
     """Return the tree with the first ``upto`` patches of a series on it (all of them by default).
 
-    There is no fuzz. With ``three_way`` a patch whose context differs is merged, and the tree's notes say so.
+    ``before`` are series that are part of the tree. There is no fuzz. With ``three_way`` a patch whose context differs
+    is merged, and the tree's notes say so.
     Raises KernelError where a patch does not apply, is applied already, or where the series changes nothing, and
     InfraError where it names prerequisites that the tree does not have, and does not apply.
     """
@@ -44,20 +47,21 @@ def apply(
         if (kept := _kept(tree, key)) is None:
             log = cache.path("logs", f"apply-{key}.log")
             log.unlink(missing_ok=True)
-            kept = _applied(tree, series, patches, three_way, log, progress)
+            try:
+                kept = _apply(tree, series, patches, three_way, log, progress)
+            except KernelError as error:
+                raise _charged(tree, series, patches, before, error) from error
     return _patched(tree, series, patches, kept)
 
 
-def _applied(
-    tree: Tree, series: Series, patches: tuple[Patch, ...], three_way: bool, log: Path, progress: Progress
-) -> _Kept:
-    """Apply, and charge to the series what is the series': not that the patches are missing which it is made for."""
-    try:
-        return _apply(tree, series, patches, three_way, log, progress)
-    except KernelError as error:
-        if any(patch.fault for patch in patches) or not (lacking := prerequisites.missing(tree, series)):
-            raise
-        raise prerequisites.fault(series, lacking, error) from error
+def _charged(
+    tree: Tree, series: Series, patches: tuple[Patch, ...], before: Sequence[Series], error: KernelError
+) -> KernelError | InfraError:
+    """Return the fault that is the series': not that the patches are missing which it is made for."""
+    messages = {message for each in before for message in each.messages}
+    if any(patch.fault for patch in patches) or not (lacking := prerequisites.missing(tree, series, messages)):
+        return error
+    return prerequisites.fault(series, lacking, error)
 
 
 def _key(tree: Tree, patches: tuple[Patch, ...], three_way: bool) -> str:

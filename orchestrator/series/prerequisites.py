@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from orchestrator.errors import InfraError
 from orchestrator.host import scratch
 from orchestrator.model import Tree
@@ -14,12 +16,15 @@ MOST_COMMITS = 500
 """How far back the history of a tree is searched for the patches that a series names."""
 
 
-def missing(tree: Tree, series: Series) -> tuple[Prerequisite, ...]:
-    """Return what the tree lacks of what a series names. Where that cannot be seen (``change-id``), it lacks it."""
+def missing(tree: Tree, series: Series, messages: Collection[str]) -> tuple[Prerequisite, ...]:
+    """Return what the tree lacks of what a series names. Where that cannot be seen (``change-id``), it lacks it.
+
+    ``messages`` are the ids of the mails that were applied to the tree.
+    """
     if not series.prerequisites:
         return ()
     there = _patch_ids(tree) if any(each.kind == "patch-id" for each in series.prerequisites) else set()
-    return tuple(each for each in series.prerequisites if each.value not in there)
+    return tuple(each for each in series.prerequisites if each.value not in there and each.value not in messages)
 
 
 def fault(series: Series, lacking: tuple[Prerequisite, ...], why: Exception) -> InfraError:

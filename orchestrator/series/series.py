@@ -52,7 +52,8 @@ class Patch:
 class Series:
     """Ordered patches and their cover letter. ``base_commit`` is the trailer of that name, if any.
 
-    ``notes`` say which mails were left out; ``prerequisites`` is what it names as applied before it.
+    ``notes`` say which mails were left out; ``prerequisites`` is what it names as applied before it. ``messages`` are
+    the message-ids of patches and cover letter.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Series:
     base_commit: str | None = None
     notes: tuple[str, ...] = ()
     prerequisites: tuple[Prerequisite, ...] = ()
+    messages: tuple[str, ...] = ()
 
     @property
     def kind(self) -> Kind:
@@ -141,6 +143,7 @@ def assemble(name: str, entries: list[File], *, base_commit: str | None = None, 
         base_commit=base,
         notes=chosen.notes,
         prerequisites=tuple(dict.fromkeys(p for letter in (*covers, *chosen.patches) for p in letter.prerequisites)),
+        messages=tuple(letter.message_id for letter in (*covers, *chosen.patches) if letter.message_id),
     )
 
 

@@ -73,6 +73,7 @@ SUBJECTS = ("mm/shmem: change the first", "mm/shmem: add a file", "mm/memory: ch
 def test_any_mail_of_a_thread_names_the_series(archive: Archive, tmp_path: Path, message: str) -> None:
     found = series.load(lore.fetch(f"{archive.url}/{message}/", tmp_path))
     assert found.subjects == SUBJECTS and found.base_commit
+    assert found.messages == tuple(f"{number}@example.org" for number in range(4))
     assert any("t.mbox.gz" in path for path in archive.requests)
     assert all(b"Reviewed-by" not in patch.raw for patch in found.patches), "what was sent is tested"
     assert [b"Message-I" in patch.raw for patch in found.patches] == [True] * 3

@@ -157,6 +157,30 @@ def test_a_prerequisite_in_an_archive_is_applied_first_to_both_sides(table: Tabl
         assert trees["patched"]["patches"] == ["toy: second"]
 
 
+@pytest.mark.parametrize("message", ["0@example.org", "1@example.org"])
+def test_a_prerequisite_that_was_applied_excuses_nothing(table: Table, archive: Archive, message: str) -> None:
+    path = table.folder / "pipeline.yaml"
+    path.write_text(f"{path.read_text()}lore: {archive.url}\n")
+    archive.threads["0@example.org"] = archive.threads["1@example.org"] = "\n".join(sent(table, ONE))
+    patch = needs(table, f"prerequisite-message-id: <{message}>")
+    patch.write_text(patch.read_text().replace("-\treturn page + 2;", "-\treturn page + 7;"))
+    for argv in (("validate", str(patch), *CHEAP), ("run", "--series", str(patch))):
+        code, output = table.type(*argv)
+        assert code == 1 and "applied before the series" in output and "which are not here" not in output, output
+
+
+def test_another_version_of_a_prerequisite_is_not_the_one_that_was_named(table: Table, archive: Archive) -> None:
+    path = table.folder / "pipeline.yaml"
+    path.write_text(f"{path.read_text()}lore: {archive.url}\n")
+    old, new = sent(table, ONE), sent(table, ONE, prefix="v2-", version=2)
+    answer = new[0].replace("Message-ID:", "In-Reply-To: <0@example.org>\nReferences: <0@example.org>\nMessage-ID:", 1)
+    archive.threads["0@example.org"] = "\n".join([*old, answer, *new[1:]])
+    patch = needs(table, "prerequisite-message-id: <0@example.org>")
+    patch.write_text(patch.read_text().replace("-\treturn page + 2;", "-\treturn page + 7;"))
+    code, output = validated(table, str(patch))
+    assert code == 3 and "0@example.org" in output.partition("which are not here")[2], output
+
+
 def test_a_prerequisite_that_no_archive_has_is_named(table: Table, archive: Archive) -> None:
     path = table.folder / "pipeline.yaml"
     path.write_text(f"{path.read_text()}lore: {archive.url}\n")
