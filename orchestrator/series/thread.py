@@ -15,8 +15,13 @@ from orchestrator.errors import UserError
 from orchestrator.series import bounds, reroll
 from orchestrator.series.mail import Letter
 
-_LINE = re.compile(r"^[-+@ ].*$", re.M)
-"""A line of a diff."""
+_LINE = re.compile(
+    r"^(?:[-+@ ]|diff --git |(?:rename|copy) (?:from|to) |(?:old|new) mode |index (?=.*\n(?:GIT b|B)inary )).*$", re.M
+)
+"""A line of a diff, or of its head: a rename, a change of mode and a binary file have no other.
+
+Where a patch is sent again, the index line of a text is that of its new base.
+"""
 
 
 @dataclass(frozen=True)

@@ -237,7 +237,7 @@ def test_a_mail_that_came_twice_is_one() -> None:
     assert of(*THREE, THREE[1]).digest == of(*THREE, listed).digest == of(*THREE).digest
     one, other = mail("[PATCH] a", "a", message="x"), mail("[mm] [PATCH] a (was: b)", "a", message="x")
     assert of(one, other).subjects == ("a",)
-    resent = [text.replace("[PATCH", "[PATCH RESEND") for text in THREE]
+    resent = [text.replace("[PATCH", "[PATCH RESEND").replace("index 1234567", "index 7654321") for text in THREE]
     assert of(*THREE, *resent).digest == of(*THREE).digest
 
 
@@ -260,6 +260,23 @@ def test_a_numbered_mail_in_which_no_diff_can_be_read_is_missed() -> None:
 def test_two_patches_that_look_alike_are_two() -> None:
     assert len(of(mail("[PATCH 1/2] a", "x"), mail("[PATCH 2/2] a", "x")).patches) == 2
     assert len(of(mail("[PATCH] a", "x"), mail("[PATCH] b", "x")).patches) == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["similarity index 100%\nrename from mm/{0}.c\nrename to mm/{0}.h\n", "old mode 100644\nnew mode 100755\n",
+     "index 1234567..{0}234567 100644\nGIT binary patch\nliteral 1\nIcmZ\n\n"],
+)  # fmt: skip
+def test_two_patches_of_one_title_without_a_line_of_text_are_two(change: str) -> None:
+    mails = [
+        mail("[PATCH] mm: do it", "x", message=f"{name}@x").replace(
+            diff("x"), f"diff --git a/mm/{name}.c b/mm/{name}.c\n{change.format(name)}"
+        )
+        for name in ("a", "b")
+    ]
+    assert len(of(*mails).patches) == 2 and len(of(*mails, mails[0]).patches) == 2
+    again = mails[0].replace("a@x", "other@x").replace("-- \n2.39.5\n", "-- \n2.39.5\n____\nlist footer\n")
+    assert len(of(*mails, again).patches) == 2
 
 
 def test_one_patch_of_a_series_alone_is_taken_with_a_note() -> None:
