@@ -21,6 +21,9 @@ def choose(name: str, patches: list[Letter], letters: Sequence[Letter], notes: l
     if rerolled := _rerolled(newest, patches, letters, notes):
         return rerolled
     older = [letter for letter in patches if letter not in newest]
+    if all(each.tag.is_rfc for each in newest) and any(not each.tag.version and not each.tag.is_rfc for each in older):
+        mixed = f"holds an RFC v{versions[-1]} and patches without a version: which are newer is not known"
+        raise UserError(f"series {name} {mixed}; give one of them alone")
     gap = missing(newest) if all(letter.tag.total for letter in newest) else []
     strangers = {letter.subject for letter in older} - {letter.subject for letter in newest}
     whole = not gap if newest[0].tag.total else not strangers

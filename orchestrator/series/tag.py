@@ -43,7 +43,7 @@ class Tag:
     """What stands before a title. ``number`` and ``total`` are those of ``[PATCH n/m]``; ``total`` is 0 without them.
 
     ``version`` is None where none is written. ``is_patch`` says that a tag speaks of a patch. ``place`` is the number
-    of one without a total.
+    of one without a total. ``is_rfc`` says that it asks for comments: the patches after it may begin anew, at 1.
     """
 
     title: str
@@ -53,6 +53,7 @@ class Tag:
     is_reply: bool = False
     is_patch: bool = False
     place: int | None = None
+    is_rfc: bool = False
 
 
 def read(subject: str) -> Tag:
@@ -73,6 +74,7 @@ def read(subject: str) -> Tag:
         is_reply=is_reply,
         is_patch=bool(total or re.search("patch", words, re.I)),
         place=next(iter(places), None),
+        is_rfc=re.search(r"\brfc", words, re.I) is not None,
     )
 
 

@@ -73,6 +73,15 @@ def test_what_is_mixed_or_not_whole_is_refused_in_words(mails: list[str], words:
     assert words in refused(*mails)
 
 
+def test_an_rfc_with_a_version_is_not_known_to_be_newer_than_a_patch_without_one() -> None:
+    old, new = mail("[RFC PATCH v2] a", "a"), mail("[PATCH] a", "a2")
+    for mails in ((old, new), (new, old)):
+        assert "holds an RFC v2 and patches without a version: which are newer is not known" in refused(*mails)
+    assert "+a2" in of(mail("[RFC PATCH] a", "a"), mail("[PATCH v2] a", "a2")).patches[0].diff
+    assert "+a2" in of(mail("[RFC] a", "a"), mail("[RFC v2] a", "a2")).patches[0].diff
+    assert "+a2" in of(mail("[PATCH v2] a", "a"), mail("[RFC PATCH v3] a", "a2")).patches[0].diff
+
+
 def test_mails_that_stand_one_behind_the_other_without_a_separator() -> None:
     glued = "\n".join(text.partition("\n")[2] for text in (THREE[1], THREE[0], THREE[2]))
     for text in (glued, glued.replace("\n", "\r\n")):
