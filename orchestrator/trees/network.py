@@ -77,6 +77,7 @@ def download(url: str, sha256: str, cache: Cache, progress: Progress, deadline: 
 def _complete(url: str, partial: Path, progress: Progress, deadline: Deadline) -> None:
     """Connect until the file is whole; a connection that brings something pardons those that brought nothing."""
     import requests
+    import urllib3
 
     fruitless = 0
     while True:
@@ -85,7 +86,7 @@ def _complete(url: str, partial: Path, progress: Progress, deadline: Deadline) -
             if _connect(url, partial, before, progress, deadline):
                 return
             problem = "the connection broke off"
-        except requests.RequestException as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             problem = _words(error)
         fruitless = 0 if partial.exists() and partial.stat().st_size > before else fruitless + 1
         if fruitless >= _FRUITLESS or deadline.expired:
@@ -111,7 +112,8 @@ def _connect(url: str, partial: Path, have: int, progress: Progress, deadline: D
         total = start + int(length) if length else None
         with partial.open("ab" if start else "wb") as file:
             done = start
-            for chunk in response.iter_content(_CHUNK):
+            # whatever one recv(2) brings: to wait for a whole chunk is to look at no deadline meanwhile
+            while chunk := response.raw.read1(_CHUNK, decode_content=False):
                 file.write(chunk)
                 done += len(chunk)
                 progress.advance(f"download {url.rsplit('/', 1)[-1]}", done, total)
@@ -130,11 +132,12 @@ def _whole_size(response: requests.Response) -> int:
     return int(match[1]) if match else -1
 
 
-def _words(error: requests.RequestException) -> str:
+def _words(error: Exception) -> str:
     import requests
+    import urllib3
 
-    if isinstance(error, requests.Timeout):
+    if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError):
         return "the server is silent"
-    if isinstance(error, requests.ConnectionError):
+    if isinstance(error, requests.ConnectionError | urllib3.exceptions.ProtocolError):
         return "no connection, or a broken one"
     return str(error)

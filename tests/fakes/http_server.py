@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -15,13 +16,18 @@ class Site:
     """One file and how it is served.
 
     ``cuts`` are numbers of bytes after which each next connection is dropped; ``ranges`` says whether Range is
-    understood; ``status`` answers every request with that code instead. ``asked`` collects the Range headers.
+    understood; ``status`` answers every request with that code instead; ``headers`` are sent as well. With ``slow``
+    the first bytes come one by one. ``says_size`` is whether a 416 has a Content-Range. ``asked`` collects the Range
+    headers.
     """
 
     data: bytes
     cuts: list[int] = field(default_factory=list)
     ranges: bool = True
     status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    slow: int = 0
+    says_size: bool = True
     asked: list[str | None] = field(default_factory=list)
     url: str = ""
 
@@ -41,7 +47,11 @@ def served(site: Site) -> Iterator[Site]:
                 self.wfile.write(body[: site.cuts.pop(0)])
                 self.close_connection = True
             else:
-                self.wfile.write(body)
+                with suppress(ConnectionError):
+                    for byte in body[: site.slow]:
+                        self.wfile.write(bytes([byte]))
+                        time.sleep(0.05)
+                    self.wfile.write(body[site.slow :])
 
         def _head(self, start: int, partial: bool) -> None:
             size = len(site.data)
@@ -51,9 +61,11 @@ def served(site: Site) -> Iterator[Site]:
             self.send_response(self.status)
             if self.status == 206:
                 self.send_header("Content-Range", f"bytes {start}-{size - 1}/{size}")
-            if self.status == 416:
+            if self.status == 416 and site.says_size:
                 self.send_header("Content-Range", f"bytes */{size}")
             self.send_header("Content-Length", str(size - start if self.status < 400 else 0))
+            for name, value in site.headers.items():
+                self.send_header(name, value)
             self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:

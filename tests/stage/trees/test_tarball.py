@@ -106,6 +106,13 @@ def test_a_deadline_ends_a_download(cache: Cache) -> None:
         network.download(site.url, SUM, cache, SILENT, Deadline.after(0))
 
 
+def test_a_deadline_ends_a_download_that_trickles(cache: Cache) -> None:
+    with served(Site(DATA, slow=200)) as site, pytest.raises(InfraError, match="out of time"):
+        network.download(site.url, SUM, cache, SILENT, Deadline.after(2))
+    (partial,) = (cache.root / "downloads").iterdir()
+    assert 0 < partial.stat().st_size < 200
+
+
 @pytest.mark.parametrize("suffix", ["xz", "gz", "bz2"])
 def test_a_tarball_is_the_commit_that_git_makes_of_it(tmp_path: Path, cache: Cache, suffix: str) -> None:
     same = trees.git_tree(tmp_path / "same")
