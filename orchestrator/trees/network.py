@@ -101,8 +101,8 @@ def _connect(url: str, partial: Path, have: int, progress: Progress, deadline: D
     wait = max(0.1, min(_IDLE, deadline.remaining))
     headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={have}-"} if have else {})}
     with requests.get(url, headers=headers, stream=True, timeout=wait) as response:
-        if response.status_code == 416:
-            return have == _whole_size(response)
+        if response.status_code == 416 and have:
+            return True  # nothing comes behind what is there: its sum says whether that is the file
         if not response.ok:
             raise InfraError(f"cannot fetch {url}: the server says {response.status_code} {response.reason}")
         start = have if response.status_code == 206 and _range_start(response) == have else 0
@@ -124,11 +124,6 @@ def _connect(url: str, partial: Path, have: int, progress: Progress, deadline: D
 
 def _range_start(response: requests.Response) -> int:
     match = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
-    return int(match[1]) if match else -1
-
-
-def _whole_size(response: requests.Response) -> int:
-    match = re.match(r"bytes \*/(\d+)", response.headers.get("Content-Range", ""))
     return int(match[1]) if match else -1
 
 

@@ -1,5 +1,6 @@
 """Tarballs, from a file and over HTTP: broken connections, wrong sums, hostile archives."""
 
+import gzip
 import hashlib
 import io
 import tarfile
@@ -68,8 +69,29 @@ def test_a_whole_partial_needs_no_byte(cache: Cache) -> None:
         assert download(site, cache).read_bytes() == DATA
 
 
+def test_a_whole_partial_is_known_where_the_server_says_no_size(cache: Cache) -> None:
+    cache.path("downloads", f"{SUM}.partial").write_bytes(DATA)
+    with served(Site(DATA, says_size=False)) as site:
+        assert download(site, cache).read_bytes() == DATA
+    assert len(site.asked) == 1
+
+
+def test_a_server_that_always_denies_the_range_is_an_answer(cache: Cache) -> None:
+    cache.path("downloads", f"{SUM}.partial").write_bytes(DATA + b"xx")
+    with served(Site(DATA, status=416)) as site, pytest.raises(InfraError, match="the server says 416"):
+        download(site, cache)
+    assert len(site.asked) == 2
+
+
+def test_what_a_server_calls_encoded_is_the_file(cache: Cache) -> None:
+    packed = gzip.compress(DATA)
+    total = hashlib.sha256(packed).hexdigest()
+    with served(Site(packed, headers={"Content-Encoding": "x-gzip"})) as site:
+        assert download(site, cache, total).read_bytes() == packed
+
+
 def test_a_partial_of_something_else_is_fetched_anew(cache: Cache) -> None:
-    for wrong in (b"x" * 1000, b"x" * len(DATA)):
+    for wrong in (b"x" * 1000, b"x" * len(DATA), DATA + b"xx"):
         cache.path("downloads", f"{SUM}.partial").write_bytes(wrong)
         with served(Site(DATA)) as site:
             found = download(site, cache)
