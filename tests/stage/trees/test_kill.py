@@ -6,13 +6,18 @@ A process is killed while it holds still: its progress blocks at the wanted plac
 import contextlib
 import os
 import signal
+import socket
+import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from orchestrator.config.sources import TarballSource
+from orchestrator.config.sources import GitSource, TarballSource
+from orchestrator.errors import InfraError
 from orchestrator.host import process
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import Deadline
@@ -103,6 +108,50 @@ def test_a_download_that_was_killed_is_gone_on_with(
         tree = whole(site.url, sha256, cache)
     assert len(site.asked) == 2
     assert tree.commit == whole(str(packed), sha256, Cache(tmp_path / "other")).commit
+
+
+@contextlib.contextmanager
+def git_served(where: Path, cuts: list[int]) -> Iterator[str]:
+    """Serve a repository as git daemon does; yield the URL. Each connection gets as many bytes as ``cuts`` says."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def answer(connection: socket.socket, most: int) -> None:
+        asked = connection.recv(int(connection.recv(4), 16) - 4)
+        assert asked.startswith(b"git-upload-pack ")
+        env = {**os.environ, "GIT_PROTOCOL": "version=2", "GIT_CONFIG_GLOBAL": os.devnull}
+        argv = ["git", "-c", "uploadpack.allowAnySHA1InWant=true", "upload-pack", str(where)]
+        with subprocess.Popen(argv, stdin=connection.fileno(), stdout=subprocess.PIPE, env=env) as child:
+            assert child.stdout is not None
+            while most > 0 and (piece := os.read(child.stdout.fileno(), min(most, 4096))):
+                connection.sendall(piece)
+                most -= len(piece)
+            child.kill()
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                with server.accept()[0] as connection:
+                    answer(connection, cuts.pop(0) if cuts else 1 << 30)
+
+    thread = threading.Thread(target=accept, daemon=True)
+    thread.start()
+    try:
+        yield f"git://127.0.0.1:{server.getsockname()[1]}/linux"
+    finally:
+        server.shutdown(socket.SHUT_RDWR)
+        server.close()
+        thread.join()
+
+
+def test_a_fetch_that_was_cut_off_is_done_anew(where: Path, tmp_path: Path) -> None:
+    (where / "big").write_bytes(os.urandom(1 << 20))
+    commit = trees.commit(where, "big")
+    with git_served(where, [500_000]) as url:
+        source, cache = GitSource(provider="git", url=url, ref=commit), Cache(tmp_path / "cache")
+        with pytest.raises(InfraError, match="cannot fetch"):
+            fetch(source, "fake", cache, SILENT, Deadline.after(60))
+        tree = fetch(source, "fake", cache, SILENT, Deadline.after(60))
+    assert "big" in trees.git(tree.repository, "rev-list", "--objects", tree.commit)
 
 
 def test_two_runs_at_once_import_once(packed: Path, tmp_path: Path) -> None:
