@@ -9,7 +9,7 @@ from orchestrator.config.validation import GithubNotice
 from orchestrator.model import Verdict
 from orchestrator.notify import news as newsroom
 from orchestrator.notify import secret
-from orchestrator.notify.http import NotifyError, Sender
+from orchestrator.notify.http import Exchanges, NotifyError
 from orchestrator.notify.news import News
 
 MOST = 140
@@ -23,7 +23,7 @@ def state(news: News) -> str:
     return _STATES.get(news.verdict, "error")
 
 
-def tell(notice: GithubNotice, news: News, sender: Sender) -> None:
+def tell(notice: GithubNotice, news: News, exchanges: Exchanges) -> None:
     """Post the status. Raises NotifyError, also where there is no commit to put it on."""
     if news.commit is None:
         raise NotifyError("there is no commit to put a status on (name it with --commit)")
@@ -33,7 +33,7 @@ def tell(notice: GithubNotice, news: News, sender: Sender) -> None:
         "description": newsroom.cut(news.text, MOST),
         "target_url": newsroom.target(notice.target_url, news),
     }
-    sender.ask(
+    exchanges.ask(
         "POST",
         f"{notice.url.rstrip('/')}/repos/{notice.repository}/statuses/{quote(news.commit, safe='')}",
         body=json.dumps({key: value for key, value in body.items() if value is not None}).encode(),

@@ -6,12 +6,14 @@ No word of an answer gets into a fault: a server may echo what it was sent.
 from __future__ import annotations
 
 import contextlib
+import functools
 import http
 import json
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,6 +34,9 @@ MOST_ANSWER = 2**20
 """Bytes of an answer; what is longer is none."""
 
 
+_LATE = "no end of it in time"
+
+
 class NotifyError(Exception):
     """A receiver was not reached; ``str()`` is one line, with the name of a host and never an address or a secret."""
 
@@ -48,12 +53,28 @@ class _Bearer(AuthBase):
         return request
 
 
+class _Retry(Retry):
+    """Tries of a request, of which none follows once it was given up."""
+
+    def __init__(self, *arguments: Any, given_up: threading.Event, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._given_up = given_up
+
+    def new(self, **changes: Any) -> _Retry:
+        return super().new(given_up=self._given_up, **changes)
+
+    def sleep(self, response: Any = None) -> None:
+        super().sleep(response)
+        if self._given_up.is_set():
+            raise NotifyError(_LATE)
+
+
 @dataclass(frozen=True)
 class Sender:
     """How patient we are, in seconds.
 
-    To connect, to wait for an answer, and before the second try (doubled each time); and ``total`` for all that one
-    notice takes, however many exchanges that is and however slow they are.
+    To connect, to wait for an answer, and before the second try (doubled each time); and for all that one notice
+    takes, however slow its exchanges are: ``total``, and ``each`` for every patch that a server is told of by itself.
     """
 
     connect: float = 10.0
@@ -61,6 +82,20 @@ class Sender:
     pause: float = 1.0
     tries: int = 5
     total: float = 120.0
+    each: float = 2.0
+
+
+Known = dict[tuple[str, str], list[int]]
+"""The numbers that a server gave to the patches with a message-id, by both: asked for once in a validation."""
+
+
+@dataclass(frozen=True)
+class Exchanges:
+    """The exchanges of one notice with its server, over one connection; there are no more once it is given up."""
+
+    sender: Sender
+    known: Known
+    given_up: threading.Event = field(default_factory=threading.Event)
 
     def ask(
         self,
@@ -76,16 +111,17 @@ class Sender:
 
         Raises NotifyError where it cannot be reached, refuses, or answers with more than ``MOST_ANSWER`` bytes.
         """
-        host = _host(url)
+        if self.given_up.is_set():
+            raise NotifyError(_LATE)
+        host, sender = _host(url), self.sender
         sent = {"User-Agent": "wpci", "Accept": "application/json", "Accept-Encoding": "identity", **(headers or {})}
         if body is not None:
             sent["Content-Type"] = "application/json"
         try:
-            with self._session() as session:
-                response = session.request(
-                    method, url, data=body, headers=sent, params=params, auth=_Bearer(authorization),
-                    timeout=(self.connect, self.answer), allow_redirects=False, stream=True,
-                )  # fmt: skip
+            with self.session.request(
+                method, url, data=body, headers=sent, params=params, auth=_Bearer(authorization),
+                timeout=(sender.connect, sender.answer), allow_redirects=False, stream=True,
+            ) as response:  # fmt: skip
                 raw = response.raw.read(MOST_ANSWER + 1, decode_content=False)
         except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
             raise NotifyError(f"{host}: {_words(error)}") from None  # the cause would tell the whole address
@@ -97,46 +133,53 @@ class Sender:
             return json.loads(raw)
         return None
 
-    def _session(self) -> requests.Session:
+    @functools.cached_property
+    def session(self) -> requests.Session:
+        """What keeps the connection. It keeps no cookies: a server is to know us by the token alone."""
         session = requests.Session()
-        patience = Retry(
-            total=self.tries - 1,
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        patience = _Retry(
+            total=self.sender.tries - 1,
             status_forcelist=_AGAIN,
             allowed_methods=None,
-            backoff_factor=self.pause,
+            backoff_factor=self.sender.pause,
             backoff_max=_LONGEST,
             retry_after_max=_LONGEST,
             raise_on_status=False,
+            given_up=self.given_up,
         )
         for scheme in ("http://", "https://"):
             session.mount(scheme, HTTPAdapter(max_retries=patience))
         return session
 
+    def within(self, seconds: float, work: Callable[[], None]) -> None:
+        """Do work with the server, and wait for its end no longer than that; what still hangs then is given up.
 
-def within(seconds: float, work: Callable[[], None]) -> None:
-    """Do work with servers, and wait for its end no longer than that; what still hangs then is left to itself.
+        A server that sends a byte now and then is in time for every wait of a socket. Raises what the work raises, as
+        NotifyError where nobody foresaw it: no answer of a server is more than a note.
+        """
+        ended: list[NotifyError | None] = []
 
-    A server that sends a byte now and then is in time for every wait of a socket. Raises what the work raises, as
-    NotifyError where nobody foresaw it: no answer of a server is more than a note.
-    """
-    ended: list[NotifyError | None] = []
+        def run() -> None:
+            try:
+                with self.session:
+                    work()
+                ended.append(None)
+            except NotifyError as error:
+                ended.append(error)
+            except Exception as error:
+                ended.append(NotifyError(f"unexpected {type(error).__name__}"))
 
-    def run() -> None:
+        thread = threading.Thread(target=run, daemon=True, name="notify")
+        thread.start()
         try:
-            work()
-            ended.append(None)
-        except NotifyError as error:
-            ended.append(error)
-        except Exception as error:
-            ended.append(NotifyError(f"unexpected {type(error).__name__}"))
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if not ended:
-        raise NotifyError("no end of it in time")
-    if ended[0]:
-        raise ended[0]
+            thread.join(seconds)
+        finally:  # also where a signal ends the wait
+            self.given_up.set()
+        if not ended:
+            raise NotifyError(_LATE)
+        if ended[0]:
+            raise ended[0]
 
 
 def _host(url: str) -> str:

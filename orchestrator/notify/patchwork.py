@@ -9,7 +9,7 @@ from orchestrator.config.validation import PatchworkNotice
 from orchestrator.model import Verdict
 from orchestrator.notify import news as newsroom
 from orchestrator.notify import secret
-from orchestrator.notify.http import NotifyError, Sender
+from orchestrator.notify.http import Exchanges, NotifyError
 from orchestrator.notify.news import News
 
 MOST = 255
@@ -29,7 +29,7 @@ def state(news: News) -> str:
     return _STATES.get(news.verdict, "warning")
 
 
-def tell(notice: PatchworkNotice, news: News, sender: Sender) -> None:
+def tell(notice: PatchworkNotice, news: News, exchanges: Exchanges) -> None:
     """Post the check. Raises NotifyError, also where the server does not know every patch of the series."""
     token = f"Token {secret.read(notice.token)}"
     api = urljoin(notice.url.rstrip("/") + "/", "api/1.2/")
@@ -39,20 +39,24 @@ def tell(notice: PatchworkNotice, news: News, sender: Sender) -> None:
         "description": newsroom.cut(news.text, MOST),
         "target_url": newsroom.target(notice.target_url, news),
     }
-    known = [] if news.patches else [_known(api, message, token, sender) for message in news.messages]
+    known = [] if news.patches else [_known(api, message, token, exchanges) for message in news.messages]
     ids = news.patches or [number for numbers in known for number in numbers]
     if not ids:
         raise NotifyError("it knows no patch of this series (name them with --patchwork-id)")
     for number in ids:
         raw = json.dumps({key: value for key, value in body.items() if value is not None}).encode()
-        sender.ask("POST", f"{api}patches/{number}/checks/", body=raw, authorization=token)
+        exchanges.ask("POST", f"{api}patches/{number}/checks/", body=raw, authorization=token)
     if lost := known.count([]):
         raise NotifyError(f"it does not know {lost} of {len(known)} patches, the others have the check")
 
 
-def _known(api: str, message: str, token: str, sender: Sender) -> list[int]:
-    """Return the ids of the patches with this message-id."""
-    answer = sender.ask("GET", f"{api}patches/", params={"msgid": message}, authorization=token)
+def _known(api: str, message: str, token: str, exchanges: Exchanges) -> list[int]:
+    """Return the ids of the patches with this message-id; a mail that has not arrived there is asked for again."""
+    if ids := exchanges.known.get((api, message)):
+        return ids
+    answer = exchanges.ask("GET", f"{api}patches/", params={"msgid": message}, authorization=token)
     entries = answer[:_MOST_OF_ONE] if isinstance(answer, list) else []
     numbers = [entry.get("id") for entry in entries if isinstance(entry, dict)]
-    return [n for n in numbers if isinstance(n, int) and not isinstance(n, bool) and n > 0]
+    ids = [n for n in numbers if isinstance(n, int) and not isinstance(n, bool) and n > 0]
+    exchanges.known[api, message] = ids
+    return ids

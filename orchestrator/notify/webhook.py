@@ -13,19 +13,19 @@ from typing import Any
 from orchestrator.config.validation import Secret, WebhookNotice
 from orchestrator.notify import news as newsroom
 from orchestrator.notify import secret
-from orchestrator.notify.http import Sender
+from orchestrator.notify.http import Exchanges
 from orchestrator.notify.news import News
 
 SIGNATURE = "X-Wpci-Signature-256"
 VERSION = 1
 
 
-def tell(notice: WebhookNotice, news: News, sender: Sender) -> None:
+def tell(notice: WebhookNotice, news: News, exchanges: Exchanges) -> None:
     """Post the document. Raises NotifyError."""
     url = secret.read(notice.url) if isinstance(notice.url, Secret) else notice.url
     body = json.dumps(document(news, newsroom.target(notice.target_url, news)), sort_keys=True).encode()
     signed = {SIGNATURE: f"sha256={sign(body, secret.read(notice.secret))}"} if notice.secret else {}
-    sender.ask("POST", url, body=body, headers=signed)
+    exchanges.ask("POST", url, body=body, headers=signed)
 
 
 def sign(body: bytes, key: str) -> str:

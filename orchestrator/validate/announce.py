@@ -5,29 +5,31 @@ from __future__ import annotations
 from orchestrator import notify
 from orchestrator.model import RunResult, Verdict
 from orchestrator.notify import news
-from orchestrator.notify.http import Sender
+from orchestrator.notify.http import Known, Sender
 from orchestrator.notify.news import News
 from orchestrator.pipeline.context import Workspace
 from orchestrator.validate.request import Request
 
-HASTY = Sender(connect=3, answer=5, tries=2, total=10)
+HASTY = Sender(connect=3, answer=5, tries=2, total=10, each=0.2)
 """How patient one is who was told to end."""
 
 
-def begun(wanted: Request, workspace: Workspace) -> list[str]:
+def begun(wanted: Request, workspace: Workspace, known: Known) -> list[str]:
     """Notify that a series is being validated; return a note for each receiver that could not be reached."""
     text = f"validating {len(wanted.series.patches)} patches"
-    return notify.tell(wanted.settings.notify, _news(wanted, workspace.directory.name, None, text))
+    return notify.tell(wanted.settings.notify, _news(wanted, workspace.directory.name, None, text), known=known)
 
 
-def failed(wanted: Request, workspace: Workspace, why: str, sender: Sender | None = None) -> list[str]:
+def failed(wanted: Request, workspace: Workspace, why: str, known: Known, sender: Sender | None = None) -> list[str]:
     """Notify that a validation came to no end; return a note for each receiver that could not be reached."""
-    return notify.tell(wanted.settings.notify, _news(wanted, workspace.directory.name, Verdict.INFRA, why), sender)
+    message = _news(wanted, workspace.directory.name, Verdict.INFRA, why)
+    return notify.tell(wanted.settings.notify, message, sender, known)
 
 
-def ended(wanted: Request, result: RunResult) -> list[str]:
+def ended(wanted: Request, result: RunResult, known: Known) -> list[str]:
     """Notify of the outcome; return a note for each receiver that could not be reached."""
-    return notify.tell(wanted.settings.notify, _news(wanted, result.run, result.verdict, news.summary(result), result))
+    message = _news(wanted, result.run, result.verdict, news.summary(result), result)
+    return notify.tell(wanted.settings.notify, message, known=known)
 
 
 def _news(wanted: Request, run: str, verdict: Verdict | None, text: str, result: RunResult | None = None) -> News:

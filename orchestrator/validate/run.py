@@ -15,6 +15,7 @@ from orchestrator.engine.task import Engine
 from orchestrator.errors import PipelineError
 from orchestrator.host import crash
 from orchestrator.model import RunResult
+from orchestrator.notify.http import Known
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.run_record import RunRecord
 from orchestrator.pipeline.values import Pair
@@ -47,17 +48,18 @@ def run(wanted: Request, workspace: Workspace, engine: Engine | None = None) -> 
     pending = list(dict.fromkeys(["applies", *(step.check for step in _ordered(wanted))]))
     run_record = RunRecord(wanted.plan, workspace, notes=_notes(wanted), pending=pending)
     run_record.write()
+    known: Known = {}
     try:
-        run_record.notes += announce.begun(wanted, workspace)
+        run_record.notes += announce.begun(wanted, workspace, known)
         with crash.contained(workspace.directory):
             shared = engine.sharing(workspace) if engine else workspace
             result = _checked(State(wanted, shared, run_record, engine=engine))
-        run_record.notes += announce.ended(wanted, result)
+        run_record.notes += announce.ended(wanted, result, known)
     except PipelineError as error:
-        _came_to_no_end(announce.failed(wanted, workspace, str(error)), workspace)
+        _came_to_no_end(announce.failed(wanted, workspace, str(error), known), workspace)
         raise
     except BaseException:  # a signal: nobody is to wait for this validation any more
-        _came_to_no_end(announce.failed(wanted, workspace, "interrupted", announce.HASTY), workspace)
+        _came_to_no_end(announce.failed(wanted, workspace, "interrupted", known, announce.HASTY), workspace)
         raise
     return run_record.write()
 

@@ -25,7 +25,7 @@ from tests.hostile.attack import Attack, strike
 from tests.stage.cli.test_commands import Table
 
 TOKEN = "s3cr3t-0123456789abcdef"
-QUICK = Sender(connect=2, answer=2, pause=0.01, tries=2, total=4)
+QUICK = Sender(connect=2, answer=2, pause=0.01, tries=2, total=4, each=0)
 NEWS = News("run-1", "mine", Verdict.PASS, "fine", messages=("one@example.org",), commit="c" * 40)
 
 Behaviour = Callable[[socket.socket, bytes], None]

@@ -8,8 +8,9 @@ import json
 import os
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,7 @@ class Server:
 
     answer: Callable[[Asked], Answer | None]
     asked: list[Asked] = field(default_factory=list)
+    connections: set[Any] = field(default_factory=set)
     over: threading.Event = field(default_factory=threading.Event)
     url: str = ""
 
@@ -62,7 +64,10 @@ def serve() -> Iterator[Callable[[Callable[[Asked], Answer | None]], Server]]:
         server = Server(answer)
 
         class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
             def handle_any(self) -> None:
+                server.connections.add(self.client_address)
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 asked = Asked(self.command, self.path, dict(self.headers), body)
                 server.asked.append(asked)
@@ -218,6 +223,56 @@ def test_a_server_that_never_answers_is_given_up_and_the_next_is_told(serve: Any
     notes = notify.tell([to_patchwork(silent), to_github(good)], NEWS, impatient)
     assert notes == ["patchwork was not told: 127.0.0.1: no answer in time"] and len(silent.asked) == 2
     assert len(good.asked) == 1
+
+
+def told(server: Server) -> list[str]:
+    return [asked.json["state"] for asked in server.asked if asked.method == "POST"]
+
+
+def test_a_validation_asks_once_for_the_patches_of_a_series_and_over_one_connection_each_time(serve: Any) -> None:
+    server, known = serve(patchwork), dict[tuple[str, str], list[int]]()
+    begun = News("run-1", "mine", None, "validating", messages=("one@example.org", "late@example.org"))
+    assert len(notify.tell([to_patchwork(server)], begun, QUICK, known)) == 1
+    assert len(server.connections) == 1
+    ended = replace(begun, verdict=Verdict.PASS)
+    assert len(notify.tell([to_patchwork(server)], ended, QUICK, known)) == 1
+    assert len(server.connections) == 2 and told(server) == ["pending", "success"]
+    looked_up = [asked.path.partition("=")[2] for asked in server.asked if asked.method == "GET"]
+    assert looked_up == ["one%40example.org", "late%40example.org", "late%40example.org"]
+
+
+def test_a_long_series_has_time_for_each_of_its_patches(serve: Any) -> None:
+    def slow(asked: Asked) -> Answer:
+        time.sleep(0.05)
+        return patchwork(asked)
+
+    server = serve(slow)
+    assert notify.tell([to_patchwork(server)], replace(NEWS, patches=(7,) * 10), replace(QUICK, total=0, each=5)) == []
+    assert told(server) == ["fail"] * 10
+
+
+@pytest.mark.parametrize("status", [201, 503])
+def test_who_is_given_up_sends_no_more(serve: Any, status: int) -> None:
+    """Neither the checks that are left, nor one that was to be tried again."""
+    answering = threading.Event()
+
+    def holds(asked: Asked) -> Answer:
+        answering.wait(60)
+        return status, {}, {"Retry-After": "0"}
+
+    server = serve(holds)
+    (note,) = notify.tell([to_patchwork(server)], replace(NEWS, patches=(7, 11)), replace(QUICK, total=1, each=0))
+    answering.set()
+    for left in [thread for thread in threading.enumerate() if thread.name == "notify"]:
+        left.join(30)
+        assert not left.is_alive()
+    assert note == "patchwork was not told: no end of it in time" and told(server) == ["fail"]
+
+
+def test_no_cookie_is_kept(serve: Any) -> None:
+    server = serve(lambda asked: (201, {}, {"Set-Cookie": "sessionid=x; Path=/"}))
+    assert notify.tell([to_patchwork(server)], replace(NEWS, patches=(7, 11)), QUICK) == []
+    assert len(server.asked) == 2 and not any("Cookie" in asked.headers for asked in server.asked)
 
 
 def test_a_redirect_is_not_followed_with_the_token(serve: Any) -> None:
