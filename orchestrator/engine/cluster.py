@@ -27,7 +27,7 @@ from orchestrator.pipeline.values import Job
 from orchestrator.progress import HostFact
 
 _PATIENCE = 60.0
-"""Seconds without any worker; then nobody waits for one any more."""
+"""Seconds without any worker, or without a new one for what none can run; then nobody waits for one any more."""
 _LOOK, _LOOK_EACH = 1.0, 0.05
 """Seconds between two looks at the workers, or so many for each of them: the scheduler tells of all at once."""
 
@@ -38,6 +38,8 @@ class ClusterEngine:
 
     address: Address
     store: Store
+    seen: dict[str, float] = field(default_factory=dict, compare=False)
+    """When a worker was seen first, by address: what waits for one waits once, and not in each set of tasks anew."""
 
     def run(self, tasks: Iterable[Task[R]], workspace: Workspace) -> Generator[Done[R]]:
         """Yield each task as it ends; see ``Engine``. Raises InfraError where the scheduler is not there, or goes."""
@@ -93,6 +95,9 @@ class _Session(Generic[R]):
     ended: queue.SimpleQueue[str] = field(default_factory=queue.SimpleQueue)
     begun: dict[str, _Begun[R]] = field(default_factory=dict)
     again: list[tuple[int, Task[R]]] = field(default_factory=list)
+    refused: list[tuple[int, Task[R], PipelineError]] = field(default_factory=list)
+    """What no worker can run that is there, and why: it waits for one that comes."""
+    noted: set[str] = field(default_factory=set)
     over: threading.Event = field(default_factory=threading.Event)
     looked: float = 0.0
     staffed: float = field(default_factory=time.monotonic)
@@ -121,22 +126,33 @@ class _Session(Generic[R]):
                     yield done
                 ended = None
                 continue
-            if not self.begun and tasks.first() is None:
+            if not self.begun and tasks.first() is None and not self._may_be_run():
+                yield from (Done(task, refusal) for _, task, refusal in self.refused)
                 self._look()  # a worker that went is named, also where its job has ended elsewhere meanwhile
                 return
             ended = self._next()
 
     def _sent(self, tasks: _Queue[R], packer: Packer) -> Iterator[Done[R]]:
-        """Send what there is room for; yield what cannot be sent."""
+        """Send what there is room for, and keep what no worker can run; yield what cannot be sent."""
         while (following := tasks.first()) is not None:
             turn, task = following
             if (refusal := self.roster.refusal(task.job)) is not None:
-                yield Done(task, refusal)
+                self._keep(turn, task, refusal)
             elif not self.roster.has_room(task.job, [one.need for one in self.begun.values()]):
                 return
             elif fault := self._begin(turn, task, packer):
                 yield Done(task, fault)
             tasks.take()
+
+    def _keep(self, turn: int, task: Task[R], refusal: PipelineError) -> None:
+        self.refused.append((turn, task, refusal))
+        if str(refusal) not in self.noted:  # once, however many jobs need as much
+            self.noted.add(str(refusal))
+            self.workspace.progress.note(f"{task.name}: {refusal}: it waits for a worker that has")
+
+    def _may_be_run(self) -> bool:
+        """Whether a worker may still come that can run what was refused."""
+        return bool(self.refused) and time.monotonic() - max(self.engine.seen.values()) <= _PATIENCE
 
     def _await_workers(self) -> None:
         self._look()
@@ -153,7 +169,13 @@ class _Session(Generic[R]):
         known = self._answered(lambda: self.client.scheduler_info(n_workers=-1))
         if "workers" not in known:  # what a client has that lost its scheduler
             raise self.engine.address.lost()
+        before = self.roster.members.keys()
         self.roster.update(known["workers"])
+        if came := self.roster.members.keys() - before:
+            for address in came:
+                self.engine.seen.setdefault(address, self.looked)
+            self.again.extend((turn, task) for turn, task, _ in self.refused)
+            self.refused.clear()
         if self.roster.fit:
             self.staffed = self.looked
         elif self.looked - self.staffed > _PATIENCE:

@@ -262,11 +262,14 @@ def test_a_job_that_loses_three_workers_is_named(farm: Farm) -> None:
     assert farm.result()["missing"] == ["toy.one"]
 
 
+@pytest.mark.nightly
 def test_a_need_that_no_worker_can_meet_is_said_at_once(farm: Farm) -> None:
     farm.variants(GUEST, two="4096G")
     code, output = farm.night()
     assert code == 3, output
-    assert "toy.two: no worker has 4096.2 GiB of memory for a guest (the most is" in " ".join(output.split())
+    words = " ".join(output.split())
+    assert "toy.two: no worker has 4096.2 GiB of memory for a guest (the most is" in words
+    assert words.index("it waits for a worker that has") < words.index("toy.one: guest")
     assert [(name, verdict) for name, verdict, _ in farm.verdicts()] == [("toy.one", "pass"), ("toy.three", "pass")]
 
 

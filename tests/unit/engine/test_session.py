@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
-from orchestrator.engine import order
+from orchestrator.engine import cluster, order
 from orchestrator.engine.certificates import files
 from orchestrator.engine.cluster import ClusterEngine, _Begun, _Session
 from orchestrator.engine.order import Packer, Parcel
@@ -17,7 +18,7 @@ from orchestrator.engine.scheduler import Address
 from orchestrator.engine.task import Place, Task
 from orchestrator.errors import InfraError
 from orchestrator.host.store import Store
-from orchestrator.progress import SILENT
+from orchestrator.progress import SILENT, Progress
 from tests.fakes import engines
 
 
@@ -113,8 +114,24 @@ class Sent:
         """Nobody holds it any more."""
 
 
-def session(lab: Lab, folder: Path) -> _Session[int]:
-    workspace = engines.workspace(folder)
+@dataclass
+class Log:
+    """A Progress that notes in the log of the lab."""
+
+    lab: Lab
+
+    def note(self, text: str) -> None:
+        self.lab.log.append(text)
+
+    def advance(self, what: str, done: float, total: float | None, left: float | None = None) -> None:
+        """Figures are no part of it."""
+
+
+REFUSED = "t0: no worker has 2048.2 GiB of memory for a guest (the most is 1024.0): it waits for a worker that has"
+
+
+def session(lab: Lab, folder: Path, progress: Progress = SILENT) -> _Session[int]:
+    workspace = engines.workspace(folder, progress)
     engine = ClusterEngine(Address("tls://lab:8786", files(folder)), Store((folder / "store").as_uri()))
     return _Session[int](cast(Any, lab), engine, workspace, Roster(SILENT))
 
@@ -131,6 +148,48 @@ def test_the_next_job_is_sent_before_a_result_is_fetched(tmp_path: Path) -> None
     ended = list(session(lab, tmp_path).run(tasks(tmp_path, 3)))
     assert [done.outcome for done in ended] == [0, 1, 2]
     assert lab.log == ["sent t0", "sent t1", "fetched t0", "sent t2", "fetched t1", "fetched t2"]
+
+
+BIG = {"name": "big", "resources": order.resources({"cores": 1, "memory": 2**42})}
+
+
+def with_a_large_one(folder: Path) -> list[Task[int]]:
+    """Return three tasks, of which the first needs more memory than the first worker has."""
+    made = tasks(folder, 3)
+    return [Task("t0", engines.job(source=folder / "tree", memory=2**41), idle), *made[1:]]
+
+
+def test_a_job_waits_for_a_worker_that_can_run_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "_LOOK", 0.01)
+    lab = Lab()
+    ended = []
+    for done in session(lab, tmp_path, Log(lab)).run(with_a_large_one(tmp_path)):
+        ended.append(done.outcome)
+        if len(ended) == 2:
+            lab.info["workers"]["tls://big"] = BIG
+    assert ended == [1, 2, 0]
+    assert [line for line in lab.log if line.startswith(("sent", "t0"))] == [REFUSED, "sent t1", "sent t2", "sent t0"]
+
+
+def test_a_job_that_no_worker_can_run_is_refused_when_none_came_for_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "_LOOK", 0.01)
+    monkeypatch.setattr(cluster, "_PATIENCE", 0.1)
+    lab = Lab()
+    ended = list(session(lab, tmp_path, Log(lab)).run(with_a_large_one(tmp_path)))
+    assert [done.task.name for done in ended] == ["t1", "t2", "t0"]
+    assert isinstance(ended[2].outcome, InfraError) and str(ended[2].outcome).startswith("no worker has 2048.2 GiB")
+    assert [line for line in lab.log if line.startswith(("sent", "t0"))] == [REFUSED, "sent t1", "sent t2"]
+
+
+def test_who_has_waited_for_workers_once_does_not_wait_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bisect has a set of tasks for each of its steps."""
+    monkeypatch.setattr(cluster, "_PATIENCE", 1e6)
+    again = session(Lab(), tmp_path)
+    again.engine.seen["tls://a"] = time.monotonic() - 2 * cluster._PATIENCE
+    ended = list(again.run(with_a_large_one(tmp_path)))
+    assert [done.task.name for done in ended] == ["t1", "t2", "t0"]
 
 
 def test_a_client_that_lost_its_scheduler_knows_no_workers(tmp_path: Path) -> None:
