@@ -19,6 +19,7 @@ from orchestrator.errors import UserError
 from orchestrator.host.process import Deadline
 from orchestrator.model import Side, SymptomKind, Tree
 from orchestrator.pipeline import discover, plan
+from orchestrator.pipeline import job as stages
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.values import Job, Patches
 from orchestrator.series import apply
@@ -148,12 +149,14 @@ def _fetched(source: Source, job: Job, workspace: Workspace) -> Tree:
 def _patches(request: Request, job: Job, place: Path, workspace: Workspace) -> History:
     assert job.patches
     loaded, three_way = job.patches.series, job.patches.three_way
-    base = _fetched(job.source, job, workspace)
+    base = stages.based(job, workspace)
     count = len(loaded.patches)
     first, last = _number(request.good, count, "--good"), _number(request.bad, count, "--bad")
     if first >= last:
         raise UserError(f"--good {first} --bad {last}: the bad end has more patches than the good one")
-    tip = apply.apply(base, loaded, workspace.cache, workspace.progress, three_way=three_way, upto=last)
+    tip = apply.apply(
+        base, loaded, workspace.cache, workspace.progress, three_way=three_way, upto=last, before=job.prerequisites
+    )  # fmt: skip
     commits = apply.prefixes(tip)
     numbers = {commit: number for number, commit in enumerate(commits)}
     return History(job, place, tip.repository, commits[first], commits[last], numbers, {})

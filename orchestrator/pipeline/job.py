@@ -79,13 +79,18 @@ def fetched(record: JobRecord) -> Tree:
 
 
 def _source(record: JobRecord, note: StageNote) -> Tree:
-    job, ws = record.job, record.workspace
-    deadline = Deadline.after(ws.pipeline.limits.fetch)
-    tree = fetch(job.source, job.tree, ws.cache, ws.progress, deadline)
-    for before in job.prerequisites:
-        tree = apply.as_base(apply.apply(tree, before, ws.cache, ws.progress))
+    tree = based(record.job, record.workspace)
     record.products = replace(record.products, tree=tree)
     note.message = f"{tree.label}, commit {tree.commit[:12]}"
+    return tree
+
+
+def based(job: Job, workspace: Workspace) -> Tree:
+    """Return the tree of a job with the series that are part of it. Raises as ``fetch`` and ``apply.apply`` do."""
+    deadline = Deadline.after(workspace.pipeline.limits.fetch)
+    tree = fetch(job.source, job.tree, workspace.cache, workspace.progress, deadline)
+    for before in job.prerequisites:
+        tree = apply.as_base(apply.apply(tree, before, workspace.cache, workspace.progress))
     return tree
 
 

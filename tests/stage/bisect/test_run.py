@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -192,6 +193,24 @@ def test_a_flaky_boot_of_a_patch_is_found_in_boots(bench: History) -> None:
     repository.git(bench.last / "bisect.git", "bisect", "replay", bench.last / "bisect.log")
     first = bench.steps[0]
     assert (first["count"]["shown"], first["count"]["clean"]) == (2, 1)
+
+
+def test_the_patches_of_a_series_are_walked_on_the_prerequisites_of_its_tree(bench: History) -> None:
+    bench.series(
+        ("mm/memory.c", "return page + 1", "return page + 2"),
+        ("mm/memory.c", "return page + 2", "return page + 3"),
+        ("init/main.c", "void start(void);", 'const char p[] = "play: not-ok T01";\nvoid start(void);'),
+    )
+    (bench.folder / "before").mkdir()
+    first = next((bench.folder / "series").glob("0001*"))
+    first.rename(bench.folder / "before" / first.name)
+    for patch in (bench.folder / "series").iterdir():
+        patch.write_text(re.sub(r"\[PATCH \d/3\]", "[PATCH]", patch.read_text()))
+    pipeline = bench.folder / "pipeline.yaml"
+    pipeline.write_text(pipeline.read_text().replace("path: tree}", "path: tree}\n    prerequisites: [before]"))
+    code, output = bench.bisect("--series", "three", "--symptom", "T01", "--runs", "1")
+    assert code == 0, output
+    assert "the first bad commit is 2/2 toy: edit 3" in output
 
 
 def test_a_host_that_fails_once_is_asked_again_and_twice_stops_the_bisect(bench: History) -> None:
