@@ -46,6 +46,12 @@ long hugetlb_reserved(size_t page)
 	return pages;
 }
 
+void need_hugetlb(size_t page)
+{
+	if (pool_number(page, "nr_hugepages") < 0)
+		SKIP("CONFIG_HUGETLBFS: there are no huge pages of %zu kB", page / 1024);
+}
+
 void hugetlb_pool(size_t page, size_t used)
 {
 	size_t want = 2 * used + 32;
@@ -53,8 +59,7 @@ void hugetlb_pool(size_t page, size_t used)
 
 	want = want < LEAST ? LEAST : want > MOST ? MOST : want;
 
-	if (pool_number(page, "nr_hugepages") < 0)
-		SKIP("CONFIG_HUGETLBFS: there are no huge pages of %zu kB", page / 1024);
+	need_hugetlb(page);
 	if (page == GIANT) {
 		if (hugetlb_free(page) < GIANT_POOL)
 			SKIP("no %d huge pages of 1 GB are free: they come with hugepagesz=1G hugepages=N", GIANT_POOL);

@@ -5,6 +5,8 @@
 
 #include <stddef.h>
 
+/* SKIP where the kernel or the processor has no huge pages of @page bytes. */
+void need_hugetlb(size_t page);
 /*
  * See that there are as many free huge pages of @page bytes as a case with @used of them may want, copies in
  * children and room to migrate to on each node included, for as long as it runs. SKIP where the kernel or the

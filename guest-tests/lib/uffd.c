@@ -166,6 +166,7 @@ void need_shmem_wp(void)
 
 void need_hugetlb_wp(size_t page)
 {
+	need_hugetlb(page);
 	need_wp(MFD_HUGETLB | hugetlb_memfd_flag(page), page, "a memfd of huge pages");
 }
 
