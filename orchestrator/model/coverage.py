@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from orchestrator.model.bounds import Bounded
+from orchestrator.model.bounds import WHOLE, Bounded
 
 
 class Reach(enum.Enum):
@@ -61,9 +61,9 @@ class LineCoverage(Bounded):
     ran it, but that a guest did.
     """
 
-    tests: tuple[str, ...]
+    tests: tuple[str, ...] = field(metadata=WHOLE)
     files: tuple[DiffFile, ...]
-    by_program: tuple[str, ...] = ()
+    by_program: tuple[str, ...] = field(default=(), metadata=WHOLE)
     by_guest: bool = False
 
     @property

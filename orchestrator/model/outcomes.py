@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.arch import DEFAULT
 from orchestrator.model.alone import Alone
-from orchestrator.model.bounds import LONG, Bounded
+from orchestrator.model.bounds import LONG, WHOLE, Bounded
 from orchestrator.model.coverage import Coverage
 from orchestrator.model.evidence import Evidence
 from orchestrator.model.postmortem import Postmortem
@@ -48,7 +48,7 @@ class SuiteRun(Bounded):
     seconds: float
     problems: tuple[str, ...] = ()
     retried: tuple[tuple[str, tuple[Status, ...]], ...] = ()
-    cut_off: tuple[str, ...] = ()
+    cut_off: tuple[str, ...] = field(default=(), metadata=WHOLE)
     stopped_at: str = ""
 
 
@@ -114,7 +114,7 @@ class JobResult(Bounded):
     warnings: tuple[CompilerWarning, ...] = ()
     products: Products = field(default_factory=Products)
     machine: Machine | None = None
-    requested: tuple[str, ...] = ()
+    requested: tuple[str, ...] = field(default=(), metadata=WHOLE)
     arch: str = DEFAULT.name
     coverage: Coverage | None = None
     no_coverage: str = ""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from orchestrator.model.bounds import Bounded
+from orchestrator.model.bounds import WHOLE, Bounded
 from orchestrator.model.words import Accel
 
 
@@ -82,7 +82,7 @@ class Rootfs(Bounded):
     sha256: str
     identity: Path
     host_key: str = ""
-    programs: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    programs: tuple[tuple[str, tuple[str, ...]], ...] = field(default=(), metadata=WHOLE)
 
 
 @dataclass(frozen=True)

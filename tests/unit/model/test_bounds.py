@@ -13,11 +13,14 @@ import pytest
 
 from orchestrator.bisect import values as bisect
 from orchestrator.bisect.gitbisect import Commit
-from orchestrator.model import CheckResult, CompilerWarning, RunResult, Splat, TestResult, bounds
+from orchestrator.model import CheckResult, CompilerWarning, Rootfs, RunResult, Splat, SuiteRun, TestResult, bounds
 from orchestrator.model.bounds import LINE, MANY, TEXT, Bounded
-from orchestrator.model.words import Status, Verdict
+from orchestrator.model.coverage import LineCoverage
+from orchestrator.model.words import Side, Status, Verdict
 from orchestrator.mutation.report import Report
 from orchestrator.report import result_json
+from orchestrator.verdict import outcome
+from tests.fakes import results
 
 HUGE = "é" * 10**6
 
@@ -65,6 +68,26 @@ def test_a_text_is_cut_and_says_so() -> None:
 def test_a_list_of_texts_is_cut_and_says_how_many_more_there_were() -> None:
     found = CheckResult("x", "y", Verdict.FAIL, "z", 0.0, tuple(map(str, range(MANY + 9))))
     assert len(found.details) == MANY and found.details[-1] == "… and 10 more" and found.details[-2] == str(MANY - 2)
+
+
+def test_what_the_program_goes_on_with_is_kept_whole_and_read_back(tmp_path: Path) -> None:
+    names = tuple(f"t{number}" for number in range(MANY + 1))
+    retried = tuple((name, (Status.FAIL,)) for name in names)
+    run = SuiteRun("s", tuple(TestResult(name, Status.PASS) for name in names), (), 0.0, retried=retried, cut_off=names)
+    assert run.retried == retried and run.cut_off == names and len(outcome.outcomes(run)) == len(names)
+    requested, unexpected = tuple(f"s/{name}" for name in names), tuple(("s", name) for name in names)
+    job = results.job(Side.BASE, run.tests, suites=(run,), requested=requested, unexpected=unexpected)
+    assert (job.requested, job.unexpected) == (requested, unexpected)
+    assert result_json.load_job(result_json.dump(job)) == job
+    assert Rootfs(tmp_path, "", tmp_path, programs=(("s", names),)).programs[0][1] == names
+    lines = LineCoverage(names, (), names)
+    assert lines.tests == lines.by_program == names
+
+
+def test_the_texts_of_a_long_list_of_records_are_cut_each() -> None:
+    records = tuple((HUGE, "x") for _ in range(MANY + 1))
+    short = bounds.kept(records, LINE)
+    assert len(short) == len(records) and all(len(text) == LINE for text, _ in short)
 
 
 def test_the_text_of_a_splat_may_be_longer_than_a_line() -> None:
