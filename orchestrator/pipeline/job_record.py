@@ -152,6 +152,15 @@ class JobRecord:
             self._add(failed)
             raise Stopped(failed) from error
 
+    def fail_again(self, stage: Stage, error: KernelError) -> bool:
+        """Let a stage that passed have failed, by what the kernel did as its tests ran again; False: it had failed."""
+        number, result = next((k, result) for k, result in enumerate(self.stages) if result.stage is stage)
+        if result.verdict is not Verdict.PASS:
+            return False
+        message = f"when tests ran again: {error}"
+        self.stages[number] = replace(result, verdict=Verdict.FAIL, message=message, log=error.log)
+        return True
+
     def _add(self, result: StageResult) -> None:
         self.stages.append(result)
         reused = " (from the cache)" if result.reused else ""
