@@ -6,6 +6,7 @@ In the guest each is ``./NAME`` in the folder of its suite, whatever it was made
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from pathlib import Path
 from orchestrator.arch import DEFAULT
 from orchestrator.config.suites import ProgramConfig, Suite
 from orchestrator.errors import KernelError, UserError
-from orchestrator.host import beneath
+from orchestrator.host import beneath, process
 from orchestrator.host.cache import Cache, digest
 from orchestrator.host.disk import new_directory, remove_tree, write_atomic
 from orchestrator.host.process import Deadline
@@ -106,8 +107,9 @@ def build(
     Unchanged sources are not built again. Raises UserError with the first error where one does not build, since these
     sources are the user's.
     """
-    parts = [part for program in suite.programs for part in _parts(program)]
-    key = digest(programs.RECIPE, make.toolchain(), include.parent.name if include else "", *parts)
+    toolchain = make.toolchain()
+    parts = [part for program in suite.programs for part in _parts(program, include, deadline)]
+    key = digest(programs.RECIPE, toolchain, include.parent.name if include else "", *parts)
 
     def made(scratch: Path) -> None:
         for program in suite.programs:
@@ -116,7 +118,7 @@ def build(
     return programs.kept(name, key, cache, progress, made, share)
 
 
-def _parts(program: ProgramConfig) -> Iterator[str | Path]:
+def _parts(program: ProgramConfig, include: Path | None, deadline: Deadline) -> Iterator[str | Path]:
     """Yield what a program is made from. Raises UserError where there is nothing, or nothing that can run."""
     assert program.file
     yield program.name
@@ -128,8 +130,29 @@ def _parts(program: ProgramConfig) -> Iterator[str | Path]:
     elif program.file.is_file():
         _check_kind(program.file)
         yield program.file
+        if program.file.suffix == ".c":
+            for file in _included(program.file, include, deadline):
+                yield os.path.relpath(file, program.file.absolute().parent)
+                yield file
     else:
         raise UserError(f"{program.file}: no such program")
+
+
+def _included(source: Path, include: Path | None, deadline: Deadline) -> list[Path]:
+    """Return the files that a C file includes and that are no system's; none where the compiler will say why."""
+    argv = [*_compiler(include), "-MM", "-MT", "it", str(source.absolute())]
+    done = process.run(argv, deadline=deadline, env=process.minimal_environment(), check=False)
+    files = map(Path, _prerequisites(done.stdout)[1:] if done.ok else ())
+    return [file for file in files if file.is_file()]
+
+
+_WORD = re.compile(r"(?:\\.|[^\\\s])+")
+
+
+def _prerequisites(rule: str) -> list[str]:
+    """Return what stands behind the colon of a rule for make. Pure."""
+    words: list[str] = _WORD.findall(rule.partition(":")[2].replace("\\\n", " "))
+    return [re.sub(r"\\(.)", r"\1", word).replace("$$", "$") for word in words]
 
 
 _OTHER = frozenset(
@@ -186,7 +209,16 @@ def keep_sources(suite: Suite, to: Path) -> None:
 
 
 def _files(place: Path) -> list[Path]:
-    return sorted(path for path in place.rglob("*") if path.is_file()) if place.is_dir() else [place]
+    """Return the files of a program: those of linked folders too, which are copied. Raises UserError for a circle."""
+    if not place.is_dir():
+        return [place]
+    files: list[Path] = []
+    for folder, folders, names in os.walk(place, followlinks=True):
+        for path in (Path(folder, name) for name in folders):
+            if path.is_symlink() and path.resolve() in {parent.resolve() for parent in path.absolute().parents}:
+                raise UserError(f"{path} leads to itself")
+        files += (path for path in (Path(folder, name) for name in names) if path.is_file())
+    return sorted(files)
 
 
 @dataclass(frozen=True)
@@ -224,8 +256,7 @@ class _Maker:
         write_atomic(self.target, b"#!/bin/sh\n" + data if _is_plain(self.source) else data)
 
     def _compile(self) -> None:
-        argv = ["gcc", "-static", "-pthread", "-O2", *self._first_headers()]
-        self._run([*argv, "-o", str(self.target), str(self.source), "-lm"], self.source.parent)
+        self._run([*_compiler(self.include), "-o", str(self.target), str(self.source), "-lm"], self.source.parent)
 
     def _make_folder(self) -> None:
         """Run make in a copy of a folder, and write what starts the program that it made."""
@@ -234,13 +265,10 @@ class _Maker:
         place = self.folder / f"{self.program.name}{_MADE}"
         shutil.copytree(self.source, place)
         before = set(_executables(place))
-        compiler = " ".join(("gcc", *self._first_headers()))
+        compiler = " ".join(("gcc", *_first_headers(self.include)))
         self._run(["make", "-C", str(place), f"-j{make.processors()}", f"CC={compiler}"], place)
         made = _chosen(self.program.name, before, set(_executables(place)))
         write_atomic(self.target, f'#!/bin/sh\ncd "$(dirname "$0")/{place.name}" && exec ./{made} "$@"\n')
-
-    def _first_headers(self) -> tuple[str, ...]:
-        return ("-isystem", str(self.include)) if self.include else ()
 
     def _run(self, argv: list[str], source: Path) -> None:
         """Run what makes a program. Raises UserError with its first error."""
@@ -252,6 +280,14 @@ class _Maker:
                 argv, make.environment(make.Compiler("gcc", "gcc", {})), log, lambda line: None, self.deadline, None
             )
             programs.judge(code, Path(log.name), Folders(source, self.folder), fault, host)
+
+
+def _compiler(include: Path | None) -> tuple[str, ...]:
+    return ("gcc", "-static", "-pthread", "-O2", *_first_headers(include))
+
+
+def _first_headers(include: Path | None) -> tuple[str, ...]:
+    return ("-isystem", str(include)) if include else ()
 
 
 def _executables(folder: Path) -> Iterator[str]:

@@ -101,3 +101,51 @@ def test_unchanged_it_is_built_once_and_a_change_is_seen(tmp_path: Path) -> None
     assert build(tmp_path, "r.c") == first
     write(tmp_path, "r.c", C.replace("return 3", "return 4"))
     assert run(build(tmp_path, "r.c"))[0] == 4
+
+
+def test_a_change_of_what_a_c_file_includes_is_seen(tmp_path: Path) -> None:
+    write(tmp_path, "r.c", '#include "part/size of.h"\nint main(void) { return size(); }\n')
+    write(tmp_path / "part", "size of.h", '#include "../$other#.c"\n')
+    write(tmp_path, "$other#.c", "static int size(void) { return 3; }\n")
+    first = build(tmp_path, "r.c")
+    assert run(first)[0] == 3 and build(tmp_path, "r.c") == first
+    write(tmp_path, "$other#.c", "static int size(void) { return 4; }\n")
+    assert run(build(tmp_path, "r.c"))[0] == 4
+    write(tmp_path / "part", "size of.h", "static int size(void) { return 5; }\n")
+    assert run(build(tmp_path, "r.c"))[0] == 5
+
+
+def test_a_header_that_only_another_tree_asks_for_counts_there_alone(tmp_path: Path) -> None:
+    for name, number in (("old", 1), ("new", 2)):
+        (tmp_path / name / "include").mkdir(parents=True)
+        write(tmp_path / name / "include" / "linux", "toy.h", f"#define TOY {number}\n")
+    source = '#include <linux/toy.h>\n#if TOY > 1\n#include "new.h"\n#endif\nint main(void) { return TOY; }\n'
+    write(tmp_path, "r.c", source)
+    write(tmp_path, "new.h", "#define TOY_NEW 1\n")
+    old, new = (build(tmp_path, "r.c", tmp_path / name / "include") for name in ("old", "new"))
+    write(tmp_path, "new.h", "#define TOY_NEW 2\n")
+    assert build(tmp_path, "r.c", tmp_path / "old" / "include") == old
+    assert build(tmp_path, "r.c", tmp_path / "new" / "include") != new
+
+
+def test_a_c_file_whose_header_is_not_there_says_so(tmp_path: Path) -> None:
+    write(tmp_path, "r.c", '#include "none.h"\nint main(void) { return 0; }\n')
+    with pytest.raises(UserError, match=r"program it does not build: .*none\.h"):
+        build(tmp_path, "r.c")
+
+
+def test_a_folder_that_is_linked_into_a_program_is_part_of_it(tmp_path: Path) -> None:
+    write(tmp_path / "dir", "Makefile", "it: r.c\n\t$(CC) -static -o $@ $<\n")
+    write(tmp_path / "dir", "r.c", '#include "common/size.h"\nint main(void) { return SIZE; }\n')
+    write(tmp_path / "shared", "size.h", "#define SIZE 3\n")
+    (tmp_path / "dir" / "common").symlink_to(tmp_path / "shared")
+    assert run(build(tmp_path, "dir"))[0] == 3
+    write(tmp_path / "shared", "size.h", "#define SIZE 4\n")
+    assert run(build(tmp_path, "dir"))[0] == 4
+
+
+def test_a_folder_that_is_linked_into_itself_is_refused(tmp_path: Path) -> None:
+    write(tmp_path / "dir", "Makefile", "it:\n\ttouch it\n")
+    (tmp_path / "dir" / "again").symlink_to(tmp_path / "dir")
+    with pytest.raises(UserError, match=r"again.* leads to itself"):
+        build(tmp_path, "dir")
