@@ -20,6 +20,7 @@ from orchestrator.engine.task import Engine
 from orchestrator.errors import Exit, InfraError, UserError
 from orchestrator.host import cache, cores, disk
 from orchestrator.model import Verdict
+from orchestrator.pipeline import suite_programs
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.values import Job
 from orchestrator.text import textfile
@@ -75,6 +76,7 @@ def _fingerprint(walked: History) -> str:
     """Return what stands for all that must not change between two steps."""
     job = walked.template
     suites = [f"{name} {config.model_dump_json()}" for name, config in job.suites]
+    suites += [f"{path} {now}" for _, config in job.suites for path, now in suite_programs.contents(config).items()]
     carried = "" if job.patches is None or walked.numbers else job.patches.series.digest
     ends = (walked.good, walked.bad)
     return cache.digest(job.variant_config.model_dump_json(), *job.variant_config.fragments, *suites, carried, *ends)

@@ -138,6 +138,25 @@ def _parts(program: ProgramConfig, include: Path | None, deadline: Deadline) -> 
         raise UserError(f"{program.file}: no such program")
 
 
+def contents(suite: Suite, include: Path | None, deadline: Deadline) -> dict[Path, str]:
+    """Return the files that a suite is made from, by their digests, and folders by that of the names in them.
+
+    What has a dot before its name in a folder is not among them: editors and git leave such files, and change them.
+    """
+    known: dict[Path, str] = {}
+    for program in suite.programs:
+        assert program.file
+        files = _files(program.file)
+        if program.file.is_dir():
+            names = (file.relative_to(program.file) for file in files)
+            files = [program.file / name for name in names if not any(part.startswith(".") for part in name.parts)]
+            known[program.file] = digest(*map(str, files))
+        elif program.file.suffix == ".c":
+            files += _included(program.file, include, deadline)
+        known.update((file, digest(file)) for file in files if file.is_file())
+    return known
+
+
 def _included(source: Path, include: Path | None, deadline: Deadline) -> list[Path]:
     """Return the files that a C file includes and that are no system's; none where the compiler will say why."""
     argv = [*_compiler(include), "-MM", "-MT", "it", str(source.absolute())]

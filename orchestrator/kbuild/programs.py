@@ -70,6 +70,12 @@ def build_own(
     return kept(name, key, cache, progress, build, share)
 
 
+def contents(directory: Path) -> dict[Path, str]:
+    """Return what the suite in ``directory`` is made from: its sources by their digests, and by its own their names."""
+    files = _sources(directory)
+    return {directory: digest(*map(str, files)), **{directory / file: digest(directory / file) for file in files}}
+
+
 def _sources(directory: Path) -> list[Path]:
     """Return what a program may be made of. Expectations and notes that lie beside it change no program."""
     files = (file.relative_to(directory) for file in directory.rglob("*") if file.is_file())

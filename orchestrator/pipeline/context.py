@@ -8,7 +8,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Workspace:
-    """What every job of a run shares. ``directory`` is the run's own folder, ``store`` what other machines share."""
+    """What every job of a run shares. ``directory`` is the run's own folder, ``store`` what other machines share.
+
+    ``sources`` are the digests of what the user's own programs were made from when the run first needed them.
+    """
 
     pipeline: Pipeline
     cache: Cache
@@ -35,6 +38,7 @@ class Workspace:
     rules: Rules
     today: datetime.date
     store: Store | None = None
+    sources: dict[Path, str] = field(default_factory=dict, compare=False)
 
     def job_directory(self, name: str) -> Path:
         """Return the folder of one job; it exists afterwards."""

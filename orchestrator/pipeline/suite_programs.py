@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from orchestrator import suite
 from orchestrator.config.suites import Suite
-from orchestrator.errors import KernelError
-from orchestrator.host.process import Deadline
+from orchestrator.errors import InfraError, KernelError
+from orchestrator.host.process import FOREVER, Deadline
 from orchestrator.kbuild import make, own_programs, programs, tree_suite
 from orchestrator.model import Programs, Side, Tree
 from orchestrator.pipeline import shared, worktree
@@ -21,10 +21,12 @@ from orchestrator.trees import fetch, repository
 def build(job: Job, tree: Tree, name: str, config: Suite, ws: Workspace) -> Programs:
     """Build the programs of a suite of a job, or take them from the cache. ``tree`` is the tree under test."""
     deadline, share = Deadline.after(ws.pipeline.limits.build), shared.programs_of(ws)
+    include = _uapi(job, tree, config, ws) if config.kind == "program" else None
+    _check_unchanged(name, contents(config, include, deadline), ws)
     if config.kind == "own":
         return programs.build_own(name, config.directory, ws.cache, ws.progress, deadline, share=share)
     if config.kind == "program":
-        return own_programs.build(name, config, _uapi(job, tree, config, ws), ws.cache, ws.progress, deadline, share)
+        return own_programs.build(name, config, include, ws.cache, ws.progress, deadline, share)
     source_tree, tree_name, place = _suite_tree(job, tree, config, ws)
     with (
         worktree.checked_out(source_tree, tree_name, place, ws) as source,
@@ -35,6 +37,20 @@ def build(job: Job, tree: Tree, name: str, config: Suite, ws: Workspace) -> Prog
             name, tree_suite.in_tree(config, source), source, source_tree.content, out, owner=source_tree.owner
         )
         return tree_suite.build_from_tree(wanted, ws.cache, ws.progress, deadline, share)
+
+
+def contents(config: Suite, include: Path | None = None, deadline: Deadline = FOREVER) -> dict[Path, str]:
+    """Return the digests of what the user's own programs are made from; those of a tree are known by its commit."""
+    if config.kind == "own":
+        return programs.contents(config.directory)
+    return own_programs.contents(config, include, deadline) if config.kind == "program" else {}
+
+
+def _check_unchanged(name: str, made_from: Mapping[Path, str], ws: Workspace) -> None:
+    """Raise InfraError where a suite is not what it was for an earlier job of the run: they would run two programs."""
+    for path, now in made_from.items():
+        if ws.sources.setdefault(path, now) != now:
+            raise InfraError(f"suite {name}: {path} was changed while the run was going on: run it again")
 
 
 @contextlib.contextmanager

@@ -424,3 +424,12 @@ def test_another_pipeline_is_another_bisect(bench: History) -> None:
     shutil.copyfile(bench.last / "state.json", bench.folder / "state.json")
     code, output = bench.bisect("--continue")
     assert code == 2 and "have changed since" in output, output
+
+
+def test_other_programs_are_another_bisect(bench: History) -> None:
+    bench.words("ok", "not-ok T01", "ok")
+    bench.lose(2)
+    assert bench.find("--runs", "1")[0] == 3
+    (bench.folder / "programs" / "t.sh").write_text("#!/bin/sh\necho T01\n")
+    code, output = bench.bisect("--continue")
+    assert code == 2 and "have changed since" in output, output

@@ -149,3 +149,14 @@ def test_a_folder_that_is_linked_into_itself_is_refused(tmp_path: Path) -> None:
     (tmp_path / "dir" / "again").symlink_to(tmp_path / "dir")
     with pytest.raises(UserError, match=r"again.* leads to itself"):
         build(tmp_path, "dir")
+
+
+def test_what_a_program_is_made_from_has_what_it_includes(tmp_path: Path) -> None:
+    write(tmp_path, "r.c", '#include "size.h"\n')
+    write(tmp_path, "size.h", "#define SIZE 3\n")
+    write(tmp_path / "dir", "Makefile", "all:\n")
+    write(tmp_path / "dir", ".Makefile.swp", "")
+    write(tmp_path / "dir" / ".git", "index", "")
+    programs = tuple(ProgramConfig(name=name, file=tmp_path / file) for name, file in (("r", "r.c"), ("d", "dir")))
+    made_from = own_programs.contents(Suite(kind="program", programs=programs), None, FOREVER)
+    assert [str(path.relative_to(tmp_path)) for path in made_from] == ["r.c", "size.h", "dir", "dir/Makefile"]
