@@ -40,8 +40,8 @@ class Base:
     """The tree that a series goes on: its name, its configuration at that commit, and how it was found, in words.
 
     ``moved`` says that the commit is another than the configured one. ``notes`` say what was tried in vain.
-    ``unasked`` says of trees that could not be looked at, where the base may be one of theirs: on this one, nothing is
-    known about a series that does not apply.
+    ``doubts`` say why it may belong elsewhere, and on this one nothing is known about a series that does not apply: of
+    trees that could not be looked at, and of a base-commit that none has.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Base:
     how: str
     moved: bool = False
     notes: tuple[str, ...] = ()
-    unasked: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
 
 def preimages(series: Series) -> Blobs:
@@ -119,9 +119,15 @@ def find(series: Series, trees: Mapping[str, TreeConfig], named: str | None, fet
                     unasked[name] = f"tree {name} was not looked at: {error}"
                     notes.append(unasked[name])
     name, tree = next(iter(trees.items()))
-    why = "not every tree could be looked at" if unasked else "nothing in the series says where it belongs"
-    commit, how = fetch(tree.source, name).commit, f"the configured one, for {why}"
-    return Base(name, tree, commit, how, notes=tuple(dict.fromkeys(notes)), unasked=tuple(unasked.values()))
+    commit, doubts = fetch(tree.source, name).commit, tuple(unasked.values())
+    if unasked:
+        why = "not every tree could be looked at"
+    elif series.base_commit:
+        why = "no tree has its base-commit"
+        doubts = (f"{why} {series.base_commit[:12]}",)
+    else:
+        why = "nothing in the series says where it belongs"
+    return Base(name, tree, commit, f"the configured one, for {why}", notes=tuple(dict.fromkeys(notes)), doubts=doubts)
 
 
 def _named(trees: Mapping[str, TreeConfig], revision: str, fetch: Fetch) -> Base:

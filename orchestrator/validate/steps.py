@@ -45,9 +45,9 @@ def applies(state: State) -> None:
 def _not_applied(wanted: Request, failed: StageResult, seconds: float) -> CheckResult:
     """Return the check of a series that is not on its base: not charged to it where it may belong on another."""
     verdict, message = failed.verdict, failed.message
-    unasked = wanted.base.unasked
-    if verdict is Verdict.FAIL and unasked and not any(patch.fault for patch in wanted.series.patches):
-        verdict, message = Verdict.INFRA, f"nothing is known about it, for {'; '.join(unasked)}: {message}"
+    doubts = wanted.base.doubts
+    if verdict is Verdict.FAIL and doubts and not any(patch.fault for patch in wanted.series.patches):
+        verdict, message = Verdict.INFRA, f"nothing is known about it, for {'; '.join(doubts)}: {message}"
     return CheckResult("applies", wanted.series.name, verdict, message, seconds, log=failed.log)
 
 

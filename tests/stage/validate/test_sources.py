@@ -294,4 +294,11 @@ def test_a_base_commit_of_a_tree_that_cannot_be_asked_charges_the_series_with_no
         )
     )
     code, output = validated(table, str(patch))
-    assert code == 1 and "upstream does not have the series' base-commit" in " ".join(output.split()), output
+    assert code == 3 and "upstream does not have the series' base-commit" in " ".join(output.split()), output
+    (check,) = (check for check in table.result()["checks"] if check["name"] == "applies")
+    assert check["message"].startswith(f"nothing is known about it, for no tree has its base-commit {'b' * 12}: "), (
+        check
+    )
+    patch.write_text(re.sub(r"base-commit: b+", "", patch.read_text()))
+    code, output = validated(table, str(patch))
+    assert code == 1, "a series that names no base is at fault where it does not apply"

@@ -96,18 +96,23 @@ class TestWhatATreeAnswers:
     def test_yes(self) -> None:
         there = Tree(Path("git"), COMMIT, COMMIT, "d" * 40, "there")
         got = self.found(self.fetch(lambda: there))
-        assert (got.name, got.commit, got.unasked) == ("theirs", COMMIT, ())
+        assert (got.name, got.commit, got.doubts) == ("theirs", COMMIT, ())
 
     def test_no(self) -> None:
         got = self.found(self.raising(UserError("theirs has no ref")))
-        assert (got.name, got.unasked) == ("mine", ())
+        assert (got.name, got.doubts) == ("mine", ("no tree has its base-commit bbbbbbbbbbbb",))
+        assert got.how == "the configured one, for no tree has its base-commit"
         assert got.notes == tuple(f"tree {n} does not have the series' base-commit bbbbbbbbbbbb" for n in TREES)
 
     def test_nobody_knows(self) -> None:
         got = self.found(self.raising(InfraError("cannot fetch: no route to host")))
         said = "tree theirs was not looked at: cannot fetch: no route to host"
-        assert (got.name, got.unasked) == ("mine", (said,))
+        assert (got.name, got.doubts) == ("mine", (said,))
         assert got.notes == ("tree mine does not have the series' base-commit bbbbbbbbbbbb", said)
+
+    def test_nothing_is_asked_for(self) -> None:
+        got = base.find(Series("s", ()), TREES, None, self.raising(UserError("theirs has no ref")))
+        assert (got.name, got.doubts) == ("mine", ())
 
     def test_a_base_that_the_user_names(self) -> None:
         for error in (UserError("theirs has no ref"), InfraError("no route to host")):
