@@ -16,6 +16,7 @@ class Tree(Bounded):
     ``repository`` is the git directory, ``commit`` the commit to build, ``base`` the commit before any
     series, ``content`` the id of the git tree object (equal content, equal id), ``patches`` the subjects applied.
     ``owner`` is the digest of the series whose code it has, where it is not marked as trusted; else empty.
+    ``lacking`` are the patches that its series names as applied before it, and that it does not have.
     """
 
     repository: Path
@@ -26,6 +27,7 @@ class Tree(Bounded):
     patches: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     owner: str = ""
+    lacking: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

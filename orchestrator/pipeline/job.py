@@ -24,7 +24,7 @@ from orchestrator.pipeline import suite_requests as suites
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord, StageNote, Stopped
 from orchestrator.pipeline.values import Job
-from orchestrator.series import apply, series
+from orchestrator.series import apply, prerequisites, series
 from orchestrator.suite.guests import Guests
 from orchestrator.trees import fetch
 
@@ -89,8 +89,9 @@ def based(job: Job, workspace: Workspace) -> Tree:
     """Return the tree of a job with the series that are part of it. Raises as ``fetch`` and ``apply.apply`` do."""
     deadline = Deadline.after(workspace.pipeline.limits.fetch)
     tree = fetch(job.source, job.tree, workspace.cache, workspace.progress, deadline)
-    for before in job.prerequisites:
-        tree = apply.as_base(apply.apply(tree, before, workspace.cache, workspace.progress))
+    for number, each in enumerate(job.prerequisites):
+        before = job.prerequisites[:number]
+        tree = apply.as_base(apply.apply(tree, each, workspace.cache, workspace.progress, before=before))
     return tree
 
 
@@ -110,7 +111,8 @@ def _series(record: JobRecord, tree: Tree, note: StageNote) -> Tree:
     applied = own.series.patches[: job.upto]
     for more in job.extra_series:
         applied += more.series.patches
-        tree = apply.apply(tree, more.series, ws.cache, ws.progress, three_way=more.three_way)
+        before = (*before, own.series)
+        tree = apply.apply(tree, more.series, ws.cache, ws.progress, three_way=more.three_way, before=before)
     tree = replace(tree, owner="" if own.trusted else own.series.digest)
     record.products = replace(record.products, tree=tree)
     _keep_patches(record, applied)
@@ -128,7 +130,17 @@ def _keep_patches(record: JobRecord, patches: Sequence[series.Patch]) -> None:
 def built(record: JobRecord) -> Kernel:
     """Return the kernel of a job."""
     tree = patched(record)
-    return record.run(Stage.BUILD, lambda note: building.build(record, tree, note))
+    return record.run(Stage.BUILD, lambda note: _built(record, tree, note))
+
+
+def _built(record: JobRecord, tree: Tree, note: StageNote) -> Kernel:
+    """Build a kernel; that it breaks is charged to nobody where the tree lacks what its series is made for."""
+    try:
+        return building.build(record, tree, note)
+    except KernelError as error:
+        if tree.lacking:
+            raise prerequisites.fault(record.job.series or tree.label, tree.lacking, error) from error
+        raise
 
 
 def _check_host(record: JobRecord) -> None:

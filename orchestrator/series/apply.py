@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.errors import InfraError, KernelError, UserError
+from orchestrator.errors import KernelError, UserError
 from orchestrator.host.cache import Cache, digest
 from orchestrator.model import Tree
 from orchestrator.progress import Progress
@@ -33,7 +33,7 @@ def apply(
     """Return the tree with the first ``upto`` patches of a series on it (all of them by default).
 
     ``before`` are series that are part of the tree. There is no fuzz. With ``three_way`` a patch whose context differs
-    is merged, and the tree's notes say so.
+    is merged, and the tree's notes say so; they also name the prerequisites that the tree lacks.
     Raises KernelError where a patch does not apply, is applied already, or where the series changes nothing, and
     InfraError where it names prerequisites that the tree does not have, and does not apply.
     """
@@ -43,6 +43,8 @@ def apply(
     if not patches:
         return tree
     key = _key(tree, patches, three_way)
+    messages = {message for each in before for message in each.messages}
+    lacking = tuple(map(str, prerequisites.missing(tree, series, messages)))
     with cache.lock(f"apply-{tree.repository.parent.name}", progress):
         if (kept := _kept(tree, key)) is None:
             log = cache.path("logs", f"apply-{key}.log")
@@ -50,18 +52,10 @@ def apply(
             try:
                 kept = _apply(tree, series, patches, three_way, log, progress)
             except KernelError as error:
-                raise _charged(tree, series, patches, before, error) from error
-    return _patched(tree, series, patches, kept)
-
-
-def _charged(
-    tree: Tree, series: Series, patches: tuple[Patch, ...], before: Sequence[Series], error: KernelError
-) -> KernelError | InfraError:
-    """Return the fault that is the series': not that the patches are missing which it is made for."""
-    messages = {message for each in before for message in each.messages}
-    if any(patch.fault for patch in patches) or not (lacking := prerequisites.missing(tree, series, messages)):
-        return error
-    return prerequisites.fault(series, lacking, error)
+                if lacking and not any(patch.fault for patch in patches):
+                    raise prerequisites.fault(series.name, lacking, error) from error
+                raise
+    return _patched(tree, series, patches, kept, lacking)
 
 
 def _key(tree: Tree, patches: tuple[Patch, ...], three_way: bool) -> str:
@@ -111,7 +105,7 @@ def _kept(tree: Tree, key: str) -> _Kept | None:
     return _Kept(commit, content, tuple(line for line in rest if line))
 
 
-def _patched(tree: Tree, series: Series, patches: tuple[Patch, ...], kept: _Kept) -> Tree:
+def _patched(tree: Tree, series: Series, patches: tuple[Patch, ...], kept: _Kept, lacking: tuple[str, ...]) -> Tree:
     if kept.content == tree.content and len(patches) == len(series.patches):  # a part of it may come to nothing
         raise KernelError(f"series {series.name} has no effect: with all its patches the tree is what it was")
     notes = [*tree.notes, *series.notes]
@@ -119,12 +113,18 @@ def _patched(tree: Tree, series: Series, patches: tuple[Patch, ...], kept: _Kept
         notes.append(f"series {series.name} names no base-commit")
     if series.base_commit and series.base_commit != tree.commit:
         notes.append(f"series {series.name} was made for commit {series.base_commit[:12]}, not {tree.commit[:12]}")
+    notes += [prerequisites.note(series.name, lacking)] if lacking else []
     notes += kept.labels
     if any(patch.kind == "diff" and not patch.author for patch in series.patches):
         notes.append(f"series {series.name} is a plain diff: it has no author and no description")
     subjects = tuple(patch.subject for patch in patches)
     return dataclasses.replace(
-        tree, commit=kept.commit, content=kept.content, patches=(*tree.patches, *subjects), notes=tuple(notes)
+        tree,
+        commit=kept.commit,
+        content=kept.content,
+        patches=(*tree.patches, *subjects),
+        notes=tuple(notes),
+        lacking=(*tree.lacking, *lacking),
     )
 
 

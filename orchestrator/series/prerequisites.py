@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import contextlib
+import functools
+from collections.abc import Collection, Sequence
+from pathlib import Path
 
-from orchestrator.errors import InfraError
+from orchestrator.errors import InfraError, PipelineError
 from orchestrator.host import scratch
 from orchestrator.model import Tree
 from orchestrator.series.mail import Prerequisite
@@ -17,31 +20,35 @@ MOST_COMMITS = 500
 
 
 def missing(tree: Tree, series: Series, messages: Collection[str]) -> tuple[Prerequisite, ...]:
-    """Return what the tree lacks of what a series names. Where that cannot be seen (``change-id``), it lacks it.
+    """Return what the tree lacks of what a series names. Where that cannot be seen (a ``change-id``), it lacks it.
 
     ``messages`` are the ids of the mails that were applied to the tree.
     """
     if not series.prerequisites:
         return ()
-    there = _patch_ids(tree) if any(each.kind == "patch-id" for each in series.prerequisites) else set()
+    there: frozenset[str] = frozenset()
+    if any(each.kind == "patch-id" for each in series.prerequisites):
+        with contextlib.suppress(InfraError):  # a repository that lacks files of old commits: nothing is seen in it
+            there = _patch_ids(tree.repository, tree.commit)
     return tuple(each for each in series.prerequisites if each.value not in there and each.value not in messages)
 
 
-def fault(series: Series, lacking: tuple[Prerequisite, ...], why: Exception) -> InfraError:
-    """Return the fault of a series that does not apply, and names patches that are not there."""
-    names = some([str(each) for each in lacking], most=3)
-    return InfraError(
-        f"series {series.name} is made for a tree with other patches on it, which are not here ({names}), so that "
-        f"nothing is known about it: {why}",
-        log=getattr(why, "log", None),
-    )
+def note(series: str, lacking: Sequence[str]) -> str:
+    """Say what a tree lacks that a series is on."""
+    return f"series {series} is made for a tree with other patches on it, which are not here ({some(lacking, most=3)})"
 
 
-def _patch_ids(tree: Tree) -> set[str]:
+def fault(series: str, lacking: Sequence[str], why: PipelineError) -> InfraError:
+    """Return the fault of a series that does not apply, or does not build, and names patches that are not there."""
+    return InfraError(f"{note(series, lacking)}, so that nothing is known about it: {why}", log=why.log)
+
+
+@functools.lru_cache(maxsize=16)
+def _patch_ids(place: Path, commit: str) -> frozenset[str]:
     """Return the ids of the last patches of a tree, as ``git format-patch --base`` computes them."""
     with scratch.folder() as folder:
         file = folder / "log"
         recent = (f"-n{MOST_COMMITS}", "--min-parents=1", "--max-parents=1", "--full-index", "--no-renames")
-        repository.git(tree.repository, "log", "-p", "--format=commit %H", *recent, f"--output={file}", tree.commit)
-        listed = repository.git(tree.repository, "patch-id", "--stable", input_text=file.read_bytes())
-    return {line.split()[0] for line in listed.splitlines() if line}
+        repository.git(place, "log", "-p", "--format=commit %H", *recent, f"--output={file}", commit)
+        listed = repository.git(place, "patch-id", "--stable", input_text=file.read_bytes())
+    return frozenset(line.split()[0] for line in listed.splitlines() if line)

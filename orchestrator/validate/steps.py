@@ -14,7 +14,7 @@ from orchestrator.pipeline import alongside, building, job, worktree
 from orchestrator.pipeline.alongside import Alongside
 from orchestrator.pipeline.job_record import JobRecord
 from orchestrator.pipeline.values import Job, Pair
-from orchestrator.series import apply
+from orchestrator.series import apply, prerequisites
 from orchestrator.series.series import Patch
 from orchestrator.validate import bringup, built, checkpatch, covered, elsewhere, paired, touched
 from orchestrator.validate.request import Request
@@ -38,6 +38,8 @@ def applies(state: State) -> None:
             state.trees.pop(Side.PATCHED, None)
             state.add(_not_applied(state.wanted, failed, done.seconds))
             return
+    if lacking := state.trees[Side.PATCHED].lacking:
+        state.run_record.notes.append(prerequisites.note(state.wanted.series.name, lacking))
     message = f"{len(state.wanted.series.patches)} patches on {state.wanted.base.name}"
     state.add(CheckResult("applies", state.wanted.series.name, Verdict.PASS, message, done.seconds))
 

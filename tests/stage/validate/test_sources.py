@@ -134,6 +134,25 @@ def test_a_prerequisite_that_is_not_there_is_named_and_not_charged_to_the_series
             assert code == 3 and f"prerequisite-{kind}: {value}" in " ".join(output.split()), output
 
 
+def test_what_breaks_without_a_prerequisite_charges_nobody_and_what_does_not_has_a_note(table: Table) -> None:
+    named = f"prerequisite-patch-id: {'ab' * 20}"
+    said = f"is made for a tree with other patches on it, which are not here ({named})"
+    skipped = [option for option in CHEAP if option != "--skip=compile"]
+    for value, trailer, code, verdict in (
+        ("page + 3", named, 0, "pass"),
+        ("gone", named, 3, "infra"),
+        ("gone", "", 1, "fail"),
+    ):
+        mail = sent(table, ("mm/memory.c", "return page + 1;", f"return {value};"))[1]
+        path = table.folder / "one.patch"
+        path.write_text(mail.replace("\n-- \n", f"\n{trailer}\n-- \n"))
+        got, output = table.type("validate", str(path), *skipped)
+        (check,) = (check for check in table.result()["checks"] if check["name"] == "compile")
+        assert (got, check["verdict"]) == (code, verdict), output
+        assert (said in check["message"]) == (verdict == "infra"), check
+        assert any(said in note for note in table.result()["notes"]) == bool(trailer), output
+
+
 def test_a_prerequisite_that_the_tree_has_excuses_nothing(table: Table) -> None:
     table.series(TWO)
     (path,) = (table.folder / "series").iterdir()
