@@ -1,7 +1,8 @@
 """What make left in an output folder, file by file: what rots meanwhile, or was half-written, is made again.
 
 make goes by times alone. A file whose bytes a bad disk changed, or that a power loss or ``kill -9`` left in the middle,
-would be linked into the next kernel, and be the fault of whoever sent it.
+would be linked into the next kernel, and be the fault of whoever sent it. One of a time that is yet to come, for the
+clock was set back since, would be newer than a source that is written now.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,9 +75,12 @@ def mend(out: Path, notes: Path) -> int:
 
 
 def _doubtful(out: Path, known: Files, was_killed: bool) -> Iterator[str]:
-    files = dict(_regular(out))
-    late = max((status.st_mtime for status in files.values()), default=0.0) - DOUBTFUL
+    files, now = dict(_regular(out)), time.time()
+    late = max((status.st_mtime for status in files.values() if status.st_mtime <= now), default=0.0) - DOUBTFUL
     for name, status in files.items():
+        if status.st_mtime > now:
+            yield name
+            continue
         before = known.get(name)
         if before is None or (status.st_mtime_ns, status.st_size) != (before.written, before.size):
             if status.st_mtime >= late if was_killed else before is not None:

@@ -155,7 +155,8 @@ def opened_log(out: Path, owner: str, progress: Progress) -> Iterator[IO[bytes]]
         with locked(log(out), progress) as file:
             _hand_over(out, owner)
             if damaged := manifest.mend(out, _notes(out)):
-                progress.note(f"{damaged} files in {out} are not what make left there, and are made again")
+                what = "are not what make left there, or of a time that is yet to come"
+                progress.note(f"{damaged} files in {out} {what}, and are made again")
             manifest.begin(_notes(out))
             with _recorded(out):
                 yield file

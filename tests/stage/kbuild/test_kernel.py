@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 from orchestrator.errors import InfraError, KernelError, UserError
 from orchestrator.host.cache import Cache, digest
 from orchestrator.host.process import FOREVER, Deadline, sandbox
-from orchestrator.kbuild import kconfig, kernel, outfolder
+from orchestrator.kbuild import kconfig, kernel, manifest, outfolder
 from orchestrator.kbuild.host import ThisHost
 from orchestrator.kbuild.place import out_folder
 from orchestrator.kbuild.request import BuildRequest
@@ -144,6 +145,22 @@ def test_one_changed_file_costs_that_file_and_no_config_target(bench: Bench) -> 
     bench.build()
     assert bench.compiled() == {"mm/memory.o"}
     assert bench.calls()[before:] == ["vmlinux"]
+
+
+def test_a_clock_that_was_set_back_since_leaves_no_old_object_in_a_new_kernel(bench: Bench) -> None:
+    first = bench.build()
+    out = out_folder(bench.source, "t")
+    ahead = time.time() + 3600
+    for path in out.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            os.utime(path, (ahead, ahead))
+    manifest.record(out, outfolder.log(out).parent)
+    bench.edit("mm/memory.c", "page + 1", "page + 2")
+    said = Said()
+    again = bench.build(said)
+    assert again.sha256 != first.sha256 and "mm/memory.o" in bench.compiled()
+    assert again.warnings == first.warnings
+    assert any("of a time that is yet to come" in note for note in said.notes)
 
 
 def test_warnings_of_files_not_compiled_again_are_kept(bench: Bench) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
 
 from orchestrator.kbuild import manifest
 
-NOW = 2_000_000_000
+NOW = 1_700_000_000
 DAY = 86_400
 
 
@@ -54,6 +55,20 @@ def test_what_was_written_last_before_a_kill_goes_and_what_was_before_stays(fold
     folder.write("mm/new.o", b"whole", NOW - 2 * manifest.DOUBTFUL)
     folder.write("mm/b.o", b"cut", NOW)
     assert folder.mended() == ["mm/a.o", "mm/new.o"]
+
+
+def test_what_a_clock_that_was_set_back_made_goes_for_make_would_take_it_to_be_new(folder: Folder) -> None:
+    folder.write("mm/a.o", b"a" * 100, time.time() + 3600)
+    manifest.record(folder.out, folder.notes)
+    assert folder.mended() == ["mm/b.o"]
+
+
+def test_what_a_clock_that_was_set_back_made_does_not_hide_what_a_kill_left(folder: Folder) -> None:
+    now = time.time()
+    manifest.begin(folder.notes)
+    folder.write("mm/a.o", b"a" * 100, now + 3600)
+    folder.write("mm/b.o", b"cut", now - 1)
+    assert folder.mended() == []
 
 
 def test_a_pipe_and_a_link_are_not_read(folder: Folder) -> None:
