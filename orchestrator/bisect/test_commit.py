@@ -132,7 +132,7 @@ class _Work:
         return judge.judge(self.tries, rule) if self.tries else None
 
     def _repeats(self, job: Job, rule: Rule) -> int:
-        """Return how many runs the next guest makes: programs of a tree do not repeat a test, all others do."""
+        """Return how many runs the next guest makes: one of programs of a tree, which may leave something."""
         if self.chased.kind is not SymptomKind.TEST or any(suite.kind == "tree" for _, suite in job.suites):
             return 1
         return max(1, rule.runs - len(self.tries) % max(1, rule.runs))

@@ -113,7 +113,7 @@ def _program(
     """Run one program, as often as that is wanted; return whether the guest is fit for the next one."""
     runs: list[Sequence[TestResult]] = []  # of one that is cut off, what it had printed by then
     lost: Loss | None = None
-    count = request.repeat if request.suite.kind == "program" else 1
+    count = request.repeat
     for number in range(1, count + 1):
         output = request.directory / (f"{program.name}.{number}.log" if count > 1 else f"{program.name}.log")
         limit = deadline.capped(request.test_seconds)

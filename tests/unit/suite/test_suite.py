@@ -881,6 +881,17 @@ def test_an_endless_program_that_says_of_a_case_that_it_failed_does_not_hide_it(
     assert statuses(run) == {"p.sh.beta": "fail", "p.sh": "pass"}
 
 
+def test_a_program_of_a_tree_runs_as_often_as_is_asked_for(tmp_path: Path) -> None:
+    program = ProgramConfig(name="ksm", run="./ksm_tests -M")
+    settings = Suite(kind="tree", directory=Path("tools/testing/selftests/mm"), programs=(program,))
+    guest = Printing({}, ends=(Result(0), Result(1), Result(0)))
+    asked = suite.Request("mm", settings, ("*",), tmp_path / "out", repeat=3)
+    run = performed(asked, lambda: contextlib.nullcontext(guest))
+    (test,) = run.tests
+    assert (test.name, test.status) == ("ksm", Status.FAIL) and test.diagnostics[-1] == "1 of 3 runs failed"
+    assert [path.name for path in run.outputs] == ["ksm.1.log", "ksm.2.log", "ksm.3.log"]
+
+
 @pytest.mark.parametrize("red", [Result(1), CUT])
 def test_a_run_that_was_red_is_not_lost_where_the_host_fails_in_a_later_one(tmp_path: Path, red: Result) -> None:
     """A run that is out of time is the last one, whatever comes behind it."""
