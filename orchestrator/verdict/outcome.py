@@ -27,19 +27,30 @@ class Outcome:
 
     @property
     def flaky(self) -> bool:
-        """Whether the tries differ in being broken."""
-        return len({status.broken for status in self.tries}) > 1
+        """Whether the tries differ: of what worked, was refused and was broken there is more than one."""
+        return len({status.word for status in self.tries}) > 1
 
     @property
     def story(self) -> str:
-        """The tries in words: ``2 of 3 broken``."""
+        """The tries in words: ``2 of 3 tries broken``."""
+        if how := _GENTLY.get(self.status):
+            return f"{self.tries.count(self.status)} of {len(self.tries)} tries {how}"
         return f"{sum(status.broken for status in self.tries)} of {len(self.tries)} tries broken"
+
+    def unlike(self, wanted: Status) -> Status | None:
+        """Return the worst of the tries that are not as expected; None where each of them is."""
+        return next((status for status in (self.status, *self.tries) if not meets(status, wanted)), None)
+
+
+_GENTLY = {Status.XFAIL: "failed as expected", Status.SKIP: "skipped"}
+"""What is no pass and not broken either, the worse first; how the tries of it are told."""
 
 
 def outcome(status: Status, earlier: Sequence[Status] = ()) -> Outcome:
     """Return the outcome of a test whose last try had this status."""
     tries = (*earlier, status)
-    return Outcome(next((s for s in tries if s.broken), status), tries)
+    broken = next((s for s in tries if s.broken), None)
+    return Outcome(broken or next((s for s in _GENTLY if s in tries), status), tries)
 
 
 ABSENT = outcome(Status.MISSING)

@@ -43,9 +43,15 @@ def judge(
 
 
 def _flaky(base: Outcome, patched: Outcome) -> Judgement | None:
-    if patched.flaky and base.flaky:
+    """Judge tries that differ; None where they do not, and where the base shows the worst of them each time.
+
+    A base that skips at times is no excuse for a test that breaks at times.
+    """
+    if not patched.flaky:
+        return None
+    if base.flaky and (base.status.word == "broken" or not patched.status.broken):
         return Verdict.SKIP, f"flaky on both: {base.story} on base, {patched.story} on patched"
-    if patched.flaky:
+    if patched.status.broken or base.status is Status.PASS:
         return Verdict.FAIL, f"flaky with the series only: {patched.story}"
     return None
 
@@ -57,10 +63,11 @@ def _against(
 
     ``why`` is the reason that they give for what they expect.
     """
-    if want_patched and not meets(patched.status, want_patched):
-        promised = patched.status is Status.SKIP and want_patched is Status.PASS
+    if want_patched and (unlike := patched.unlike(want_patched)):
+        promised = unlike is Status.SKIP and want_patched is Status.PASS
         what = "a promised feature is refused" if promised else f"expected {want_patched.value} on patched"
-        return Verdict.FAIL, f"{what}, got {patched.status.value}"
+        story = f": {patched.story}" if patched.flaky else ""
+        return Verdict.FAIL, f"{what}, got {unlike.value}{story}"
     if want_base and not base.flaky and not meets(base.status, want_base):
         return Verdict.FAIL, f"expected {want_base.value} on base, got {base.status.value}"
     if want_patched is None:
@@ -92,8 +99,12 @@ def _words(base: Outcome, patched: Outcome) -> Judgement:
     if base.flaky and patched.status is Status.PASS:
         return Verdict.PASS, f"flaky on base: {base.story}"
     if patched.status is Status.XFAIL and base.status is Status.SKIP:
-        return Verdict.SKIP, "a failure that the test expects"
-    return _NOTES[base.status.word, patched.status.word]
+        verdict, note = Verdict.SKIP, "a failure that the test expects"
+    else:
+        verdict, note = _NOTES[base.status.word, patched.status.word]
+    if patched.flaky:
+        note = "; ".join(filter(None, (note, f"flaky with the series: {patched.story}")))
+    return verdict, note
 
 
 def between(

@@ -12,7 +12,7 @@ from orchestrator.model import Splat, StageResult, Status, SuiteRun, TestResult,
 from orchestrator.model.expectations import NONE, Expectations
 from orchestrator.verdict import findings
 from orchestrator.verdict.findings import Judgement
-from orchestrator.verdict.outcome import Outcome, counts, meets, outcome, outcomes
+from orchestrator.verdict.outcome import Outcome, counts, outcome, outcomes
 
 Expected = Mapping[str, Expectations]
 """Suite name → its expectations; a suite without an entry expects nothing."""
@@ -78,10 +78,11 @@ def _complaint(test: str, shown: Outcome, expected: Expectations, column: str | 
     """Say what is wrong with one test on one kernel, or nothing."""
     if not expected.judged(test, column):
         return None
-    if shown.flaky:
+    if shown.flaky and shown.status.broken:
         return f"{test} is flaky: {shown.story}"
     if wanted := expected.of(test, column):
-        return None if meets(shown.status, wanted) else f"{test}: {shown.status.value}, expected {wanted.value}"
+        unlike, story = shown.unlike(wanted), f": {shown.story}" if shown.flaky else ""
+        return f"{test}: {unlike.value}, expected {wanted.value}{story}" if unlike else None
     return f"{test}: {shown.status.value}" if shown.status.broken else None
 
 

@@ -24,7 +24,7 @@ from orchestrator.model import (
 )
 from orchestrator.model.expectations import Expectations
 from orchestrator.verdict import series_verdict, transitions, verdict
-from orchestrator.verdict.outcome import meets, outcome
+from orchestrator.verdict.outcome import Outcome, meets, outcome
 
 PASS, FAIL, SKIP, INFRA = Verdict.PASS, Verdict.FAIL, Verdict.SKIP, Verdict.INFRA
 BROKEN = [s for s in Status if s.broken]
@@ -229,6 +229,62 @@ def test_flaky() -> None:
 def test_no_order_of_tries_makes_a_failure_pass(tries: tuple[Status, ...]) -> None:
     found = outcome(tries[-1], tries[:-1])
     assert (found.status is Status.PASS) is (set(tries) == {Status.PASS})
+
+
+def tried(*statuses: Status) -> Outcome:
+    return outcome(statuses[-1], statuses[:-1])
+
+
+@pytest.mark.parametrize("tries", list(itertools.permutations([Status.SKIP, Status.PASS, Status.PASS])))
+def test_no_order_of_tries_makes_a_skip_pass(tries: tuple[Status, ...]) -> None:
+    works, promised = tried(*[Status.PASS] * 3), expect("  a: {stock: skip, patched: pass}\n")
+    assert tried(*tries).status is Status.SKIP
+    found = transitions.judge("a", works, tried(*tries))
+    assert (found.verdict, found.note) == (FAIL, "flaky with the series only: 1 of 3 tries skipped")
+    found = transitions.judge("a", tried(*[Status.SKIP] * 3), tried(*tries), promised, "stock", "patched")
+    assert (found.verdict, found.note) == (FAIL, "a promised feature is refused, got skip: 1 of 3 tries skipped")
+    found = transitions.judge("a", tried(*tries), tried(*tries))
+    assert (found.verdict, found.note) == (
+        SKIP,
+        "flaky on both: 1 of 3 tries skipped on base, 1 of 3 tries skipped on patched",
+    )
+    assert transitions.judge("a", tried(*tries), works).verdict is PASS
+
+
+@pytest.mark.parametrize("tries", list(itertools.permutations([Status.XFAIL, Status.PASS, Status.PASS])))
+def test_no_order_of_tries_makes_an_expected_failure_pass(tries: tuple[Status, ...]) -> None:
+    assert tried(*tries).status is Status.XFAIL
+    found = transitions.judge("a", tried(*[Status.PASS] * 3), tried(*tries))
+    assert (found.verdict, found.note) == (FAIL, "flaky with the series only: 1 of 3 tries failed as expected")
+    assert transitions.judge("a", tried(*[Status.SKIP] * 3), tried(*tries)).verdict is SKIP
+
+
+def test_a_test_that_the_base_refuses_or_breaks_each_time_is_not_charged_where_the_series_skips_it_at_times() -> None:
+    patched = tried(Status.SKIP, Status.PASS)
+    for base, note in (
+        (Status.SKIP, "flaky with the series: 1 of 2 tries skipped"),
+        (
+            Status.FAIL,
+            "broken on base, not offered with the series; flaky with the series: 1 of 2 tries skipped",
+        ),
+    ):
+        found = transitions.judge("a", tried(base, base), patched)
+        assert (found.verdict, found.note) == (SKIP, note)
+
+
+def test_a_skip_among_passes_on_the_base_excuses_no_failure() -> None:
+    base = tried(Status.PASS, Status.SKIP, Status.PASS)
+    assert transitions.judge("a", base, FLAKY).verdict is FAIL
+    assert transitions.judge("a", base, tried(*[Status.FAIL] * 3)).verdict is FAIL
+
+
+def test_each_try_must_be_as_expected() -> None:
+    wants = {"uffd": expect("  a: {stock: skip}\n")}
+    for last, earlier in ((Status.SKIP, Status.PASS), (Status.PASS, Status.SKIP)):
+        suites = [suite(retried=[("a", (earlier,))], a=last, other=Status.PASS)]
+        found = verdict.judge_job([], suites, [], wants, "stock")
+        assert found == (FAIL, "a: pass, expected skip: 1 of 2 tries skipped")
+        assert verdict.judge_job([], suites, [])[0] is PASS, "without an expectation both are right"
 
 
 # --- series -----------------------------------------------------------------------------------------------------
