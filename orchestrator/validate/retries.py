@@ -11,9 +11,22 @@ from orchestrator.verdict import transitions
 def differing(series: SeriesResult) -> Mapping[str, tuple[str, ...]]:
     """Return the tests, by suite, that are charged to the series, or credited to it without having been promised.
 
-    A transition that the expectations name is no surprise, and runs no second time.
+    A transition that the expectations name is no surprise, and runs no second time. One that differed, and of which the
+    base then showed the same by chance, runs on until its tries are enough to decide.
     """
-    return transitions.by_suite(c for c in series.transitions if c.verdict is Verdict.FAIL or _unforeseen(c))
+    undecided = transitions.undecided(series.base, series.patched)
+    return transitions.by_suite(
+        change
+        for change in series.transitions
+        if change.verdict is Verdict.FAIL
+        or _unforeseen(change)
+        or ((change.suite, change.test) in undecided and _is_judged(change))
+    )
+
+
+def _is_judged(change: Transition) -> bool:
+    """Whether nothing is expected of the test, but that it is judged."""
+    return change.expected_patched is None and change.note != transitions.NOT_JUDGED
 
 
 def _unforeseen(change: Transition) -> bool:

@@ -38,7 +38,7 @@ def judge(
             or _words(base, patched)
         )
     else:
-        verdict, note = Verdict.SKIP, "recorded, not judged"
+        verdict, note = Verdict.SKIP, NOT_JUDGED
     return Transition(test, base.status, patched.status, want_base, want_patched, verdict, note, suite)
 
 
@@ -77,6 +77,8 @@ def _against(
     return _words(base, patched)
 
 
+NOT_JUDGED = "recorded, not judged"
+"""What is said of a test that is expected to do anything."""
 NOT_REACHED = "not reached: its program came to its end on neither kernel"
 """What is said of a case that only the base reached."""
 
@@ -96,8 +98,8 @@ _NOTES: Mapping[tuple[str, str], Judgement] = {
 def _words(base: Outcome, patched: Outcome) -> Judgement:
     if not patched.reached:
         return Verdict.SKIP, NOT_REACHED
-    if base.flaky and patched.status is Status.PASS:
-        return Verdict.PASS, f"flaky on base: {base.story}"
+    if base.flaky:
+        return _on_flaky_base(base, patched)
     if patched.status is Status.XFAIL and base.status is Status.SKIP:
         verdict, note = Verdict.SKIP, "a failure that the test expects"
     else:
@@ -105,6 +107,26 @@ def _words(base: Outcome, patched: Outcome) -> Judgement:
     if patched.flaky:
         note = "; ".join(filter(None, (note, f"flaky with the series: {patched.story}")))
     return verdict, note
+
+
+_ENOUGH_TRIES = 3
+"""So many tries with one outcome, of a test that has the same at times on the base, are more than its chance."""
+
+
+def _on_flaky_base(base: Outcome, patched: Outcome) -> Judgement:
+    """Judge a test whose tries differ on the base and not with the series.
+
+    What the base shows at times is no excuse for showing it each time, where the base works more often than not: each
+    time that a regression runs again is one more for the base to fail by chance.
+    """
+    if patched.status is Status.PASS:
+        return Verdict.PASS, f"flaky on base: {base.story}"
+    words, word = {status.word for status in base.tries}, patched.status.word
+    how = "at times" if word in words else "never" if word == "broken" else "flaky"
+    note = f"{word} each time with the series, {how} on base: {patched.story}, {base.story} on base"
+    works = 2 * base.tries.count(Status.PASS) > len(base.tries)
+    worse = (works and len(patched.tries) >= _ENOUGH_TRIES) or (how == "never" and patched.status.broken)
+    return (Verdict.FAIL if worse else Verdict.SKIP), note
 
 
 def between(
@@ -134,6 +156,19 @@ def between(
             suite,
         )
         for suite, test in sorted(before.keys() | after.keys())
+    )
+
+
+def undecided(base: JobResult, patched: JobResult) -> frozenset[_Key]:
+    """Return the tests that are as red with the series as the base is at times, and have had too few tries to tell."""
+    before, after = _by_test(base), _by_test(patched)
+    return frozenset(
+        key
+        for key in before.keys() & after.keys()
+        if before[key].flaky
+        and not after[key].flaky
+        and after[key].status is not Status.PASS
+        and len(after[key].tries) < _ENOUGH_TRIES
     )
 
 

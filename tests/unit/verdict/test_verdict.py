@@ -278,6 +278,29 @@ def test_a_skip_among_passes_on_the_base_excuses_no_failure() -> None:
     assert transitions.judge("a", base, tried(*[Status.FAIL] * 3)).verdict is FAIL
 
 
+PASSED, FAILED, SKIPPED = Status.PASS, Status.FAIL, Status.SKIP
+
+
+@pytest.mark.parametrize(
+    ("base", "patched", "judged", "note"),
+    [
+        ((PASSED, FAILED, PASSED), (FAILED,) * 3, FAIL, "broken each time with the series, at times on base"),
+        ((PASSED, FAILED, FAILED), (FAILED,) * 3, SKIP, "broken each time with the series, at times on base"),
+        ((PASSED, FAILED), (FAILED,) * 2, SKIP, "broken each time with the series, at times on base"),
+        ((PASSED, SKIPPED, PASSED), (SKIPPED,) * 3, FAIL, "refused each time with the series, at times on base"),
+        ((PASSED, SKIPPED, SKIPPED), (SKIPPED,) * 3, SKIP, "refused each time with the series, at times on base"),
+        ((PASSED, FAILED, PASSED), (SKIPPED,) * 3, FAIL, "refused each time with the series, flaky on base"),
+        ((PASSED, SKIPPED), (FAILED,) * 2, FAIL, "broken each time with the series, never on base"),
+    ],
+)
+def test_a_base_that_is_flaky_acquits_only_where_that_may_be_all(
+    base: tuple[Status, ...], patched: tuple[Status, ...], judged: Verdict, note: str
+) -> None:
+    found = transitions.judge("a", tried(*base), tried(*patched))
+    assert found.verdict is judged
+    assert found.note == f"{note}: {tried(*patched).story}, {tried(*base).story} on base"
+
+
 def test_each_try_must_be_as_expected() -> None:
     wants = {"uffd": expect("  a: {stock: skip}\n")}
     for last, earlier in ((Status.SKIP, Status.PASS), (Status.PASS, Status.SKIP)):
