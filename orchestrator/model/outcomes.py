@@ -39,7 +39,8 @@ class SuiteRun(Bounded):
 
     ``retried`` holds the earlier outcomes of tests that ran more than once, oldest first. ``cut_off`` are the tests
     that did not come to their end because the host failed. ``stopped_at`` is the test that ended the suite, where the
-    first red was to: what had not run by then is not in it.
+    first red was to: what had not run by then is not in it. ``programs`` are those that the suite names, each of which
+    is a test or has cases; empty where the tests are those of our own programs, and in results of older versions.
     """
 
     suite: str
@@ -50,6 +51,7 @@ class SuiteRun(Bounded):
     retried: tuple[tuple[str, tuple[Status, ...]], ...] = ()
     cut_off: tuple[str, ...] = field(default=(), metadata=WHOLE)
     stopped_at: str = ""
+    programs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,7 @@ def run(
                 cut_off=tuple(state.cut_off),
                 stopped_at=state.stopped_at,
                 retried=tuple(sorted(state.earlier.items())),
+                programs=tuple(program.name for program in request.suite.programs),
             )
         )
     if state.faults:

@@ -34,6 +34,7 @@ def judge(subject: str, before: JobResult, done: JobResult, promised: Expected, 
         findings.stage(done.stages, Verdict.INFRA),
         findings.idle(done.suites) if before.suites else None,
         series_verdict.charged(changes),
+        series_verdict.unknown(changes),
     )
     verdict, message = next((finding for finding in checks if finding), (Verdict.PASS, _summary(done, changes)))
     charged = [change for change in changes if change.verdict is Verdict.FAIL]

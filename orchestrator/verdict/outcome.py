@@ -26,6 +26,11 @@ class Outcome:
         return self.status not in _UNFINISHED
 
     @property
+    def unknown(self) -> bool:
+        """Whether it has no result of any try."""
+        return set(self.tries) == {Status.MISSING}
+
+    @property
     def flaky(self) -> bool:
         """Whether the tries differ: of what worked, was refused and was broken there is more than one."""
         return len({status.word for status in self.tries}) > 1
@@ -56,25 +61,36 @@ def outcome(status: Status, earlier: Sequence[Status] = ()) -> Outcome:
 ABSENT = outcome(Status.MISSING)
 """The outcome of a test that the other kernel has and this one should have had."""
 UNREACHED = replace(ABSENT, reached=False)
-"""The outcome of a case that the base has, of a program which came to its end on neither kernel."""
+"""The outcome of a case that the other kernel has, of a program which came to its end on neither."""
 _NOT_OFFERED = outcome(Status.SKIP)
 _UNFINISHED = {Status.ERROR, Status.TIMEOUT, Status.CRASHED, Status.MISSING}
 
 
-def program_of(test: str) -> str:
-    """Return the program of a test: a result of several has the program's name before a dot."""
-    return test.partition(".")[0]
+def program_of(test: str, programs: Iterable[str] = ()) -> str:
+    """Return the program of a test: a result of several has its name before a dot, and the name may have dots too."""
+    named = (name for name in programs if test == name or test.startswith(f"{name}."))
+    return max(named, key=len, default=test.partition(".")[0])
 
 
 def on_base(run: SuiteRun | None, test: str) -> Outcome:
     """Return the outcome of a test that the base does not name: it may be new with the series.
 
     It is refused where its suite and its program came to their end without it; else nobody knows, and it is missing.
+    What is wrong with another program says nothing of it.
     """
-    if run is None or run.problems or run.cut_off or run.stopped_at:
+    if run is None or run.cut_off or run.stopped_at:
         return ABSENT
-    theirs = (t.status for t in run.tests if program_of(t.name) == program_of(test))
-    return _NOT_OFFERED if _UNFINISHED.isdisjoint(theirs) else ABSENT
+    program = program_of(test, run.programs)
+    others = {*run.programs} - {program}
+    if any(problem.partition(": ")[0] not in others for problem in run.problems):
+        return ABSENT
+    theirs = [other for other in run.tests if program_of(other.name, run.programs) == program]
+    return ABSENT if any(_is_cut_off(other, program) for other in theirs) else _NOT_OFFERED
+
+
+def _is_cut_off(test: TestResult, program: str) -> bool:
+    """Whether a result says that its program was cut off; a case that is late or in error is one that has ended."""
+    return test.status in (_UNFINISHED if test.name == program else {Status.CRASHED, Status.MISSING})
 
 
 def outcomes(run: SuiteRun) -> dict[str, Outcome]:
@@ -108,6 +124,7 @@ def merged(first: SuiteRun, again: SuiteRun) -> SuiteRun:
         retried=tuple(sorted(earlier.items())),
         cut_off=first.cut_off,
         stopped_at=first.stopped_at,
+        programs=first.programs,
     )
 
 

@@ -52,6 +52,7 @@ def _series(base: JobResult, patched: JobResult, changes: Sequence[Transition], 
         _infra(patched),
         _problems(base, patched),
         findings.idle(patched.suites),
+        unknown(changes),
     )
     return next((finding for finding in checks if finding), _sum(changes))
 
@@ -88,6 +89,11 @@ def charged(changes: Sequence[Transition]) -> Judgement | None:
     red = [c for c in changes if c.verdict is Verdict.FAIL]
     more = f" (and {len(red) - 1} more)" if len(red) > 1 else ""
     return (Verdict.FAIL, f"{red[0].test}: {red[0].words}, {red[0].note}{more}") if red else None
+
+
+def unknown(changes: Sequence[Transition]) -> Judgement | None:
+    """Return the first test of which nobody knows whether it is to be charged."""
+    return next(((Verdict.INFRA, f"{c.test}: {c.note}") for c in changes if c.verdict is Verdict.INFRA), None)
 
 
 def _problems(base: JobResult, patched: JobResult) -> Judgement | None:

@@ -43,11 +43,11 @@ def judge(
 
 
 def _flaky(base: Outcome, patched: Outcome) -> Judgement | None:
-    """Judge tries that differ; None where they do not, and where the base shows the worst of them each time.
+    """Judge tries that differ; None where they do not, and where the base shows the worst each time, or nothing.
 
     A base that skips at times is no excuse for a test that breaks at times.
     """
-    if not patched.flaky:
+    if not patched.flaky or base.unknown:
         return None
     if base.flaky and (base.status.word == "broken" or not patched.status.broken):
         return Verdict.SKIP, f"flaky on both: {base.story} on base, {patched.story} on patched"
@@ -80,7 +80,9 @@ def _against(
 NOT_JUDGED = "recorded, not judged"
 """What is said of a test that is expected to do anything."""
 NOT_REACHED = "not reached: its program came to its end on neither kernel"
-"""What is said of a case that only the base reached."""
+"""What is said of a case that only one kernel reached."""
+NOT_KNOWN = "not known on the base, which has no result of it"
+"""What is said of a test that did not run on the base, or may not have."""
 
 _NOTES: Mapping[tuple[str, str], Judgement] = {
     ("works", "works"): (Verdict.PASS, ""),
@@ -96,17 +98,26 @@ _NOTES: Mapping[tuple[str, str], Judgement] = {
 
 
 def _words(base: Outcome, patched: Outcome) -> Judgement:
-    if not patched.reached:
+    if not patched.reached or (not base.reached and patched.status is not Status.PASS):
         return Verdict.SKIP, NOT_REACHED
     if base.flaky:
         return _on_flaky_base(base, patched)
-    if patched.status is Status.XFAIL and base.status is Status.SKIP:
+    if base.unknown and patched.status is not Status.PASS:
+        verdict, note = _unknown(patched)
+    elif patched.status is Status.XFAIL and base.status is Status.SKIP:
         verdict, note = Verdict.SKIP, "a failure that the test expects"
     else:
         verdict, note = _NOTES[base.status.word, patched.status.word]
     if patched.flaky:
         note = "; ".join(filter(None, (note, f"flaky with the series: {patched.story}")))
     return verdict, note
+
+
+def _unknown(patched: Outcome) -> Judgement:
+    """Judge a test that does not work with the series, and of which the base has no result: it may be no better."""
+    if patched.unknown:
+        return Verdict.SKIP, "missing on base too"
+    return (Verdict.INFRA if patched.status.broken else Verdict.SKIP), NOT_KNOWN
 
 
 _ENOUGH_TRIES = 3
@@ -143,13 +154,14 @@ def between(
     before, after, shown = _by_test(base), _by_test(patched), shown_on(base)
     if any(run.stopped_at for run in patched.suites):
         before = {key: outcome for key, outcome in before.items() if key in after}
-    before = dict(_without_wholes(before, after))
-    left_out = _left_out(before, after)
+    named = before.keys()
+    before = dict(_without_wholes(before, after, _programs(base, patched)))
+    cut = _cut_on_both(before, after)
     return tuple(
         judge(
             test,
-            shown(suite, test),
-            after.get((suite, test)) or left_out(suite, test),
+            shown(suite, test) if (suite, test) in named or not cut(suite, test) else UNREACHED,
+            after.get((suite, test)) or (UNREACHED if cut(suite, test) else ABSENT),
             (expected or {}).get(suite, NONE),
             base_column,
             patched_column,
@@ -178,28 +190,37 @@ def shown_on(base: JobResult) -> Callable[[str, str], Outcome]:
     return lambda suite, test: known.get((suite, test)) or on_base(runs.get(suite), test)
 
 
-def _left_out(before: _Outcomes, after: _Outcomes) -> Callable[[str, str], Outcome]:
-    """Return what says how a test of a suite went with the series that only the base names.
+def _cut_on_both(before: _Outcomes, after: _Outcomes) -> Callable[[str, str], bool]:
+    """Return what says of a case of a suite whether its program came to its end on neither kernel.
 
-    Where a program is cut off is chance, be it by time or by a crash: of one that came to its end on neither kernel, a
-    case that only the base reached before that is no regression.
+    Where a program is cut off is chance, be it by time or by a crash: a case that only one kernel reached before that
+    is no regression.
     """
     cut = [key for key in before.keys() & after.keys() if not (before[key].ended or after[key].ended)]
-    return lambda suite, test: UNREACHED if any(s == suite and test.startswith(f"{p}.") for s, p in cut) else ABSENT
+    return lambda suite, test: any(s == suite and test.startswith(f"{p}.") for s, p in cut)
 
 
-def _without_wholes(before: _Outcomes, after: _Outcomes) -> Iterator[tuple[_Key, Outcome]]:
+def _programs(*jobs: JobResult) -> Callable[[_Key], _Key]:
+    """Return what says which program of its suite a test belongs to."""
+    names: dict[str, set[str]] = {}
+    for run in (run for job in jobs for run in job.suites):
+        names.setdefault(run.suite, set()).update(run.programs)
+    return lambda key: (key[0], program_of(key[1], names.get(key[0], ())))
+
+
+def _without_wholes(
+    before: _Outcomes, after: _Outcomes, program: Callable[[_Key], _Key]
+) -> Iterator[tuple[_Key, Outcome]]:
     """Yield what the base showed, without what stood for a whole program that names its cases with the series.
 
     That is the result with the program's own name, and what a program said that skipped all: neither has gone.
     """
-    seen = {(suite, program_of(test)) for suite, test in after}
-    ran = {(suite, program_of(test)) for (suite, test), shown in before.items() if shown.status is not Status.SKIP}
-    for (suite, test), shown in before.items():
-        program = (suite, program_of(test))
-        stands_for_all = program not in ran or (test == program_of(test) and not shown.status.broken)
-        if (suite, test) in after or program not in seen or not stands_for_all:
-            yield (suite, test), shown
+    seen = set(map(program, after))
+    ran = {program(key) for key, shown in before.items() if shown.status is not Status.SKIP}
+    for key, shown in before.items():
+        stands_for_all = program(key) not in ran or (key == program(key) and not shown.status.broken)
+        if key in after or program(key) not in seen or not stands_for_all:
+            yield key, shown
 
 
 def counts(changes: Iterable[Transition]) -> str:

@@ -32,3 +32,9 @@ def test_a_red_test_that_the_base_then_fails_by_chance_runs_on_until_its_tries_d
     thrice = of_tries(base, Status.PASS, Status.FAIL, Status.FAIL), of_tries(patched, *[Status.FAIL] * 3)
     judged = series_verdict.judge(*thrice)
     assert judged.verdict is not Verdict.FAIL and not retries.differing(judged)
+
+
+def test_a_failure_of_which_the_base_has_no_result_runs_again_on_both() -> None:
+    base, patched = fixture.pair("plain")
+    judged = series_verdict.judge(of_tries(base, Status.MISSING), of_tries(patched, Status.FAIL))
+    assert judged.verdict is Verdict.INFRA and retries.differing(judged) == {"uffd": ("chance",)}

@@ -167,6 +167,8 @@ def test_transitions_without_expectations(base: Status, patched: Status) -> None
     found = transitions.judge("a", outcome(base), outcome(patched))
     if (base, patched) == (Status.SKIP, Status.XFAIL):
         assert found.verdict is SKIP
+    elif base is Status.MISSING and patched.broken and patched is not Status.MISSING:
+        assert found.verdict is INFRA
     else:
         assert found.verdict is BY_WORDS[base.word, patched.word]
     assert found.note or found.words in ("works→works", "refused→refused")
@@ -499,7 +501,8 @@ def test_a_test_of_one_kernel_only_is_missing_with_the_series_and_refused_on_the
 
 
 def cases(tests: dict[str, Status], *problems: str) -> SuiteRun:
-    return SuiteRun("uffd", tuple(TestResult(*pair) for pair in tests.items()), (), 1.0, problems)
+    results = tuple(TestResult(*pair) for pair in tests.items())
+    return SuiteRun("uffd", results, (), 1.0, problems, programs=("p", "p.sh", "p.py", "q"))
 
 
 def changed(base: SuiteRun, patched: SuiteRun) -> dict[str, Verdict]:
@@ -517,10 +520,50 @@ def test_a_case_that_comes_with_the_series_and_fails_is_charged_to_it() -> None:
 def test_of_a_program_that_did_not_come_to_its_end_on_the_base_nobody_knows_what_it_has(end: Status) -> None:
     patched = cases({"p.one": Status.PASS, "p.two": Status.FAIL, "q.one": Status.FAIL})
     assert changed(cases({"p.one": Status.PASS, "p": end, "q.two": Status.PASS}), patched) == {
-        "p": SKIP, "p.one": PASS, "p.two": SKIP, "q.one": FAIL, "q.two": FAIL,
+        "p": SKIP, "p.one": PASS, "p.two": INFRA, "q.one": FAIL, "q.two": FAIL,
     }  # fmt: skip
     unfinished = cases({"p.one": Status.PASS}, "p: no plan")
-    assert changed(unfinished, cases({"p.one": Status.PASS, "p.two": Status.FAIL}))["p.two"] is SKIP
+    assert changed(unfinished, cases({"p.one": Status.PASS, "p.two": Status.FAIL}))["p.two"] is INFRA
+    assert changed(unfinished, cases({"p.one": Status.PASS, "p.two": Status.PASS}))["p.two"] is PASS
+    assert changed(unfinished, cases({"p.one": Status.PASS, "p.two": Status.SKIP}))["p.two"] is SKIP
+
+
+@pytest.mark.parametrize("end", [Status.TIMEOUT, Status.CRASHED, Status.ERROR])
+def test_a_case_that_only_one_kernel_reached_of_a_program_cut_off_on_both_is_charged_to_nobody(end: Status) -> None:
+    short, long = cases({"p.one": Status.PASS, "p": end}), cases({"p.one": Status.PASS, "p.two": Status.FAIL, "p": end})
+    for base, patched in ((short, long), (long, short)):
+        both = transitions.between(job(Side.BASE, suites=(base,)), job(suites=(patched,)))
+        assert [(c.verdict, c.note) for c in both if c.test == "p.two"] == [(SKIP, transitions.NOT_REACHED)]
+
+
+@pytest.mark.parametrize("status", [Status.ERROR, Status.TIMEOUT, Status.FAIL])
+def test_a_program_with_a_red_case_that_came_to_its_end_is_known(status: Status) -> None:
+    base = cases({"p.one": Status.PASS, "p.huge": status})
+    assert changed(base, cases({"p.one": Status.PASS, "p.huge": status, "p.new": Status.FAIL}))["p.new"] is FAIL
+
+
+def test_the_problem_of_another_program_says_nothing_of_this_one() -> None:
+    patched = cases({"p.one": Status.PASS, "p.new": Status.FAIL, "q.one": Status.PASS}, "q: 2 result lines, 1 planned")
+    base = cases({"p.one": Status.PASS, "q.one": Status.PASS}, "q: 2 result lines, 1 planned")
+    assert changed(base, patched)["p.new"] is FAIL
+    for problem in ("setup 'modprobe x': exit code 1", "uffd-zap: exit code 3, and no test failed"):
+        of_suite = cases({"p.one": Status.PASS, "q.one": Status.PASS}, problem)
+        assert changed(of_suite, patched)["p.new"] is INFRA, "this may be why it is not there"
+
+
+@pytest.mark.parametrize("status", [s for s in BROKEN if s is not Status.MISSING])
+def test_a_failure_of_which_the_base_has_no_result_is_charged_to_nobody_and_no_pass(status: Status) -> None:
+    base = job(Side.BASE, suites=(suite(a=Status.PASS, b=Status.MISSING),))
+    reason = f"b: {transitions.NOT_KNOWN}"
+    assert series(base, job(suites=(suite(a=Status.PASS, b=status),))) == (INFRA, reason)
+    flaky = suite(retried=[("b", (Status.PASS,))], a=Status.PASS, b=status)
+    assert series(base, job(suites=(flaky,))) == (INFRA, f"{reason}; flaky with the series: 1 of 2 tries broken")
+    assert series(base, job(suites=(suite(a=Status.PASS, b=Status.PASS),)))[0] is PASS
+    assert series(base, job(suites=(suite(a=Status.PASS, b=Status.MISSING),)))[0] is PASS, "it is the same"
+    assert series(base, job(suites=(suite(a=Status.FAIL, b=status),)))[0] is FAIL
+    seen_once = suite(retried=[("b", (Status.MISSING,))], a=Status.PASS, b=Status.FAIL)
+    again = suite(retried=[("b", (status,))], a=Status.PASS, b=status)
+    assert series(job(Side.BASE, suites=(seen_once,)), job(suites=(again,)))[0] is PASS, "broken on base too"
 
 
 @pytest.mark.parametrize(
@@ -534,6 +577,16 @@ def test_a_program_that_names_its_cases_with_the_series_alone_has_lost_nothing(b
     assert changed(cases(base), cases(broken)) == {"p.one": PASS, "p.two": FAIL}
     assert changed(cases(base), suite(p=Status.CRASHED))["p"] is FAIL
     assert FAIL in changed(cases(works), cases(base)).values(), "and the other way round they have gone"
+
+
+def test_a_program_whose_name_has_a_dot_is_no_other_one() -> None:
+    named = {"p.sh.one": Status.PASS, "p.sh.two": Status.PASS}
+    assert changed(cases({"p.sh": Status.PASS}), cases(named)) == {"p.sh.one": PASS, "p.sh.two": PASS}
+    base = cases({"p.py": Status.TIMEOUT, "p.sh.one": Status.PASS})
+    patched = cases({"p.py": Status.TIMEOUT, "p.sh.one": Status.PASS, "p.sh.two": Status.FAIL})
+    assert changed(base, patched)["p.sh.two"] is FAIL, "the other one was late"
+    late = cases({"p.sh": Status.TIMEOUT, "p.sh.one": Status.PASS})
+    assert changed(late, patched)["p.sh.two"] is INFRA
 
 
 # --- fold and exit codes ----------------------------------------------------------------------------------------
