@@ -20,6 +20,8 @@ MAX_FAULTS = 3
 """Guests of these that may be lost without the kernel's doing: more, and it is the host that needs a look."""
 
 _UNFINISHED = (Status.CRASHED, Status.MISSING)
+_KILLED = range(128 + 1, 128 + 65)
+"""What the shell makes of death by one of the 64 signals; 255 is what ``exit(-1)`` comes to."""
 
 
 @dataclass(frozen=True)
@@ -111,11 +113,14 @@ class State:
     def check_exit(self, program: str, code: int | None, tests: Sequence[TestResult]) -> None:
         """Record a program that says by its exit code that something failed, and by its result lines that nothing did.
 
-        4 is KSFT_SKIP: for a program of which no test passed.
+        4 is KSFT_SKIP: for a program of which no test passed. A test that failed explains no death by a signal (the
+        shell's 128 + n), but one that did not come to its end does.
         """
         skipped = code == 4 and not any(test.status is Status.PASS for test in tests)
         if code and not skipped and not any(t.status.broken or t.status is Status.XFAIL for t in tests):
             self.problems.append(f"{program}: exit code {code}, and no test failed")
+        elif code and code in _KILLED and not any(test.status in _UNFINISHED for test in tests):
+            self.problems.append(f"{program}: exit code {code}: killed by signal {code - 128} behind its results")
 
     def charge(self, loss: Loss, test: str | None, diagnostics: tuple[str, ...] = ()) -> None:
         """Record a loss, and the test that it is charged to."""

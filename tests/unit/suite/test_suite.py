@@ -461,6 +461,8 @@ def test_a_guest_that_ends_as_it_should_not_is_a_problem_of_the_suite(tmp_path: 
         (4, "ok", ("a: exit code 4, and no test failed",)),
         (1, "not ok", ()),
         (0, "not ok", ()),
+        (139, "not ok", ("a: exit code 139: killed by signal 11 behind its results",)),
+        (255, "not ok", ()),
     ],
 )
 def test_an_exit_code_and_result_lines_agree(tmp_path: Path, code: int, acts: str, problems: tuple[str, ...]) -> None:
@@ -480,6 +482,17 @@ def test_a_program_that_skips_everything_may_say_so_by_its_exit_code() -> None:
     state = State()
     state.check_exit("a", 4, [TestResult("A01", Status.SKIP)])
     assert state.problems == []
+
+
+def test_a_red_case_explains_no_death_by_a_signal_behind_it() -> None:
+    for status in (Status.FAIL, Status.XFAIL, Status.ERROR):
+        state, results = State(), [TestResult("A01", Status.PASS), TestResult("A02", status)]
+        state.check_exit("a", 134, results)
+        assert state.problems == ["a: exit code 134: killed by signal 6 behind its results"]
+    for status in (Status.CRASHED, Status.MISSING):
+        state = State()
+        state.check_exit("a", 134, [TestResult("A01", Status.PASS), TestResult("A02", status)])
+        assert state.problems == [], "it died in this one, or before it"
 
 
 def test_each_run_of_a_program_is_given_words_for_its_tests(tmp_path: Path) -> None:
