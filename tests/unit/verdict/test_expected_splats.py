@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from orchestrator.model import Splat, Status, SuiteRun, TestResult
 from orchestrator.verdict import expected_splats
+from orchestrator.verdict.outcome import outcomes
 
 TITLES = {"repro": "kernel BUG at mm/*"}
 
@@ -42,3 +46,41 @@ def test_what_could_not_be_tried_stays_that(status: Status) -> None:
 
 def test_other_tests_are_left_alone() -> None:
     assert expected_splats.settled(suite(Status.FAIL, "T01"), (splat(),), TITLES) == suite(Status.FAIL, "T01")
+
+
+def of_cases(*statuses: Status, problems: tuple[str, ...] = ()) -> tuple[SuiteRun, ...]:
+    cases = tuple(TestResult(f"repro.{n}", status) for n, status in enumerate(statuses, 1))
+    other = TestResult("repro.py.1", Status.FAIL)
+    return (SuiteRun("program", (*cases, other), (), 1.0, problems, programs=("repro", "repro.py")),)
+
+
+@pytest.mark.parametrize("statuses", [(Status.PASS,), (Status.PASS, Status.FAIL), (Status.PASS, Status.MISSING)])
+def test_of_a_program_with_cases_the_splat_is_the_outcome_as_well(statuses: tuple[Status, ...]) -> None:
+    problems = ("repro: exit code 139, and no test failed", "repro.py: no plan")
+    (run,) = expected_splats.settled(of_cases(*statuses, problems=problems), (splat(),), TITLES)
+    assert [(test.name, test.status) for test in run.tests] == [("repro", Status.PASS), ("repro.py.1", Status.FAIL)]
+    assert run.tests[0].diagnostics == tuple(f"repro.{n}: {status.value}" for n, status in enumerate(statuses, 1))
+    assert run.problems == ("repro.py: no plan",), "however it ended"
+    (run,) = expected_splats.settled(of_cases(*statuses, problems=problems), (), TITLES)
+    assert [test.name for test in run.tests] == ["repro", "repro.py.1"]
+    assert run.tests[0].status.broken and run.problems == problems
+
+
+def test_cases_that_were_all_skipped_could_not_be_tried() -> None:
+    (run,) = expected_splats.settled(of_cases(Status.SKIP, Status.SKIP), (), TITLES)
+    assert run.tests[0].status is Status.SKIP
+    (run,) = expected_splats.settled(of_cases(Status.SKIP, Status.PASS), (), TITLES)
+    assert run.tests[0].status is Status.FAIL
+
+
+@pytest.mark.parametrize(
+    ("came", "status", "is_flaky"), [(0, Status.FAIL, False), (1, Status.FAIL, True), (3, Status.PASS, False)]
+)
+def test_each_try_is_judged_by_the_splat(came: int, status: Status, is_flaky: bool) -> None:
+    """Each ran in a guest of its own; how the program itself ended is no outcome of any of them."""
+    found = tuple(replace(splat(), console=Path(f"boot-{number}")) for number in range(came))
+    for tries in ((Status.CRASHED, Status.PASS), (Status.PASS, Status.PASS)):
+        ran = (replace(suite(Status.PASS)[0], retried=(("repro", tries),)),)
+        (run,) = expected_splats.settled(ran, found, TITLES)
+        shown = outcomes(run)["repro"]
+        assert (shown.status, shown.flaky, len(shown.tries)) == (status, is_flaky, 3)
