@@ -11,6 +11,12 @@ from orchestrator.model import CompilerWarning, Splat
 _PLACED = re.compile(r" (?:in:?|at) (?!interrupt$)\S+(?: / \S+)?$")
 """The end of a title that names where the bug is; of a race it names both sides."""
 
+_ENTRY = re.compile(r"^bad p[a-z0-9]+ at ")
+"""Titles whose place is where a bad entry of a page table was found: one file for all that leave such entries."""
+
+_LEAKS = re.compile(r"kmemleak: (\d+) new suspected memory leaks")
+"""What a scan of kmemleak says: a number, and no place."""
+
 _ANY_TIME = frozenset({"hung-task", "irq", "kmemleak", "lockup", "msr", "net", "rcu-stall"})
 """Kinds that a watchdog, a timer or the machine brings up, during whatever test runs."""
 
@@ -24,10 +30,17 @@ def new_splats(before: Sequence[Splat], after: Sequence[Splat]) -> tuple[Splat, 
     """Return the splats that fail a kernel and that the one before does not show.
 
     What is allowed there is known of no other test. A title without a place (``Out of memory``) is of many bugs: it is
-    known during its test only, but where the moment is not the test's.
+    known during its test only, but where the moment is not the test's. Memory leaks have no place either: more than
+    twice as many as before are new, for where the scans fall is chance.
     """
-    known = {_bug(splat) for splat in before if _fails(splat)}
-    return tuple(splat for splat in after if _fails(splat) and _bug(splat) not in known)
+    old, now = ([splat for splat in splats if _fails(splat)] for splats in (before, after))
+    known = {_bug(splat) for splat in old}
+    many = sum(map(_leaks, now)) > 2 * sum(map(_leaks, old))
+    return tuple(splat for splat in now if _bug(splat) not in known or (many and _leaks(splat)))
+
+
+def _leaks(splat: Splat) -> int:
+    return sum(map(int, _LEAKS.findall(splat.text)))
 
 
 def _fails(splat: Splat) -> bool:
@@ -35,7 +48,8 @@ def _fails(splat: Splat) -> bool:
 
 
 def _bug(splat: Splat) -> tuple[str, str | None]:
-    known_anywhere = splat.kind in _ANY_TIME or _PLACED.search(splat.title)
+    placed = _PLACED.search(splat.title) and not _ENTRY.match(splat.title)
+    known_anywhere = splat.kind in _ANY_TIME or placed
     return splat.title, None if known_anywhere else splat.test
 
 

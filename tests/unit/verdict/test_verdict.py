@@ -424,6 +424,7 @@ def test_what_is_allowed_on_the_base_is_known_of_no_other_test() -> None:
         ("Out of memory (CONSTRAINT_MEMCG)", False),
         ("report without its first line", False),
         ("BUG: Bad rss-counter state (MM_SHMEMPAGES)", False),
+        ("bad pmd at mm/pgtable-generic.c", False),
         ("lockdep: lock held at task exit time", False),
         ("using smp_processor_id() in preemptible code", False),
         ("Kernel panic - not syncing: Fatal exception in interrupt", False),
@@ -439,6 +440,24 @@ def test_a_title_without_a_place_is_known_during_its_test_only(title: str, known
 def test_what_a_watchdog_or_the_machine_brings_up_is_known_during_every_test(kind: str) -> None:
     of_base, of_series = (replace(splat("found", test=test), kind=kind) for test in ("a", "b"))
     assert series(job(Side.BASE, splats=(of_base,)), job(splats=(of_series,)))[0] is PASS
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "judged"),
+    [((1,), (1,), PASS), ((57,), (40, 23), PASS), ((1,), (2,), PASS), ((1,), (812,), FAIL), ((1,), (1, 1, 1), FAIL)],
+)
+def test_far_more_leaks_than_on_the_base_are_new(
+    before: tuple[int, ...], after: tuple[int, ...], judged: Verdict
+) -> None:
+    """The kernel's line has a number and no place; the moments of its scans are chance."""
+
+    def leaks(numbers: tuple[int, ...]) -> tuple[Splat, ...]:
+        text = "kmemleak: {} new suspected memory leaks (see /sys/kernel/debug/kmemleak)"
+        title = "kmemleak: suspected memory leaks"
+        return tuple(Splat("kmemleak", title, 7, 7, text.format(number), False, None) for number in numbers)
+
+    assert series(job(Side.BASE, splats=leaks(before)), job(splats=leaks(after)))[0] is judged
+    assert series(job(Side.BASE), job(splats=leaks(after)))[0] is FAIL
 
 
 def test_problems_count_where_they_are_new() -> None:
