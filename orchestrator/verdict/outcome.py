@@ -109,9 +109,12 @@ def merged(first: SuiteRun, again: SuiteRun) -> SuiteRun:
 
     What the host cut off the second time is no outcome.
     """
-    repeated = {test.name: test for test in again.tests if test.name not in again.cut_off}
     known = {test.name: test for test in first.tests}
+    repeated = {test.name: test for test in again.tests if test.name not in again.cut_off}
+    repeated |= _skipped(again, known)
+    known_skips = _skipped(first, repeated)
     earlier, newer = dict(first.retried), dict(again.retried)
+    earlier |= {name: (Status.SKIP, *newer.get(name, ())) for name in known_skips}
     for name in repeated.keys() & known.keys():
         earlier[name] = (*earlier.get(name, ()), known[name].status, *newer.get(name, ()))
     return SuiteRun(
@@ -126,6 +129,17 @@ def merged(first: SuiteRun, again: SuiteRun) -> SuiteRun:
         stopped_at=first.stopped_at,
         programs=first.programs,
     )
+
+
+def _skipped(run: SuiteRun, cases: Iterable[str]) -> dict[str, TestResult]:
+    """Return a skip for each of these cases that a run does not name, and whose program it skipped as a whole."""
+    by_program: dict[str, list[TestResult]] = {}
+    for test in run.tests if run.programs else ():
+        by_program.setdefault(program_of(test.name, run.programs), []).append(test)
+    whole = {p: tests[0] for p, tests in by_program.items() if all(t.status is Status.SKIP for t in tests)}
+    named = {test.name for test in run.tests}
+    programs = {case: program_of(case, run.programs) for case in cases if case not in named}
+    return {case: replace(whole[program], name=case) for case, program in programs.items() if program in whole}
 
 
 def _later(first: TestResult, again: TestResult | None) -> TestResult:

@@ -42,3 +42,29 @@ def test_cases_are_counted_each_by_itself() -> None:
     runs = [[TestResult("a", Status.PASS), TestResult("b", end)] for end in (Status.FAIL, Status.FAIL)]
     first, second = repeats.together(runs)
     assert (first.name, first.status) == ("a", Status.PASS) and second.reason == "2 of 2 runs failed"
+
+
+def test_a_run_that_skipped_as_a_whole_skipped_each_case() -> None:
+    cases = [TestResult("p.a", Status.PASS), TestResult("p.b", Status.PASS)]
+    for whole in ("p.(program)", "p"):
+        for runs in ([cases, [TestResult(whole, Status.SKIP, "no pages")]], [[TestResult(whole, Status.SKIP)], cases]):
+            found = repeats.together(runs)
+            assert [(test.name, test.status) for test in found] == [("p.a", Status.SKIP), ("p.b", Status.SKIP)]
+            assert found[0].reason.endswith("1 of 2 runs skipped")
+    each = [TestResult("p.a", Status.SKIP, "one"), TestResult("p.c", Status.SKIP, "two")]
+    reasons = {test.name: test.reason for test in repeats.together([cases, each])}
+    assert reasons == {f"p.{case}": f"{why}, 1 of 2 runs skipped" for case, why in (("a", "one"), ("b", "one"))} | {
+        "p.c": "two"
+    }
+    skipped = [TestResult("p.(program)", Status.SKIP)]
+    assert [test.name for test in repeats.together([skipped, skipped])] == ["p.(program)"]
+
+
+def test_a_run_that_was_cut_off_says_nothing_of_what_it_did_not_reach() -> None:
+    cases = [TestResult("p.a", Status.PASS), TestResult("p.b", Status.PASS)]
+    found = repeats.together([cases, [TestResult("p.a", Status.SKIP), TestResult("p", Status.TIMEOUT)]])
+    assert {test.name: test.status for test in found} == {
+        "p.a": Status.SKIP,
+        "p.b": Status.PASS,
+        "p": Status.TIMEOUT,
+    }

@@ -35,3 +35,13 @@ def test_what_a_broken_try_said_is_not_lost() -> None:
     assert (test.status, test.reason) == (Status.PASS, "pass of A; before, fail of A")
     assert test.diagnostics == ("line", "line") and merged.problems == ("odd",)
     assert outcome.outcomes(merged)["A"].status is Status.FAIL
+
+
+def test_a_program_that_skips_as_a_whole_in_one_run_skips_each_of_its_cases() -> None:
+    cases = {"p.sh.A": Status.PASS, "p.sh.B": Status.FAIL, "q.A": Status.PASS}
+    skipped = {"p.sh.(program)": Status.SKIP}
+    runs = [ran(results, programs=("p.sh", "p", "q")) for results in (cases, skipped)]
+    for first, again, tries in ((0, 1, (Status.PASS, Status.SKIP)), (1, 0, (Status.SKIP, Status.PASS))):
+        merged = outcome.outcomes(outcome.merged(runs[first], runs[again]))
+        assert merged["p.sh.A"].tries == tries and merged["p.sh.A"].status is Status.SKIP
+        assert merged["p.sh.B"].status is Status.FAIL and merged["q.A"].tries == (Status.PASS,)
