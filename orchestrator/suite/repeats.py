@@ -7,16 +7,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from orchestrator.model import Status, TestResult
+from orchestrator.parse import runs as run_words
 
-WORDS = {
-    Status.SKIP: "skipped",
-    Status.ERROR: "in error",
-    Status.FAIL: "failed",
-    Status.TIMEOUT: "timed out",
-    Status.CRASHED: "crashed",
-    Status.MISSING: "missing",
-}
-"""How ``ktap.h`` says of repeated runs what they came to: ``2 of 5 runs failed``."""
+WORDS = run_words.WORDS
 
 
 def together(runs: Sequence[Sequence[TestResult]]) -> list[TestResult]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from orchestrator.model import Status, SuiteRun, TestResult
+from orchestrator.parse import runs
 
 
 @dataclass(frozen=True)
@@ -14,11 +15,18 @@ class Outcome:
     """What one test showed on one kernel, over all of its tries. ``status`` is the worst: retries do not launder.
 
     It is not ``reached`` where its program was cut off before it, as on the other kernel: it says nothing of either.
+    ``runs`` are those that one guest made of a test with one try, where there were several.
     """
 
     status: Status
     tries: tuple[Status, ...]
     reached: bool = True
+    runs: tuple[Status, ...] = ()
+
+    @property
+    def counted(self) -> Outcome:
+        """The outcome with each run as a try."""
+        return replace(self, tries=self.runs or self.tries)
 
     @property
     def ended(self) -> bool:
@@ -96,7 +104,18 @@ def _is_cut_off(test: TestResult, program: str) -> bool:
 def outcomes(run: SuiteRun) -> dict[str, Outcome]:
     """Return each test's outcome, retries counted in."""
     earlier = dict(run.retried)
-    return {test.name: outcome(test.status, earlier.get(test.name, ())) for test in run.tests}
+    return {
+        test.name: outcome(test.status, earlier[test.name])
+        if test.name in earlier
+        else replace(outcome(test.status), runs=_runs(test))
+        for test in run.tests
+    }
+
+
+def _runs(test: TestResult) -> tuple[Status, ...]:
+    """Return the runs that a test says it had, if that is what its status came from: it may print what it likes."""
+    statuses = runs.statuses(test)
+    return statuses if statuses and outcome(statuses[-1], statuses[:-1]).status.word == test.status.word else ()
 
 
 def meets(status: Status, wanted: Status) -> bool:

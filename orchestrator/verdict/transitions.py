@@ -31,6 +31,8 @@ def judge(
     neither to its credit nor its fault.
     """
     want_base, want_patched = expected.of(test, base_column), expected.of(test, patched_column)
+    if not (want_base or want_patched):  # an expectation is of the worst of the runs in one guest
+        base, patched = base.counted, patched.counted
     if expected.judged(test, patched_column):
         verdict, note = (
             _flaky(base, patched)
@@ -43,11 +45,13 @@ def judge(
 
 
 def _flaky(base: Outcome, patched: Outcome) -> Judgement | None:
-    """Judge tries that differ; None where they do not, and where the base shows the worst each time, or nothing.
+    """Judge tries that differ; None where they do not, and where the base shows their worst each time, or nothing.
 
     A base that skips at times is no excuse for a test that breaks at times.
     """
     if not patched.flaky or base.unknown:
+        return None
+    if base.status.word == "broken" and not base.flaky:
         return None
     if base.flaky and (base.status.word == "broken" or not patched.status.broken):
         return Verdict.SKIP, f"flaky on both: {base.story} on base, {patched.story} on patched"

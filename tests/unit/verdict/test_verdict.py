@@ -24,7 +24,7 @@ from orchestrator.model import (
 )
 from orchestrator.model.expectations import Expectations
 from orchestrator.verdict import series_verdict, transitions, verdict
-from orchestrator.verdict.outcome import Outcome, meets, outcome
+from orchestrator.verdict.outcome import Outcome, meets, outcome, outcomes
 
 PASS, FAIL, SKIP, INFRA = Verdict.PASS, Verdict.FAIL, Verdict.SKIP, Verdict.INFRA
 BROKEN = [s for s in Status if s.broken]
@@ -301,6 +301,46 @@ def test_a_base_that_is_flaky_acquits_only_where_that_may_be_all(
     found = transitions.judge("a", tried(*base), tried(*patched))
     assert found.verdict is judged
     assert found.note == f"{note}: {tried(*patched).story}, {tried(*base).story} on base"
+
+
+def counted(broken: int, of: int) -> SuiteRun:
+    lines = (f"{broken} of {of} runs failed",) if broken else ()
+    tests = (TestResult("a", Status.FAIL if broken else Status.PASS, "", lines), TestResult("b", Status.PASS))
+    return replace(suite(), tests=tests)
+
+
+@pytest.mark.parametrize(
+    ("base", "patched", "judged", "note"),
+    [
+        (1, 100, FAIL, "broken each time with the series, at times on base: 100 of 100 tries broken, 1 of 100 tries"),
+        (1, 90, SKIP, "flaky on both: 1 of 100 tries broken on base, 90 of 100 tries broken on patched"),
+        (60, 100, SKIP, "broken each time with the series, at times on base: 100 of 100 tries broken, 60 of 100 tries"),
+        (0, 3, FAIL, "flaky with the series only: 3 of 100 tries broken"),
+        (100, 3, SKIP, "broken on base too; flaky with the series: 3 of 100 tries broken"),
+        (100, 100, SKIP, "broken on base too"),
+        (3, 0, PASS, "flaky on base: 3 of 100 tries broken"),
+    ],
+)
+def test_repeated_runs_in_one_guest_are_tries(base: int, patched: int, judged: Verdict, note: str) -> None:
+    both = job(Side.BASE, suites=(counted(base, 100),)), job(suites=(counted(patched, 100),))
+    found = transitions.between(*both)[0]
+    assert found.verdict is judged and found.note.startswith(note)
+    assert (found.base, found.patched) == tuple(Status.FAIL if n else Status.PASS for n in (base, patched))
+    wants = {"uffd": expect("  a: {stock: fail, patched: fail}\n")}
+    if base and patched:
+        assert transitions.between(*both, wants, "stock", "patched")[0].verdict is SKIP, "as expected, if not each time"
+
+
+def test_a_test_that_passed_is_not_flaky_for_what_it_printed() -> None:
+    printed = TestResult("a", Status.PASS, "", ("1 of 2 runs failed",))
+    base, patched = (job(side, suites=(replace(suite(), tests=(printed,)),)) for side in Side)
+    assert transitions.between(base, patched)[0].verdict is PASS
+
+
+def test_a_count_of_runs_that_cannot_be_is_no_count() -> None:
+    for line in ("5 of 3 runs failed", f"{10**12} of {10**13} runs failed", "1 of 2 runs", "0 of 0 runs failed"):
+        (one,) = outcomes(replace(suite(), tests=(TestResult("a", Status.FAIL, "", (line,)),))).values()
+        assert (one.tries, one.counted.tries) == ((Status.FAIL,), (Status.FAIL,))
 
 
 def test_each_try_must_be_as_expected() -> None:
