@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.model import CheckResult, JobResult, Stage, Verdict
+from orchestrator.model import CheckResult, Stage, Verdict
 from orchestrator.pipeline import job, repeat
 from orchestrator.pipeline.job_record import JobRecord, expected
 from orchestrator.pipeline.values import Pair
@@ -12,7 +12,7 @@ from orchestrator.validate.state import State
 _UNTIL = {"boot": Stage.BOOT, "test": Stage.SUITE}
 
 
-def base(state: State, pair: Pair) -> JobResult | None:
+def base(state: State, pair: Pair) -> JobRecord | None:
     """Bring up the base as far as each patch is to go; None where they are only built, or it does not come so far."""
     until = _UNTIL.get(state.wanted.settings.each_patch)
     if until is None:
@@ -21,25 +21,28 @@ def base(state: State, pair: Pair) -> JobResult | None:
     record = state.record(pair.base) if whole else JobRecord(pair.base, state.inside("compile"))
     done = job.go_on(record, until)
     if not (why := bisectable.lacking(done, until)):
-        return done
+        return record
     log = done.failed_stage.log if done.failed_stage else None
     message = f"no verdict, for the base failed: {why}"
     state.add(CheckResult(bisectable.NAME, f"base, {pair.base.variant}", Verdict.INFRA, message, done.seconds, log=log))
     return None
 
 
-def prefix(state: State, pair: Pair, record: JobRecord, subject: str, before: JobResult) -> JobResult:
-    """Bring up the kernel after a patch, which is built; return the last one that came so far, for the next patch."""
+def prefix(state: State, pair: Pair, record: JobRecord, subject: str, before: JobRecord) -> JobRecord:
+    """Bring up the kernel after a patch, which is built; return the last one that came so far, for the next patch.
+
+    What is charged is tried again on the kernel before it as well: what comes and goes there is not the patch's.
+    """
     settings = state.wanted.settings
     if record.failed:
         state.skip(bisectable.NAME, subject, "there is no kernel")
         return before
-    done = job.go_on(record, _UNTIL[settings.each_patch])
+    without, done = before.save(), job.go_on(record, _UNTIL[settings.each_patch])
     promised, column = expected(pair.patched, done.products.kernel), pair.patched.expect
     for _ in range(settings.retries):
-        red = bisectable.red(bisectable.changed(before, done, promised, column))
+        red = bisectable.red(bisectable.changed(without, done, promised, column))
         if not red or done.failed_stage:
             break
-        done = repeat.tests(record, red)
-    state.add(bisectable.judge(subject, before, done, promised, column))
-    return before if done.failed_stage else done
+        without, done = repeat.tests(before, red), repeat.tests(record, red)
+    state.add(bisectable.judge(subject, without, done, promised, column))
+    return before if done.failed_stage else record

@@ -78,6 +78,26 @@ def test_one_that_comes_and_goes_is_tried_again_and_said_to(desk: Desk) -> None:
     )
 
 
+def test_one_that_comes_and_goes_before_the_patch_as_well_is_not_charged_to_it(desk: Desk) -> None:
+    desk.series(plays("flaky T02 010"), then("flaky T02 010", "flaky T02 100"), then("flaky T02 100", "nothing"))
+    code, output = desk.validate("--each-patch", "test")
+    assert messages(desk) == ["2 pass", "2 pass"] and code == 0, output
+    assert desk.verdicts("bisectable") == ["pass", "pass"]
+
+
+def test_the_base_is_tried_again_too(desk: Desk) -> None:
+    name, old, new = plays("flaky T02 010")
+    path = desk.folder / "tree" / name
+    path.write_text(path.read_text().replace(old, new, 1))
+    desk.git("add", "-fu")
+    desk.commit("toy: a test that comes and goes")
+    desk.series(then("flaky T02 010", "flaky T02 100"), then("flaky T02 100", "nothing"))
+    code, output = desk.validate("--each-patch", "test")
+    assert desk.verdicts("bisectable") == ["pass"] and code == 0, output
+    retried = dict(desk.result()["jobs"][0]["suites"][0]["retried"])
+    assert retried["T02"][:2] == ["pass", "fail"], "the tries of the base are those of its job"
+
+
 def test_no_kernel_no_base_and_the_first_red(desk: Desk) -> None:
     desk.series((FILE, "return page + 1;", "return page +;"), (FILE, "return page +;", "return page + 3;"), TWO)
     code, output = desk.validate("--each-patch", "boot")
