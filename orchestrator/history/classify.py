@@ -124,20 +124,36 @@ def change(now: Night | None, before: Sequence[Night]) -> Change:
         return Change.MISSING
     if flaky(now, before):
         return Change.FLAKY
-    return _STEPS[before[0].status.word, now.status.word] if before else Change.NEW
+    earlier = compared(now, before)
+    return _STEPS[earlier.status.word, now.status.word] if earlier else Change.NEW
+
+
+def compared(now: Night | None, before: Sequence[Night]) -> Night | None:
+    """Return the night that tonight is held against: the last one, or the last sure one before a streak.
+
+    While a streak could still be chance, its nights were flaky; on the night on which it cannot any more, it is held
+    against what was before it: else what breaks for good after a flake would never have regressed.
+    """
+    if now and before and flaky(before[0], before[1:]) and not flaky(now, before):
+        other = (night for night in before if not night.split and night.status.word != now.status.word)
+        return next(other, before[0])
+    return before[0] if before else None
 
 
 def flaky(now: Night, before: Sequence[Night]) -> bool:
     """Whether chance is the best explanation.
 
     Tonight's tries differ, or the nights do and the content does not, or they changed to and fro too often; and the
-    last streak is not too long for that. Nothing that crashed is flaky.
+    last streak is not too long for that. Nothing that crashed is flaky, and nothing that is refused for the first time.
     """
     nights = (now, *before)
-    if any(status is Status.CRASHED for night in nights for status in night.tries):
+    shown = {status for night in nights for status in night.tries}
+    if Status.CRASHED in shown or not any(status.broken for status in shown):
         return False
     if now.split:
         return True
+    if now.status.word == "refused" and all(night.status.word != "refused" for night in before):
+        return False
     return (_contradicted(nights) or _flips(nights) >= _FLIPS) and not _settled(nights)
 
 
@@ -152,11 +168,11 @@ def _flips(nights: Sequence[Night]) -> int:
 
 
 def _settled(nights: Sequence[Night]) -> bool:
-    """Whether the newest streak is longer than the rate of the nights before it explains."""
+    """Whether the newest streak has more tries than the rate of the nights before it explains."""
     state = nights[0].status.broken
-    streak = len(list(itertools.takewhile(lambda n: n.status.broken is state and not n.split, nights)))
-    rest = rate(nights[streak:])
-    return (rest.high if state else 1 - rest.low) ** streak < _CHANCE
+    streak = list(itertools.takewhile(lambda n: n.status.broken is state and not n.split, nights))
+    rest, tries = rate(nights[len(streak) :]), sum(len(night.tries) for night in streak)
+    return (rest.high if state else 1 - rest.low) ** tries < _CHANCE
 
 
 _STEPS: Mapping[tuple[str, str], Change] = {

@@ -25,7 +25,7 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True)
 class Finding:
-    """One test of one job against its history. ``before`` is its status the last time, ``now`` tonight's."""
+    """One test of one job against its history. ``before`` is its status on the night that it is held against."""
 
     job: str
     suite: str
@@ -157,14 +157,21 @@ def _same_request(one: Seen, other: Seen) -> bool:
 
 def _finding(job: str, key: Key, now: Night | None, nights: Sequence[dict[Key, Night]]) -> Finding:
     before = [night[key] for night in nights if key in night]
+    earlier = classify.compared(now, before)
     return Finding(
         job,
         *key,
         change=classify.change(now, before),
-        before=before[0].status if before else None,
+        before=earlier.status if earlier else None,
         now=now.status if now else None,
         rate=classify.rate([*([now] if now else []), *before]),
     )
+
+
+def showed_before(seen: Seen, finding: Finding) -> bool:
+    """Whether an earlier night showed of a test what a finding is held against."""
+    then = _nights(seen).get((finding.suite, finding.test))
+    return then is not None and then.status is finding.before
 
 
 def shown(seen: Seen) -> tuple[Test, ...]:

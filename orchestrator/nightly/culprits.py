@@ -23,7 +23,7 @@ _STAGES = {Stage.BUILD.value: SymptomKind.BUILD, Stage.BOOT.value: SymptomKind.B
 
 @dataclass(frozen=True)
 class Suspect:
-    """The first regression of a job, and the same job on the night before; None where there is none to compare with."""
+    """The first regression of a job, and the same job on the last night without it; None where there is none."""
 
     finding: Finding
     job: JobResult
@@ -62,7 +62,7 @@ def suspects(result: RunResult, comparison: Comparison, database: Database) -> l
     """Return the regressions to chase."""
     jobs = {job.name: job for job in result.jobs}
     chosen = first(result, comparison.of(Change.REGRESSED))
-    return [Suspect(f, jobs[f.job], _before(database, result.run, f.job)) for f in chosen]
+    return [Suspect(f, jobs[f.job], _before(database, result.run, f)) for f in chosen]
 
 
 def first(result: RunResult, regressed: Sequence[Finding]) -> list[Finding]:
@@ -77,11 +77,12 @@ def first(result: RunResult, regressed: Sequence[Finding]) -> list[Finding]:
     return list(firsts.values())
 
 
-def _before(database: Database, run_id: str, name: str) -> Job | None:
-    """Return the same job of the last comparable run."""
-    (now,) = (job for job in read.jobs(database, run_id) if job.name == name)
-    earlier = (seen.job for seen in read.before(database, now.run, now.name, limit=night.WINDOW))
-    return next((job for job in earlier if night.comparable(now, job)), None)
+def _before(database: Database, run_id: str, finding: Finding) -> Job | None:
+    """Return the same job of the last comparable run that showed what the regression is held against."""
+    (now,) = (job for job in read.jobs(database, run_id) if job.name == finding.job)
+    earlier = read.before(database, now.run, now.name, limit=night.WINDOW)
+    alike = (seen for seen in earlier if night.comparable(now, seen.job))
+    return next((seen.job for seen in alike if night.showed_before(seen, finding)), None)
 
 
 def request(suspect: Suspect, pipeline: Pipeline, mode: str) -> Request | str:

@@ -39,6 +39,7 @@ from orchestrator.model import (
     Tree,
     Verdict,
 )
+from orchestrator.nightly import culprits
 from orchestrator.report import result_json
 from tests.fakes import postgres
 from tests.fakes import results as fixture
@@ -513,3 +514,20 @@ def test_a_history_that_is_made_while_it_is_opened_is_no_stranger(url: str, monk
 
     monkeypatch.setattr(MigrationContext, "get_current_revision", first_as_before)
     assert read.runs(database.open_(url)) == ()
+
+
+def test_what_is_sure_only_tonight_is_chased_from_the_last_night_that_worked(tmp_path: Path) -> None:
+    opened, runs = database.open_(database.place(None, tmp_path)), {}
+    for number in range(1, 29):
+        kernel, tree = f"kernel {number}", Tree(Path("/t"), "tip", f"base {number}", "c", "l")
+        test = TestResult("T", Status.FAIL if number > 26 else Status.PASS)
+        retried = (Status.FAIL,) if number == 20 else ()
+        identity, products = dataclasses.replace(fixture.IDENTITY, kernel=kernel), Products(tree=tree)
+        runs[number] = alone(number, test, retried=retried, identity=identity, products=products)
+        store.add(opened, runs[number])
+    assert night.compare(opened, "run-27").of(Change.REGRESSED) == ()
+    comparison = night.compare(opened, "run-28")
+    (found,) = comparison.of(Change.REGRESSED)
+    assert (found.before, found.now) == (Status.PASS, Status.FAIL)
+    (suspect,) = culprits.suspects(runs[28], comparison, opened)
+    assert suspect.before is not None and suspect.before.base == "base 26", "run 27 is broken"

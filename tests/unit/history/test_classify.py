@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -78,7 +79,11 @@ def change(text: str) -> Change:
         ("pc", Change.REGRESSED),
         ("cp", Change.FIXED),
         ("p c p c", Change.REGRESSED),
-        ("p f p f c", Change.PERSISTENT),
+        ("p f p f c", Change.REGRESSED),
+        ("p f p f c c", Change.PERSISTENT),
+        # a test that failed by chance was offered: chance does not take it away
+        ("p pf p s", Change.REGRESSED),
+        ("p pf p f s", Change.MISSING),
     ],
 )
 def test_nights_are_classed(text: str, expected: Change) -> None:
@@ -105,6 +110,39 @@ def test_a_streak_too_long_for_chance_ends_being_flaky() -> None:
     assert classify.change(night_of("f", "new"), before) is Change.FLAKY
     broken = [night_of("f", "new")] * 8
     assert classify.change(broken[0], broken[1:] + before) is Change.PERSISTENT
+
+
+def course(tonight: Sequence[Night], before: Sequence[Night]) -> list[Change]:
+    """Return what is said on each of some nights, oldest first, after those before, newest first."""
+    earlier = list(before)
+    said = []
+    for night in tonight:
+        said.append(classify.change(night, earlier))
+        earlier.insert(0, night)
+    return said
+
+
+@pytest.mark.parametrize("ago", [0, 1, 3, 10, 25])
+@pytest.mark.parametrize("tries", ["f", "ff", "fff"])
+def test_what_breaks_for_good_after_a_flake_has_regressed_on_one_night(ago: int, tries: str) -> None:
+    quiet = [night_of("p", f"{k}") for k in range(29)]
+    before = [*quiet[:ago], night_of("fp", "flake"), *quiet[ago:]]
+    said = course([night_of(tries, f"new {k}") for k in range(4)], before)
+    assert said.count(Change.REGRESSED) == 1 and said[-1] is Change.PERSISTENT, said
+    first = said.index(Change.REGRESSED)
+    assert set(said[:first]) <= {Change.FLAKY} and set(said[first + 1 :]) == {Change.PERSISTENT}, said
+    assert first == (1 if tries == "f" else 0), "each try counts"
+
+
+def test_a_flaky_one_that_breaks_for_good_has_regressed_once_it_is_sure() -> None:
+    before = chronicle("p pf p p f p pf p")
+    said = course([night_of("f", f"new {k}") for k in range(12)], before)
+    assert said.count(Change.REGRESSED) == 1 and said[-1] is Change.PERSISTENT and said[0] is Change.FLAKY, said
+
+
+def test_a_flaky_one_that_works_for_long_is_fixed_once_it_is_sure() -> None:
+    said = course([night_of("p", f"new {k}") for k in range(30)], chronicle("p pf f pf f p f"))
+    assert said.count(Change.FIXED) == 1 and said[-1] is Change.STEADY and said[0] is Change.FLAKY, said
 
 
 @given(nights)
