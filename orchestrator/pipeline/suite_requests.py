@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import glob
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 
 from orchestrator import suite
@@ -26,14 +26,25 @@ def timed(record: JobRecord, name: str) -> tuple[str, ...]:
 
 def windows(config: Suite, tests: Iterable[str]) -> tuple[str, ...]:
     """Return in whose window each of these tests runs: its own, or that of the foreign program that it is a case of."""
-    programs = [program.name for program in config.programs]
-    named = (next((name for name in programs if suite.matches(test, name)), test) for test in tests)
-    return tuple(dict.fromkeys(named))
+    programs = {program.name for program in config.programs}
+    return tuple(dict.fromkeys(_window(programs, test) for test in tests))
+
+
+def _window(programs: Collection[str], test: str) -> str:
+    """Return the program that a test is or is a case of (``program.case``; of several the longest), else the test."""
+    if test in programs:
+        return test
+    return max((name for name in programs if test.startswith(f"{name}.")), key=len, default=test)
 
 
 def globs(config: Suite, tests: Iterable[str]) -> tuple[str, ...]:
-    """Return globs that name these tests."""
-    return tuple(map(glob.escape, windows(config, tests)))
+    """Return globs that name these tests and no other."""
+    return tuple(map(_only, windows(config, tests)))
+
+
+def _only(name: str) -> str:
+    """Return a glob for one name alone: as it is written, ``repro`` stands for ``repro_fork``, too."""
+    return f"[{name[0]}]{glob.escape(name[1:])}" if name[0].isalnum() else glob.escape(name)
 
 
 def request(
