@@ -5,7 +5,8 @@ All three become a graph of commits that git bisect walks, and a job for each of
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import glob
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,10 +16,11 @@ from orchestrator.bisect.values import ALL, Request
 from orchestrator.config import loader, overrides
 from orchestrator.config.schema import Mode, Pipeline
 from orchestrator.config.sources import DebianSource, GitSource, PathSource, Source, TarballSource
+from orchestrator.config.suites import Suite
 from orchestrator.errors import UserError
 from orchestrator.host.process import Deadline
 from orchestrator.model import Side, SymptomKind, Tree
-from orchestrator.pipeline import discover, plan
+from orchestrator.pipeline import discover, plan, suite_requests
 from orchestrator.pipeline import job as stages
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.values import Job, Patches
@@ -113,14 +115,23 @@ def _template(request: Request, pipeline: Pipeline) -> Job:
         raise UserError("name what to bisect: --tree, or --series for its patches")
     trees = () if series else mode.trees
     variant = request.variant or mode.variants[0]
-    tests = (request.symptom.name,) if request.symptom.kind is SymptomKind.TEST else request.tests or mode.tests
-    one = Mode(trees=trees, series=mode.series, variants=(variant,), suites=request.suites or mode.suites, tests=tests)
-    for name in one.suites:
+    suites = request.suites or mode.suites
+    for name in suites:
         loader.check_name(name, pipeline.suites, "suite")
     loader.check_name(variant, pipeline.variants, "variant")
+    tests = request.tests or mode.tests
+    if request.symptom.kind is SymptomKind.TEST:
+        tests = _globs(request.symptom.name, [pipeline.suites[name] for name in suites])
+    one = Mode(trees=trees, series=mode.series, variants=(variant,), suites=suites, tests=tests)
     planned = plan.expand(pipeline.model_copy(update={"modes": {_MODE: one}}), _MODE)
     job = planned.pairs[0].patched if series else planned.singles[0]
     return replace(job, worktree=PLACE, expect=None)
+
+
+def _globs(test: str, suites: Iterable[Suite]) -> tuple[str, ...]:
+    """Return globs over what runs where a test does: itself, or in these suites the programs that it is a case of."""
+    windows = {window for config in suites for window in suite_requests.windows(config, [test])}
+    return tuple(map(glob.escape, sorted(windows - {test}) or (test,)))
 
 
 def _at(source: Source, revision: str) -> Source:

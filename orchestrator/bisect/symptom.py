@@ -58,6 +58,10 @@ class Reference:
     refusing: bool = False
 
 
+_GLOB = re.compile(r"^[^.]*[*?\[]|\*$")
+"""What is meant for a glob. Behind the name of its program, a case is called what its author liked: ``prot.key[0]``."""
+
+
 def parse(text: str) -> Symptom:
     """Read ``boot``, ``build``, ``test:ID``, ``splat:TITLE``, or an id or a title as it is. Raises UserError."""
     kind, colon, name = text.partition(":")
@@ -69,7 +73,7 @@ def parse(text: str) -> Symptom:
         symptom = Symptom(SymptomKind.SPLAT if " " in text else SymptomKind.TEST, text)
     if not symptom.name:
         raise UserError(f"--symptom {text}: nothing is named")
-    if symptom.kind is SymptomKind.TEST and re.search(r"[*?\[]", symptom.name):
+    if symptom.kind is SymptomKind.TEST and _GLOB.search(symptom.name):
         raise UserError(f"--symptom {text}: a symptom is one test, not a glob")
     return symptom
 

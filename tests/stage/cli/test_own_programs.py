@@ -226,6 +226,13 @@ def test_a_program_is_validated_with_and_bisected_with(lab: Lab) -> None:
     assert "repro" in output and code == 0, output
 
 
+def test_a_case_of_a_program_is_bisected_whatever_it_is_called(lab: Lab) -> None:
+    green, red = (f"exit repro {n} 1..2|ok 1 a/b|{line} 2 key [0] of *p" for n, line in ((0, "ok"), (1, "not ok")))
+    ends = history(lab, green, green, red, red)
+    code, output = lab.type("bisect", *ends, "--program", "repro.c", "-s", "test:repro.key [0] of *p")
+    assert code == 0 and "toy: commit 2" in output, output
+
+
 ENDLESS = ("--program", "hog.sh", "--program", "repro.c", "--program-args", "-v 3", "--timeout", "1", "--endless")
 SPLAT = ("--program", "repro.c", "--expect-splat", "*Bad page map*")
 COMES = "splat repro BUG: Bad page map in process x"
