@@ -47,8 +47,9 @@ def history_(
         runs = read.runs(opened, mode=mode, limit=limit)
         lines = summary.runs(runs, [run.id for run in runs if scratch.is_held(run.directory)])
     else:
-        suite, _, name = test.rpartition("/")
-        points = read.points(opened, name, suite=suite or None, job=job, mode=mode, limit=limit)
+        suite, _, name = test.partition("/")  # a suite has no slash in its name; a test may have some
+        points = read.points(opened, name, suite=suite, job=job, mode=mode, limit=limit)
+        points = points or read.points(opened, test, job=job, mode=mode, limit=limit)
         if not points:
             _refuse_unknown(test, read.test_names(opened))
         lines = summary.points(points)
@@ -58,6 +59,7 @@ def history_(
 
 def _refuse_unknown(test: str, known: Collection[str]) -> None:
     """Raise UserError for a test (NAME or SUITE/NAME) that never ran: no line at all would not say so."""
-    names = known if "/" in test else {name.rpartition("/")[2] for name in known}
+    alone = {name.partition("/")[2] for name in known}
+    names = alone.union(known) if "/" in test else alone
     if test not in names:
         raise UserError(f"no run of the history has a test {test}{wording.nearest(test, names)}")

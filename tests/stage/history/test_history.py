@@ -292,6 +292,18 @@ def test_the_command_lists_runs_and_what_a_test_showed(tmp_path: Path) -> None:
         assert f"no run of the history has a test {unknown}; did you mean '{near}'?" in done.stderr
 
 
+def test_a_name_with_slashes_is_found_with_its_suite_and_without(tmp_path: Path) -> None:
+    name = "gup.R/W pin/unpin [0]"
+    store.add(database.open_(database.place(None, tmp_path / "results")), alone(1, TestResult(name, Status.PASS)))
+    shown = [f"run-1  linux-5.10/smoke.base  tcg  uffd/{name}  pass"]
+    assert called(tmp_path, f"uffd/{name}") == shown and called(tmp_path, name) == shown
+    assert called(tmp_path, name, "--mode", "full") == [] and called(tmp_path, f"uffd/{name}", "--mode", "full") == []
+    for unknown, near in (("uffd/gup.R/W pin/unpin", f"uffd/{name}"), ("gup.R/W pin/unpin 0", name)):
+        done = history(tmp_path, unknown)
+        assert done.returncode == 2 and f"{unknown}; did you mean '{near}'?" in done.stderr, done.stderr
+    assert history(tmp_path, "unpin [0]").returncode == 2, "the end of a name is no name"
+
+
 def called(folder: Path, *options: str) -> list[str]:
     """Return the lines that ``wpci history`` prints."""
     done = history(folder, *options)
