@@ -20,6 +20,7 @@ MOST_DEEP = 50
 MOST_VALUES = 200_000
 """Values in one file, each alias counted with all that it stands for."""
 _MOST_SHOWN = 200
+_TEXT = "tag:yaml.org,2002:str"
 
 
 def read(path: Path, *, literal_keys: bool = False) -> Any:
@@ -74,6 +75,25 @@ class _Strict(yaml.SafeLoader):
             raise yaml.composer.ComposerError(None, None, f"more than {MOST_VALUES} values", mark)
         return node
 
+    def compose_mapping_node(self, anchor: dict[Any, yaml.Node]) -> yaml.MappingNode:
+        """Return a mapping as it is written: when merges are made, a key that overrides another stands there twice."""
+        node = super().compose_mapping_node(anchor)
+        seen = set()
+        for key, _ in node.value:
+            if key.tag == "tag:yaml.org,2002:merge":
+                continue
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.composer.ComposerError(None, None, "a key is no text", key.start_mark)
+            if self.literal:
+                key.tag = _TEXT
+            shown = wording.cut(key.value, 60)
+            if key.tag != _TEXT:
+                raise yaml.composer.ComposerError(None, None, f"key {shown} is no text", key.start_mark)
+            if key.value in seen:
+                raise yaml.composer.ComposerError(None, None, f"key {shown!r} stands twice", key.start_mark)
+            seen.add(key.value)
+        return node
+
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         """Return a value; a date or a number that is none is a fault of its place."""
         try:
@@ -81,22 +101,6 @@ class _Strict(yaml.SafeLoader):
         except (ValueError, OverflowError) as error:
             kind = node.tag.rpartition(":")[2]
             raise yaml.constructor.ConstructorError(None, None, f"not a {kind}: {error}", node.start_mark) from error
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key_node, _ in node.value:
-            if key_node.tag == "tag:yaml.org,2002:merge":
-                continue
-            if self.literal and isinstance(key_node, yaml.ScalarNode):
-                key_node.tag = "tag:yaml.org,2002:str"
-            key = self.construct_object(key_node, deep=True)
-            shown = wording.cut(str(key), 60)
-            if not isinstance(key, str):
-                raise yaml.constructor.ConstructorError(None, None, f"key {shown} is no text", key_node.start_mark)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"key {shown!r} stands twice", key_node.start_mark)
-            seen.add(key)
-        return super().construct_mapping(node, deep)
 
 
 class _Literal(_Strict):
