@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from orchestrator.engine.task import Engine, Place, Task
 from orchestrator.errors import InfraError, KernelError, PipelineError, UserError
-from orchestrator.host import disk
+from orchestrator.host import crash, disk
 from orchestrator.model import JobResult, RunResult, Stage, rundir
 from orchestrator.pipeline import alone, first_red, job
 from orchestrator.pipeline import run as main_job
@@ -69,7 +69,7 @@ class RedAlone:
         try:
             job.make(record, job.bootable)
         except (InfraError, KernelError) as error:
-            record.notes.append(f"red tests were not run alone: {error}")
+            record.notes.append(f"{alone.NOT_RUN}: {error}")
         return alone.run(record, self.cases, at_once=1)  # an engine has counted one guest of it
 
 
@@ -99,7 +99,13 @@ def _run_red_alone(run_record: RunRecord, engine: Engine) -> None:
     for planned in run_record.plan.jobs:
         if red := charged.by_suite(result, planned.name):
             named = replace(planned, name=f"{planned.name}.{alone.FOLDER}")
-            work = RedAlone(named, alone.cases(planned, red, results[planned.name].directory))
+            first = results[planned.name]
+            try:
+                with crash.contained(first.directory):
+                    work = RedAlone(named, alone.cases(planned, red, first.directory))
+            except PipelineError as error:
+                run_record.add(_not_run_alone(first, error))
+                continue
             tasks.append(Task(named.name, planned, work))
     if not tasks or not workspace.pipeline.limits.alone:
         return
@@ -109,9 +115,14 @@ def _run_red_alone(run_record: RunRecord, engine: Engine) -> None:
             if isinstance(done.outcome, JobResult):
                 run_record.add(_with_alone(first, done.outcome))
             elif isinstance(done.outcome, PipelineError):
-                run_record.add(replace(first, notes=(*first.notes, f"red tests were not run alone: {done.outcome}")))
+                run_record.add(_not_run_alone(first, done.outcome))
             else:
                 raise done.outcome
+
+
+def _not_run_alone(first: JobResult, why: PipelineError) -> JobResult:
+    """Return a result with a note that says why nothing ran alone."""
+    return replace(first, notes=(*first.notes, f"{alone.NOT_RUN}: {why}"))
 
 
 def _with_alone(first: JobResult, again: JobResult) -> JobResult:

@@ -8,6 +8,7 @@ The memory of the saved guest lies in files on a tmpfs, so that only the state o
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import time
@@ -50,6 +51,8 @@ def obstacle(request: BootRequest, room: Path = ROOM) -> str:
         free = shutil.disk_usage(room).free
     except OSError as error:
         return f"{room}: {error.strerror}"
+    if not os.access(room, os.W_OK | os.X_OK):
+        return f"{room}: {os.strerror(errno.EACCES)}"
     needed = request.machine.memory
     return f"{room} has {free >> 20} MiB left, a guest has {needed >> 20}" if free < needed else ""
 

@@ -28,6 +28,8 @@ MOST = 10
 """Red tests of one job that run alone: where more are red, the first ones say what there is to say."""
 FOLDER = "alone"
 """The folder of a job in which its clones for this are: their consoles are not those by which it is judged."""
+NOT_RUN = "red tests were not run alone"
+"""With what the note begins that says why."""
 
 Red = Mapping[str, Sequence[TestResult]]
 """The red tests of a job, by suite."""
@@ -55,26 +57,26 @@ def cases(job: Job, red: Red, directory: Path) -> tuple[Case, ...]:
 
 def examine(record: JobRecord, red: Red, at_once: int | None = None) -> JobResult:
     """Run red tests of a job again; see ``run``."""
-    return run(record, cases(record.job, red, record.directory), at_once)
+    queue: tuple[Case, ...] = ()
+    with record.noting(NOT_RUN):
+        queue = cases(record.job, red, record.directory)
+    return run(record, queue, at_once)
 
 
 def run(record: JobRecord, queue: Sequence[Case], at_once: int | None = None) -> JobResult:
     """Run red tests of a job again, alone, as long as ``limits: alone`` lasts; what came of it is in its result.
 
-    As many clones run ``at_once``, None: as cores and memory allow. A fault of the host changes nothing: it is a note.
+    As many clones run ``at_once``, None: as cores and memory allow. A fault changes nothing, whatever it is: it is a
+    note.
     """
     limit = record.workspace.pipeline.limits.alone
     bootable = record.products.bootable
     if not limit or not queue or bootable is None:
         return record.save()
     deadline = Deadline.after(limit * booting.scale(bootable.accel, record.workspace))
-    try:
-        with job.running(record):
-            at_once = at_once or cores.clones(record.job.variant_config.machine.memory)
-            _examine(_Bench(record, bootable, booting.Clones(record, bootable), deadline, at_once), queue)
-    except PipelineError as error:
-        process.check_wanted()
-        record.notes.append(f"red tests were not run alone: {error}")
+    with record.noting(NOT_RUN), job.running(record):
+        at_once = at_once or cores.clones(record.job.variant_config.machine.memory)
+        _examine(_Bench(record, bootable, booting.Clones(record, bootable), deadline, at_once), queue)
     return record.save()
 
 

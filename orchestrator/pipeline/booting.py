@@ -9,10 +9,8 @@ from dataclasses import replace
 
 from orchestrator.arch import ARCHITECTURES
 from orchestrator.coverage.measure import Subject
-from orchestrator.errors import PipelineError
 from orchestrator.guest import accel, cage, dial, machine, template, verify
 from orchestrator.guest.template import Template
-from orchestrator.host import process
 from orchestrator.model import Accel, AccelFact, Bootable, Kernel, Rootfs
 from orchestrator.parse import splat
 from orchestrator.pipeline import autopsy
@@ -109,12 +107,9 @@ class Clones:
         record = self._record
         number = len(list(record.directory.glob(f"{TEMPLATE}*"))) + 1  # the job may have had one before
         request = _request(record, self._bootable, f"{TEMPLATE}{number}", self._limits)
-        try:
+        with record.noting("guests are booted, not cloned"):
             return record.open.enter_context(template.made(request, record.workspace.progress))
-        except PipelineError as error:
-            process.check_wanted()
-            record.notes.append(f"guests are booted, not cloned: {error}")
-            return None
+        return None
 
 
 def scale(fact: AccelFact, workspace: Workspace) -> float:

@@ -117,6 +117,16 @@ class JobRecord:
             self.red = None  # what runs again, or alone, runs to its end
 
     @contextlib.contextmanager
+    def noting(self, what: str) -> Iterator[None]:
+        """Make any fault of the block a note that begins so: what is known of the job already stands, and stays."""
+        try:
+            with crash.contained(self.directory):
+                yield
+        except PipelineError as error:
+            process.check_wanted()
+            self.notes.append(f"{what}: {error}")
+
+    @contextlib.contextmanager
     def _stage(self, stage: Stage) -> Iterator[StageNote]:
         """Time one stage, and record how it went: its note, or the fault that ended it."""
         self.workspace.progress.note(Beginning(f"{self.job.name}: {stage.value}"))

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 
 from orchestrator import suite
-from orchestrator.errors import KernelError, PipelineError
+from orchestrator.errors import KernelError
 from orchestrator.host import process
 from orchestrator.model import JobResult, Stage, SuiteRun, rundir
 from orchestrator.pipeline import job, tracing
@@ -19,14 +19,14 @@ from orchestrator.verdict import outcome
 def tests(record: JobRecord, chosen: Mapping[str, Sequence[str]]) -> JobResult:
     """Run tests of a job once more, by suite, in a new guest; every outcome is kept, and the job judged by all.
 
-    A kernel that does not come up again, or fails in the middle of a suite, fails that stage. A fault of the host
-    changes nothing: it is a note, and the first outcomes stand.
+    A kernel that does not come up again, or fails in the middle of a suite, fails that stage. Any other fault changes
+    nothing: it is a note, and the first outcomes stand.
     """
     first = rundir.boots(record.directory) + 1
     at = Stage.BOOT
-    try:
-        with contextlib.suppress(Stopped), job.running(record):
-            bootable = job.booted(record).bootable
+    with record.noting("tests were not run again"), contextlib.suppress(Stopped), job.running(record):
+        bootable = job.booted(record).bootable
+        try:
             with job.new_guests(record, bootable, first) as guests:
                 at = Stage.SUITE
                 for name, config in record.job.suites:
@@ -34,10 +34,10 @@ def tests(record: JobRecord, chosen: Mapping[str, Sequence[str]]) -> JobResult:
                         globs = suites.globs(config, chosen[name])
                         request = suites.request(record, bootable, name, config, f"{name}-{first}", globs)
                         _repeat(record, request, guests)
-    except PipelineError as error:
-        process.check_wanted()  # what was ended by us is nobody's fault
-        if not (isinstance(error, KernelError) and record.fail_again(at, error)):
-            record.notes.append(f"tests were not run again: {error}")
+        except KernelError as error:
+            process.check_wanted()  # what was ended by us is nobody's fault
+            if not record.fail_again(at, error):
+                raise
     tracing.measure(record)
     return record.save()
 

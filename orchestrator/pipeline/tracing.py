@@ -17,7 +17,7 @@ from orchestrator.coverage.measure import Counting, Subject
 from orchestrator.coverage.windows import Windows
 from orchestrator.errors import InfraError, PipelineError
 from orchestrator.guest.machine import Guest
-from orchestrator.host import disk, process
+from orchestrator.host import crash, disk, process
 from orchestrator.host.process import Deadline
 from orchestrator.model import Accel, Bootable, rundir
 from orchestrator.model.coverage import LineCoverage
@@ -25,8 +25,6 @@ from orchestrator.pipeline import booting
 from orchestrator.pipeline.job_record import JobRecord
 from orchestrator.report import coverage_page
 from orchestrator.suite.guests import Boot
-
-_FAULTS = (PipelineError, OSError, ValueError)
 
 
 def prepare(record: JobRecord, made: Bootable) -> None:
@@ -38,13 +36,21 @@ def prepare(record: JobRecord, made: Bootable) -> None:
         record.no_coverage = "under KVM only a kernel with GCOV_KERNEL shows which lines run; under TCG any does"
         return
     binary = ARCHITECTURES[job.variant_config.arch].qemu
-    try:
+    with _explained(record):
         if made.kernel.notes:
             record.subject = coverage.counting(tree, made.kernel.notes)
         else:
             record.subject = coverage.prepare(tree, made.kernel, binary, ws.cache, ws.progress)
-    except _FAULTS as error:
-        process.check_wanted()
+    process.check_wanted()
+
+
+@contextlib.contextmanager
+def _explained(record: JobRecord) -> Iterator[None]:
+    """Make any fault of the block the reason why it is not known what ran."""
+    try:
+        with crash.contained(record.directory):
+            yield
+    except PipelineError as error:
         record.no_coverage = str(error)
 
 
@@ -64,24 +70,19 @@ def _fetch(record: JobRecord, guest: Guest, directory: Path) -> None:
     """Take what a kernel counted, where it did; a fault is a note of the job."""
     if not isinstance(record.subject, Counting) or not record.subject.objects or guest.death:
         return
-    try:
+    with record.noting(directory.name):
         gcov.fetch(guest, record.subject.objects, directory, Deadline.after(gcov.SECONDS))
-    except _FAULTS as error:
-        process.check_wanted()
-        record.notes.append(f"{directory.name}: {error}")
 
 
 def measure(record: JobRecord) -> None:
     """Read the traces of all guests of a job that have ended, and write down what is known of each changed line."""
     if record.subject is None:
         return
-    try:
+    with _explained(record):
         known = _known(record, record.subject)
         record.coverage = coverage.counts(known)
         disk.write_atomic(record.directory / rundir.COVERAGE, coverage.dump(known))
         disk.write_atomic(record.directory / rundir.COVERAGE_PAGE, coverage_page.render(known, record.job.name))
-    except _FAULTS as error:
-        record.no_coverage = str(error)
 
 
 def _known(record: JobRecord, subject: Subject | Counting) -> LineCoverage:

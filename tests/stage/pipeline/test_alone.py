@@ -100,6 +100,23 @@ def test_it_can_be_switched_off(clones: Clones) -> None:
     assert not (Path(clones.patched["directory"]) / "alone").exists()
 
 
+def test_where_no_guest_can_be_cloned_the_verdict_stays_and_guests_are_booted(clones: Clones) -> None:
+    clones.configure("guest:")
+    clones.plays("not-ok T02")
+    read_only = 'mount -t tmpfs -o ro tmpfs /dev/shm && exec "$@"'
+    argv = ["unshare", "-m", "sh", "-c", read_only, "sh", *clones.argv("run")]
+    if subprocess.run(
+        [*argv[:4], "mount -t tmpfs -o ro tmpfs /dev/shm"], check=False, stderr=subprocess.DEVNULL
+    ).returncode:
+        pytest.skip("only root can mount a folder that nobody writes to")
+    done = subprocess.run(argv, cwd=clones.folder, env=clones.environment, text=True, capture_output=True, check=False)
+    assert done.returncode == 1, done.stdout + done.stderr
+    (seen,) = clones.patched["alone"]
+    assert (seen["test"], seen["tries"]) == ("T02", ["fail"] * 3)
+    why = "guests are booted, not cloned: no guest can be cloned: /dev/shm: Permission denied"
+    assert why in clones.patched["notes"], clones.patched["notes"]
+
+
 def test_isolated_tests_have_a_guest_each(clones: Clones) -> None:
     clones.configure("guest:")
     clones.series(*GOOD)

@@ -12,10 +12,13 @@ from typing import Any
 import pytest
 
 from orchestrator.config.suites import Suite
+from orchestrator.host import cores
 from orchestrator.host.process import FOREVER, Deadline
-from orchestrator.model import Alone, Status, TestResult
+from orchestrator.model import Accel, AccelFact, Alone, Kernel, Products, Rootfs, Status, TestResult
 from orchestrator.pipeline import alone, suite_requests
+from orchestrator.pipeline.job_record import JobRecord
 from orchestrator.suite import pollution
+from tests.unit.pipeline.test_job_record import made_record
 from tests.unit.suite.test_suite import FakeGuest, Lab, Result, request
 
 NOBODY: Any = None
@@ -92,6 +95,32 @@ def test_what_is_not_known_is_no_pollution() -> None:
     seen = examined(Lab({"a": {"A01": "vanish", "A02": "ok"}}))
     assert seen and (seen.tries, seen.before, seen.after, seen.shortest) == ((Status.PASS,) * 3, 1, (), False)
     assert seen.words.endswith("; how it goes after the 1 tests before it is not known")
+
+
+def test_a_fault_that_nobody_foresaw_is_a_note_and_what_is_known_of_the_job_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def odd(*_: object) -> None:
+        raise ZeroDivisionError("odd")
+
+    record = red_record(tmp_path)
+    monkeypatch.setattr(suite_requests, "windows", odd)
+    assert alone.examine(record, {"uffd": [TestResult("A02", Status.FAIL)]}).name == record.job.name
+    monkeypatch.setattr(cores, "clones", odd)
+    alone.run(record, [alone.Case("uffd", TestResult("A02", Status.FAIL), ())])
+    assert [note.partition(" at ")[0] for note in record.notes] == [
+        "red tests were not run alone: unexpected ZeroDivisionError"
+    ] * 2
+
+
+def red_record(folder: Path) -> JobRecord:
+    """Return the record of a job that has booted."""
+    record, file = made_record(folder), folder / "file"
+    file.write_text("")
+    kernel = Kernel("k", file, file, file, None, "5.10.0", "00", "", "", (), file)
+    fact = AccelFact(Accel.TCG, "max", "7.2", "")
+    record.products = Products(kernel=kernel, rootfs=Rootfs(file, "", file), accel=fact)
+    return record
 
 
 class Mute(Lab):

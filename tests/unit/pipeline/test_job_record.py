@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextvars
 import datetime
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from orchestrator.config.schema import Pipeline
+from orchestrator.errors import Cancelled, InfraError, KernelError
+from orchestrator.host import process
 from orchestrator.host.cache import Cache
 from orchestrator.model import Kernel, Status
 from orchestrator.parse import splat
@@ -50,13 +55,47 @@ def _pipeline(folder: Path) -> Pipeline:
     )
 
 
-def test_a_console_is_scanned_again_only_when_it_has_grown(tmp_path: Path) -> None:
-    (tmp_path / "e.yaml").write_text(EXPECTED)
-    pipeline = _pipeline(tmp_path)
+def made_record(folder: Path) -> job_record.JobRecord:
+    (folder / "e.yaml").write_text(EXPECTED)
+    pipeline = _pipeline(folder)
     (job,) = plan.expand(pipeline, "smoke").jobs
     today = datetime.date(2026, 1, 1)
-    workspace = Workspace(pipeline, Cache(tmp_path), tmp_path / "run", SILENT, splat.load_rules(None), today)
-    told = job_record.JobRecord(job, workspace)
+    workspace = Workspace(pipeline, Cache(folder), folder / "run", SILENT, splat.load_rules(None), today)
+    return job_record.JobRecord(job, workspace)
+
+
+@pytest.mark.parametrize(
+    ("fault", "note"),
+    [
+        (KernelError("it panics"), "why: it panics"),
+        (PermissionError(13, "denied"), "why: unexpected PermissionError at test_job_record.py:"),
+        (ZeroDivisionError("odd"), "why: unexpected ZeroDivisionError at test_job_record.py:"),
+    ],
+)
+def test_a_fault_of_what_comes_behind_the_verdict_is_a_note(tmp_path: Path, fault: Exception, note: str) -> None:
+    record = made_record(tmp_path)
+    with record.noting("why"):
+        raise fault
+    (said,) = record.notes
+    assert said.startswith(note)
+
+
+def test_what_nobody_wants_any_more_is_no_note(tmp_path: Path) -> None:
+    record, group = made_record(tmp_path), process.ChildGroup()
+    group.cut()
+
+    def work() -> None:
+        process.use_group(group)
+        with record.noting("why"):
+            raise InfraError("QEMU was killed by signal 15")
+
+    with pytest.raises(Cancelled):
+        contextvars.copy_context().run(work)
+    assert record.notes == []
+
+
+def test_a_console_is_scanned_again_only_when_it_has_grown(tmp_path: Path) -> None:
+    told = made_record(tmp_path)
     console = told.directory / "boot-1" / "console.log"
     console.parent.mkdir()
     bug = "[    1.000000] BUG: Bad page state in process a  pfn:00001\n"
