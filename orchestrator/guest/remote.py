@@ -151,6 +151,25 @@ def connect(address: Address, give_up: Callable[[], bool], deadline: Deadline, c
     raise Lost(f"SSH does not answer: {last}")
 
 
+def is_mute(address: Address, seconds: float, give_up: Callable[[], bool]) -> bool:
+    """Whether a guest's port takes a connection, and for so many seconds neither says a word nor ends it.
+
+    Of a guest whose kernel runs, an SSH server says its name, and without one the kernel refuses. False where
+    ``give_up`` says so before.
+    """
+    deadline = Deadline.after(seconds)
+    try:
+        with contextlib.closing(address.dial(address.port, seconds)) as raw:
+            raw.settimeout(TICK)
+            while not (deadline.expired or give_up()):
+                with contextlib.suppress(TimeoutError):
+                    raw.recv(1)
+                    return False
+    except OSError:
+        return False
+    return deadline.expired
+
+
 def _shut(raw: socket.socket) -> None:
     with contextlib.suppress(OSError):
         raw.shutdown(socket.SHUT_RDWR)

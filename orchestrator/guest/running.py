@@ -22,10 +22,12 @@ from orchestrator.host.process import Deadline
 from orchestrator.model import Accel
 
 if TYPE_CHECKING:  # importing fabric takes a third of a second: boot does it while the guest boots
-    from orchestrator.guest.remote import Remote
+    from orchestrator.guest.remote import Address, Remote
 
 LAST_WORDS = 4.0
 """Seconds that a lost connection has to turn out to be the guest's death."""
+MUTE = 40.0
+"""Seconds in which any guest says a word to who connects; QEMU ends what a guest does not take after 75 s."""
 _DROWNS = 64 * 2**10
 """Bytes that a guest prints in that time only where it does nothing else: the longest splats are half of it."""
 _MOST_LINE = 80
@@ -77,14 +79,19 @@ class Guest:
         """Open the SSH connection. Raises InfraError, and KernelError where the guest died instead."""
         from orchestrator.guest import remote
 
-        rootfs = self._request.rootfs
-        address = remote.Address(self.port, self._reach, rootfs.identity, rootfs.host_key)
         try:
-            self._remote = remote.connect(address, lambda: self.death is not None, deadline, self._watch.at_end)
+            self._remote = remote.connect(self._address, lambda: self.death is not None, deadline, self._watch.at_end)
         except Lost as error:
             raise self.lost(str(error)) from error
         # a command on a dead guest would wait for its keepalive: the watch cuts the connection from its own thread
         self._watch.at_end(self._remote.cut)
+
+    @property
+    def _address(self) -> Address:
+        from orchestrator.guest import remote
+
+        rootfs = self._request.rootfs
+        return remote.Address(self.port, self._reach, rootfs.identity, rootfs.host_key)
 
     def run(
         self,
@@ -101,18 +108,19 @@ class Guest:
         It is given ``row``, with which it opens and closes the windows of tests. It may be silent for ``quiet`` seconds
         where that is longer than the limit of the guest.
 
-        Returns also where the guest dies of its kernel or the time is up: see ``CommandResult``, and ``death``. A
-        command that is out of time is killed with all its children. Raises InfraError where SSH is lost and the kernel
-        lives, and where the host ended the guest.
+        Returns also where the guest dies of its kernel, answers nobody any more, or the time is up: see
+        ``CommandResult``, and ``death``. A command that is out of time is killed with all its children. Raises
+        InfraError where SSH is lost and the kernel lives, and where the host ended the guest.
         """
         started = time.monotonic()
         patience = Patience(deadline, max(quiet, self.limits.silence))
         ended, why, sink = self._carried_out(command, patience, output, cap, row)
         if ended.exit_code is None and self.death is not None and not self.death.kind.blames_kernel:
             raise self.fault()
-        if ended.exit_code is None and self.death is None and row is not None and not sink.over:
+        unended = ended.exit_code is None and self.death is None
+        if unended and row is not None and not sink.over and not self._deaf:
             self._watch.look(f"{row.tests[0] if len(row.tests) == 1 else 'a test'}: {''.join(why)}")
-        hung = ended.exit_code is None and self.death is None and not self._end(ended)
+        hung = unended and self.death is None and (self._deaf or not self._end(ended))
         self._deaf = self._deaf or hung
         self._charged = self._charged or (ended.exit_code is None and self.death is not None)
         text = sink.data.decode(errors="replace")
@@ -136,12 +144,35 @@ class Guest:
                 given = stack.enter_context(window.recorded(row, self.console))
                 ended = self._connected().run(protocol.wrapped(command, cap), sink.take, give_up, given)
             except Lost as error:
-                # this waits for the watch: a connection is lost before a death is known
-                fault = self.lost(str(error))
-                if self.death is None:
-                    raise fault from error
-                ended, why = Ended(None, False, None), [f"the guest died: {self.death.line}"]
+                ended, why = Ended(None, False, None), self._why_lost(str(error), patience, sink)
         return ended, why, sink
+
+    def _why_lost(self, text: str, patience: Patience, sink: Output) -> list[str]:
+        """Return why a command is left whose connection is lost: the guest died, or answers nobody. Raises as ``run``.
+
+        Under TCG, QEMU gives up what a guest does not take before its silence has been long enough.
+        """
+        fault = self.lost(text)
+        if self.death is None and isinstance(fault, KernelError):
+            raise fault
+        while self.death is None and self._hangs():
+            if why := self._reason_to_stop(patience, sink):
+                return why
+        self._watch.wait(lambda: False, Deadline.after(LAST_WORDS))  # as in ``lost``: it may have died just now
+        if self.death is None:
+            raise fault
+        return [f"the guest died: {self.death.line}"]
+
+    def _hangs(self) -> bool:
+        """Whether the guest answers nobody, and QEMU is well: it takes a connection, and runs the guest."""
+        from orchestrator.guest import remote
+
+        if not remote.is_mute(self._address, MUTE, lambda: self.death is not None):
+            return False
+        try:
+            return bool(self._qmp.execute("query-status").get("running"))
+        except InfraError:
+            return False
 
     def _reason_to_stop(self, patience: Patience, sink: Output) -> list[str]:
         if self.death is not None:
@@ -231,14 +262,18 @@ class Guest:
     def lost(self, text: str) -> PipelineError:
         """Return the fault behind a lost connection: the guest's death if it turns out to be one, or its console.
 
-        A kernel that prints without end answers nobody, long before its console is over what is read of one.
+        A kernel that prints without end answers nobody, long before its console is over what is read of one. A guest
+        that lives is looked at.
         """
         before = self._printed
         self._watch.wait(lambda: False, Deadline.after(LAST_WORDS))
+        printed = self._printed - before
+        if self.death is None and not self._deaf:
+            self._watch.look("the guest does not answer")
         if self.death is not None:
             return self.fault()
         self._deaf = True
-        if (printed := self._printed - before) > _DROWNS:
+        if printed > _DROWNS:
             self._charged = True
             why = f"the guest does not answer, and printed {printed >> 10} KiB in {LAST_WORDS:g} s"
             return KernelError(f"{why}: {self._watch.last_line[:_MOST_LINE]}", log=self.console)

@@ -12,7 +12,8 @@ A fake kernel tells it in strings that end up in its image, so that a patch chan
     play: spoils T01 T02      T02 fails where T01 ran before it in this guest
     play: holds T01 NAME      what came before is sent, and it goes on once a file of that name is in the cache
     play: killed T01          QEMU is killed in it
-    play: deaf T01            SSH is gone in it
+    play: deaf T01            SSH is gone in it         play: cut T01            only what was open of it is
+    play: mute T01            its kernel answers nobody any more; QEMU still takes connections for it
     play: late T01            the harness says that it is out of time
     play: silent T01          it never ends, and says nothing
     play: exit repro 1 WORDS  a program of the user's prints that and ends so; it may have a splat, die, or be silent
@@ -52,6 +53,7 @@ class Guest:
         self.console = console
         self.server: socket.socket
         self.links: list[paramiko.Transport] = []
+        self.unanswered: list[socket.socket] | None = None
         self.channel: paramiko.Channel | None = None
         self.ran: set[str] = set()
         self.plays = [m.decode().split() for m in re.findall(rb"play: ([^\0]+)\0", self.image.read_bytes())]
@@ -166,6 +168,11 @@ class Guest:
             os.kill(os.getpid(), signal.SIGKILL)
         if self.asked("deaf", name) is not None:
             self.drop()
+        if self.asked("cut", name) is not None:
+            self.cut()
+        if self.asked("mute", name) is not None:
+            self.unanswered = []
+            self.cut()
         if self.asked("late", name) is not None:
             self.say(f"wpci: late {name}")
         if self.asked("silent", name) is not None:
@@ -193,6 +200,10 @@ class Guest:
     def drop(self) -> None:
         """Close every connection, and take no new one."""
         self.server.close()
+        self.cut()
+
+    def cut(self) -> None:
+        """Close every connection, and never come to an end of what runs."""
         for link in self.links:
             link.sock.close()
         threading.Event().wait()
@@ -268,10 +279,13 @@ def live(server: socket.socket, session: Any, console: IO[bytes], guest: Guest) 
             peer, _ = server.accept()
         except OSError:  # the server is gone, the guest is not
             signal.pause()
+        if guest.unanswered is not None:
+            guest.unanswered.append(peer)
+            continue
         link = Link(peer, guest)
         guest.links.append(link)
         link.add_server_key(host_key)
-        link.start_server(server=Login())
+        link.start_server(threading.Event(), Login())  # who comes may leave without a word
 
 
 class Nobody:

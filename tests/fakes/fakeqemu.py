@@ -84,6 +84,9 @@ class Session:
             return {"enabled": "kvm" in sys.argv, "present": True}
         if request["execute"] == "human-monitor-command":
             return f"  TCP[HOST_FORWARD]  12       127.0.0.1 {self._ssh_port}       10.0.2.15    22     0     0\r\n"
+        if request["execute"] == "query-status":
+            running = self.running.is_set()
+            return {"status": "running" if running else "paused", "running": running}
         if request["execute"] == "query-migrate":
             return {"status": "completed"}
         if request["execute"] == "stop":

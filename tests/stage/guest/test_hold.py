@@ -7,12 +7,12 @@ import threading
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
 from orchestrator.errors import InfraError, KernelError
-from orchestrator.guest import exit, hold, machine, monitor
+from orchestrator.guest import exit, hold, machine, monitor, running
 from orchestrator.guest.hold import Memory
 from orchestrator.guest.protocol import Row
 from orchestrator.host import process
@@ -168,6 +168,80 @@ def test_a_look_that_outlasts_the_end_of_its_guest_changes_nothing_of_that(
             time.sleep(0.01)
     assert guest.ending is None and guest.death is not None and guest.death.kind is exit.Kind.POWEROFF
     assert looks.seen == [("T02 is out of time", b"pieces", "")]
+
+
+def request_for(play_a_guest: Play, plays: str, looks: Looks, silence: float = 3.0) -> machine.BootRequest:  # noqa: F811
+    """Return the request for a guest that plays this in a test."""
+    request = play_a_guest("guest:")
+    request.kernel.image.write_bytes(f"play: {plays}\0".encode())
+    return replace(request, examine=looks, limits=machine.Limits(20.0, 2.0, silence))
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "LAST_WORDS", 0.5)
+    monkeypatch.setattr(running, "MUTE", 1.0)
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_guest_that_answers_nobody_is_looked_at_and_is_as_one_that_is_silent(play_a_guest: Play) -> None:  # noqa: F811
+    looks = Looks()
+    with machine.boot(request_for(play_a_guest, "mute T01", looks), SILENT) as guest:
+        answer = guest.run("./t.sh -t 5 -r T01", deadline=Deadline.after(60), row=Row.of(["T01"]))
+        assert (answer.exit_code, answer.hung) == (None, True)
+        assert answer.why == "no output and no console line for 3 s"
+    assert guest.ending is None
+    assert looks.seen == [("the guest does not answer", b"pieces", "")]
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("plays", ["cut T01", "deaf T01"])
+def test_a_connection_that_is_lost_of_a_guest_that_lives_is_a_matter_of_the_host(
+    play_a_guest: Play,  # noqa: F811
+    plays: str,
+) -> None:
+    looks = Looks()
+    request = request_for(play_a_guest, plays, looks)
+    with (
+        pytest.raises(InfraError, match="the kernel says nothing of it"),
+        machine.boot(request, SILENT) as guest,
+    ):
+        guest.run("./t.sh -t 5 -r T01", deadline=Deadline.after(60), row=Row.of(["T01"]))
+    assert looks.seen == [("the guest does not answer", b"pieces", "")]
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_guest_that_answers_nobody_under_a_qemu_that_does_not_answer_is_a_matter_of_the_host(
+    play_a_guest: Play,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with machine.boot(request_for(play_a_guest, "mute T01", Looks()), SILENT) as guest:
+        execute = guest._qmp.execute
+
+        def stuck(command: str, *more: Any) -> Any:
+            if command == "query-status":
+                raise InfraError("QEMU does not answer query-status within 5 s")
+            return execute(command, *more)
+
+        monkeypatch.setattr(guest._qmp, "execute", stuck)
+        with pytest.raises(InfraError, match="the kernel says nothing of it"):
+            guest.run("./t.sh -t 5 -r T01", deadline=Deadline.after(60), row=Row.of(["T01"]))
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_panic_of_a_guest_that_answers_nobody_is_one(play_a_guest: Play) -> None:  # noqa: F811
+    request = request_for(play_a_guest, "mute T01", Looks(), silence=60.0)
+    with machine.boot(replace(request, is_fatal=lambda line: "Kernel panic" in line), SILENT) as guest:
+        panic = threading.Timer(2.0, lambda: append(request.console, "Kernel panic - not syncing: lockup\n"))
+        panic.start()
+        answer = guest.run("./t.sh -t 5 -r T01", deadline=Deadline.after(60), row=Row.of(["T01"]))
+        panic.join()
+    assert (answer.exit_code, answer.why) == (None, "the guest died: Kernel panic - not syncing: lockup")
+
+
+def append(file: Path, text: str) -> None:
+    with file.open("a") as opened:
+        opened.write(text)
 
 
 class Slow:
