@@ -23,7 +23,7 @@ PAUSES = ("-action", "panic=pause")
 """More arguments for QEMU: a guest that panics waits to be looked at."""
 
 MOST = 3
-"""Times that one guest is looked at."""
+"""Times that one guest is looked at while it lives; its death is one more."""
 SECONDS = 20.0
 """What writing the memory of a guest may take, and then reading it."""
 
@@ -32,8 +32,8 @@ SECONDS = 20.0
 class Memory:
     """The memory of a guest when it died or hung, in the pieces of a kdump.
 
-    ``occasion`` says why it is looked at, ``number`` counts the looks from 1, and ``printed`` is how many bytes its
-    console had then; ``fault`` says why there is nothing to be read.
+    ``occasion`` says why it is looked at, ``number`` counts the looks from 1 (0: there was none), and ``printed`` is
+    how many bytes its console had then; ``fault`` says why there is nothing to be read.
     """
 
     pieces: Path
@@ -85,6 +85,7 @@ class Holder:
         self._reader = reader
         self._lock = threading.Lock()
         self._looks = 0
+        self._is_spent = False
         self._is_left = False
 
     def look(self, occasion: str, dead: bool = False) -> None:
@@ -92,12 +93,24 @@ class Holder:
         # The watch (the guest hangs) and who runs a test (its time is up) may want a look at the same moment; each look
         # stops the guest and lets it go on, so that two at a time would write the memory of one that runs.
         with self._lock:
-            if self._looks >= MOST or (self._is_left and not dead):
+            if self._is_left and not dead:
                 return
-            self._looks += 1
-            pieces, printed = self._console.with_name(f"memory-{self._looks}.pieces"), self._console.stat().st_size
-            memory = Memory(pieces, occasion, self._looks, printed, self._written(pieces))
-            self._reader.submit(_read, self._examine, memory)
+            if self._looks < MOST or dead:
+                self._looks += 1
+                self._take(occasion, self._looks, self._written)
+            elif not self._is_spent:  # said once: of a hundred tests that hang, each would say it
+                self._is_spent = True
+                self._take(occasion, 0, lambda _: InfraError(f"it had been looked at {MOST} times"))
+
+    def miss(self, occasion: str, why: str) -> None:
+        """Have it noted why the guest was not looked at. Raises nothing."""
+        with self._lock:
+            self._take(occasion, 0, lambda _: InfraError(why))
+
+    def _take(self, occasion: str, number: int, written: Callable[[Path], InfraError | None]) -> None:
+        pieces, printed = self._console.with_name(f"memory-{number}.pieces"), self._console.stat().st_size
+        memory = Memory(pieces, occasion, number, printed, written(pieces))
+        self._reader.submit(_read, self._examine, memory)
 
     def leave(self) -> None:
         """Hold the guest no more, but where it is dead; one that is held has gone on when this returns.

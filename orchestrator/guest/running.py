@@ -102,11 +102,13 @@ class Guest:
         cap: int = CAP,
         row: protocol.Row | None = None,
         quiet: float = 0.0,
+        endless: bool = False,
     ) -> CommandResult:
         """Run a shell command; standard output and error together, ``cap`` bytes at most, also into ``output``.
 
         It is given ``row``, with which it opens and closes the windows of tests. It may be silent for ``quiet`` seconds
-        where that is longer than the limit of the guest.
+        where that is longer than the limit of the guest. That the time of an ``endless`` one is up is no reason to look
+        at the guest.
 
         Returns also where the guest dies of its kernel, answers nobody any more, or the time is up: see
         ``CommandResult``, and ``death``. A command that is out of time is killed with all its children. Raises
@@ -118,9 +120,13 @@ class Guest:
         if ended.exit_code is None and self.death is not None and not self.death.kind.blames_kernel:
             raise self.fault()
         unended = ended.exit_code is None and self.death is None
-        if unended and row is not None and not sink.over and not self._deaf:
-            self._watch.look(f"{row.tests[0] if len(row.tests) == 1 else 'a test'}: {''.join(why)}")
+        occasion = f"{row.tests[0] if len(row.tests) == 1 else 'a test'}: {''.join(why)}" if row else ""
+        looks = unended and row is not None and not sink.over and not self._deaf
+        if looks and not endless:
+            self._watch.look(occasion)
         hung = unended and self.death is None and (self._deaf or not self._end(ended))
+        if looks and endless and hung:
+            self._watch.look(f"{occasion}, and the guest does not answer")
         self._deaf = self._deaf or hung
         self._charged = self._charged or (ended.exit_code is None and self.death is not None)
         text = sink.data.decode(errors="replace")

@@ -180,7 +180,8 @@ class Watch:
         end = process.Deadline.after(_LONGEST)
         self.grew = time.monotonic()
         self._read_on(qemu, end)
-        if self._signs.panicked and self.holder and qemu.poll() is None:
+        looks = self._signs.panicked and self.holder and qemu.poll() is None
+        if self.holder and looks:
             if self._signs.fatal:  # who waits for the end need not wait for the look
                 self._declare()
             self.holder.look(self._signs.fatal or "the kernel panicked", dead=True)
@@ -191,6 +192,9 @@ class Watch:
         if not self._signs.flooded:
             self._look(qemu, self._follower.drain())
         self._declare()
+        if self.holder and self.death and self.death.kind in {exit.Kind.PANIC, exit.Kind.RESET} and not looks:
+            why = "QEMU was gone by then" if self._signs.panicked else "the kernel did not tell QEMU, and was gone"
+            self.holder.miss(self.death.line, why)
 
     def _read_on(self, qemu: process.Child, end: process.Deadline) -> None:
         """Take what the console still says, until nothing more comes."""

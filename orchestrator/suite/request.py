@@ -69,11 +69,13 @@ class Guest(Protocol):
         cap: int,
         row: Row | None = None,
         quiet: float = 0.0,
+        endless: bool = False,
     ) -> CommandResult:
         """Run a shell command; its output streams into ``output``, no more than ``cap`` bytes of it.
 
         It is given ``row``, with which it opens and closes the windows of tests. It may be silent for ``quiet`` seconds
-        where that is longer than the limit of the guest.
+        where that is longer than the limit of the guest. An ``endless`` one is to be ended by us: that is no reason to
+        look at the guest.
         Raises InfraError where the guest, or the way to it, is lost and the kernel has no part in it.
         """
 
@@ -150,6 +152,10 @@ class Request:
     def _last(self, test: str) -> float | None:
         times = [seconds for name, seconds in self.last.items() if name == test or name.startswith(f"{test}.")]
         return sum(times) if times else None
+
+    def is_endless(self, program: str) -> bool:
+        """Whether a program never ends by itself, and is well where its time is up."""
+        return any(config.endless for config in self.suite.programs if config.name == program)
 
     @property
     def stops_early(self) -> bool:

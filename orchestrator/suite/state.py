@@ -94,9 +94,11 @@ class State:
     ) -> CommandResult | Loss:
         """Run a program, and note its output and time; return how it ended, or why it did not."""
         self.outputs.append(output)
-        cap = request.suite.output_cap
+        cap, endless = request.suite.output_cap, request.is_endless(what)
         try:
-            result = guest.run(command, deadline=deadline, output=output, cap=cap, row=row, quiet=request.quiet)
+            result = guest.run(
+                command, deadline=deadline, output=output, cap=cap, row=row, quiet=request.quiet, endless=endless
+            )
         except InfraError as error:
             return Loss(Status.ERROR, str(error), fault=error)
         except KernelError as error:

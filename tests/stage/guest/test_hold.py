@@ -22,6 +22,7 @@ from tests.stage.guest.test_machine import Play, play  # noqa: F401 - a fixture
 from tests.stage.guest.test_template import play as play_a_guest  # noqa: F401 - a fixture
 
 PANIC = ("line:Linux+version", "line:Kernel+panic+-+not+syncing:+VFS", "event:GUEST_PANICKED", "held:")
+UNTOLD = "the kernel did not tell QEMU, and was gone"
 FLUSHED = ("line:the+rest", "event:SHUTDOWN/guest-reset", "exit:0")
 
 
@@ -88,7 +89,34 @@ def test_a_panic_during_the_look_at_a_late_test_is_known_at_once(play: Play) -> 
     with machine.launched(request) as new:
         death = is_known(new, looks)
     assert death is not None and death.line == "Kernel panic - not syncing: hung_task"
-    assert [occasion for occasion, *_ in looks.seen] == ["T01 is out of time"]
+    assert [(occasion, fault) for occasion, _, fault in looks.seen] == [
+        ("T01 is out of time", ""),
+        ("Kernel panic - not syncing: hung_task", UNTOLD),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("panics", "fault"),
+    [
+        (PANIC[:2], UNTOLD),  # before there is a driver for pvpanic
+        (PANIC[:3], "QEMU was gone by then"),
+    ],
+)
+def test_a_death_that_cannot_be_looked_at_is_said_to_be_so(play: Play, panics: tuple[str, ...], fault: str) -> None:  # noqa: F811
+    looks = Looks()
+    request = replace(play(*panics, "event:SHUTDOWN/guest-reset", "exit:0"), examine=looks)
+    with pytest.raises(KernelError), machine.boot(request, SILENT):
+        pass
+    assert looks.seen == [("Kernel panic - not syncing: VFS", b"", fault)]
+
+
+def test_a_reset_without_a_word_is_said_not_to_be_looked_at(play: Play) -> None:  # noqa: F811
+    looks = Looks()
+    request = replace(play("line:Linux", "event:SHUTDOWN/guest-reset", "exit:0"), examine=looks)
+    with pytest.raises(KernelError, match="reset itself"), machine.boot(request, SILENT):
+        pass
+    ((occasion, _, fault),) = looks.seen
+    assert occasion.startswith("the guest reset itself") and fault == UNTOLD
 
 
 def test_a_qemu_that_writes_no_dump_is_a_fault_of_the_look_alone(play: Play) -> None:  # noqa: F811
@@ -120,13 +148,30 @@ def test_a_test_that_hangs_is_looked_at_a_few_times_and_its_guest_goes_on(play_a
     request = play_a_guest("guest:")
     request.kernel.image.write_bytes(b"play: silent T01\0")
     with machine.boot(replace(request, examine=looks), SILENT) as guest:
-        for _ in range(hold.MOST + 1):
+        for _ in range(hold.MOST + 2):
             row = Row.of(["T01"])
             answer = guest.run("./t.sh -t 5 -r T01", deadline=Deadline.after(1.0), row=row)
             assert (answer.exit_code, answer.why) == (None, "out of time")
         assert guest.death is None
     assert guest.ending is None
-    assert looks.seen == [("T01: out of time", b"pieces", "")] * hold.MOST
+    no_more = ("T01: out of time", b"", f"it had been looked at {hold.MOST} times")
+    assert looks.seen == [*[("T01: out of time", b"pieces", "")] * hold.MOST, no_more], "which is said once"
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+def test_the_end_of_a_program_that_has_none_is_looked_at_only_where_its_guest_hangs(
+    play_a_guest: Play,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    hangs: bool,
+) -> None:
+    looks = Looks()
+    request = request_for(play_a_guest, "silent T01", looks)
+    with machine.boot(request, SILENT) as guest:
+        if hangs:
+            monkeypatch.setattr(guest, "_end", lambda _: False)
+        answer = guest.run("./t.sh -t 5 -r T01", deadline=Deadline.after(1.0), row=Row.of(["T01"]), endless=True)
+        assert (answer.exit_code, answer.why, answer.hung) == (None, "out of time", hangs)
+    assert [occasion for occasion, *_ in looks.seen] == ["T01: out of time, and the guest does not answer"] * hangs
 
 
 def test_the_harness_calls_for_a_look_before_it_kills_a_test(play_a_guest: Play) -> None:  # noqa: F811
@@ -274,6 +319,17 @@ def test_a_guest_that_is_to_end_has_gone_on_and_is_held_no_more_but_where_it_die
         holder.look("Kernel panic", dead=True)
         thread.join()
     assert [occasion for occasion, *_ in looks.seen] == ["T01 is out of time", "Kernel panic"]
+
+
+def test_a_guest_that_was_looked_at_often_is_looked_at_when_it_dies(tmp_path: Path) -> None:
+    qmp, looks, console = Slow(), Looks(), tmp_path / "console.log"
+    console.write_text("")
+    with hold.holding(cast(monitor.Monitor, qmp), console, looks, lambda _: None) as holder:
+        for number in range(hold.MOST + 2):
+            holder.look(f"T{number} is out of time")
+        holder.look("Kernel panic", dead=True)
+    assert [occasion for occasion, _, fault in looks.seen if not fault][-1] == "Kernel panic"
+    assert qmp.did.count("dump-guest-memory") == hold.MOST + 1
 
 
 def test_what_is_looked_at_is_known_by_what_the_console_had_then(play_a_guest: Play) -> None:  # noqa: F811

@@ -65,6 +65,7 @@ class FakeGuest:
     rows: list[protocol.Row | None] = field(default_factory=list)
     ran: list[str] = field(default_factory=list)
     quiet: list[float] = field(default_factory=list)
+    endless: list[bool] = field(default_factory=list)
 
     def run(
         self,
@@ -75,6 +76,7 @@ class FakeGuest:
         cap: int,
         row: protocol.Row | None = None,
         quiet: float = 0.0,
+        endless: bool = False,
     ) -> Result:
         if command.endswith("; done"):
             lines = [line for name, tests in self.programs.items() for line in (f"== {name}", *tests)]
@@ -85,6 +87,7 @@ class FakeGuest:
         self.commands.append(command)
         self.rows.append(row)
         self.quiet.append(quiet)
+        self.endless.append(endless)
         return self.perform(words[0].removeprefix("./"), words[1:], output)
 
     def perform(self, program: str, words: list[str], output: Path) -> Result:
@@ -639,8 +642,10 @@ def test_an_endless_program_that_the_suite_cut_short_has_not_run_its_time(
     programs = (ProgramConfig(name="a", file=tmp_path / "a.c", endless=True),)
     config = Suite(kind="program", programs=programs, test_timeout=60.0, timeout=timeout)
     asked = suite.Request("s", config, ("*",), tmp_path / "out")
-    run = performed(asked, lambda: contextlib.nullcontext(Endless({})))
+    guest = Endless({})
+    run = performed(asked, lambda: contextlib.nullcontext(guest))
     assert [test.status for test in run.tests] == [status]
+    assert guest.endless == [True], "its end is no reason to look at the guest"
 
 
 class Listing(FakeGuest):
