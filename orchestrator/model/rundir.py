@@ -37,6 +37,8 @@ KEPT = frozenset({*_TEXTS, PATCHES, PROGRAMS})
 
 BOOT = "boot-"
 """With what the name of a guest's folder begins."""
+TEMPLATE = "template-"
+"""With what the name of the folder of a guest begins that is booted to be cloned."""
 CONSOLE = "console.log"
 """What a guest wrote to its console, in its folder."""
 POSTMORTEM = "postmortem-"
@@ -70,9 +72,15 @@ def consoles(job: Path) -> tuple[Path, ...]:
     return tuple(sorted(job.glob(f"{BOOT}*/{CONSOLE}"), key=boot_number))
 
 
+def templates(job: Path) -> tuple[Path, ...]:
+    """Return the consoles of the guests that were booted to be cloned for the suites, in the order of booting."""
+    return tuple(sorted(job.glob(f"{TEMPLATE}*/{CONSOLE}")))
+
+
 def dumps(job: Path) -> tuple[Path, ...]:
     """Return the dumps of guests that are there, in the order of ``look_order``."""
-    return tuple(sorted(job.glob(f"{BOOT}*/{POSTMORTEM}*{DUMP}"), key=look_order))
+    there = (path for name in (BOOT, TEMPLATE) for path in job.glob(f"{name}*/{POSTMORTEM}*{DUMP}"))
+    return tuple(sorted(there, key=look_order))
 
 
 def look_order(dump: Path) -> tuple[int, str]:

@@ -18,7 +18,7 @@ from orchestrator.suite import state
 
 def examiner(record: JobRecord, kernel: Kernel, guest: str) -> Examine | None:
     """Return what looks at one guest of a job, by the name of its folder; None where nobody is to."""
-    if record.job.trial is not None or not guest.startswith(rundir.BOOT):
+    if record.job.trial is not None or not guest.startswith((rundir.BOOT, rundir.TEMPLATE)):
         return None
     if why := look.obstacle():
         note = f"guests that die or hang are not looked at: {why}"

@@ -9,16 +9,18 @@ from dataclasses import replace
 
 from orchestrator.arch import ARCHITECTURES
 from orchestrator.coverage.measure import Subject
+from orchestrator.errors import KernelError, PipelineError
 from orchestrator.guest import accel, cage, dial, machine, template, verify
 from orchestrator.guest.template import Template
-from orchestrator.model import Accel, AccelFact, Bootable, Kernel, Rootfs
+from orchestrator.host import crash, process
+from orchestrator.model import Accel, AccelFact, Bootable, Kernel, Rootfs, rundir
 from orchestrator.parse import splat
 from orchestrator.pipeline import autopsy
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord
 
-TEMPLATE = "template-"
-"""With what the folder of a guest that is saved begins."""
+EVIDENCE = "clones"
+"""The folder of a job for a guest that is cloned for evidence alone: its console is not judged."""
 
 
 def choose_accel(record: JobRecord, kernel: Kernel, rootfs: Rootfs) -> Bootable:
@@ -68,12 +70,14 @@ def _request(record: JobRecord, bootable: Bootable, name: str, limits: machine.L
 class Clones:
     """The clones of a job's guest. The template is made when the first is wanted, and goes with the job.
 
-    Where there can be none, guests are booted, and a note of the job says why. From any thread.
+    Where there can be none, guests are booted, and a note of the job says why. A kernel that does not come up as the
+    template of what is ``judged`` is at fault, as in any boot. From any thread.
     """
 
-    def __init__(self, record: JobRecord, bootable: Bootable) -> None:
+    def __init__(self, record: JobRecord, bootable: Bootable, *, judged: bool = False) -> None:
         self._record = record
         self._bootable = bootable
+        self._judged = judged
         self._limits = guest_limits(bootable.accel, record.workspace)
         self._lock = threading.Lock()
         self._template: Template | None = None
@@ -105,11 +109,19 @@ class Clones:
 
     def _make(self) -> Template | None:
         record = self._record
-        number = len(list(record.directory.glob(f"{TEMPLATE}*"))) + 1  # the job may have had one before
-        request = _request(record, self._bootable, f"{TEMPLATE}{number}", self._limits)
-        with record.noting("guests are booted, not cloned"):
-            return record.open.enter_context(template.made(request, record.workspace.progress))
-        return None
+        place = record.directory if self._judged else record.directory / EVIDENCE
+        number = len(list(place.glob(f"{rundir.TEMPLATE}*"))) + 1  # the job may have had one before
+        name = str((place / f"{rundir.TEMPLATE}{number}").relative_to(record.directory))
+        request = _request(record, self._bootable, name, self._limits)
+        try:
+            with crash.contained(record.directory):
+                return record.open.enter_context(template.made(request, record.workspace.progress))
+        except PipelineError as error:
+            process.check_wanted()
+            if self._judged and isinstance(error, KernelError):
+                raise
+            record.notes.append(f"guests are booted, not cloned: {error}")
+            return None
 
 
 def scale(fact: AccelFact, workspace: Workspace) -> float:

@@ -64,7 +64,8 @@ def _copied(job: JobResult) -> Iterator[tuple[str, Path]]:
     named += [(f"patches/{path.name}", path) for path in sorted((job.directory / rundir.PATCHES).glob("*"))]
     sources = job.directory / rundir.PROGRAMS
     named += [(f"programs/{path.relative_to(sources)}", path) for path in sorted(sources.rglob("*"))]
-    named += [(f"console/{path.parent.name}.log", path) for path in rundir.consoles(job.directory)]
+    consoles = (*rundir.consoles(job.directory), *rundir.templates(job.directory))
+    named += [(f"console/{path.parent.name}.log", path) for path in consoles]
     yield from ((name, path) for name, path in named if path.is_file() and not path.is_symlink())
 
 

@@ -204,7 +204,7 @@ def new_guests(record: JobRecord, bootable: Bootable, first: int) -> Guests:
     def boot(name: str) -> AbstractContextManager[Guest]:
         return booting.boot(record, bootable, name, limits)
 
-    later = booting.Clones(record, bootable).guest
+    later = booting.Clones(record, bootable, judged=True).guest
     return Guests(tracing.counted(record, boot), tracing.counted(record, later), first)
 
 

@@ -222,12 +222,14 @@ class JobRecord:
         )
 
     def _splats(self) -> tuple[Splat, ...]:
-        """Return what every guest that ran tests complained of; one that only proved an accelerator is not judged.
+        """Return what every guest that ran tests, or was cloned for them, complained of.
+
+        One that only proved an accelerator, or was for evidence, is not judged.
 
         A console only grows, and not any more once its guest is gone: then it is scanned once.
         """
         splats: list[Splat] = []
-        for path in rundir.consoles(self.directory):
+        for path in (*rundir.consoles(self.directory), *rundir.templates(self.directory)):
             seen = (path, path.stat().st_size)
             if seen not in self.scanned:
                 self.scanned[seen] = self._scan(path)

@@ -21,7 +21,6 @@ from orchestrator.host import crash, disk, process
 from orchestrator.host.process import Deadline
 from orchestrator.model import Accel, Bootable, rundir
 from orchestrator.model.coverage import LineCoverage
-from orchestrator.pipeline import booting
 from orchestrator.pipeline.job_record import JobRecord
 from orchestrator.report import coverage_page
 from orchestrator.suite.guests import Boot
@@ -86,8 +85,7 @@ def measure(record: JobRecord) -> None:
 
 
 def _known(record: JobRecord, subject: Subject | Counting) -> LineCoverage:
-    templates = sorted(record.directory.glob(f"{booting.TEMPLATE}*/{rundir.CONSOLE}"))  # what their boot ran
-    consoles = (*rundir.consoles(record.directory), *templates)
+    consoles = (*rundir.consoles(record.directory), *rundir.templates(record.directory))
     if isinstance(subject, Counting):
         return coverage.counted(subject, seen_by_guests(subject, consoles, record.notes))
     return coverage.merged(subject, traced_in_guests(subject, consoles))

@@ -130,6 +130,20 @@ def test_isolated_tests_have_a_guest_each(clones: Clones) -> None:
         assert len(set(job["suites"][0]["outputs"])) == 2
 
 
+def test_a_kernel_that_panics_in_the_boot_of_what_is_to_be_cloned_is_red(clones: Clones) -> None:
+    clones.configure("guest:")
+    clones.plays("panics 01000000 now and then")
+    code, output = clones.type("run", "--isolate")
+    assert code == 1, output
+    assert clones.left_running() == []
+    panic = "Kernel panic - not syncing: now and then"
+    assert clones.reason().startswith(panic)
+    assert clones.patched["stages"][-1]["message"] == f"panic before login: {panic}"
+    (splat,) = clones.patched["splats"]
+    assert splat["title"].startswith(panic) and splat["console"].endswith("/template-1/console.log")
+    assert any(note.startswith(f"template-1: not looked at ({panic})") for note in clones.patched["notes"])
+
+
 def test_isolated_a_test_is_spoilt_by_no_other_and_a_crash_costs_only_itself(clones: Clones) -> None:
     clones.configure("guest:")
     clones.plays("spoils T01 T02", "dies T01 so it goes")
