@@ -106,7 +106,10 @@ class _Bench:
     def alone(self, case: Case, config: Suite) -> Alone | None:
         """Run one red test alone; where it is green, look for what made it red. None where there was no time for it."""
         name, red = case.suite, case.red
-        tries = pool.each(lambda _: self._status(name, config, (red.name,)), range(TRIES), self.at_once)
+        at_once = self.at_once
+        if suite.pick(suite_requests.windows(config, [red.name]), config.exclusive):
+            at_once = min(at_once, suite_requests.exclusive_at_once(self.record))
+        tries = pool.each(lambda _: self._status(name, config, (red.name,)), range(TRIES), at_once)
         ended = tuple(status for status in tries if status)
         if not ended and self.deadline.expired:
             return None

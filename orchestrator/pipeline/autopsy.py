@@ -15,17 +15,22 @@ from orchestrator.pipeline.job_record import JobRecord
 from orchestrator.postmortem import kdump, look, text
 from orchestrator.suite import state
 
+MOST = 24
+"""Looks at the guests of one job after which no other guest is looked at: each leaves a dump, and takes its time."""
+
 
 def examiner(record: JobRecord, kernel: Kernel, guest: str) -> Examine | None:
     """Return what looks at one guest of a job, by the name of its folder; None where nobody is to."""
     if record.job.trial is not None or not guest.startswith((rundir.BOOT, rundir.TEMPLATE)):
         return None
-    if why := look.obstacle():
-        note = f"guests that die or hang are not looked at: {why}"
+    why = look.obstacle()
+    if why or record.looks >= MOST:
+        note = f"guests that die or hang are not looked at: {why or f'that was done, or tried, {MOST} times'}"
         record.notes += [] if note in record.notes else [note]
         return None
 
     def examine(memory: Memory, deadline: Deadline) -> None:
+        record.looks += 1
         dump = record.directory / guest / f"{rundir.POSTMORTEM}{memory.number}{rundir.DUMP}"
         try:
             record.postmortems.append(_examined(record, kernel, dump, memory, deadline))

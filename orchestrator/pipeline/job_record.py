@@ -65,6 +65,7 @@ class JobRecord:
 
     Its file is written after each stage, so that the results of a killed run are there. One thread at a time works
     with a record. ``products`` is for the result alone: a stage gets what the earlier ones made from ``run``.
+    ``looks`` is how often its guests were looked at, in vain as well.
     ``subject`` is what its guests are traced for, or what they count. ``red`` says of a test of a suite that nothing
     else need run.
     """
@@ -81,6 +82,7 @@ class JobRecord:
     coverage: Coverage | None = None
     no_coverage: str = ""
     postmortems: list[Postmortem] = field(default_factory=list)
+    looks: int = 0
     open: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     scanned: dict[tuple[Path, int], tuple[Splat, ...]] = field(default_factory=dict)
     forged: dict[str, int] = field(default_factory=dict)

@@ -47,6 +47,12 @@ def _only(name: str) -> str:
     return f"[{name[0]}]{glob.escape(name[1:])}" if name[0].isalnum() else glob.escape(name)
 
 
+def exclusive_at_once(record: JobRecord) -> int:
+    """Return how many guests of a job may run at once where each wants a core for each of its vCPUs."""
+    machine = record.job.variant_config.machine
+    return cores.clones(machine.memory, machine.cpus)
+
+
 def request(
     record: JobRecord, bootable: Bootable, name: str, config: Suite, folder: str, tests: tuple[str, ...]
 ) -> suite.Request:
@@ -60,6 +66,7 @@ def request(
         repeat=record.job.repeat,
         programs=dict(bootable.rootfs.programs).get(name, ()),
         at_once=cores.clones(record.job.variant_config.machine.memory) if record.job.isolate else 0,
+        exclusive_at_once=exclusive_at_once(record),
         alone=len(record.job.suites) == 1,
         last=durations.load(record.workspace.cache, *timed(record, name)),
         trial=record.job.trial,
@@ -79,7 +86,7 @@ def split(record: JobRecord, wanted: suite.Request) -> suite.Request:
         return wanted
     most = shards if isinstance(shards, int) else MOST_GUESTS
     at_once = min(most, cores.clones(machine.memory))
-    return replace(wanted, split=suite.Split(shards, at_once, min(at_once, cores.clones(machine.memory, machine.cpus))))
+    return replace(wanted, split=suite.Split(shards, at_once, min(at_once, wanted.exclusive_at_once)))
 
 
 def _differs(job: Job, name: str) -> Callable[[TestResult], bool]:

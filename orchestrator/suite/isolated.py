@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 from orchestrator.host import pool
 from orchestrator.host.process import Deadline
 from orchestrator.progress import Progress
-from orchestrator.suite.request import Boot, Guest, Request
+from orchestrator.suite.request import Boot, Guest, Request, pick
 from orchestrator.suite.state import State
 
 T = TypeVar("T")
@@ -28,7 +28,8 @@ class Tasks(Generic[T]):
 def run(tasks: Tasks[T], request: Request, boot: Boot, state: State, deadline: Deadline, progress: Progress) -> None:
     """Do each item in a guest of its own, ``request.at_once`` at a time; the results are in the order of the items.
 
-    After the first red none begins; those that run beside it come to their end.
+    Those that want their cores to themselves come behind the others. After the first red none begins; those that run
+    beside it come to their end. A guest that its kernel took costs its own test only; the host is given up.
     """
     lock, open_names = threading.Lock(), [tasks.name(item) for item in tasks.items]
     states = [State(number=number) for number in range(len(tasks.items))]
@@ -41,15 +42,20 @@ def run(tasks: Tasks[T], request: Request, boot: Boot, state: State, deadline: D
             tasks.perform(tasks.items[number], guest, own)
         with lock:  # what is shared are the counts; results are put together behind the pool, in the order of the items
             open_names.remove(tasks.name(tasks.items[number]))
-            state.count(own)
+            state.faults += own.faults
+            state.lost += len(own.faults)
             state.stopped_at = state.stopped_at or request.first_red(own.results)
             left = request.left(open_names)
             ended = len(tasks.items) - len(open_names)
             at_once = left / request.at_once if left else None
             progress.advance(f"tests of {request.name}", ended, len(tasks.items), at_once)
 
+    alone = set(pick(open_names, request.suite.exclusive))
+    exclusive = [number for number, item in enumerate(tasks.items) if tasks.name(item) in alone]
+    shared = [number for number in range(len(tasks.items)) if number not in set(exclusive)]
     try:
-        pool.each(one, range(len(tasks.items)), request.at_once)
+        pool.each(one, shared, request.at_once)
+        pool.each(one, exclusive, request.exclusive_at_once)
     finally:  # what ran before a fault is not lost
         for own in states:
             state.add(own)

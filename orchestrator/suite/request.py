@@ -102,7 +102,8 @@ class Request:
     ``alone`` says that the job has no other suite in which a test could be that matches nothing here.
     ``programs`` are the names of those that were packed into the guest; empty where nobody knows.
     ``at_once`` is how many guests there may be, each for one test; 0 runs all in one, as long as it lives,
-    or in parts, where there is a ``split``.
+    or in parts, where there is a ``split``. ``exclusive_at_once`` is how many with tests that want their cores to
+    themselves.
     ``last`` are the seconds that tests took the last time.
     In a ``trial`` a test for which ``enough`` says so twice ends the suite, as do so many for which ``differs`` does
     as the trial allows: what has not run by then is not reported. Without a trial the first test for which ``red``
@@ -118,6 +119,7 @@ class Request:
     programs: tuple[str, ...] = ()
     alone: bool = True
     at_once: int = 0
+    exclusive_at_once: int = 1
     split: Split | None = None
     last: Mapping[str, float] = field(default_factory=dict)
     trial: Trial | None = None

@@ -15,7 +15,7 @@ from orchestrator.kbuild import compiler_log, make
 from orchestrator.model import SymptomKind, bounds
 from orchestrator.mutation import campaign
 from orchestrator.parse import ktap_level, ktap_nesting, ktap_reader, reasons, splat_scanner
-from orchestrator.pipeline import alone
+from orchestrator.pipeline import alone, autopsy
 from orchestrator.series import bounds as of_series
 from orchestrator.series import mailinfo
 from orchestrator.suite import listing, state
@@ -41,6 +41,7 @@ NUMBERS: list[tuple[str, str, tuple[float, ...]]] = [
     ("how-a-verdict-is-reached", "After {} such guests the rest is `missing`", (state.MAX_FAULTS,)),
     ("how-mutants-are-judged", "a mutant is finished when {} tests differ", (campaign.MOST_FAILURES,)),
     ("how-to-look-at-a-dead-kernel", "{:.0f} s at most, while the guest goes on", (hold.SECONDS,)),
+    ("how-to-look-at-a-dead-kernel", "After {} looks at its guests a job", (autopsy.MOST,)),
     ("how-to-look-at-a-dead-kernel", "One guest is looked at {} times at most", (hold.MOST,)),
     ("how-to-read-the-report", "the tries of the last {} runs", (night.WINDOW,)),
     ("how-to-use-many-machines", "a job loses {} workers", (scheduler.LOSSES,)),

@@ -97,6 +97,17 @@ def test_what_was_seen_is_kept_for_the_test_that_ran_then(morgue: Morgue) -> Non
     assert {seen.dump.name, seen.data.name, seen.text.name} == morgue.left
 
 
+def test_after_many_looks_at_its_guests_a_job_has_no_other_and_says_so_once(morgue: Morgue) -> None:
+    morgue.plays("exit 1")
+    for _ in range(autopsy.MOST):
+        morgue.look()
+    kernel = Kernel("k", morgue.guest, morgue.guest, morgue.guest, None, "", "", "", "", (), morgue.guest)
+    assert autopsy.examiner(morgue.record, kernel, "boot-2") is None
+    assert autopsy.examiner(morgue.record, kernel, "boot-3") is None
+    (note,) = morgue.record.notes[autopsy.MOST :]
+    assert note == f"guests that die or hang are not looked at: that was done, or tried, {autopsy.MOST} times"
+
+
 def test_a_reader_that_does_not_end_is_ended_and_the_dump_is_there(morgue: Morgue) -> None:
     morgue.plays("sleep 1000")
     started = time.monotonic()

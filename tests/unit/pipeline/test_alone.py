@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from orchestrator.config.suites import Suite
-from orchestrator.host import cores
+from orchestrator.host import cores, pool
 from orchestrator.host.process import FOREVER, Deadline
 from orchestrator.model import Accel, AccelFact, Alone, Kernel, Products, Rootfs, Status, TestResult
 from orchestrator.pipeline import alone, suite_requests
@@ -121,6 +121,24 @@ def red_record(folder: Path) -> JobRecord:
     fact = AccelFact(Accel.TCG, "max", "7.2", "")
     record.products = Products(kernel=kernel, rootfs=Rootfs(file, "", file), accel=fact)
     return record
+
+
+@pytest.mark.parametrize(("exclusive", "most"), [((), 3), (("A*",), 1)])
+def test_a_test_that_wants_the_cores_to_itself_has_them_in_each_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exclusive: tuple[str, ...], most: int
+) -> None:
+    limits: list[int] = []
+
+    def each(action: Callable[[int], Status | None], items: Sequence[int], at_once: int) -> list[Status | None]:
+        limits.append(at_once)
+        return [action(item) for item in items]
+
+    monkeypatch.setattr(pool, "each", each)
+    monkeypatch.setattr(cores, "clones", lambda memory, cpus=1: 3 // cpus)
+    clones: Any = Clones(Lab({"a": {"A01": "not ok", "A02": "ok"}}))
+    bench = alone._Bench(red_record(tmp_path), NOBODY, clones, FOREVER, at_once=3)
+    seen = bench.alone(alone.Case("own", TestResult("A01", Status.FAIL), ()), Suite(exclusive=exclusive))
+    assert seen and seen.failures == 3 and limits == [most]
 
 
 class Mute(Lab):

@@ -298,7 +298,9 @@ class Losing(FakeGuest):
         return result
 
 
-def lossy(tmp_path: Path, programs: dict[str, dict[str, str]]) -> tuple[dict[str, Status], list[Losing], str]:
+def lossy(
+    tmp_path: Path, programs: dict[str, dict[str, str]], at_once: int = 0
+) -> tuple[dict[str, Status], list[Losing], str]:
     """Run programs in guests that lose their connection; return the statuses, the guests, and the fault."""
     guests: list[Losing] = []
 
@@ -311,7 +313,7 @@ def lossy(tmp_path: Path, programs: dict[str, dict[str, str]]) -> tuple[dict[str
 
     said: list[SuiteRun] = []
     with pytest.raises(InfraError) as fault:
-        suite.run(request(tmp_path), boot, SILENT, said.append)
+        suite.run(dataclasses.replace(request(tmp_path), at_once=at_once), boot, SILENT, said.append)
     return {t.name: t.status for t in said[0].tests}, guests, str(fault.value)
 
 
@@ -580,6 +582,56 @@ def test_the_first_red_ends_isolated_tests_and_no_other_guest_is_booted(tmp_path
     seen = {test.name: test.status for test in run.tests}
     assert seen["A01"] is Status.PASS and seen["A02"] is Status.FAIL and Status.MISSING not in seen.values()
     assert len(lab.guests) == 1 + len(seen) and (at_once > 1 or len(seen) == 2)
+
+
+class Beside(Lab):
+    """Notes which tests run beside one another."""
+
+    def __init__(self, programs: dict[str, dict[str, str]]) -> None:
+        super().__init__(programs)
+        self.at_work: set[str] = set()
+        self.seen: list[frozenset[str]] = []
+
+    @contextlib.contextmanager
+    def boot(self) -> Iterator[FakeGuest]:
+        with super().boot() as guest:
+            perform = guest.perform
+
+            def noted(program: str, words: list[str], output: Path) -> Result:
+                self.at_work.add(words[-1])
+                threading.Event().wait(0.05)
+                self.seen.append(frozenset(self.at_work))
+                threading.Event().wait(0.05)
+                self.at_work.discard(words[-1])
+                return perform(program, words, output)
+
+            guest.perform = noted  # type: ignore[method-assign]
+            yield guest
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_isolated_tests_that_want_the_cores_to_themselves_run_behind_the_others(tmp_path: Path, most: int) -> None:
+    lab = Beside({"a": {"R01": "ok", "A01": "ok", "R02": "ok", "A02": "ok"}})
+    asked = dataclasses.replace(request(tmp_path, exclusive=["R*"]), at_once=2, exclusive_at_once=most)
+    run = performed(asked, lab.boot)
+    assert [test.name for test in run.tests] == ["R01", "A01", "R02", "A02"]
+    assert max(len(names) for names in lab.seen[2:]) <= most
+    assert {name for names in lab.seen[:2] for name in names} == {"A01", "A02"}
+    assert {name for names in lab.seen[2:] for name in names} == {"R01", "R02"}
+
+
+def test_isolated_a_kernel_that_always_crashes_costs_each_test_its_own_guest_alone(tmp_path: Path) -> None:
+    tests = {f"A{k:02}": "crash" for k in range(suite.MAX_CRASHES + 5)}
+    lab = Lab({"a": tests})
+    run = performed(dataclasses.replace(request(tmp_path), at_once=2), lab.boot)
+    assert {test.name: test.status for test in run.tests} == dict.fromkeys(tests, Status.CRASHED)
+
+
+def test_isolated_a_host_that_loses_guest_after_guest_is_given_up(tmp_path: Path) -> None:
+    tests = {f"A{k:02}": "lose" for k in range(9)}
+    seen, _, fault = lossy(tmp_path, {"a": tests}, at_once=1)
+    assert set(seen) == set(tests) and "during A00" in fault
+    assert list(seen.values()).count(Status.MISSING) == 9 - suite.MAX_FAULTS
 
 
 class Faulty(Lab):
