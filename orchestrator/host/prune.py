@@ -132,10 +132,14 @@ def _size(file: Path) -> int:
 
 
 def _artifacts(run: Path) -> Iterator[Path]:
-    """Yield what lies in the folders of a run's jobs beside their results."""
+    """Yield what lies in the folders of a run's jobs beside their results, and what was seen of guests that died."""
     for path in run.glob("jobs/*/*"):
-        if path.name not in rundir.KEPT:
+        if path.name in rundir.KEPT:
+            continue
+        if path.is_symlink() or not rundir.texts(path):
             yield path
+        else:
+            yield from (inner for inner in path.iterdir() if inner not in rundir.texts(path))
 
 
 def _remove(path: Path) -> None:

@@ -83,6 +83,11 @@ def dumps(job: Path) -> tuple[Path, ...]:
     return tuple(sorted(there, key=look_order))
 
 
+def texts(guest: Path) -> tuple[Path, ...]:
+    """Return what was written down of looks at a guest, in its folder, beside the dumps: a few kilobytes each."""
+    return tuple(path for path in guest.glob(f"{POSTMORTEM}*") if path.suffix in {".txt", ".json"})
+
+
 def look_order(dump: Path) -> tuple[int, str]:
     """Return by what dumps are sorted: the order of booting, then of looking, which is done a few times at most."""
     return boot_number(dump), dump.name

@@ -22,7 +22,8 @@ def dump(job: JobResult, guest: str | None, expression: str) -> int:
     """
     chosen = _chosen(job, guest)
     if not chosen.exists():
-        raise UserError(f"{chosen} is gone; {chosen.with_suffix('.txt')} has what was seen in it")
+        words = chosen.with_suffix(".txt")
+        raise UserError(f"{chosen} is gone" + (f"; {words} has what was seen in it" if words.exists() else ""))
     return _open(f"core:{chosen}", _kernel(job), expression)
 
 

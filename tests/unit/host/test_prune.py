@@ -145,6 +145,17 @@ def test_only_artifacts_of_other_runs_are_removed(tmp_path: Path) -> None:
     assert prune.prune(tmp_path, Keep(), tmp_path / "current").startswith("artifacts of 0")
 
 
+def test_what_was_seen_of_a_guest_that_died_stays_and_its_memory_goes(tmp_path: Path) -> None:
+    guest = tmp_path / "old" / "jobs" / "toy.small" / "boot-1"
+    guest.mkdir(parents=True)
+    for name in ("console.log", "postmortem-1.kdump", "postmortem-1.txt", "postmortem-1.json"):
+        (guest / name).write_text("x" * 10_000)
+    said = prune.prune(tmp_path, Keep(days=1, size=1), tmp_path / "current")
+    assert said.startswith("artifacts of 1 earlier runs removed")
+    assert {path.name for path in guest.iterdir()} == {"postmortem-1.txt", "postmortem-1.json"}
+    assert prune.prune(tmp_path, Keep(days=1, size=1), tmp_path / "current").startswith("artifacts of 0")
+
+
 def test_a_run_that_is_at_work_loses_nothing(tmp_path: Path) -> None:
     (tmp_path / "other" / "jobs" / "toy.small").mkdir(parents=True)
     (tmp_path / "other" / "jobs" / "toy.small" / "build.log").write_text("x" * 10_000)
