@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from orchestrator.errors import InfraError
 from orchestrator.host.cache import Cache, digest
 from orchestrator.host.disk import write_atomic
 from orchestrator.model import SuiteRun
@@ -14,7 +15,7 @@ from orchestrator.model import SuiteRun
 
 def load(cache: Cache, *key: str) -> Mapping[str, float]:
     """Return the seconds of each test, as far as they are known."""
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(InfraError, OSError, ValueError, TypeError, AttributeError):  # whatever lies there
         known = json.loads(_place(cache, key).read_bytes())
         return {str(name): float(seconds) for name, seconds in known.items()}
     return {}
@@ -23,7 +24,7 @@ def load(cache: Cache, *key: str) -> Mapping[str, float]:
 def save(cache: Cache, run: SuiteRun, *key: str) -> None:
     """Remember how long the tests of a suite took; those that did not run now are as they were."""
     now = {test.name: round(test.seconds, 3) for test in run.tests if test.seconds is not None}
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(InfraError):
         write_atomic(_place(cache, key), json.dumps({**load(cache, *key), **now}, sort_keys=True))
 
 
