@@ -25,8 +25,8 @@ def tests(record: JobRecord, chosen: Mapping[str, Sequence[str]]) -> JobResult:
     first = rundir.boots(record.directory) + 1
     at = Stage.BOOT
     with record.noting("tests were not run again"), contextlib.suppress(Stopped), job.running(record):
-        bootable = job.booted(record).bootable
         try:
+            bootable = job.booted(record).bootable
             with job.new_guests(record, bootable, first) as guests:
                 at = Stage.SUITE
                 for name, config in record.job.suites:
