@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from orchestrator.errors import InfraError
 from orchestrator.guest import console, protocol
 from orchestrator.guest.plugin import trace
 from orchestrator.guest.plugin.trace import Ran
@@ -39,11 +40,22 @@ class Windows:
 
 
 def read(path: Path) -> Windows | None:
-    """Return what ran in the guest of this console; None where it was not traced. Raises InfraError."""
+    """Return what ran in the guest of this console; None where it was not traced.
+
+    Raises InfraError, also where the text of its kernel was not where the trace looked for it.
+    """
     if (ran := trace.read(path.parent)) is None:
         return None
     rows = protocol.rows(path) or ()
-    return divided(rows, protocol.spans(path), markers(_lines(path), rows), ran)
+    written = markers(_lines(path), rows)
+    if any(written) and _is_blind(ran):
+        raise InfraError(f"{path.parent.name}: the kernel did not run where its line tables have its code")
+    return divided(rows, protocol.spans(path), written, ran)
+
+
+def _is_blind(ran: Ran) -> bool:
+    """Whether a trace shows nothing of a kernel that wrote markers: not even that it did."""
+    return not (ran.records or ran.unrecorded or (ran.rest and not ran.has_writer))
 
 
 def _lines(path: Path) -> list[str]:

@@ -34,6 +34,7 @@ CMDLINE = (
     "oops=panic",  # what an oops leaves behind, held locks above all, makes later tests hang
     "printk.devkmsg=on",  # no rate limit on the markers
     "no_timer_check",  # on a busy host an emulated timer is late: "IO-APIC + timer doesn't work"; KVM guests imply it
+    "nokaslr",  # code runs at the addresses of vmlinux: what sees which lines ran goes by them, and so does gdb
     "random.trust_cpu=on",  # SSH needs random numbers, and a new guest has no other source
 )
 

@@ -70,12 +70,14 @@ class Trace:
 class Ran:
     """Which pieces ran in a guest, a bit each: by record, and after the last of them.
 
-    There was no room for ``unrecorded`` more: what ran in those is in ``rest``, too.
+    There was no room for ``unrecorded`` more: what ran in those is in ``rest``, too. Without a known ``WRITER`` there
+    are none.
     """
 
     records: tuple[int, ...]
     rest: int
     unrecorded: int = 0
+    has_writer: bool = True
 
 
 def count(directory: Path) -> int:
@@ -100,7 +102,7 @@ def read(directory: Path) -> Ran | None:
         return None
     data = path.read_bytes()
     try:
-        magic, pieces, _, capacity, stride, loaded, records, _ = _HEAD.unpack_from(data)
+        magic, pieces, writer, capacity, stride, loaded, records, _ = _HEAD.unpack_from(data)
     except struct.error as error:
         raise InfraError(f"{path} is cut off") from error
     flags = _HEAD.size + pieces * _PIECE.size
@@ -112,7 +114,7 @@ def read(directory: Path) -> Ran | None:
     rest = sum(1 << number for number in range(pieces) if data[flags + number])
     kept = min(records, capacity)
     parts = (data[begin + k * stride : begin + (k + 1) * stride] for k in range(kept))
-    return Ran(tuple(int.from_bytes(part, "little") for part in parts), rest, records - kept)
+    return Ran(tuple(int.from_bytes(part, "little") for part in parts), rest, records - kept, bool(writer))
 
 
 def build(binary: str, cache: Cache, progress: Progress) -> Path:

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from orchestrator.coverage import windows
 from orchestrator.coverage.windows import Marker
+from orchestrator.errors import InfraError
 from orchestrator.guest import protocol
 from orchestrator.guest.plugin import trace
 from orchestrator.guest.plugin.trace import Ran
@@ -97,3 +98,31 @@ def test_only_a_line_end_ends_a_line_of_the_console(tmp_path: Path, monkeypatch:
     seen = windows.read(console)
     assert seen is not None and not seen.by_program
     assert seen.tests == {"A01": 2} and seen.outside == 1 | 4
+
+
+@pytest.mark.parametrize(
+    ("ran", "blind"),
+    [
+        (Ran((), rest=0), True),
+        (Ran((), rest=4), True),  # other code lies where the pieces of this kernel were
+        (Ran((), rest=4, has_writer=False), False),  # there are no records, but the code was seen
+        (Ran((), rest=0, has_writer=False), True),
+        (Ran((0, 0), rest=0), False),
+    ],
+)
+def test_a_kernel_that_wrote_markers_and_was_not_seen_to_is_no_kernel_of_which_nothing_ran(
+    ran: Ran, blind: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trace, "read", lambda folder: ran)
+    console = tmp_path / "boot-1" / "console.log"
+    console.parent.mkdir()
+    console.write_text("[    1.000000] wpci: aaaaaaaaaaaa begin A01\r\n[    2.000000] wpci: bbbbbbbbbbbb end A01\r\n")
+    protocol.keep(ROW, console, 0)
+    protocol.keep_end(console, 0)
+    if blind:
+        with pytest.raises(InfraError, match="boot-1: the kernel did not run where"):
+            windows.read(console)
+    else:
+        assert windows.read(console) is not None
+    console.write_text("")
+    assert windows.read(console) is not None, "it died before any test began"

@@ -49,6 +49,10 @@ def test_a_panic_ends_the_guest_after_the_console_is_flushed() -> None:
     assert "panic=-1" in after(argv, "-append")[0].split()
 
 
+def test_the_kernel_runs_where_it_was_linked_to() -> None:
+    assert "nokaslr" in after(qemu.argv(FILES, Machine(), TCG), "-append")[0].split()
+
+
 @pytest.mark.parametrize(("accel", "first"), [(Accel.KVM, "kvm"), (Accel.TCG, "tcg")])
 def test_one_accelerator_and_no_silent_fallback(accel: Accel, first: str) -> None:
     argv = qemu.argv(FILES, Machine(), AccelFact(accel, "qemu64", "", ""))
