@@ -55,6 +55,7 @@ def examine(cache: Cache, architectures: Iterable[Architecture]) -> tuple[Findin
         _cage(),
         _kvm(),
         *(_module(name) for name in ("fabric", "qemu.qmp", "junit_xml")),
+        _drgn(),
     )
 
 
@@ -133,3 +134,9 @@ def _kvm() -> Finding:
 def _module(name: str) -> Finding:
     there = importlib.util.find_spec(name) is not None
     return Finding(f"python {name}", there, True, "found" if there else "missing: make setup")
+
+
+def _drgn() -> Finding:
+    there = importlib.util.find_spec("drgn") is not None
+    lost = "missing: guests that die or hang are not looked at (pip install drgn)"
+    return Finding("python drgn", there, False, "found" if there else lost)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from orchestrator.errors import Exit, PipelineError
@@ -15,7 +15,11 @@ from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.evidence import Collector
 from orchestrator.pipeline.values import Job, Pair, Plan
 from orchestrator.report import html, junit, markdown, result_json
+from orchestrator.text import wording
 from orchestrator.verdict import comparison, series_verdict, verdict
+
+_MOST_NOTES = 20
+"""Notes of jobs that a run has among its own; all of them stand with the jobs."""
 
 
 @dataclass
@@ -145,6 +149,7 @@ class RunRecord:
             yield from _unlike(judged)
         for job in self._done.values():
             yield from (f"{job.name}: pollution: {seen.test} is {seen.words}" for seen in job.alone if seen.polluted)
+        yield from _noted(self._done.values())
         yield from (f"did not run: {name}" for name in missing)
         yield from (f"did not come to its end: {step}" for step in self.pending)
 
@@ -153,6 +158,22 @@ def of_pair(base: JobResult, patched: JobResult, pair: Pair) -> SeriesResult:
     """Judge a pair by what the base's kernel has the symbols for: no series excuses itself by switching one off."""
     promised = job_record.expected(pair.patched, base.products.kernel)
     return series_verdict.judge(base, patched, promised, pair.base.expect, pair.patched.expect)
+
+
+def _noted(jobs: Iterable[JobResult]) -> Iterator[str]:
+    """Yield what jobs noted, each text once: what went wrong with evidence above all.
+
+    What is noted of their trees stands with the jobs alone: each job of a series has the same.
+    """
+    noted = wording.together(
+        (" ".join(note.split()), job.name)
+        for job in jobs
+        for note in dict.fromkeys(job.notes)
+        if not (job.products.tree and note in job.products.tree.notes)
+    )
+    yield from (f"{wording.some(names, 3)}: {note}" for note, names in noted[:_MOST_NOTES])
+    if len(noted) > _MOST_NOTES:
+        yield f"jobs noted {len(noted) - _MOST_NOTES} things more: see the page"
 
 
 def _unlike(judged: SeriesResult) -> Iterator[str]:

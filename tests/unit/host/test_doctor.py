@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,3 +39,12 @@ def test_every_program_of_a_guest_is_looked_for(tmp_path: Path, monkeypatch: pyt
     missing = {f.what: f for f in doctor.examine(Cache(tmp_path), [DEFAULT])}["sftp-server"]
     assert missing.needed and not missing.ok and missing.detail == "missing: Debian package openssh-sftp-server"
     assert "openssh-sftp-server" in packages.install([str(missing.lacks)], "debian")
+
+
+def test_without_drgn_it_is_said_what_is_lost_and_a_run_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    missing = {f.what: f for f in doctor.examine(Cache(tmp_path), [DEFAULT])}["python drgn"]
+    assert not missing.ok and not missing.needed
+    assert missing.detail == "missing: guests that die or hang are not looked at (pip install drgn)"

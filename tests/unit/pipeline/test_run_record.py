@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from orchestrator.errors import InfraError
-from orchestrator.model import RunResult, Side, rundir
+from orchestrator.model import Products, RunResult, Side, Tree, rundir
 from orchestrator.pipeline.run_record import RunRecord
 from orchestrator.pipeline.values import Plan
 from orchestrator.report import result_json
@@ -56,3 +56,23 @@ def test_what_is_drawn_of_all_jobs_is_drawn_seldom_where_that_is_wanted_and_alwa
     drawn = page.read_text()
     record.write()
     assert page.read_text() != drawn
+
+
+def test_what_went_wrong_with_the_evidence_of_a_job_is_a_note_of_the_run(tmp_path: Path) -> None:
+    """The page alone had it, folded: nobody at a terminal or in CI saw that a dead guest was not looked at."""
+    plan = Plan("night", "night", (), (engines.job("toy.one"), engines.job("toy.two")))
+    record = RunRecord(plan, engines.workspace(tmp_path))
+    alike, long = "not looked at: drgn\n\tis not installed", tuple(f"boot-{n}: not looked at" for n in range(40))
+    tree = Tree(tmp_path, "c", "c", "t", "toy", notes=("series toy names no base-commit",))
+    products = Products(tree=tree)
+    for name, notes in (("toy.one", (*tree.notes, alike, alike)), ("toy.two", (alike, *long))):
+        folder = tmp_path / "jobs" / name
+        done = results.job(Side.BASE, (), name=name, directory=folder, notes=notes, products=products)
+        result = record.add(done)
+    assert result.notes[0] == "toy.one, toy.two: not looked at: drgn is not installed"
+    assert result.notes[1] == "toy.two: boot-0: not looked at"
+    assert not any("base-commit" in note for note in result.notes)
+    assert len(result.notes) < 30 and result.notes[-1] == "jobs noted 21 things more: see the page"
+    for name in (rundir.JUNIT, rundir.SUMMARY):
+        assert "drgn is not installed" in (result.directory / name).read_text()
+    assert _resumed(plan, tmp_path, result).notes == result.notes
