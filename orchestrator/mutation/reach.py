@@ -1,24 +1,32 @@
 """Which tests run the lines of a mutant, as the whole series was seen to run. Pure but for asking git.
 
-A hunk is known by its lines in the tree after its own patch; git says where those are in the whole series. Nothing is
-claimed of a line that a later patch wrote anew, of one that was taken away, and of a declaration.
+A hunk is known by its lines in the tree after its own patch; git says where those are in the whole series. A fault is
+made for the whole, of any version of it: its lines are known where their text is what stands there. Nothing is claimed
+of a line that a later patch wrote anew, of one that was taken away, and of a declaration.
 """
 
 from __future__ import annotations
 
+import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from unidiff.errors import UnidiffParseError
+from unidiff.patch import PatchSet
+
 from orchestrator.model import Tree
 from orchestrator.model.coverage import DiffLine, LineCoverage, Reach
-from orchestrator.mutation.hunks import Hunk, is_comment
+from orchestrator.mutation.hunks import Hunk, Kind, is_comment
 from orchestrator.series import apply
 from orchestrator.trees import repository
 
 _ORIGIN = re.compile(r"^(?P<commit>[0-9a-f]{40}) (?P<line>\d+) (?P<final>\d+)")
 _BEGIN = re.compile(r"^@@ -(\d+)")
+
+Spot = tuple[str, int]
+"""A line of the whole series: its file, and its number there."""
 
 Origins = Mapping[tuple[str, str, int], int]
 """Where a line is now, by commit, file, and its number there."""
@@ -68,20 +76,44 @@ class Known:
         only = all(map(_is_code, taken)) and all(one is Reach.RAN for one in reached)
         return Reached(tests, never, only)
 
-    def _groups(self, hunk: Hunk, lines: Mapping[tuple[str, int], DiffLine]) -> Iterator[list[DiffLine | None]]:
+    def _groups(self, hunk: Hunk, lines: Mapping[Spot, DiffLine]) -> Iterator[list[DiffLine | None]]:
         """Yield the lines of a hunk that stand together; None for one of which nothing is known."""
-        for added in groups(hunk.diff):
-            places = [self._now(hunk, number) for number in added]
-            yield [lines.get((hunk.file, place)) for place in places] or [None]
+        for places in self._places(hunk):
+            yield [lines.get(place) if place else None for place in places] or [None]
 
-    def _now(self, hunk: Hunk, number: int) -> int:
-        """Return where a line of a hunk is in the whole series, 0 where it is not; a fault is made for the whole."""
-        return self.origins.get((self.commits[hunk.patch], hunk.file, number), 0) if hunk.patch else number
+    def _places(self, hunk: Hunk) -> Iterator[list[Spot | None]]:
+        """Yield where the lines of a hunk that stand together are in the whole series; None for one that is not."""
+        if not hunk.patch:
+            yield from _of_fault(hunk.diff, self.coverage)
+            return
+        for taken in groups(hunk.diff):
+            now = (self.origins.get((self.commits[hunk.patch], hunk.file, number)) for number in taken)
+            yield [(hunk.file, number) if number else None for number in now]
+
+
+def _of_fault(diff: str, coverage: LineCoverage) -> Iterator[list[Spot | None]]:
+    """Yield the lines that stand together by their numbers in the diff of a fault; none where other text stands there.
+
+    A diff that was made for another version applies all the same: git finds its place.
+    """
+    try:
+        files = PatchSet(io.StringIO(diff))
+    except (UnidiffParseError, ValueError):
+        yield []
+        return
+    texts = {(file.name, line.number): line.text for file in coverage.files for h in file.hunks for line in h.lines}
+    for file in files:
+        for part in file:
+            old = [(line.source_line_no or 0, line.value.rstrip("\n")) for line in part if line.line_type in " -"]
+            fits = all(texts.get((file.path, number), text) == text for number, text in old)
+            for taken in groups(str(part)):
+                yield [(file.path, number) for number in taken] if fits else []
 
 
 def _is_code(hunk: Hunk) -> bool:
     """Whether a hunk is of functions that stand in one file: neither a header nor a line of the preprocessor."""
-    return hunk.file.endswith(".c") and not any(line[1:2] == "#" for line in hunk.diff.split("\n") if line[:1] in "+-")
+    in_c = hunk.file.endswith(".c") and hunk.kind is Kind.CODE  # a fault may be of several files
+    return in_c and not any(line[1:2] == "#" for line in hunk.diff.split("\n") if line[:1] in "+-")
 
 
 def _reached(group: Sequence[DiffLine | None]) -> Reach | None:

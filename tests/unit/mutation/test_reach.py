@@ -101,8 +101,44 @@ def test_a_hunk_that_only_takes_away_may_be_anywhere() -> None:
     assert known().of([hunk("@@ -3,2 +3,3 @@\n a\n+b\n c\n")]) == reach.UNKNOWN
 
 
+def fault(*parts: str, kind: Kind = Kind.CODE) -> Hunk:
+    """Return a fault of mm/a.c."""
+    return Hunk(0, 1, "subject", "mm/a.c", "subject", kind, "--- a/mm/a.c\n+++ b/mm/a.c\n" + "".join(parts))
+
+
+AT_24 = "@@ -24,1 +24,1 @@\n-five();\n+six();\n"
+
+
 def test_a_fault_is_made_for_the_whole_series() -> None:
-    assert known().of([hunk("@@ -24,1 +24,1 @@\n-five();\n+six();\n", patch=0)]).never
+    assert known().of([fault(AT_24)]).never
+
+
+@pytest.mark.parametrize(
+    "stale",
+    [
+        "@@ -22,1 +22,1 @@\n-five();\n+six();\n",
+        "@@ -21,2 +21,2 @@\n before();\n-three();\n+four();\n",  # what stands above is another line
+        "@@ -21,2 +21,2 @@\n-two();\n+one();\n after();\n",  # and what stands below
+    ],
+)
+def test_of_a_fault_whose_lines_have_moved_nothing_is_known(stale: str) -> None:
+    """git puts it where its text is. What stands at its numbers now may be what no test runs."""
+    assert known().of([fault(stale)]) == reach.UNKNOWN
+    assert not known().of([fault(AT_24, stale)]).never
+
+
+def test_lines_of_a_fault_are_those_of_their_own_file() -> None:
+    second = "--- a/mm/b.h\n+++ b/mm/b.h\n@@ -22,1 +22,1 @@\n-three();\n+four();\n"
+    assert not known().of([fault(AT_24, second)]).never
+    first = "@@ -21,1 +21,1 @@\n-two();\n+one();\n"
+    assert known().of([fault(first)]).only
+    coverage = LineCoverage(COVERAGE.tests, (*COVERAGE.files, DiffFile("mm/b.h", COVERAGE.files[0].hunks)))
+    in_both = fault(first, second.replace("22", "21").replace("three", "two"), kind=Kind.HEADER)
+    assert Known((), {}, coverage).of([in_both]) == Reached(("A01", "B01"))
+
+
+def test_of_a_fault_that_cannot_be_followed_nothing_is_known() -> None:
+    assert known().of([fault("@@ -24,7 +24,1 @@\n-five();\n+six();\n")]) == reach.UNKNOWN
 
 
 def test_a_form_feed_ends_no_line() -> None:
