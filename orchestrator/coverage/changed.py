@@ -20,7 +20,7 @@ _NO_KERNEL = ("Documentation", "samples", "scripts", "tools", "usr")
 
 def read(tree: Tree) -> tuple[DiffFile, ...]:
     """Return what the patches on a tree change of its code. Raises InfraError."""
-    options = ("--no-renames", "--no-ext-diff", "--no-textconv", "--no-color", "-U3")
+    options = ("--find-renames", "--no-ext-diff", "--no-textconv", "--no-color", "-U3")
     paths = (*_CODE, *(f":(exclude){folder}" for folder in _NO_KERNEL))
     return parse(repository.git(tree.repository, "diff", *options, tree.base, tree.commit, "--", *paths))
 
@@ -34,7 +34,7 @@ def parse(diff: str) -> tuple[DiffFile, ...]:
     return tuple(
         DiffFile(file.path, tuple(DiffHunk(hunk.section_header or "", tuple(_lines(hunk))) for hunk in file))
         for file in files
-        if not file.is_removed_file
+        if len(file) and not file.is_removed_file
     )
 
 

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from orchestrator.coverage import changed, gcov
 from orchestrator.coverage.gcov import Counted
 from orchestrator.coverage.windows import Windows
+from orchestrator.errors import InfraError
 from orchestrator.guest.plugin import trace
 from orchestrator.guest.plugin.trace import Trace
 from orchestrator.host.cache import Cache, digest
@@ -52,7 +53,10 @@ def prepare(tree: Tree, kernel: Kernel, binary: str, cache: Cache, progress: Pro
     """Return what to trace in the guests of a patched tree. Raises InfraError with why nothing can be."""
     plugin = trace.build(binary, cache, progress)
     files = changed.read(tree)
-    lines = _lines(kernel, changed.numbers(files), cache, progress)
+    numbers = changed.numbers(files)
+    lines = _lines(kernel, numbers, cache, progress)
+    if numbers and not lines.pieces and kernel.modules:
+        raise InfraError("no changed line has code in the kernel itself, and modules are not seen")
     wanted = Trace(plugin, lines.pieces, lines.symbols.get(trace.WRITER, 0)) if lines.pieces else None
     return Subject(files, lines, wanted)
 
@@ -137,16 +141,22 @@ def _places(lines: Lines, bits: int) -> Iterator[Place]:
 def counts(known: LineCoverage) -> Coverage:
     """Return the counts, and the lines that did not run. Pure."""
     lines = list(known.changed)
-    ran = [line for _, line in lines if line.reach is Reach.RAN]
+    ran = [(name, line) for name, line in lines if line.reach is Reach.RAN]
     missed = [(name, line) for name, line in lines if line.reach is Reach.MISSED]
+    untested = [(name, line) for name, line in ran if not (line.tests or known.by_guest)]
     return Coverage(
         changed=len(lines),
         code=len(ran) + len(missed),
         ran=len(ran),
-        outside=0 if known.by_guest else sum(not line.tests for line in ran),
-        missed=tuple(f"{name}:{line.number}: {line.text.strip()}" for name, line in missed),
+        outside=len(untested),
+        missed=_listed(missed),
+        untested=_listed(untested),
         by_guest=known.by_guest,
     )
+
+
+def _listed(lines: Iterable[tuple[str, DiffLine]]) -> tuple[str, ...]:
+    return tuple(f"{name}:{line.number}: {line.text.strip()}" for name, line in lines)
 
 
 _COVERAGE = TypeAdapter(LineCoverage)

@@ -76,8 +76,8 @@ class LineCoverage(Bounded):
 class Coverage(Bounded):
     """The counts of a job, and the lines that did not run: ``mm/shmem.c:12: text``.
 
-    ``outside`` of the lines that ran did so in no test: while the guest booted, or in what runs besides. ``by_guest``
-    as in ``LineCoverage``.
+    ``outside`` of the lines that ran did so in no test, which are ``untested``: while the guest booted, or in what runs
+    besides. ``by_guest`` as in ``LineCoverage``.
     """
 
     changed: int
@@ -86,6 +86,7 @@ class Coverage(Bounded):
     outside: int = 0
     missed: tuple[str, ...] = ()
     by_guest: bool = False
+    untested: tuple[str, ...] = ()
 
     @property
     def words(self) -> str:

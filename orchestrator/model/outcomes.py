@@ -129,7 +129,15 @@ class JobResult(Bounded):
     def coverage_words(self) -> str:
         """Which changed lines ran, in words, or why that is not known; empty where nobody wanted to know."""
         why = f"no coverage: {self.no_coverage}" if self.no_coverage else ""
-        return self.coverage.words if self.coverage else why
+        part = "" if self.is_whole else "; not all tests ran to their end"
+        return f"{self.coverage.words}{part}" if self.coverage else why
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all tests ran to their end that were to run."""
+        cut = any(run.stopped_at or run.cut_off for run in self.suites)
+        missing = any(test.status is Status.MISSING for run in self.suites for test in run.tests)
+        return not (cut or missing or self.failed_stage)
 
     @property
     def failed_stage(self) -> StageResult | None:

@@ -231,7 +231,7 @@ def _coverage(job: JobResult) -> Iterator[Markdown]:
     outside = f"; {coverage.outside} of them in no test" if coverage.outside else ""
     page = md.code(str(job.directory / rundir.COVERAGE_PAGE))
     which = "Which lines" if coverage.by_guest else "Which tests ran which"
-    yield md.line("{}{}. {}: {}.", coverage.words, outside, which, page)
+    yield md.line("{}{}. {}: {}.", job.coverage_words, outside, which, page)
     if coverage.missed:
         yield from (md.BLANK, md.line("Did not run:"), md.BLANK)
         yield from md.block(coverage.missed[:MOST_ROWS])

@@ -10,7 +10,8 @@ NAME = "coverage"
 def judge(patched: JobResult, at_least: float | None) -> CheckResult | None:
     """Judge how many changed lines with code ran; what did not is a remark where no least share is asked for.
 
-    Where that is not known, a share that is asked for is no pass: INFRA. None where none is.
+    Where that is not known, for not all tests ran as well, a share that is asked for is no pass: INFRA. None where none
+    is. What ran in no test is a remark.
     """
     coverage = patched.coverage
     if coverage is None:
@@ -23,5 +24,8 @@ def judge(patched: JobResult, at_least: float | None) -> CheckResult | None:
         return CheckResult(NAME, patched.variant, Verdict.SKIP, "no changed line has code in this configuration", 0.0)
     red = at_least is not None and coverage.percent < at_least
     share = f": {coverage.percent:.0f} %, and {at_least:g} % are wanted" if red else ""
-    judged = Verdict.FAIL if red else Verdict.PASS
-    return CheckResult(NAME, patched.variant, judged, f"{coverage.words}{share}", 0.0, coverage.missed)
+    judged = Verdict.PASS
+    if red:  # tests that did not run may run what is missing
+        judged = Verdict.FAIL if patched.is_whole else Verdict.INFRA
+    details = (*coverage.missed, *(f"{line} (ran, and in no test)" for line in coverage.untested))
+    return CheckResult(NAME, patched.variant, judged, f"{patched.coverage_words}{share}", 0.0, details)

@@ -1,11 +1,20 @@
 from pathlib import Path
 
+import pytest
+
 from orchestrator.coverage import changed, measure
-from orchestrator.coverage.measure import Subject
+from orchestrator.coverage.gcov import Counted
+from orchestrator.coverage.measure import Counting, Subject
 from orchestrator.coverage.windows import Windows
+from orchestrator.errors import InfraError
+from orchestrator.guest.plugin import trace
 from orchestrator.guest.plugin.trace import Trace
+from orchestrator.host.cache import Cache
+from orchestrator.kbuild import line_table
 from orchestrator.kbuild.line_table import Lines
-from orchestrator.model.coverage import Reach
+from orchestrator.model import Kernel, Tree
+from orchestrator.model.coverage import DiffFile, Reach
+from orchestrator.progress import SILENT
 
 DIFF = """\
 diff --git a/mm/a.c b/mm/a.c
@@ -72,3 +81,50 @@ def test_what_is_known_is_read_back(tmp_path: Path) -> None:
     (tmp_path / "coverage.json").write_text("{}")
     assert measure.load(tmp_path / "coverage.json") is None
     assert measure.load(tmp_path / "none") is None
+
+
+NOWHERE = Lines((), (), {})
+
+
+@pytest.mark.parametrize(
+    ("modules", "files", "lines", "known"),
+    [
+        (True, FILES, LINES, True),
+        (True, FILES, NOWHERE, False),  # its code may be in a module
+        (False, FILES, NOWHERE, True),
+        (True, (), NOWHERE, True),  # it changes documentation
+    ],
+)
+def test_what_has_no_code_in_the_kernel_may_have_it_in_a_module(
+    modules: bool,
+    files: tuple[DiffFile, ...],
+    lines: Lines,
+    known: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(trace, "build", lambda *_: tmp_path / "x.so")
+    monkeypatch.setattr(line_table, "read", lambda *_: lines)
+    monkeypatch.setattr(changed, "read", lambda tree: files)
+    folder = tmp_path / "modules" if modules else None
+    kernel = Kernel("k", tmp_path, tmp_path, tmp_path, folder, "5.10.0", "", "", "", (), tmp_path)
+    asked = (Tree(tmp_path, "c", "c", "c", "toy"), kernel, "qemu", Cache(tmp_path / "cache"), SILENT)
+    if known:
+        assert (measure.prepare(*asked).trace is None) is (lines is NOWHERE)
+    else:
+        with pytest.raises(InfraError, match="no changed line has code in the kernel itself, and modules are not seen"):
+            measure.prepare(*asked)
+
+
+def test_lines_that_ran_in_no_test_are_named() -> None:
+    seen = Windows({"A01": 0b1}, outside=0b100)
+    assert measure.counts(measure.merged(SUBJECT, [seen])).untested == ("mm/a.c:23: y();",)
+    assert measure.counts(measure.counted(Counting(FILES, Path(), ()), [COUNTED])).untested == ()
+
+
+COUNTED = Counted(frozenset({("mm/a.c", 3)}), frozenset({("mm/a.c", 3)}))
+
+
+def test_a_file_that_is_only_renamed_has_no_line() -> None:
+    renamed = "diff --git a/mm/a.c b/mm/b.c\nsimilarity index 100%\nrename from mm/a.c\nrename to mm/b.c\n"
+    assert changed.parse(renamed) == ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from markdown_it import MarkdownIt
@@ -84,6 +85,9 @@ def test_where_all_ran_none_is_listed_and_what_is_not_known_says_why() -> None:
     assert "8 ran, 0 did not; counted by gcov" in text and "Which lines: `" in text and "Did not run:" not in text
     assert "no coverage: it ran under KVM" in covered(no_coverage="it ran under KVM").splitlines()
     assert "Changed lines" not in covered() and "no coverage" not in covered()
+    (half,) = fixture.job(Side.BASE, ()).suites
+    part = covered(coverage=Coverage(9, 8, 4), suites=(replace(half, stopped_at="A01"),))
+    assert "4 ran, 4 did not; not all tests ran to their end. Which tests" in part
 
 
 def test_a_job_without_a_series() -> None:
