@@ -74,7 +74,6 @@ def fetch(guest: Guest, wanted: Iterable[str], directory: Path, deadline: Deadli
 
 def read(notes: Path, counters: Path, wanted_objects: Iterable[str], lines: Mapping[str, Iterable[int]]) -> Counted:
     """Return what is known of lines, by file, after the guest with these counters. Raises InfraError."""
-    ours = sandbox.python()
     request = {
         "notes": str(notes),
         "archive": str(counters),
@@ -85,8 +84,8 @@ def read(notes: Path, counters: Path, wanted_objects: Iterable[str], lines: Mapp
         [sys.executable, "-P", "-m", __name__],
         input_text=json.dumps(request),
         deadline=Deadline.after(SECONDS),
-        env={"PYTHONPATH": str(ours[-1].parent)},
-        cage=Cage(readable=(notes, counters, *ours), bounds=Bounds(memory=8 * 2**30)),
+        env={"PYTHONPATH": sandbox.python_path()},
+        cage=Cage(readable=(notes, counters, *sandbox.python()), bounds=Bounds(memory=8 * 2**30)),
         check=False,
     )
     if not done.ok:

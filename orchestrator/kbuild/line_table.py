@@ -55,7 +55,6 @@ class Lines:
 
 def read(vmlinux: Path, wanted: Mapping[str, Iterable[int]], functions: Sequence[str] = ()) -> Lines:
     """Return where the code of lines lies, by file. Raises InfraError, also where there is no debug information."""
-    ours = sandbox.python()
     request = json.dumps(
         {"lines": {name: sorted(lines) for name, lines in wanted.items()}, "functions": list(functions)}
     )
@@ -63,8 +62,8 @@ def read(vmlinux: Path, wanted: Mapping[str, Iterable[int]], functions: Sequence
         ["sh", "-c", f'{{ {_DUMP} }} | "$2" -P -m "$3"', "sh", vmlinux, sys.executable, __name__],
         input_text=request + "\n",
         deadline=Deadline.after(SECONDS),
-        env={"PYTHONPATH": str(ours[-1].parent)},
-        cage=Cage(readable=(vmlinux, *ours), bounds=Bounds(memory=8 * 2**30)),
+        env={"PYTHONPATH": sandbox.python_path()},
+        cage=Cage(readable=(vmlinux, *sandbox.python()), bounds=Bounds(memory=8 * 2**30)),
         check=False,
     )
     if not done.ok:

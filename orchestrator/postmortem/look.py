@@ -28,7 +28,7 @@ def look(dump: Path, vmlinux: Path, config: Path, deadline: Deadline) -> Report:
         raise InfraError(why)
     cage = Cage(readable=(*sandbox.python(), dump, vmlinux, config), bounds=_BOUNDS)
     argv: list[str | Path] = [sys.executable, "-B", "-m", READER, f"core:{dump}", vmlinux, config]
-    done = process.run(argv, deadline=deadline, cage=cage, check=False)
+    done = process.run(argv, deadline=deadline, env={"PYTHONPATH": sandbox.python_path()}, cage=cage, check=False)
     if not done.ok:
         raise InfraError(f"drgn does not read the guest: {done.stderr.strip()[-_MOST_SAID:] or done.returncode}")
     return report.parsed(done.stdout)

@@ -64,8 +64,23 @@ def python() -> tuple[Path, ...]:
 
     What lies under /usr is in every cage.
     """
-    homes = {Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve().parent}
-    return (*sorted(home for home in homes if not home.is_relative_to("/usr")), Path(__file__).parents[2])
+    homes = {Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve().parent, *_libraries()}
+    return (*sorted(home for home in homes if not home.is_relative_to("/usr")), _PACKAGE)
+
+
+def python_path() -> str:
+    """Return the PYTHONPATH of such a module: with the home of a cage Python does not find what a user has."""
+    return os.pathsep.join(str(folder) for folder in dict.fromkeys((_PACKAGE.parent, *_libraries())))
+
+
+_PACKAGE = Path(__file__).parents[2]
+
+
+def _libraries() -> list[Path]:
+    """Return the folders of libraries that lie elsewhere than this interpreter: those that a user has for himself."""
+    folders = [Path(place) for place in sys.path if Path(place).name in ("site-packages", "dist-packages")]
+    homes = (sys.prefix, sys.base_prefix, "/usr")
+    return [folder for folder in folders if folder.is_dir() and not any(map(folder.is_relative_to, homes))]
 
 
 def argv(cage: Cage, command: Sequence[str | Path]) -> list[str]:

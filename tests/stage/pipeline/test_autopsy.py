@@ -135,6 +135,13 @@ def test_a_reader_that_fails_is_a_note_and_the_dump_is_there(morgue: Morgue, scr
     assert morgue.left == {"postmortem-1.kdump"} and morgue.record.postmortems == []
 
 
+def test_the_reader_is_told_where_its_libraries_are(morgue: Morgue) -> None:
+    morgue.plays('echo "in $PYTHONPATH" >&2; exit 1')
+    morgue.look()
+    (note,) = morgue.record.notes
+    assert f"drgn does not read the guest: in {Path(__file__).parents[3]}" in note
+
+
 def test_a_fault_that_nobody_foresaw_is_a_note(morgue: Morgue, monkeypatch: pytest.MonkeyPatch) -> None:
     def odd(*_: object) -> None:
         raise ZeroDivisionError("odd")

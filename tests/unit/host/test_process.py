@@ -93,6 +93,24 @@ def test_what_builds_a_cage_ends_with_its_namespace() -> None:
     assert words.index("--kill-child") < words.index("bwrap")
 
 
+def test_what_reads_in_a_cage_finds_the_libraries_that_a_user_has_for_himself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`pip install --user` puts them where no cage looks, and where Python does not with another home."""
+    if why := process.sandbox.obstacle():
+        pytest.fail(f"no cage here: {why}")
+    tmp_path.chmod(0o755)
+    libraries = tmp_path / ".local" / "lib" / "python3" / "site-packages"
+    libraries.mkdir(parents=True)
+    (libraries / "of_the_user.py").write_text("import orchestrator.errors\n")
+    (tmp_path / ".local" / "secret").write_text("secret")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(libraries)])
+    script = f"import of_the_user, pathlib; print(pathlib.Path({str(tmp_path)!r}, '.local', 'secret').exists())"
+    cage, path = process.Cage(readable=process.sandbox.python()), process.sandbox.python_path()
+    done = process.run([sys.executable, "-P", "-c", script], env={"PYTHONPATH": path}, cage=cage, check=False)
+    assert (done.stdout, done.stderr) == ("False\n", "")
+
+
 def test_a_leash_ends_the_children_of_its_thread_and_of_no_other() -> None:
     group, codes = process.ChildGroup(), list[int]()
 
