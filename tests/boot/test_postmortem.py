@@ -32,8 +32,13 @@ def run(results: Path, names: Sequence[str] = PROGRAMS, variant: str = "smoke") 
 
 
 @pytest.fixture(scope="module")
-def seen(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Evidence]:
-    return run(tmp_path_factory.mktemp("results"))
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("results")
+
+
+@pytest.fixture(scope="module")
+def seen(results: Path) -> Mapping[str, Evidence]:
+    return run(results)
 
 
 def test_a_null_pointer_in_a_fault_names_the_function_and_its_line(seen: Mapping[str, Evidence]) -> None:
@@ -66,6 +71,8 @@ def test_a_writer_that_nobody_serves_names_its_address_and_pte(seen: Mapping[str
 def test_markers_that_were_left_behind_are_counted_where_they_are(seen: Mapping[str, Evidence]) -> None:
     evidence = seen["plant-leak"]
     assert evidence.status is Status.TIMEOUT
+    assert re.fullmatch(r"plant-leak \[S\] in \w*sys_pause \(kernel/signal\.c:\d+\)", evidence.kernel[1])
+    assert re.fullmatch(r"waits in \w*sys_pause", evidence.kernel[2])
     assert "8 marker left where nothing is registered" in evidence.kernel[-1]
 
 
@@ -77,10 +84,20 @@ def test_the_same_bug_gives_the_same_text_but_for_addresses(seen: Mapping[str, E
         assert _essential(first) == _essential(second), name
 
 
-def inspected(results: Path, expression: str) -> str:
+def inspected(results: Path, expression: str, *options: str) -> str:
     """Return what `wpci inspect` prints of an expression, in the dump of the last run."""
     command = [sys.executable, "-m", "orchestrator.cli", "inspect", "--results", str(results), "-e", expression]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return subprocess.run([*command, *options], check=True, capture_output=True, text=True).stdout
+
+
+@pytest.mark.usefixtures("seen")
+def test_a_guest_that_runs_is_looked_at(results: Path) -> None:
+    kernel = result_json.read_run(results / "last" / "result.json").jobs[-1].products.kernel
+    asked = "report() or (prog['init_uts_ns'].name.release.string_().decode(), task(1).comm.string_().decode())"
+    *report, names = inspected(results, asked, "--live").splitlines()
+    assert kernel and literal_eval(names) == (kernel.release, "init")
+    assert report[0] == "looked at" and "Tasks that are not idle" in report
+    assert [line for line in report if line.startswith("Memory: ")] and any("wpci: ready" in line for line in report)
 
 
 def test_the_shell_says_where_markers_stand_and_who_waits(tmp_path: Path) -> None:

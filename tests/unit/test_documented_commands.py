@@ -51,6 +51,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "wpci inspect": ("tests/stage/cli/test_inspect.py::test_a_guest_of_which_there_is_no_dump_is_named",),
     "wpci inspect -e report()": ("tests/stage/cli/test_inspect.py::test_a_guest_of_which_there_is_no_dump_is_named",),
     "wpci inspect --live": (
+        "tests/boot/test_postmortem.py::test_a_guest_that_runs_is_looked_at",
         "tests/stage/cli/test_inspect.py::test_a_live_guest_that_drgn_cannot_read_is_gone_afterwards",
     ),
     "wpci run --isolate": ("tests/stage/pipeline/test_alone.py::test_isolated_tests_have_a_guest_each",),
