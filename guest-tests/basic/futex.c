@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Futexes in protected memory: what a monitor must know that protects memory with locks in it.
- * FUTEX_WAIT looks its page up for writing, so that it is a write event, and sleeps for the manager past
- * its own timeout; a thread that dies with a robust lock there cannot wait for anybody, and the
- * lock does not say OWNER_DIED; and the ID of one that ends is not cleared, for which its joiner waits.
- * Needs: REGISTER(WP) on shmem, FUTEX.
+ * Whatever is done to a futex that may be shared looks its page up for writing, so that it is a write event, FUTEX_WAIT
+ * and FUTEX_WAKE as well: it sleeps for the manager, past a timeout of its own, and then does what it was to do. With
+ * FUTEX_PRIVATE_FLAG nothing is looked up: what only reads the word passes unseen, and what writes it cannot wait, and
+ * is refused with EFAULT. The same is so of all futexes where the userfaultfd reports no accesses by the kernel.
+ * A thread that dies with a robust lock there cannot wait for anybody, and the lock does not say OWNER_DIED; and the ID
+ * of one that ends is not cleared, for which its joiner waits.
+ * Needs: REGISTER(WP) on shmem, hugetlbfs or anonymous memory, FUTEX, FUTEX_PI.
  * Holds what Documentation/admin-guide/mm/userfaultfd.rst says of it; mainline does the same.
  */
 #include <errno.h>
@@ -13,10 +16,12 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "access.h"
 #include "backing.h"
 #include "ktap.h"
 #include "oracle.h"
@@ -75,6 +80,205 @@ static void wait_is_write(const struct backing *b)
 }
 CASE_ON(BACKINGS_SHARED_SMALL, "B22_futex-wait", wait_is_write);
 CASE_ON(BACKINGS_HUGETLB, "B22_futex-wait", wait_is_write);
+
+/* ---- every operation ---- */
+
+/* What an operation leaves in the word: the ID is that of a thread. */
+enum left { ZERO, ONE, ID_OF_CALLER, ID_OF_WAITER };
+
+/* Who sleeps before it: by FUTEX_WAIT on the word, or by FUTEX_WAIT_REQUEUE_PI on the other one. */
+enum waiter { NOBODY, ON_WORD, ON_OTHER };
+
+struct op {
+	const char *name;
+	int cmd;
+	bool word_is_second;	/* of its two words */
+	bool owned;		/* the word has the ID of the caller before it */
+	bool writes;		/* to the word */
+	enum waiter waiter;
+	unsigned long val2;
+	uint32_t val3;
+	long result;
+	int error;
+	enum left left;
+};
+
+static const struct op ops[] = {
+	{ .name = "FUTEX_WAIT", .cmd = FUTEX_WAIT, .result = -1, .error = ETIMEDOUT },
+	{ .name = "FUTEX_WAKE", .cmd = FUTEX_WAKE, .waiter = ON_WORD, .result = 1 },
+	{ .name = "FUTEX_CMP_REQUEUE", .cmd = FUTEX_CMP_REQUEUE, .val2 = 1, .waiter = ON_WORD, .result = 1 },
+	{ .name = "FUTEX_CMP_REQUEUE to it", .cmd = FUTEX_CMP_REQUEUE, .word_is_second = true, .val2 = 1 },
+	{ .name = "FUTEX_WAKE_OP", .cmd = FUTEX_WAKE_OP, .word_is_second = true, .writes = true, .val2 = 1,
+	  .val3 = FUTEX_OP(FUTEX_OP_SET, 1, FUTEX_OP_CMP_EQ, 0), .waiter = ON_WORD, .result = 1, .left = ONE },
+	{ .name = "FUTEX_LOCK_PI", .cmd = FUTEX_LOCK_PI, .writes = true, .left = ID_OF_CALLER },
+	{ .name = "FUTEX_TRYLOCK_PI", .cmd = FUTEX_TRYLOCK_PI, .writes = true, .left = ID_OF_CALLER },
+	{ .name = "FUTEX_UNLOCK_PI", .cmd = FUTEX_UNLOCK_PI, .owned = true, .writes = true },
+	{ .name = "FUTEX_CMP_REQUEUE_PI", .cmd = FUTEX_CMP_REQUEUE_PI, .word_is_second = true, .writes = true,
+	  .waiter = ON_OTHER, .result = 1, .left = ID_OF_WAITER },
+};
+
+/* One call of an operation on the word of a page, by a thread of its own. */
+struct call {
+	const struct op *op;
+	const struct area *a;
+	bool dropped;		/* the page is not mapped */
+	int flag;		/* FUTEX_PRIVATE_FLAG, or none */
+	uint32_t *word, *other;
+	bool refused;		/* with EFAULT, at first */
+};
+
+static long operate(const struct call *c)
+{
+	const struct op *op = c->op;
+	uint32_t *first = op->word_is_second ? c->other : c->word, *second = op->word_is_second ? c->word : c->other;
+	struct timespec timeout = { 0, TIMEOUT_NS };
+
+	return syscall(SYS_futex, first, op->cmd | c->flag, op->cmd == FUTEX_WAIT ? 0 : 1,
+		       op->cmd == FUTEX_WAIT ? &timeout : (void *)op->val2, second, op->val3);
+}
+
+/* Stock 5.10 protects anonymous memory, but its pagemap does not say so. */
+static void expect_still_protected(const struct call *c)
+{
+	if (c->a->backing->file)
+		EXPECT_PM(c->word, PM_UFFD_WP, 0);
+}
+
+/* The page is protected before it. Where it is refused, once more without protection. */
+static long protect_and_operate(void *call)
+{
+	struct call *c = call;
+	long result;
+
+	if (c->op->owned)
+		*c->word = (uint32_t)syscall(SYS_gettid);
+	if (c->dropped)
+		SETUP(!madvise(c->word, PAGE, MADV_DONTNEED));
+	REQUIRE_EQ(area_wp(c->a, 0, 1), 0);
+	result = operate(c);
+	c->refused = result < 0 && errno == EFAULT;
+	if (!c->refused)
+		return result;
+	expect_still_protected(c);
+	REQUIRE_EQ(area_unwp(c->a, 0, 1), 0);
+	return operate(c);
+}
+
+static long wait_for_it(void *call)
+{
+	const struct call *c = call;
+
+	if (c->op->waiter == ON_WORD)
+		return syscall(SYS_futex, c->word, FUTEX_WAIT | c->flag, 0, NULL, NULL, 0);
+	return syscall(SYS_futex, c->other, FUTEX_WAIT_REQUEUE_PI | c->flag, 0, NULL, c->word, 0);
+}
+
+/* The message comes, and the caller sleeps until the protection is lifted. */
+static void expect_report(const struct call *c, const struct touch *t)
+{
+	struct uffd_msg msg;
+
+	REQUIRE_MSG(message_or_end(c->a->uffd, t->done, &msg), "%s ended without a message", c->op->name);
+	EXPECT_MSG(is_wp_message(c->a, &msg, c->word), "%s: the message is not about its word", c->op->name);
+	EXPECT_MSG(touch_asleep(t), "%s does not sleep", c->op->name);
+	REQUIRE_EQ(area_unwp(c->a, 0, 1), 0);
+}
+
+static void judge_op(const struct area *a, const struct op *op, int flag, bool reported, bool dropped)
+{
+	struct call c = { .op = op, .a = a, .dropped = dropped, .flag = flag };
+	struct touch t, waiter = { 0 };
+	struct uffd_msg msg;
+	uint32_t left;
+
+	c.word = (uint32_t *)area_page(a, 0);
+	c.other = (uint32_t *)area_page(a, PAGES - 1);
+	*c.word = *c.other = 0;
+	if (op->waiter) {
+		touch_call(&waiter, wait_for_it, &c);
+		SETUP_MSG(touch_asleep(&waiter), "%s: nobody waits", op->name);
+	}
+	touch_call(&t, protect_and_operate, &c);
+	if (reported)
+		expect_report(&c, &t);
+	touch_end(&t);
+	EXPECT_MSG(c.refused == (op->writes && !reported), "%s is %srefused", op->name, c.refused ? "" : "not ");
+	EXPECT_MSG(t.result == op->result && (t.result >= 0 || t.error == op->error), "%s returns %ld, errno %d", op->name,
+		   t.result, t.error);
+	EXPECT_MSG(!uffd_next(a->uffd, &msg), "%s: a message too many", op->name);
+	if (!reported && !op->writes)
+		expect_still_protected(&c);
+	if (op->waiter) {
+		touch_end(&waiter);
+		EXPECT_MSG(!waiter.result, "%s: the waiter's result is %ld, errno %d", op->name, waiter.result, waiter.error);
+	}
+	left = op->left == ID_OF_CALLER ? (uint32_t)t.tid : op->left == ID_OF_WAITER ? (uint32_t)waiter.tid : op->left == ONE;
+	EXPECT_MSG((*c.word & FUTEX_TID_MASK) == left, "%s leaves %#x, not %#x", op->name, *c.word, left);
+	REQUIRE_EQ(area_unwp(a, 0, 1), 0);
+}
+
+static void judge_ops(const struct area *a, int flag, bool reported)
+{
+	bool droppable = a->backing->shared && !a->backing->hugetlb;	/* the word stays in the file */
+
+	for (size_t i = 0; i < sizeof(ops) / sizeof(*ops); i++)
+		for (int dropped = 0; dropped <= droppable; dropped++)
+			judge_op(a, &ops[i], flag, reported, dropped);
+}
+
+static void need_futex_pi(void)
+{
+	static uint32_t word;
+
+	need_futex();
+	if (syscall(SYS_futex, &word, FUTEX_UNLOCK_PI, 0, NULL, NULL, 0) < 0 && errno == ENOSYS)
+		SKIP("CONFIG_FUTEX_PI: FUTEX_UNLOCK_PI is not there");
+}
+
+/* Without FUTEX_PRIVATE_FLAG, whatever the mapping is. */
+static void shared_ops(const struct backing *b)
+{
+	struct area a;
+
+	area_arm(&a, b, PAGES, 0);
+	need_futex_pi();
+	judge_ops(&a, 0, true);
+}
+CASE_ON(BACKINGS_ALL_SMALL, "B22_futex-shared", shared_ops);
+CASE_ON(BACKINGS_HUGETLB, "B22_futex-shared", shared_ops);
+
+static void private_ops(const struct backing *b)
+{
+	struct area a;
+
+	area_arm(&a, b, PAGES, 0);
+	need_futex_pi();
+	judge_ops(&a, FUTEX_PRIVATE_FLAG, false);
+}
+CASE_ON(BACKINGS_ALL_SMALL, "B22_futex-private", private_ops);
+CASE_ON(BACKINGS_HUGETLB, "B22_futex-private", private_ops);
+
+/* A userfaultfd that says SIGBUS, or is for accesses of user space only: nobody is to wait. */
+static void unreported_ops(const struct backing *b)
+{
+	struct area a;
+
+	area_arm(&a, b, PAGES, UFFD_FEATURE_SIGBUS);
+	need_futex_pi();
+	judge_ops(&a, 0, false);
+	area_close(&a);
+	area_open(&a, b, PAGES);
+	a.uffd = uffd_create(UFFD_USER_MODE_ONLY);
+	if (a.uffd == -EINVAL)		/* a kernel older than 5.11 */
+		return;
+	SETUP(a.uffd >= 0);
+	SETUP(!uffd_api(a.uffd, 0, NULL));
+	REQUIRE_EQ(uffd_register(a.uffd, a.map, a.size, UFFDIO_REGISTER_MODE_WP, NULL), 0);
+	judge_ops(&a, 0, false);
+}
+CASE_ON(BACKINGS_SHARED_SMALL, "B22_futex-unreported", unreported_ops);
+
+/* ---- ends ---- */
 
 /* A thread that takes a robust lock, and ends with it when it is told to. */
 struct owner {
