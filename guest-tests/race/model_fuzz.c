@@ -409,10 +409,11 @@ CASE_BUDGET("R15_model-fuzz-huge", fuzz_huge);
 static void fuzz_meet(void)
 {
 	double end = ktap_now() + (ktap_budget() > 3 * RESERVE ? ktap_budget() - RESERVE : ktap_budget());
-	long runs = 0;
+	double last = end + ktap_limit() / 2;
+	long swapped = vmstat("pswpout"), runs = 0;
 
 	prepare();
-	for (; ktap_now() < end; runs++) {
+	for (; ktap_now() < end || (ktap_now() < last && !has_met_all(swapped, 0)); runs++) {
 		uint64_t seed = ktap_seed() * 1000003 + (uint64_t)runs;
 		bool good = meets(seed, ROUNDS);
 
@@ -422,7 +423,10 @@ static void fuzz_meet(void)
 			return;
 		}
 	}
-	ktap_diag("%ld runs of %d rounds, %ld operations at once", runs, ROUNDS, progress->met);
+	ktap_diag("%ld runs of %d rounds, %ld operations at once; %ld pages went to swap, %ld moved", runs, ROUNDS,
+		  progress->met, vmstat("pswpout") - swapped, progress->moved);
+	SETUP_MSG(vmstat("pswpout") > swapped, "nothing went to swap");
+	SETUP_MSG(progress->moved, "no page moved");
 }
 CASE_BUDGET("R15_model-fuzz-meet", fuzz_meet);
 

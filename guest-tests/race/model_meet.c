@@ -231,6 +231,7 @@ static void take_in(int actor)
 	if (wrong)
 		differ("operations of process %d: error %llu, or in the child of a fork: %s", actor,
 		       (unsigned long long)wrong, fork_text(wrong));
+	progress->moved += (long)orders->lists[actor].moved;
 	for (int i = 0; i < LIST; i++)
 		if (acts[actor * LIST + i].op.kind == READ)
 			acts[actor * LIST + i].came.value = orders->lists[actor].came[i].value;

@@ -210,8 +210,10 @@ static uint64_t fork_meanwhile(struct op op, const char *addr)
 }
 
 /* One operation of a list. Returns 0, or what went wrong. */
-static uint64_t do_one(struct op op, struct came *came)
+static uint64_t do_one(struct list *list, size_t i)
 {
+	struct came *came = &list->came[i];
+	struct op op = list->ops[i];
 	char *addr = orders->addr[op.map] + op.first * PAGE;
 
 	switch (op.kind) {
@@ -230,7 +232,7 @@ static uint64_t do_one(struct op op, struct came *came)
 	case MPROTECT:
 		return order_mprotect(addr, (uint64_t)op.pages << 1 | op.pages % 2);
 	case MIGRATE:
-		order_migrate(addr, op.pages);
+		list->moved += order_migrate(addr, op.pages);
 		return 0;
 	case FORK:
 		return fork_meanwhile(op, addr);
@@ -245,7 +247,8 @@ uint64_t order_list(void *unused, uint64_t index)
 	uint64_t wrong = 0;
 
 	(void)unused;
+	list->moved = 0;
 	for (size_t i = 0; i < list->n && !wrong; i++)
-		wrong = do_one(list->ops[i], &list->came[i]);
+		wrong = do_one(list, i);
 	return wrong;
 }

@@ -18,6 +18,7 @@ struct orders {
 		size_t n;
 		struct op ops[4];
 		struct came came[4];
+		uint64_t moved;		/* pages */
 	} lists[2];
 };
 extern struct orders *orders;

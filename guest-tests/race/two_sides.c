@@ -2,9 +2,10 @@
 /*
  * R17: two sides at once take the pages of a protected range away or move them, while readers bring
  * them back: at no moment is an address without protection, and a child that nobody watches
- * never has any, while one that comes with its event has all.
- * Needs: REGISTER(WP) on shmem or hugetlbfs; -fork-event EVENT_FORK, -migrate two NUMA nodes, -reclaim MEMCG and a
- * swap device, -collapse TRANSPARENT_HUGEPAGE.
+ * never has any, while one that comes with its event has all. One of the two may be mremap(), there and back, which
+ * takes its protection along.
+ * Needs: REGISTER(WP) on shmem or hugetlbfs; -fork-event EVENT_FORK, -mremap EVENT_REMAP, -migrate two NUMA nodes,
+ * -reclaim MEMCG and a swap device, -collapse TRANSPARENT_HUGEPAGE.
  * Fails on a kernel that zaps an entry of a page on its way (migration, swap) without leaving its
  * protection, that collapses or splits what another one has just unmapped, or that copies page
  * tables to a child while they change.
@@ -238,6 +239,103 @@ static void zap_reclaim(const struct backing *b)
 }
 CASE_BUDGET_ON(BOTH, "R17_two-sides-zap-reclaim", zap_reclaim);
 
+static char *spare;		/* a place that the range is moved to */
+static size_t lost_there;	/* protections, at that place */
+
+static void reserve(void)
+{
+	char *place = mmap(NULL, 3 * HUGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	SETUP(place != MAP_FAILED);
+	spare = (char *)(((uintptr_t)place + HUGE - 1) / HUGE * HUGE);
+}
+
+/* The place left behind is kept for the way back. */
+static void move(struct area *a, char *to)
+{
+	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
+	char *from = a->map;
+	struct event event;
+
+	event_begin(&event, a->uffd);
+	SETUP(mremap(from, a->size, a->size, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to);
+	REQUIRE_EQ(event_end(&event, UFFD_EVENT_REMAP)->arg.remap.to, (uintptr_t)to);
+	SETUP(mmap(from, a->size, PROT_NONE, flags, -1, 0) == from);
+	a->map = to;
+}
+
+/* To a place where the page table can go as a whole, or to one where it cannot. */
+static void move_there_and_back(void *area)
+{
+	static unsigned int moves;
+	struct area there = *(const struct area *)area;
+	char *back = there.map;
+
+	move(&there, spare + (moves++ % 2 ? PAGE : 0));
+	lost_there += watch(&there, 0);
+	read_pages(&there);
+	move(&there, back);
+}
+
+static const struct side moving = {
+	.step = move_there_and_back, .prepare = reserve, .features = UFFD_FEATURE_EVENT_REMAP };
+
+/* There are pages to move, while it rests. */
+static void punch_and_rest(void *area)
+{
+	punch(area);
+	usleep(10000);
+}
+
+static const struct side punching_now_and_then = { .step = punch_and_rest, .drops_by_design = true };
+
+/* Nobody can read what is elsewhere at the moment: who moves it reads it. */
+static void with_mremap(const struct backing *b, const struct side *other)
+{
+	bool by_design = other->drops_by_design && uffd_offered() & UFFD_FEATURE_WP_UNPOPULATED;
+	double end = ktap_now() + ktap_budget();
+	struct looper looper;
+	long before, moves = 0;
+	struct area a;
+	size_t lost = 0;
+
+	open_pair(b, &moving, other, &a);
+	before = other->happened ? other->happened() : 0;
+	loop_start(&looper, other->step, &a);
+	do {
+		read_pages(&a);
+		move_there_and_back(&a);
+		lost += watch(&a, 0);
+		moves++;
+	} while (ktap_now() < end);
+	loop_end(&looper);
+	lost += watch(&a, 0) + lost_there;
+	ktap_diag("there and back %ld times, %lu steps of the other side, %zu protections lost", moves,
+		  loop_calls(&looper), lost);
+	SETUP_MSG(!other->happened || other->happened() > before, "the other side got nothing done");
+	EXPECT(by_design || !lost);
+	EXPECT_EQ(area_count(&a, PM_UFFD_WP, 0), a.pages);
+	EXPECT_ALL_TRAP(&a, 0, a.pages);
+}
+
+static void mremap_punch(const struct backing *b)
+{
+	with_mremap(b, &punching_now_and_then);
+}
+CASE_BUDGET_ON(BOTH, "R17_two-sides-mremap-punch", mremap_punch);
+
+static void mremap_migrate(const struct backing *b)
+{
+	with_mremap(b, &migrating);
+}
+CASE_BUDGET_ON(BOTH, "R17_two-sides-mremap-migrate", mremap_migrate);
+
+static void mremap_reclaim(const struct backing *b)
+{
+	with_mremap(b, &reclaiming);
+}
+CASE_BUDGET_ON(BOTH, "R17_two-sides-mremap-reclaim", mremap_reclaim);
+
 /*
  * khugepaged gives up where anybody else is at work: readers and the other side stand still until it has
  * begun, which shows by pages of this mapping that are gone, and then the other side starts.
@@ -268,7 +366,7 @@ static void with_collapse(const struct backing *b, const struct side *other)
 {
 	bool by_design = uffd_offered() & UFFD_FEATURE_WP_UNPOPULATED;	/* refill() punches */
 	double end = ktap_now() + ktap_budget();
-	long rounds = 0, met = 0, collapsed;
+	long rounds = 0, met = 0, collapsed, before;
 	struct once collapser;
 	struct area a;
 	size_t lost = 0;
@@ -276,6 +374,7 @@ static void with_collapse(const struct backing *b, const struct side *other)
 	khugepaged_eager_on_shmem();
 	open_pair(b, other, other, &a);
 	collapsed = khugepaged_collapsed();
+	before = other->happened ? other->happened() : 0;
 	for (; ktap_now() < end; rounds++) {
 		refill(&a);
 		lost += watch(&a, 0);
@@ -286,9 +385,11 @@ static void with_collapse(const struct backing *b, const struct side *other)
 		once_end(&collapser);
 		lost += watch(&a, 0);
 	}
+	lost += lost_there;
 	ktap_diag("%ld rounds, %ld met a collapse, %ld huge pages made; %zu protections lost", rounds, met,
 		  khugepaged_collapsed() - collapsed, lost);
 	SETUP_MSG(met, "khugepaged never got to work");
+	SETUP_MSG(!other->happened || other->happened() > before, "the other side got nothing done");
 	EXPECT(by_design || !lost);
 	EXPECT_EQ(area_count(&a, PM_UFFD_WP, 0), a.pages);
 	EXPECT_ALL_TRAP(&a, 0, a.pages);
@@ -311,3 +412,9 @@ static void zap_collapse(const struct backing *b)
 	with_collapse(b, &zapping);
 }
 CASE_BUDGET_ON(BOTH, "R17_two-sides-zap-collapse", zap_collapse);
+
+static void mremap_collapse(const struct backing *b)
+{
+	with_collapse(b, &moving);
+}
+CASE_BUDGET_ON(BOTH, "R17_two-sides-mremap-collapse", mremap_collapse);
