@@ -34,7 +34,7 @@ static void protect_private(struct area *a, bool own)
 	REQUIRE_EQ(pm_count(a->map, TABLE, PM_UFFD_WP, 0), TABLE);
 }
 
-/* All of the file through a shared mapping, which khugepaged gets to see, if the file is not huge yet. */
+/* All of the file through a shared mapping, which khugepaged gets to see, if the file is not huge yet; then it is. */
 static char *share_and_collapse(const struct area *a)
 {
 	char *map = mmap(NULL, 2 * HUGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -48,13 +48,13 @@ static char *share_and_collapse(const struct area *a)
 	offer_to_khugepaged(map, HUGE);
 	while (khugepaged_collapsed() == before && smaps_kb(map, "ShmemPmdMapped") != HUGE_KB)
 		usleep(1000);
+	SETUP_MSG(fresh_mapping_kb(a) == HUGE_KB, "the file is not huge");
 	return map;
 }
 
-static void judge_kept(const struct area *a, const char *shared, bool own)
+static void judge_kept(const struct area *a, bool own)
 {
 	EXPECT_EQ(pm_count(a->map, TABLE, PM_UFFD_WP, 0), TABLE);
-	SETUP_MSG(smaps_kb(shared, "ShmemPmdMapped") == HUGE_KB || touch_read(shared), "the file is not huge");
 	for (size_t i = 0; i < TABLE; i += 3) {
 		uint64_t want = own && i / QUARTER == 2 ? file_value(i) : file_value(i) + TABLE;
 
@@ -69,7 +69,8 @@ static void of_file(void)
 	struct area a;
 
 	protect_private(&a, false);
-	judge_kept(&a, share_and_collapse(&a), false);
+	share_and_collapse(&a);
+	judge_kept(&a, false);
 }
 CASE("T16_khugepaged-private", of_file);
 
@@ -78,23 +79,23 @@ static void with_own_pages(void)
 	struct area a;
 
 	protect_private(&a, true);
-	judge_kept(&a, share_and_collapse(&a), true);
+	share_and_collapse(&a);
+	judge_kept(&a, true);
 }
 CASE("T16_khugepaged-private-own", with_own_pages);
 
 /* khugepaged is sent to the private mapping itself. Whether it goes there is its own business. */
 static void offered(void)
 {
-	char *shared;
 	struct area a;
 
 	protect_private(&a, true);
 	offer_to_khugepaged(a.map, a.size);
 	khugepaged_scans(3);
 	EXPECT_EQ(pm_count(a.map, TABLE, PM_UFFD_WP, 0), TABLE);
-	shared = share_and_collapse(&a);
+	share_and_collapse(&a);
 	khugepaged_scans(3);
-	judge_kept(&a, shared, true);
+	judge_kept(&a, true);
 }
 CASE("T16_khugepaged-private-offered", offered);
 
