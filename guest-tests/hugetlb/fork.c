@@ -7,23 +7,32 @@
 #include "access.h"
 #include "backing.h"
 #include "ktap.h"
+#include "pages.h"
 #include "peer.h"
 #include "proc.h"
 #include "trap.h"
 
-#define PAGES 4
-
-/* Two pages, two markers. */
+/* Two pages, two markers. Of 1 GB it is one page, which the file has: there are two in all. */
 static void arm(struct area *a, const struct backing *b, __u64 features)
 {
-	area_arm(a, b, PAGES, features);
-	populate(a, 0, PAGES / 2);
-	REQUIRE_EQ(area_wp(a, 0, PAGES), 0);
+	area_arm(a, b, hugetlb_pages(b), features);
+	if (b->hugetlb == GIANT) {
+		area_fill_file(a, 0, 1);
+		touch_read(a->map);
+	} else {
+		populate(a, 0, a->pages / 2);
+	}
+	REQUIRE_EQ(area_wp(a, 0, a->pages), 0);
+}
+
+static uint64_t value_of(const struct area *a, size_t page)
+{
+	return page < (a->pages + 1) / 2 ? file_value(page) : 0;
 }
 
 static void judge_parent(const struct area *a)
 {
-	for (int i = 0; i < PAGES; i++) {
+	for (size_t i = 0; i < a->pages; i++) {
 		EXPECT_PM(area_page(a, i), PM_UFFD_WP, PM_SWAP);
 		EXPECT_TRAPS(a, area_page(a, i));
 	}
@@ -36,15 +45,16 @@ static void noevent(const struct backing *b)
 
 	arm(&a, b, 0);
 	peer_start(&child);
-	for (int i = 0; i < PAGES; i++) {
+	for (size_t i = 0; i < a.pages; i++) {
 		PEER_PM(&child, area_page(&a, i), 0, PM_UFFD_WP);
-		EXPECT_EQ(peer_call(&child, peer_get, area_page(&a, i), 0), i < PAGES / 2 ? file_value(i) : 0);
+		EXPECT_EQ(peer_call(&child, peer_get, area_page(&a, i), 0), value_of(&a, i));
 		PEER_WRITES(&child, &a, area_page(&a, i));
 	}
 	EXPECT_EQ(peer_end(&child), 0);
 	judge_parent(&a);
 }
 CASE_ON(BACKINGS_HUGETLB, "H07_fork-noevent", noevent);
+CASE_ON(BACKINGS_HUGETLB_1G, "H17_1G-fork-noevent", noevent);
 
 static void event(const struct backing *b)
 {
@@ -53,7 +63,7 @@ static void event(const struct backing *b)
 
 	arm(&a, b, UFFD_FEATURE_EVENT_FORK);
 	peer_start_event(&child, &a, &seen);
-	for (int i = 0; i < PAGES; i++) {
+	for (size_t i = 0; i < a.pages; i++) {
 		PEER_PM(&child, area_page(&a, i), PM_UFFD_WP, PM_SWAP);
 		PEER_TRAPS(&child, &seen, area_page(&a, i));
 		PEER_WRITES(&child, &seen, area_page(&a, i));
@@ -62,3 +72,4 @@ static void event(const struct backing *b)
 	EXPECT_EQ(peer_end(&child), 0);
 }
 CASE_ON(BACKINGS_HUGETLB, "H08_fork-event", event);
+CASE_ON(((const struct backing *const []){ &hugetlb_1g_shared, NULL }), "H17_1G-fork-event", event);

@@ -2,7 +2,7 @@
 /*
  * A process with protected huge pages forks, over and over, while another one maps the same GB of the file anew and may
  * find the half-made page table of a child to share: each page is mapped once in it, and free again in the end.
- * Needs: REGISTER(WP) on hugetlbfs, huge pages; newer kernels HUGETLB_PMD_PAGE_TABLE_SHARING to be of interest.
+ * Needs: REGISTER(WP) on hugetlbfs, huge pages; newer kernels HUGETLB_PMD_PAGE_TABLE_SHARING.
  * Fails on a kernel that copies to a child's page table what a process that shares it has put there meanwhile: the
  * page is counted twice, and never given back, which the kernel takes for a BUG. The moment is short: to meet it takes a
  * delay before the lock, see huge-fork-looks-before-lock among the faults.
@@ -15,6 +15,7 @@
 #include "hugetlb.h"
 #include "ktap.h"
 #include "peer.h"
+#include "share.h"
 #include "uffd.h"
 
 #define PAGES (GIANT / HUGE)
@@ -56,6 +57,7 @@ static void forked_meanwhile(void)
 	area_open_aligned(&a, &hugetlb_shared, PAGES, GIANT);
 	free = hugetlb_free(HUGE);
 	peer_start(&other);
+	need_shared(&a, &other, 0);
 	touch_write_all(&a, 0, USED);
 	area_register(&a, 0, UFFDIO_REGISTER_MODE_WP);
 	REQUIRE_EQ(area_wp(&a, 0, PAGES), 0);

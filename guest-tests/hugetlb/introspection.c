@@ -44,6 +44,40 @@ static void tells(const struct backing *b)
 }
 CASE_ON(BACKINGS_HUGETLB, "H16_introspection", tells);
 
+/* How many of all small pages of the area mincore() takes for pages in memory. */
+static size_t in_core(const struct area *a)
+{
+	static unsigned char pages[GIANT / PAGE];
+	size_t n = 0;
+
+	SETUP(a->size <= GIANT);
+	SETUP(!mincore(a->map, a->size, pages));
+	for (size_t i = 0; i < a->size / PAGE; i++)
+		n += pages[i] & 1;
+	return n;
+}
+
+/* One page of 1 GB: not there, then brought in by a read. */
+static void tells_of_giant(const struct backing *b)
+{
+	struct area a;
+
+	area_arm(&a, b, 1, 0);
+	EXPECT_EQ(in_core(&a), 0);
+	REQUIRE_EQ(area_wp(&a, 0, 1), 0);
+	EXPECT_EQ(area_count(&a, PM_UFFD_WP, PM_PRESENT | PM_SWAP), 1);
+	EXPECT_EQ(pm(a.map + GIANT - PAGE) & PM_FRAME, 0);
+	EXPECT_EQ(in_core(&a), 0);
+	EXPECT_EQ(smaps_kb(a.map, "Private_Hugetlb") + smaps_kb(a.map, "Shared_Hugetlb"), 0);
+	touch_read(a.map + GIANT / 2);
+	EXPECT_EQ(area_count(&a, PM_PRESENT | PM_UFFD_WP, PM_SWAP), 1);
+	EXPECT_EQ(in_core(&a), GIANT / PAGE);
+	EXPECT_EQ(smaps_kb(a.map, "Private_Hugetlb") + smaps_kb(a.map, "Shared_Hugetlb"), (long)GIANT / 1024);
+	EXPECT_TRAPS(&a, a.map + GIANT / 2);
+	EXPECT_EQ(area_count(&a, PM_PRESENT, PM_UFFD_WP | PM_SWAP), 1);
+}
+CASE_ON(BACKINGS_HUGETLB_1G, "H17_1G-introspection", tells_of_giant);
+
 /* A registration for missing pages as well would keep the dump from making any. */
 static void abort_with_markers(struct area *a)
 {

@@ -9,6 +9,7 @@
 #include "access.h"
 #include "backing.h"
 #include "ktap.h"
+#include "pages.h"
 #include "proc.h"
 #include "trap.h"
 #include "uffd.h"
@@ -36,15 +37,15 @@ static void ends(const struct backing *b, void (*end)(struct area *a))
 	struct trap t;
 	struct area a;
 
-	area_arm(&a, b, PAGES, 0);
-	populate(&a, 0, PAGES / 2);
-	REQUIRE_EQ(area_wp(&a, 0, PAGES), 0);
+	area_arm(&a, b, hugetlb_pages(b), 0);
+	populate(&a, 0, (a.pages + 1) / 2);
+	REQUIRE_EQ(area_wp(&a, 0, a.pages), 0);
 	REQUIRE(trap_begin(&a, a.map, &t));
 	end(&a);
 	EXPECT(trap_released(&a, &t));
 	EXPECT_EQ(area_count(&a, PM_UFFD_WP, 0), 0);
 	REQUIRE_EQ(uffd_register(a.uffd, a.map, a.size, UFFDIO_REGISTER_MODE_WP, NULL), 0);
-	for (int i = 0; i < PAGES; i++)
+	for (size_t i = 0; i < a.pages; i++)
 		EXPECT_NO_TRAP(&a, area_page(&a, i));
 }
 
@@ -53,12 +54,14 @@ static void unregistered(const struct backing *b)
 	ends(b, by_unregister);
 }
 CASE_ON(BACKINGS_HUGETLB, "H13_unreg-close-unregister", unregistered);
+CASE_ON(BACKINGS_HUGETLB_1G, "H17_1G-ends-unregister", unregistered);
 
 static void closed(const struct backing *b)
 {
 	ends(b, by_close);
 }
 CASE_ON(BACKINGS_HUGETLB, "H13_unreg-close-close", closed);
+CASE_ON(BACKINGS_HUGETLB_1G, "H17_1G-ends-close", closed);
 
 static void dropped(const struct backing *b)
 {
@@ -66,6 +69,7 @@ static void dropped(const struct backing *b)
 	ends(b, by_register);
 }
 CASE_ON(BACKINGS_HUGETLB, "H13_unreg-close-register", dropped);
+CASE_ON(BACKINGS_HUGETLB_1G, "H17_1G-ends-register", dropped);
 
 /* A part of the range: the rest stays protected. */
 static void in_part(const struct backing *b)

@@ -44,30 +44,50 @@ static void migrated(const struct backing *b)
 }
 CASE_ON(BACKINGS_HUGETLB, "H15_migrate", migrated);
 
+struct mover {
+	struct looper looper;
+	struct area *area;
+	unsigned long moves;
+};
+
 static void move_all(void *arg)
 {
-	const struct area *a = arg;
+	struct mover *m = arg;
 
 	for (size_t i = 0; i < PAGES; i++) {
-		void *addr = area_page(a, i);
-		int target = !node_of(addr), status;
+		void *addr = area_page(m->area, i);
+		int target = !node_of(addr), status = -1;
 
 		/* It may be busy: then the next round moves it. */
-		syscall(SYS_move_pages, 0, 1, &addr, &target, &status, MPOL_MF_MOVE_ALL);
+		m->moves += !syscall(SYS_move_pages, 0, 1, &addr, &target, &status, MPOL_MF_MOVE_ALL) && status == target;
 	}
+}
+
+static void mover_start(struct mover *m, struct area *a)
+{
+	migrate(a, 0, PAGES, MPOL_MF_MOVE_ALL);
+	*m = (struct mover){ .area = a };
+	loop_start(&m->looper, move_all, m);
+}
+
+/* That nothing moved after the first round, or next to nothing, is no test. */
+static void mover_end(struct mover *m)
+{
+	loop_end(&m->looper);
+	ktap_diag("%lu pages moved, in %lu rounds", m->moves, loop_calls(&m->looper));
+	SETUP_MSG(m->moves > PAGES, "%lu pages moved meanwhile", m->moves);
 }
 
 /* What is asked for while a page is on its way holds when it has arrived. */
 static void protected_meanwhile(const struct backing *b)
 {
 	double end = ktap_now() + ktap_budget();
-	struct looper mover;
+	struct mover mover;
 	struct area a;
 
 	area_arm(&a, b, PAGES, 0);
 	populate(&a, 0, PAGES);
-	migrate(&a, 0, PAGES, MPOL_MF_MOVE_ALL);
-	loop_start(&mover, move_all, &a);
+	mover_start(&mover, &a);
 	do {
 		REQUIRE_EQ(area_wp(&a, 0, PAGES), 0);
 		REQUIRE_EQ(area_count(&a, PM_UFFD_WP, 0), PAGES);
@@ -76,8 +96,7 @@ static void protected_meanwhile(const struct backing *b)
 		touch_write_all(&a, 0, PAGES);
 	} while (ktap_now() < end);
 	REQUIRE_EQ(area_wp(&a, 0, PAGES), 0);
-	loop_end(&mover);
-	ktap_diag("%lu rounds of moving", loop_calls(&mover));
+	mover_end(&mover);
 	for (size_t i = 0; i < PAGES; i++)
 		EXPECT_TRAPS(&a, area_page(&a, i));
 }
@@ -95,23 +114,22 @@ static void never_missing(void)
 {
 	double end = ktap_now() + ktap_budget();
 	volatile unsigned long reads = 0;	/* after siglongjmp(), too */
-	struct looper mover;
+	struct mover mover;
 	struct area a;
 
 	backing_need_wp(&hugetlb_private);
 	area_open(&a, &hugetlb_private, PAGES);
 	touch_write_all(&a, 0, PAGES);
 	area_register(&a, UFFD_FEATURE_SIGBUS, UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_WP);
-	migrate(&a, 0, PAGES, MPOL_MF_MOVE);
 	SETUP(signal(SIGBUS, got_sigbus) != SIG_ERR);
-	loop_start(&mover, move_all, &a);
+	mover_start(&mover, &a);
 	if (sigsetjmp(back, 1) == 0)
 		for (; ktap_now() < end; reads += PAGES)
 			touch_read_all(&a, 0, PAGES);
 	else
 		EXPECT_MSG(false, "SIGBUS for a page that is there, after %lu reads", reads);
-	loop_end(&mover);
-	ktap_diag("%lu rounds of moving, %lu reads", loop_calls(&mover), reads);
+	ktap_diag("%lu reads", reads);
+	mover_end(&mover);
 	EXPECT_EQ(touch_read(a.map), file_value(0));
 }
 CASE_BUDGET("H15_never-missing", never_missing);

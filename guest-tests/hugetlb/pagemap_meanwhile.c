@@ -2,7 +2,7 @@
 /*
  * One process reads its pagemap of a GB of huge pages, not registered, while another one shares its page table and goes
  * again, and holes are punched: a table that is shared may be taken away while somebody looks at it.
- * Needs: REGISTER(WP) on hugetlbfs, huge pages; newer kernels HUGETLB_PMD_PAGE_TABLE_SHARING to be of interest.
+ * Needs: REGISTER(WP) on hugetlbfs, huge pages; newer kernels HUGETLB_PMD_PAGE_TABLE_SHARING.
  * Fails, with a splat, on a kernel that takes the lock of a page table that may be gone. The moment is short: on a
  * kernel that does so this test mostly passes.
  */
@@ -15,6 +15,7 @@
 #include "loop.h"
 #include "peer.h"
 #include "proc.h"
+#include "share.h"
 #include "uffd.h"
 
 #define PAGES (GIANT / HUGE)
@@ -52,6 +53,7 @@ static void read_meanwhile(void)
 	area_open_aligned(&a, &hugetlb_shared, PAGES, GIANT);
 	touch_write(a.map, file_value(0));
 	peer_start(&other);
+	need_shared(&a, &other, 0);
 	loop_start(&puncher, punch, &a);
 	do {
 		peer_post(&other, map_for_a_while, &a, 20);

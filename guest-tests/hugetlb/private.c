@@ -11,6 +11,24 @@
 #include "proc.h"
 #include "trap.h"
 
+/* One page of 1 GB, which the file has: there are two in all. */
+static void giant_cow(void)
+{
+	struct area a;
+
+	area_arm(&a, &hugetlb_1g_private, 1, 0);
+	area_fill_file(&a, 0, 1);
+	REQUIRE_EQ(area_wp(&a, 0, 1), 0);
+	EXPECT_PM(a.map, PM_UFFD_WP, PM_PRESENT);
+	EXPECT_TRAPS(&a, a.map);
+	EXPECT_EQ(alias_get(&a, a.map), file_value(0));
+	REQUIRE_EQ(area_wp(&a, 0, 1), 0);
+	EXPECT_PM(a.map, PM_PRESENT | PM_UFFD_WP, PM_FILE);
+	EXPECT_TRAPS(&a, a.map);
+	EXPECT_NO_TRAP(&a, a.map);
+}
+CASE("H17_1G-private-cow.hugetlb-1G-private", giant_cow);
+
 static void cow_in_one_fault(void)
 {
 	struct area a;

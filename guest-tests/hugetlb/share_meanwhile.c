@@ -3,7 +3,7 @@
  * One process registers, protects and unregisters a whole GB of a file, over and over, while another one that is not
  * registered maps the same GB anew and shares its page table where it may, and the file is punched: each has its own
  * state at every moment, and neither stops the other.
- * Needs: REGISTER(WP) on hugetlbfs, huge pages; newer kernels HUGETLB_PMD_PAGE_TABLE_SHARING to be of interest.
+ * Needs: REGISTER(WP) on hugetlbfs, huge pages; newer kernels HUGETLB_PMD_PAGE_TABLE_SHARING.
  * Fails on a kernel that lets a page table be shared while there is protection in it, or protects a table that is not
  * its own.
  */
@@ -16,6 +16,7 @@
 #include "loop.h"
 #include "peer.h"
 #include "proc.h"
+#include "share.h"
 #include "uffd.h"
 
 #define PAGES (GIANT / HUGE)
@@ -77,8 +78,10 @@ static void shared_meanwhile(void)
 	area_open_aligned(&a, &hugetlb_shared, PAGES, GIANT);
 	need_hugetlb_wp(a.page);
 	a.uffd = uffd_open(0);
-	touch_write_all(&a, 0, USED);
+	touch_write(a.map, file_value(0));
 	peer_start(&other);
+	need_shared(&a, &other, 0);
+	touch_write_all(&a, 0, USED);
 	loop_start(&puncher, punch, &a);
 	do {
 		peer_post(&other, map_for_a_while, &a, 50);

@@ -12,28 +12,11 @@
 #include "ktap.h"
 #include "peer.h"
 #include "proc.h"
+#include "share.h"
 #include "trap.h"
 #include "uffd.h"
 
 #define PAGES (GIANT / HUGE)
-
-/*
- * Whether what this process touches beside a page that both have touched is there for the other one at once. Newer
- * kernels copy nothing at fork that a fault can find.
- */
-static bool is_shared(const struct area *a, struct peer *other, size_t first)
-{
-	touch_read(area_page(a, first));
-	peer_call(other, peer_get, area_page(a, first), 0);
-	touch_read(area_page(a, first + 1));
-	return pm_of(other->pid, area_page(a, first + 1)) & PM_PRESENT;
-}
-
-static void need_shared(const struct area *a, struct peer *other, size_t first)
-{
-	if (!is_shared(a, other, first))
-		SKIP("CONFIG_HUGETLB_PMD_PAGE_TABLE_SHARING: the page table is not shared");
-}
 
 /* The file, mapped by both: a page of each table is there when the other one comes to be. */
 static void share_all(const struct area *a, struct peer *other)

@@ -112,6 +112,7 @@ static void truncated(const struct backing *b)
 	judge(&a, protected);
 }
 CASE_ON(BACKINGS_HUGETLB, "H06_truncate-extend", truncated);
+CASE_ON(BACKINGS_HUGETLB_1G, "H17_1G-truncate", truncated);
 
 /* Half of it markers, half of it pages: both are gone, and the next mapping there starts with nothing. */
 static void unmapped(const struct backing *b)
