@@ -7,6 +7,10 @@
  * Fails on a kernel whose can_follow_write_pte() takes a dirty page brought back from swap for one
  * that the write has already been allowed to. A kernel with DEBUG_VM prints
  * 'FAULT_FLAG_ALLOW_RETRY missing': that is how it refuses.
+ * V08_force-write-anon-huge fails where the fault lets the write through. That can_follow_write_pmd() looks as well is
+ * not to be seen: an entry that is huge never comes from swap, nor dirty from migration, so that it can be protected
+ * only in the moment between a fault that allowed the write and that look. A write whose page was looked up just before
+ * the protection came may land after it all the same.
  */
 #include <errno.h>
 #include <fcntl.h>
