@@ -11,7 +11,7 @@ import re
 
 from orchestrator.bisect.symptom import Observation, Sight, Why
 from orchestrator.model import JobResult, Stage, StageResult, Status, Symptom, SymptomKind, TestResult, Verdict
-from orchestrator.suite import repeats
+from orchestrator.parse import runs
 
 
 def observations(symptom: Symptom, result: JobResult, repeat: int = 1) -> tuple[Observation, ...]:
@@ -129,21 +129,11 @@ def _of_name(name: str, result: JobResult) -> list[TestResult]:
     return [test for test in every if test.name == name] or worst
 
 
-_WORDS = {word: status for status, word in repeats.WORDS.items()}
-
-
-_RUNS = re.compile(rf"(\d+) of (\d+) runs ({'|'.join(_WORDS)})$")
-
-
 def _tries(test: TestResult, fatal: tuple[str, ...], repeat: int) -> list[Observation]:
     """Return each run of a test: ``ktap.h`` says of repeated runs how many did not pass, and in which way."""
-    matches = [match for line in test.diagnostics if (match := _RUNS.match(line))]
-    counts = [(_WORDS[match[3]], int(match[1])) for match in matches]
-    if not matches:
-        times = repeat if test.status in {Status.PASS, Status.SKIP} else 1
-        return [_sight(test.status, test.reason, fatal)] * times
-    passed = int(matches[0][2]) - sum(number for _, number in counts)
-    return [_sight(s, test.reason, fatal) for s, number in [*counts, (Status.PASS, passed)] for _ in range(number)]
+    if not (ran := runs.statuses(test)):
+        ran = (test.status,) * (repeat if test.status in {Status.PASS, Status.SKIP} else 1)
+    return [_sight(status, test.reason, fatal) for status in ran]
 
 
 def _sight(status: Status, reason: str, fatal: tuple[str, ...]) -> Observation:

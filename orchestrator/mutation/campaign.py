@@ -9,7 +9,7 @@ from pathlib import Path
 
 from orchestrator.coverage import measure
 from orchestrator.engine.task import Place
-from orchestrator.errors import KernelError
+from orchestrator.errors import InfraError, KernelError
 from orchestrator.host import disk
 from orchestrator.host.cache import digest
 from orchestrator.model import Bootable, JobResult, Tree, rundir
@@ -122,7 +122,7 @@ def limits(base: Baseline, most: float) -> dict[str, float]:
 
 def _keep_coverage(result: JobResult, place: Path) -> None:
     """Keep what the whole series ran: a campaign goes on later, and the run is gone by then."""
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, InfraError):
         disk.write_atomic(place, (result.directory / rundir.COVERAGE).read_bytes())
 
 

@@ -7,9 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from orchestrator.model import Status, TestResult
-from orchestrator.parse import runs as run_words
-
-WORDS = run_words.WORDS
+from orchestrator.parse.runs import WORDS
 
 
 def together(runs: Sequence[Sequence[TestResult]]) -> list[TestResult]:
