@@ -156,10 +156,13 @@ bool touch_asleep(const struct touch *t)
 	return false;
 }
 
-/* Whether the thread goes on using CPU time: its access faults, and faults again. */
-static bool spins(const struct touch *t)
+/*
+ * Whether the thread goes on using CPU time: its access faults, and faults again. To clear a page of
+ * 1 GB is seconds of work where a processor is emulated: 10 ns for a byte.
+ */
+static bool spins(const struct touch *t, size_t page)
 {
-	const uint64_t enough = touch_ended(t) ? 0 : touch_cpu(t) + 1000000000ULL;
+	const uint64_t enough = touch_ended(t) ? 0 : touch_cpu(t) + 1000000000ULL + 10 * page;
 
 	while (!touch_ended(t) && !sleeps(t)) {
 		if (touch_cpu(t) >= enough)
@@ -295,7 +298,7 @@ bool no_trap_at(const struct area *a, void *addr, enum access access, const char
 	struct trap t = { .file = file, .line = line };
 
 	touch_start(&t.touch, access, addr, fresh_value());
-	if (spins(&t.touch)) {
+	if (spins(&t.touch, a->page)) {
 		fail(file, line, a, addr, "the access faults for ever");
 		unwp_page(a, addr);
 		ktap_stop();
