@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import glob
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from orchestrator import suite
@@ -15,7 +15,7 @@ from orchestrator.model.expectations import NONE
 from orchestrator.pipeline import booting, durations
 from orchestrator.pipeline.job_record import JobRecord
 from orchestrator.pipeline.values import Job
-from orchestrator.verdict import verdict
+from orchestrator.verdict import outcome, verdict
 
 
 def timed(record: JobRecord, name: str) -> tuple[str, ...]:
@@ -26,15 +26,8 @@ def timed(record: JobRecord, name: str) -> tuple[str, ...]:
 
 def windows(config: Suite, tests: Iterable[str]) -> tuple[str, ...]:
     """Return in whose window each of these tests runs: its own, or that of the foreign program that it is a case of."""
-    programs = {program.name for program in config.programs}
-    return tuple(dict.fromkeys(_window(programs, test) for test in tests))
-
-
-def _window(programs: Collection[str], test: str) -> str:
-    """Return the program that a test is or is a case of (``program.case``; of several the longest), else the test."""
-    if test in programs:
-        return test
-    return max((name for name in programs if test.startswith(f"{name}.")), key=len, default=test)
+    programs = tuple(program.name for program in config.programs)
+    return tuple(dict.fromkeys(outcome.named_program(test, programs) or test for test in tests))
 
 
 def globs(config: Suite, tests: Iterable[str]) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ def settled(runs: Sequence[SuiteRun], splats: Sequence[Splat], titles: Titles) -
     meant = [splat for splat in splats if _is_meant(splat, titles)]
     done = []
     for run in runs:
-        programs = {program_of(test.name, {*run.programs, *titles}) for test in run.tests}
+        programs = {program_of(test.name, (*run.programs, *titles)) for test in run.tests}
         for program in sorted(programs & titles.keys()):
             run = _settled(run, program, titles[program], [splat for splat in meant if splat.test == program])
         done.append(run)
@@ -49,7 +49,7 @@ def _settled(run: SuiteRun, program: str, title: str, came: Sequence[Splat]) -> 
 
     Each try has a guest of its own, and how the program ended in it says nothing.
     """
-    names = {test.name for test in run.tests if program_of(test.name, {*run.programs, program}) == program}
+    names = {test.name for test in run.tests if program_of(test.name, (*run.programs, program)) == program}
     whole = _whole(program, [test for test in run.tests if test.name in names])
     earlier = max((tries for name, tries in run.retried if name in names), key=len, default=())
     tries = [status if status in _NOT_TRIED else Status.FAIL for status in (*earlier, whole.status)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -74,10 +75,15 @@ _NOT_OFFERED = outcome(Status.SKIP)
 _UNFINISHED = {Status.ERROR, Status.TIMEOUT, Status.CRASHED, Status.MISSING}
 
 
-def program_of(test: str, programs: Iterable[str] = ()) -> str:
+def program_of(test: str, programs: tuple[str, ...] = ()) -> str:
     """Return the program of a test: a result of several has its name before a dot, and the name may have dots too."""
-    named = (name for name in programs if test == name or test.startswith(f"{name}."))
-    return max(named, key=len, default=test.partition(".")[0])
+    return named_program(test, programs) or test.partition(".")[0]
+
+
+@functools.lru_cache(maxsize=2**16)  # each case that the base does not name is held against all that it does
+def named_program(test: str, programs: tuple[str, ...]) -> str | None:
+    """Return which of these programs a test is, or is a case of (``program.case``; of several the longest)."""
+    return max((name for name in programs if test == name or test.startswith(f"{name}.")), key=len, default=None)
 
 
 def on_base(run: SuiteRun | None, test: str) -> Outcome:

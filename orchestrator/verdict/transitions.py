@@ -206,9 +206,9 @@ def _cut_on_both(before: _Outcomes, after: _Outcomes) -> Callable[[str, str], bo
 
 def _programs(*jobs: JobResult) -> Callable[[_Key], _Key]:
     """Return what says which program of its suite a test belongs to."""
-    names: dict[str, set[str]] = {}
+    names: dict[str, tuple[str, ...]] = {}
     for run in (run for job in jobs for run in job.suites):
-        names.setdefault(run.suite, set()).update(run.programs)
+        names[run.suite] = tuple(dict.fromkeys((*names.get(run.suite, ()), *run.programs)))
     return lambda key: (key[0], program_of(key[1], names.get(key[0], ())))
 
 
