@@ -6,10 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from orchestrator.model import RunResult, Side, Status, Verdict
 from orchestrator.report import result_json
 from tests.boot.conftest import ROOT, MainRun
 
+pytestmark = pytest.mark.nightly  # both kernels once more, and two guests beside each other
 TESTS = ("A01", "A03", "G01", "S01")
 
 

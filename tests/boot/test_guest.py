@@ -118,6 +118,7 @@ def test_a_command_out_of_time_is_killed_with_its_children_and_its_output_kept(g
     assert guest.run("ps | grep -c '[s]leep 12345'", deadline=soon()).stdout == "0\n"
 
 
+@pytest.mark.nightly
 def test_a_silent_command_is_ended_before_its_time_limit(request_for: Make) -> None:
     with machine.boot(request_for(limits=replace(LIMITS, silence=20.0)), SILENT) as guest:
         answer = guest.run("echo begun; sleep 12345", deadline=soon(3600))

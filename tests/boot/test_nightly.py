@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from orchestrator.host.cache import Cache
 from orchestrator.model import Side, Verdict
 from orchestrator.nightly.run import LOCK
@@ -13,6 +15,7 @@ from orchestrator.progress import SILENT
 from orchestrator.report import result_json
 from tests.boot.conftest import ROOT, MainRun
 
+pytestmark = pytest.mark.nightly  # four guests; the stage ring has nights of the fake tree
 TESTS = ["--test", "G02_anon-present", "--test", "S07_swapoff-private.anon", "--test", "B01"]
 
 

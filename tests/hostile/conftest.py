@@ -9,7 +9,7 @@ BY_NIGHT = {
         "lines", "console", "drowns", "drownslate", "ssh", "facts", "odd", "onlyrelease", "nothing", "hugerelease",
         "nocode", "utf16", "latin1", "exit3", "exit4", "exit139", "digits", "negative", "wrongword", "resetearly",
         "killed", "deaf", "exit255", "truncated", "noresult", "noword", "reset", "stays", "killedlate", "escapes",
-        "nosession", "superscript", "absolute", "nul",
+        "nosession", "superscript", "absolute", "nul", "many", "nothex", "yaml", "path",
     },
     "test_builds.py": {
         "output without an end", "50,000 warnings", "an error of 30 MB", "names of ours, validated",

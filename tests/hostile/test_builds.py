@@ -104,6 +104,7 @@ SPEAKS = [
 ]
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("attack", SPEAKS, ids=str)
 def test_what_a_build_says_is_bounded_in_all_that_is_kept(attack: Attack, table: Table) -> None:
     strike(attack, table)
@@ -151,6 +152,7 @@ SUITES = [
 ]  # fmt: skip
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("attack", SUITES, ids=str)
 def test_what_a_patch_takes_from_a_suite_of_the_tree_is_its_own_fault(attack: Attack, table: Table) -> None:
     strike(attack, table)

@@ -31,6 +31,7 @@ junit.render_job = broken
 """
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("sabotage", [IN_A_STAGE, IN_A_REPORT], ids=["in a stage", "in a report"])
 def test_the_other_series_of_a_run_is_judged(sabotage: str, tmp_path: Path) -> None:
     table = Table(tmp_path)

@@ -159,6 +159,7 @@ def test_a_culprit_among_commits_that_do_not_build_is_a_range(bench: History) ->
     assert len(list(document.iter("skipped"))) == 3
 
 
+@pytest.mark.nightly
 def test_a_kernel_that_was_run_is_not_run_again(bench: History) -> None:
     made = bench.words("same", "same", "same", "same", "not-ok T01", "same", "same")
     code, output = bench.find("--runs", "1")
@@ -169,6 +170,7 @@ def test_a_kernel_that_was_run_is_not_run_again(bench: History) -> None:
     assert len(bench.guests()) == 5  # both ends, the culprit again, its parent, the tip without it
 
 
+@pytest.mark.nightly
 def test_a_flaky_test_gets_as_many_runs_as_it_takes(bench: History) -> None:
     made = bench.words("ok", "ok", "flaky T01 0010100000", "ok", "ok")
     code, output = bench.find()
@@ -181,6 +183,7 @@ def test_a_flaky_test_gets_as_many_runs_as_it_takes(bench: History) -> None:
     assert all(step["sure"] > 0.99 for step in bench.steps[2:])
 
 
+@pytest.mark.nightly
 def test_a_flaky_boot_of_a_patch_is_found_in_boots(bench: History) -> None:
     bench.series(
         ("mm/memory.c", "return", "/* one */ return 1 *"),
@@ -195,6 +198,7 @@ def test_a_flaky_boot_of_a_patch_is_found_in_boots(bench: History) -> None:
     assert (first["count"]["shown"], first["count"]["clean"]) == (2, 1)
 
 
+@pytest.mark.nightly
 def test_the_patches_of_a_series_are_walked_on_the_prerequisites_of_its_tree(bench: History) -> None:
     bench.series(
         ("mm/memory.c", "return page + 1", "return page + 2"),
@@ -213,6 +217,7 @@ def test_the_patches_of_a_series_are_walked_on_the_prerequisites_of_its_tree(ben
     assert "the first bad commit is 2/2 toy: edit 3" in output
 
 
+@pytest.mark.nightly
 def test_a_host_that_fails_once_is_asked_again_and_twice_stops_the_bisect(bench: History) -> None:
     made = bench.words("ok", "not-ok T01", "ok")
     bench.lose(1)
@@ -334,6 +339,7 @@ def test_a_bare_repository_has_a_history_and_a_folder_without_one_has_none(bench
     assert code == 2 and "is no git tree: it has no history" in " ".join(output.split()), output
 
 
+@pytest.mark.nightly
 def test_a_test_that_the_good_end_refuses_is_bisected_all_the_same(bench: History) -> None:
     bench.base = bench.words("skip T01")[0]
     bench.change("mm: offered", p1=None)
@@ -344,6 +350,7 @@ def test_a_test_that_the_good_end_refuses_is_bisected_all_the_same(bench: Histor
     assert "the good end does not offer" in output
 
 
+@pytest.mark.nightly
 def test_a_series_on_top_of_each_step_and_where_it_does_not_apply(bench: History) -> None:
     bench.series(("mm/memory.c", "return page + 1;", "return page + 2;"))
     carried = (bench.folder / "tree" / "mm" / "memory.c").read_text()
@@ -358,6 +365,7 @@ def test_a_series_on_top_of_each_step_and_where_it_does_not_apply(bench: History
     assert all(s["why"] == "does not apply" for s in bench.steps if s["term"] == "skip")
 
 
+@pytest.mark.nightly
 def test_a_build_that_broke_and_a_splat_are_symptoms_too(bench: History) -> None:
     made = bench.words("ok", "splat T01 BUG: Bad page map in process x", "ok", "broken", "ok")
     code, output = bench.find(symptom="build")
@@ -379,6 +387,7 @@ def test_a_fault_that_was_fixed_in_between_is_not_an_answer(bench: History) -> N
     assert f"The merge base {fork} is bad" in output
 
 
+@pytest.mark.nightly
 def test_kernels_are_built_ahead_where_that_is_asked_for(bench: History) -> None:
     bench.words(*["ok"] * 6, "not-ok T01", "ok")
     code, output = bench.find("--runs", "1", "--ahead")
@@ -386,6 +395,7 @@ def test_kernels_are_built_ahead_where_that_is_asked_for(bench: History) -> None
     assert list(bench.last.glob("jobs/ahead-*/result.json"))
 
 
+@pytest.mark.nightly
 def test_a_bisect_has_kernels_built_on_workers(bench: History) -> None:
     culprit = bench.words(*["ok"] * 6, "not-ok T01", "ok")[6]
     code, output = bench.find("--runs", "1", "--no-ahead")

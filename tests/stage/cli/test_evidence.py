@@ -41,6 +41,7 @@ def test_the_terminal_and_the_summary_give_the_evidence(red: tuple[Lab, str]) ->
     assert evidence["sentence"] == SENTENCE and evidence["status"] == "fail" and evidence["base"] == "pass", evidence
 
 
+@pytest.mark.nightly
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed")
 @pytest.mark.parametrize("width", [390, 1280])
 def test_the_page_gives_it_and_fits_a_phone(red: tuple[Lab, str], width: int, tmp_path: Path) -> None:

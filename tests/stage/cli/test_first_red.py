@@ -66,6 +66,7 @@ def test_the_first_red_test_ends_its_suite(table: Table) -> None:
     assert note == "suite own ended at T01, the first red: what had not run by then did not run"
 
 
+@pytest.mark.nightly
 def test_the_first_red_test_ends_isolated_ones(table: Table) -> None:
     names = [f"T{number:02}" for number in range(1, 25)]
     many = plays(f"lists {' '.join(names)}")
@@ -85,6 +86,7 @@ def test_the_first_red_test_ends_isolated_ones(table: Table) -> None:
     assert table.left_running() == []
 
 
+@pytest.mark.nightly
 def test_without_being_asked_to_stop_it_goes_on(table: Table) -> None:
     table.series(plays("not-ok T02"))
     table.type("run", "--variant", "small")
@@ -127,6 +129,7 @@ def test_the_guest_of_the_base_runs_while_the_patched_kernel_is_built(table: Tab
     assert table.left_running() == []
 
 
+@pytest.mark.nightly
 def test_nothing_is_built_beside_a_guest_where_that_is_not_wanted(table: Table) -> None:
     table.series(ONE)
     code, output = table.type("validate", "series", "--variant", "small", "--no-ahead", "-v")
@@ -137,6 +140,7 @@ def test_nothing_is_built_beside_a_guest_where_that_is_not_wanted(table: Table) 
     assert output.index("toy.small: suite: 2 tests") < output.index("toy.three.small: source"), output
 
 
+@pytest.mark.nightly
 def test_a_run_says_each_verdict_before_the_next_guest(table: Table) -> None:
     table.series(plays("not-ok T02"))
     code, output = table.type("run")

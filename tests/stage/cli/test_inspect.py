@@ -24,6 +24,7 @@ def clones(tmp_path: Path) -> Clones:
     return made
 
 
+@pytest.mark.nightly
 def test_a_guest_of_which_there_is_no_dump_is_named(clones: Clones) -> None:
     code, output = clones.type("inspect", "last", "--side", "patched", "--guest", "boot-7", "--eval", "1")
     assert code == 2, output
@@ -33,12 +34,14 @@ def test_a_guest_of_which_there_is_no_dump_is_named(clones: Clones) -> None:
     assert code == 2 and "there is no dump of a guest" in output, output
 
 
+@pytest.mark.nightly
 def test_a_live_guest_that_drgn_cannot_read_is_gone_afterwards(clones: Clones) -> None:
     code, output = clones.type("inspect", "--live", "-e", "1")
     assert code != 0, output
     assert clones.left_running() == []
 
 
+@pytest.mark.nightly
 def test_a_dump_that_the_result_does_not_name_yet_is_opened(clones: Clones) -> None:
     left = Path(clones.patched["directory"]) / "boot-2" / "postmortem-1.kdump"
     left.write_text("no dump of a kernel")

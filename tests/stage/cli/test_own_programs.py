@@ -134,6 +134,7 @@ def test_one_failure_in_many_runs_is_a_failure(lab: Lab) -> None:
     assert code == 1 and "1 of 4 runs failed" in str(lab.result()), output
 
 
+@pytest.mark.nightly
 def test_a_program_has_a_time_and_one_without_an_end_may_use_it_up(lab: Lab) -> None:
     lab.play("silent repro")
     code, output = lab.alone("--timeout", "1")
@@ -142,6 +143,7 @@ def test_a_program_has_a_time_and_one_without_an_end_may_use_it_up(lab: Lab) -> 
     assert code == 0 and lab.statuses("base") == {"repro": "pass"}, output
 
 
+@pytest.mark.nightly
 def test_a_program_that_says_nothing_has_the_time_that_it_was_given(lab: Lab) -> None:
     pipeline = lab.folder / "pipeline.yaml"
     pipeline.write_text(pipeline.read_text() + "limits: {silence: 5s, tcg_scale: 1, alone: null}\n")
@@ -292,6 +294,7 @@ def test_a_splat_that_is_meant_to_come_is_no_failure_of_a_series_a_commit_or_a_m
     assert code == 1 and "1 survived" in output, output
 
 
+@pytest.mark.nightly
 def test_a_mutant_is_killed_by_a_reproducer(lab: Lab) -> None:
     lab.play("exit repro 1", cured=True)
     where = ("--config", "pipeline.yaml", "--report", "here", "--results", "there", "--variant", "small")

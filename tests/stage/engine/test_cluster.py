@@ -117,6 +117,7 @@ def test_a_night_on_three_workers_is_the_night_that_it_is_here(farm: Farm) -> No
     assert [name for name in names if name.endswith("config")] == [f"jobs/toy.{name}/config" for name in sorted(NAMES)]
 
 
+@pytest.mark.nightly
 def test_a_worker_that_dies_costs_time_and_no_verdict(farm: Farm) -> None:
     farm.day("holds T01 go")
     with farm.begin() as child:
@@ -167,6 +168,7 @@ def test_a_worker_that_is_thawed_after_its_job_was_given_to_another_changes_noth
     assert len(list((farm.last / "jobs" / "toy.one").glob("boot-*"))) == 1
 
 
+@pytest.mark.nightly
 def test_ctrl_c_ends_the_guests_of_all_workers(farm: Farm) -> None:
     farm.day("holds T01 go")
     with farm.begin() as child:
@@ -207,6 +209,7 @@ def test_the_scheduler_dies_and_the_night_goes_on_later(farm: Farm) -> None:
     assert f"goes on with run {first.name}: {', '.join(missing)}" in " ".join(output.split())
 
 
+@pytest.mark.nightly
 def test_a_late_worker_gets_work_and_one_of_another_version_none(tmp_path: Path) -> None:
     farm = Farm(tmp_path)
     with lab(tmp_path / "lab", farm.environment, "a") as running:

@@ -7,6 +7,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.stage.pipeline.test_alone import Clones
 from tests.stage.validate.test_run import ONE, Desk, plays
 
@@ -28,6 +30,7 @@ def shown(clones: Clones) -> dict[str, Any]:
     }
 
 
+@pytest.mark.nightly
 def test_red_tests_run_alone_on_workers_too(tmp_path: Path) -> None:
     clones = Clones(tmp_path)
     clones.red("spoils T01 T02")

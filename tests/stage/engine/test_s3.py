@@ -180,6 +180,7 @@ class Relay:
             other.shutdown(socket.SHUT_WR)
 
 
+@pytest.mark.nightly
 def test_a_store_that_falls_silent_in_a_night_loses_nothing_and_the_night_goes_on_later(
     endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -130,6 +130,7 @@ def test_a_mutant_of_a_module_is_not_equivalent_because_the_rest_of_the_kernel_i
     assert [(e["name"], e["outcome"]) for e in entries(bench).values()] == [("0001/drivers/toy.c/1", "survived")]
 
 
+@pytest.mark.nightly
 def test_the_whole_series_is_run_again_where_its_tests_have_another_budget(bench: Bench) -> None:
     mutate(bench, "--only", "0001*", "--budget", "1")
     _, output = mutate(bench, "--only", "0002*", "--budget", "1")
@@ -138,6 +139,7 @@ def test_the_whole_series_is_run_again_where_its_tests_have_another_budget(bench
     assert ".whole: suite:" in output, output
 
 
+@pytest.mark.nightly
 def test_new_tests_are_tried_on_what_no_test_noticed(bench: Bench) -> None:
     mutate(bench, "--only", "000[1-3]*")
     before = entries(bench)
@@ -150,6 +152,7 @@ def test_new_tests_are_tried_on_what_no_test_noticed(bench: Bench) -> None:
     assert [name for name in before if after[name]["suite"] != before[name]["suite"]] == [f"0003/{SWAP}/1"]
 
 
+@pytest.mark.nightly
 def test_every_test_is_tried_where_that_is_asked_for(bench: Bench) -> None:
     mutate(bench, "--only", "0001*")
     code, output = mutate(bench, "--only", "000[14]*", "--every-test")
@@ -180,6 +183,7 @@ def test_a_killed_run_is_gone_on_with(bench: Bench) -> None:
     ]
 
 
+@pytest.mark.nightly
 def test_a_changed_series_is_taken_apart_anew(bench: Bench) -> None:
     mutate(bench, "--only", "0003*")
     assert list(entries(bench)) == [f"0003/{SWAP}/1"]
@@ -189,6 +193,7 @@ def test_a_changed_series_is_taken_apart_anew(bench: Bench) -> None:
     assert list(entries(bench)) == [f"0004/{SWAP}/1"], "what no longer exists is dropped"
 
 
+@pytest.mark.nightly
 def test_after_a_change_elsewhere_what_killed_a_mutant_before_goes_first(bench: Bench) -> None:
     mutate(bench, "--only", "000[134]*")
     third = next((bench.folder / "series").glob("0003*"))
@@ -202,6 +207,7 @@ def test_after_a_change_elsewhere_what_killed_a_mutant_before_goes_first(bench: 
     assert "0 to do." in output
 
 
+@pytest.mark.nightly
 def test_a_host_that_fails_has_noticed_nothing(bench: Bench) -> None:
     mutate(bench, "--only", "0001*")
     bench.configure("line:Linux+version+5.10,die:SIGKILL")
@@ -281,6 +287,7 @@ def test_the_report_of_another_series_is_left_alone(bench: Bench) -> None:
     assert report.read_text() == '{"series": "other"}'
 
 
+@pytest.mark.nightly
 def test_two_runs_do_not_write_one_report(bench: Bench) -> None:
     with begun(bench, "--only", "0001*") as child:
         wait_for(bench.folder, "patches/evidence/mutation.json")
@@ -295,6 +302,7 @@ def test_two_runs_do_not_write_one_report(bench: Bench) -> None:
     assert set(entries(bench)) == {f"0001/{MEMORY}/1", f"0004/{SWAP}/1"}
 
 
+@pytest.mark.nightly
 def test_what_is_on_top_of_a_series_stays_and_is_no_part_of_it(bench: Bench) -> None:
     checks = bench.folder / "checks"
     checks.mkdir()
@@ -340,6 +348,7 @@ def test_the_report_says_when_a_mutant_was_noticed_and_wrong_kernels_do_not_stay
     assert len(kernels(bench)) == 2, "those of the whole series: as it is, and as mutants are built"
 
 
+@pytest.mark.nightly
 def test_a_kernel_that_another_command_built_stays(bench: Bench) -> None:
     for patch in (bench.folder / "series").iterdir():
         patch.unlink()
@@ -352,6 +361,7 @@ def test_a_kernel_that_another_command_built_stays(bench: Bench) -> None:
     assert before < kernels(bench), "without its last patch the series is what was tested at the first one"
 
 
+@pytest.mark.nightly
 def test_one_of_two_equal_mutants_does_not_lose_its_kernel_to_the_other(bench: Bench) -> None:
     plant(bench, "late-is-lost", "the mark is lost\nNoticed-by: T02\n\n", mark("LATE"), "/* a */")
     code, output = mutate(bench, "--ahead", "--only", "fault/*", "--only", "0004*")
@@ -467,6 +477,7 @@ def test_an_interruption_loses_nothing_that_ran(bench: Bench) -> None:
     assert len(kernels(bench)) == 2, "also of those that were built ahead none stays"
 
 
+@pytest.mark.nightly
 def test_the_next_kernel_is_built_while_a_guest_runs_where_that_is_wanted(bench: Bench) -> None:
     def order(*options: str) -> list[str]:
         _, output = mutate(bench, "--only", "0001*", "--only", "0002*", *options)

@@ -42,6 +42,7 @@ class Notes:
         pass
 
 
+@pytest.mark.nightly
 def test_what_was_taken_before_the_time_was_up_begins_no_more(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(bench.folder)
     for name in ("PATH", "WPCI_CACHE"):

@@ -127,6 +127,7 @@ def test_a_night_is_compared_with_the_last_and_what_differs_runs_once_more(bench
     assert [run.complete for run in bench.runs()] == [True] * 4
 
 
+@pytest.mark.nightly
 def test_a_terminal_shows_how_many_jobs_have_ended_and_when_the_rest_will_have(bench: Nights) -> None:
     bench.night()
     line = shlex.join(bench.argv("nightly", "--guests", "1"))  # so that one ends long before the other
@@ -140,6 +141,7 @@ def test_a_terminal_shows_how_many_jobs_have_ended_and_when_the_rest_will_have(b
     assert any("1 of 2, about" in words for words in shown), done.stdout
 
 
+@pytest.mark.nightly
 def test_a_night_of_some_tests_misses_none_of_the_others(bench: Nights) -> None:
     bench.night("--variant", "small")
     code, output = bench.night("--variant", "small", "--test", "T01")
@@ -148,6 +150,7 @@ def test_a_night_of_some_tests_misses_none_of_the_others(bench: Nights) -> None:
     assert code == 0 and "against the nights before: 5 steady" in output, output
 
 
+@pytest.mark.nightly
 def test_a_crash_is_run_once_more_and_not_called_flaky(bench: Nights) -> None:
     bench.night()
     bench.day("dies T01 BUG")
@@ -160,6 +163,7 @@ def test_a_crash_is_run_once_more_and_not_called_flaky(bench: Nights) -> None:
     assert len(splats) == 1 and "Kernel panic" in splats[0]
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("wanted", ["any", "fail"])
 def test_a_test_that_gets_worse_as_it_is_expected_to_is_no_finding(bench: Nights, wanted: str) -> None:
     """Nor is it bisected: it may do that."""
@@ -253,6 +257,7 @@ def test_values_for_scripts(bench: Nights) -> None:
     assert [finding["change"] for finding in night["comparison"]["findings"]] == ["new"] * 5
 
 
+@pytest.mark.nightly
 def test_old_artifacts_go_and_results_stay(bench: Nights) -> None:
     bench.night()
     first = bench.last
@@ -281,6 +286,7 @@ def test_a_regression_is_bisected_of_itself(bench: Nights) -> None:
     assert (folder / "state.json").exists() and bench.runs()[0].notes[-1] == note
 
 
+@pytest.mark.nightly
 def test_a_regression_is_not_bisected_where_the_command_line_says_so(bench: Nights) -> None:
     path = bench.folder / "pipeline.yaml"
     path.write_text(path.read_text().replace("nightly: {", "nightly: {bisect: true, "))

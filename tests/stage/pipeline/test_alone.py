@@ -171,6 +171,7 @@ def test_what_is_expected_to_fail_is_no_reason_and_does_not_run_again(clones: Cl
     assert "toy.small: T02: fail" in output and "toy.small: T01: fail" not in output, output
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("by_option", [True, False])
 def test_a_suite_in_parts_has_the_verdict_of_the_whole(clones: Clones, by_option: bool) -> None:
     clones.configure("guest:")

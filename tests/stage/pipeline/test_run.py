@@ -263,6 +263,7 @@ def test_an_interrupted_boot_leaves_nothing_running_and_the_next_run_goes_on(
     assert code == 1, output
 
 
+@pytest.mark.nightly
 def test_an_interrupted_build_is_gone_on_with(bench: Bench) -> None:
     slow = bench.folder / "tree" / "mm" / "Makefile"
     slow.write_text(slow.read_text() + "\n$(shell touch building; sleep 3)\n")

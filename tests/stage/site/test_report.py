@@ -264,6 +264,7 @@ def test_the_nightly_brings_the_pages_up_to_date(tmp_path: Path) -> None:
     assert words(site.pages(out)["index.html"].xpath("//h1")[0]).startswith("INFRA: incomplete, ")
 
 
+@pytest.mark.nightly
 def test_a_report_that_fails_does_not_change_the_night(tmp_path: Path) -> None:
     bench = Nights(tmp_path)
     (tmp_path / "results" / "report").mkdir(parents=True)

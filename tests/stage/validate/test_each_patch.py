@@ -60,6 +60,7 @@ def test_a_prefix_that_shows_what_the_whole_series_promises_is_right(desk: Desk)
     assert messages(desk) == ["1 pass, 1 skip"] and code == 0, output
 
 
+@pytest.mark.nightly
 def test_a_kernel_that_comes_up_is_enough_where_no_more_is_asked_for(desk: Desk) -> None:
     desk.series(plays("not-ok T02"), then("not-ok T02", "panic so it goes"), then("panic so it goes", "nothing"))
     code, output = desk.validate("--each-patch", "boot")
@@ -78,6 +79,7 @@ def test_one_that_comes_and_goes_is_tried_again_and_said_to(desk: Desk) -> None:
     )
 
 
+@pytest.mark.nightly
 def test_one_that_comes_and_goes_before_the_patch_as_well_is_not_charged_to_it(desk: Desk) -> None:
     desk.series(plays("flaky T02 010"), then("flaky T02 010", "flaky T02 100"), then("flaky T02 100", "nothing"))
     code, output = desk.validate("--each-patch", "test")
@@ -85,6 +87,7 @@ def test_one_that_comes_and_goes_before_the_patch_as_well_is_not_charged_to_it(d
     assert desk.verdicts("bisectable") == ["pass", "pass"]
 
 
+@pytest.mark.nightly
 def test_the_base_is_tried_again_too(desk: Desk) -> None:
     name, old, new = plays("flaky T02 010")
     path = desk.folder / "tree" / name
@@ -98,6 +101,7 @@ def test_the_base_is_tried_again_too(desk: Desk) -> None:
     assert retried["T02"][:2] == ["pass", "fail"], "the tries of the base are those of its job"
 
 
+@pytest.mark.nightly
 def test_no_kernel_no_base_and_the_first_red(desk: Desk) -> None:
     desk.series((FILE, "return page + 1;", "return page +;"), (FILE, "return page +;", "return page + 3;"), TWO)
     code, output = desk.validate("--each-patch", "boot")
@@ -111,6 +115,7 @@ def test_no_kernel_no_base_and_the_first_red(desk: Desk) -> None:
     assert messages(desk)[0].startswith("no verdict, for the base failed: boot: "), output
 
 
+@pytest.mark.nightly
 def test_without_the_suites_the_last_patch_is_brought_up_too(desk: Desk) -> None:
     desk.series(ONE, TWO)
     code, output = desk.validate("--each-patch", "test", "--skip", "suites")
