@@ -181,6 +181,8 @@ def _check_limits(name: str, suite: Suite) -> None:
     if "test_timeout" in suite.model_fields_set and suite.test_timeout > suite.timeout:
         limits = f"{suite.test_timeout:g} s, and the whole suite has {suite.timeout:g} s (timeout)"
         raise UserError(f"suites.{name}.test_timeout: {limits}")
+    if suite.budget is not None and suite.kind != "own":
+        raise UserError(f"suites.{name}.budget: only programs of a suite of kind own are told it")
     endless = sum(program.endless for program in suite.programs)
     at_once = suite.shards if isinstance(suite.shards, int) else max(endless, 1)
     least = suite.test_timeout * math.ceil(endless / at_once)

@@ -86,7 +86,9 @@ class Suite(Strict):
     ``or_directories`` that it has counts, and with ``absent: skip`` a program that it does not have is a skipped test.
     ``kind: program`` runs ``programs`` that lie here.
     ``test_timeout`` and ``timeout`` are for KVM and are multiplied by ``limits.tcg_scale`` under TCG; all ``endless``
-    programs must have their time within ``timeout``.
+    programs must have their time within ``timeout``. ``budget``, which nothing multiplies, is what a test that works
+    for a time gets in a suite of ``kind: own`` (``-b``), on top of its ``test_timeout``; without it, that is up to the
+    programs.
     With ``shards`` it is split over so many guests, or (``2m``) over as many as take that long each, by what its tests
     took the last time. ``exclusive`` are globs of tests that share guests with none but one another then, and cores
     with none.
@@ -103,6 +105,7 @@ class Suite(Strict):
     expected: Path | None = None
     test_timeout: Seconds = 20.0
     timeout: Seconds = 600.0
+    budget: Seconds | None = None
     output_cap: Bytes = 4 * 2**20
     shards: Annotated[int, Field(ge=1, le=MOST_GUESTS)] | Seconds = 1
     exclusive: tuple[str, ...] = ()

@@ -255,8 +255,8 @@ def _command(request: Request, program: str, tests: list[str]) -> str:
     picks = " ".join(f"-r {shlex.quote(test)}" for test in tests)
     command = f"export {protocol.VARIABLE}={protocol.DESCRIPTOR}; "
     command += f"cd /tests/{request.name} && ./{program} -t {request.limit(tests):.0f} {picks}"
-    if request.trial:
-        command += f" -b {request.trial.budget:g}"
+    if request.budget is not None:
+        command += f" -b {request.budget:g}"
     if request.stops_early:
         command += " -x"
     return f"{command} -n {request.repeat}" if request.repeat > 1 else command

@@ -138,9 +138,14 @@ class Request:
         return max((own[t] * self.scale if t in own else self.test_seconds for t in tests), default=self.test_seconds)
 
     @property
+    def budget(self) -> float | None:
+        """The seconds of a test that works for a time; None: as many as its program gives it."""
+        return self.trial.budget if self.trial else self.suite.budget
+
+    @property
     def quiet(self) -> float:
         """Seconds that a command may be silent: as long as a test may run, for ``ktap.h`` prints after the last run."""
-        return self.test_seconds * (self.repeat if self.suite.kind == "own" else 1)
+        return (self.test_seconds + (self.budget or 0)) * (self.repeat if self.suite.kind == "own" else 1)
 
     def left(self, tests: Iterable[str]) -> float | None:
         """Return the seconds that tests take if they take as long as the last time; None where of most none is known.

@@ -106,6 +106,8 @@ BOMB = "a0: &a0 x\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n
         ("test_timeout: 1m", "test_timeout: .inf", ["suites.own.test_timeout", "finite"]),
         ("test_timeout: 1m", "test_timeout: 11m",
          ["suites.own.test_timeout: 660 s, and the whole suite has 600 s (timeout)"]),
+        ("suites:\n", ENDLESS.format("{name: a, file: a.c}", "budget: 3s"),
+         ["suites.x.budget: only programs of a suite of kind own"]),
         ("suites:\n", ENDLESS.format("{name: a, file: a.c, endless: yes}", "timeout: 60s"),
          ["suites.x.timeout: 60 s, and its endless programs run for 60 s"]),
         ("suites:\n",

@@ -406,6 +406,15 @@ def test_each_test_of_a_trial_has_the_time_that_it_needs(tmp_path: Path) -> None
     ]  # fmt: skip
 
 
+def test_a_suite_says_what_its_tests_get_that_work_for_a_time(tmp_path: Path) -> None:
+    lab = Lab({"b": {"B01_q": "ok"}})
+    config = Suite.model_validate({"test_timeout": "20s", "budget": "3s"})
+    asked = dataclasses.replace(request(tmp_path), suite=config, scale=5.0)
+    outcome(lab, asked)
+    assert [command.partition("-t ")[2] for command in lab.guests[0].commands] == ["100 -r B01_q -b 3"]
+    assert asked.quiet == 103.0, "on top of what any test may take"
+
+
 def test_a_program_that_stops_at_its_first_failure_leaves_nothing_missing(tmp_path: Path) -> None:
     lab = Lab({"b": {"B01_q": "not ok", "B02_q": "ok"}})
     trial = Trial((("*",),), limit=2.0, budget=0.5)
