@@ -14,6 +14,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator.model import Identity, Status
+from orchestrator.verdict import outcome
 
 _Z = 1.96
 """Standard deviations of a 95 % interval."""
@@ -45,7 +46,7 @@ class TitleChange(enum.Enum):
 
 @dataclass(frozen=True)
 class Rate:
-    """How often a test was broken, in tries; ``low`` and ``high`` are the Wilson interval of 95 %."""
+    """How often a test was broken, also as it expects itself, in tries; from ``low`` to ``high`` are 95 % (Wilson)."""
 
     broken: int
     tries: int
@@ -62,13 +63,18 @@ class Night:
 
     @property
     def status(self) -> Status:
-        """The worst of the tries: the first that is broken, else the last."""
-        return next((s for s in self.tries if s.broken), self.tries[-1])
+        """The worst of the tries."""
+        return outcome.worst(self.tries)
 
     @property
     def split(self) -> bool:
         """Whether the tries contradict one another."""
-        return len({s.broken for s in self.tries}) > 1
+        return outcome.differ(self.tries)
+
+    @property
+    def broken(self) -> bool:
+        """Whether it was broken, as a change of the night counts it."""
+        return _is_broken(self.status)
 
 
 def setting(identity: Identity) -> tuple[str, ...]:
@@ -98,7 +104,7 @@ def differing(one: Identity, other: Identity) -> tuple[str, ...]:
 def rate(nights: Sequence[Night]) -> Rate:
     """Return how often a test was broken over some nights."""
     tries = [status for night in nights for status in night.tries]
-    broken = sum(status.broken for status in tries)
+    broken = sum(map(_is_broken, tries))
     return Rate(broken, len(tries), *wilson(broken, len(tries)))
 
 
@@ -148,7 +154,7 @@ def flaky(now: Night, before: Sequence[Night]) -> bool:
     """
     nights = (now, *before)
     shown = {status for night in nights for status in night.tries}
-    if Status.CRASHED in shown or not any(status.broken for status in shown):
+    if Status.CRASHED in shown:
         return False
     if now.split:
         return True
@@ -159,20 +165,25 @@ def flaky(now: Night, before: Sequence[Night]) -> bool:
 
 def _contradicted(nights: Sequence[Night]) -> bool:
     """Whether one content was seen broken and not broken."""
-    broken = {night.content for night in nights for status in night.tries if status.broken}
-    return any(night.content in broken for night in nights for status in night.tries if not status.broken)
+    broken = {night.content for night in nights for status in night.tries if _is_broken(status)}
+    return any(night.content in broken for night in nights for status in night.tries if not _is_broken(status))
 
 
 def _flips(nights: Sequence[Night]) -> int:
-    return sum(one.status.broken != other.status.broken for one, other in itertools.pairwise(nights))
+    return sum(one.broken != other.broken for one, other in itertools.pairwise(nights))
 
 
 def _settled(nights: Sequence[Night]) -> bool:
     """Whether the newest streak has more tries than the rate of the nights before it explains."""
-    state = nights[0].status.broken
-    streak = list(itertools.takewhile(lambda n: n.status.broken is state and not n.split, nights))
+    state = nights[0].broken
+    streak = list(itertools.takewhile(lambda n: n.broken is state and not n.split, nights))
     rest, tries = rate(nights[len(streak) :]), sum(len(night.tries) for night in streak)
     return (rest.high if state else 1 - rest.low) ** tries < _CHANCE
+
+
+def _is_broken(status: Status) -> bool:
+    """Whether a try counts as broken: by the word of a transition, as the steps below do."""
+    return status.word == "broken"
 
 
 _STEPS: Mapping[tuple[str, str], Change] = {

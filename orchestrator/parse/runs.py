@@ -10,6 +10,7 @@ WORDS = {
     Status.SKIP: "skipped",
     Status.ERROR: "in error",
     Status.FAIL: "failed",
+    Status.XFAIL: "failed as expected",
     Status.TIMEOUT: "timed out",
     Status.CRASHED: "crashed",
     Status.MISSING: "missing",

@@ -30,10 +30,11 @@ from orchestrator.model import (
     Verdict,
     rundir,
 )
-from orchestrator.model.expectations import NONE
+from orchestrator.model.expectations import NONE, Expectations
 from orchestrator.report import groups, story
 from orchestrator.text import plain
-from orchestrator.verdict.outcome import meets
+from orchestrator.verdict import outcome
+from orchestrator.verdict.outcome import Outcome
 from orchestrator.verdict.verdict import Expected
 
 MOST_TEXT = 20_000
@@ -88,7 +89,8 @@ def _job(job: JobResult, expected: Expected | None, column: str | None) -> Itera
     yield _suite(f"{name} stages", _stages(name, job))
     yield _suite(f"{name} console", _console(name, job, None))
     for run in job.suites:
-        cases = [_test(job, test, run, expected, column) for test in run.tests]
+        wants, every = (expected or {}).get(run.suite, NONE), outcome.outcomes(run)
+        cases = [_test(job, run.suite, test, every[test.name], wants, column) for test in run.tests]
         cases += [*_problems(f"{name}.{run.suite}", run), *_pollution(f"{name}.{run.suite}", job, run.suite)]
         yield _suite(f"{name} {run.suite}", cases)
     yield _suite(f"{name} verdict", [_verdict(name, job.verdict, job.reason)])
@@ -170,22 +172,24 @@ def _transition(group: str, change: Transition, details: story.Details) -> TestC
     return _blame(case, change.verdict, message, "\n".join([*stories, again]))
 
 
-def _test(job: JobResult, test: TestResult, run: SuiteRun, expected: Expected | None, column: str | None) -> TestCase:
-    earlier = dict(run.retried).get(test.name, ())
-    alone = story.alone(job, run.suite, test.name)
-    case = _case(test.name, f"{job.name}.{run.suite}", test.seconds, story.of(test, earlier) + alone)
-    wants = (expected or {}).get(run.suite, NONE)
-    wanted = wants.of(test.name, column)
-    flaky = len({status.broken for status in (*earlier, test.status)}) > 1
+def _test(
+    job: JobResult, suite: str, test: TestResult, shown: Outcome, wants: Expectations, column: str | None
+) -> TestCase:
+    """Return the case of a test by itself: the worst of its tries counts, as it does in the verdict of the job."""
+    alone = story.alone(job, suite, test.name)
+    case = _case(test.name, f"{job.name}.{suite}", test.seconds, story.of(test, shown.tries[:-1]) + alone)
+    wanted, tries = wants.of(test.name, column), " → ".join(status.value for status in shown.tries)
     if not wants.judged(test.name, column):
         return _blame(case, Verdict.SKIP, f"recorded, not judged: {test.status.value}")
-    if wanted and not meets(test.status, wanted):
-        return _blame(case, Verdict.FAIL, f"{test.status.value}, expected {wanted.value}", test.reason)
-    if flaky:
-        return _blame(case, Verdict.FAIL, "flaky: " + " → ".join(s.value for s in (*earlier, test.status)))
-    if wanted and test.status.broken:
-        return _blame(case, Verdict.SKIP, f"{test.status.value}, as expected: {wants.why(test.name) or test.reason}")
-    return _blame(case, _VERDICTS.get(test.status, Verdict.FAIL), f"{test.status.value}: {test.reason}", case.stdout)
+    if wanted and (unlike := shown.unlike(wanted)):
+        how = f": {tries}" if shown.flaky else ""
+        return _blame(case, Verdict.FAIL, f"{unlike.value}, expected {wanted.value}{how}", test.reason)
+    if shown.flaky and shown.status.broken:
+        return _blame(case, Verdict.FAIL, f"flaky: {tries}")
+    if wanted and shown.status.broken:
+        return _blame(case, Verdict.SKIP, f"{shown.status.value}, as expected: {wants.why(test.name) or test.reason}")
+    message = shown.story if shown.flaky else f"{shown.status.value}: {test.reason}"
+    return _blame(case, _VERDICTS.get(shown.status, Verdict.FAIL), message, case.stdout)
 
 
 _VERDICTS = {

@@ -31,8 +31,7 @@ _MOST_REASON = 160
 
 def letter(test: Test) -> str:
     """Return the letter of a test; one whose tries contradict one another has a wave."""
-    split = len({status.broken for status in test.tries}) > 1
-    return "~" if split else LETTERS[test.status]
+    return "~" if outcome.differ(test.tries) else LETTERS[test.status]
 
 
 def describe(test: Test) -> str:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from orchestrator.model import Status, TestResult
 from orchestrator.parse.runs import WORDS
+from orchestrator.verdict import outcome
 
 
 def together(runs: Sequence[Sequence[TestResult]]) -> list[TestResult]:
@@ -37,8 +38,9 @@ def _is_skipped(run: Sequence[TestResult]) -> bool:
 
 
 def _one(tests: Sequence[TestResult]) -> TestResult:
-    worst = next((t for t in tests if t.status.broken), next((t for t in tests if t.status is Status.SKIP), tests[0]))
     counts = Counter(test.status for test in tests)
+    status = outcome.worst(counts)
+    worst = next(test for test in tests if test.status is status)
     if len(tests) == 1 or set(counts) == {Status.PASS}:
         return worst
     counted = tuple(f"{counts[status]} of {len(tests)} runs {word}" for status, word in WORDS.items() if counts[status])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from orchestrator.model import Status, SuiteRun, TestResult
@@ -41,8 +41,8 @@ class Outcome:
 
     @property
     def flaky(self) -> bool:
-        """Whether the tries differ: of what worked, was refused and was broken there is more than one."""
-        return len({status.word for status in self.tries}) > 1
+        """Whether the tries differ."""
+        return differ(self.tries)
 
     @property
     def story(self) -> str:
@@ -63,8 +63,18 @@ _GENTLY = {Status.XFAIL: "failed as expected", Status.SKIP: "skipped"}
 def outcome(status: Status, earlier: Sequence[Status] = ()) -> Outcome:
     """Return the outcome of a test whose last try had this status."""
     tries = (*earlier, status)
-    broken = next((s for s in tries if s.broken), None)
-    return Outcome(broken or next((s for s in _GENTLY if s in tries), status), tries)
+    return Outcome(worst(tries), tries)
+
+
+def worst(tries: Collection[Status]) -> Status:
+    """Return what several tries come to: the first that is broken, else a failure that was expected, else a skip."""
+    broken = next((status for status in tries if status.broken), None)
+    return broken or next((status for status in _GENTLY if status in tries), Status.PASS)
+
+
+def differ(tries: Iterable[Status]) -> bool:
+    """Whether tries contradict one another: of what worked, was refused and was broken there is more than one."""
+    return len({status.word for status in tries}) > 1
 
 
 ABSENT = outcome(Status.MISSING)

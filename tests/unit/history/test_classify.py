@@ -101,6 +101,18 @@ def test_a_retry_that_passes_does_not_hide_a_crash() -> None:
     assert classify.change(found, [night_of("p", "another")]) is Change.REGRESSED
 
 
+@pytest.mark.parametrize(("tries", "worst"), [("px", Status.XFAIL), ("xp", Status.XFAIL), ("ps", Status.SKIP)])
+def test_no_try_is_washed_away_by_one_that_passes(tries: str, worst: Status) -> None:
+    found = night_of(tries)
+    assert found.status is worst and found.split
+    assert classify.change(found, [night_of("s", "before"), night_of("p", "another")]) is Change.FLAKY
+
+
+def test_a_failure_that_the_test_expects_comes_and_goes_as_any_other() -> None:
+    assert change("xp") is change("px") is Change.FLAKY and change("fx") is Change.PERSISTENT
+    assert classify.rate(chronicle("x x p")).broken == 2
+
+
 def test_a_test_that_is_gone_is_missing() -> None:
     assert classify.change(None, [night_of("p")]) is Change.MISSING
 

@@ -176,6 +176,24 @@ def test_one_job_by_its_expectations() -> None:
     assert outcome(case(root, "WARNING in old".join(["base: ", ""]))) == "failure"
 
 
+@pytest.mark.parametrize(
+    ("name", "tries", "shown", "message"),
+    [
+        ("a", (Status.XFAIL, Status.PASS), "skipped", "1 of 2 tries failed as expected"),
+        ("a", (Status.SKIP, Status.PASS), "skipped", "1 of 2 tries skipped"),
+        ("a", (Status.XFAIL, Status.FAIL, Status.PASS), "failure", "flaky: xfail → fail → pass"),
+        ("promised", (Status.SKIP, Status.PASS), "failure", "skip, expected pass: skip → pass"),
+        ("promised", (Status.XFAIL, Status.PASS), "failure", "xfail, expected pass: xfail → pass"),
+        ("known", (Status.PASS, Status.FAIL), "failure", "pass, expected fail: pass → fail"),
+    ],
+)
+def test_the_worst_try_counts(name: str, tries: tuple[Status, ...], shown: str, message: str) -> None:
+    run = SuiteRun("uffd", (TestResult(name, tries[-1]),), (), 1.0, (), ((name, tries[:-1]),))
+    job = fixture.job(Side.PATCHED, (), suites=(run,))
+    found = case(read(junit.render_job(job, fixture.EXPECTED, "patched")), name, ".uffd")
+    assert outcome(found) == shown and found.find(shown).get("message").startswith(message)
+
+
 def test_problems_of_the_output_are_red() -> None:
     run = SuiteRun("uffd", (TestResult("a", Status.PASS),), (), 1.0, ("no plan line", "no plan line"))
     root = read(junit.render_job(fixture.job(Side.BASE, (), suites=(run,))))

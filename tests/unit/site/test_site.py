@@ -111,6 +111,8 @@ def test_hostile_words_stay_in_the_title_of_their_cell() -> None:
 def test_tries_that_differ_have_a_letter_of_their_own() -> None:
     test = one(Status.FAIL, tries=(Status.FAIL, Status.PASS))
     assert strip.letter(test) == "~" and strip.describe(test) == "fail → pass, 1.00 s"
+    assert strip.letter(one(Status.XFAIL, tries=(Status.XFAIL, Status.PASS))) == "~"
+    assert strip.letter(one(Status.FAIL, tries=(Status.FAIL, Status.XFAIL))) == "F"
 
 
 def test_cells_of_another_setting_are_pale_and_their_durations_are_left_out() -> None:

@@ -10,10 +10,11 @@ from orchestrator.bisect.symptom import Sight
 from orchestrator.model import Status, TestResult
 from orchestrator.suite import repeats
 
-ENDS = (Status.PASS, Status.FAIL, Status.SKIP, Status.ERROR, Status.CRASHED)
+ENDS = (Status.PASS, Status.FAIL, Status.XFAIL, Status.SKIP, Status.ERROR, Status.CRASHED)
 SIGHTS = {
     Status.PASS: Sight.ABSENT,
     Status.FAIL: Sight.SHOWN,
+    Status.XFAIL: Sight.SHOWN,
     Status.CRASHED: Sight.SHOWN,
     Status.SKIP: Sight.REFUSED,
     Status.ERROR: Sight.UNCLEAR,
@@ -36,6 +37,7 @@ def test_a_bisect_sees_each_run(statuses: list[Status]) -> None:
 def test_how_many_is_said() -> None:
     assert together(Status.PASS, Status.FAIL, Status.PASS).reason == "1 of 3 runs failed"
     assert together(Status.PASS, Status.PASS) == TestResult("repro", Status.PASS)
+    assert together(Status.SKIP, Status.XFAIL, Status.PASS).status is Status.XFAIL
 
 
 def test_cases_are_counted_each_by_itself() -> None:
