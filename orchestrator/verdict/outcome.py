@@ -30,6 +30,12 @@ class Outcome:
         return replace(self, tries=self.runs or self.tries)
 
     @property
+    def known(self) -> Outcome:
+        """The outcome by those of its tries that have a result; itself where none has."""
+        tries = tuple(status for status in self.tries if status is not Status.MISSING)
+        return replace(self, status=worst(tries), tries=tries) if tries else self
+
+    @property
     def ended(self) -> bool:
         """Whether it came to its end, whatever that was."""
         return self.status not in _UNFINISHED

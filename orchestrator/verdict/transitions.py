@@ -30,7 +30,7 @@ def judge(
     PASS: it works with the series. FAIL: charged to the series, or an expectation that does not hold. SKIP: said, and
     neither to its credit nor its fault.
     """
-    want_base, want_patched = expected.of(test, base_column), expected.of(test, patched_column)
+    want_base, want_patched, base = expected.of(test, base_column), expected.of(test, patched_column), base.known
     if not (want_base or want_patched):  # an expectation is of the worst of the runs in one guest
         base, patched = base.counted, patched.counted
     if expected.judged(test, patched_column):
@@ -73,6 +73,8 @@ def _against(
         story = f": {patched.story}" if patched.flaky else ""
         return Verdict.FAIL, f"{what}, got {unlike.value}{story}"
     if want_base and not base.flaky and not meets(base.status, want_base):
+        if base.unknown:
+            return (Verdict.INFRA, NOT_KNOWN) if base.reached else (Verdict.SKIP, NOT_REACHED)
         return Verdict.FAIL, f"expected {want_base.value} on base, got {base.status.value}"
     if want_patched is None:
         return None

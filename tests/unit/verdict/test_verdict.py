@@ -180,10 +180,34 @@ def test_transitions_with_expectations(want_base: Status, want_patched: Status) 
     for base, patched in itertools.product(Status, Status):
         found = transitions.judge("a", outcome(base), outcome(patched), wants, "stock", "patched")
         assert (found.expected_base, found.expected_patched) == (want_base, want_patched)
-        if not meets(base, want_base) or not meets(patched, want_patched):
+        if not meets(patched, want_patched):
             assert found.verdict is FAIL
+        elif not meets(base, want_base):
+            assert found.verdict is (INFRA if base is Status.MISSING else FAIL)
         else:
             assert found.verdict is (PASS if patched is Status.PASS else SKIP)
+
+
+@pytest.mark.parametrize("wanted", [Status.FAIL, Status.SKIP, Status.PASS])
+def test_an_expectation_of_a_base_without_a_result_is_not_broken_and_not_kept(wanted: Status) -> None:
+    wants = expect(f"  b: {{stock: {wanted.value}, patched: pass}}\n")
+    rest = {"expected": {"uffd": wants}, "base_column": "stock", "patched_column": "patched"}
+    base, works = suite(a=Status.PASS, b=Status.MISSING), suite(a=Status.PASS, b=Status.PASS)
+    unknown = job(Side.BASE, suites=(base,))
+    assert series(unknown, job(suites=(works,)), **rest) == (INFRA, f"b: {transitions.NOT_KNOWN}")
+    assert series(unknown, job(suites=(suite(a=Status.PASS, b=Status.FAIL),)), **rest)[0] is FAIL, "it was promised"
+    again = job(Side.BASE, suites=(suite(retried=[("b", (Status.MISSING,))], a=Status.PASS, b=wanted),))
+    assert series(again, job(suites=(works,)), **rest)[0] is PASS, "a later try has a result"
+
+
+def test_a_try_of_the_base_without_a_result_is_no_excuse() -> None:
+    seen = tried(Status.MISSING, Status.PASS)
+    assert transitions.judge("a", seen, FLAKY).note.startswith("flaky with the series only")
+    found = transitions.judge("a", seen, tried(Status.FAIL, Status.FAIL))
+    assert (found.verdict, found.note) == (FAIL, "regression")
+    wants = expect("  a: {stock: fail, patched: pass}\n")
+    found = transitions.judge("a", seen, tried(Status.PASS, Status.PASS), wants, "stock", "patched")
+    assert (found.verdict, found.note) == (FAIL, "expected fail on base, got pass")
 
 
 def test_a_promised_feature_that_is_refused_says_so() -> None:
