@@ -134,9 +134,15 @@ def built(record: JobRecord) -> Kernel:
 
 
 def _built(record: JobRecord, tree: Tree, note: StageNote) -> Kernel:
-    """Build a kernel; that it breaks is charged to nobody where the tree lacks what its series is made for."""
-    try:
+    with _excused(record, tree):
         return building.build(record, tree, note)
+
+
+@contextlib.contextmanager
+def _excused(record: JobRecord, tree: Tree) -> Iterator[None]:
+    """Charge a kernel that does not come up to nobody, where its tree lacks what its series is made for."""
+    try:
+        yield
     except KernelError as error:
         if tree.lacking:
             raise prerequisites.fault(record.job.series or tree.label, tree.lacking, error) from error
@@ -159,7 +165,8 @@ def packed(record: JobRecord) -> Rootfs:
 
 def _rootfs(record: JobRecord, tree: Tree, kernel_built: Kernel, note: StageNote) -> Rootfs:
     job, ws = record.job, record.workspace
-    programs = tuple(suite_programs.build(job, tree, name, config, ws) for name, config in job.suites)
+    with _excused(record, tree):
+        programs = tuple(suite_programs.build(job, tree, name, config, ws) for name, config in job.suites)
     made = rootfs.build(
         rootfs.RootfsSpec(
             directory=record.directory / "rootfs",
@@ -191,10 +198,11 @@ def booted(record: JobRecord) -> Booted:
 
 
 def _boot(record: JobRecord, note: StageNote) -> Booted:
-    made = bootable(record)
-    note.message = f"{made.accel.accel.value}, -cpu {made.accel.cpu}, QEMU {made.accel.qemu}"
-    tracing.prepare(record, made)
-    return Booted(made, record.open.enter_context(new_guests(record, made, 1)))
+    with _excused(record, patched(record)):
+        made = bootable(record)
+        note.message = f"{made.accel.accel.value}, -cpu {made.accel.cpu}, QEMU {made.accel.qemu}"
+        tracing.prepare(record, made)
+        return Booted(made, record.open.enter_context(new_guests(record, made, 1)))
 
 
 def new_guests(record: JobRecord, bootable: Bootable, first: int) -> Guests:

@@ -191,7 +191,7 @@ class JobRecord:
         splats = expected_splats.allowed(self._splats(), titles)
         suites = expected_splats.settled(self.suites, splats, titles)
         promised = expected(job, products.kernel)
-        judged, reason = verdict.judge_job(self.stages, suites, splats, promised, job.expect)
+        judged, reason = verdict.judge_job(self.stages, suites, splats, promised, job.expect, products.tree)
         return JobResult(
             name=job.name,
             tree=job.tree,

@@ -28,6 +28,7 @@ def judge(subject: str, before: JobResult, done: JobResult, promised: Expected, 
     changes = changed(before, done, promised, column)
     new = complaints.new_splats(before.splats, done.splats)
     checks = (
+        findings.not_up(done.stages, done.products.tree),
         findings.fatal(new),
         findings.stage(done.stages, Verdict.FAIL),
         findings.unallowed(new),

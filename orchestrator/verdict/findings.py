@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from orchestrator.model import Splat, StageResult, Status, SuiteRun, TestResult, Verdict
+from orchestrator.model import Splat, Stage, StageResult, Status, SuiteRun, TestResult, Tree, Verdict
 
 Judgement = tuple[Verdict, str]
 """A verdict, and the reason in one line."""
@@ -33,6 +33,15 @@ def _splat_text(splat: Splat) -> str:
 def stage(stages: Sequence[StageResult], verdict: Verdict) -> Judgement | None:
     """Return the first stage that ended with this verdict."""
     return next(((verdict, f"{s.stage.value}: {s.message or 'failed'}") for s in stages if s.verdict is verdict), None)
+
+
+def not_up(stages: Sequence[StageResult], tree: Tree | None) -> Judgement | None:
+    """Return why a kernel did not come up whose tree lacks what its series is made for.
+
+    It goes before what that kernel complained of: nothing is known of the series.
+    """
+    lacking = tree is not None and tree.lacking
+    return stage([s for s in stages if s.stage is not Stage.SUITE], Verdict.INFRA) if lacking else None
 
 
 def idle(suites: Sequence[SuiteRun]) -> Judgement | None:

@@ -45,6 +45,7 @@ def _series(base: JobResult, patched: JobResult, changes: Sequence[Transition], 
     checks = (
         findings.stage([s for s in patched.stages if s.stage is Stage.SERIES], Verdict.FAIL),
         _base(base),
+        findings.not_up(patched.stages, patched.products.tree),
         findings.fatal(new),
         findings.stage(patched.stages, Verdict.FAIL),
         findings.unallowed(new),

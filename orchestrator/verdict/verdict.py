@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from orchestrator.model import Splat, StageResult, Status, SuiteRun, TestResult, Verdict
+from orchestrator.model import Splat, StageResult, Status, SuiteRun, TestResult, Tree, Verdict
 from orchestrator.model.expectations import NONE, Expectations
 from orchestrator.verdict import findings
 from orchestrator.verdict.findings import Judgement
@@ -30,15 +30,18 @@ def judge_job(
     splats: Sequence[Splat],
     expected: Expected | None = None,
     column: str | None = None,
+    tree: Tree | None = None,
 ) -> Judgement:
     """Judge one kernel by itself; the reason is one line.
 
     The order: fatal splat, KernelError, other splats, tests, InfraError, a suite in which nothing ran, all skipped. An
     oops stands before a lost connection, for the two race. Where the infrastructure failed without an oops, tests that
     are missing or were cut off are its work, and the verdict is INFRA; tests that failed before are still a FAIL.
+    Before them all stands that no kernel came up of a ``tree`` that lacks what its series is made for.
     """
     infra = findings.stage(stages, Verdict.INFRA)
     checks = (
+        findings.not_up(stages, tree),
         findings.fatal(splats),
         findings.stage(stages, Verdict.FAIL),
         findings.unallowed(splats),

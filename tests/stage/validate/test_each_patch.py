@@ -7,6 +7,7 @@ import pytest
 from tests.stage.validate.test_run import ONE, TWO, Desk, plays
 
 FILE = "mm/memory.c"
+SKIPPED = tuple(f"--skip={name}" for name in ("checkpatch", "warnings", "sparse", "builds", "suites"))
 
 
 @pytest.fixture
@@ -69,6 +70,11 @@ def test_a_kernel_that_comes_up_is_enough_where_no_more_is_asked_for(desk: Desk)
     assert messages(desk)[0] == "boots" and "so it goes" in messages(desk)[1]
     log = desk.checks("bisectable")[1]["log"]
     assert (desk.folder / "results" / "last" / log).is_file() or Path(log).is_file(), log
+    for path in (desk.folder / "series").iterdir():
+        path.write_text(path.read_text().replace("\n---\n", f"\nprerequisite-patch-id: {'ab' * 20}\n---\n"))
+    code, output = desk.validate("--each-patch", "boot", *SKIPPED)
+    assert code == 3 and desk.verdicts("bisectable") == ["pass", "infra", "pass"], output
+    assert "which are not here (prerequisite-patch-id: abab" in messages(desk)[1] and "so it goes" in messages(desk)[1]
 
 
 def test_one_that_comes_and_goes_is_tried_again_and_said_to(desk: Desk) -> None:

@@ -1,8 +1,9 @@
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from orchestrator.model import JobResult, Side, Splat, Stage, StageResult, Status, TestResult, Verdict
+from orchestrator.model import JobResult, Products, Side, Splat, Stage, StageResult, Status, TestResult, Tree, Verdict
 from orchestrator.model.expectations_file import parse
 from orchestrator.validate import bisectable
 from tests.fakes import results
@@ -54,6 +55,14 @@ def test_what_is_worse_than_before_is_charged(before: Status, after: Status, not
         Verdict.FAIL,
         f"late: {note}",
     )
+
+
+def test_a_kernel_that_does_not_boot_without_what_its_series_is_made_for_is_charged_to_no_patch() -> None:
+    panic = Splat("panic", "Kernel panic", 1, 2, "", True)
+    tree = Tree(Path("git"), "c", "b", "t", "toy", lacking=("prerequisite-patch-id: ab",))
+    died = replace(booted(panic, verdict=Verdict.INFRA), products=Products(tree=tree))
+    assert judged(booted(), died) == (Verdict.INFRA, "boot: no login")
+    assert judged(booted(), replace(died, products=Products()))[0] is Verdict.FAIL
 
 
 def test_what_is_not_there_yet_is_no_fault_and_what_comes_is_named() -> None:

@@ -12,6 +12,7 @@ import pytest
 from orchestrator.model import (
     CompilerWarning,
     JobResult,
+    Products,
     Side,
     Splat,
     Stage,
@@ -19,6 +20,7 @@ from orchestrator.model import (
     Status,
     SuiteRun,
     TestResult,
+    Tree,
     Verdict,
     expectations_file,
 )
@@ -564,6 +566,20 @@ def test_a_warning_of_which_an_offset_or_a_size_changed_is_not_new(old: str, new
     assert judged.new_warnings == ()
     both = series_verdict.judge(job(Side.BASE, warnings=(before,)), job(warnings=(after, before)))
     assert both.new_warnings == (after,)
+
+
+def test_a_kernel_that_does_not_come_up_without_what_its_series_is_made_for_is_charged_to_nobody() -> None:
+    tree = Tree(Path("git"), "c", "b", "t", "toy", lacking=("prerequisite-patch-id: ab",))
+    died: dict[str, Any] = {
+        "stages": (stage(Stage.BOOT, INFRA, "panic"),),
+        "suites": (),
+        "splats": (splat(fatal=True),),
+    }
+    ran: dict[str, Any] = {"stages": (stage(),), "splats": (splat(fatal=True),)}
+    for products, up, not_up in ((Products(tree=tree), FAIL, INFRA), (Products(), FAIL, FAIL)):
+        assert series(job(Side.BASE), job(products=products, **died))[0] is not_up
+        assert series(job(Side.BASE), job(products=products, **ran))[0] is up, "tests ran"
+        assert judge(**died, tree=products.tree) is not_up
 
 
 def test_expectations_reach_the_series() -> None:
