@@ -14,6 +14,7 @@ from typing import Any, Generic
 
 from orchestrator.config.schema import Pipeline
 from orchestrator.config.sources import BundleSource, Source
+from orchestrator.config.suites import ProgramConfig, Suite
 from orchestrator.engine import portable
 from orchestrator.engine.portable import Token
 from orchestrator.engine.task import R, Task, Work
@@ -23,6 +24,7 @@ from orchestrator.host.cache import digest
 from orchestrator.host.disk import new_directory
 from orchestrator.host.process import Deadline
 from orchestrator.host.store import Store
+from orchestrator.kbuild import own_sources
 from orchestrator.model import JobResult
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.values import Job
@@ -137,6 +139,8 @@ class Packer:
         def change(part: Any) -> Any:
             if isinstance(part, Job):
                 return self._job(part)
+            if isinstance(part, ProgramConfig):
+                return self._program(part)
             if isinstance(part, Path) and part.is_absolute() and part.exists():
                 return self._input(part)
             return part
@@ -163,16 +167,32 @@ class Packer:
             splat_rules=whole.splat_rules, allow=whole.allow, limits=whole.limits, sandbox=whole.sandbox,
         )  # fmt: skip
 
+    def _program(self, program: ProgramConfig) -> ProgramConfig:
+        """Return a program whose C file takes along what it includes."""
+        file = program.file
+        if file is None or not own_sources.is_c(file):
+            return program
+        if file not in self._inputs:
+            deadline = Deadline.after(self.workspace.pipeline.limits.build)
+            sources = own_sources.of(Suite(kind="program", programs=(program,)), None, deadline)
+            with scratch.folder() as folder:
+                place = sources.copy(program, folder / "sources")
+                self._inputs[file] = self._stored(folder / "sources") / place
+        return program.model_copy(update={"file": self._inputs[file]})
+
     def _input(self, path: Path) -> Path:
         if path not in self._inputs:
-            with scratch.folder() as folder:
-                packed = folder / "packed"
-                packing.pack(path, packed)
-                key = digest(packed)
-                if not self.store.has(INPUTS, key):
-                    self.store.put_file(INPUTS, key, packed)
-            self._inputs[path] = Token("input", f"{key}/{path.name}").path
+            self._inputs[path] = self._stored(path)
         return self._inputs[path]
+
+    def _stored(self, path: Path) -> Path:
+        with scratch.folder() as folder:
+            packed = folder / "packed"
+            packing.pack(path, packed)
+            key = digest(packed)
+            if not self.store.has(INPUTS, key):
+                self.store.put_file(INPUTS, key, packed)
+        return Token("input", f"{key}/{path.name}").path
 
     def _source(self, source: Source, name: str) -> BundleSource:
         key = f"{name} {source.model_dump_json()}"

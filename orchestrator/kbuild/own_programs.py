@@ -6,7 +6,6 @@ In the guest each is ``./NAME`` in the folder of its suite, whatever it was made
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,17 +14,17 @@ from pathlib import Path
 from orchestrator.arch import DEFAULT
 from orchestrator.config.suites import ProgramConfig, Suite
 from orchestrator.errors import KernelError, UserError
-from orchestrator.host import beneath, process
+from orchestrator.host import beneath
 from orchestrator.host.cache import Cache, digest
 from orchestrator.host.disk import new_directory, remove_tree, write_atomic
 from orchestrator.host.process import Deadline
-from orchestrator.kbuild import make, outfolder, programs
+from orchestrator.kbuild import make, outfolder, own_sources, programs
 from orchestrator.kbuild.compiler_log import Folders
 from orchestrator.kbuild.host import ThisHost
+from orchestrator.kbuild.own_sources import ELF, Sources
 from orchestrator.model import Programs
 from orchestrator.progress import Progress
 
-_ELF = b"\x7fELF"
 _MADE = ".made"
 """What the folder of a program is called beside the launcher that has the program's name."""
 _DONE = "done"
@@ -53,7 +52,7 @@ def needs_headers(suite: Suite) -> bool:
 
 def _is_compiled(program: ProgramConfig) -> bool:
     assert program.file
-    return program.file.is_dir() or program.file.suffix == ".c"
+    return program.file.is_dir() or own_sources.is_c(program.file)
 
 
 def headers(wanted: Headers, cache: Cache) -> Path | None:
@@ -95,83 +94,45 @@ def _copied(out: Path, to: Path) -> None:
 
 def build(
     name: str,
-    suite: Suite,
-    include: Path | None,
+    sources: Sources,
     cache: Cache,
     progress: Progress,
     deadline: Deadline,
     share: programs.Share = programs.alone,
 ) -> Programs:
-    """Return the programs of a suite, ready for the guest; ``include`` are the headers that come first.
+    """Return the programs of a suite, ready for the guest.
 
     Unchanged sources are not built again. Raises UserError with the first error where one does not build, since these
     sources are the user's.
     """
-    toolchain = make.toolchain()
-    parts = [part for program in suite.programs for part in _parts(program, include, deadline)]
+    toolchain, include, named = make.toolchain(), sources.include, sources.suite.programs
+    parts = [part for program in named for part in _parts(program, sources)]
     key = digest(programs.RECIPE, toolchain, include.parent.name if include else "", *parts)
 
     def made(scratch: Path) -> None:
-        for program in suite.programs:
+        for program in named:
             _Maker(program, scratch, include, cache, progress, deadline).make()
 
     return programs.kept(name, key, cache, progress, made, share)
 
 
-def _parts(program: ProgramConfig, include: Path | None, deadline: Deadline) -> Iterator[str | Path]:
+def _parts(program: ProgramConfig, sources: Sources) -> Iterator[str | Path]:
     """Yield what a program is made from. Raises UserError where there is nothing, or nothing that can run."""
     assert program.file
     yield program.name
     yield program.file.name
     if program.file.is_dir():
-        for file in _files(program.file):
+        for file in own_sources.files(program.file):
             yield f"{file.relative_to(program.file)} {os.access(file, os.X_OK)}"
             yield file
     elif program.file.is_file():
         _check_kind(program.file)
         yield program.file
-        if program.file.suffix == ".c":
-            for file in _included(program.file, include, deadline):
-                yield os.path.relpath(file, program.file.absolute().parent)
-                yield file
+        for file in sources.included.get(program.file, ()):
+            yield os.path.relpath(file, program.file.absolute().parent)
+            yield file
     else:
         raise UserError(f"{program.file}: no such program")
-
-
-def contents(suite: Suite, include: Path | None, deadline: Deadline) -> dict[Path, str]:
-    """Return the files that a suite is made from, by their digests, and folders by that of the names in them.
-
-    What has a dot before its name in a folder is not among them: editors and git leave such files, and change them.
-    """
-    known: dict[Path, str] = {}
-    for program in suite.programs:
-        assert program.file
-        files = _files(program.file)
-        if program.file.is_dir():
-            names = (file.relative_to(program.file) for file in files)
-            files = [program.file / name for name in names if not any(part.startswith(".") for part in name.parts)]
-            known[program.file] = digest(*map(str, files))
-        elif program.file.suffix == ".c":
-            files += _included(program.file, include, deadline)
-        known.update((file, digest(file)) for file in files if file.is_file())
-    return known
-
-
-def _included(source: Path, include: Path | None, deadline: Deadline) -> list[Path]:
-    """Return the files that a C file includes and that are no system's; none where the compiler will say why."""
-    argv = [*_compiler(include), "-MM", "-MT", "it", str(source.absolute())]
-    done = process.run(argv, deadline=deadline, env=process.minimal_environment(), check=False)
-    files = map(Path, _prerequisites(done.stdout)[1:] if done.ok else ())
-    return [file for file in files if file.is_file()]
-
-
-_WORD = re.compile(r"(?:\\.|[^\\\s])+")
-
-
-def _prerequisites(rule: str) -> list[str]:
-    """Return what stands behind the colon of a rule for make. Pure."""
-    words: list[str] = _WORD.findall(rule.partition(":")[2].replace("\\\n", " "))
-    return [re.sub(r"\\(.)", r"\1", word).replace("$$", "$") for word in words]
 
 
 _OTHER = frozenset(
@@ -207,37 +168,7 @@ def _check_kind(file: Path) -> None:
 def _is_plain(file: Path) -> bool:
     """Whether a file does not say by its first bytes how it runs."""
     with file.open("rb") as opened:
-        return not opened.read(len(_ELF)).startswith((_ELF, b"#!"))
-
-
-_MOST_SOURCE = 2**20
-"""Bytes of a source that is kept."""
-
-
-def keep_sources(suite: Suite, to: Path) -> None:
-    """Copy what the programs of a suite are made from: text that a reader of the results can see, and no executable."""
-    for program in suite.programs:
-        assert program.file
-        folder = program.file if program.file.is_dir() else program.file.parent
-        for file in _files(program.file):
-            data = file.read_bytes() if file.stat().st_size <= _MOST_SOURCE else _ELF
-            if not data.startswith(_ELF):
-                place = to / program.name / file.relative_to(folder)
-                place.parent.mkdir(parents=True, exist_ok=True)
-                place.write_bytes(data)
-
-
-def _files(place: Path) -> list[Path]:
-    """Return the files of a program: those of linked folders too, which are copied. Raises UserError for a circle."""
-    if not place.is_dir():
-        return [place]
-    files: list[Path] = []
-    for folder, folders, names in os.walk(place, followlinks=True):
-        for path in (Path(folder, name) for name in folders):
-            if path.is_symlink() and path.resolve() in {parent.resolve() for parent in path.absolute().parents}:
-                raise UserError(f"{path} leads to itself")
-        files += (path for path in (Path(folder, name) for name in names) if path.is_file())
-    return sorted(files)
+        return not opened.read(len(ELF)).startswith((ELF, b"#!"))
 
 
 @dataclass(frozen=True)
@@ -275,7 +206,8 @@ class _Maker:
         write_atomic(self.target, b"#!/bin/sh\n" + data if _is_plain(self.source) else data)
 
     def _compile(self) -> None:
-        self._run([*_compiler(self.include), "-o", str(self.target), str(self.source), "-lm"], self.source.parent)
+        compiler = own_sources.compiler(self.include)
+        self._run([*compiler, "-o", str(self.target), str(self.source), "-lm"], self.source.parent)
 
     def _make_folder(self) -> None:
         """Run make in a copy of a folder, and write what starts the program that it made."""
@@ -284,7 +216,7 @@ class _Maker:
         place = self.folder / f"{self.program.name}{_MADE}"
         shutil.copytree(self.source, place)
         before = set(_executables(place))
-        compiler = " ".join(("gcc", *_first_headers(self.include)))
+        compiler = " ".join(("gcc", *own_sources.first_headers(self.include)))
         self._run(["make", "-C", str(place), f"-j{make.processors()}", f"CC={compiler}"], place)
         made = _chosen(self.program.name, before, set(_executables(place)))
         write_atomic(self.target, f'#!/bin/sh\ncd "$(dirname "$0")/{place.name}" && exec ./{made} "$@"\n')
@@ -299,14 +231,6 @@ class _Maker:
                 argv, make.environment(make.Compiler("gcc", "gcc", {})), log, lambda line: None, self.deadline, None
             )
             programs.judge(code, Path(log.name), Folders(source, self.folder), fault, host)
-
-
-def _compiler(include: Path | None) -> tuple[str, ...]:
-    return ("gcc", "-static", "-pthread", "-O2", *_first_headers(include))
-
-
-def _first_headers(include: Path | None) -> tuple[str, ...]:
-    return ("-isystem", str(include)) if include else ()
 
 
 def _executables(folder: Path) -> Iterator[str]:

@@ -12,7 +12,7 @@ from orchestrator.errors import KernelError
 from orchestrator.guest.rootfs import rootfs
 from orchestrator.host.cache import digest
 from orchestrator.host.process import Deadline
-from orchestrator.kbuild import kernel, objects, own_programs, place
+from orchestrator.kbuild import kernel, objects, place
 from orchestrator.kbuild.configure import UnknownSymbols
 from orchestrator.kbuild.request import BuildRequest
 from orchestrator.model import Kernel, Tree, rundir
@@ -31,7 +31,7 @@ def build(record: JobRecord, tree: Tree, note: StageNote) -> Kernel:
             programs = suite_programs.build(job, tree, name, config, ws)
             deadline = Deadline.after(ws.pipeline.limits.build)
             rootfs.check_scripts(programs, ARCHITECTURES[job.variant_config.arch], deadline)
-            own_programs.keep_sources(config, record.directory / rundir.PROGRAMS)
+            suite_programs.sources(job, tree, config, ws).keep(record.directory / rundir.PROGRAMS)
     request = _build_request(job, tree, ws, job.variant, record.directory / "build.log")
 
     def make() -> Kernel:

@@ -10,7 +10,8 @@ from orchestrator import suite
 from orchestrator.config.suites import Suite
 from orchestrator.errors import InfraError, KernelError
 from orchestrator.host.process import FOREVER, Deadline
-from orchestrator.kbuild import make, own_programs, programs, tree_suite
+from orchestrator.kbuild import make, own_programs, own_sources, programs, tree_suite
+from orchestrator.kbuild.own_sources import Sources
 from orchestrator.model import Programs, Side, Tree
 from orchestrator.pipeline import shared, worktree
 from orchestrator.pipeline.context import Workspace
@@ -21,12 +22,13 @@ from orchestrator.trees import fetch, repository
 def build(job: Job, tree: Tree, name: str, config: Suite, ws: Workspace) -> Programs:
     """Build the programs of a suite of a job, or take them from the cache. ``tree`` is the tree under test."""
     deadline, share = Deadline.after(ws.pipeline.limits.build), shared.programs_of(ws)
-    include = _uapi(job, tree, config, ws) if config.kind == "program" else None
-    _check_unchanged(name, contents(config, include, deadline), ws)
     if config.kind == "own":
+        _check_unchanged(name, programs.contents(config.directory), ws)
         return programs.build_own(name, config.directory, ws.cache, ws.progress, deadline, share=share)
     if config.kind == "program":
-        return own_programs.build(name, config, include, ws.cache, ws.progress, deadline, share)
+        made_from = sources(job, tree, config, ws)
+        _check_unchanged(name, made_from.contents(), ws)
+        return own_programs.build(name, made_from, ws.cache, ws.progress, deadline, share)
     source_tree, tree_name, place = _suite_tree(job, tree, config, ws)
     with (
         worktree.checked_out(source_tree, tree_name, place, ws) as source,
@@ -39,11 +41,17 @@ def build(job: Job, tree: Tree, name: str, config: Suite, ws: Workspace) -> Prog
         return tree_suite.build_from_tree(wanted, ws.cache, ws.progress, deadline, share)
 
 
-def contents(config: Suite, include: Path | None = None, deadline: Deadline = FOREVER) -> dict[Path, str]:
+def sources(job: Job, tree: Tree, config: Suite, ws: Workspace) -> Sources:
+    """Return what a suite of single programs is made from, with the headers of the tree under test first."""
+    deadline = Deadline.after(ws.pipeline.limits.build)
+    return own_sources.of(config, _uapi(job, tree, config, ws), deadline)
+
+
+def contents(config: Suite) -> dict[Path, str]:
     """Return the digests of what the user's own programs are made from; those of a tree are known by its commit."""
     if config.kind == "own":
         return programs.contents(config.directory)
-    return own_programs.contents(config, include, deadline) if config.kind == "program" else {}
+    return own_sources.of(config, None, FOREVER).contents() if config.kind == "program" else {}
 
 
 def _check_unchanged(name: str, made_from: Mapping[Path, str], ws: Workspace) -> None:

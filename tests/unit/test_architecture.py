@@ -122,7 +122,7 @@ def test_only_the_screen_prints() -> None:
 UNCAGED = {
     ("kbuild/make.py", "process.run"): "the version of a tool",
     ("kbuild/own_programs.py", "make.run"): "programs of the user's own",
-    ("kbuild/own_programs.py", "process.run"): "the compiler on the same, to list what they include",
+    ("kbuild/own_sources.py", "process.run"): "the compiler on the same, to list what they include",
     ("kbuild/programs.py", "make.run"): "our own tests",
 }
 """Calls in the packages that handle what a tree brings which need no cage, and why."""

@@ -13,7 +13,7 @@ from orchestrator.errors import UserError
 from orchestrator.guest.rootfs import elf
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import FOREVER
-from orchestrator.kbuild import own_programs
+from orchestrator.kbuild import own_programs, own_sources
 from orchestrator.progress import SILENT
 
 C = '#include <stdio.h>\n#include <pthread.h>\nint main(int c, char **v) { puts(c > 1 ? v[1] : "none"); return 3; }\n'
@@ -23,7 +23,8 @@ def build(folder: Path, file: str, include: Path | None = None) -> Path:
     """Build one program; return what the guest would run."""
     program = ProgramConfig(name="it", file=folder / file)
     suite = Suite(kind="program", programs=(program,))
-    return own_programs.build("mine", suite, include, Cache(folder / "cache"), SILENT, FOREVER).directory / "it"
+    sources = own_sources.of(suite, include, FOREVER)
+    return own_programs.build("mine", sources, Cache(folder / "cache"), SILENT, FOREVER).directory / "it"
 
 
 def run(program: Path, *arguments: str) -> tuple[int, str]:
@@ -158,5 +159,17 @@ def test_what_a_program_is_made_from_has_what_it_includes(tmp_path: Path) -> Non
     write(tmp_path / "dir", ".Makefile.swp", "")
     write(tmp_path / "dir" / ".git", "index", "")
     programs = tuple(ProgramConfig(name=name, file=tmp_path / file) for name, file in (("r", "r.c"), ("d", "dir")))
-    made_from = own_programs.contents(Suite(kind="program", programs=programs), None, FOREVER)
+    made_from = own_sources.of(Suite(kind="program", programs=programs), None, FOREVER).contents()
     assert [str(path.relative_to(tmp_path)) for path in made_from] == ["r.c", "size.h", "dir", "dir/Makefile"]
+
+
+def test_a_c_file_is_kept_with_what_it_includes(tmp_path: Path) -> None:
+    included = '#include <linux/of_the_tree.h>\n#include "size.h"\n#include "../common/more.h"\n'
+    write(tmp_path / "mine", "r.c", f"{included}int main(void) {{ return SIZE; }}\n")
+    write(tmp_path / "mine", "size.h", "#define SIZE 3\n")
+    write(tmp_path / "mine", "other.h", "")
+    write(tmp_path / "common", "more.h", "#define MORE 1\n")
+    suite = Suite(kind="program", programs=(ProgramConfig(name="it", file=tmp_path / "mine" / "r.c"),))
+    own_sources.of(suite, None, FOREVER).keep(tmp_path / "kept")
+    kept = {str(path.relative_to(tmp_path / "kept")) for path in (tmp_path / "kept").rglob("*") if path.is_file()}
+    assert kept == {"it/mine/r.c", "it/mine/size.h", "it/common/more.h"}

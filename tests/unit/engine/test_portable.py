@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.config.suites import Suite
+from orchestrator.config.suites import ProgramConfig, Suite
 from orchestrator.engine import offer, order, portable
 from orchestrator.engine.order import Packer
 from orchestrator.engine.portable import Token
@@ -89,6 +89,22 @@ def test_an_order_names_nothing_of_the_submitter_and_is_the_same_work_elsewhere(
     assert work(None) == "one two"  # type: ignore[arg-type]
     (packed,) = packer._sources.values()
     assert packed.commit == trees.git(tree, "rev-parse", "HEAD") and packed.label == f"toy {packed.commit[:12]}"
+
+
+def test_a_c_file_takes_along_what_it_includes(tmp_path: Path) -> None:
+    folder = tmp_path / "mine" / "repro"
+    (folder / "part").mkdir(parents=True)
+    (folder / "repro.c").write_text('#include "part/size.h"\n#include "../common.h"\nint main(void) { return SIZE; }\n')
+    (folder / "part" / "size.h").write_text("#define SIZE 3\n")
+    (folder.parent / "common.h").write_text("")
+    suite = Suite(kind="program", programs=(ProgramConfig(name="it", file=folder / "repro.c"),))
+    store = Store((tmp_path / "store").as_uri())
+    packed = Packer(engines.workspace(tmp_path / "mine"), store, "topic")._packed(suite)
+    there: Suite = order.with_inputs(packed, store, engines.workspace(tmp_path / "worker"))
+    file = there.programs[0].file
+    assert file and file.name == "repro.c" and file.is_relative_to(tmp_path / "worker")
+    assert (file.parent / "part" / "size.h").read_text() == "#define SIZE 3\n"
+    assert (file.parent / ".." / "common.h").is_file()
 
 
 def test_an_input_that_is_used_is_not_old(tmp_path: Path) -> None:
