@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from orchestrator.errors import InfraError, PipelineError, UserError
@@ -54,7 +55,8 @@ def build_own(
     sources = _sources(directory)
     if not sources:
         raise UserError(f"suite {name}: no sources in {directory}")
-    key = digest(RECIPE, make.toolchain(), *(part for file in sources for part in (str(file), directory / file)))
+    files = (*sources, *_included(directory, sources))
+    key = digest(RECIPE, make.toolchain(), *(part for file in files for part in (str(file), directory / file)))
     place = cache.path("programs-logs", name)
     cc = make.compiler(cache, make.Store(outfolder.layer(place), trusted=True), directory.absolute())
     env = make.environment(cc)
@@ -73,6 +75,7 @@ def build_own(
 def contents(directory: Path) -> dict[Path, str]:
     """Return what the suite in ``directory`` is made from: its sources by their digests, and by its own their names."""
     files = _sources(directory)
+    files += _included(directory, files)
     return {directory: digest(*map(str, files)), **{directory / file: digest(directory / file) for file in files}}
 
 
@@ -80,6 +83,25 @@ def _sources(directory: Path) -> list[Path]:
     """Return what a program may be made of. Expectations and notes that lie beside it change no program."""
     files = (file.relative_to(directory) for file in directory.rglob("*") if file.is_file())
     return sorted(file for file in files if file.suffix not in _NOTES and not _is_aside(file))
+
+
+_INCLUDE = re.compile(rb'^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"', re.M)
+
+
+def _included(directory: Path, sources: Sequence[Path]) -> list[Path]:
+    """Return the files that sources include by their path, and that are none of them, by their path from ``directory``.
+
+    They lie in another folder, or in one that is linked. What a Makefile finds elsewhere (``-I../lib``) is not known.
+    """
+    known, waiting = set(sources), list(sources)
+    while waiting:
+        source = waiting.pop()
+        for name in _INCLUDE.findall((directory / source).read_bytes()):
+            file = Path(os.path.normpath(source.parent / os.fsdecode(name)))
+            if file not in known and (directory / file).is_file():
+                known.add(file)
+                waiting.append(file)
+    return sorted(known.difference(sources))
 
 
 def _is_aside(file: Path) -> bool:

@@ -70,6 +70,20 @@ def test_whatever_make_may_read_is_a_source(own: Path) -> None:
         assert calls(own) == number, name
 
 
+def test_what_a_source_includes_from_another_folder_is_part_of_it(own: Path) -> None:
+    common = own.parent / "common"
+    common.mkdir()
+    (own / "linked").symlink_to(common)
+    (own / "hello.c").write_text(f'#include "../common/x.h"\n# include "linked/z.h"\n{HELLO}')
+    for name, text in (("x.h", '#include "y.h"\n'), ("y.h", ""), ("z.h", "")):
+        (common / name).write_text(text)
+    for number, name in enumerate(("x.h", "y.h", "z.h"), 1):
+        build(own)
+        assert calls(own) == number and build(own) and calls(own) == number
+        (common / name).write_text((common / name).read_text() + "\n")
+    assert {own / "../common" / "y.h", own / "linked" / "z.h"} < programs.contents(own).keys()
+
+
 def test_a_program_that_was_damaged_is_built_again(own: Path) -> None:
     first = build(own)
     (first.directory / "hello").write_text("")
