@@ -129,9 +129,13 @@ def _template(request: Request, pipeline: Pipeline) -> Job:
 
 
 def _globs(test: str, suites: Iterable[Suite]) -> tuple[str, ...]:
-    """Return globs over what runs where a test does: itself, or in these suites the programs that it is a case of."""
+    """Return globs over what runs where a test does: the programs of these suites that it is, or is a case of.
+
+    A test that is none of them is named as it is written: a message about it says what the user typed.
+    """
+    programs = {program.name for config in suites for program in config.programs}
     windows = {window for config in suites for window in suite_requests.windows(config, [test])}
-    return tuple(map(glob.escape, sorted(windows - {test}) or (test,)))
+    return tuple(map(suite_requests.only, sorted(windows & programs))) or (glob.escape(test),)
 
 
 def _at(source: Source, revision: str) -> Source:

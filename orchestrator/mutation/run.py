@@ -6,7 +6,6 @@ Faults that are seeded in the series are tried as its mutants are.
 from __future__ import annotations
 
 import contextlib
-import glob
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,7 +25,7 @@ from orchestrator.mutation.mutants import Mutant
 from orchestrator.mutation.reach import Reached
 from orchestrator.mutation.report import Baseline, Entry, Outcome, Report
 from orchestrator.mutation.trial import Attempt, NotBegun
-from orchestrator.pipeline import discover, job
+from orchestrator.pipeline import discover, job, suite_requests
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord
 from orchestrator.pipeline.values import Job
@@ -205,12 +204,12 @@ class _Run:
         tests = reached.tests
         before = self.section.killed_before(mutant.identity)
         if before and (killers := [test for test in before.by[:1] if not test.startswith(mutation_report.SPLAT)]):
-            yield Round("before", tuple(map(glob.escape, killers)))
+            yield Round("before", tuple(map(suite_requests.only, killers)))
         near = mutation_report.likely((*self.section.entries, *self.section.earlier), mutant.name)
         if first := [test for test in near if test in tests or not tests]:
-            yield Round("neighbours", tuple(first))
+            yield Round("neighbours", tuple(map(suite_requests.only, first)))
         if tests:
-            names = tuple(map(glob.escape, tests))
+            names = tuple(map(suite_requests.only, tests))
             yield from (Round("its lines, first", names[:MOST_SPECIFIC]), Round("its lines", names))
             if reached.only and not self.request.every_test:
                 yield Round("by chance", self.request.late)

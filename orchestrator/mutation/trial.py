@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import glob
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -24,7 +23,7 @@ from orchestrator.mutation.judge import Finding
 from orchestrator.mutation.mutants import Mutant
 from orchestrator.mutation.reach import Reached
 from orchestrator.mutation.report import Baseline, Entry, Outcome
-from orchestrator.pipeline import job
+from orchestrator.pipeline import job, suite_requests
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord
 from orchestrator.pipeline.values import Job
@@ -138,7 +137,7 @@ def _noticed(record: JobRecord, campaign: Campaign) -> Finding | None:
     seen: tuple[str, ...] = ()  # what a busy host may have done counts when it comes once more
     for number in range(MOST_DOUBTS + 1):
         job_now = record.job
-        trial = replace(campaign.trial, ignored=(*campaign.trial.ignored, *map(glob.escape, doubtful)))
+        trial = replace(campaign.trial, ignored=(*campaign.trial.ignored, *map(suite_requests.only, doubtful)))
         if number:
             record = JobRecord(replace(job_now, name=f"{job_now.name}.{number + 1}", trial=trial), record.workspace)
         result = job.go_on(record)
@@ -152,7 +151,7 @@ def _noticed(record: JobRecord, campaign: Campaign) -> Finding | None:
         doubts = _doubts(besides, record, result, campaign) if besides else ()
         doubtful, seen = (*doubtful, *doubts), (*seen, *once)
         if finding.outcome is not Outcome.KILLED or set(finding.by) - {*once, *doubts}:
-            held = judged((*trial.ignored, *once, *map(glob.escape, doubts))) or finding
+            held = judged((*trial.ignored, *once, *map(suite_requests.only, doubts))) or finding
             named = tuple(dict.fromkeys((*held.doubtful, *doubtful, *(name for name in seen if name not in held.by))))
             return replace(_timed(held, result, campaign.rounds), doubtful=named)
     record.workspace.progress.note(f"{record.job.name}: nothing is known: {', '.join((*doubtful, *seen))}: each once")

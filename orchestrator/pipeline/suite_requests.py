@@ -32,10 +32,10 @@ def windows(config: Suite, tests: Iterable[str]) -> tuple[str, ...]:
 
 def globs(config: Suite, tests: Iterable[str]) -> tuple[str, ...]:
     """Return globs that name these tests and no other."""
-    return tuple(map(_only, windows(config, tests)))
+    return tuple(map(only, windows(config, tests)))
 
 
-def _only(name: str) -> str:
+def only(name: str) -> str:
     """Return a glob for one name alone: as it is written, ``repro`` stands for ``repro_fork``, too."""
     return f"[{name[0]}]{glob.escape(name[1:])}" if name[0].isalnum() else glob.escape(name)
 

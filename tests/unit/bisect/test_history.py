@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from orchestrator import suite
 from orchestrator.bisect import history
 from orchestrator.bisect.values import Request
 from orchestrator.config.schema import Pipeline
@@ -34,7 +35,7 @@ def globs(name: str, *suites: str, kind: SymptomKind = SymptomKind.TEST) -> tupl
 @pytest.mark.parametrize("suites", [(), ("mm",)])
 @pytest.mark.parametrize("name", ["cow", "cow.No leak from parent [0]", "prot.key[0]"])
 def test_of_a_case_its_program_runs(name: str, suites: tuple[str, ...]) -> None:
-    assert globs(name, *suites) == (name.partition(".")[0],)
+    assert suite.pick(["cow", "prot", "cow_more"], globs(name, *suites)) == [name.partition(".")[0]]
 
 
 def test_a_test_of_our_own_is_named_as_it_is() -> None:
