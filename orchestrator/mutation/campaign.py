@@ -20,7 +20,7 @@ from orchestrator.mutation.judge import Finding
 from orchestrator.mutation.mutants import Mutant
 from orchestrator.mutation.reach import Known, Reached
 from orchestrator.mutation.report import Baseline, Outcome
-from orchestrator.pipeline import booting, job
+from orchestrator.pipeline import booting, job, suite_requests
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord
 from orchestrator.pipeline.job_record import expected as promised
@@ -102,9 +102,15 @@ def prepare(whole: Job, budget: float, late: tuple[str, ...], known: Baseline | 
         finding = judge.judge(result, expected, planned.expect, ())
         base = replace(_measured(result, bootable, finding, expected, workspace), budget=budget)
     tree = job.make(record, job.patched)
-    known_now = replace(trial, limits=limits(base, limit), ignored=base.ignored, expected=expected)
+    known_now = held_against(trial, base, expected)
     as_mutants_are = job.make(JobRecord(mutants.beside(whole, f"{planned.name}.lean"), workspace), job.built)
     return Campaign(whole, known_now, base, as_mutants_are.sha256, _known(tree, place))
+
+
+def held_against(trial: Trial, base: Baseline, expected: Mapping[str, Expectations]) -> Trial:
+    """Return the trial of a mutant: with the limits of its tests, and without what the whole series shows as well."""
+    ignored = tuple(map(suite_requests.only, base.ignored))
+    return replace(trial, limits=limits(base, trial.limit), ignored=ignored, expected=expected)
 
 
 def limits(base: Baseline, most: float) -> dict[str, float]:
@@ -142,13 +148,14 @@ def _measured(
     tests = [test for run in result.suites for test in run.tests]
     if not tests or finding is None or (finding.certain and finding.outcome is not Outcome.SURVIVED):
         raise KernelError(f"the whole series is not well: {result.reason}", log=result.directory / rundir.RESULT)
+    unlike = set(finding.by)
     return Baseline(
         kernel=bootable.kernel.sha256,
         suite=bootable.rootfs.sha256,
         fails_on={
             test.name: expected.get(run.suite, NONE).broken_on(test.name) for run in result.suites for test in run.tests
         },
-        seconds={test.name: test.seconds for test in tests if test.seconds is not None and test.name not in finding.by},
+        seconds={test.name: test.seconds for test in tests if test.seconds is not None and test.name not in unlike},
         scale=booting.scale(bootable.accel, workspace),
         ignored=finding.by,
     )

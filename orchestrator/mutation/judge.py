@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from orchestrator.model import JobResult, Stage, StageResult, Status, TestResult, Verdict
-from orchestrator.model.bounds import Bounded
+from orchestrator.model.bounds import WHOLE, Bounded
 from orchestrator.model.expectations import NONE, Expectations
 from orchestrator.mutation.report import SPLAT, Outcome
 from orchestrator.verdict import verdict
@@ -21,11 +21,11 @@ class Finding(Bounded):
     """What a mutant showed. ``certain``: it died, complained or does not build; else tests differ."""
 
     outcome: Outcome
-    by: tuple[str, ...]
+    by: tuple[str, ...] = field(metadata=WHOLE)
     detail: str
     certain: bool = True
     tests: int = 0
-    doubtful: tuple[str, ...] = ()
+    doubtful: tuple[str, ...] = field(default=(), metadata=WHOLE)
     round: str = ""
     after: int = 0
     noticed: float = 0.0

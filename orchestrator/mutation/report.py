@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pydantic import TypeAdapter, ValidationError
 
 from orchestrator.errors import UserError
-from orchestrator.model.bounds import Bounded
+from orchestrator.model.bounds import WHOLE, Bounded
 
 SEEDED = "fault/"
 """What the name of a fault begins with that was seeded in the series."""
@@ -51,12 +51,12 @@ class Entry(Bounded):
     identity: str
     where: str
     outcome: Outcome
-    by: tuple[str, ...] = ()
+    by: tuple[str, ...] = field(default=(), metadata=WHOLE)
     detail: str = ""
     tests: int = 0
     seconds: float = 0.0
     suite: str = ""
-    doubtful: tuple[str, ...] = ()
+    doubtful: tuple[str, ...] = field(default=(), metadata=WHOLE)
     kept: tuple[str, ...] = ()
     every_test: bool = False
     round: str = ""
@@ -98,7 +98,7 @@ class Baseline(Bounded):
     suite: str
     fails_on: Mapping[str, tuple[str, ...]]
     scale: float
-    ignored: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = field(default=(), metadata=WHOLE)
     seconds: Mapping[str, float] = field(default_factory=dict)
     budget: float = 0.0
 

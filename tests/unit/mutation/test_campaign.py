@@ -1,9 +1,13 @@
-"""How long a test may take on a mutant."""
+"""What of the whole series a mutant is held against: how long a test may take, and which tests notice nothing."""
 
 from __future__ import annotations
 
-from orchestrator.mutation.campaign import limits
-from orchestrator.mutation.report import Baseline
+from orchestrator.model import Side, Status, TestResult
+from orchestrator.model.trial import Trial
+from orchestrator.mutation import judge
+from orchestrator.mutation.campaign import held_against, limits
+from orchestrator.mutation.report import Baseline, Outcome
+from tests.fakes import results
 
 
 def test_a_test_may_take_some_times_what_it_took_on_the_whole_series_and_never_more_than_the_suite_allows() -> None:
@@ -11,3 +15,14 @@ def test_a_test_may_take_some_times_what_it_took_on_the_whole_series_and_never_m
     under_tcg = {test: 5.0 * seconds for test, seconds in limits(base, 20.0).items()}
     assert under_tcg == {"A01": 5.0, "A02": 5.0, "B01": 10.0, "B02": 20.0}
     assert limits(base, 0.5) == {}, "the limit of the suite is shorter"
+
+
+def test_what_is_not_as_expected_on_the_whole_series_notices_nothing_whatever_its_name_is() -> None:
+    ignored = ("prot.key[0]", "odd*")
+    trial = held_against(Trial((("*",),), 20.0, 1.0), Baseline("k", "s", {}, 1.0, ignored), {})
+    tests = [TestResult(name, Status.FAIL) for name in ignored]
+    cases = [(tests, Outcome.SURVIVED)]
+    cases += [([*tests, TestResult(name, Status.FAIL)], Outcome.KILLED) for name in ("prot.key0", "odd", "odd2")]
+    for ran, outcome in cases:
+        found = judge.judge(results.job(Side.PATCHED, tuple(ran)), {}, None, trial.ignored)
+        assert found and found.outcome is outcome, ran[-1]

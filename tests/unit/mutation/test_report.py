@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import UserError
+from orchestrator.model.bounds import MANY
 from orchestrator.mutation import page
 from orchestrator.mutation import report as mutation_report
+from orchestrator.mutation.judge import Finding
 from orchestrator.mutation.report import Baseline, Entry, Outcome, Report, Section
 
 
@@ -48,6 +50,17 @@ def test_a_report_reads_back_as_it_was_written() -> None:
     assert mutation_report.load(mutation_report.dump(full), "x") == full
     with pytest.raises(UserError, match=r"hunks\.json: not a report"):
         mutation_report.load("{}", "hunks.json")
+
+
+def test_no_test_is_lost_of_very_many() -> None:
+    names = tuple(f"t{number}" for number in range(MANY + 1))
+    found = Finding(Outcome.KILLED, names, "", False, len(names), names)
+    assert found.failing == found.doubtful == names
+    full = report(entry("0001/mm/a.c/1", by=names, doubtful=names))
+    base = Baseline("sha", "suite", scale=1.0, fails_on=dict.fromkeys(names, ()), ignored=names)
+    full = dataclasses.replace(full, sections=(dataclasses.replace(full.sections[0], baseline=base),))
+    assert list(full.never_failed()) == [] and base.ignored == names
+    assert mutation_report.load(mutation_report.dump(full), "x") == full
 
 
 def test_the_page_counts_all_and_names_what_nobody_noticed() -> None:
