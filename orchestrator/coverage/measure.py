@@ -24,8 +24,8 @@ from orchestrator.model.coverage import Coverage, DiffFile, DiffHunk, DiffLine, 
 from orchestrator.progress import Detail, Progress
 
 _LINES = TypeAdapter(Lines)
-_KEY = "1"
-"""Part of the name of every kept table: a change of how one is made counts it up."""
+RECIPE = "1"
+"""Part of the name of every table and measurement that is kept: a change of how one is made counts it up."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def counted(subject: Counting, guests: Iterable[Counted]) -> LineCoverage:
 
 def _lines(kernel: Kernel, wanted: Mapping[str, Sequence[int]], cache: Cache, progress: Progress) -> Lines:
     """Return where lines have their code: from the cache, or of the kernel's line tables, which takes a while."""
-    key = digest(_KEY, kernel.key, json.dumps(wanted, sort_keys=True))
+    key = digest(RECIPE, kernel.key, json.dumps(wanted, sort_keys=True))
     path = cache.path("coverage", f"{key}.json")
     if path.exists():
         try:

@@ -42,7 +42,7 @@ class Headers:
     @property
     def name(self) -> str:
         """The name of their folder in the cache."""
-        return f"headers-{digest(self.key, self.owner) if self.owner else self.key}"
+        return f"headers-{digest(programs.RECIPE, self.key, self.owner)}"
 
 
 def needs_headers(suite: Suite) -> bool:

@@ -12,7 +12,8 @@ from orchestrator.kbuild.compiler_log import Folders
 from orchestrator.kbuild.kconfig import Merged
 
 RECIPE = "1"
-"""Part of every key: counted up by a change of ``kernel.py`` or ``make.py`` that makes another kernel of a tree."""
+"""Part of every key: counted up by a change of ``kernel.py`` or ``make.py`` that makes another kernel of a tree, and of
+``compiler_log.py`` that reads other warnings out of its log."""
 
 
 @dataclass(frozen=True)

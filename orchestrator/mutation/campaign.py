@@ -92,7 +92,7 @@ def prepare(whole: Job, budget: float, late: tuple[str, ...], known: Baseline | 
     record = JobRecord(planned, workspace)
     rootfs, kernel = job.make(record, job.packed), job.make(record, job.built)
     expected = promised(planned, kernel)
-    place = workspace.cache.path("coverage", f"{digest(kernel.sha256, rootfs.sha256)}.json")
+    place = workspace.cache.path("coverage", f"{coverage_key(kernel.sha256, rootfs.sha256)}.json")
     if known and known.is_of(kernel.sha256, rootfs.sha256, budget):
         base = known
     else:
@@ -124,6 +124,11 @@ def limits(base: Baseline, most: float) -> dict[str, float]:
         for test, seconds in base.seconds.items()
     }
     return {test: size / base.scale for test, size in own.items() if size}
+
+
+def coverage_key(kernel: str, rootfs: str) -> str:
+    """Return the name of what this kernel was seen to run with these tests; both are digests."""
+    return digest(measure.RECIPE, kernel, rootfs)
 
 
 def _keep_coverage(result: JobResult, place: Path) -> None:

@@ -13,6 +13,7 @@ from orchestrator import suite
 from orchestrator.config.suites import Suite
 from orchestrator.errors import InfraError, UserError
 from orchestrator.host import process, scratch
+from orchestrator.host.cache import digest
 from orchestrator.host.disk import write_atomic
 from orchestrator.host.process import Deadline
 from orchestrator.kbuild import programs
@@ -25,6 +26,8 @@ from orchestrator.text import wording
 Known = Mapping[str, tuple[str, ...] | None]
 """The tests of each suite; None where they are not known on this host."""
 
+RECIPE = "1"
+"""Part of the name of every list that is kept: counted up by a change of how one is read."""
 _EVERY = "*"
 _PATIENCE = 10.0
 """Seconds in which a program must have listed its tests."""
@@ -133,13 +136,17 @@ def _tests(name: str, config: Suite, workspace: Workspace) -> tuple[str, ...] | 
     deadline = Deadline.after(workspace.pipeline.limits.build)
     try:
         built = programs.build_own(name, config.directory, workspace.cache, workspace.progress, deadline)
-        kept = workspace.cache.path("tests", built.sha256)
+        kept = workspace.cache.path("tests", _list_key(built.sha256))
         if (names := _kept(kept)) is None:
             names = _listed_by_copies(built)
             write_atomic(kept, "\n".join(names))
         return tuple(names)
     except (InfraError, OSError):  # the stage that cannot do without it says so
         return None
+
+
+def _list_key(programs: str) -> str:
+    return digest(RECIPE, programs)
 
 
 def _kept(path: Path) -> list[str] | None:

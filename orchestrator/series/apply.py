@@ -19,6 +19,9 @@ from orchestrator.series import prerequisites, scratch
 from orchestrator.series.series import Patch, Series
 from orchestrator.trees import repository
 
+RECIPE = "1"
+"""Part of every key: counted up by a change of how patches are read, applied or committed."""
+
 
 def apply(
     tree: Tree,
@@ -59,7 +62,7 @@ def apply(
 
 
 def _key(tree: Tree, patches: tuple[Patch, ...], three_way: bool) -> str:
-    return digest("three-way" if three_way else "strict", tree.commit, *(patch.raw for patch in patches))[:32]
+    return digest(RECIPE, "three-way" if three_way else "strict", tree.commit, *(patch.raw for patch in patches))[:32]
 
 
 def prefixes(tree: Tree) -> tuple[str, ...]:

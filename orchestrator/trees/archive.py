@@ -19,16 +19,24 @@ from typing import IO, cast
 
 from orchestrator.errors import InfraError, KernelError, UserError
 from orchestrator.host import process
+from orchestrator.host.cache import Cache
 from orchestrator.host.process import Deadline
 from orchestrator.progress import Progress
 from orchestrator.trees import repository
 
+RECIPE = ""
+"""End of the name of each import: a change of what a tree becomes here gives it one (``-2``)."""
 BRANCH = "refs/heads/base"
 _SECONDS_1999 = 946684800
 """``repository.EPOCH`` in the raw format that fast-import reads."""
 
 _CHUNK = 1 << 20
 _BROKEN = (tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, OSError)
+
+
+def place(cache: Cache, name: str) -> Path:
+    """Return where in the cache the repository of an import is."""
+    return cache.path("sources", name + RECIPE, "git")
 
 
 def import_tar(

@@ -110,7 +110,7 @@ def versions(
 
 def _place(source: DebianSource, version: str, cache: Cache) -> Path:
     key = digest("debian", source.package, source.suite, version)[:16]
-    return cache.path("sources", f"{source.package}-{key}", "git")
+    return archive.place(cache, f"{source.package}-{key}")
 
 
 def _imported(source: DebianSource, version: str, cache: Cache) -> Path | None:

@@ -20,7 +20,7 @@ def fetch(source: TarballSource, name: str, cache: Cache, progress: Progress, de
 
     tar, plain or packed with gzip, bzip2 or xz; its single top folder is taken off.
     """
-    place = cache.path("sources", f"tarball-{source.sha256[:16]}", "git")
+    place = archive.place(cache, f"tarball-{source.sha256[:16]}")
     label = source.url.rstrip("/").rsplit("/", 1)[-1]
     with cache.lock(f"source-{source.sha256[:16]}", progress):
         if not place.is_dir():

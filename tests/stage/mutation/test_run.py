@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from orchestrator.coverage import measure
-from orchestrator.host.cache import digest
 from orchestrator.model.coverage import DiffFile, DiffHunk, DiffLine, LineCoverage, Reach
+from orchestrator.mutation.campaign import coverage_key
 from tests.stage.pipeline.test_run import PANIC, Bench, wait_for
 
 GUEST = "guest:"
@@ -424,7 +424,7 @@ def cover(bench: Bench, *lines: DiffLine) -> None:
     report = json.loads((bench.folder / "patches" / "evidence" / "mutation.json").read_text())
     baseline = report["sections"][0]["baseline"]
     known = LineCoverage(("T02",), (DiffFile(SWAP, (DiffHunk("", lines),)),))
-    place = bench.folder / "cache" / "coverage" / f"{digest(baseline['kernel'], baseline['suite'])}.json"
+    place = bench.folder / "cache" / "coverage" / f"{coverage_key(baseline['kernel'], baseline['suite'])}.json"
     place.parent.mkdir(exist_ok=True)
     place.write_text(measure.dump(known))
 
