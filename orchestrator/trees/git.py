@@ -66,6 +66,7 @@ def _fetch(source: GitSource, place: Path, progress: Progress, deadline: Deadlin
         )
     except CommandFailed as error:
         raise _fault(source, error) from error
+    repository.gather_packs(place, progress, deadline)
     commit = repository.commit_of(place, kept)
     if commit is None:
         raise UserError(f"{source.ref} of {source.url} is no commit")

@@ -71,6 +71,7 @@ def take(theirs: Opened, commit: str, cache: Cache, progress: Progress, deadline
         tell = progress_lines.git(progress, str(theirs.where))
         wanted = f"{commit}:refs/fetched/{commit}"
         repository.git_telling(place, *fetch, theirs.git, wanted, tell=tell, deadline=deadline)
+        repository.gather_packs(place, progress, deadline)
     if is_partial:
         _check_whole(theirs.where, commit, place)
     return place

@@ -12,10 +12,12 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from orchestrator.errors import InfraError
 from orchestrator.host import process, scratch
 from orchestrator.host.cache import digest
 from orchestrator.host.process import FOREVER, CommandFailed, Deadline
 from orchestrator.model import Tree
+from orchestrator.progress import Minor, Progress
 from orchestrator.trees import progress_lines
 
 CONFIG = Path(__file__).with_name("gitconfig")
@@ -23,6 +25,10 @@ IDENTITY = "wpci <wpci@localhost>"
 EPOCH = "2000-01-01T00:00:00+0000"
 """The date of every commit that we make: an id must not depend on when it was made."""
 
+MOST_PACKS = 50
+"""Packs of a repository from which on they are packed together."""
+_PACKING = 600.0
+"""Seconds that this may take."""
 _NEEDED = 2**20
 """Bytes without which a disk counts as full."""
 
@@ -104,6 +110,25 @@ def asks(repository: Path, *arguments: str | Path, env: Mapping[str, str] | None
     argv = ["git", "-C", repository, *arguments]
     done = process.run(argv, env=environment(env), check=False, offline=True)
     return done.stdout.rstrip("\n") if done.ok else None
+
+
+def gather_packs(repository: Path, progress: Progress, deadline: Deadline) -> None:
+    """Pack anew what many fetches left, where there are many packs: git looks for each object in all of them.
+
+    No object goes, not even one that nothing names: scratch repositories borrow them. The large packs stay as they are
+    (``--geometric``). What fails is a note: the repository is as good as it was. Hold its lock.
+    """
+    folder = repository / "objects" / "pack"
+    packs = len(list(folder.glob("*.pack")))
+    if packs <= MOST_PACKS or any(folder.glob("*.promisor")):  # of a partial clone git would lose what is missing
+        return
+    progress.note(Minor(f"packing {packs} packs of {repository.parent.name} together"))
+    limit = Deadline(min(deadline.at, Deadline.after(_PACKING).at))
+    try:
+        git(repository, "repack", "--geometric=2", "-d", "-n", "--quiet", deadline=limit)
+    except InfraError as error:
+        process.check_wanted()
+        progress.note(f"{packs} packs of {repository.parent.name} could not be packed again: {error}")
 
 
 def create(directory: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from orchestrator.config.sources import GitSource, PathSource
 from orchestrator.errors import InfraError, UserError
 from orchestrator.host.cache import Cache
-from orchestrator.host.process import CommandFailed, Deadline
+from orchestrator.host.process import FOREVER, CommandFailed, Deadline
 from orchestrator.model import Tree
 from orchestrator.progress import SILENT
 from orchestrator.series import apply, commits, series
@@ -392,3 +392,29 @@ def test_a_url_without_the_commit_was_asked_and_has_none(
     monkeypatch.setattr(repository, "git_telling", old_protocol)
     with pytest.raises(UserError, match="has no ref 1234"):
         at(f"file://{where}", "1234" * 10, cache)
+
+
+def test_packs_of_many_runs_become_one_and_no_object_goes(
+    where: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repository, "MOST_PACKS", 3)
+    for number in range(7):
+        (where / "mm" / "new.c").write_text(f"int {number};\n")
+        trees.git(where, "add", "-f", "mm/new.c")
+        trees.git(where, "commit", "-q", "--amend", "-m", f"{number}")
+        place = at(where, "HEAD", cache).repository
+        trees.git(place, "update-ref", "-d", f"refs/fetched/{trees.git(where, 'rev-parse', 'HEAD')}")
+        assert len(list(place.glob("objects/pack/*.pack"))) <= 4
+    every = trees.git(where, "cat-file", "--batch-check", "--batch-all-objects", "--unordered").splitlines()
+    ours = trees.git(place, "cat-file", "--batch-check", "--batch-all-objects", "--unordered").splitlines()
+    assert set(every) <= set(ours), "also what no ref names"
+
+
+def test_a_repository_that_cannot_be_packed_again_is_a_note(where: Path, cache: Cache) -> None:
+    place, notes = at(where, "HEAD", cache).repository, trees.Notes()
+    packs = place / "objects" / "pack"
+    for number in range(repository.MOST_PACKS + 1):
+        (packs / f"pack-{number:040}.pack").write_bytes(b"PACK")
+        (packs / f"pack-{number:040}.idx").write_bytes(b"none")
+    repository.gather_packs(place, notes, FOREVER)
+    assert "could not be packed again" in notes.said[-1]
