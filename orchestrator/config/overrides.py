@@ -195,6 +195,7 @@ def _series(pipeline: Pipeline, tree: str, options: Options) -> tuple[str | None
 
 def _existing(text: str, option: str, known: Collection[str]) -> Path:
     path = textfile.expanded(text).absolute()
+    textfile.check_path(path, option)
     if not textfile.is_there(path):
         hint = wording.nearest(text, known)
         name = "no such name in pipeline.yaml, and " if known else ""

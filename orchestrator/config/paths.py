@@ -45,6 +45,7 @@ class _Resolver:
 
     def existing(self, path: Path, place: str) -> Path:
         full = self.folder / textfile.expanded(path)
+        textfile.check_path(full, place)
         if not textfile.is_there(full):
             raise UserError(f"{place}: no such file or folder: {path}")
         return full
@@ -91,6 +92,7 @@ class _Resolver:
         return value.model_copy(update={"expected": expected, "directory": directory, "programs": programs})
 
     def program(self, value: ProgramConfig, place: str) -> ProgramConfig:
+        textfile.check_path(value.file or Path(), place)
         if value.file is None or value.file.is_absolute():  # of this host: a machine that runs no such suite lacks it
             return value
         return value.model_copy(update={"file": self.existing(value.file, place)})

@@ -26,6 +26,12 @@ def expanded(name: str | Path) -> Path:
         return Path(name)
 
 
+def check_path(path: Path, place: str = "") -> None:
+    """Refuse a path that is no line: git, make and the compiler are told paths, and name them, line by line."""
+    if "\n" in str(path):
+        raise UserError(f"{place}{': ' * bool(place)}{str(path)!r}: a path with a line end in it is not taken")
+
+
 def read(path: Path, most: int = MOST) -> str:
     """Return the text of a file. Raises UserError for one that is not there, no file, too large, or no UTF-8."""
     try:

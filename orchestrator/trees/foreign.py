@@ -52,6 +52,8 @@ def layout(where: Path) -> Layout:
         common = (own / textfile.read(named, _MOST).strip()).resolve() if named.is_file() else own
     except (OSError, ValueError) as error:  # no path has a null byte
         raise UserError(f"{where} is no git tree that can be read: {error}") from error
+    for folder in (where, own, common):
+        textfile.check_path(folder)
     if not (common / "objects").is_dir():
         raise UserError(f"{where} is no git tree: name the folder that holds its .git")
     return Layout(own, common)

@@ -150,3 +150,12 @@ def test_a_file_that_names_no_folder_that_can_be_is_no_git_tree(where: Path) -> 
     (where / ".git" / "commondir").write_bytes(b"\0")
     with pytest.raises(UserError, match="is no git tree that can be read"), foreign.opened(where):
         pass
+
+
+def test_a_tree_whose_path_has_a_line_end_is_refused_in_one_line(where: Path, tmp_path: Path) -> None:
+    moved = tmp_path / "a\nb"
+    where.rename(moved)
+    (tmp_path / "link").symlink_to(moved)
+    for named in (moved, tmp_path / "link"):
+        with pytest.raises(UserError, match=r"a\\nb.*: a path with a line end in it is not taken"):
+            foreign.layout(named)
