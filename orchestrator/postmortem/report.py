@@ -101,12 +101,14 @@ _TRAP = re.compile(r"asm_(?:exc|sysvec)_\w+|page_fault|general_protection|invali
 _REPORTING = frozenset({"panic", "nmi_panic", "oops_end", "die", "__warn", "check_panic_on_warn"})
 _WAITING = re.compile(
     r"context_switch|__schedule|schedule\w*|io_schedule\w*|rwsem_\w+|__down_\w+|down_(?:read|write)\w*|__mutex_\w+|"
-    r"mutex_lock\w*|wait_for_completion\w*|do_wait_for_common|mmap_(?:read|write)_lock\w*|preempt_schedule\w*"
+    r"mutex_lock\w*|wait_for_completion\w*|do_wait_for_common|mmap_(?:read|write)_lock\w*|preempt_schedule\w*|"
+    r"rep_nop|cpu_relax|(?:native_|pv_)?queued_spin_lock\w*|virt_spin_lock|arch_spin_lock|(?:_+|do_)?raw_spin_lock\w*|"
+    r"spin_lock\w*"
 )
 
 
 def blamed(task: Task) -> Frame | None:
-    """Return the function in which a task is: that which faulted or called panic, or which waits. Pure."""
+    """Return the function in which a task is: that which faulted or called panic, or which waits or spins. Pure."""
     names = [frame.function for frame in task.frames]
     last = max((k for k, name in enumerate(names) if name in _REPORTING), default=None)
     if last is None:  # it did not complain: it waits, or it runs

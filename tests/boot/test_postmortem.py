@@ -60,6 +60,12 @@ def test_with_lockdep_it_is_known_who_took_which_lock_where(tmp_path: Path) -> N
     assert text is not None and "  plant-lock: &mm->mmap_lock to write, taken in do_mprotect_pkey" in text.read_text()
 
 
+def test_processors_that_all_spin_are_seen_though_the_guest_answers_nobody(tmp_path: Path) -> None:
+    evidence = run(tmp_path, ["plant-spin"])["plant-spin"]
+    assert evidence.status is Status.TIMEOUT
+    assert re.fullmatch(r"plant-spin \[R\] in planted_spin \(mm/mprotect\.c:\d+\)", evidence.kernel[1])
+
+
 def test_a_writer_that_nobody_serves_names_its_address_and_pte(seen: Mapping[str, Evidence]) -> None:
     evidence = seen["plant-marker"]
     assert evidence.status is Status.TIMEOUT

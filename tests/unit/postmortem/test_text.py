@@ -42,6 +42,9 @@ def made(**more: Any) -> report.Report:
         (("panic", "oops_end", "die", "exc_invalid_op", "asm_exc_invalid_op", "page_remove_rmap"),
          "page_remove_rmap"),
         (("do_spin",), "do_spin"),
+        (("rep_nop", "cpu_relax", "do_spin", "on_each_cpu"), "do_spin"),
+        (("native_queued_spin_lock_slowpath", "queued_spin_lock", "do_raw_spin_lock", "__raw_spin_lock",
+          "_raw_spin_lock", "spin_lock", "handle_pte_fault"), "handle_pte_fault"),
     ],
 )  # fmt: skip
 def test_the_function_to_blame(functions: tuple[str, ...], blamed: str) -> None:
