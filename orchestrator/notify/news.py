@@ -28,17 +28,19 @@ class News:
 
 
 def summary(result: RunResult) -> str:
-    """Return the outcome in one line: what is red, else what was seen."""
-    red = [c for c in result.checks if c.verdict in {Verdict.FAIL, Verdict.INFRA}]
-    if red:
-        more = f" (and {len(red) - 1} more)" if len(red) > 1 else ""
-        return f"{red[0].name}: {red[0].subject}: {red[0].message}{more}"
-    if charged := [s for s in result.series if s.verdict in {Verdict.FAIL, Verdict.INFRA}]:
-        return f"{charged[0].variant}: {charged[0].reason}"
+    """Return the outcome in one line: what is red, failures first, else what was seen."""
+    if red := _lines_of(result, Verdict.FAIL) + _lines_of(result, Verdict.INFRA):
+        return red[0] + (f" (and {len(red) - 1} more)" if len(red) > 1 else "")
     passed = sum(check.verdict is Verdict.PASS for check in result.checks)
     left_out = sum(check.verdict is Verdict.SKIP for check in result.checks)
     skipped = f", {left_out} not run" if left_out else ""
     return "; ".join([f"{passed} checks passed{skipped}", *(series.reason for series in result.series)])
+
+
+def _lines_of(result: RunResult, verdict: Verdict) -> list[str]:
+    """Return a line for each check and each pair that came to a verdict."""
+    checks = [f"{c.name}: {c.subject}: {c.message}" for c in result.checks if c.verdict is verdict]
+    return checks + [f"{series.variant}: {series.reason}" for series in result.series if series.verdict is verdict]
 
 
 def cut(text: str, most: int) -> str:
