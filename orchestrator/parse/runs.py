@@ -8,6 +8,7 @@ from orchestrator.model import Status, TestResult
 
 WORDS = {
     Status.SKIP: "skipped",
+    Status.XFAIL: "failed as expected",
     Status.ERROR: "in error",
     Status.FAIL: "failed",
     Status.XFAIL: "failed as expected",
@@ -15,7 +16,7 @@ WORDS = {
     Status.CRASHED: "crashed",
     Status.MISSING: "missing",
 }
-"""How ``ktap.h`` says of repeated runs what they came to: ``2 of 5 runs failed``."""
+"""How repeated runs say what they came to, those of ``ktap.h`` as well: ``2 of 5 runs failed``."""
 
 _STATUSES = {word: status for status, word in WORDS.items()}
 _COUNT = re.compile(rf"(\d{{1,6}}) of (\d{{1,6}}) runs ({'|'.join(_STATUSES)})$")

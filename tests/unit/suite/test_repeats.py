@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,6 +40,14 @@ def test_how_many_is_said() -> None:
     assert together(Status.PASS, Status.FAIL, Status.PASS).reason == "1 of 3 runs failed"
     assert together(Status.PASS, Status.PASS) == TestResult("repro", Status.PASS)
     assert together(Status.SKIP, Status.XFAIL, Status.PASS).status is Status.XFAIL
+
+
+def test_the_worst_run_is_the_result_whichever_came_first() -> None:
+    for statuses in itertools.permutations((Status.PASS, Status.XFAIL, Status.SKIP)):
+        one = together(*statuses)
+        assert one.status is Status.XFAIL
+        assert one.diagnostics == ("1 of 3 runs skipped", "1 of 3 runs failed as expected")
+    assert together(Status.PASS, Status.XFAIL).reason == "1 of 2 runs failed as expected"
 
 
 def test_cases_are_counted_each_by_itself() -> None:
