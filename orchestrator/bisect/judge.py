@@ -108,7 +108,8 @@ def judge(tries: Sequence[Observation], rule: Rule) -> Judged | None:
     unclear = [one for one in seen if one.sight is Sight.UNCLEAR]
     total = count(tries, reference)
     final = next((one for one in unclear if one.why in _FINAL), None)
-    if final or len(unclear) > max(0, rule.runs - 1) // 2:
+    runs = max(1, rule.runs, len(tries))  # a step that is in doubt runs on
+    if final or 2 * len(unclear) >= runs:
         worst = final or unclear[0]
         return Judged(Term.SKIP, worst.how, total, why=worst.why)
     if len(tries) < rule.runs and (rule.exact or rule.odds is None):

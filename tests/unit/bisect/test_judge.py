@@ -150,6 +150,16 @@ def test_one_other_failure_among_many_runs_does_not_flip_a_term() -> None:
     assert crashed and (crashed.term, crashed.why) == (Term.SKIP, Why.OTHER)
 
 
+def test_a_step_that_runs_on_is_not_skipped_for_one_unclear_run_of_many() -> None:
+    rule = judge.rule(measured(), 16)
+    unclear = Observation(Sight.UNCLEAR, "error: no memory", Why.OTHER)
+    judged = judge.judge([*[PASS] * 8, unclear], rule)
+    assert rule.runs == 2 and judged and judged.term is Term.GOOD
+    for tries in ([unclear], [PASS, unclear], [*[PASS] * 4, *[unclear] * 4]):
+        skipped = judge.judge(tries, rule)
+        assert skipped and (skipped.term, skipped.reason) == (Term.SKIP, "error: no memory")
+
+
 @given(st.lists(st.sampled_from([FAIL, PASS, CRASH, BROKEN]), max_size=300), st.integers(1, 10))
 def test_every_row_of_runs_comes_to_an_end(tries: list[Observation], bad: int) -> None:
     rule = judge.rule(measured(bad), 16)
