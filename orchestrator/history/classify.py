@@ -76,6 +76,11 @@ class Night:
         """Whether it was broken, as a change of the night counts it."""
         return _is_broken(self.status)
 
+    @property
+    def unseen(self) -> bool:
+        """Whether the test was expected and did not run."""
+        return set(self.tries) == {Status.MISSING}
+
 
 def setting(identity: Identity) -> tuple[str, ...]:
     """Return what must agree for two results to compare."""
@@ -126,11 +131,14 @@ def change(now: Night | None, before: Sequence[Night]) -> Change:
 
     ``now`` is None where it was expected tonight, for the last night had it, and is not there.
     """
-    if now is None or now.status is Status.MISSING:
+    if now is None:
         return Change.MISSING
+    before = _telling(now, before)
     if flaky(now, before):
         return Change.FLAKY
     earlier = compared(now, before)
+    if now.unseen and (earlier is None or earlier.status.word == "broken"):
+        return Change.MISSING
     return _STEPS[earlier.status.word, now.status.word] if earlier else Change.NEW
 
 
@@ -140,10 +148,16 @@ def compared(now: Night | None, before: Sequence[Night]) -> Night | None:
     While a streak could still be chance, its nights were flaky; on the night on which it cannot any more, it is held
     against what was before it: else what breaks for good after a flake would never have regressed.
     """
+    before = _telling(now, before)
     if now and before and flaky(before[0], before[1:]) and not flaky(now, before):
         other = (night for night in before if not night.split and night.status.word != now.status.word)
         return next(other, before[0])
     return before[0] if before else None
+
+
+def _telling(now: Night | None, before: Sequence[Night]) -> Sequence[Night]:
+    """Return the nights that say something beside this one: for a night on which a test ran, those on which it did."""
+    return before if now is None or now.unseen else [night for night in before if not night.unseen]
 
 
 def flaky(now: Night, before: Sequence[Night]) -> bool:

@@ -116,27 +116,29 @@ def judge(now: Seen, earlier: Sequence[Seen]) -> Judged:
 
 
 def differing(now: Seen, earlier: Sequence[Seen]) -> dict[str, list[str]]:
-    """Return the tests, by suite, whose word is not that of the last comparable night that had them."""
+    """Return the tests, by suite, whose word is not that of the comparable night that they are held against first."""
     before = [_nights(seen) for seen in earlier if comparable(now.job, seen.job)]
     changed: dict[str, list[str]] = {}
     for (suite, test), tonight in _nights(now).items():
-        last = next((night[suite, test] for night in before if (suite, test) in night), None)
+        had = [night[suite, test] for night in before if (suite, test) in night]
+        last = next((night for night in had if tonight.unseen or not night.unseen), None)
         if suite != STAGES and last and last.status.word != tonight.status.word:
             changed.setdefault(suite, []).append(test)
     return changed
 
 
 def latest(earlier: Sequence[Seen]) -> tuple[Seen, ...]:
-    """Return the nights, newest first, with each test only where it was seen last in its setting.
+    """Return the nights, newest first, with each test only where it ran last in its setting, and last did not.
 
     To ``differing`` they say the same, and they are a fraction of the size.
     """
-    known: set[tuple[object, str, str]] = set()
+    known: set[tuple[object, ...]] = set()
     kept = []
     for seen in earlier:
         setting = classify.setting(seen.job.identity) if seen.job.identity else None
-        tests = tuple(test for test in seen.tests if (setting, test.suite, test.name) not in known)
-        known |= {(setting, test.suite, test.name) for test in tests}
+        keys = {test: (setting, test.suite, test.name, Night(test.tries, "").unseen) for test in seen.tests}
+        tests = tuple(test for test, key in keys.items() if key not in known)
+        known |= set(keys.values())
         if tests:
             kept.append(replace(seen, tests=tests, splats=()))
     return tuple(kept)

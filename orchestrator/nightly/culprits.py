@@ -15,9 +15,11 @@ from orchestrator.history.classify import Change
 from orchestrator.history.database import Database
 from orchestrator.history.night import Comparison, Finding
 from orchestrator.history.values import Job
-from orchestrator.model import JobResult, RunResult, Stage, Symptom, SymptomKind
+from orchestrator.model import JobResult, RunResult, Stage, Status, Symptom, SymptomKind
 from orchestrator.pipeline.context import Workspace, at_work
 
+_NO_SYMPTOM = (Status.MISSING, Status.ERROR)
+"""What shows nothing to a bisect."""
 _STAGES = {Stage.BUILD.value: SymptomKind.BUILD, Stage.BOOT.value: SymptomKind.BOOT}
 
 
@@ -66,7 +68,11 @@ def suspects(result: RunResult, comparison: Comparison, database: Database) -> l
 
 
 def first(result: RunResult, regressed: Sequence[Finding]) -> list[Finding]:
-    """Return the first regression of each job; what the base shows too is asked of the base alone. Pure."""
+    """Return the first regression of each job; what the base shows too is asked of the base alone. Pure.
+
+    One that a bisect can see goes before those that it cannot: a test that did not run, or could not set up.
+    """
+    regressed = sorted(regressed, key=lambda finding: finding.now in _NO_SYMPTOM)
     jobs = {job.name: job for job in result.jobs}
     bases = {(jobs[f.job].tree, jobs[f.job].variant, f.id) for f in regressed if not jobs[f.job].series}
     firsts: dict[str, Finding] = {}
@@ -91,6 +97,8 @@ def request(suspect: Suspect, pipeline: Pipeline, mode: str) -> Request | str:
     symptom = _symptom(suspect.finding)
     if symptom is None:
         return "a series that does not apply names its patch itself"
+    if suspect.finding.now in _NO_SYMPTOM:
+        return "it did not run, or could not set up: a bisect cannot see that"
     if now is None or before is None or before.base is None:
         return "the commit of the last night is not known"
     common = Request(

@@ -65,8 +65,18 @@ def change(text: str) -> Change:
         ("f f", Change.PERSISTENT),
         ("x x", Change.PERSISTENT),
         ("f s", Change.MISSING),
-        ("p m", Change.MISSING),
+        # planned and not seen is broken; what it is next is held against what it did when it ran
+        ("p m", Change.REGRESSED),
+        ("s m", Change.REGRESSED),
         ("m", Change.MISSING),
+        ("f m", Change.MISSING),
+        ("p m m", Change.MISSING),
+        ("p m f", Change.REGRESSED),
+        ("p m f f", Change.PERSISTENT),
+        ("p m p", Change.STEADY),
+        ("f m f", Change.PERSISTENT),
+        ("f m p", Change.FIXED),
+        ("m f", Change.NEW),
         # one kernel, two answers
         ("pf", Change.FLAKY),
         ("fp", Change.FLAKY),
@@ -132,6 +142,14 @@ def course(tonight: Sequence[Night], before: Sequence[Night]) -> list[Change]:
         said.append(classify.change(night, earlier))
         earlier.insert(0, night)
     return said
+
+
+def test_a_night_in_which_a_test_did_not_run_is_not_what_the_next_one_is_held_against() -> None:
+    good = night_of("p", "old")
+    before = [night_of("mm", "other"), good]
+    assert classify.compared(night_of("ff", "new"), before) is good
+    assert classify.compared(night_of("mm", "new"), before) is before[0]
+    assert classify.change(night_of("mm", "new"), [good]) is Change.REGRESSED
 
 
 @pytest.mark.parametrize("ago", [0, 1, 3, 10, 25])

@@ -54,7 +54,7 @@ def test_a_test_that_the_last_night_had_is_missed_and_one_gone_before_is_not() -
     assert "C" not in {finding.test for finding in found.findings}
 
 
-statuses = st.dictionaries(st.sampled_from("ABC"), st.sampled_from(["pass", "fail", "skip"]))
+statuses = st.dictionaries(st.sampled_from("ABC"), st.sampled_from(["pass", "fail", "skip", "missing"]))
 nights = st.lists(st.tuples(statuses, st.sampled_from(["kvm", "tcg"])), max_size=5)
 
 
@@ -67,7 +67,23 @@ def test_what_travels_of_the_nights_says_the_same_of_what_differs(
 
     earlier = [made(number, one) for number, one in enumerate(before)]
     assert night.differing(made(9, tonight[0]), night.latest(earlier)) == night.differing(made(9, tonight[0]), earlier)
-    assert sum(len(kept.tests) for kept in night.latest(earlier)) <= 2 * 3
+    assert sum(len(kept.tests) for kept in night.latest(earlier)) <= 2 * 3 * 2
+
+
+def test_a_test_that_did_not_run_the_last_time_runs_once_more_where_it_differs_from_when_it_ran() -> None:
+    before = [seen("2", "A=missing B=missing C=pass"), seen("1", "A=pass B=fail C=pass")]
+    for earlier in (before, night.latest(before)):
+        assert night.differing(seen("3", "A=fail B=fail C=missing"), earlier) == {"own": ["A", "C"]}
+        assert night.differing(seen("3", "A=pass B=missing"), earlier) == {}
+
+
+def test_a_test_that_worked_and_did_not_run_is_red_and_what_it_does_next_is_held_against_that_it_worked() -> None:
+    first, second = seen("1", "A=pass"), seen("2", "A=missing")
+    assert of(night.judge(second, [first]), "A") is Change.REGRESSED
+    judged = night.judge(seen("3", "A=fail"), [second, first])
+    (found,) = [finding for finding in judged.findings if finding.test == "A"]
+    assert found.change is Change.REGRESSED and found.before is Status.PASS
+    assert [night.showed_before(earlier, found) for earlier in (second, first)] == [False, True]
 
 
 def asked(value: Seen, *globs: str) -> Seen:

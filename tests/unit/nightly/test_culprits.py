@@ -104,6 +104,21 @@ def test_what_the_base_shows_too_is_asked_of_the_base() -> None:
     assert culprits.first(result, findings[:2]) == findings[:1]
 
 
+def test_a_test_that_failed_is_asked_of_before_one_that_did_not_run() -> None:
+    base, patched = fixture.pair()
+    result = fixture.run(fixture.series(base, patched))
+    findings = [
+        Finding(base.name, "uffd", test, Change.REGRESSED, Status.PASS, status, rate([]))
+        for test, status in (("A", Status.MISSING), ("B", Status.ERROR), ("C", Status.FAIL), ("D", Status.FAIL))
+    ]
+    assert culprits.first(result, findings) == [findings[2]]
+    assert culprits.first(result, findings[:2]) == findings[:1]
+    unseen = suspect(("new", "b"), ("old", "a"))
+    unseen = dataclasses.replace(unseen, finding=findings[0])
+    found = asked(unseen)
+    assert isinstance(found, str) and "did not run" in found
+
+
 def test_a_bisect_of_a_night_is_seen_to_be_at_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def bisect(request: Request, workspace: Workspace) -> None:
         held.append(scratch.is_held(workspace.directory))
