@@ -35,6 +35,7 @@ CMDLINE = (
     "printk.devkmsg=on",  # no rate limit on the markers
     "no_timer_check",  # on a busy host an emulated timer is late: "IO-APIC + timer doesn't work"; KVM guests imply it
     "nokaslr",  # code runs at the addresses of vmlinux: what sees which lines ran goes by them, and so does gdb
+    "kasan_multi_shot",  # else KASAN ends with its first report, and what all tests behind that do wrong is not seen
     "random.trust_cpu=on",  # SSH needs random numbers, and a new guest has no other source
 )
 

@@ -38,7 +38,7 @@ from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.values import Job
 from orchestrator.progress import Beginning, JobDetail
 from orchestrator.report import result_json
-from orchestrator.verdict import expected_splats, verdict
+from orchestrator.verdict import complaints, expected_splats, verdict
 
 T = TypeVar("T")
 
@@ -210,6 +210,7 @@ class JobRecord:
                 *(f"{boot}: {n} lines look like markers of ours, and are not" for boot, n in self.forged.items() if n),
                 *(products.tree.notes if products.tree else ()),
                 *splat.expired(splats, self.workspace.pipeline.allow, self.workspace.today),
+                *(note for note in complaints.lockdep_ended(splats) if "LOCKDEP" in _symbols(products.kernel)),
             ),
             warnings=products.kernel.warnings if products.kernel else (),
             products=products,
@@ -252,9 +253,14 @@ def expected(job: Job, kernel: Kernel | None = None) -> dict[str, Expectations]:
     expectations = {name: job.expected[name] for name, _ in job.suites if name in job.expected}
     if kernel is None:
         return expectations
-    values = kconfig.read(kernel.config.read_text())
-    symbols = [symbol for symbol, value in values.items() if value != "n"]
+    symbols = _symbols(kernel)
     return {name: promised.on(symbols) for name, promised in expectations.items()}
+
+
+def _symbols(kernel: Kernel | None) -> list[str]:
+    """Return the symbols that a kernel has, of none nothing."""
+    values = kconfig.read(kernel.config.read_text()) if kernel else {}
+    return [symbol for symbol, value in values.items() if value != "n"]
 
 
 def _identity(job: Job, products: Products) -> Identity | None:

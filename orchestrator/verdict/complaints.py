@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from orchestrator.model import CompilerWarning, Splat
 
@@ -19,6 +20,9 @@ _LEAKS = re.compile(r"kmemleak: (\d+) new suspected memory leaks")
 
 _ANY_TIME = frozenset({"hung-task", "irq", "kmemleak", "lockup", "msr", "net", "rcu-stall"})
 """Kinds that a watchdog, a timer or the machine brings up, during whatever test runs."""
+
+_KMEMLEAK_OFF = "kmemleak: switched itself off"
+"""The title of what kmemleak says where it ends."""
 
 _MEASURES = re.compile(r"\+0x[0-9a-f]+(?:/0x[0-9a-f]+)?|\b\d+(?= bytes\b)|(?<=frame size \()\d+")
 """Offsets of objtool and modpost, sizes of gcc, and how clang writes that of a stack frame."""
@@ -51,6 +55,30 @@ def _bug(splat: Splat) -> tuple[str, str | None]:
     placed = _PLACED.search(splat.title) and not _ENTRY.match(splat.title)
     known_anywhere = splat.kind in _ANY_TIME or placed
     return splat.title, None if known_anywhere else splat.test
+
+
+def ended_checker(splat: Splat) -> str | None:
+    """Return the kind of complaints that a kernel does not make any more behind a splat, if there is one.
+
+    Lock debugging ends with its first report (``debug_locks_off()``) but those on RCU, and with most taints.
+    """
+    if splat.kind == "lockdep":
+        return None if splat.title.startswith("suspicious RCU usage") else splat.kind
+    return splat.kind if splat.title == _KMEMLEAK_OFF else None
+
+
+def lockdep_ended(splats: Sequence[Splat]) -> tuple[str, ...]:
+    """Say where lockdep ended itself in the guests of a kernel that has it; nothing where it did not."""
+    ends: dict[Path | None, Splat] = {}
+    for splat in splats:
+        if ended_checker(splat) == "lockdep":
+            ends.setdefault(splat.console, splat)
+    if not ends:
+        return ()
+    first = next(iter(ends.values()))
+    when = f"during {first.test}" if first.test else "outside of any test"
+    more = f" (and so in {counted(tuple(ends)[1:], 'more guest')})" if len(ends) > 1 else ""
+    return (f"lockdep ended itself {when} ({first.title}): what came after it in that guest had no such checker{more}",)
 
 
 def new(before: Sequence[CompilerWarning], after: Sequence[CompilerWarning]) -> tuple[CompilerWarning, ...]:

@@ -67,6 +67,11 @@ def test_the_variants_words_come_last_on_the_kernel_command_line() -> None:
     assert line.endswith(" loglevel=3 nosmap")
 
 
+def test_kasan_reports_more_than_the_first_bug_of_a_boot() -> None:
+    (line,) = after(qemu.argv(FILES, Machine(), TCG), "-append")
+    assert "kasan_multi_shot" in line.split()
+
+
 def test_one_node_is_no_numa_and_two_share_memory_and_cpus() -> None:
     assert qemu.numa_args(Machine(numa_nodes=1)) == []
     args = qemu.numa_args(Machine(cpus=3, memory=1025 * 2**20, numa_nodes=2))

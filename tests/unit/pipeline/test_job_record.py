@@ -94,6 +94,25 @@ def test_what_nobody_wants_any_more_is_no_note(tmp_path: Path) -> None:
     assert record.notes == []
 
 
+def test_what_came_after_lockdep_had_ended_is_known_to_have_had_no_checker(tmp_path: Path) -> None:
+    record, config = made_record(tmp_path), tmp_path / "config"
+    console = record.directory / "boot-1" / "console.log"
+    console.parent.mkdir()
+    console.write_text(
+        "[    1.000000] wpci: begin T05\n[    1.100000] WARNING: possible recursive locking detected\n"
+        "[    1.200000] wpci: end T05\n[    2.000000] Disabling lock debugging due to kernel taint\n"
+    )
+    config.write_text("CONFIG_LOCKDEP=y\n")
+    record.products = replace(record.products, kernel=_kernel(config))
+    (note,) = record.save().notes
+    assert note == (
+        "lockdep ended itself during T05 (lockdep: possible recursive locking detected): "
+        "what came after it in that guest had no such checker"
+    )
+    config.write_text("# CONFIG_LOCKDEP is not set\n")
+    assert record.save().notes == ()
+
+
 def test_a_console_is_scanned_again_only_when_it_has_grown(tmp_path: Path) -> None:
     told = made_record(tmp_path)
     console = told.directory / "boot-1" / "console.log"
