@@ -12,6 +12,7 @@ import re
 from orchestrator.bisect.symptom import Observation, Sight, Why
 from orchestrator.model import JobResult, Stage, StageResult, Status, Symptom, SymptomKind, TestResult, Verdict
 from orchestrator.parse import runs
+from orchestrator.verdict import complaints
 
 
 def observations(symptom: Symptom, result: JobResult, repeat: int = 1) -> tuple[Observation, ...]:
@@ -87,7 +88,20 @@ def _splat(symptom: Symptom, result: JobResult) -> Observation:
         return Observation(Sight.UNCLEAR, fatal[0], Why.OTHER)
     if failed := result.failed_stage:
         return _fault(failed)
+    if ended := next((s.title for s in result.splats if _looks_for(complaints.ended_checker(s), symptom)), ""):
+        return Observation(Sight.UNCLEAR, f"what looks for the symptom had ended: {ended}", Why.OTHER)
     return _quiet(result)
+
+
+_TITLES = {
+    "lockdep": ("lockdep", "suspicious RCU usage", "BUG: spinlock", "BUG: rwlock", "BUG: rtmutex"),
+    "kmemleak": ("kmemleak",),
+}
+"""How the titles begin of what a checker that can end looks for."""
+
+
+def _looks_for(checker: str | None, symptom: Symptom) -> bool:
+    return symptom.name.startswith(_TITLES.get(checker or "", ()))
 
 
 def _quiet(result: JobResult) -> Observation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -143,6 +144,36 @@ def test_a_splat_is_known_by_its_title_and_its_absence_needs_tests_that_ended() 
     assert one(SPLAT, job()).sight is Sight.UNCLEAR
     assert one(SPLAT, job(failed=Stage.BOOT, splats=("BUG: Bad page map in x",))).sight is Sight.SHOWN
     assert one(SPLAT, job(failed=Stage.BOOT)).why is Why.NOT_BOOTED
+
+
+CIRCLE = "lockdep: possible circular locking dependency detected in foo"
+OTHER_LOCK = Splat("lockdep", "lockdep: possible recursive locking detected in bar", 1, 1, "", False)
+TAINTED = Splat("lockdep", "lock debugging: switched itself off", 1, 1, "", False, allowed_by="harmless")
+LEAKS_OFF = Splat("kmemleak", "kmemleak: switched itself off", 1, 1, "", False, allowed_by="harmless")
+
+
+@pytest.mark.parametrize(
+    ("name", "beside", "sight"),
+    [
+        (CIRCLE, OTHER_LOCK, Sight.UNCLEAR),
+        (CIRCLE, TAINTED, Sight.UNCLEAR),
+        ("lockdep: * in foo", OTHER_LOCK, Sight.UNCLEAR),
+        ("suspicious RCU usage in mm/a.c", OTHER_LOCK, Sight.UNCLEAR),
+        ("BUG: spinlock bad magic in foo", OTHER_LOCK, Sight.UNCLEAR),
+        ("kmemleak: * new suspected memory leaks", LEAKS_OFF, Sight.UNCLEAR),
+        # the checker of the symptom went on
+        (CIRCLE, Splat("lockdep", "suspicious RCU usage in mm/a.c", 1, 1, "", False), Sight.ABSENT),
+        (CIRCLE, LEAKS_OFF, Sight.ABSENT),
+        ("WARNING in foo", OTHER_LOCK, Sight.ABSENT),
+        ("KASAN: use-after-free in foo", Splat("kasan", "KASAN: use-after-free in b", 1, 1, "", False), Sight.ABSENT),
+        (OTHER_LOCK.title, OTHER_LOCK, Sight.SHOWN),
+    ],
+)
+def test_a_splat_is_not_absent_where_what_looks_for_it_had_ended(name: str, beside: Splat, sight: Sight) -> None:
+    result = dataclasses.replace(job(test("T01", Status.PASS)), splats=(beside,))
+    found = one(Symptom(SymptomKind.SPLAT, name), result)
+    assert found.sight is sight and (found.why is Why.OTHER) == (sight is Sight.UNCLEAR)
+    assert sight is not Sight.UNCLEAR or beside.title in found.how
 
 
 def test_a_console_says_nothing_of_a_splat_where_every_test_was_skipped() -> None:
