@@ -66,7 +66,18 @@ def _build(symptom: Symptom, result: JobResult) -> Observation:
         return Observation(Sight.ABSENT, "builds")
     if failed.verdict is Verdict.INFRA:
         return Observation(Sight.INFRA, failed.message)
-    return Observation(Sight.SHOWN, _numberless(failed.message))
+    gone = _NAME_GONE.search(failed.message)
+    return Observation(Sight.SHOWN, _numberless(gone[0] if gone else failed.message))
+
+
+_NAME_GONE = re.compile(
+    r"error: (?:(?:implicit declaration of|call to undeclared) function|.*?no member named|unknown type name)"
+    r" [‘'][^’']+[’']"
+)
+"""What a compiler says of a name that is gone: which file of those that use it comes first is chance.
+
+What follows is its guess at what was meant, or its option.
+"""
 
 
 def _boot(symptom: Symptom, result: JobResult) -> Observation:

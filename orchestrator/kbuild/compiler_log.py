@@ -27,8 +27,9 @@ _WARNINGS = (
 _ERRORS = (
     re.compile(r"(?:In file included from )?[^\s:]+:\d+:(?:\d+:)? (?:fatal |internal compiler )?error: .+"),
     re.compile(r".*: (?:undefined reference to|multiple definition of|relocation truncated to fit).*"),
-    re.compile(r"ERROR: modpost: .+"),
-    re.compile(r"error: .+"),
+    re.compile(r"(?:ERROR|FATAL): .+"),
+    re.compile(r"error(?:\[E\d+\])?: .+"),
+    re.compile(r"FAILED:? .+|Inconsistent kallsyms data.*"),
     re.compile(r"[^\s:]+\.o: error: objtool: .+"),
     re.compile(r"(?:\S*/)?(?:ld|as)(?:\.\w+)?: (?!.*warning).*(?:cannot find|error|failed|will not fit|overlaps).*"),
     re.compile(r"[^\s:]*Kconfig[^\s:/]*:\d+: ?(?!warning).+"),

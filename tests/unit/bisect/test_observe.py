@@ -128,6 +128,23 @@ def test_a_build_is_known_by_its_first_error_without_numbers() -> None:
     assert one(BUILD, job()).sight is Sight.ABSENT
 
 
+@pytest.mark.parametrize(
+    ("error", "other"),
+    [
+        ("implicit declaration of function ‘foo’; did you mean ‘fool’? [-W]", "implicit declaration of function ‘bar’"),
+        ("‘struct page’ has no member named ‘foo’", "‘struct page’ has no member named ‘bar’"),
+        ("call to undeclared function 'foo'; ISO C99 does not support it", "call to undeclared function 'bar'"),
+    ],
+)
+def test_a_name_that_is_gone_is_one_error_in_whichever_file_it_is_seen_first(error: str, other: str) -> None:
+    def broken(message: str) -> Observation:
+        return one(BUILD, job(failed=Stage.BUILD, message=f"the build broke: {message}"))
+
+    first = broken(f"mm/a.c:17:2: error: {error}")
+    assert first == broken(f"fs/b.c:19:8: error: {error.partition('; did')[0]}") and "foo" in first.how
+    assert first != broken(f"mm/a.c:17:2: error: {other}")
+
+
 def test_a_boot_is_known_by_its_panic() -> None:
     assert one(BOOT, job(failed=Stage.BOOT, splats=("Oops: a",))).how == "Oops: a"
     hung = "not up after 61 s, silent for 3 s; the last line is: mounting"

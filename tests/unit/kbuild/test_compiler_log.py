@@ -12,6 +12,7 @@ from orchestrator.model import CompilerWarning
 BELOW = Folders(Path("/t/src"), Path("/t/src/.out-smoke"))
 APART = Folders(Path("/t/src"), Path("/t/out"))
 UNUSED = CompilerWarning("mm/swap.c:4", "‘x’ defined but not used [-Wunused-function]")
+GAVE_UP = "make[1]: *** [../Makefile:1185: vmlinux] Error 1\n"
 LOG = """\
 $ make O=/t/src/.out-smoke vmlinux
 .config:12:warning: override: UNWINDER_GUESS changes choice state
@@ -88,6 +89,13 @@ def test_each_warning_is_listed_once_in_order() -> None:
         ),
         ("ld: a.o:(.text+0x5): undefined reference to `g'\n", "ld: a.o:(.text+0x5): undefined reference to `g'"),
         ('ERROR: modpost: "f" [fs/x.ko] undefined!\n', 'ERROR: modpost: "f" [fs/x.ko] undefined!'),
+        # as modpost wrote before 5.7
+        ('ERROR: "f" [fs/x.ko] undefined!\n' + GAVE_UP, 'ERROR: "f" [fs/x.ko] undefined!'),
+        ("FATAL: modpost: module x.ko uses symbol f from namespace N\n" + GAVE_UP, "FATAL: modpost: module x.ko"),
+        ("error[E0425]: cannot find function `f` in this scope\n" + GAVE_UP, "error[E0425]: cannot find function `f`"),
+        ("FAILED: load BTF from vmlinux: Invalid argument\n" + GAVE_UP, "FAILED: load BTF from vmlinux"),
+        ("FAILED unresolved symbol f\n" + GAVE_UP, "FAILED unresolved symbol f"),
+        ("Inconsistent kallsyms data\nTry `make V=1`\n" + GAVE_UP, "Inconsistent kallsyms data"),
         ("../a.S: Assembler messages:\n../a.S:3: Error: no such instruction: `foo'\n", "a.S:3: Error: no such"),
         ("make[1]: *** No rule to make target 'mm/b.o', needed by 'mm/built-in.a'.  Stop.\n", "make[1]: *** No rule"),
         ("../Makefile:9: *** missing separator.  Stop.\n", "Makefile:9: *** missing separator."),
