@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.errors import InfraError
+from orchestrator.errors import InfraError, UserError
 from orchestrator.host import process, scratch
 from orchestrator.host.disk import write_atomic
 from orchestrator.model import Term
@@ -47,6 +47,16 @@ class Position:
     steps: int = 0
     candidates: tuple[str, ...] = ()
     fault: str = ""
+
+
+def check_ends(objects: Path, good: str, bad: str) -> None:
+    """Refuse two commits of ``objects`` that no walk leads between. Raises UserError."""
+    common = repository.asks(objects, "merge-base", good, bad)
+    if common is None:
+        cut = ": the history is cut off, fetch more of it" if (objects / "shallow").exists() else ""
+        raise UserError(f"--good {good[:12]} and --bad {bad[:12]} have no commit in common{cut}")
+    if common == bad:
+        raise UserError(f"--bad {bad[:12]} is older than the good one, {good[:12]}: is it the other way round?")
 
 
 def begin(place: Path, objects: Path, good: str, bad: str) -> Position:

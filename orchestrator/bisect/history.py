@@ -153,6 +153,7 @@ def _commits(request: Request, job: Job, place: Path, workspace: Workspace) -> H
     good, bad = (_fetched(_at(job.source, end), job, workspace) for end in (request.good, request.bad))
     if good.commit == bad.commit:
         raise UserError(f"--good and --bad are the same commit, {good.commit[:12]}")
+    gitbisect.check_ends(bad.repository, good.commit, bad.commit)
     return History(job, place, bad.repository, good.commit, bad.commit, {}, {})
 
 

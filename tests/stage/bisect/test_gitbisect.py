@@ -6,10 +6,12 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.bisect import gitbisect
+from orchestrator.errors import UserError
 from orchestrator.model import Term
 from orchestrator.trees import repository
 from tests.fakes import trees
@@ -101,6 +103,22 @@ def test_the_history_may_be_a_shallow_clone(tmp_path: Path) -> None:
         term = Term.BAD if graph.bad(ids.index(position.following)) else Term.GOOD
         position = gitbisect.mark(tmp_path / "walk", term, position.following)
     assert position.candidates == (ids[7],)
+
+
+def test_ends_that_no_walk_can_lie_between_are_refused(tmp_path: Path) -> None:
+    objects = tmp_path / "objects"
+    ids = committed(Graph(((), (0,), (1,), (1,)), 1, frozenset()), objects)
+    for good, bad in ((0, 2), (2, 3)):
+        gitbisect.check_ends(objects, ids[good], ids[bad])
+    with pytest.raises(UserError, match=r"is older than the good one, .* the other way round"):
+        gitbisect.check_ends(objects, ids[2], ids[0])
+    (objects / "shallow").write_text(f"{ids[2]}\n{ids[3]}\n")
+    with pytest.raises(UserError, match="no commit in common: the history is cut off, fetch more of it"):
+        gitbisect.check_ends(objects, ids[2], ids[3])
+    (objects / "shallow").unlink()
+    other = repository.git(objects, "commit-tree", f"{ids[0]}^{{tree}}", "-m", "another root")
+    with pytest.raises(UserError, match=r"no commit in common$"):
+        gitbisect.check_ends(objects, ids[0], other)
 
 
 def test_the_log_replays_and_what_may_be_next_is_foreseen(tmp_path: Path) -> None:
