@@ -89,8 +89,11 @@ class History:
         return replace(job, series=name, patches=changed, upto=None, side=Side.PATCHED, coverage=False)
 
 
-def open_history(request: Request, workspace: Workspace) -> History:
-    """Find both ends and what lies between. Raises UserError for ends that are not there, InfraError."""
+def open_history(request: Request, workspace: Workspace, commits: tuple[str, str] | None = None) -> History:
+    """Find both ends and what lies between; of a bisect that goes on the ends are the ``commits`` that they were.
+
+    Raises UserError for ends that are not there, InfraError.
+    """
     job = _template(request, workspace.pipeline)
     discover.check([job], workspace)
     place = workspace.directory / "bisect.git"
@@ -98,7 +101,7 @@ def open_history(request: Request, workspace: Workspace) -> History:
         return _patches(request, job, place, workspace)
     if isinstance(job.source, DebianSource):
         return _versions(request, job, job.source, place, workspace)
-    return _commits(request, job, place, workspace)
+    return _commits(request, job, place, workspace, commits)
 
 
 def _template(request: Request, pipeline: Pipeline) -> Job:
@@ -147,10 +150,11 @@ def _at(source: Source, revision: str) -> Source:
     return source.model_copy(update={"ref": revision})
 
 
-def _commits(request: Request, job: Job, place: Path, workspace: Workspace) -> History:
+def _commits(request: Request, job: Job, place: Path, workspace: Workspace, commits: tuple[str, str] | None) -> History:
     if isinstance(job.source, PathSource) and not local.is_git(job.source.path):
         raise UserError(f"{job.source.path} is no git tree: it has no history")
-    good, bad = (_fetched(_at(job.source, end), job, workspace) for end in (request.good, request.bad))
+    ends = commits or (request.good, request.bad)
+    good, bad = (_fetched(_at(job.source, end), job, workspace) for end in ends)
     if good.commit == bad.commit:
         raise UserError(f"--good and --bad are the same commit, {good.commit[:12]}")
     gitbisect.check_ends(bad.repository, good.commit, bad.commit)

@@ -42,8 +42,9 @@ def run(request: Request, workspace: Workspace, elsewhere: Engine | None = None)
     name = workspace.directory.name
     workspace.progress.note(f"bisect {name}: where it is interrupted, `wpci bisect --continue {name}` goes on")
     with workspace.cache.lock(f"bisect-{name}", workspace.progress):
-        walked = history.open_history(request, workspace)
-        state = _opened(request, walked, workspace)
+        begun = _begun(request, workspace)
+        walked = history.open_history(request, workspace, begun.commits if begun else None)
+        state = _opened(begun, request, walked, workspace)
         workspace = elsewhere.sharing(workspace) if elsewhere else workspace
         builds = prefetch.Prefetch(workspace, elsewhere or _beside(request, walked, workspace))
         walk = _Walk(walked, workspace, state, builds)
@@ -58,18 +59,27 @@ def run(request: Request, workspace: Workspace, elsewhere: Engine | None = None)
         return outcome
 
 
-def _opened(request: Request, walked: History, workspace: Workspace) -> State:
-    """Return the state that lies in the folder, or a new one. Raises UserError where it is another bisect's."""
-    fingerprint = _fingerprint(walked)
+def _begun(request: Request, workspace: Workspace) -> State | None:
+    """Return the state that lies in the folder, if there is one. Raises UserError where it is another bisect's."""
     path = workspace.directory / values.STATE
     if not path.exists():
-        disk.write_atomic(path, values.dump(State(request, fingerprint)))
+        return None
     state = values.load(textfile.read(path), str(path))
     if state.request != request:
         raise UserError(f"{path} is of another bisect")
-    if state.fingerprint != fingerprint:
-        raise UserError(f"{path}: the ends, the variant or the suites have changed since: start a new bisect")
     return state
+
+
+def _opened(begun: State | None, request: Request, walked: History, workspace: Workspace) -> State:
+    """Return the state to go on from, or write down a new one. Raises UserError where it does not fit any more."""
+    fingerprint = _fingerprint(walked)
+    path = workspace.directory / values.STATE
+    if begun is None:
+        begun = State(request, fingerprint, commits=(walked.good, walked.bad))
+        disk.write_atomic(path, values.dump(begun))
+    if begun.fingerprint != fingerprint:
+        raise UserError(f"{path}: the ends, the variant or the suites have changed since: start a new bisect")
+    return begun
 
 
 def _fingerprint(walked: History) -> str:

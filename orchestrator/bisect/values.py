@@ -89,13 +89,17 @@ class Step(Bounded):
 
 @dataclass(frozen=True)
 class State(Bounded):
-    """A bisect so far. ``fingerprint`` stands for the configuration that it began with."""
+    """A bisect so far. ``fingerprint`` stands for the configuration that it began with.
+
+    ``commits`` are the good and the bad end as they were then: what a branch was, whatever it is by now.
+    """
 
     request: Request
     fingerprint: str
     steps: tuple[Step, ...] = ()
     seconds: float = 0.0
     version: int = VERSION
+    commits: tuple[str, str] | None = None
 
     def step(self, role: Role, commit: str | None = None) -> Step | None:
         """Return the step of that role, and of that commit if one is named."""

@@ -268,6 +268,7 @@ def test_interrupted_it_leaves_nothing_running_and_goes_on(bench: History) -> No
         output = child.communicate()[0]
     assert child.returncode == 130 and "wpci bisect --continue" in output, output
     assert bench.left_running() == [] and len(bench.steps) == 1
+    bench.change("mm: a branch moves on")
     code, output = bench.bisect("--continue", bench.last.name)
     assert code == 0 and f"the first bad commit is {culprit[:12]}" in output, output
 
