@@ -124,7 +124,7 @@ def of_result(result: JobResult, run_id: str) -> Seen:
             release=kernel.release if kernel else None,
             config=kernel.config if kernel else None,
             commit=tree.commit if tree else None,
-            base=tree.base if tree else None,
+            base=tree.source_commit if tree else None,
             requested=result.requested,
         ),
         stages=tuple(StageTime(s.stage, s.verdict, s.seconds, s.message, s.log, s.reused) for s in result.stages),

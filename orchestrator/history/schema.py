@@ -156,8 +156,8 @@ class IdentityRow(Base):
 class JobRow(Base):
     """One kernel of a run. Paths below the folder of the run are relative to it.
 
-    ``commit`` is what was built, ``base`` the commit before any series; both since version 2. ``requested`` are globs
-    over the tests that were to run; since version 4, under the name that the column had then.
+    ``commit`` is what was built, ``base`` the commit of the source before any series; both since version 2.
+    ``requested`` are globs over the tests that were to run; since version 4, under the name that the column had then.
     """
 
     __tablename__ = "jobs"

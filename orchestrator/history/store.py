@@ -179,7 +179,7 @@ def _job(session: Session, run: RunResult, job: JobResult, number: int) -> JobRo
         release=kernel.release if kernel else None,
         config=_relative(_config(job, kernel), run.directory) if kernel else None,
         commit=tree.commit if tree else None,
-        base=tree.base if tree else None,
+        base=tree.source_commit if tree else None,
         requested=list(job.requested),
         stages=[
             StageRow(

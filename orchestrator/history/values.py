@@ -57,8 +57,8 @@ class Check:
 class Job:
     """One kernel of a run. ``id`` is its number in the database; paths may name what has been pruned since.
 
-    ``commit`` is what was built, ``base`` the commit before any series. ``requested`` are globs over ``SUITE/TEST`` of
-    what was to run; empty where nobody knows.
+    ``commit`` is what was built, ``base`` the commit of the source before any series. ``requested`` are globs over
+    ``SUITE/TEST`` of what was to run; empty where nobody knows.
     """
 
     id: int

@@ -16,7 +16,8 @@ class Tree(Bounded):
     ``repository`` is the git directory, ``commit`` the commit to build, ``base`` the commit before any
     series, ``content`` the id of the git tree object (equal content, equal id), ``patches`` the subjects applied.
     ``owner`` is the digest of the series whose code it has, where it is not marked as trusted; else empty.
-    ``lacking`` are the patches that its series names as applied before it, and that it does not have.
+    ``lacking`` are the patches that its series names as applied before it, and that it does not have. ``source`` is the
+    commit of its source where patches are part of the base, and the base is a commit of ours; else empty.
     """
 
     repository: Path
@@ -28,6 +29,12 @@ class Tree(Bounded):
     notes: tuple[str, ...] = ()
     owner: str = ""
     lacking: tuple[str, ...] = ()
+    source: str = ""
+
+    @property
+    def source_commit(self) -> str:
+        """The commit of its source, which others have as well."""
+        return self.source or self.base
 
 
 @dataclass(frozen=True)

@@ -103,14 +103,14 @@ def request(suspect: Suspect, pipeline: Pipeline, mode: str) -> Request | str:
         return "the commit of the last night is not known"
     common = Request(
         good=before.base,
-        bad=now.base,
+        bad=now.source_commit,
         symptom=symptom,
         tree=job.tree,
         mode=mode,
         variant=job.variant,
         suites=(suspect.finding.suite,) if symptom.kind is SymptomKind.TEST else (),
     )
-    if now.base != before.base:
+    if now.source_commit != before.base:
         if not isinstance(pipeline.trees[job.tree].source, GitSource | PathSource):
             return "the tree has no history: its source is no git repository"
         return replace(common, carry=job.series)

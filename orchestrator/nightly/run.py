@@ -155,7 +155,7 @@ class _Night:
         """Say where a tree has moved on while the night stood still: its jobs are of two commits then."""
         for name in dict.fromkeys(planned.tree for planned in self.run_record.plan.jobs):
             trees = [job.products.tree for job in self.run_record.result().jobs if job.tree == name]
-            if len(bases := dict.fromkeys(tree.base[:12] for tree in trees if tree)) > 1:
+            if len(bases := dict.fromkeys(tree.source_commit[:12] for tree in trees if tree)) > 1:
                 self._say(f"the tree {name} moved on during the night: {', '.join(bases)}")
 
     def _judged(self) -> Night:

@@ -74,7 +74,7 @@ def prefixes(tree: Tree) -> tuple[str, ...]:
 def as_base(tree: Tree) -> Tree:
     """Return a tree whose patches are part of it: what comes on top of them is held against it as it is."""
     label = f"{tree.label} with {len(tree.patches)} patches before the series"
-    return dataclasses.replace(tree, base=tree.commit, patches=(), label=label)
+    return dataclasses.replace(tree, base=tree.commit, patches=(), label=label, source=tree.source_commit)
 
 
 def changed(tree: Tree) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from orchestrator.model import Products, Side, Status, SymptomKind, Tree
 from orchestrator.nightly import culprits
 from orchestrator.nightly.culprits import Suspect
 from orchestrator.pipeline.context import Workspace
+from orchestrator.series import apply
 from tests.fakes import engines
 from tests.fakes import results as fixture
 
@@ -59,6 +60,21 @@ def test_a_tree_that_moved_is_bisected_between_the_nights() -> None:
     assert (found.good, found.bad, found.tree, found.carry) == ("old", "new", "git", None)
     assert (found.symptom.kind, found.symptom.name, found.suites) == (SymptomKind.TEST, "T", ("uffd",))
     assert (found.mode, found.variant) == ("smoke", "smoke")
+
+
+def test_a_tree_with_patches_before_the_series_is_bisected_between_commits_of_its_source() -> None:
+    of = suspect(("made", "made"), ("old", "made before"))
+    tree = of.job.products.tree
+    assert tree
+    with_patches = apply.as_base(dataclasses.replace(tree, base="new"))
+    job = dataclasses.replace(of.job, products=Products(tree=with_patches))
+    assert (with_patches.base, rows.of_result(job, "tonight").job.base) == ("made", "new")
+    found = asked(dataclasses.replace(of, job=job))
+    assert isinstance(found, Request) and (found.good, found.bad) == ("old", "new")
+    again = apply.as_base(dataclasses.replace(with_patches, commit="more"))
+    assert (again.base, again.source_commit) == ("more", "new")
+    moved = dataclasses.replace(of, job=job, before=rows.of_result(job, "last night").job)
+    assert "neither the tree nor the series" in str(asked(moved))
 
 
 def test_a_series_is_carried_over_a_tree_that_moved() -> None:
