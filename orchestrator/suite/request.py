@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -152,13 +153,18 @@ class Request:
 
         A test that has never run takes what the others took on average; a foreign program, what its cases took.
         """
-        every = [self._last(test) for test in tests]
+        every = [self._took.get(test) for test in tests]
         known = [seconds for seconds in every if seconds is not None]
         return self.repeat * len(every) * sum(known) / len(known) if len(known) * 2 > len(every) else None
 
-    def _last(self, test: str) -> float | None:
-        times = [seconds for name, seconds in self.last.items() if name == test or name.startswith(f"{test}.")]
-        return sum(times) if times else None
+    @functools.cached_property
+    def _took(self) -> dict[str, float]:
+        """What each test took the last time, and each program, which its cases begin with. Asked for at each result."""
+        took: dict[str, float] = {}
+        for name, seconds in self.last.items():
+            for end in (*(k for k, character in enumerate(name) if character == "."), len(name)):
+                took[name[:end]] = took.get(name[:end], 0.0) + seconds
+        return took
 
     def is_endless(self, program: str) -> bool:
         """Whether a program never ends by itself, and is well where its time is up."""

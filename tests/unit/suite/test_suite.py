@@ -558,6 +558,20 @@ def test_a_test_that_never_ran_takes_what_the_others_take_and_nobody_guesses_wit
     assert asked.left(["prog"]) == 11.0, "a program takes what its cases took"
     assert asked.left(["new"]) is None and asked.left([]) is None
     assert asked.left(["A01", "new", "newer"]) is None, "of most nothing is known"
+
+
+def test_what_tests_took_is_added_up_once_and_not_at_each_result(tmp_path: Path) -> None:
+    class Counted(dict[str, float]):
+        looks = 0
+
+        def items(self) -> Any:
+            self.looks += 1
+            return super().items()
+
+    last = Counted({f"A{number}": 1.0 for number in range(50)})
+    asked = dataclasses.replace(request(tmp_path), last=last)
+    assert [asked.left([f"A{number}"] * number) for number in range(1, 50)] == list(range(1, 50))
+    assert last.looks == 1
     assert {left for _, left in shown(request(tmp_path), Lab({"a": {"A01": "ok"}}))} == {None}
 
 
