@@ -22,7 +22,11 @@ if TYPE_CHECKING:  # the help of the command line loads values, and no schema
 
 @dataclass(frozen=True)
 class TestResult(Bounded):
-    """One test. ``seconds`` is None where the format has no times."""
+    """One test. ``seconds`` is None where the format has no times.
+
+    ``number`` is that of the result line in its program, of programs whose names are no more than texts and that kept
+    their plan; else 0.
+    """
 
     __test__ = False
 
@@ -31,6 +35,7 @@ class TestResult(Bounded):
     reason: str = ""
     diagnostics: tuple[str, ...] = ()
     seconds: float | None = None
+    number: int = 0
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,8 @@ def parse_file(
 
     Where the program was given words of its own (``windows``) and uses them, what stands between the markers of a test
     was printed by the test: it is a diagnostic of that test, and no result. Names may be ``repeated`` where they are
-    no more than texts, as in the selftests of the kernel: then that is no problem.
+    no more than texts, as in the selftests of the kernel: then that is no problem, and where the plan was kept each
+    test has its number.
     """
     return _report(plain.lines(plain.pieces(path)), planned, windows, repeated)
 
@@ -124,9 +125,10 @@ def _report(
     twice = [] if repeated else dict.fromkeys(doubles.values())
     problems |= dict.fromkeys([*short, *_some("the name {} comes more than once", twice)])
     broken_off = bool(rest.strip()) or reader.bailed or reader.torn or any(t.status in _UNFINISHED for t in tests)
-    return Report(
-        tuple(tests), tuple(problems), complete=not short and not broken_off, ended=tuple(filter(_has_ended, tests))
-    )
+    complete = not short and not broken_off
+    if not (repeated and complete):  # a number says which test it is where nothing else does, and none is left out
+        tests = [replace(test, number=0) for test in tests]
+    return Report(tuple(tests), tuple(problems), complete, ended=tuple(filter(_has_ended, tests)))
 
 
 _UNFINISHED = {Status.MISSING, Status.CRASHED}

@@ -135,7 +135,7 @@ class Level:
     def add(self, result: TestResult) -> None:
         """Take the result of a test of this level, and name the nested ones after it."""
         self.tests += under(result.name, self.children)
-        self.tests.append(self._bounded(result))
+        self.tests.append(replace(self._bounded(result), number=self.seen))
         self.children, self.inner, self.announced = [], None, ""
 
     def _bounded(self, result: TestResult) -> TestResult:
@@ -152,4 +152,4 @@ class Level:
 
 def under(parent: str, children: list[TestResult]) -> Iterator[TestResult]:
     """Yield nested tests under the name of their parent."""
-    return (replace(child, name=f"{parent}{SEPARATOR}{child.name}") for child in children)
+    return (replace(child, name=f"{parent}{SEPARATOR}{child.name}", number=0) for child in children)

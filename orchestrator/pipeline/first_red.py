@@ -10,7 +10,7 @@ from orchestrator.model.expectations import NONE, Expectations
 from orchestrator.pipeline import job_record
 from orchestrator.pipeline.job_record import JobRecord
 from orchestrator.pipeline.values import Job, Pair
-from orchestrator.verdict import transitions, verdict
+from orchestrator.verdict import cases, transitions, verdict
 from orchestrator.verdict.outcome import outcome
 
 
@@ -22,12 +22,12 @@ def words(job: Job) -> str:
 def of_series(pair: Pair, base: JobResult) -> Callable[[str, TestResult], bool]:
     """Return what says of a test of the patched kernel, by its suite, whether it is charged to the series."""
     promised = job_record.expected(pair.patched, base.products.kernel)
-    shown = transitions.shown_on(base)
+    shown, runs = transitions.shown_on(base), {run.suite: run for run in base.suites}
 
     def is_red(suite: str, test: TestResult) -> bool:
         change = transitions.judge(
             test.name,
-            shown(suite, test.name),
+            shown(suite, cases.name_in(runs[suite], test) if suite in runs else test.name),
             outcome(test.status),
             promised.get(suite, NONE),
             pair.base.expect,

@@ -13,7 +13,7 @@ from orchestrator.pipeline import job, tracing
 from orchestrator.pipeline import suite_requests as suites
 from orchestrator.pipeline.job_record import JobRecord, Stopped
 from orchestrator.suite.guests import Guests
-from orchestrator.verdict import outcome
+from orchestrator.verdict import cases, outcome
 
 
 def tests(record: JobRecord, chosen: Mapping[str, Sequence[str]]) -> JobResult:
@@ -47,6 +47,7 @@ def _repeat(record: JobRecord, request: suite.Request, guests: Guests) -> None:
 
     def done(repeated: SuiteRun) -> None:
         number = next(k for k, run in enumerate(record.suites) if run.suite == request.name)
-        record.suites[number] = outcome.merged(record.suites[number], repeated)
+        first = record.suites[number]
+        record.suites[number] = outcome.merged(first, cases.run_named_as(repeated, first))
 
     suite.run(request, guests.following, record.workspace.progress, done)

@@ -18,6 +18,7 @@ from orchestrator.suite import following, isolated, parts, repeats
 from orchestrator.suite.request import Boot, CommandResult, Guest, Request, pick
 from orchestrator.suite.state import Loss, State
 from orchestrator.text import plain
+from orchestrator.verdict import cases
 
 
 def run(request: Request, boot: Boot, state: State, deadline: Deadline, progress: Progress) -> None:
@@ -131,7 +132,8 @@ def _program(
             runs_so_far = (f"run {number} of {count}; before, {number - 1} came to their end",) if number > 1 else ()
             runs.append([*ended, TestResult(program.name, lost.status, lost.why, runs_so_far)])
             break
-        runs.append(_results(request, program, result, output, state))
+        tests = _results(request, program, result, output, state)
+        runs.append(cases.named_as(tests, runs[0]) if runs else tests)
     if lost is None:
         state.results += repeats.together(runs)
         return True
@@ -230,4 +232,4 @@ def _report(program: ProgramConfig, output: Path, speaks: bool) -> ktap.Report:
 
 
 def _named(program: ProgramConfig, tests: Sequence[TestResult]) -> list[TestResult]:
-    return [TestResult(f"{program.name}.{t.name}", t.status, t.reason, t.diagnostics, t.seconds) for t in tests]
+    return [replace(test, name=f"{program.name}.{test.name}") for test in tests]

@@ -102,8 +102,8 @@ def named_program(test: str, programs: tuple[str, ...]) -> str | None:
     return max((name for name in programs if test == name or test.startswith(f"{name}.")), key=len, default=None)
 
 
-def on_base(run: SuiteRun | None, test: str) -> Outcome:
-    """Return the outcome of a test that the base does not name: it may be new with the series.
+def unnamed(run: SuiteRun | None, test: str) -> Outcome:
+    """Return the outcome of a test that a kernel does not name: on the base, it may be new with the series.
 
     It is refused where its suite and its program came to their end without it; else nobody knows, and it is missing.
     What is wrong with another program says nothing of it.

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from orchestrator.model import JobResult, SeriesResult, Splat, Stage, Transition, Verdict
-from orchestrator.verdict import complaints, findings, transitions, verdict
+from orchestrator.verdict import cases, complaints, findings, transitions, verdict
 from orchestrator.verdict.findings import Judgement
 from orchestrator.verdict.verdict import Expected
 
@@ -21,7 +21,11 @@ def judge(
     base_column: str | None = None,
     patched_column: str | None = None,
 ) -> SeriesResult:
-    """Judge what a series changed. The base only informs: what it shows too is reported, and not charged."""
+    """Judge what a series changed. The base only informs: what it shows too is reported, and not charged.
+
+    A case that has another name on the base has that of the patched kernel in the result.
+    """
+    base = cases.job_named_as(base, patched)
     both_ran = bool(base.suites and patched.suites)  # else there is one reason, and no test to blame
     changed = transitions.between(base, patched, expected, base_column, patched_column) if both_ran else ()
     changes = tuple(_spared(change, base, patched) for change in changed)

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from orchestrator.model import JobResult, Status, Transition, Verdict
 from orchestrator.model.expectations import NONE, Expectations
+from orchestrator.verdict import cases
 from orchestrator.verdict.findings import Judgement
-from orchestrator.verdict.outcome import ABSENT, UNREACHED, Outcome, meets, on_base, outcomes, program_of
+from orchestrator.verdict.outcome import ABSENT, UNREACHED, Outcome, meets, outcomes, program_of, unnamed
 from orchestrator.verdict.verdict import Expected
 
 _Key = tuple[str, str]
@@ -157,17 +158,24 @@ def between(
 
     Of a job that ended at its first red, only what ran by then: of the others nothing is known.
     """
+    base = cases.job_named_as(base, patched)
     before, after, shown = _by_test(base), _by_test(patched), shown_on(base)
     if any(run.stopped_at for run in patched.suites):
         before = {key: outcome for key, outcome in before.items() if key in after}
     named = before.keys()
     before = dict(_without_wholes(before, after, _programs(base, patched)))
-    cut = _cut_on_both(before, after)
+    cut, runs = _cut_on_both(before, after), {run.suite: run for run in patched.suites}
+
+    def gone(suite: str, test: str) -> Outcome:
+        """Return the outcome of a test that the patched kernel does not name: one that the base refuses may be gone."""
+        is_refused = before[suite, test].status is Status.SKIP
+        return unnamed(runs.get(suite), test) if is_refused else ABSENT
+
     return tuple(
         judge(
             test,
             shown(suite, test) if (suite, test) in named or not cut(suite, test) else UNREACHED,
-            after.get((suite, test)) or (UNREACHED if cut(suite, test) else ABSENT),
+            after.get((suite, test)) or (UNREACHED if cut(suite, test) else gone(suite, test)),
             (expected or {}).get(suite, NONE),
             base_column,
             patched_column,
@@ -193,7 +201,7 @@ def undecided(base: JobResult, patched: JobResult) -> frozenset[_Key]:
 def shown_on(base: JobResult) -> Callable[[str, str], Outcome]:
     """Return what says how a test of a suite went on the base, also of one that the base does not name."""
     known, runs = _by_test(base), {run.suite: run for run in base.suites}
-    return lambda suite, test: known.get((suite, test)) or on_base(runs.get(suite), test)
+    return lambda suite, test: known.get((suite, test)) or unnamed(runs.get(suite), test)
 
 
 def _cut_on_both(before: _Outcomes, after: _Outcomes) -> Callable[[str, str], bool]:

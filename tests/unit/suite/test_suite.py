@@ -1004,3 +1004,12 @@ def test_runs_that_all_passed_before_the_host_failed_are_no_finding(tmp_path: Pa
     assert test.diagnostics == ("run 3 of 5; before, 2 came to their end", "1 of 3 runs in error")
     lost = StageResult(Stage.SUITE, Verdict.INFRA, 1.0, "SSH lost")
     assert verdict.judge_job((lost,), (run,), ())[0] is Verdict.INFRA
+
+
+def test_a_case_that_says_something_else_in_a_later_run_is_the_same_case(tmp_path: Path) -> None:
+    works = "TAP version 13\n1..2\nok 1 a\nok 2 b works\n"
+    run = printed(tmp_path, works, works.replace("b works", "# SKIP no swap"), works, ends=(Result(0),), repeat=3)
+    assert [(test.name, test.status.value, test.reason) for test in run.tests] == [
+        ("p.sh.a", "pass", ""),
+        ("p.sh.b works", "skip", "no swap, 1 of 3 runs skipped"),
+    ]

@@ -1,0 +1,101 @@
+"""Which case of one run of a program is which of another, where names are texts that tell what came of it. Pure.
+
+``kselftest.h`` leaves it to a program what it prints: many have one text for a pass, and others for each way to fail or
+to be skipped. Where both runs have as many result lines, the number of the line says which case it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from orchestrator.model import JobResult, Status, SuiteRun, TestResult
+from orchestrator.verdict.outcome import program_of
+
+
+def job_named_as(job: JobResult, like: JobResult) -> JobResult:
+    """Return a job whose cases have the names that they have in another job."""
+    others = {run.suite: run for run in like.suites}
+    suites = tuple(run_named_as(run, others[run.suite]) if run.suite in others else run for run in job.suites)
+    return replace(job, suites=suites)
+
+
+def run_named_as(run: SuiteRun, like: SuiteRun) -> SuiteRun:
+    """Return a suite whose cases have the names that they have in another run of it."""
+    there, names = _by_program(like), dict[str, str]()
+    for program, tests in _by_program(run).items():
+        names |= _names(tests, there.get(program, ()))
+    if not names:
+        return run
+    return replace(
+        run,
+        tests=_renamed(run.tests, names),
+        retried=tuple((names.get(name, name), tries) for name, tries in run.retried),
+        cut_off=tuple(names.get(name, name) for name in run.cut_off),
+    )
+
+
+def named_as(tests: Sequence[TestResult], like: Sequence[TestResult]) -> Sequence[TestResult]:
+    """Return the results of one program with the names that its cases have in another run."""
+    return _renamed(tests, _names(tests, like))
+
+
+def name_in(run: SuiteRun, test: TestResult) -> str:
+    """Return the name that one case has in another run, as far as that is known before all others have ended."""
+    if not (test.number and run.programs) or any(test.name == other.name for other in run.tests):
+        return test.name
+    program = program_of(test.name, run.programs)
+    theirs = (t for t in run.tests if t.number == test.number and program_of(t.name, run.programs) == program)
+    return next((other.name for other in theirs), test.name)
+
+
+def _renamed(tests: Iterable[TestResult], names: Mapping[str, str]) -> tuple[TestResult, ...]:
+    return tuple(replace(test, name=names[test.name]) if test.name in names else test for test in tests)
+
+
+def _by_program(run: SuiteRun) -> dict[str, list[TestResult]]:
+    """Return the tests of a suite by program; of our own programs, whose names name tests, there are none."""
+    programs: dict[str, list[TestResult]] = {}
+    for test in run.tests if run.programs else ():
+        programs.setdefault(program_of(test.name, run.programs), []).append(test)
+    return programs
+
+
+def _names(tests: Sequence[TestResult], like: Sequence[TestResult]) -> dict[str, str]:
+    """Return the other names that the cases of a program have in another run, by number; none where that is in doubt.
+
+    Where a text that passes stands on another line, the order of the cases is another, and names are all there is.
+    """
+    here, there = ({test.number: test for test in each if test.number} for each in (tests, like))
+    stems, others = _stems(tests), _stems(like)
+    if here.keys() != there.keys() or _is_reordered(here, there, {*stems, *others}):
+        return {}
+    pairs = [(test, there[number]) for number, test in here.items()]
+    names = {
+        one.name: other.name
+        for one, other in pairs
+        if one.name != other.name
+        and not (
+            one.status is other.status is Status.PASS
+            and stems.get(one.name, one.name) != others.get(other.name, other.name)  # one has gone, the other is new
+        )
+    }
+    kept = {test.name for test in tests} - names.keys()
+    return {} if kept & set(names.values()) else names
+
+
+_AGAIN = re.compile(r"#\d+$")
+
+
+def _stems(tests: Iterable[TestResult]) -> dict[str, str]:
+    """Return the text of each name of which there are several: ``NAME`` of ``NAME`` and of ``NAME#2``."""
+    names = {test.name for test in tests}
+    later = {name: stem for name in names if (stem := _AGAIN.sub("", name)) != name and stem in names}
+    return later | {stem: stem for stem in later.values()}
+
+
+def _is_reordered(here: Mapping[int, TestResult], there: Mapping[int, TestResult], several: set[str]) -> bool:
+    known = {test.name: (number, test) for number, test in there.items() if test.name not in several}
+    moved = [(test, known[test.name]) for test in here.values() if test.name in known and test.name not in several]
+    return any(test.number != number and Status.PASS in (test.status, other.status) for test, (number, other) in moved)
