@@ -16,7 +16,7 @@ Kind = Literal["mail", "diff", "commit"]
 _DIFF = re.compile(r"^(?:diff --git |Index: [^\n]|--- [^\n]+\n\+\+\+ )", re.M)
 _BASE = re.compile(r"^base-commit: ([0-9a-f]{40})\s*$", re.M)
 _PREREQUISITE = re.compile(r"^prerequisite-(patch-id|change-id|message-id):\s*(\S{1,400})\s*$", re.M | re.I)
-_FIELD = re.compile(rb"^(message-id|in-reply-to|subject):((?:[^\n]|\n[ \t])*)", re.M | re.I)
+_FIELD = re.compile(rb"^(message-id|in-reply-to|subject|from):((?:[^\n]|\n[ \t])*)", re.M | re.I)
 _COVER = re.compile(r"(?:^|-)0000-cover-letter\.(?:patch|eml)$")
 _DATE = b"Date: Sat, 1 Jan 2000 00:00:00 +0000\n"
 
@@ -37,8 +37,8 @@ class Letter:
     """One mail, one plain diff, or one commit.
 
     ``text`` is what stands before the diff; ``raw`` is what git is given. ``tag`` is what the subject says of numbers
-    and versions. ``refusal`` says why git cannot read it, and is empty where it can. ``level`` is how many components
-    its names lose, where its sender says so.
+    and versions. ``sender`` is the address of who sent it, be the patch another's. ``refusal`` says why git cannot read
+    it, and is empty where it can. ``level`` is how many components its names lose, where its sender says so.
     """
 
     label: str
@@ -51,6 +51,7 @@ class Letter:
     tag: tag.Tag
     message_id: str = ""
     in_reply_to: str = ""
+    sender: str = ""
     base_commit: str | None = None
     prerequisites: tuple[Prerequisite, ...] = ()
     refusal: str = ""
@@ -105,6 +106,7 @@ def _letter(label: str, raw: bytes) -> Letter:
         tag=about,
         message_id=message_id,
         in_reply_to=in_reply_to,
+        sender=_id(fields.get("from", "")) or fields.get("from", ""),
         base_commit=_base(mail.message + patch),
         prerequisites=_prerequisites(mail.message + patch),
     )

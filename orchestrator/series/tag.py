@@ -31,6 +31,8 @@ _PLACE = re.compile(
 """``PATCH 3``, ``PATCH v2 03``, ``PATCH 3/n``: a number without a total, at the end of its bracket."""
 _BARE = re.compile(r"\(?(?P<tag>(?:(?:rfc|resend) )*patch(?: v\d+)?,? \d+/\d+)[):\s]", re.I)
 """A tag without brackets."""
+_BESIDE = re.compile(r"(?<![\d./])\d+(?:\.\d+|[a-z]{1,3})?\s*/\s*0*(?P<total>\d{1,4})(?![\d./])", re.I)
+"""``2.5/3``, ``2a/3``, ``4/3``: between the patches of a series, or on top of them. ``5.10/6`` are trees."""
 _WIDE = str.maketrans("［］【】（）：", "[][]():")
 _VERSION = re.compile(r"(?:(?<![a-z0-9])|(?<=patch)|(?<=rfc)|(?<=resend))v(?P<version>\d{1,4})(?!\d|\.\d|[a-z])", re.I)
 _BEHIND = re.compile(r"\s[\[(]\s*(?P<tag>(?:patch\s+)?\d+\s*/\s*\d+)\s*[\])]$", re.I)
@@ -44,6 +46,7 @@ class Tag:
 
     ``version`` is None where none is written. ``is_patch`` says that a tag speaks of a patch. ``place`` is the number
     of one without a total. ``is_rfc`` says that it asks for comments: the patches after it may begin anew, at 1.
+    ``beside`` is the total of a number that is none of a series, as ``2.5/3`` and ``4/3``, where it is no tree.
     """
 
     title: str
@@ -54,6 +57,7 @@ class Tag:
     is_patch: bool = False
     place: int | None = None
     is_rfc: bool = False
+    beside: int = 0
 
 
 def read(subject: str) -> Tag:
@@ -64,7 +68,7 @@ def read(subject: str) -> Tag:
         tags += [match["tag"] for match in (_INSIDE.search(text), _BEHIND.search(text), _BARE.match(text)) if match]
     words = " ".join(tags)
     number, total = _numbers(words)
-    version = _VERSION.search(words)
+    version, beside = _VERSION.search(words), _BESIDE.search(words)
     places = [int(match["place"]) for each in tags if not total and (match := _PLACE.search(each.strip()))]
     return Tag(
         title=title(text),
@@ -74,6 +78,7 @@ def read(subject: str) -> Tag:
         is_reply=is_reply,
         is_patch=bool(total or re.search("patch", words, re.I)),
         place=next(iter(places), None),
+        beside=int(beside["total"]) if beside and not total else 0,
         is_rfc=re.search(r"\brfc", words, re.I) is not None,
     )
 

@@ -44,7 +44,7 @@ def choose(name: str, letters: Sequence[Letter], *, is_ordered: bool = False) ->
     letters = _with_totals(_with_versions(_once(letters, notes)))
     empty = [letter for letter in letters if letter.kind == "commit" and not letter.diff]
     unread = [letter.label for letter in letters if letter.kind == "diff" and not letter.diff]
-    patches = _patches(letters, notes)
+    patches = _patches(name, letters, notes)
     if not patches:
         raise UserError(_nothing(name, letters))
     if unread:
@@ -123,8 +123,11 @@ def _with_totals(letters: list[Letter]) -> list[Letter]:
     return [totalled(letter) for letter in letters]
 
 
-def _patches(letters: Sequence[Letter], notes: list[str]) -> list[Letter]:
-    """Return the letters that are patches. An answer with a diff in it is one only where there is nothing else."""
+def _patches(name: str, letters: Sequence[Letter], notes: list[str]) -> list[Letter]:
+    """Return the letters that are patches. An answer with a diff in it is one only where there is nothing else.
+
+    Raises UserError where one that is left out may be meant.
+    """
     with_diff = [letter for letter in letters if (letter.diff or letter.refusal) and not letter.is_cover]
     sent = [letter for letter in with_diff if not letter.tag.is_reply]
     if not sent:
@@ -132,8 +135,28 @@ def _patches(letters: Sequence[Letter], notes: list[str]) -> list[Letter]:
     numbered = any(letter.tag.total for letter in sent)
     remarks = _remarks(letters, sent)
     patches = [letter for letter in sent if not (numbered and _is_aside(letter)) and letter not in remarks]
+    if numbered and patches:
+        _check_asides(name, [letter for letter in sent if _is_aside(letter)], patches, letters)
     notes += [f"left out, no patch of the series: {letter.subject}" for letter in with_diff if letter not in patches]
     return patches
+
+
+def _check_asides(name: str, asides: Sequence[Letter], patches: Sequence[Letter], letters: Sequence[Letter]) -> None:
+    """Refuse a thread in which who sent the series sent a patch without a number that may belong to it."""
+    known = {letter.message_id: letter for letter in letters if letter.message_id}
+    version = max(map(reroll.version_of, patches))
+    newest = [letter for letter in patches if reroll.version_of(letter) == version]
+    senders, titles = {letter.sender for letter in newest}, {letter.subject for letter in newest}
+    totals = {letter.tag.total for letter in newest}
+    for letter in asides:
+        own = letter.tag.version or reroll.version_of(known.get(letter.in_reply_to, letter))
+        if letter.sender not in senders or own < version:
+            continue
+        if own > version or letter.subject in titles or letter.tag.beside in totals:
+            raise UserError(
+                f"series {name}: {letter.subject!r} has no number of the series, and may stand for a patch of it or "
+                "come on top: give the patches that count alone"
+            )
 
 
 def _is_aside(letter: Letter) -> bool:

@@ -237,6 +237,19 @@ def test_a_remark_with_a_diff_under_a_title_of_its_own_is_no_patch() -> None:
         assert of(*THREE, remark).subjects == ("a", "b", "c")
 
 
+@pytest.mark.parametrize("subject", ["[PATCH v2] p1", "[PATCH v2] another", "[PATCH] p2", "[PATCH 2.5/3] x",
+                                     "[PATCH 2a/3] x", "[PATCH 4/3] x", "p3"])  # fmt: skip
+def test_a_patch_without_a_number_by_who_sent_the_series_may_be_meant(subject: str) -> None:
+    sent = [mail(f"[PATCH {n}/3] p{n}", f"{n}", message=f"m{n}") for n in (1, 2, 3)]
+    late = mail(subject, "late", answers="m2")
+    assert "give the patches that count alone" in refused(*sent, late)
+    reviewer = late.replace("Dev <dev@", "Reviewer <reviewer@")
+    assert of(*sent, reviewer).digest == of(*sent).digest
+    assert of(*sent, mail("[PATCH 5.10/6] x", "x", answers="m2")).digest == of(*sent).digest
+    second = [text.replace("[PATCH", "[PATCH v3").replace("<m", "<n") for text in sent]
+    assert of(*sent, late, *second).digest == of(*second).digest, "it is no newer"
+
+
 def test_answers_alone_are_patches_for_git_am_takes_them() -> None:
     assert of(mail("Re: [PATCH] a", "a")).subjects == ("a",)
 
