@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from orchestrator.errors import UserError
 from orchestrator.series import bounds, reroll
 from orchestrator.series.mail import Letter
+from orchestrator.text import wording
 
 _LINE = re.compile(
     r"^(?:[-+@ ]|diff --git |(?:rename|copy) (?:from|to) |(?:old|new) mode |index (?=.*\n(?:GIT b|B)inary )).*$", re.M
@@ -185,6 +186,9 @@ def _ordered(name: str, parts: list[Letter], letters: Sequence[Letter], notes: l
     numbers = [part.tag.number for part in parts]
     if twice := sorted({number for number in numbers if numbers.count(number) > 1}):
         raise UserError(f"series {name} has patch {twice[0]}/{total} more than once")
+    if len(totals := sorted({part.tag.total for part in parts})) > 1:
+        mixed = wording.some([f"{count} patches" for count in totals], between=" and ")
+        raise UserError(f"series {name} holds numbered patches of several series, of {mixed}: give one of them alone")
     gap = reroll.missing(parts)
     if gap and len(parts) == 1 and not _has_company(letters, parts):
         notes.append(f"patch {numbers[0]}/{total} of a series, alone: the others are not here")

@@ -67,6 +67,8 @@ def test_the_newest_version_counts_and_the_note_says_so() -> None:
         ([THREE[0], THREE[2]], "not whole: patch 2/3 is missing"),
         ([*THREE, mail("[PATCH 2/3] another", "x")], "patch 2/3 more than once"),
         ([*THREE, mail("[PATCH 1/2] x", "x"), mail("[PATCH 2/2] y", "y")], "more than once"),
+        ([*THREE, mail("[PATCH 4/4] d", "d")], "of several series, of 3 patches and 4 patches: give one of them alone"),
+        ([mail("[PATCH 0/3] all"), *THREE, mail("[PATCH 4/4] d", "d")], "of several series"),
     ],
 )  # fmt: skip
 def test_what_is_mixed_or_not_whole_is_refused_in_words(mails: list[str], words: str) -> None:
