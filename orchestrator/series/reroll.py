@@ -5,7 +5,7 @@ The rules are b4's where it has one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from orchestrator.errors import UserError
 from orchestrator.series.mail import Letter
@@ -67,14 +67,18 @@ def _with_those_before(version: int, patches: list[Letter], known: Mapping[str, 
 
 def _answers_to_its_own(letter: Letter, known: Mapping[str, Letter]) -> bool:
     """Whether a mail of the same number stands above one in its thread, however far."""
+    own = (letter.tag.number, letter.tag.total)
+    return any((each.tag.number, each.tag.total) == own for each in above(letter, known))
+
+
+def above(letter: Letter, known: Mapping[str, Letter]) -> Iterator[Letter]:
+    """Yield the mails that a mail answers to, the nearest first; ``known`` are all mails by their ids."""
     seen = {letter.message_id}
-    above = known.get(letter.in_reply_to)
-    while above and above.message_id not in seen:
-        if (above.tag.number, above.tag.total) == (letter.tag.number, letter.tag.total):
-            return True
-        seen.add(above.message_id)
-        above = known.get(above.in_reply_to)
-    return False
+    each = known.get(letter.in_reply_to)
+    while each and each.message_id not in seen:
+        yield each
+        seen.add(each.message_id)
+        each = known.get(each.in_reply_to)
 
 
 def version_of(letter: Letter) -> int:

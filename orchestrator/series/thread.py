@@ -24,6 +24,9 @@ _LINE = re.compile(
 Where a patch is sent again, the index line of a text is that of its new base.
 """
 
+_FILE = re.compile(r"^(?:\+\+\+|---) (?!/dev/null)(?:[^/\n]+/)?([^\t\n]+)", re.M)
+"""A file that a diff names."""
+
 
 @dataclass(frozen=True)
 class Chosen:
@@ -135,9 +138,11 @@ def _patches(name: str, letters: Sequence[Letter], notes: list[str]) -> list[Let
         return with_diff
     numbered = any(letter.tag.total for letter in sent)
     remarks = _remarks(letters, sent)
-    patches = [letter for letter in sent if not (numbered and _is_aside(letter)) and letter not in remarks]
+    asides = [letter for letter in sent if _is_aside(letter)] if numbered else _strangers(letters, sent)
+    patches = [letter for letter in sent if letter not in asides and letter not in remarks]
     if numbered and patches:
-        _check_asides(name, [letter for letter in sent if _is_aside(letter)], patches, letters)
+        _check_asides(name, asides, patches, letters)
+    _check_titles(name, patches)
     notes += [f"left out, no patch of the series: {letter.subject}" for letter in with_diff if letter not in patches]
     return patches
 
@@ -163,6 +168,33 @@ def _check_asides(name: str, asides: Sequence[Letter], patches: Sequence[Letter]
 def _is_aside(letter: Letter) -> bool:
     """Whether a mail in the thread of a numbered series is a remark with a diff in it."""
     return letter.is_mail and not letter.tag.total and bool(letter.in_reply_to or not letter.tag.is_patch)
+
+
+def _strangers(letters: Sequence[Letter], sent: Sequence[Letter]) -> list[Letter]:
+    """Return what others sent in answer to a patch, where all others answer to one: their way of it, or a robot's word.
+
+    Patches without a number that answer to the first of them are a series if one sent them all.
+    """
+    known = {letter.message_id: letter for letter in letters if letter.message_id}
+    ids = {letter.message_id for letter in sent}
+    first = [letter for letter in sent if not any(each.message_id in ids for each in reroll.above(letter, known))]
+    return [letter for letter in sent if letter.sender != first[0].sender] if len(first) == 1 else []
+
+
+def _check_titles(name: str, patches: Sequence[Letter]) -> None:
+    """Refuse a file with two patches without a number that have one title, and change one file: one may be newer."""
+    seen: dict[tuple[object, ...], set[str]] = {}
+    for letter in patches:
+        if not letter.is_mail or letter.tag.total:
+            continue
+        known = seen.setdefault((letter.label, *_place(letter)), set())
+        files = set(_FILE.findall(letter.diff))
+        if known & files:
+            raise UserError(
+                f"series {name} has two patches {letter.subject!r} that are not the same, and neither has a number or "
+                "a newer version: give one of them alone"
+            )
+        known |= files
 
 
 def _remarks(letters: Sequence[Letter], sent: Sequence[Letter]) -> list[Letter]:

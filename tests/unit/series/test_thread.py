@@ -252,6 +252,34 @@ def test_a_patch_without_a_number_by_who_sent_the_series_may_be_meant(subject: s
     assert of(*sent, late, *second).digest == of(*second).digest, "it is no newer"
 
 
+@pytest.mark.parametrize("subject", ["[PATCH] a: alternative", "+ a.patch added to mm-unstable branch", "[PATCH] a"])
+def test_what_somebody_else_answers_to_the_one_patch_of_a_thread_is_no_patch(subject: str) -> None:
+    one, answer = mail("[PATCH] a", "a", message="m"), mail(subject, "other", answers="m")
+    stranger = answer.replace("Dev <dev@", "Other <other@")
+    report, review = mail("a is broken", message="bug"), mail("Re: [PATCH] a", message="r", answers="m")
+    below = stranger.replace("<m>", "<r>")
+    asked = one.replace("Subject: ", ANSWER.format("bug") + "Subject: ")
+    for thread in ((one, stranger), (stranger, one), (one, review, below), (report, asked, stranger)):
+        assert [patch.diff for patch in of(*thread).patches] == [of(one).patches[0].diff]
+        assert f"left out, no patch of the series: {subject.removeprefix('[PATCH] ')}" in of(*thread).notes
+
+
+def test_patches_without_numbers_that_one_sent_are_a_series_whoever_wrote_them() -> None:
+    one, other = mail("[PATCH] a", "a", message="m"), mail("[PATCH] b", "b", answers="m", text="From: O <o@o>\n\nWhy.")
+    assert of(one, other).subjects == ("a", "b")
+    apart = mail("[PATCH] c", "c", answers="gone").replace("Dev <dev@", "Other <other@")
+    assert of(one, other, apart).subjects == ("a", "b", "c"), "nobody knows to what it answers"
+
+
+def test_two_patches_of_one_title_that_are_not_the_same_are_refused() -> None:
+    one = mail("[PATCH] a", "a", message="m")
+    for again in (mail("[PATCH RESEND] a", "a2"), mail("[PATCH] a", "a2", answers="m")):
+        assert "two patches 'a' that are not the same" in refused(one, again)
+    assert of(one, mail("[PATCH RESEND] a", "a")).subjects == ("a",)
+    files = [("1.patch", one.encode()), ("2.patch", mail("[PATCH] a", "a2").encode())]
+    assert len(series.parse("s", files).patches) == 2, "who wrote two files means both"
+
+
 def test_answers_alone_are_patches_for_git_am_takes_them() -> None:
     assert of(mail("Re: [PATCH] a", "a")).subjects == ("a",)
 
