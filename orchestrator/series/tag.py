@@ -35,6 +35,8 @@ _BESIDE = re.compile(r"(?<![\d./])\d+(?:\.\d+|[a-z]{1,3})?\s*/\s*0*(?P<total>\d{
 """``2.5/3``, ``2a/3``, ``4/3``: between the patches of a series, or on top of them. ``5.10/6`` are trees."""
 _WIDE = str.maketrans("［］【】（）：", "[][]():")
 _VERSION = re.compile(r"(?:(?<![a-z0-9])|(?<=patch)|(?<=rfc)|(?<=resend))v(?P<version>\d{1,4})(?!\d|\.\d|[a-z])", re.I)
+_DOTTED = re.compile(r"(?:(?<![a-z0-9])|(?<=patch)|(?<=rfc)|(?<=resend))v\d{1,4}\.\d{1,4}(?![\d.])", re.I)
+"""``v2.1``: a version between two, or the tree v5.10."""
 _BEHIND = re.compile(r"\s[\[(]\s*(?P<tag>(?:patch\s+)?\d+\s*/\s*\d+)\s*[\])]$", re.I)
 _INSIDE = re.compile(r"\[(?P<tag>[^\[\]]*\bpatch[^\[\]]*)\]", re.I)
 """A tag that stands behind other words, as in ``mm: [PATCH 1/2] do it``."""
@@ -47,6 +49,7 @@ class Tag:
     ``version`` is None where none is written. ``is_patch`` says that a tag speaks of a patch. ``place`` is the number
     of one without a total. ``is_rfc`` says that it asks for comments: the patches after it may begin anew, at 1.
     ``beside`` is the total of a number that is none of a series, as ``2.5/3`` and ``4/3``, where it is no tree.
+    ``dotted`` is a version with a dot, or a tree that looks like one.
     """
 
     title: str
@@ -58,6 +61,7 @@ class Tag:
     place: int | None = None
     is_rfc: bool = False
     beside: int = 0
+    dotted: str = ""
 
 
 def read(subject: str) -> Tag:
@@ -68,7 +72,7 @@ def read(subject: str) -> Tag:
         tags += [match["tag"] for match in (_INSIDE.search(text), _BEHIND.search(text), _BARE.match(text)) if match]
     words = " ".join(tags)
     number, total = _numbers(words)
-    version, beside = _VERSION.search(words), _BESIDE.search(words)
+    version, beside, dotted = (pattern.search(words) for pattern in (_VERSION, _BESIDE, _DOTTED))
     places = [int(match["place"]) for each in tags if not total and (match := _PLACE.search(each.strip()))]
     return Tag(
         title=title(text),
@@ -79,6 +83,7 @@ def read(subject: str) -> Tag:
         is_patch=bool(total or re.search("patch", words, re.I)),
         place=next(iter(places), None),
         beside=int(beside["total"]) if beside and not total else 0,
+        dotted=dotted[0].lower() if dotted else "",
         is_rfc=re.search(r"\brfc", words, re.I) is not None,
     )
 

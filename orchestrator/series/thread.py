@@ -142,6 +142,7 @@ def _patches(name: str, letters: Sequence[Letter], notes: list[str]) -> list[Let
     patches = [letter for letter in sent if letter not in asides and letter not in remarks]
     if numbered and patches:
         _check_asides(name, asides, patches, letters)
+    _check_dotted(name, patches)
     _check_titles(name, patches)
     notes += [f"left out, no patch of the series: {letter.subject}" for letter in with_diff if letter not in patches]
     return patches
@@ -195,6 +196,17 @@ def _check_titles(name: str, patches: Sequence[Letter]) -> None:
                 "a newer version: give one of them alone"
             )
         known |= files
+
+
+def _check_dotted(name: str, patches: Sequence[Letter]) -> None:
+    """Refuse a patch as v2.1 beside one of its number that is not: which of them is newer is not known."""
+    seen: dict[object, Letter] = {}
+    for letter in patches:
+        place = (letter.tag.number, letter.tag.total) if letter.tag.total else letter.subject
+        other = seen.setdefault(place, letter)
+        if other.tag.dotted != letter.tag.dotted:
+            mixed = wording.some(sorted(each.tag.dotted or f"v{reroll.version_of(each)}" for each in (letter, other)))
+            raise UserError(f"series {name} has patch {letter.subject!r} as {mixed}: give one version of it alone")
 
 
 def _remarks(letters: Sequence[Letter], sent: Sequence[Letter]) -> list[Letter]:

@@ -280,6 +280,15 @@ def test_two_patches_of_one_title_that_are_not_the_same_are_refused() -> None:
     assert len(series.parse("s", files).patches) == 2, "who wrote two files means both"
 
 
+def test_a_version_with_a_dot_is_refused_beside_another() -> None:
+    late = mail("[PATCH v2.1 2/2] b", "b3", answers="m")
+    assert "has patch 'b' as v2, v2.1" in refused(*V2, late)
+    assert "has patch 'a' as v1, v1.1" in refused(mail("[PATCH] a", "a"), mail("[PATCH v1.1] a", "a2"))
+    trees = of(mail("[PATCH v5.10 1/2] a", "a"), mail("[PATCH v5.10 2/2] b", "b"))
+    assert trees.subjects == ("a", "b") and trees.notes == ()
+    assert of(late).notes == ("patch 2/2 of a series, alone: the others are not here",)
+
+
 def test_answers_alone_are_patches_for_git_am_takes_them() -> None:
     assert of(mail("Re: [PATCH] a", "a")).subjects == ("a",)
 
