@@ -23,7 +23,10 @@ _WARNINGS = (
     re.compile(r"(?P<where>[^\s:]+\.o): warning: (?P<text>objtool: .+)"),
     re.compile(r"(?P<where>)(?:\S*/)?ld(?:\.\w+)?: warning: (?P<text>.+)"),
     re.compile(r"(?P<where>)WARNING: (?P<text>modpost: .+)"),
+    re.compile(r"(?P<where>)WARNING: (?P<text>[^\s:]+: Section mismatch .+)"),  # older modpost
 )
+_UNMET = re.compile(r"WARNING: (?P<text>unmet direct dependencies detected for .+)")
+"""What Kconfig says where the tree selects a symbol without what that depends on; no fragment can."""
 _ERRORS = (
     re.compile(r"(?:In file included from )?[^\s:]+:\d+:(?:\d+:)? (?:fatal |internal compiler )?error: .+"),
     re.compile(r".*: (?:undefined reference to|multiple definition of|relocation truncated to fit).*"),
@@ -97,6 +100,8 @@ def warnings(log: str, folders: Folders) -> Warnings:
 
 
 def _warning(line: str, folders: Folders) -> CompilerWarning | None:
+    if unmet := _UNMET.fullmatch(line.rstrip()):
+        return CompilerWarning(KCONFIG, unmet["text"])
     for pattern in _WARNINGS:
         if match := pattern.fullmatch(line.rstrip()):
             path, _, number = match["where"].partition(":")

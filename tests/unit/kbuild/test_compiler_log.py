@@ -57,6 +57,21 @@ def test_kconfig_warnings_belong_to_the_configuration() -> None:
     assert compiler_log.warnings("$ make O=x olddefconfig\n", BELOW)["Kconfig"] == []
 
 
+def test_a_symbol_that_is_selected_without_what_it_depends_on_is_a_warning_of_the_configuration() -> None:
+    log = (
+        "$ make olddefconfig\n\nWARNING: unmet direct dependencies detected for USERFAULTFD\n"
+        "  Depends on [n]: MMU [=n]\n  Selected by [y]:\n  - SHMEM_X [=y]\n$ make vmlinux\n"
+    )
+    said = CompilerWarning("Kconfig", "unmet direct dependencies detected for USERFAULTFD")
+    assert compiler_log.warnings(log, BELOW)["Kconfig"] == [said]
+
+
+def test_a_section_mismatch_is_heard_in_the_words_of_older_trees() -> None:
+    line = "WARNING: vmlinux.o(.text+0x1): Section mismatch in reference from the function f() to g"
+    (found,) = compiler_log.warnings(f"  MODPOST vmlinux.o\n{line}\n", BELOW)["MODPOST vmlinux.o"]
+    assert (found.where, found.text) == ("link", line.removeprefix("WARNING: "))
+
+
 @pytest.mark.parametrize("path", ["../src/mm/swap.c", "/t/src/mm/swap.c", "../../t/src/mm/../mm/swap.c"])
 def test_paths_are_seen_from_the_top_of_the_tree(path: str) -> None:
     assert APART.relative(path) == "mm/swap.c"
