@@ -24,8 +24,10 @@ _ANY_TIME = frozenset({"hung-task", "irq", "kmemleak", "lockup", "msr", "net", "
 _KMEMLEAK_OFF = "kmemleak: switched itself off"
 """The title of what kmemleak says where it ends."""
 
-_MEASURES = re.compile(r"\+0x[0-9a-f]+(?:/0x[0-9a-f]+)?|\b\d+(?= bytes\b)|(?<=frame size \()\d+")
-"""Offsets of objtool and modpost, sizes of gcc, and how clang writes that of a stack frame."""
+_MEASURES = re.compile(
+    r"\+0x[0-9a-f]+(?:/0x[0-9a-f]+)?|\b\d+(?= bytes\b)|(?<=frame size \()\d+|(?<=\.[chS]):\d+(?::\d+)?"
+)
+"""Offsets of objtool and modpost, sizes of gcc, how clang writes that of a stack frame, and lines of other files."""
 
 _Key = tuple[str, str]
 
@@ -84,9 +86,12 @@ def lockdep_ended(splats: Sequence[Splat]) -> tuple[str, ...]:
 def new(before: Sequence[CompilerWarning], after: Sequence[CompilerWarning]) -> tuple[CompilerWarning, ...]:
     """Return the complaints that only ``after`` has, by file and text: a patch moves lines, offsets and sizes.
 
-    Where one file has the same text more often than before, the last ones are the new ones.
+    Where one file has the same text more often than before, the last ones are the new ones, but for those that have
+    gone from another file: code moves, too.
     """
-    return _beyond(_beyond(after, before, _words), _beyond(before, after, _words), _numberless)
+    fresh, gone = _beyond(after, before, _words), _beyond(before, after, _words)
+    fresh, gone = _beyond(fresh, gone, _numberless), _beyond(gone, fresh, _numberless)
+    return _beyond(fresh, gone, _moved)
 
 
 def _beyond(
@@ -110,6 +115,11 @@ def _numberless(complaint: CompilerWarning) -> _Key:
     """Return file and text without what any change of a function changes: offsets into it, and its sizes."""
     file, text = _words(complaint)
     return file, _MEASURES.sub("", text)
+
+
+def _moved(complaint: CompilerWarning) -> _Key:
+    """Return the text alone, without what any change of a function changes."""
+    return "", _numberless(complaint)[1]
 
 
 def lines(complaints: Sequence[CompilerWarning]) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ from orchestrator.model import (
     expectations_file,
 )
 from orchestrator.model.expectations import Expectations
-from orchestrator.verdict import series_verdict, transitions, verdict
+from orchestrator.verdict import complaints, series_verdict, transitions, verdict
 from orchestrator.verdict.outcome import Outcome, meets, outcome, outcomes
 
 PASS, FAIL, SKIP, INFRA = Verdict.PASS, Verdict.FAIL, Verdict.SKIP, Verdict.INFRA
@@ -557,6 +557,7 @@ def test_the_same_warning_once_more_in_one_file_is_a_new_one() -> None:
             "the frame size of 2064 bytes is larger than 2048 bytes",
             "the frame size of 2080 bytes is larger than 2048 bytes",
         ),
+        ("'f' redeclared (originally declared at mm/a.h:12)", "'f' redeclared (originally declared at mm/a.h:14)"),
         ("stack frame size (2064) exceeds limit (2048) in 'f'", "stack frame size (2080) exceeds limit (2048) in 'f'"),
     ],
 )
@@ -580,6 +581,19 @@ def test_a_kernel_that_does_not_come_up_without_what_its_series_is_made_for_is_c
         assert series(job(Side.BASE), job(products=products, **died))[0] is not_up
         assert series(job(Side.BASE), job(products=products, **ran))[0] is up, "tests ran"
         assert judge(**died, tree=products.tree) is not_up
+
+
+def test_a_warning_that_moved_to_another_file_is_not_new() -> None:
+    text, there = "no previous prototype for 'f'", CompilerWarning("mm/b.c:3", "no previous prototype for 'f'")
+    here, other = CompilerWarning("mm/a.c:10", text), CompilerWarning("mm/a.c:12", "no previous prototype for 'g'")
+    for before, after, new in (
+        ([here], [there], []),
+        ([here, other], [there, other], []),
+        ([here], [here, there], [there]),
+        ([here], [there, there], [there]),
+        ([other], [there], [there]),
+    ):
+        assert complaints.new(before, after) == tuple(new)
 
 
 def test_expectations_reach_the_series() -> None:
