@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -20,7 +21,7 @@ MOST_COMMITS = 500
 
 
 def missing(tree: Tree, series: Series, messages: Collection[str]) -> tuple[Prerequisite, ...]:
-    """Return what the tree lacks of what a series names. Where that cannot be seen (a ``change-id``), it lacks it.
+    """Return what the tree lacks of what a series names. Where that cannot be seen, it lacks it.
 
     ``messages`` are the ids of the mails that were applied to the tree.
     """
@@ -30,7 +31,21 @@ def missing(tree: Tree, series: Series, messages: Collection[str]) -> tuple[Prer
     if any(each.kind == "patch-id" for each in series.prerequisites):
         with contextlib.suppress(InfraError):  # a repository that lacks files of old commits: nothing is seen in it
             there = _patch_ids(tree.repository, tree.commit)
-    return tuple(each for each in series.prerequisites if each.value not in there and each.value not in messages)
+    return unmet(series.prerequisites, {*there, *messages})
+
+
+def unmet(wanted: Sequence[Prerequisite], there: Collection[str]) -> tuple[Prerequisite, ...]:
+    """Return what is not there. Pure.
+
+    b4 writes the ids of its patches behind a ``change-id`` or ``message-id``: such a series is there if they all are.
+    """
+    missing: list[Prerequisite] = []
+    for number, each in enumerate(wanted):
+        behind = itertools.takewhile(lambda other: other.kind == "patch-id", wanted[number + 1 :])
+        patches = [patch.value in there for patch in behind] if each.kind != "patch-id" else []
+        if each.value not in there and not (patches and all(patches)):
+            missing.append(each)
+    return tuple(missing)
 
 
 def note(series: str, lacking: Sequence[str]) -> str:
