@@ -94,7 +94,9 @@ class Scratch:
 
     def _listed(self, *names: str) -> list[str]:
         """Return the files of the index of these names, or in folders of these names."""
-        return self.git("--literal-pathspecs", "ls-files", "-z", "--", *names).stdout.split("\0")[:-1]
+        if not any(names):
+            return []
+        return self.git("--literal-pathspecs", "ls-files", "-z", "--", *filter(None, names)).stdout.split("\0")[:-1]
 
     def _bring_in(self, patch: Patch, strip: int) -> None:
         """Write the files that a patch touches into the work tree: a merge takes a missing one for a deleted one."""
@@ -105,7 +107,8 @@ class Scratch:
     def _lost(self, patch: Patch, strip: int) -> str:
         """Say that the repository lacks files that a patch changes, as a damaged one does; empty where it has all."""
         options = ("--literal-pathspecs", "rev-list", "--objects", "--no-walk", "--missing=print", "HEAD", "--")
-        listed = self.git(*options, *_names(patch, strip)).stdout.split("\n")
+        names = _names(patch, strip)
+        listed = self.git(*options, *names).stdout.split("\n") if names else []
         lost = [line.removeprefix("?") for line in listed if line.startswith("?")]
         return f"the repository lacks files that it changes ({wording.some(lost)})" if lost else ""
 
@@ -172,9 +175,10 @@ class Scratch:
 
 
 def _names(patch: Patch, strip: int) -> Sequence[str]:
-    """Return the names of the files of a patch as the tree has them."""
+    """Return the names of the files of a patch as the tree has them; a line of its text may look like one's head."""
     usual = prefix.is_usual(patch.diff)
-    return patch.files if usual or not strip else [name.partition("/")[2] for name in patch.files]
+    names = patch.files if usual or not strip else [name.partition("/")[2] for name in patch.files]
+    return list(filter(None, names))
 
 
 def _label(patch: Patch, place: str, strip: int) -> str:

@@ -99,6 +99,18 @@ def test_a_patch_that_does_not_apply_is_named(where: Path, cache: Cache) -> None
     assert caught.value.log and "patch failed: mm/memory.c:87" in caught.value.log.read_text()
 
 
+@pytest.mark.parametrize("line", ["diff --git is what", "diff --git ./ ./"])
+@pytest.mark.parametrize("three_way", [False, True])
+def test_a_line_of_the_message_that_looks_like_a_diff_is_the_patchs_own_fault(
+    where: Path, tree: Tree, cache: Cache, line: str, three_way: bool
+) -> None:
+    folder = trees.three_patches(where)
+    (first,) = folder.glob("0001*")
+    first.write_text(first.read_text().replace("---\n", f"{line}\n---\n", 1))
+    with pytest.raises(KernelError, match=r"^patch 1/3 .* does not apply: "):
+        apply.apply(tree, series.load(folder), cache, SILENT, three_way=three_way)
+
+
 def test_the_prefix_of_a_broken_series_applies(where: Path, cache: Cache) -> None:
     patches = series.load(conflicting(where))
     tree = trees.fetched(where, cache)
