@@ -24,12 +24,17 @@ _SHOW = (
 )  # fmt: skip
 _HEAD = re.compile(rb"\Acommit [0-9a-f]{40,64}[^\n]*\ntree [0-9a-f]{40,64}\n")
 _AUTHOR = re.compile(r"^author (?P<name>[^<\n]*?) ?<(?P<email>[^>\n]*)> (?P<date>-?\d+ [+-]\d+)$", re.M)
+_NAMED = re.compile(r"[^\x00-\x20.,:;<>\"\\']")
+"""What a name must have for git to commit with it (crud() in ident.c)."""
 _PARENT = re.compile(r"^parent ([0-9a-f]{40,64})$", re.M)
 
 
 @dataclass(frozen=True)
 class Commit:
-    """One commit. ``date`` is as git keeps it: seconds and zone. ``parent`` is empty for a first commit."""
+    """One commit. ``date`` is as git keeps it: seconds and zone. ``parent`` is empty for a first commit.
+
+    Before 1970, and without a name, git commits nothing: such a commit has another date, or its address for a name.
+    """
 
     name: str
     email: str
@@ -59,9 +64,9 @@ def read(data: bytes) -> Commit:
     author, parent = _AUTHOR.search(fields), _PARENT.search(fields)
     name, email, date = (author["name"], author["email"], author["date"]) if author else ("", "", "0 +0000")
     return Commit(
-        name=name or email or "unknown",
+        name=next((each for each in (name, email) if _NAMED.search(each)), "unknown"),
         email=email,
-        date=date,
+        date="0 +0000" if date.startswith("-") else date,
         parent=parent[1] if parent else "",
         message=message.rstrip("\n") + "\n",
         diff=b"\n".join(lines[count:]),

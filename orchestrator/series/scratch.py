@@ -142,7 +142,8 @@ class Scratch:
             done = self.git(*strict, "--3way", file, check=False)
             done = replace(done, stdout=f"{done.stdout}applied with a 3-way merge\n")
         if done.ok:
-            author = {"GIT_AUTHOR_NAME": commit.name, "GIT_AUTHOR_EMAIL": commit.email, "GIT_AUTHOR_DATE": commit.date}
+            date = f"@{commit.date}"  # without the sign git takes a small number for a year
+            author = {"GIT_AUTHOR_NAME": commit.name, "GIT_AUTHOR_EMAIL": commit.email, "GIT_AUTHOR_DATE": date}
             self._commit(commit.message, author)
         return done
 

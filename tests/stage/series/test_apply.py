@@ -132,6 +132,30 @@ def test_the_second_hunk_is_told_from_the_first(where: Path, cache: Cache) -> No
         apply.apply(trees.fetched(where, cache), patches, cache, SILENT)
 
 
+@pytest.mark.parametrize(
+    ("author", "taken"),
+    [
+        ("Dev <d@x> 0 +0000", "Dev <d@x> 0 +0000"),
+        ("Dev <d@x> 99 -0330", "Dev <d@x> 99 -0330"),
+        ("Dev <d@x> 99999999 +0100", "Dev <d@x> 99999999 +0100"),
+        ("Dev <d@x> -86400 +0000", "Dev <d@x> 0 +0000"),
+        (". <a@b> 1500000000 +0000", "a@b <a@b> 1500000000 +0000"),
+        (". <> 1500000000 +0000", "unknown <> 1500000000 +0000"),
+    ],
+)
+def test_a_commit_is_taken_whatever_its_author_and_date(
+    where: Path, tree: Tree, cache: Cache, author: str, taken: str
+) -> None:
+    """A board without a clock commits in 1970."""
+    trees.edit(where, "mm/shmem.c", 5, "int a;")
+    made = trees.git(where, "cat-file", "commit", trees.commit(where, "early"))
+    raw = re.sub("^author .*$", f"author {author}", made, flags=re.M) + "\n"
+    (where / "commit").write_text(raw)
+    commit = trees.git(where, "hash-object", "-t", "commit", "-w", "--literally", "commit")
+    patched = apply.apply(tree, series.load_range(where, f"{commit}^..{commit}"), cache, SILENT)
+    assert f"\nauthor {taken}\n" in trees.git(tree.repository, "cat-file", "commit", patched.commit)
+
+
 def test_there_is_no_fuzz(where: Path, cache: Cache) -> None:
     """patch(1) would take a hunk whose outermost context line differs."""
     folder = trees.three_patches(where)
