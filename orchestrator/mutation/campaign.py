@@ -162,5 +162,5 @@ def _measured(
         },
         seconds={test.name: test.seconds for test in tests if test.seconds is not None and test.name not in unlike},
         scale=booting.scale(bootable.accel, workspace),
-        ignored=finding.by,
+        ignored=tuple(dict.fromkeys((*finding.by, *judge.problems(result)))),
     )

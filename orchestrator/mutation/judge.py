@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from orchestrator.model import JobResult, Stage, StageResult, Status, TestResult, Verdict
 from orchestrator.model.bounds import WHOLE, Bounded
 from orchestrator.model.expectations import NONE, Expectations
-from orchestrator.mutation.report import SPLAT, Outcome
+from orchestrator.mutation.report import NO_TEST, PROBLEM, SPLAT, Outcome
 from orchestrator.verdict import verdict
 
 _OF_LOAD = {"lockup", "rcu-stall", "hung-task"}
@@ -33,13 +33,16 @@ class Finding(Bounded):
     @property
     def failing(self) -> tuple[str, ...]:
         """The tests that noticed."""
-        return tuple(name for name in self.by if not name.startswith(SPLAT)) if self.tests else ()
+        return tuple(name for name in self.by if not name.startswith(NO_TEST)) if self.tests else ()
 
 
 def judge(
     result: JobResult, expected: Mapping[str, Expectations], column: str | None, ignored: Sequence[str]
 ) -> Finding | None:
-    """Say whether a kernel was noticed to lack something; None where the host failed, for then nothing is known."""
+    """Say whether a kernel was noticed to lack something; None where the host failed, for then nothing is known.
+
+    What is wrong with a program, or with the end of a guest, notices it where nothing else does.
+    """
     if failed := _failed(result.stages, Verdict.FAIL):
         return _of_stage(failed)
     titles = dict.fromkeys(f"{SPLAT}{s.title}" for s in result.splats if s.allowed_by is None)
@@ -55,18 +58,26 @@ def judge(
         by = (*(name for name, _ in unexpected), *splats)
         detail = unexpected[0][1] if unexpected else splats[0]
         return Finding(Outcome.KILLED, by, detail, bool(splats), len(ran), doubtful)
+    if wrong := tuple(name for name in problems(result) if name not in ignored):
+        return Finding(Outcome.KILLED, wrong, wrong[0], False, len(ran), doubtful)
     if not ran or any(test.status is Status.MISSING for test in ran):
         return None
     return Finding(Outcome.SURVIVED, (), "", True, len(ran), doubtful)
 
 
-def of_load(result: JobResult) -> tuple[str, ...]:
-    """Return what a busy host may have done, of what noticed a kernel: a boot without an end, a stall. Pure."""
+def problems(result: JobResult) -> tuple[str, ...]:
+    """Return what makes a run red though its tests pass, as it stands among those that noticed a mutant."""
+    return tuple(dict.fromkeys(f"{PROBLEM}{problem}" for run in result.suites for problem in run.problems))
+
+
+def of_load(result: JobResult, finding: Finding) -> tuple[str, ...]:
+    """Return what a busy host may have done, of what noticed a kernel: a boot without an end, a stall, a problem."""
     failed = _failed(result.stages, Verdict.FAIL)
     if failed and failed.stage is Stage.BOOT and not any(splat.fatal for splat in result.splats):
         return (failed.stage.value,)
     stalls = [s for s in result.splats if s.kind in _OF_LOAD and not s.fatal and s.allowed_by is None]
-    return tuple(dict.fromkeys(f"{SPLAT}{s.title}" for s in stalls)) if not failed else ()
+    wrong = (name for name in finding.by if name.startswith(PROBLEM))
+    return tuple(dict.fromkeys((*(f"{SPLAT}{s.title}" for s in stalls), *wrong))) if not failed else ()
 
 
 def _failed(stages: Sequence[StageResult], blame: Verdict) -> StageResult | None:

@@ -16,6 +16,9 @@ SEEDED = "fault/"
 """What the name of a fault begins with that was seeded in the series."""
 SPLAT = "splat: "
 """What stands before a complaint of the kernel among the tests that noticed a mutant."""
+PROBLEM = "problem: "
+"""What stands before what is wrong with a program, or with the end of a guest, among them."""
+NO_TEST = (SPLAT, PROBLEM)
 
 
 class Outcome(enum.Enum):
@@ -38,7 +41,7 @@ class Outcome(enum.Enum):
 class Entry(Bounded):
     """One mutant of the series, or a fault that was seeded in it.
 
-    ``by`` are the tests (or splats) that noticed, first the one that ended the trial.
+    ``by`` are the tests (or splats, or problems) that noticed, first the one that ended the trial.
     ``doubtful`` tests differed once and not again: they count for nothing. ``tests`` is how many ran, ``suite`` the
     digest of the initramfs that they came in; ``kept`` are hunks of a whole patch that could not be taken out.
     ``where`` is the function, or the subject of a whole patch. With ``every_test`` all tests ran, and ``by`` are
@@ -202,6 +205,6 @@ def likely(entries: Iterable[Entry], name: str, most: int = 24) -> tuple[str, ..
     for entry in entries:
         weight = 3 * (bool(file) and entry.file == file) + 2 * (entry.patch == patch)
         for test in entry.by[:1] if weight else ():
-            if not test.startswith(SPLAT):
+            if not test.startswith(NO_TEST):
                 near[test] += weight
     return tuple(test for test, _ in near.most_common(most))

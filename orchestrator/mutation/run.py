@@ -203,7 +203,7 @@ class _Run:
             return
         tests = reached.tests
         before = self.section.killed_before(mutant.identity)
-        if before and (killers := [test for test in before.by[:1] if not test.startswith(mutation_report.SPLAT)]):
+        if before and (killers := [test for test in before.by[:1] if not test.startswith(mutation_report.NO_TEST)]):
             yield Round("before", tuple(map(suite_requests.only, killers)))
         near = mutation_report.likely((*self.section.entries, *self.section.earlier), mutant.name)
         if first := [test for test in near if test in tests or not tests]:

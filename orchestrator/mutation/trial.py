@@ -146,7 +146,7 @@ def _noticed(record: JobRecord, campaign: Campaign) -> Finding | None:
         if finding is None:
             record.workspace.progress.note(f"{job_now.name}: the host failed, and nothing is known: {result.reason}")
             return None
-        once = tuple(name for name in judge.of_load(result) if name not in seen)
+        once = tuple(name for name in judge.of_load(result, finding) if name not in seen)
         besides = judged((*trial.ignored, *once)) if set(finding.by) - set(once) else None
         doubts = _doubts(besides, record, result, campaign) if besides else ()
         doubtful, seen = (*doubtful, *doubts), (*seen, *once)
@@ -164,6 +164,8 @@ def _doubts(finding: Finding, record: JobRecord, result: JobResult, campaign: Ca
         return ()
     tests = {test.name: (run.suite, test) for run in result.suites for test in run.tests}
     noticed = [tests[name] for name in finding.failing if name in tests]
+    if not noticed:
+        return ()
     whole = JobRecord(replace(campaign.job, name=f"{record.job.name}.whole", trial=record.job.trial), record.workspace)
     booted = job.make(whole, job.bootable)
     with job.running(record), job.running(whole):
@@ -179,7 +181,7 @@ def _difference(name: str, test: TestResult, campaign: Campaign) -> str | None:
 
 def _timed(finding: Finding, result: JobResult, rounds: Sequence[Round]) -> Finding:
     """Return a finding with when the first test noticed: in which round, after how many tests and seconds. Pure."""
-    if finding.outcome is not Outcome.KILLED or not finding.by:
+    if finding.outcome is not Outcome.KILLED or not finding.by or finding.by[0].startswith(report.PROBLEM):
         return finding
     first = finding.by[0]
     if first.startswith(report.SPLAT):

@@ -79,6 +79,19 @@ def test_a_fault_of_the_host_says_nothing() -> None:
     assert found and found.outcome is Outcome.KILLED, "an oops and the lost connection race"
 
 
+def test_what_is_wrong_with_a_program_notices_where_no_test_does() -> None:
+    wrong = SuiteRun("uffd", (GOOD,), (), 1.0, ("p: exit code 139", "the guest was reset"))
+    names = ("problem: p: exit code 139", "problem: the guest was reset")
+    assert judged(lacking(suites=(wrong,))) == Finding(Outcome.KILLED, names, names[0], False, 1)
+    found = judged(lacking(suites=(wrong,)), *names)
+    assert found and found.outcome is Outcome.SURVIVED, "the whole series has them, too"
+    found = judged(lacking(suites=(dataclasses.replace(wrong, tests=(BAD,)),)))
+    assert found and found.by == ("promised",)
+    late = dataclasses.replace(wrong, tests=(GOOD, TestResult("late", Status.MISSING)))
+    found = judged(lacking(suites=(late,)))
+    assert found and found.by == names and found.failing == ()
+
+
 def test_what_did_not_run_was_not_survived() -> None:
     assert judged(lacking(GOOD, TestResult("late", Status.MISSING))) is None
     assert judged(lacking(suites=())) is None

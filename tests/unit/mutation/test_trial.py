@@ -82,6 +82,18 @@ def test_a_stall_counts_when_it_comes_once_more(tmp_path: Path, monkeypatch: pyt
     assert found and (found.outcome, found.by, found.doubtful) == (Outcome.KILLED, (title,), ())
 
 
+def test_what_is_wrong_with_a_program_counts_when_it_comes_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    well = fixture.job(Side.PATCHED, ran())
+    wrong = replace(well, suites=tuple(replace(run, problems=("p: exit code 139",)) for run in well.suites))
+    name = "problem: p: exit code 139"
+    found = noticed(tmp_path, monkeypatch, wrong, well)
+    assert found and (found.outcome, found.doubtful) == (Outcome.SURVIVED, (name,))
+    found = noticed(tmp_path, monkeypatch, wrong, wrong)
+    assert found and (found.outcome, found.by, found.doubtful) == (Outcome.KILLED, (name,), ())
+
+
 def test_a_test_that_fails_beside_a_stall_is_confirmed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Finding] = []
 
