@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from orchestrator.guest.protocol import Windows
@@ -17,12 +18,13 @@ class Window:
     lines: tuple[str, ...]
 
 
-def of(console: str, test: str, windows: Windows | None = None) -> Window | None:
-    """Return what a console has of the last run of a test, or of the program whose case it is; None if it did not run.
+def of(console: str, names: Iterable[str], windows: Windows | None = None) -> Window | None:
+    """Return what a console has of the last run of a test by one of its names; None if it did not run.
 
+    The names are its own, and that of the program whose case it is.
     A test that did not end has the rest of the console. ``windows`` knows which markers are believed.
     """
-    wanted, reader = {test, test.partition(".")[0]}, windows or Windows()
+    wanted, reader = set(names), windows or Windows()
     last: Window | None = None
     inside: list[str] | None = None
     whole, rest = plain.split(console)  # as the lines of a splat are counted

@@ -18,7 +18,7 @@ from orchestrator.parse.window import Window
 from orchestrator.pipeline.values import Plan
 from orchestrator.suite import sources
 from orchestrator.suite.sources import Case
-from orchestrator.verdict import charged
+from orchestrator.verdict import charged, outcome
 
 MOST = 30
 """Tests of a run that are shown with evidence; all are in the tables."""
@@ -44,7 +44,7 @@ class Collector:
 
     def _of(self, job: JobResult, suite: str, test: TestResult, transition: Transition | None) -> Evidence:
         case = sources.of(test.name, self._known(suite)) or _NOTHING
-        path, seen = self._seen(job, test.name)
+        path, seen = self._seen(job, suite, test.name)
         end = next((one for one in job.postmortems if one.test == test.name), None)
         printed = [line for line in test.diagnostics if line.strip() and line not in test.reason]
         return Evidence(
@@ -72,13 +72,14 @@ class Collector:
             self._cases[suite] = _cases(config)
         return self._cases[suite]
 
-    def _seen(self, job: JobResult, test: str) -> tuple[Path | None, Window | None]:
+    def _seen(self, job: JobResult, suite: str, test: str) -> tuple[Path | None, Window | None]:
         """Return what the kernel said while a test ran, and the console on which it did."""
-        path = None
+        path, programs = None, next((run.programs for run in job.suites if run.suite == suite), ())
+        names = (test, outcome.program_of(test, programs))
         for path in rundir.consoles(job.directory):
             seen = (path, path.stat().st_size, test)
             if seen not in self._windows:
-                self._windows[seen] = window.of(_text(*seen[:2]), test, Windows(protocol.rows(path)))
+                self._windows[seen] = window.of(_text(*seen[:2]), names, Windows(protocol.rows(path)))
             if part := self._windows[seen]:
                 return path, part
         return path, None

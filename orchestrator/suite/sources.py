@@ -51,8 +51,10 @@ def _of_program(program: ProgramConfig) -> Case:
 
 
 def of(test: str, known: Mapping[str, Case]) -> Case | None:
-    """Return what is known of a test; what stands behind its dot (a backing) changes nothing."""
-    return known.get(test) or known.get(test.partition(".")[0])
+    """Return what is known of a test; what stands behind a dot (a backing, a case of a program) changes nothing."""
+    while test not in known and "." in test:
+        test = test.rpartition(".")[0]
+    return known.get(test)
 
 
 def cases(text: str, name: str) -> Iterator[tuple[str, Case]]:

@@ -36,6 +36,9 @@ def test_the_comment_above_a_case_counts_and_else_the_head_of_its_file() -> None
     assert known["A03_long"].sentence == known["A02_written"].sentence
     assert sources.of("A02_written.memfd-shared", known) == known["A02_written"]
     assert sources.of("A09_nothing", known) is None
+    run = {"run.sh": sources.Case("runs run.sh", "")}
+    assert sources.of("run.sh.a.b", run) == sources.of("run.sh", run) == run["run.sh"]
+    assert sources.of("run.a", run) is None
 
 
 def test_a_file_without_a_head_says_nothing() -> None:
