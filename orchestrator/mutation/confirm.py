@@ -34,12 +34,13 @@ class Bench:
     def __post_init__(self) -> None:
         self.clones = booting.Clones(self.record, self.bootable)
 
-    def run(self, suite: str, test: str) -> TestResult | None:
+    def run(self, suite: str, test: TestResult) -> TestResult | None:
         """Run a test in a clone of its own; None where it did not come to run. Raises InfraError."""
         folder = f"{FOLDER}/{next(self._numbers)}"
         config = dict(self.record.job.suites)[suite]
         try:
-            return alone.once(alone.Place(self.record, self.bootable, self.clones, folder), suite, config, [test])
+            place = alone.Place(self.record, self.bootable, self.clones, folder)
+            return alone.once(place, alone.Case(suite, test, ()), config)
         except KernelError:  # it does not come up: that is another fault than the test's
             return None
 
@@ -55,7 +56,7 @@ class Benches:
 
 def holds(suite: str, first: TestResult, benches: Benches) -> bool:
     """Whether a test fails on a mutant as it did, and meanwhile not on the whole series. Raises InfraError."""
-    again, meanwhile = pool.each(lambda bench: bench.run(suite, first.name), (benches.mutant, benches.whole), 2)
+    again, meanwhile = pool.each(lambda bench: bench.run(suite, first), (benches.mutant, benches.whole), 2)
     if again is None or meanwhile is None:
         return False
     return alike(first, again) and not benches.differs(suite, meanwhile)

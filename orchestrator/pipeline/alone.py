@@ -22,6 +22,7 @@ from orchestrator.pipeline.job_record import JobRecord
 from orchestrator.pipeline.values import Job
 from orchestrator.progress import SILENT, JobDetail
 from orchestrator.suite import pollution
+from orchestrator.verdict.cases import case_in
 
 TRIES = 3
 MOST = 10
@@ -105,20 +106,21 @@ class _Bench:
 
     def alone(self, case: Case, config: Suite) -> Alone | None:
         """Run one red test alone; where it is green, look for what made it red. None where there was no time for it."""
-        name, red = case.suite, case.red
-        at_once = self.at_once
+        red, at_once = case.red, self.at_once
         if suite.pick(suite_requests.windows(config, [red.name]), config.exclusive):
             at_once = min(at_once, suite_requests.exclusive_at_once(self.record))
-        tries = pool.each(lambda _: self._status(name, config, (red.name,)), range(TRIES), at_once)
+        tries = pool.each(lambda _: self._status(replace(case, before=()), config), range(TRIES), at_once)
         ended = tuple(status for status in tries if status)
         if not ended and self.deadline.expired:
             return None
-        seen = Alone(name, red.name, red.status, ended)
-        return seen if seen.failures or not ended else self._searched(seen, case.before, config)
+        seen = Alone(case.suite, red.name, red.status, ended)
+        return seen if seen.failures or not ended else self._searched(seen, case, config)
 
-    def _searched(self, seen: Alone, before: pollution.Tests, config: Suite) -> Alone:
+    def _searched(self, seen: Alone, case: Case, config: Suite) -> Alone:
+        before = case.before
+
         def status(tests: pollution.Tests) -> Status | None:
-            return self._status(seen.suite, config, (*tests, seen.test))
+            return self._status(replace(case, before=tests), config)
 
         def is_red(tests: pollution.Tests) -> bool:
             shown = status(tests)
@@ -132,12 +134,12 @@ class _Bench:
         after, known = pollution.shortest(before, is_red, lambda: self.deadline.expired)
         return replace(seen, before=len(before), after=after, shortest=known)
 
-    def _status(self, name: str, config: Suite, tests: Sequence[str]) -> Status | None:
-        """Run tests in a clone, and return the outcome of the last of them; None where that says nothing of it."""
+    def _status(self, case: Case, config: Suite) -> Status | None:
+        """Run a test in a clone, and return its outcome; None where that says nothing of it."""
         if self.deadline.expired:
             return None
         place = Place(self.record, self.bootable, self.clones, f"{FOLDER}/{next(self._numbers)}")
-        last = once(place, name, config, tests, self.deadline)
+        last = once(place, case, config, self.deadline)
         return last.status if last else None
 
 
@@ -151,15 +153,16 @@ class Place:
     folder: str
 
 
-def once(place: Place, name: str, config: Suite, tests: Sequence[str], within: Deadline = FOREVER) -> TestResult | None:
-    """Run tests of a suite in a clone, and return the result of the last of them.
+def once(place: Place, case: Case, config: Suite, within: Deadline = FOREVER) -> TestResult | None:
+    """Run a test in a clone behind those before it, and return its result.
 
-    None where it did not come to run behind the others, in the same guest, or where the time ``within`` which it was to
-    end cut it off: then it is neither red nor green.
+    What it says may be another text than before: it has the number that it had. None where it did not come to run
+    behind the others, in the same guest, or where the time ``within`` which it was to end cut it off: then it is
+    neither red nor green.
     """
     runs: list[SuiteRun] = []
-    globs = suite_requests.globs(config, tests)
-    request = suite_requests.request(place.record, place.bootable, name, config, f"{place.folder}/output", globs)
+    globs = suite_requests.globs(config, (*case.before, case.red.name))
+    request = suite_requests.request(place.record, place.bootable, case.suite, config, f"{place.folder}/output", globs)
     request = replace(request, at_once=0)
     if request.trial:
         request = replace(request, trial=request.trial.only(globs), enough=lambda test: False)
@@ -172,7 +175,7 @@ def once(place: Place, name: str, config: Suite, tests: Sequence[str], within: D
         if not within.expired:
             raise
         return None
-    last = next((test for run in runs for test in reversed(run.tests) if test.name == tests[-1]), None)
+    last = case_in(runs, case.red)
     if last is None or last.status is Status.MISSING or next(booted) > 2:
         return None
     return None if within.expired and last.status.broken else last

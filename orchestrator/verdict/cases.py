@@ -50,6 +50,20 @@ def name_in(run: SuiteRun, test: TestResult) -> str:
     return next((other.name for other in theirs), test.name)
 
 
+def case_in(runs: Iterable[SuiteRun], test: TestResult) -> TestResult | None:
+    """Return the last result of a test in runs of the same programs: of a case with a number, that of its line."""
+    last: TestResult | None = None
+    for run in runs:
+        program = program_of(test.name, run.programs)
+        for other in run.tests:
+            if test.number and other.number:
+                is_same = other.number == test.number and program_of(other.name, run.programs) == program
+            else:
+                is_same = other.name == test.name
+            last = other if is_same else last
+    return last
+
+
 def _renamed(tests: Iterable[TestResult], names: Mapping[str, str]) -> tuple[TestResult, ...]:
     return tuple(replace(test, name=names[test.name]) if test.name in names else test for test in tests)
 

@@ -31,7 +31,7 @@ class Fake:
 
     result: TestResult | None
 
-    def run(self, suite: str, test: str) -> TestResult | None:
+    def run(self, suite: str, test: TestResult) -> TestResult | None:
         return self.result
 
 

@@ -64,7 +64,8 @@ def requests(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def once(lab: Lab, *tests: str, within: Deadline = FOREVER) -> TestResult | None:
     place = alone.Place(NOBODY, NOBODY, Clones(lab), "alone/1")  # type: ignore[arg-type]
-    return alone.once(place, "own", Suite(), tests, within)
+    case = alone.Case("own", TestResult(tests[-1], Status.FAIL), tests[:-1])
+    return alone.once(place, case, Suite(), within)
 
 
 def examined(lab: Lab, deadline: Deadline = FOREVER, before: pollution.Tests = ("A01",)) -> Alone | None:

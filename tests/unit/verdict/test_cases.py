@@ -110,3 +110,13 @@ def test_before_a_program_has_ended_a_case_that_has_no_name_there_is_known_by_it
         (ran(tmp_path, "ok {} c", "ok {} new", "not ok {} d", plan=9), ["c", "new", "d"]),
     ):
         assert [cases.name_in(base, test) for test in patched.tests[:3]] == [f"cow.{name}" for name in names]
+
+
+def test_a_case_that_runs_again_by_itself_has_its_number(tmp_path: Path) -> None:
+    (red,) = (test for test in ran(tmp_path, *line(2, LEAK)).tests if test.status.broken)
+    for lines, status in ((line(4, LEAK), Status.PASS), (line(2, LEAK), Status.FAIL), (line(2, SWAP), Status.SKIP)):
+        again = cases.case_in([ran(tmp_path, *lines)], red)
+        assert again and (again.number, again.status) == (2, status)
+    assert cases.case_in([ran(tmp_path, *line(2, NO_LEAK), plan=9)], red) is None
+    own = TestResult("A01", Status.FAIL)
+    assert cases.case_in([SuiteRun("own", (TestResult("A02", Status.PASS), own), (), 1.0)], own) == own
