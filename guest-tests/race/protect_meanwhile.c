@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "access.h"
@@ -98,6 +99,12 @@ static uint64_t go_to_cpu(void *unused, uint64_t cpu)
 	return sched_setaffinity(0, sizeof(one), &one) ? errno : 0;
 }
 
+static uint64_t give_way(void *unused, uint64_t nice)
+{
+	(void)unused;
+	return setpriority(PRIO_PROCESS, 0, (int)nice) ? errno : 0;
+}
+
 static void burn(void *unused)
 {
 	static volatile uint64_t n;
@@ -110,15 +117,17 @@ static void burn(void *unused)
 
 /*
  * A CPU for each, where there are two. An other side that is to be cut short shares its own with a thread
- * that burns it, and is put aside in the middle of what it does, as on a busy machine.
+ * that burns it, gives way to that, and is put aside in the middle of what it does, as on a busy machine.
  */
 static bool take_cpus(const struct side *side, struct peer *other, struct looper *burner)
 {
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
 		return false;
 	SETUP(!peer_call(other, go_to_cpu, NULL, 1));
-	if (side->cut_short)
+	if (side->cut_short) {
+		SETUP(!peer_call(other, give_way, NULL, side->backing->hugetlb ? 10 : 5));
 		loop_start(burner, burn, NULL);
+	}
 	SETUP(!go_to_cpu(NULL, 0));
 	return side->cut_short;
 }
