@@ -76,7 +76,7 @@ def _run_split(
     def perform(part: Sequence[ProgramConfig], own: State, boot: Boot, on: Progress) -> None:
         _go_on(request, part, boot, own, deadline, on)
 
-    items = [parts.Item(program, program.name, parts.seconds_of(program.name, request.last)) for program in programs]
+    items = [parts.Item(program, program.name, request.took.get(program.name)) for program in programs]
     parts.run(items, request, [boot], state, perform, progress)
 
 

@@ -42,12 +42,6 @@ Perform = Callable[[Sequence[T], State, Boot, Progress], None]
 """Runs what a part has, in a guest and in those that follow it."""
 
 
-def seconds_of(name: str, last: Mapping[str, float]) -> float | None:
-    """Return how long a test took the last time, or a program with all of its cases; None where nobody knows."""
-    cases = [seconds for test, seconds in last.items() if test == name or test.startswith(f"{name}.")]
-    return sum(cases) if cases else None
-
-
 def divided(items: Sequence[Item[T]], split: Split, exclusive: Sequence[str]) -> Parts[T]:
     """Return items in parts of about the same time; what ``exclusive`` names (globs) shares none with others. Pure.
 

@@ -153,12 +153,12 @@ class Request:
 
         A test that has never run takes what the others took on average; a foreign program, what its cases took.
         """
-        every = [self._took.get(test) for test in tests]
+        every = [self.took.get(test) for test in tests]
         known = [seconds for seconds in every if seconds is not None]
         return self.repeat * len(every) * sum(known) / len(known) if len(known) * 2 > len(every) else None
 
     @functools.cached_property
-    def _took(self) -> dict[str, float]:
+    def took(self) -> dict[str, float]:
         """What each test took the last time, and each program, which its cases begin with. Asked for at each result."""
         took: dict[str, float] = {}
         for name, seconds in self.last.items():

@@ -71,7 +71,8 @@ def test_parts_of_a_time_are_as_many_as_it_takes(seconds: list[float | None], sh
 
 def test_a_program_takes_what_its_cases_took() -> None:
     last = {"unit.a": 1.0, "unit.b.c": 2.0, "units": 4.0, "stress": 8.0}
-    assert [parts.seconds_of(name, last) for name in ("unit", "stress", "other")] == [3.0, 8.0, None]
+    took = suite.Request("s", Suite(), ("*",), Path("out"), last=last).took
+    assert [took.get(name) for name in ("unit", "stress", "other")] == [3.0, 8.0, None]
 
 
 def test_tests_of_one_program_are_one_command() -> None:
