@@ -26,6 +26,11 @@ def observations(symptom: Symptom, result: JobResult, repeat: int = 1) -> tuple[
     )
 
 
+def names(symptom: Symptom, result: JobResult) -> bool:
+    """Whether a symptom is a test, and a job has a result of that name."""
+    return symptom.kind is SymptomKind.TEST and bool(_of_name(symptom.name, result))
+
+
 _REACHED = {
     SymptomKind.BUILD: Stage.BUILD,
     SymptomKind.BOOT: Stage.BOOT,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import shutil
 import time
@@ -13,11 +14,13 @@ from orchestrator.bisect.judge import Judged, Rule
 from orchestrator.bisect.symptom import Observation, Sight, Why
 from orchestrator.bisect.values import Role, State, Step
 from orchestrator.errors import InfraError, UserError
-from orchestrator.model import JobResult, Kernel, Stage, Symptom, SymptomKind, Verdict
+from orchestrator.model import JobResult, Kernel, Stage, Symptom, SymptomKind, Verdict, rundir
 from orchestrator.pipeline import job as jobs
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.values import Job
 from orchestrator.progress import Detail, Progress
+from orchestrator.report import result_json
+from orchestrator.verdict import cases
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,8 @@ def run(target: Target, state: State, rule: Rule, workspace: Workspace, meanwhil
     twice, and UserError on an end; elsewhere what an end could be asked and this commit cannot makes a skip.
     """
     started = time.monotonic()
-    work = _Work(workspace, state.request.symptom, f"{len(state.steps) + 1:02}-{target.commit[:12]}")
+    name = f"{len(state.steps) + 1:02}-{target.commit[:12]}"
+    work = _Work(workspace, state.request.symptom, name, _with_symptom(state, workspace))
     step = Step(len(state.steps) + 1, target.role, target.commit, target.label)
     try:
         step = _taken(step, target, state, rule, work, meanwhile)
@@ -48,13 +52,24 @@ def run(target: Target, state: State, rule: Rule, workspace: Workspace, meanwhil
     return replace(step, observations=tuple(work.tries), jobs=tuple(work.folders), seconds=time.monotonic() - started)
 
 
+def _with_symptom(state: State, workspace: Workspace) -> JobResult | None:
+    """Return a job of the bad end that names the test that is chased; None where there is none (yet)."""
+    bad, _ = state.ends
+    for folder in bad.jobs if bad else ():
+        with contextlib.suppress(UserError):  # a folder that somebody has pruned: then names are all there is
+            result = result_json.read_job(workspace.directory / rundir.JOBS / folder / rundir.RESULT)
+            if observe.names(state.request.symptom, result):
+                return result
+    return None
+
+
 def _taken(step: Step, target: Target, state: State, rule: Rule, work: _Work, meanwhile: Callable[[], None]) -> Step:
     built = work.build(target.job)
     step = _with_kernel(step, target, built.products.kernel, state)
     if step.same_as is not None:
         return step
     if _stopped(built) or observe.until(work.chased) is Stage.BUILD:
-        work.tries += observe.observations(work.chased, built)
+        work.tries += work.observed(built)
     else:
         meanwhile()
     return _judged(step, work.decide(target.job, rule))
@@ -96,11 +111,15 @@ class _Quiet:
 
 @dataclass
 class _Work:
-    """The jobs of one step. Their folders are ``name``, ``name.2`` and so on; those of a killed one are dropped."""
+    """The jobs of one step. Their folders are ``name``, ``name.2`` and so on; those of a killed one are dropped.
+
+    ``like`` is a job in which the test that is chased has the name that it is chased by.
+    """
 
     workspace: Workspace
     chased: Symptom
     name: str
+    like: JobResult | None = None
     tries: list[Observation] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
     unused: bool = False
@@ -123,8 +142,14 @@ class _Work:
             repeat = self._repeats(job, rule)
             host_fault = functools.partial(self._infra, repeat=repeat)
             result = self._tried(replace(job, repeat=repeat), observe.until(self.chased), host_fault)
-            self.tries += observe.observations(self.chased, result, repeat)
+            self.tries += self.observed(result, repeat)
         return judged
+
+    def observed(self, result: JobResult, repeat: int = 1) -> tuple[Observation, ...]:
+        """Return what a job showed. A case whose text tells what came of it is known by the number of its line."""
+        if self.like is None and observe.names(self.chased, result):
+            self.like = result
+        return observe.observations(self.chased, cases.job_named_as(result, self.like or result), repeat)
 
     def _judge(self, rule: Rule) -> Judged | None:
         if rule.odds is None and self.tries and len(self.folders) >= rule.guests:
@@ -138,7 +163,7 @@ class _Work:
         return max(1, rule.runs - len(self.tries) % max(1, rule.runs))
 
     def _infra(self, result: JobResult, repeat: int) -> str:
-        seen = observe.observations(self.chased, result, repeat)
+        seen = self.observed(result, repeat)
         return next((one.how or "no reason" for one in seen if one.sight is Sight.INFRA), "")
 
     def _tried(self, job: Job, until: Stage, fault_of: Callable[[JobResult], str]) -> JobResult:

@@ -132,6 +132,17 @@ def test_what_does_not_build_and_what_crashes_otherwise_is_skipped_and_said(benc
     assert others[made[3]] == "another failure" or others[made[4]] == "another failure"
 
 
+def test_a_case_whose_text_tells_what_came_of_it_is_known_by_its_number(bench: History) -> None:
+    (bench.folder / "repro.c").write_text("int main(void) { return 0; }\n")
+    bench.change("mm: it works", own="exit repro 0 1..2|ok 1 No leak|ok 2 No leak")
+    bench.words("ok")
+    culprit = bench.change("mm: the culprit", own="exit repro 1 1..2|ok 1 No leak|not ok 2 Leak")
+    bench.words("ok", "ok")
+    options = ("--program", "repro.c", "--symptom", "test:repro.Leak", "--good", "HEAD~4", "--bad", "main")
+    code, output = bench.bisect("--tree", "tree", *options)
+    assert code == 0 and f"conclusive: the first bad commit is {culprit[:12]} mm: the culprit" in output, output
+
+
 def test_a_crash_is_bisected_by_its_title(bench: History) -> None:
     made = bench.words("ok", "dies T01 the bug", "ok")
     code, output = bench.find("--runs", "1")
