@@ -11,6 +11,7 @@ from orchestrator.history.database import Database
 from orchestrator.history.values import Job, Run, Seen, StageTime, Test, Whole
 from orchestrator.model import Stage, Status, Verdict
 from orchestrator.text import wording
+from orchestrator.verdict import cases
 from orchestrator.verdict.findings import CUT_OFF
 
 WINDOW = 30
@@ -107,7 +108,7 @@ class Judged:
 
 def judge(now: Seen, earlier: Sequence[Seen]) -> Judged:
     """Judge one job against the same job on the nights before, newest first."""
-    before = [seen for seen in earlier if comparable(now.job, seen.job)]
+    before = [named_as(seen, now) for seen in earlier if comparable(now.job, seen.job)]
     tonight, nights = _nights(now), [_nights(seen) for seen in before]
     alike = (night for seen, night in zip(before, nights, strict=True) if night and _same_request(now, seen))
     expected = [] if _stopped(now) else [key for key in next(alike, {}) if key not in tonight]
@@ -117,7 +118,7 @@ def judge(now: Seen, earlier: Sequence[Seen]) -> Judged:
 
 def differing(now: Seen, earlier: Sequence[Seen]) -> dict[str, list[str]]:
     """Return the tests, by suite, whose word is not that of the comparable night that they are held against first."""
-    before = [_nights(seen) for seen in earlier if comparable(now.job, seen.job)]
+    before = [_nights(named_as(seen, now)) for seen in earlier if comparable(now.job, seen.job)]
     changed: dict[str, list[str]] = {}
     for (suite, test), tonight in _nights(now).items():
         had = [night[suite, test] for night in before if (suite, test) in night]
@@ -134,7 +135,7 @@ def latest(earlier: Sequence[Seen]) -> tuple[Seen, ...]:
     """
     known: set[tuple[object, ...]] = set()
     kept = []
-    for seen in earlier:
+    for seen in (named_as(seen, earlier[0]) for seen in earlier):
         setting = classify.setting(seen.job.identity) if seen.job.identity else None
         keys = {test: (setting, test.suite, test.name, Night(test.tries, "").unseen) for test in seen.tests}
         tests = tuple(test for test, key in keys.items() if key not in known)
@@ -142,6 +143,26 @@ def latest(earlier: Sequence[Seen]) -> tuple[Seen, ...]:
         if tests:
             kept.append(replace(seen, tests=tests, splats=()))
     return tuple(kept)
+
+
+def named_as(seen: Seen, like: Seen) -> Seen:
+    """Return what a job showed, with the names that its cases have in another night: a text may tell the outcome."""
+    there, new = _lines(like), dict[Key, dict[str, str]]()
+    for program, tests in _lines(seen).items():
+        new[program] = cases.names(tests, there.get(program, ()))
+    if not any(new.values()):
+        return seen
+    named = (replace(t, name=new.get((t.suite, t.program), {}).get(t.name, t.name)) for t in seen.tests)
+    return replace(seen, tests=tuple(named))
+
+
+def _lines(seen: Seen) -> dict[Key, list[Test]]:
+    """Return the cases whose names are texts, by suite and program."""
+    lines: dict[Key, list[Test]] = {}
+    for test in seen.tests:
+        if test.number:
+            lines.setdefault((test.suite, test.program), []).append(test)
+    return lines
 
 
 def comparable(one: Job, other: Job) -> bool:
@@ -170,9 +191,9 @@ def _finding(job: str, key: Key, now: Night | None, nights: Sequence[dict[Key, N
     )
 
 
-def showed_before(seen: Seen, finding: Finding) -> bool:
-    """Whether an earlier night showed of a test what a finding is held against."""
-    then = _nights(seen).get((finding.suite, finding.test))
+def showed_before(seen: Seen, finding: Finding, now: Seen) -> bool:
+    """Whether an earlier night showed of a test what a finding of tonight is held against."""
+    then = _nights(named_as(seen, now)).get((finding.suite, finding.test))
     return then is not None and then.status is finding.before
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from orchestrator.history.schema import CheckRow, IdentityRow, JobRow, OutcomeRow, RunRow, SplatRow, StageRow
 from orchestrator.history.values import Check, Complaint, Job, Run, Seen, StageTime, Test
 from orchestrator.model import Identity, JobResult, Status
-from orchestrator.verdict import outcome
+from orchestrator.verdict import cases, outcome
 
 
 def seen(row: JobRow) -> Seen:
@@ -86,7 +86,7 @@ def stage(row: StageRow, folder: Path) -> StageTime:
 def test(row: OutcomeRow) -> Test:
     """Return a test with all of its tries."""
     result = outcome.outcome(row.status, [Status(word) for word in row.earlier])
-    return Test(row.suite, row.test, result.status, result.tries, row.reason, row.seconds)
+    return Test(row.suite, row.test, result.status, result.tries, row.reason, row.seconds, row.program, row.number)
 
 
 def complaint(row: SplatRow, folder: Path) -> Complaint:
@@ -129,7 +129,7 @@ def of_result(result: JobResult, run_id: str) -> Seen:
         ),
         stages=tuple(StageTime(s.stage, s.verdict, s.seconds, s.message, s.log, s.reused) for s in result.stages),
         tests=tuple(
-            Test(run.suite, test.name, judged.status, judged.tries, test.reason, test.seconds)
+            Test(run.suite, test.name, judged.status, judged.tries, test.reason, test.seconds, *cases.line(run, test))
             for run in result.suites
             for test, judged in zip(run.tests, outcome.outcomes(run).values(), strict=True)
         ),

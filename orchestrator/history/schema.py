@@ -215,7 +215,10 @@ class SuiteRow(Base):
 
 
 class OutcomeRow(Base):
-    """One test of a job. ``status`` is that of its last try; ``earlier`` holds those of the tries before it."""
+    """One test of a job. ``status`` is that of its last try; ``earlier`` holds those of the tries before it.
+
+    ``program`` and ``number`` (of its line) are of a case whose name is a text, else empty and 0; since version 8.
+    """
 
     __tablename__ = "outcomes"
     __table_args__ = (Index("ix_outcomes_suite_test", "suite", "test"),)
@@ -227,6 +230,8 @@ class OutcomeRow(Base):
     earlier: Mapped[list[str]]
     reason: Mapped[str]
     seconds: Mapped[float | None]
+    program: Mapped[str]
+    number: Mapped[int]
     job: Mapped[JobRow] = relationship(back_populates="outcomes")
 
 

@@ -27,6 +27,7 @@ from orchestrator.history.schema import (
 from orchestrator.host import cache
 from orchestrator.model import Identity, JobResult, Kernel, RunResult, SeriesResult, SuiteRun, Verdict, rundir
 from orchestrator.report import result_json
+from orchestrator.verdict import cases
 
 
 def add(database: Database, run: RunResult) -> None:
@@ -210,6 +211,7 @@ def _config(job: JobResult, kernel: Kernel) -> Path:
 
 def _outcomes(run: SuiteRun) -> list[OutcomeRow]:
     earlier = dict(run.retried)
+    lines = {test.name: cases.line(run, test) for test in run.tests}
     return [
         OutcomeRow(
             suite=run.suite,
@@ -218,6 +220,8 @@ def _outcomes(run: SuiteRun) -> list[OutcomeRow]:
             earlier=[status.value for status in earlier.get(test.name, ())],
             reason=test.reason,
             seconds=test.seconds,
+            program=lines[test.name][0],
+            number=lines[test.name][1],
         )
         for test in run.tests
     ]

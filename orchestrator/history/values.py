@@ -98,7 +98,10 @@ class StageTime:
 
 @dataclass(frozen=True)
 class Test:
-    """One test of a job. ``tries`` holds the outcome of every try, oldest first; ``status`` the worst of them."""
+    """One test of a job. ``tries`` holds the outcome of every try, oldest first; ``status`` the worst of them.
+
+    ``program`` and ``number`` (of its line) are those of a case whose name is a text, else empty and 0.
+    """
 
     __test__ = False
 
@@ -108,6 +111,8 @@ class Test:
     tries: tuple[Status, ...]
     reason: str
     seconds: float | None
+    program: str = ""
+    number: int = 0
 
 
 @dataclass(frozen=True)

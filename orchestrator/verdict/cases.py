@@ -9,9 +9,31 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 from orchestrator.model import JobResult, Status, SuiteRun, TestResult
 from orchestrator.verdict.outcome import program_of
+
+
+class Case(Protocol):
+    """What is known of a result: its name, its status, the number of its line (0: its name says which it is)."""
+
+    @property
+    def name(self) -> str:
+        """Its name: that of the program, a dot, and the text."""
+
+    @property
+    def status(self) -> Status:
+        """What came of it."""
+
+    @property
+    def number(self) -> int:
+        """The number of its line."""
+
+
+def line(run: SuiteRun, test: TestResult) -> tuple[str, int]:
+    """Return program and number of a case whose name is a text; an empty name and 0 of any other test."""
+    return (program_of(test.name, run.programs), test.number) if test.number and run.programs else ("", 0)
 
 
 def job_named_as(job: JobResult, like: JobResult) -> JobResult:
@@ -23,22 +45,22 @@ def job_named_as(job: JobResult, like: JobResult) -> JobResult:
 
 def run_named_as(run: SuiteRun, like: SuiteRun) -> SuiteRun:
     """Return a suite whose cases have the names that they have in another run of it."""
-    there, names = _by_program(like), dict[str, str]()
+    there, new = _by_program(like), dict[str, str]()
     for program, tests in _by_program(run).items():
-        names |= _names(tests, there.get(program, ()))
-    if not names:
+        new |= names(tests, there.get(program, ()))
+    if not new:
         return run
     return replace(
         run,
-        tests=_renamed(run.tests, names),
-        retried=tuple((names.get(name, name), tries) for name, tries in run.retried),
-        cut_off=tuple(names.get(name, name) for name in run.cut_off),
+        tests=_renamed(run.tests, new),
+        retried=tuple((new.get(name, name), tries) for name, tries in run.retried),
+        cut_off=tuple(new.get(name, name) for name in run.cut_off),
     )
 
 
 def named_as(tests: Sequence[TestResult], like: Sequence[TestResult]) -> Sequence[TestResult]:
     """Return the results of one program with the names that its cases have in another run."""
-    return _renamed(tests, _names(tests, like))
+    return _renamed(tests, names(tests, like))
 
 
 def name_in(run: SuiteRun, test: TestResult) -> str:
@@ -64,8 +86,8 @@ def case_in(runs: Iterable[SuiteRun], test: TestResult) -> TestResult | None:
     return last
 
 
-def _renamed(tests: Iterable[TestResult], names: Mapping[str, str]) -> tuple[TestResult, ...]:
-    return tuple(replace(test, name=names[test.name]) if test.name in names else test for test in tests)
+def _renamed(tests: Iterable[TestResult], new: Mapping[str, str]) -> tuple[TestResult, ...]:
+    return tuple(replace(test, name=new[test.name]) if test.name in new else test for test in tests)
 
 
 def _by_program(run: SuiteRun) -> dict[str, list[TestResult]]:
@@ -76,7 +98,7 @@ def _by_program(run: SuiteRun) -> dict[str, list[TestResult]]:
     return programs
 
 
-def _names(tests: Sequence[TestResult], like: Sequence[TestResult]) -> dict[str, str]:
+def names(tests: Sequence[Case], like: Sequence[Case]) -> dict[str, str]:
     """Return the other names that the cases of a program have in another run, by number; none where that is in doubt.
 
     Where a text that passes stands on another line, the order of the cases is another, and names are all there is.
@@ -86,7 +108,7 @@ def _names(tests: Sequence[TestResult], like: Sequence[TestResult]) -> dict[str,
     if here.keys() != there.keys() or _is_reordered(here, there, {*stems, *others}):
         return {}
     pairs = [(test, there[number]) for number, test in here.items()]
-    names = {
+    new = {
         one.name: other.name
         for one, other in pairs
         if one.name != other.name
@@ -95,21 +117,21 @@ def _names(tests: Sequence[TestResult], like: Sequence[TestResult]) -> dict[str,
             and stems.get(one.name, one.name) != others.get(other.name, other.name)  # one has gone, the other is new
         )
     }
-    kept = {test.name for test in tests} - names.keys()
-    return {} if kept & set(names.values()) else names
+    kept = {test.name for test in tests} - new.keys()
+    return {} if kept & set(new.values()) else new
 
 
 _AGAIN = re.compile(r"#\d+$")
 
 
-def _stems(tests: Iterable[TestResult]) -> dict[str, str]:
+def _stems(tests: Iterable[Case]) -> dict[str, str]:
     """Return the text of each name of which there are several: ``NAME`` of ``NAME`` and of ``NAME#2``."""
-    names = {test.name for test in tests}
-    later = {name: stem for name in names if (stem := _AGAIN.sub("", name)) != name and stem in names}
+    every = {test.name for test in tests}
+    later = {name: stem for name in every if (stem := _AGAIN.sub("", name)) != name and stem in every}
     return later | {stem: stem for stem in later.values()}
 
 
-def _is_reordered(here: Mapping[int, TestResult], there: Mapping[int, TestResult], several: set[str]) -> bool:
+def _is_reordered(here: Mapping[int, Case], there: Mapping[int, Case], several: set[str]) -> bool:
     known = {test.name: (number, test) for number, test in there.items() if test.name not in several}
     moved = [(test, known[test.name]) for test in here.values() if test.name in known and test.name not in several]
     return any(test.number != number and Status.PASS in (test.status, other.status) for test, (number, other) in moved)

@@ -44,7 +44,7 @@ from orchestrator.report import result_json
 from tests.fakes import postgres
 from tests.fakes import results as fixture
 
-HEAD = "7"
+HEAD = "8"
 SAMPLES = Path(__file__).parents[2] / "samples" / "history"
 
 

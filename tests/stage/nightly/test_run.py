@@ -287,6 +287,29 @@ def test_a_regression_is_bisected_of_itself(bench: Nights) -> None:
 
 
 @pytest.mark.nightly
+def test_a_case_whose_text_tells_what_came_of_it_regresses_and_is_bisected(bench: Nights) -> None:
+    """The history stores the number of its line."""
+    (bench.folder / "cow.c").write_text("int main(void) { return 0; }\n")
+    pipeline = bench.folder / "pipeline.yaml"
+    text = pipeline.read_text().replace("modes:", "  mm: {kind: program, programs: [{name: cow, file: cow.c}]}\nmodes:")
+    pipeline.write_text(text.replace("suites: [own]", "suites: [own, mm]"))
+    bench.day("exit cow 0 1..2|ok 1 No leak|ok 2 No leak")
+    code, output = bench.night("--variant", "small")
+    assert code == 0, output
+    bench.day()
+    path = bench.folder / "tree" / "mm" / "swap.c"
+    path.write_text(
+        path.read_text().replace("exit cow 0 1..2|ok 1 No leak|ok 2 No", "exit cow 1 1..2|ok 1 No leak|not ok 2 ")
+    )
+    bench.day()
+    culprit = bench.git("rev-parse", "HEAD")
+    bench.day()
+    code, output = bench.night("--variant", "small", "--bisect")
+    assert code == 1 and "regressed mm/cow.leak pass → fail in toy.small" in told(output), output
+    assert f"bisected: toy.small mm/cow.leak: the first bad commit is {culprit[:12]}" in " ".join(output.split())
+
+
+@pytest.mark.nightly
 def test_a_regression_is_not_bisected_where_the_command_line_says_so(bench: Nights) -> None:
     path = bench.folder / "pipeline.yaml"
     path.write_text(path.read_text().replace("nightly: {", "nightly: {bisect: true, "))

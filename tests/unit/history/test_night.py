@@ -80,10 +80,35 @@ def test_a_test_that_did_not_run_the_last_time_runs_once_more_where_it_differs_f
 def test_a_test_that_worked_and_did_not_run_is_red_and_what_it_does_next_is_held_against_that_it_worked() -> None:
     first, second = seen("1", "A=pass"), seen("2", "A=missing")
     assert of(night.judge(second, [first]), "A") is Change.REGRESSED
-    judged = night.judge(seen("3", "A=fail"), [second, first])
+    judged_night = seen("3", "A=fail")
+    judged = night.judge(judged_night, [second, first])
     (found,) = [finding for finding in judged.findings if finding.test == "A"]
     assert found.change is Change.REGRESSED and found.before is Status.PASS
-    assert [night.showed_before(earlier, found) for earlier in (second, first)] == [False, True]
+    assert [night.showed_before(earlier, found, judged_night) for earlier in (second, first)] == [False, True]
+
+
+def cases(run: str, *lines: str) -> Seen:
+    """Return a night of a program that says what came of each case: ``No leak``, or ``Leak``."""
+    statuses = [Status.PASS if text.startswith("No leak") else Status.FAIL for text in lines]
+    rows = enumerate(zip(lines, statuses, strict=True), 1)
+    tests = (Test("mm", f"cow.{text}", status, (status,), "", None, "cow", number) for number, (text, status) in rows)
+    return dataclasses.replace(seen(run), tests=tuple(tests))
+
+
+def test_a_case_whose_text_tells_what_came_of_it_is_known_by_its_number() -> None:
+    first, second = cases("1", "No leak", "No leak#2"), cases("2", "No leak", "No leak#2")
+    now = cases("3", "No leak", "Leak")
+    for earlier in ([second, first], list(night.latest([second, first])), list(night.latest([second, now, first]))):
+        judged = night.judge(now, earlier)
+        assert {f.test: f.change for f in judged.findings if f.suite == "mm"} == {
+            "cow.No leak": Change.STEADY,
+            "cow.Leak": Change.REGRESSED,
+        }
+        assert night.differing(now, earlier) == {"mm": ["cow.Leak"]}
+        (found,) = [finding for finding in judged.findings if finding.change is Change.REGRESSED]
+        assert night.showed_before(second, found, now) and not night.showed_before(now, found, now)
+    mended = night.judge(cases("4", "No leak", "No leak#2"), [now, second, first])
+    assert of(mended, "cow.No leak#2") is Change.FIXED
 
 
 def asked(value: Seen, *globs: str) -> Seen:
