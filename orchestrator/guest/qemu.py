@@ -29,7 +29,7 @@ PAUSED = ("-S",)
 """No instruction before the monitor says so: a kernel that dies in its first moments dies while its events are read."""
 
 CMDLINE = (
-    "loglevel=7",
+    "ignore_loglevel",  # no program that runs can turn the console down: reports would be lost
     "panic=-1",  # reset at once; -no-reboot makes that an exit
     "oops=panic",  # what an oops leaves behind, held locks above all, makes later tests hang
     "printk.devkmsg=on",  # no rate limit on the markers

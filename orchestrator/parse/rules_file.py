@@ -42,6 +42,7 @@ class _RuleText(BaseModel):
     aside: bool = False
     any_caller: bool = False
     bare: bool = False
+    unexplained: bool = False
     loses: bool = False
     harmless: str | None = None
 

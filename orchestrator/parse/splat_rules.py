@@ -50,6 +50,7 @@ class Rule:
     aside: bool
     any_caller: bool
     bare: bool
+    unexplained: bool
     loses: bool
     harmless: str | None
 

@@ -183,6 +183,7 @@ class Scanner:
         self._kept_of: Counter[tuple[str, str | None]] = Counter()  # by rule and test
         self._reboots: Reboots[Report] = Reboots()
         self._lost = -_LOST
+        self._explained = -1  # the line up to which a report explains nothing more
 
     def line(self, number: int, line: printk.Line, whole: bool) -> None:
         """Take one line. The unfinished last line may start a splat; nobody knows whether it belongs to one."""
@@ -232,6 +233,8 @@ class Scanner:
         self._seen[rule.id] += 1
         if self._seen[rule.id] < rule.nth:
             return True
+        if rule.unexplained and self._explains(number):
+            return True
         if last and rule.may_join(last.rule, last.strange, not last.open):
             last.take(number)
             last.closed, last.fatal = False, last.fatal or rule.fatal
@@ -242,6 +245,11 @@ class Scanner:
             self._drop(last)  # here is the line that it lacked
         self._begin(rule, match.groupdict(default=""), number, line)
         return True
+
+    def _explains(self, number: int) -> bool:
+        """Whether a splat that fails a run stands between the last line that asked for one, and this one."""
+        before, self._explained = self._explained, number
+        return any(report.first > before and not report.rule.harmless and report.counts for report in self._reports)
 
     def _begin(self, rule: Rule, groups: Mapping[str, str], number: int, line: printk.Line) -> None:
         report = Report(rule, groups, line, number, number, self._running.last, rule.fatal)

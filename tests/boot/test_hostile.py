@@ -96,6 +96,16 @@ def test_a_guest_that_ends_by_itself_is_red(tmp_path: Path) -> None:
     ]
 
 
+def test_a_warning_without_a_report_is_red_and_nothing_turns_the_console_down(tmp_path: Path) -> None:
+    told = run(tmp_path, "--mode", "tainted")
+    assert (told["verdict"], told["code"]) == ("fail", 1)
+    assert statuses(told) == {"taints_one": "pass"}
+    (job,) = told["jobs"]
+    assert [splat["title"] for splat in job["splats"]] == ["tainted W, and no report says why"]
+    (console,) = (tmp_path / "last").rglob("console.log")
+    assert "heard all the same" in console.read_text()
+
+
 def test_the_run_is_red(told: dict[str, Any]) -> None:
     assert (told["verdict"], told["code"]) == ("fail", 1)
 

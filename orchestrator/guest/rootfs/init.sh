@@ -11,6 +11,20 @@ fail() {
 	poweroff -f
 }
 
+# A report may not reach the console; the kernel still knows that it gave one: B a bad page, D an oops, W a warning, L a
+# lockup. Said once for each.
+told=0
+taints() {
+	mask=$(cat /proc/sys/kernel/tainted 2>/dev/null)
+	new=$((${mask:-0} & ~told))
+	told=$((told | new))
+	letters=
+	for taint in 32B 128D 512W 16384L; do
+		[ $((new & ${taint%?})) = 0 ] || letters=$letters${taint#"${taint%?}"}
+	done
+	[ -z "$letters" ] || say "tainted $letters"
+}
+
 must() { "$@" || fail "$*"; }
 
 mount -t devtmpfs dev /dev || { echo "wpci: failed: no devtmpfs"; poweroff -f; }
@@ -43,11 +57,13 @@ echo -1000 >/proc/1/oom_score_adj
 must dropbear -s -j -k -r /etc/dropbear/host_key -P /run/dropbear.pid
 
 trap 'asked=1' USR2 # what `poweroff` sends
+taints
 say ready
 until [ "$asked" ]; do
 	sleep 10 & # and not for ever: the signal may come between the question and the wait
 	wait $!
 done
 read -r word 2>/dev/null </run/wpci-off
+taints
 say "off $word"
 poweroff -f

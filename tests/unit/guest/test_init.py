@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from importlib import resources
+from pathlib import Path
+
+import pytest
 
 from orchestrator.guest import protocol, qemu
+from orchestrator.parse import splat
 
 TEXT = resources.files("orchestrator.guest.rootfs").joinpath("init.sh").read_text()
 
@@ -28,3 +34,34 @@ def test_it_looks_for_the_swap_disk_by_the_serial_number_that_qemu_gives() -> No
 def test_ssh_takes_no_password_and_no_forwarding() -> None:
     (line,) = [line for line in TEXT.splitlines() if "dropbear -" in line]
     assert {"-s", "-j", "-k"} <= set(line.split())
+
+
+@pytest.mark.parametrize(
+    ("masks", "told"),
+    [
+        ((0, 0), []),
+        ((4097, 4097), []),  # a module of its own, a licence: nobody complained
+        ((0, 512), ["wpci: tainted W"]),
+        ((512, 512), ["wpci: tainted W"]),
+        ((512, 512 | 32 | 128 | 16384), ["wpci: tainted W", "wpci: tainted BDL"]),
+        (("", ""), []),
+    ],
+)
+def test_it_says_once_what_the_kernel_knows_of_itself(
+    masks: tuple[object, ...], told: list[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "tainted"
+    function = TEXT[TEXT.index("told=0\n") : TEXT.index("\nmust() {")].replace("/proc/sys/kernel/tainted", str(file))
+    steps = "".join(f"echo {mask} >{file}; taints\n" for mask in masks)
+    say = 'say() { echo "wpci: $*"; }\n'
+    run = subprocess.run(["sh", "-c", say + function + steps], capture_output=True, text=True, check=True)
+    assert run.stdout.splitlines() == told
+    rule = next(rule for rule in splat.load_rules().rules if rule.unexplained)
+    assert all(rule.start.search(line) for line in told)
+
+
+def test_it_asks_before_it_says_that_the_guest_is_up_and_that_it_ends() -> None:
+    assert re.findall(r"^(?:taints|say ready|say \"off.*)$", TEXT, re.MULTILINE) == [
+        *("taints", "say ready"),
+        *("taints", 'say "off $word"'),
+    ]

@@ -73,7 +73,7 @@ def test_each_splat_is_found_again_from_its_first_line_and_not_from_its_end(path
         again = scan("\n".join(lines[found.first_line - 1 :]) + "\n")
         assert (again[0].title, again[0].fatal, again[0].first_line) == (found.title, found.fatal, 1)
         after = scan("\n".join(lines[found.last_line :]) + "\n")
-        assert len(after) < len(promised) or path.stem == "log-printed-again"
+        assert len(after) < len(promised) or path.stem in {"log-printed-again", "tainted-once-more"}
 
 
 def ended(splats: tuple[Splat, ...], console: str, size: int) -> list[Splat]:
