@@ -48,6 +48,7 @@ class Root:
         text = text.replace("poweroff", f"{self.folder}/bin/poweroff")  # busybox would call its own, on this host
         busybox = shutil.which("busybox")
         assert busybox
+        (self.folder / "dev/console").unlink(missing_ok=True)  # init would take the last run's for this one's
         shell = subprocess.Popen([busybox, "sh", "-c", text], env={"wpci_test": named})
         assert shell.wait(60) == 0
         return (self.folder / "dev/console").read_text().splitlines()
