@@ -6,6 +6,8 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from orchestrator.config import loader
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import Deadline
@@ -44,6 +46,7 @@ OF_OURS = {
 _POINTER = re.compile(r"CHECK:SPACING: spaces preferred around that '\*' ")
 
 
+@pytest.mark.nightly
 def test_checkpatch_has_nothing_to_say_but_what_stands_above(tmp_path: Path) -> None:
     pipeline, cache = loader.load(ROOT / "pipeline.yaml"), Cache.default()
     source = pipeline.trees["linux-5.10"].source

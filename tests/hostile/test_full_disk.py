@@ -35,7 +35,7 @@ SIZES = {
     # A run keeps little there, and no bytes that count: what is full is the number of files.
     "tmp": ("4k,nr_inodes=1", "4k,nr_inodes=2", "4k,nr_inodes=3"),
 }
-OFTEN = {("cache", "4m"), ("results", "16k"), ("tmp", "4k,nr_inodes=1")}
+OFTEN = {("cache", "4m"), ("results", "16k")}
 ROWS = [
     pytest.param(place, size, marks=[] if (place, size) in OFTEN else pytest.mark.nightly)
     for place, sizes in SIZES.items()

@@ -107,6 +107,12 @@ def test_a_line_of_20_mb_in_base64_is_refused_in_time(table: Table) -> None:
     strike(row, table)
 
 
-@pytest.mark.parametrize(("name", "code", "words", "content"), ROWS, ids=[row[0] for row in ROWS])
+SLOW = ("a diff of 3 million lines",)
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "words", "content"),
+    [pytest.param(*row, id=row[0], marks=pytest.mark.nightly if row[0] in SLOW else ()) for row in ROWS],
+)
 def test_mails(table: Table, name: str, code: int, words: str, content: Content) -> None:
     strike(Attack(name, lambda table: bring(table, content), ("list", "--json"), code, (words,), seconds=60), table)

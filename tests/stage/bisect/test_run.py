@@ -244,6 +244,7 @@ def test_a_host_that_fails_once_is_asked_again_and_twice_stops_the_bisect(bench:
     assert code == 0 and f"the first bad commit is {made[1][:12]}" in output, output
 
 
+@pytest.mark.nightly
 def test_killed_in_every_step_it_goes_on_and_runs_no_finished_step_again(bench: History) -> None:
     made = bench.words("ok", "not-ok T01", "ok")
     argv = bench.argv("bisect", "--tree", "tree", "--good", bench.base, "--bad", "main", "-s", "T01", "--runs", "1")
@@ -340,6 +341,7 @@ def test_what_cannot_be_bisected_is_one_line(bench: History, options: tuple[str,
     assert not list(bench.folder.glob("cache/kernels/*"))
 
 
+@pytest.mark.nightly
 def test_a_bare_repository_has_a_history_and_a_folder_without_one_has_none(bench: History) -> None:
     bench.git("clone", "--quiet", "--bare", ".", "../bare.git")
     ends = ("--good", "HEAD", "--bad", "main", "-s", "boot")
@@ -387,6 +389,7 @@ def test_a_build_that_broke_and_a_splat_are_symptoms_too(bench: History) -> None
     assert code == 0 and f"the first bad commit is {made[1][:12]}" in output, output
 
 
+@pytest.mark.nightly
 def test_a_fault_that_was_fixed_in_between_is_not_an_answer(bench: History) -> None:
     """The good end is on another branch, and where both part the fault is there."""
     fork = bench.words("not-ok T01")[0]

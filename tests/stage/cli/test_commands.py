@@ -275,6 +275,7 @@ def test_make_test_is_red_where_any_test_is(made: Table) -> None:
     assert code != 0 and "1 failed, 1 passed" in output, output
 
 
+@pytest.mark.nightly
 def test_make_test_nightly_runs_what_make_test_leaves_out(made: Table) -> None:
     marked = "import pytest\npytestmark = pytest.mark.nightly\n"
     a_test(made, "unit/test_one.py", "assert False")

@@ -43,6 +43,7 @@ def said(output: str) -> list[str]:
     return [f"{line[1]} {line[2].partition(':')[0]}" for line in lines if line]
 
 
+@pytest.mark.nightly
 def test_a_kernel_that_is_there_is_red_before_anything_is_built(table: Table) -> None:
     table.series(ONE, plays("panic of the patched kernel"))
     table.type("run", "--variant", "small")
@@ -96,6 +97,7 @@ def test_without_being_asked_to_stop_it_goes_on(table: Table) -> None:
     assert order.count("suites small") == 1 and order[-2:] == ["builds large", "suites large"], output
 
 
+@pytest.mark.nightly
 def test_a_pair_is_tested_before_the_next_variant_is_built(table: Table) -> None:
     table.series(ONE)
     code, output = table.type("validate", "series")
@@ -151,7 +153,7 @@ def test_a_run_says_each_verdict_before_the_next_guest(table: Table) -> None:
     )
 
 
-@pytest.mark.parametrize("engine", [(), ("--engine", "workers:1")])
+@pytest.mark.parametrize("engine", [(), pytest.param(("--engine", "workers:1"), marks=pytest.mark.nightly)])
 def test_a_run_ends_at_its_first_red(table: Table, engine: tuple[str, ...]) -> None:
     table.series(plays("not-ok T01"))
     code, output = table.type("run", "--stop-at-first", *engine)

@@ -146,7 +146,7 @@ def test_a_program_has_a_time_and_one_without_an_end_may_use_it_up(lab: Lab) -> 
 @pytest.mark.nightly
 def test_a_program_that_says_nothing_has_the_time_that_it_was_given(lab: Lab) -> None:
     pipeline = lab.folder / "pipeline.yaml"
-    pipeline.write_text(pipeline.read_text() + "limits: {silence: 5s, tcg_scale: 1, alone: null}\n")
+    pipeline.write_text(pipeline.read_text().replace("{alone", "{silence: 5s, tcg_scale: 1, alone"))
     lab.play("silent repro")
     code, output = lab.alone("--timeout", "8")
     assert code == 1 and lab.statuses("base") == {"repro": "timeout"}, output
@@ -219,6 +219,7 @@ def history(lab: Lab, *plays: str) -> tuple[str, ...]:
     return ("--tree", "tree", "--good", f"HEAD~{len(plays) - 1}", "--bad", "HEAD", "--runs", "1", "--variant", "small")
 
 
+@pytest.mark.nightly
 def test_a_program_is_validated_with_and_bisected_with(lab: Lab) -> None:
     ends = history(lab, *(f"exit repro {end}" for end in (0, 0, 125, 0, 1, 1)))
     code, output = lab.type("bisect", *ends, "--program", "repro.c")

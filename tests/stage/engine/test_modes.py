@@ -48,6 +48,7 @@ def test_red_tests_run_alone_on_workers_too(tmp_path: Path) -> None:
     assert clones.left_running() == []
 
 
+@pytest.mark.nightly
 def test_a_validation_has_pairs_tested_and_kernels_built_on_workers(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     (tmp_path / "other.config").write_text("CONFIG_64BIT=y\nCONFIG_SHMEM=y\n")

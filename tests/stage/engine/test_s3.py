@@ -144,6 +144,7 @@ def on_s3(folder: Path) -> Farm:
     return farm
 
 
+@pytest.mark.nightly
 def test_a_night_with_a_store_at_s3_has_the_verdicts_of_this_machine(endpoint: str, tmp_path: Path) -> None:
     farm = on_s3(tmp_path)
     code, output = farm.night()

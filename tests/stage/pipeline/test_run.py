@@ -12,7 +12,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -48,9 +48,10 @@ PANIC = "line:Kernel+panic+-+not+syncing:+no+init,event:GUEST_PANICKED,event:SHU
 
 @dataclass
 class Bench:
-    """A pipeline with everything in it, in a folder of its own."""
+    """A pipeline with everything in it, in a folder of its own. ``limits`` are those of ``pipeline.yaml``."""
 
     folder: Path
+    limits: ClassVar[str] = "limits: {alone: null}\n"  # a red test alone is five guests more: see test_alone.py
 
     def __post_init__(self) -> None:
         shutil.copytree(FAKES / "fakelinux", self.folder / "tree")
@@ -69,8 +70,9 @@ class Bench:
         fake.chmod(0o755)
         self.configure(PANIC)
 
-    def configure(self, fake: str, more: str = "") -> None:
-        (self.folder / "pipeline.yaml").write_text(PIPELINE.format(fake=fake) + more)
+    def configure(self, fake: str, more: str | None = None) -> None:
+        text = PIPELINE.format(fake=fake)
+        (self.folder / "pipeline.yaml").write_text(self.limits + text if more is None else text + more)
 
     def git(self, *arguments: str) -> str:
         return trees.git(self.folder / "tree", *arguments)
@@ -289,7 +291,7 @@ def test_two_runs_at_once_on_one_cache_both_end_well(bench: Bench) -> None:
 
 def test_kernels_that_are_too_many_go_after_a_run_and_not_in_one(bench: Bench) -> None:
     pipeline = bench.folder / "pipeline.yaml"
-    pipeline.write_text(pipeline.read_text() + "limits: {kernels: {days: 30, size: 1}}\n")
+    pipeline.write_text(pipeline.read_text().replace("{alone: null}", "{kernels: {days: 30, size: 1}}"))
     code, output = bench.run("--mode", "base")
     assert code == 1 and "Kernel panic" in bench.reason(), output
     assert "1 kernels removed from the cache" in output

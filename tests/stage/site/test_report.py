@@ -240,6 +240,7 @@ def test_the_number_of_statements_does_not_grow_with_that_of_tests(tmp_path: Pat
 # --- of nights of the real command
 
 
+@pytest.mark.nightly
 def test_the_nightly_brings_the_pages_up_to_date(tmp_path: Path) -> None:
     bench = Nights(tmp_path)
     bench.night()
