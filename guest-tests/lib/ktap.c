@@ -148,6 +148,15 @@ static void worsen(enum outcome outcome)
 		verdict->outcome = outcome;
 }
 
+/* A reason that came first stays, and that of a failed check is in the diagnostics. */
+static __attribute__((noreturn)) void end_with(enum outcome outcome, const char *reason)
+{
+	if (verdict->outcome < outcome)
+		snprintf(verdict->reason, sizeof(verdict->reason), "%s", reason);
+	worsen(outcome);
+	ktap_stop();
+}
+
 void ktap_failed(const char *file, int line, const char *fmt, ...)
 {
 	char text[512];
@@ -170,28 +179,27 @@ void ktap_stop(void)
 
 void ktap_error(const char *file, int line, int errnum, const char *fmt, ...)
 {
-	char text[160];
+	char text[160], reason[256];
 	va_list args;
 
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	snprintf(verdict->reason, sizeof(verdict->reason), "%s:%d: %s%s%s", file, line, text,
+	snprintf(reason, sizeof(reason), "%s:%d: %s%s%s", file, line, text,
 		 errnum ? ": " : "", errnum ? strerror(errnum) : "");
-	ktap_diag("%s", verdict->reason);
-	worsen(ERRED);
-	ktap_stop();
+	ktap_diag("%s", reason);
+	end_with(ERRED, reason);
 }
 
 void ktap_skip(const char *fmt, ...)
 {
+	char reason[256];
 	va_list args;
 
 	va_start(args, fmt);
-	vsnprintf(verdict->reason, sizeof(verdict->reason), fmt, args);
+	vsnprintf(reason, sizeof(reason), fmt, args);
 	va_end(args);
-	worsen(SKIPPED);
-	ktap_stop();
+	end_with(SKIPPED, reason);
 }
 
 void ktap_restore(const char *path, const char *text)

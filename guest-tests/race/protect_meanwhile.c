@@ -281,7 +281,7 @@ typedef size_t (*round_fn)(const struct side *side, struct area *a, struct peer 
 /* A slow host has few rounds in the time. */
 static void do_rounds(const struct side *side, struct area *a, struct peer *other, round_fn round, struct outcome *o)
 {
-	double end = ktap_now() + ktap_budget(), last = end + ktap_limit() / 4;
+	double end = ktap_now() + ktap_budget(), last = end + ktap_limit() / 2;
 	size_t least = round == end_round ? WAYS : 1;
 
 	for (; ktap_now() < end || (ktap_now() < last && (o->rounds < least || (side->cut_short && !o->met))); o->rounds++) {

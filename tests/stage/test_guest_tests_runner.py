@@ -72,8 +72,10 @@ def test_require_stops_the_case(program: Path) -> None:
     assert "not reached" not in _run(program, "-r", "A03*").stdout
 
 
-def test_a_later_skip_does_not_hide_a_failure(program: Path) -> None:
-    assert _line(_run(program, "-r", "A13*").stdout, "A13_fails-then-skips").startswith("not ok 1")
+@pytest.mark.parametrize("case", ["A13_fails-then-skips", "A16_fails-then-errs"])
+def test_what_comes_later_does_not_hide_a_failure_and_is_not_its_reason(program: Path, case: str) -> None:
+    """A kill is confirmed by the reason: the failed check, whatever cannot be set up behind it."""
+    assert _line(_run(program, "-r", case).stdout, case) == f"not ok 1 {case}"
 
 
 def test_a_hang_shows_where_its_tasks_sleep(program: Path) -> None:

@@ -128,6 +128,13 @@ static void fails_then_cannot(void)
 }
 CASE("A13_fails-then-skips", fails_then_cannot);
 
+static void fails_then_errs(void)
+{
+	EXPECT(0);
+	SETUP_MSG(0, "something is not there");
+}
+CASE("A16_fails-then-errs", fails_then_errs);
+
 /* One run of several fails. */
 static void fails_once(void)
 {
