@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import email.utils
 import re
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -20,8 +19,6 @@ _PREREQUISITE = re.compile(r"^prerequisite-(patch-id|change-id|message-id):\s*(\
 _FIELD = re.compile(rb"^(message-id|in-reply-to|subject|from):((?:[^\n]|\n[ \t])*)", re.M | re.I)
 _COVER = re.compile(r"(?:^|-)0000-cover-letter\.(?:patch|eml)$")
 _DATE = b"Date: Sat, 1 Jan 2000 00:00:00 +0000\n"
-_ISO_DATE = re.compile(r"(?:19[7-9]\d|20\d\d)-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?: ?[+-]\d{4})?$")
-_YEAR = re.compile(r"\b(?:19[7-9]\d|20\d\d)\b")
 
 
 @dataclass(frozen=True)
@@ -123,23 +120,13 @@ def _about(subject: str, header: str) -> tag.Tag:
 
 
 def _applicable(raw: bytes, mail: Mail, message_id: str) -> bytes:
-    """Return the mail for ``git am``: as it was sent where that is plain, with a date where git takes none from it."""
-    is_dated = _is_date(mail.date)
-    if mailinfo.is_encoded(raw) or (mail.date and not is_dated):
-        raw = mailinfo.written_plain(mail if is_dated else replace(mail, date=""), message_id, raw)
-    if is_dated:
+    """Return the mail for ``git am``: as it was sent where that is plain, with a date where it has none."""
+    if mailinfo.is_encoded(raw):
+        raw = mailinfo.written_plain(mail, message_id, raw)
+    if mail.date:
         return raw
     head, gap, body = raw.partition(b"\n\n")
     return _DATE + re.sub(rb"^date:[^\n]*(?:\n|\Z)", b"", head + b"\n", flags=re.M | re.I).rstrip(b"\n") + gap + body
-
-
-def _is_date(text: str) -> bool:
-    """Whether git takes this for a date of a commit: RFC 5322 or ISO 8601, from 1970 to 2099."""
-    try:
-        email.utils.parsedate_to_datetime(text)
-    except (ValueError, TypeError, OverflowError):
-        return _ISO_DATE.match(text.strip()) is not None
-    return _YEAR.search(text) is not None
 
 
 def _fields(raw: bytes) -> dict[str, str]:

@@ -46,40 +46,6 @@ def test_the_result_is_what_git_am_gives_in_a_work_tree(where: Path, tree: Tree,
     assert trees.git(where, "rev-parse", "HEAD^{tree}") == patched.content
 
 
-@pytest.mark.parametrize(
-    ("date", "kept"),
-    [
-        ("Tue, 1 Dec 2020 12:00:00 +0100", "2020-12-01 12:00:00 +0100"),
-        ("1 Dec 2020 12:00:00 GMT (a comment)", "2020-12-01 12:00:00 +0000"),
-        ("2020-12-01 12:00:00 +0000", "2020-12-01 12:00:00 +0000"),
-        ("nonsense", ""),
-        ("Di, 1. Dezember 2020 12:00", ""),
-        ("Mon, 99 Foo 2020 12:00:00 +0000", ""),
-        ("Tue, 1 Dec 2020 99:00:00 +0000", ""),
-        ("Tue, 1 Dec 1920 12:00:00 +0000", ""),
-        ("Tue, 1 Dec 2120 12:00:00 +0000", ""),
-        ("12/01/2020", ""),
-    ],
-)
-@pytest.mark.parametrize("in_text", [False, True])
-def test_a_date_that_git_does_not_take_is_not_the_end(
-    where: Path, tree: Tree, cache: Cache, date: str, kept: str, in_text: bool
-) -> None:
-    folder = trees.three_patches(where)
-    path = min(folder.glob("0001*"))
-    head = re.sub(
-        r"^Date: .*$",
-        "Date: Sat, 3 Feb 2001 04:05:06 +0000" if in_text else f"Date: {date}",
-        path.read_text(),
-        flags=re.M,
-    )
-    path.write_text(head.replace("\n\n", f"\n\nDate: {date}\n\n", 1) if in_text else head)
-    patched = apply.apply(tree, series.load(folder), cache, SILENT)
-    first = apply.prefixes(patched)[1]
-    dated = trees.git(tree.repository, "log", "-1", "--format=%ai", first)
-    assert dated == (kept or "2000-01-01 00:00:00 +0000")
-
-
 def test_ids_depend_on_series_and_base_alone(where: Path, tree: Tree, cache: Cache, tmp_path: Path) -> None:
     patches = series.load(trees.three_patches(where))
     elsewhere = Cache(tmp_path / "other")
