@@ -211,7 +211,6 @@ def _config(job: JobResult, kernel: Kernel) -> Path:
 
 def _outcomes(run: SuiteRun) -> list[OutcomeRow]:
     earlier = dict(run.retried)
-    lines = {test.name: cases.line(run, test) for test in run.tests}
     return [
         OutcomeRow(
             suite=run.suite,
@@ -220,10 +219,11 @@ def _outcomes(run: SuiteRun) -> list[OutcomeRow]:
             earlier=[status.value for status in earlier.get(test.name, ())],
             reason=test.reason,
             seconds=test.seconds,
-            program=lines[test.name][0],
-            number=lines[test.name][1],
+            program=program,
+            number=number,
         )
         for test in run.tests
+        for program, number in (cases.line(run, test),)
     ]
 
 

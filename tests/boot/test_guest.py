@@ -171,7 +171,7 @@ def test_tests_are_not_safe_from_the_out_of_memory_killer_and_ssh_is(guest: mach
 
 def test_orphans_are_reaped(guest: machine.Guest) -> None:
     guest.run("for i in 1 2 3 4 5; do (sleep 0 &); done", deadline=soon())
-    waits = "n=9; while [ $n -gt 0 ] && grep -ql '^State:.Z' /proc/[0-9]*/status; do sleep 1; n=$((n-1)); done; echo $n"
+    waits = "n=9; while [ $n -gt 0 ] && grep -qs '^State:.Z' /proc/[0-9]*/status; do sleep 1; n=$((n-1)); done; echo $n"
     answer = guest.run(waits, deadline=soon())
     assert int(answer.stdout) > 0
 
