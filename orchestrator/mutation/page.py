@@ -110,14 +110,10 @@ def unexplained(section: Section, reasons: Mapping[str, str]) -> tuple[Entry, ..
 
 
 def noticed(entry: Entry) -> str:
-    """Return by what a mutant was noticed, when, and what is doubtful; or why it was not."""
+    """Return by what a mutant was noticed, when, and what is doubtful; or why it was not, if anything is to be said."""
     more = f" (and {len(entry.by) - 1} more)" if len(entry.by) > 1 else ""
     first = entry.by[0] + more if entry.by else entry.detail
     among = f" ({entry.round}: {entry.noticed:.1f} s, {entry.after} tests)" if entry.round else ""
-    kept = f"; kept: {', '.join(entry.kept)}" if entry.kept else ""
-    return first[:200] + among + kept + doubts(entry)
-
-
-def doubts(entry: Entry) -> str:
-    """Return which tests differed once and not again, in words; empty without any."""
-    return f"; doubtful: {wording.some(entry.doubtful)}" if entry.doubtful else ""
+    kept = f"kept: {', '.join(entry.kept)}" if entry.kept else ""
+    doubtful = f"doubtful: {wording.some(entry.doubtful)}" if entry.doubtful else ""
+    return "; ".join(filter(None, (first[:200] + among, kept, doubtful)))

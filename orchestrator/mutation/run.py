@@ -163,7 +163,7 @@ class _Run:
         return done.outcome
 
     def _add(self, entry: Entry) -> None:
-        self.workspace.progress.note(f"{entry.name}: {entry.outcome.value}: {page.noticed(entry)}")
+        self.workspace.progress.note(": ".join(filter(None, (entry.name, entry.outcome.value, page.noticed(entry)))))
         self.section = self.section.adding(entry)
         self._save()
 

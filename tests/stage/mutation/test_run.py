@@ -403,7 +403,7 @@ def test_a_test_that_does_not_fail_again_has_noticed_nothing_and_is_shown(bench:
     known = entries(bench)["fault/harmless"]
     assert (known["outcome"], known["by"], known["doubtful"]) == ("survived", [], ["T01"]), output
     assert code == 1 and "doubtful: fault/harmless: T01 failed once and not again" in output
-    assert "; doubtful: T01" in (bench.folder / "patches" / "evidence" / "mutation.md").read_text()
+    assert "| doubtful: T01 |" in (bench.folder / "patches" / "evidence" / "mutation.md").read_text()
 
 
 @pytest.mark.nightly
