@@ -183,5 +183,5 @@ def _fatal(result: JobResult) -> tuple[str, ...]:
 
 
 def _numberless(text: str) -> str:
-    """Return a message without what differs from commit to commit: numbers, and the console's last line."""
-    return re.sub(r"\d+(\.\d+)?", "N", text.partition("; the last line is: ")[0])
+    """Return a message without what differs from commit to commit: its numbers, and the console's last line."""
+    return re.sub(r"(?<!\w)\d+(\.\d+)?", "N", text.partition("; the last line is: ")[0])

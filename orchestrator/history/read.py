@@ -176,9 +176,10 @@ def occurrences(database: Database, title: str, *, limit: int = 100) -> tuple[Oc
         )
 
 
-def seen(database: Database, run_id: str) -> tuple[Seen, ...]:
-    """Return all that the jobs of a run showed, in its order."""
+def seen(database: Database, run_id: str, *, job: str | None = None) -> tuple[Seen, ...]:
+    """Return all that the jobs of a run showed, or one of them, in its order."""
     wanted = _whole().where(JobRow.run_id == run_id).order_by(JobRow.ordinal)
+    wanted = wanted if job is None else wanted.where(JobRow.name == job)
     with database.reading() as session:
         return tuple(rows.seen(row) for row in session.scalars(wanted))
 

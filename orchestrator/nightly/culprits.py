@@ -85,7 +85,7 @@ def first(result: RunResult, regressed: Sequence[Finding]) -> list[Finding]:
 
 def _before(database: Database, run_id: str, finding: Finding) -> Job | None:
     """Return the same job of the last comparable run that showed what the regression is held against."""
-    (now,) = (seen for seen in read.seen(database, run_id) if seen.job.name == finding.job)
+    (now,) = read.seen(database, run_id, job=finding.job)
     earlier = read.before(database, run_id, finding.job, limit=night.WINDOW)
     alike = (seen for seen in earlier if night.comparable(now.job, seen.job))
     return next((seen.job for seen in alike if night.showed_before(seen, finding, now)), None)

@@ -18,7 +18,6 @@ from orchestrator.suite import following, isolated, parts, repeats
 from orchestrator.suite.request import Boot, CommandResult, Guest, Request, pick
 from orchestrator.suite.state import Loss, State
 from orchestrator.text import plain
-from orchestrator.verdict import cases
 
 
 def run(request: Request, boot: Boot, state: State, deadline: Deadline, progress: Progress) -> None:
@@ -132,8 +131,7 @@ def _program(
             runs_so_far = (f"run {number} of {count}; before, {number - 1} came to their end",) if number > 1 else ()
             runs.append([*ended, TestResult(program.name, lost.status, lost.why, runs_so_far)])
             break
-        tests = _results(request, program, result, output, state)
-        runs.append(cases.named_as(tests, runs[0]) if runs else tests)
+        runs.append(_results(request, program, result, output, state))
     if lost is None:
         state.results += repeats.together(runs)
         return True

@@ -8,29 +8,47 @@ from dataclasses import replace
 
 from orchestrator.model import Status, TestResult
 from orchestrator.parse.runs import WORDS
-from orchestrator.verdict import outcome
+from orchestrator.verdict import cases, outcome
 
 
 def together(runs: Sequence[Sequence[TestResult]]) -> list[TestResult]:
-    """Return one result for each test of these runs: the first that is worst, with how many of each there were."""
-    runs = _with_cases(runs)
-    names = dict.fromkeys(test.name for run in runs for test in run)
-    return [_one([test for run in runs for test in run if test.name == name]) for name in names]
+    """Return one result for each test of these runs: the first that is worst, with how many of each there were.
+
+    Where texts tell what came of a case, its result has the text of the worst run, as the result of one run has.
+    """
+    alike = [cases.named_as(run, runs[0]) for run in runs]
+    texts = _texts(runs, alike)
+    same = _with_cases(alike)
+    names = dict.fromkeys(test.name for run in same for test in run)
+    found = [_one([test for run in same for test in run if test.name == name]) for name in names]
+    said = [replace(test, name=texts.get((test.name, test.status), test.name)) for test in found]
+    return said if len({test.name for test in said}) == len(said) else found
+
+
+def _texts(
+    runs: Sequence[Sequence[TestResult]], alike: Sequence[Sequence[TestResult]]
+) -> dict[tuple[str, Status], str]:
+    """Return what the first run with it calls each case that ended in one way, by its name in all runs."""
+    texts: dict[tuple[str, Status], str] = {}
+    for run, named in zip(runs, alike, strict=True):
+        for test, like in zip(run, named, strict=True):
+            texts.setdefault((like.name, test.status), test.name)
+    return texts
 
 
 def _with_cases(runs: Sequence[Sequence[TestResult]]) -> Sequence[Sequence[TestResult]]:
     """Return these runs, of which one that skipped as a whole has skipped each case that the others have."""
-    cases = dict.fromkeys(test.name for run in runs if not _is_skipped(run) for test in run)
-    if not cases:
+    known = dict.fromkeys(test.name for run in runs if not _is_skipped(run) for test in run)
+    if not known:
         return runs
-    return [_with(cases, run) if _is_skipped(run) else run for run in runs]
+    return [_with(known, run) if _is_skipped(run) else run for run in runs]
 
 
-def _with(cases: Collection[str], run: Sequence[TestResult]) -> list[TestResult]:
+def _with(known: Collection[str], run: Sequence[TestResult]) -> list[TestResult]:
     """Return a skipped run with a skip for each of these cases; its only line, if it has one, stands for all."""
     named = {test.name: test for test in run}
-    other = [test for test in run if len(run) > 1 and test.name not in cases]
-    return [*(named.get(case, replace(run[0], name=case)) for case in cases), *other]
+    other = [test for test in run if len(run) > 1 and test.name not in known]
+    return [*(named.get(case, replace(run[0], name=case)) for case in known), *other]
 
 
 def _is_skipped(run: Sequence[TestResult]) -> bool:

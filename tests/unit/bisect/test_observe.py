@@ -125,6 +125,10 @@ def test_a_build_is_known_by_its_first_error_without_numbers() -> None:
     later = one(BUILD, job(failed=Stage.BUILD, message="mm/a.c:19: error: x"))
     other = one(BUILD, job(failed=Stage.BUILD, message="mm/b.c:17: error: x"))
     assert first == later != other and first.sight is Sight.SHOWN
+    two, three = (
+        one(BUILD, job(failed=Stage.BUILD, message=f"ld: mm/a.o: undefined reference to `foo{n}'")) for n in "23"
+    )
+    assert two != three  # a number in a name says which it is
     assert one(BUILD, job()).sight is Sight.ABSENT
 
 

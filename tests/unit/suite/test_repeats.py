@@ -56,6 +56,33 @@ def test_cases_are_counted_each_by_itself() -> None:
     assert (first.name, first.status) == ("a", Status.PASS) and second.reason == "2 of 2 runs failed"
 
 
+def lines(*said: tuple[str, Status]) -> list[TestResult]:
+    """Return the cases of a program whose texts tell what came of them."""
+    return [TestResult(f"cow.{text}", status, number=number) for number, (text, status) in enumerate(said, 1)]
+
+
+def test_a_case_whose_text_tells_what_came_of_it_has_the_text_of_its_worst_run() -> None:
+    good = lines(("No leak", Status.PASS), ("No leak#2", Status.PASS))
+    bad = lines(("No leak", Status.PASS), ("Leak into child", Status.FAIL))
+    for runs in ([good, bad, good], [bad, good, good]):
+        first, second = repeats.together(runs)
+        assert (first.name, first.reason) == ("cow.No leak", "")
+        assert (second.name, second.reason) == ("cow.Leak into child", "1 of 3 runs failed")
+
+
+def test_two_cases_of_two_runs_that_failed_with_one_text_stay_two() -> None:
+    runs = [
+        lines(("No leak", Status.PASS), ("No swap", Status.PASS)),
+        lines(("It leaks", Status.FAIL), ("No swap", Status.PASS)),
+        lines(("No leak", Status.PASS), ("It leaks", Status.FAIL)),
+    ]
+    found = repeats.together(runs)
+    assert [(test.name, test.status) for test in found] == [
+        ("cow.No leak", Status.FAIL),
+        ("cow.No swap", Status.FAIL),
+    ]
+
+
 def test_a_run_that_skipped_as_a_whole_skipped_each_case() -> None:
     cases = [TestResult("p.a", Status.PASS), TestResult("p.b", Status.PASS)]
     for whole in ("p.(program)", "p"):
