@@ -39,7 +39,7 @@ def kcidb_(
 
 def _patchsets(run: RunResult) -> dict[str, kcidb.Patchset]:
     """Return the patches of the jobs that kept what they applied."""
-    patchsets = {job.name: _patchset(job.directory / rundir.PATCHES) for job in run.jobs if job.series}
+    patchsets = {job.name: _patchset(job.directory / rundir.PATCHES) for job in run.jobs}
     return {name: patchset for name, patchset in patchsets.items() if patchset}
 
 

@@ -109,7 +109,8 @@ def _readme(run: RunResult, job: JobResult) -> Iterator[str]:
     yield f"./{SCRIPT} [TEST]...   boots the kernel in QEMU and runs tests in it; its head says more"
     yield ""
     if tree:
-        yield f"tree     {tree.label}, commit {tree.commit}"
+        applied = "" if tree.commit == tree.source_commit else "; patches/ are those applied to it"
+        yield f"tree     {tree.label}, commit {tree.source_commit}{applied}"
         yield from (f"patch    {patch}" for patch in tree.patches[:_MOST_LINES])
     if kernel:
         yield f"kernel   {kernel.release}, build-id {kernel.build_id}, {kernel.toolchain}"

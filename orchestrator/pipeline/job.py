@@ -103,7 +103,9 @@ def patched(record: JobRecord) -> Tree:
 
 def _series(record: JobRecord, tree: Tree, note: StageNote) -> Tree:
     job, ws, own = record.job, record.workspace, record.job.patches
+    earlier = [patch for each in job.prerequisites for patch in each.patches]
     if own is None:
+        _keep_patches(record, earlier)
         note.message = "none: the base alone"
         return tree
     before = job.prerequisites
@@ -115,13 +117,13 @@ def _series(record: JobRecord, tree: Tree, note: StageNote) -> Tree:
         tree = apply.apply(tree, more.series, ws.cache, ws.progress, three_way=more.three_way, before=before)
     tree = replace(tree, owner="" if own.trusted else own.series.digest)
     record.products = replace(record.products, tree=tree)
-    _keep_patches(record, applied)
+    _keep_patches(record, (*earlier, *applied))
     note.message = f"{len(tree.patches)} patches, tip {tree.commit[:12]}"
     return tree
 
 
 def _keep_patches(record: JobRecord, patches: Sequence[series.Patch]) -> None:
-    """Write what was applied beside the results: the series of tomorrow is another one."""
+    """Write what was applied to the source beside the results: the series of tomorrow is another one."""
     for stale in (record.directory / rundir.PATCHES).glob("*"):
         stale.unlink()
     series.write(patches, record.directory / rundir.PATCHES)

@@ -29,7 +29,7 @@ class Patchset:
 
 
 def render(run: RunResult, sender: Sender, patchsets: Mapping[str, Patchset]) -> Object:
-    """Return the report of a run. ``patchsets`` are those of its jobs, by name; a job without a series has none."""
+    """Return the report of a run. ``patchsets`` are those of its jobs, by name; a base as others have it has none."""
     objects = Objects(run, sender)
     report, tests = _Report(objects, patchsets), Tests(objects)
     checkouts = {checkout["id"]: checkout for checkout in map(report.checkout, run.jobs)}
@@ -61,15 +61,15 @@ class _Report:
     patchsets: Mapping[str, Patchset]
 
     def checkout(self, job: JobResult) -> Object:
-        """Return what was checked out for a job: a base, with the patches of a series on it."""
+        """Return what was checked out for a job: a commit that others have, with the patches that are applied to it."""
         tree, series = job.products.tree, job.stage(Stage.SERIES)
         patchset = self.patchsets.get(job.name)
         return self.objects.make(
             *self._checkout_parts(job),
             tree_name=text(job.tree),
-            git_commit_hash=tree.base if tree and re.fullmatch("[0-9a-f]{40}", tree.base) else None,
+            git_commit_hash=tree.source_commit if tree and re.fullmatch("[0-9a-f]{40}", tree.source_commit) else None,
             comment=text(" ".join(filter(None, (tree.label if tree else "", job.series and f"with {job.series}")))),
-            patchset_hash=patchset.hash if patchset else None if job.series else "",
+            patchset_hash=patchset.hash if patchset else None if job.series or (tree and tree.source) else "",
             patchset_files=list(filter(None, map(self.objects.file, patchset.files))) if patchset else None,
             valid=series.verdict is Verdict.PASS if series and series.verdict is not Verdict.INFRA else None,
             log_excerpt=text(series.message) if series and series.verdict is Verdict.FAIL else None,

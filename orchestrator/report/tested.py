@@ -34,7 +34,7 @@ def _facts(jobs: Sequence[JobResult]) -> Iterator[Fact]:
             count = f"{len(tree.patches)} patch{'es' * (len(tree.patches) != 1)} of {job.series}"
             yield Fact("patches", f"{count}, tip {tree.commit[:_HEX]}", tree.patches)
     for _, tree in trees:
-        yield Fact("tree", f"{tree.label}, commit {tree.base[:_HEX]}")
+        yield Fact("tree", f"{tree.label}, commit {tree.source_commit[:_HEX]}")
     for job in jobs:
         if kernel := job.products.kernel:
             config = f", .config {job.identity.config[:_HEX]}" if job.identity else ""

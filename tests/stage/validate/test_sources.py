@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from collections.abc import Iterator
@@ -174,6 +175,14 @@ def test_a_prerequisite_in_an_archive_is_applied_first_to_both_sides(table: Tabl
         trees = {job["side"]: job["products"]["tree"] for job in table.result()["jobs"]}
         assert trees["base"]["commit"] == trees["patched"]["base"]
         assert trees["patched"]["patches"] == ["toy: second"]
+        public = table.git("rev-parse", "HEAD").strip()
+        assert f"commit {public[:12]}" in (table.folder / "results/last/report.html").read_text()
+        checkouts = json.loads(table.type("kcidb")[1])["checkouts"]
+        assert {checkout["git_commit_hash"] for checkout in checkouts} == {public}
+        kept = sorted(len(list(job.glob("patches/*"))) for job in (table.folder / "results/last/jobs").iterdir())
+        assert kept == [1, 2]  # what makes the commit that was tested of the one that others have
+        hashes = {checkout["patchset_hash"] for checkout in checkouts}
+        assert len(hashes) == 2 and "" not in hashes
 
 
 @pytest.mark.parametrize("message", ["0@example.org", "1@example.org"])
