@@ -12,6 +12,7 @@ import re
 from orchestrator.bisect.symptom import Observation, Sight, Why
 from orchestrator.model import JobResult, Stage, StageResult, Status, Symptom, SymptomKind, TestResult, Verdict
 from orchestrator.parse import runs
+from orchestrator.text import wording
 from orchestrator.verdict import complaints
 
 
@@ -72,7 +73,7 @@ def _build(symptom: Symptom, result: JobResult) -> Observation:
     if failed.verdict is Verdict.INFRA:
         return Observation(Sight.INFRA, failed.message)
     gone = _NAME_GONE.search(failed.message)
-    return Observation(Sight.SHOWN, _numberless(gone[0] if gone else failed.message))
+    return Observation(Sight.SHOWN, wording.numberless(gone[0] if gone else failed.message))
 
 
 _NAME_GONE = re.compile(
@@ -93,7 +94,7 @@ def _boot(symptom: Symptom, result: JobResult) -> Observation:
         return Observation(Sight.SHOWN, fatal[0])
     if failed.verdict is Verdict.INFRA:
         return Observation(Sight.INFRA, failed.message)
-    return Observation(Sight.SHOWN, _numberless(failed.message))
+    return Observation(Sight.SHOWN, wording.numberless(failed.message.partition("; the last line is: ")[0]))
 
 
 def _splat(symptom: Symptom, result: JobResult) -> Observation:
@@ -180,8 +181,3 @@ def _sight(status: Status, reason: str, fatal: tuple[str, ...]) -> Observation:
 
 def _fatal(result: JobResult) -> tuple[str, ...]:
     return tuple(splat.title for splat in result.splats if splat.fatal)
-
-
-def _numberless(text: str) -> str:
-    """Return a message without what differs from commit to commit: its numbers, and the console's last line."""
-    return re.sub(r"(?<!\w)\d+(\.\d+)?", "N", text.partition("; the last line is: ")[0])

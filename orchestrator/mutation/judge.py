@@ -10,6 +10,7 @@ from orchestrator.model import JobResult, Stage, StageResult, Status, TestResult
 from orchestrator.model.bounds import WHOLE, Bounded
 from orchestrator.model.expectations import NONE, Expectations
 from orchestrator.mutation.report import NO_TEST, PROBLEM, SPLAT, Outcome
+from orchestrator.text import wording
 from orchestrator.verdict import verdict
 
 _OF_LOAD = {"lockup", "rcu-stall", "hung-task"}
@@ -58,7 +59,8 @@ def judge(
         by = (*(name for name, _ in unexpected), *splats)
         detail = unexpected[0][1] if unexpected else splats[0]
         return Finding(Outcome.KILLED, by, detail, bool(splats), len(ran), doubtful)
-    if wrong := tuple(name for name in problems(result) if name not in ignored):
+    known = set(map(wording.numberless, ignored))
+    if wrong := tuple(name for name in problems(result) if wording.numberless(name) not in known):
         return Finding(Outcome.KILLED, wrong, wrong[0], False, len(ran), doubtful)
     if not ran or any(test.status is Status.MISSING for test in ran):
         return None

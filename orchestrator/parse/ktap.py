@@ -195,8 +195,12 @@ _MEANING = {Status.SKIP: "skip", Status.ERROR: "cannot judge"}
 
 
 def plans(text: str) -> bool:
-    """Whether a program prints KTAP: a line of it is a version or a plan."""
-    return _PLANS.search(text) is not None
+    """Whether a program prints KTAP: a line of it is a version or a plan, or a version that is indented or in a log."""
+    return _PLANS.search(text) is not None or any(map(_is_version, _VERSIONS.findall(text)))
+
+
+def _is_version(line: str) -> bool:
+    return ktap_lines.VERSION.match(ktap_lines.logged(line)[1].lstrip()) is not None
 
 
 def plans_in(path: Path) -> bool:
@@ -205,12 +209,13 @@ def plans_in(path: Path) -> bool:
 
 
 _PLANS = re.compile(r"^(?:K?TAP version \d+|1\.\.\d+(?: # .*)?)\s*$", re.M)
+_VERSIONS = re.compile(r"^.{1,200}TAP version \d{1,4}[^\S\n]*$", re.M)
 
 
 def first_failure(text: Iterable[str]) -> str:
     """Return the first line that says of itself that something failed, as a result of KTAP does; empty without one."""
     for line in text:
-        if (match := ktap_lines.RESULT.match(line)) and match[1]:
+        if (match := ktap_lines.RESULT.match(ktap_lines.logged(line)[1].lstrip())) and match[1]:
             comment = ktap_lines.COMMENT.search(match[3])
             if ktap_lines.judge(True, comment[1].strip() if comment else "")[0].broken:
                 return line

@@ -230,4 +230,6 @@ def _report(program: ProgramConfig, output: Path, speaks: bool) -> ktap.Report:
 
 
 def _named(program: ProgramConfig, tests: Sequence[TestResult]) -> list[TestResult]:
-    return [replace(test, name=f"{program.name}.{test.name}") for test in tests]
+    """Return the cases of a program with its name before theirs; one that stands for all of it has its name alone."""
+    own = program.name
+    return [replace(test, name=own if test.name == ktap.SKIPPED else f"{own}.{test.name}") for test in tests]

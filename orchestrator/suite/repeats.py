@@ -14,25 +14,26 @@ from orchestrator.verdict import cases, outcome
 def together(runs: Sequence[Sequence[TestResult]]) -> list[TestResult]:
     """Return one result for each test of these runs: the first that is worst, with how many of each there were.
 
-    Where texts tell what came of a case, its result has the text of the worst run, as the result of one run has.
+    Where texts tell what came of a case, one that is broken has the text of its worst run, as that run alone would.
     """
     alike = [cases.named_as(run, runs[0]) for run in runs]
     texts = _texts(runs, alike)
     same = _with_cases(alike)
     names = dict.fromkeys(test.name for run in same for test in run)
-    found = [_one([test for run in same for test in run if test.name == name]) for name in names]
-    said = [replace(test, name=texts.get((test.name, test.status), test.name)) for test in found]
-    return said if len({test.name for test in said}) == len(said) else found
+    results = [_one([test for run in same for test in run if test.name == name]) for name in names]
+    own = [replace(test, name=texts.get((test.name, test.status), test.name)) for test in results]
+    return own if len({test.name for test in own}) == len(own) else results
 
 
 def _texts(
     runs: Sequence[Sequence[TestResult]], alike: Sequence[Sequence[TestResult]]
 ) -> dict[tuple[str, Status], str]:
-    """Return what the first run with it calls each case that ended in one way, by its name in all runs."""
+    """Return what the first run in which a case broke in one way calls it, by its name in all runs."""
     texts: dict[tuple[str, Status], str] = {}
     for run, named in zip(runs, alike, strict=True):
         for test, like in zip(run, named, strict=True):
-            texts.setdefault((like.name, test.status), test.name)
+            if test.status.broken:
+                texts.setdefault((like.name, test.status), test.name)
     return texts
 
 

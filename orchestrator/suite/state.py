@@ -116,13 +116,17 @@ class State:
         """Record a program that says by its exit code that something failed, and by its result lines that nothing did.
 
         4 is KSFT_SKIP: for a program of which no test passed. A test that failed explains no death by a signal (the
-        shell's 128 + n), but one that did not come to its end does.
+        shell's 128 + n), but one that did not come to its end does. One without a result explains neither: the program
+        may have gone on to its end, and printed what cannot be read. Nor does a failure that was expected.
         """
         skipped = code == 4 and not any(test.status is Status.PASS for test in tests)
-        if code and not skipped and not any(t.status.broken or t.status is Status.XFAIL for t in tests):
+        statuses = {test.status for test in tests}
+        seen = statuses - {Status.MISSING}
+        if code and code in _KILLED and not seen.intersection(_UNFINISHED):
+            behind = " behind its results" if seen == statuses else ""
+            self.problems.append(f"{program}: exit code {code}: killed by signal {code - 128}{behind}")
+        elif code and not skipped and not any(status.broken for status in seen):
             self.problems.append(f"{program}: exit code {code}, and no test failed")
-        elif code and code in _KILLED and not any(test.status in _UNFINISHED for test in tests):
-            self.problems.append(f"{program}: exit code {code}: killed by signal {code - 128} behind its results")
 
     def charge(self, loss: Loss, test: str | None, diagnostics: tuple[str, ...] = ()) -> None:
         """Record a loss, and the test that it is charged to."""

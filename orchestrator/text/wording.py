@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Hashable, Iterable, Sequence
 from typing import TypeVar
 
@@ -26,6 +27,15 @@ def together(pairs: Iterable[tuple[Remark, str]]) -> list[tuple[Remark, list[str
 def cut(text: str, most: int) -> str:
     """Return the beginning of a text, with a mark where more was."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+_VARIES = re.compile(r"(?<!\w)(?<!exit code )(?<!signal )(?:0x[0-9a-f]+|[0-9a-f]{12,16}(?!\w)|\d+(?:\.\d+)?)", re.I)
+"""Numbers and addresses: not those in a name, and not the exit code or signal that a program ended with."""
+
+
+def numberless(text: str) -> str:
+    """Return a text with ``N`` for what is another number each time: a time, a size, a process, an address."""
+    return _VARIES.sub("N", text)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

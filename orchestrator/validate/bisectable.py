@@ -35,6 +35,7 @@ def judge(subject: str, before: JobResult, done: JobResult, promised: Expected, 
         findings.stage(done.stages, Verdict.INFRA),
         findings.idle(done.suites) if before.suites else None,
         series_verdict.charged(changes),
+        series_verdict.problems(before, done) if before.suites else None,
         series_verdict.unknown(changes),
     )
     verdict, message = next((finding for finding in checks if finding), (Verdict.PASS, _summary(done, changes)))

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from orchestrator.model import JobResult, Status, SuiteRun, TestResult
+from orchestrator.text import wording
 from orchestrator.verdict.outcome import program_of
 
 
@@ -114,7 +115,7 @@ def names(tests: Sequence[Case], like: Sequence[Case]) -> dict[str, str]:
         if one.name != other.name
         and not (
             one.status is other.status is Status.PASS
-            and stems.get(one.name, one.name) != others.get(other.name, other.name)  # one has gone, the other is new
+            and _text(stems, one) != _text(others, other)  # one has gone, the other is new
         )
     }
     kept = {test.name for test in tests} - new.keys()
@@ -129,6 +130,11 @@ def _stems(tests: Iterable[Case]) -> dict[str, str]:
     every = {test.name for test in tests}
     later = {name: stem for name in every if (stem := _AGAIN.sub("", name)) != name and stem in every}
     return later | {stem: stem for stem in later.values()}
+
+
+def _text(stems: Mapping[str, str], case: Case) -> str:
+    """Return what a case says, but for its numbers: one that passes may say its process, or how long it took."""
+    return wording.numberless(stems.get(case.name, case.name))
 
 
 def _is_reordered(here: Mapping[int, Case], there: Mapping[int, Case], several: set[str]) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from orchestrator.model import JobResult, SeriesResult, Splat, Stage, Transition, Verdict
+from orchestrator.text import wording
 from orchestrator.verdict import cases, complaints, findings, transitions, verdict
 from orchestrator.verdict.findings import Judgement
 from orchestrator.verdict.verdict import Expected
@@ -55,7 +56,7 @@ def _series(base: JobResult, patched: JobResult, changes: Sequence[Transition], 
         findings.unallowed(new),
         charged(changes),
         _infra(patched),
-        _problems(base, patched),
+        problems(base, patched),
         findings.idle(patched.suites),
         unknown(changes),
     )
@@ -101,10 +102,13 @@ def unknown(changes: Sequence[Transition]) -> Judgement | None:
     return next(((Verdict.INFRA, f"{c.test}: {c.note}") for c in changes if c.verdict is Verdict.INFRA), None)
 
 
-def _problems(base: JobResult, patched: JobResult) -> Judgement | None:
-    known = {(run.suite, problem) for run in base.suites for problem in run.problems}
-    new = [f"{r.suite}: {p}" for r in patched.suites for p in r.problems if (r.suite, p) not in known]
-    return (Verdict.FAIL, new[0]) if new else None
+def problems(base: JobResult, patched: JobResult) -> Judgement | None:
+    """Return the first problem of a suite that the base has not: a number in it may be another each time."""
+    known = {(run.suite, wording.numberless(problem)) for run in base.suites for problem in run.problems}
+    new = (
+        f"{r.suite}: {p}" for r in patched.suites for p in r.problems if (r.suite, wording.numberless(p)) not in known
+    )
+    return next(((Verdict.FAIL, problem) for problem in new), None)
 
 
 def _sum(changes: Sequence[Transition]) -> Judgement:

@@ -9,7 +9,7 @@ from orchestrator.model import JobResult, Status, Transition, Verdict
 from orchestrator.model.expectations import NONE, Expectations
 from orchestrator.verdict import cases
 from orchestrator.verdict.findings import Judgement
-from orchestrator.verdict.outcome import ABSENT, UNREACHED, Outcome, meets, outcomes, program_of, unnamed
+from orchestrator.verdict.outcome import ABSENT, UNREACHED, Outcome, meets, outcome, outcomes, program_of, unnamed
 from orchestrator.verdict.verdict import Expected
 
 _Key = tuple[str, str]
@@ -163,11 +163,18 @@ def between(
     if any(run.stopped_at for run in patched.suites):
         before = {key: outcome for key, outcome in before.items() if key in after}
     named = before.keys()
-    before = dict(_without_wholes(before, after, _programs(base, patched)))
+    program = _programs(base, patched)
+    before = dict(_without_wholes(before, after, program))
+    skipped = set(map(program, after)) - _ran(after, program)
     cut, runs = _cut_on_both(before, after), {run.suite: run for run in patched.suites}
 
     def gone(suite: str, test: str) -> Outcome:
-        """Return the outcome of a test that the patched kernel does not name: one that the base refuses may be gone."""
+        """Return the outcome of a test that the patched kernel does not name: one that the base refuses may be gone.
+
+        One of a program that skipped all is skipped.
+        """
+        if program((suite, test)) in skipped:
+            return outcome(Status.SKIP)
         is_refused = before[suite, test].status is Status.SKIP
         return unnamed(runs.get(suite), test) if is_refused else ABSENT
 
@@ -229,12 +236,19 @@ def _without_wholes(
 
     That is the result with the program's own name, and what a program said that skipped all: neither has gone.
     """
-    seen = set(map(program, after))
-    ran = {program(key) for key, shown in before.items() if shown.status is not Status.SKIP}
+    named, ran = set(map(program, after)), _ran(after, program)
+    ran_before = _ran(before, program)
     for key, shown in before.items():
-        stands_for_all = program(key) not in ran or (key == program(key) and not shown.status.broken)
-        if key in after or program(key) not in seen or not stands_for_all:
+        own = program(key)
+        skipped = own in named and own not in ran_before
+        named_since = own in ran and key == own and not shown.status.broken
+        if key in after or not (skipped or named_since):
             yield key, shown
+
+
+def _ran(shown: _Outcomes, program: Callable[[_Key], _Key]) -> set[_Key]:
+    """Return the programs of which something was not skipped."""
+    return {program(key) for key, outcome in shown.items() if outcome.status is not Status.SKIP}
 
 
 def counts(changes: Iterable[Transition]) -> str:

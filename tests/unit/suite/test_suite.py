@@ -471,7 +471,7 @@ def test_a_guest_that_ends_as_it_should_not_is_a_problem_of_the_suite(tmp_path: 
     [
         (0, "ok", ()),
         (3, "ok", ("a: exit code 3, and no test failed",)),
-        (139, "ok", ("a: exit code 139, and no test failed",)),
+        (139, "ok", ("a: exit code 139: killed by signal 11 behind its results",)),
         (4, "ok", ("a: exit code 4, and no test failed",)),
         (1, "not ok", ()),
         (0, "not ok", ()),
@@ -503,10 +503,13 @@ def test_a_red_case_explains_no_death_by_a_signal_behind_it() -> None:
         state, results = State(), [TestResult("A01", Status.PASS), TestResult("A02", status)]
         state.check_exit("a", 134, results)
         assert state.problems == ["a: exit code 134: killed by signal 6 behind its results"]
-    for status in (Status.CRASHED, Status.MISSING):
+    for status, problems in (
+        (Status.CRASHED, []),  # it died in this one
+        (Status.MISSING, ["a: exit code 134: killed by signal 6"]),  # or before it, or its result line is lost
+    ):
         state = State()
         state.check_exit("a", 134, [TestResult("A01", Status.PASS), TestResult("A02", status)])
-        assert state.problems == [], "it died in this one, or before it"
+        assert state.problems == problems
 
 
 def test_each_run_of_a_program_is_given_words_for_its_tests(tmp_path: Path) -> None:
