@@ -9,14 +9,12 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "access.h"
 #include "backing.h"
 #include "force.h"
 #include "ktap.h"
-#include "loop.h"
+#include "mover.h"
 #include "proc.h"
 #include "trap.h"
 #include "uffd.h"
@@ -43,40 +41,6 @@ static void migrated(const struct backing *b)
 	}
 }
 CASE_ON(BACKINGS_HUGETLB, "H15_migrate", migrated);
-
-struct mover {
-	struct looper looper;
-	struct area *area;
-	unsigned long moves;
-};
-
-static void move_all(void *arg)
-{
-	struct mover *m = arg;
-
-	for (size_t i = 0; i < PAGES; i++) {
-		void *addr = area_page(m->area, i);
-		int target = !node_of(addr), status = -1;
-
-		/* It may be busy: then the next round moves it. */
-		m->moves += !syscall(SYS_move_pages, 0, 1, &addr, &target, &status, MPOL_MF_MOVE_ALL) && status == target;
-	}
-}
-
-static void mover_start(struct mover *m, struct area *a)
-{
-	migrate(a, 0, PAGES, MPOL_MF_MOVE_ALL);
-	*m = (struct mover){ .area = a };
-	loop_start(&m->looper, move_all, m);
-}
-
-/* That nothing moved after the first round, or next to nothing, is no test. */
-static void mover_end(struct mover *m)
-{
-	loop_end(&m->looper);
-	ktap_diag("%lu pages moved, in %lu rounds", m->moves, loop_calls(&m->looper));
-	SETUP_MSG(m->moves > PAGES, "%lu pages moved meanwhile", m->moves);
-}
 
 /* What is asked for while a page is on its way holds when it has arrived. */
 static void protected_meanwhile(const struct backing *b)
