@@ -220,7 +220,7 @@ def _program(
     result = state.perform(request, guest, command, limit, output, program, row)
     report = ktap.parse_file(output, tests, protocol.Windows([row]))
     if isinstance(result, Loss):
-        return state.settle(report.tests, tests, seen(guest.console), result), result.usable
+        return state.settle(program, report.tests, tests, seen(guest.console), result), result.usable
     state.check_exit(program, result.exit_code, report.tests)
     left = _left_by_an_early_end(report.tests) if request.stops_early else []
     state.problems += [f"{program}: {problem}" for problem in report.problems if not left]

@@ -148,10 +148,13 @@ class State:
         self.results += [TestResult(name, Status.MISSING, f"did not run: {reason}") for name in names]
         self.cut_off += names if any(state.faults for state in (self, *self.beside)) else []
 
-    def settle(self, tests: Sequence[TestResult], planned: Sequence[str], windows: Windows, loss: Loss) -> list[str]:
+    def settle(
+        self, program: str, tests: Sequence[TestResult], planned: Sequence[str], windows: Windows, loss: Loss
+    ) -> list[str]:
         """Record a program that did not end: what it had finished, and the test that ran; return the rest, in order.
 
-        Where no test ran and none was finished, the first is charged: each guest must bring the suite on.
+        Where no test ran and none was finished, the first is charged: each guest must bring the suite on. Where no test
+        ran and some were finished, that it did not end is a problem, unless the host is at fault.
         """
         finished = [test for test in tests if test.status not in _UNFINISHED]
         unfinished = {test.name: test.diagnostics for test in tests if test.status in _UNFINISHED}
@@ -159,6 +162,8 @@ class State:
         running = interrupted(tests, windows) or (left[0] if left and not finished else None)
         self.results += finished
         self.charge(loss, running, unfinished.get(running or "", ()))
+        if running is None and not loss.fault:
+            self.problems.append(f"{program}: {loss.why}, while no test ran")
         return [name for name in left if name != running]
 
 

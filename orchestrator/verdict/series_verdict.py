@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from orchestrator.model import JobResult, SeriesResult, Splat, Stage, Transition, Verdict
+from orchestrator.parse import printk
 from orchestrator.text import wording
 from orchestrator.verdict import cases, complaints, findings, transitions, verdict
 from orchestrator.verdict.findings import Judgement
@@ -103,12 +104,25 @@ def unknown(changes: Sequence[Transition]) -> Judgement | None:
 
 
 def problems(base: JobResult, patched: JobResult) -> Judgement | None:
-    """Return the first problem of a suite that the base has not: a number in it may be another each time."""
+    """Return the first problem of a suite that the base has not: a number in it may be another each time.
+
+    A guest that a splat ended is judged by that: the same may end it in a test of the base, and here between two.
+    """
     known = {(run.suite, wording.numberless(problem)) for run in base.suites for problem in run.problems}
+    judged = _words_of_fatal(patched.splats)
     new = (
-        f"{r.suite}: {p}" for r in patched.suites for p in r.problems if (r.suite, wording.numberless(p)) not in known
+        f"{run.suite}: {problem}"
+        for run in patched.suites
+        for problem in run.problems
+        if (run.suite, wording.numberless(problem)) not in known and not any(words in problem for words in judged)
     )
     return next(((Verdict.FAIL, problem) for problem in new), None)
+
+
+def _words_of_fatal(splats: Sequence[Splat]) -> set[str]:
+    """Return the lines of splats that ended a guest: they are judged as splats, also where a problem quotes one."""
+    lines = (line for splat in splats if splat.fatal for line in splat.text.splitlines())
+    return {words for line in lines if (words := printk.message(line).strip())}
 
 
 def _sum(changes: Sequence[Transition]) -> Judgement:

@@ -367,10 +367,53 @@ def test_a_crash_is_charged_by_the_console_not_by_the_last_line_that_arrived(tmp
     for cut in range(len(whole) + 1):
         report = ktap.parse(whole[:cut], planned=["A01", "A02", "A03"])
         state = State()
-        left = state.settle(report.tests, ["A01", "A02", "A03"], windows, Loss(Status.CRASHED, "panic"))
+        left = state.settle("a", report.tests, ["A01", "A02", "A03"], windows, Loss(Status.CRASHED, "panic"))
         crashed = [t.name for t in state.results if t.status is Status.CRASHED]
-        assert crashed == ["A02"]
+        assert crashed == ["A02"] and state.problems == []
         assert sorted([*left, *(t.name for t in state.results)]) == ["A01", "A02", "A03"]
+
+
+@pytest.mark.parametrize("done", [["A01", "A02"], ["A01", "A02", "A03"]])
+@pytest.mark.parametrize(
+    ("death", "end"),
+    [
+        ("reset", Result(None, why="the guest died: the guest reset itself")),
+        (None, Result(None, why="no output and no console line for 60 s", hung=True)),
+        (None, Result(None, why="out of time")),
+        ("killed", InfraError("QEMU was killed by signal 9")),
+    ],
+)
+def test_a_loss_while_no_test_ran_is_a_problem_and_the_hosts_fault_is_none(
+    tmp_path: Path, done: list[str], death: str | None, end: Result | InfraError
+) -> None:
+    class Late(FakeGuest):
+        def perform(self, program: str, words: list[str], output: Path) -> Result:
+            if len(lab.guests) > 1 or self.ran:
+                return super().perform(program, words, output)
+            self.ran += done
+            lines = [f"# begin: {test}\nok {k} {test}\n" for k, test in enumerate(done, 1)]
+            output.write_text("KTAP version 1\n1..3\n" + "".join(lines))
+            self.death = death
+            if isinstance(end, InfraError):
+                raise end
+            return end
+
+    class Ending(Lab):
+        @contextlib.contextmanager
+        def boot(self) -> Iterator[FakeGuest]:
+            self.guests.append(Late(self.programs))
+            yield self.guests[-1]
+
+    lab = Ending({"a": {"A01": "ok", "A02": "ok", "A03": "ok"}})
+    kept: list[SuiteRun] = []
+    is_host = isinstance(end, InfraError)
+    with pytest.raises(InfraError) if is_host else contextlib.nullcontext():
+        suite.run(request(tmp_path), lab.boot, SILENT, kept.append)
+    (run,) = kept
+    assert {test.name: test.status for test in run.tests} == dict.fromkeys(["A01", "A02", "A03"], Status.PASS)
+    assert run.problems == (() if isinstance(end, InfraError) else (f"a: {end.why}, while no test ran",))
+    assert run.cut_off == ()
+    assert verdict.judge_job((), (run,), ())[0] is (Verdict.PASS if is_host else Verdict.FAIL)
 
 
 AVAILABLE = {"a": ["A01_x", "A02_y"], "r": ["R01_z"], "b": ["B01_q.m", "B01_q.n"]}

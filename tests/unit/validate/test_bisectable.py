@@ -93,6 +93,13 @@ def test_a_splat_that_was_allowed_before_or_has_no_place_hides_none_of_another_t
     assert judged(booted(count), booted(count))[0] is Verdict.PASS
 
 
+def test_a_problem_of_a_suite_is_charged_to_the_patch_that_brings_it() -> None:
+    well = kernel(x=Status.PASS)
+    ended = replace(well, suites=(replace(well.suites[0], problems=("zap: out of time, while no test ran",)),))
+    assert judged(well, ended) == (Verdict.FAIL, "uffd: zap: out of time, while no test ran")
+    assert judged(ended, ended)[0] is Verdict.PASS and judged(ended, well)[0] is Verdict.PASS
+
+
 def test_a_suite_in_which_nothing_ran_is_not_green() -> None:
     assert judged(kernel(x=Status.PASS), kernel())[0] is Verdict.FAIL
 

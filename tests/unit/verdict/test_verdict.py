@@ -532,6 +532,17 @@ def test_problems_count_where_they_are_new() -> None:
     assert series(job(Side.BASE, suites=bad), job(suites=bad))[0] is PASS
 
 
+def test_an_oops_that_both_have_is_known_where_it_ends_one_of_them_between_two_tests() -> None:
+    line = "BUG: unable to handle page fault for address: ffff88800dead000"
+    oops = replace(splat("page fault in f", fatal=True, test="a"), text=f"[   12.345678] {line}\n[   12.345679] #PF")
+    base = job(Side.BASE, suites=(suite(a=Status.CRASHED),), splats=(oops,))
+    ended = job(suites=(suite((f"p: the guest died: {line}, while no test ran",), a=Status.PASS),), splats=(oops,))
+    assert series(base, ended)[0] is PASS
+    assert series(replace(base, splats=()), ended)[0] is FAIL
+    reset = suite(("p: the guest died: the guest reset itself, while no test ran",), a=Status.PASS)
+    assert series(base, replace(ended, suites=(reset,))) == (FAIL, f"uffd: {reset.problems[0]}")
+
+
 def test_new_warnings_are_listed_by_file_and_text() -> None:
     old = CompilerWarning("mm/a.c:10", "unused x")
     moved, new = CompilerWarning("mm/a.c:17", "unused x"), CompilerWarning("mm/a.c:20", "unused y")
