@@ -47,19 +47,23 @@ def _go_on(
 ) -> None:
     """Run programs in one guest and in those that follow it."""
     queue = list(programs)
+
+    def waiting() -> list[str]:
+        return [program.name for program in queue]
+
     while queue and not state.given_up and not deadline.expired:
-        with state.guest(boot) as guest:
+        with state.missing(waiting), state.guest(boot) as guest:
             _set_up(request, guest, state, deadline)
             usable = True
             while queue and usable and not deadline.expired:
                 known = len(state.results)
                 usable = _program(request, guest, queue.pop(0), state, deadline, progress)
-                done, left = len(programs) - len(queue), request.left(program.name for program in queue)
+                done, left = len(programs) - len(queue), request.left(waiting())
                 progress.advance(f"programs of {request.name}", done, len(programs), left)
                 if red := request.first_red(state.results[known:]):
                     state.stopped_at = red
                     return
-    state.give_up((program.name for program in queue), deadline)
+    state.give_up(waiting(), deadline)
 
 
 def _run_split(

@@ -53,11 +53,12 @@ def run(tasks: Tasks[T], request: Request, boot: Boot, state: State, deadline: D
     alone = set(pick(open_names, request.suite.exclusive))
     exclusive = [number for number, item in enumerate(tasks.items) if tasks.name(item) in alone]
     shared = [number for number in range(len(tasks.items)) if number not in set(exclusive)]
-    try:
-        pool.each(one, shared, request.at_once)
-        pool.each(one, exclusive, request.exclusive_at_once)
-    finally:  # what ran before a fault is not lost
-        for own in states:
-            state.add(own)
+    with state.missing(lambda: open_names):
+        try:
+            pool.each(one, shared, request.at_once)
+            pool.each(one, exclusive, request.exclusive_at_once)
+        finally:  # what ran before a fault is not lost
+            for own in states:
+                state.add(own)
     if not state.stopped_at:
         state.give_up(open_names, deadline)

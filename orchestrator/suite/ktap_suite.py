@@ -38,11 +38,15 @@ def _go_on(
     request: Request, pending: Pending | None, boot: Boot, state: State, deadline: Deadline, progress: Progress
 ) -> None:
     """Run what is pending, or else what the first guest lists, in one guest and in those that follow it."""
+
+    def waiting() -> list[str]:
+        return [test for _, tests in pending or [] for test in tests]
+
     total = _count(pending)
     while (pending is None or pending) and not state.given_up and not deadline.expired:
         if state.lost:
             progress.note(f"{request.name}: the guest is gone; {_count(pending)} tests go on in a new one")
-        with state.guest(boot) as guest:
+        with state.missing(waiting), state.guest(boot) as guest:
             if pending is None:
                 pending = _listed(request, guest, state, deadline)
                 total = _count(pending)
@@ -50,7 +54,7 @@ def _go_on(
             usable = True
             while pending and usable and not deadline.expired:
                 program, tests = pending.pop(0)
-                known, later = len(state.results), [test for _, names in pending for test in names]
+                known, later = len(state.results), waiting()
                 stream = _Stream(request, tests, later, known, total, progress)
                 stream.show()
                 with following.followed(_output(request, program, state), stream):
@@ -65,7 +69,7 @@ def _go_on(
                 if _are_enough(request, state):
                     return
                 pending = [(program, left), *pending] if left else pending
-    state.give_up((test for _, tests in pending or [] for test in tests), deadline)
+    state.give_up(waiting(), deadline)
 
 
 def _run_isolated(request: Request, boot: Boot, state: State, deadline: Deadline, progress: Progress) -> None:

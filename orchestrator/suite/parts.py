@@ -92,15 +92,18 @@ def run(
     parts = divided(items, request.split, request.suite.exclusive)
     whole = [*parts.shared, *parts.exclusive]
     states, places = _states(whole), {item.name: number for number, item in enumerate(items)}
+    waiting = set(range(len(whole)))
 
     def one(number: int) -> None:
+        waiting.discard(number)
         own, boot = states[number], boots[min(number, len(boots) - 1)]
         named = PartProgress(f"part {number + 1} of {len(whole)}", on)
         perform([item.what for item in whole[number]], own, boot, named if len(whole) > 1 else on)
 
     try:
-        pool.each(one, range(len(parts.shared)), request.split.at_once)
-        pool.each(one, range(len(parts.shared), len(whole)), request.split.exclusive_at_once)
+        with state.missing(lambda: [item.name for number in waiting for item in whole[number]]):
+            pool.each(one, range(len(parts.shared)), request.split.at_once)
+            pool.each(one, range(len(parts.shared), len(whole)), request.split.exclusive_at_once)
     finally:  # what ran before a fault is not lost
         for own in states:
             state.count(own)

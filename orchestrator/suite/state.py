@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -144,9 +144,21 @@ class State:
     def give_up(self, tests: Iterable[str], deadline: Deadline) -> None:
         """Record tests for which no guest or no time was left."""
         reason = "the suite was out of time" if deadline.expired else f"{self.lost_by_all} guests were lost before"
-        names = list(tests)
-        self.results += [TestResult(name, Status.MISSING, f"did not run: {reason}") for name in names]
-        self.cut_off += names if any(state.faults for state in (self, *self.beside)) else []
+        self._miss(list(tests), reason, by_host=any(state.faults for state in (self, *self.beside)))
+
+    @contextlib.contextmanager
+    def missing(self, left: Callable[[], Sequence[str]]) -> Iterator[None]:
+        """Record the tests that are left where a fault ends the block, as a guest that does not come up."""
+        try:
+            yield
+        except (InfraError, KernelError) as error:
+            if not self.stopped_at:
+                self._miss(left(), str(error), by_host=isinstance(error, InfraError))
+            raise
+
+    def _miss(self, tests: Sequence[str], reason: str, by_host: bool) -> None:
+        self.results += [TestResult(name, Status.MISSING, f"did not run: {reason}") for name in tests]
+        self.cut_off += tests if by_host else []
 
     def settle(
         self, program: str, tests: Sequence[TestResult], planned: Sequence[str], windows: Windows, loss: Loss

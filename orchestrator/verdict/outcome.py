@@ -108,7 +108,7 @@ def unnamed(run: SuiteRun | None, test: str) -> Outcome:
     It is refused where its suite and its program came to their end without it; else nobody knows, and it is missing.
     What is wrong with another program says nothing of it.
     """
-    if run is None or run.cut_off or run.stopped_at:
+    if run is None or not run.tests or run.cut_off or run.stopped_at:
         return ABSENT
     program = program_of(test, run.programs)
     others = {*run.programs} - {program}

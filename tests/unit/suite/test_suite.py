@@ -20,9 +20,11 @@ from orchestrator import suite
 from orchestrator.config.suites import LineFormat, ProgramConfig, Suite
 from orchestrator.errors import InfraError, KernelError, PipelineError, UserError
 from orchestrator.guest import protocol
+from orchestrator.guest.exit import Hung
 from orchestrator.host import process
 from orchestrator.host.process import Deadline
 from orchestrator.model import (
+    JobResult,
     SeriesResult,
     Side,
     Stage,
@@ -732,9 +734,80 @@ def test_a_fault_of_one_isolated_test_keeps_what_the_others_showed(
 
     with pytest.raises(type(fault)):
         contextvars.copy_context().run(run)
-    seen = {test.name: test.status for test in kept[0].tests}
+    left = {test.name for test in kept[0].tests if test.status is Status.MISSING}
+    seen = {test.name: test.status for test in kept[0].tests if test.name not in left}
     assert len(seen) >= 2 and set(seen.values()) == {Status.FAIL, Status.PASS} and seen["A01"] is Status.FAIL
     assert len(kept[0].outputs) == len(seen)
+    assert left == (set() if isinstance(fault, KeyboardInterrupt) else lab.programs["a"].keys() - seen)
+    assert set(kept[0].cut_off) == (left if isinstance(fault, InfraError) else set())
+
+
+@pytest.mark.parametrize("fault", [InfraError("QEMU did not start"), Hung("no login in 300 s")])
+@pytest.mark.parametrize("number", [1, 2])
+def test_the_tests_for_which_no_guest_came_up_are_missing(tmp_path: Path, fault: PipelineError, number: int) -> None:
+    tests = {"A01": "ok", "A02": "crash", "A03": "crash", "A04": "ok"}
+    lab, kept = Faulty({"a": tests}, number, fault), list[SuiteRun]()
+    with pytest.raises(type(fault)):
+        suite.run(request(tmp_path), lab.boot, SILENT, kept.append)
+    (run,) = kept
+    left = ("A03", "A04")[number - 1 :]
+    assert [test.name for test in run.tests] == list(tests)
+    assert {test.name: test.reason for test in run.tests if test.status is Status.MISSING} == dict.fromkeys(
+        left, f"did not run: {fault}"
+    )
+    assert run.cut_off == (left if isinstance(fault, InfraError) else ())
+
+
+@pytest.mark.parametrize("shards", [1, 2])
+def test_the_programs_for_which_no_guest_came_up_are_missing(tmp_path: Path, shards: int) -> None:
+    class Dying(FakeGuest):
+        def perform(self, program: str, words: list[str], output: Path) -> Result:
+            self.death = "panic"
+            return Result(None, why="the guest died: panic")
+
+    class Once(Lab):
+        @contextlib.contextmanager
+        def boot(self) -> Iterator[FakeGuest]:
+            if self.guests:
+                raise Hung("no login in 300 s")
+            self.guests.append(Dying({}))
+            yield self.guests[-1]
+
+    programs = tuple(ProgramConfig(name=name, run=f"./{name}") for name in ("p", "q", "r"))
+    config = Suite(kind="tree", directory=tmp_path, programs=programs)
+    asked = suite.Request("tree", config, ("*",), tmp_path / "out", split=suite.Split(shards, 1))
+    kept: list[SuiteRun] = []
+    with pytest.raises(Hung):
+        suite.run(asked, Once({}).boot, SILENT, kept.append)
+    assert [(test.name, test.status) for test in kept[0].tests] == [
+        ("p", Status.CRASHED), ("q", Status.MISSING), ("r", Status.MISSING),
+    ]  # fmt: skip
+
+
+def test_a_base_of_which_a_later_guest_does_not_come_up_refuses_nothing(tmp_path: Path) -> None:
+    """A series is not charged with a test that is red on both, nor credited with one that it refuses."""
+    kept: list[SuiteRun] = []
+    lab = Faulty({"a": {"A01": "ok", "A02": "crash", "A03": "not ok", "A04": "ok"}}, 1, Hung("no login in 300 s"))
+    with pytest.raises(Hung):
+        suite.run(request(tmp_path), lab.boot, SILENT, kept.append)
+    (cut,) = kept
+    shown = {"A01": Status.PASS, "A02": Status.CRASHED, "A03": Status.FAIL, "A04": Status.SKIP}
+    whole = dataclasses.replace(cut, tests=tuple(TestResult(name, status) for name, status in shown.items()))
+    fell = StageResult(Stage.SUITE, Verdict.FAIL, 1.0, "no login in 300 s")
+
+    def ran(side: Side, run: SuiteRun) -> JobResult:
+        return results.job(side, (), suites=(run,), stages=(fell,) if run is not whole else ())
+
+    def judged(base: SuiteRun, patched: SuiteRun) -> SeriesResult:
+        return series_verdict.judge(ran(Side.BASE, base), ran(Side.PATCHED, patched))
+
+    made = judged(cut, whole)
+    assert made.verdict is Verdict.INFRA
+    notes = {change.test: (change.verdict, change.note) for change in made.transitions}
+    assert notes["A03"] == (Verdict.INFRA, "not known on the base, which has no result of it")
+    assert notes["A04"] == (Verdict.SKIP, "not known on the base, which has no result of it")
+    assert judged(dataclasses.replace(cut, tests=()), whole).transitions[2].verdict is Verdict.INFRA
+    assert judged(whole, cut).verdict is Verdict.FAIL
 
 
 @pytest.mark.parametrize("kind", ["own", "program"])
