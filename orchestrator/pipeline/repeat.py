@@ -16,11 +16,12 @@ from orchestrator.suite.guests import Guests
 from orchestrator.verdict import cases, outcome
 
 
-def tests(record: JobRecord, chosen: Mapping[str, Sequence[str]]) -> JobResult:
+def tests(record: JobRecord, chosen: Mapping[str, Sequence[str]], *, is_base: bool = False) -> JobResult:
     """Run tests of a job once more, by suite, in a new guest; every outcome is kept, and the job judged by all.
 
     A kernel that does not come up again, or fails in the middle of a suite, fails that stage. Any other fault changes
-    nothing: it is a note, and the first outcomes stand.
+    nothing: it is a note, and the first outcomes stand. So it is with any fault of a kernel that is the base of another
+    one: what it showed before is still there to compare with.
     """
     first = rundir.boots(record.directory) + 1
     at = Stage.BOOT
@@ -36,7 +37,7 @@ def tests(record: JobRecord, chosen: Mapping[str, Sequence[str]]) -> JobResult:
                         _repeat(record, request, guests)
         except KernelError as error:
             process.check_wanted()  # what was ended by us is nobody's fault
-            if not record.fail_again(at, error):
+            if is_base or not record.fail_again(at, error):
                 raise
     tracing.measure(record)
     return record.save()

@@ -43,6 +43,6 @@ def prefix(state: State, pair: Pair, record: JobRecord, subject: str, before: Jo
         red = bisectable.red(bisectable.changed(without, done, promised, column))
         if not red or done.failed_stage:
             break
-        without, done = repeat.tests(before, red), repeat.tests(record, red)
+        without, done = repeat.tests(before, red, is_base=True), repeat.tests(record, red)
     state.add(bisectable.judge(subject, without, done, promised, column))
     return before if done.failed_stage else record

@@ -89,5 +89,6 @@ class _Testing:
                 return
             note = f"try {number + 1} of {sum(map(len, tests.values()))} tests, on both kernels"
             self.records[0].workspace.progress.note(note)
-            for record in self.records:
-                self.take(repeat.tests(record, tests))
+            base, patched = self.records
+            self.take(repeat.tests(base, tests, is_base=True))
+            self.take(repeat.tests(patched, tests))

@@ -36,7 +36,9 @@ class Twice:
         monkeypatch.setattr(job, "packed", lambda record: None)
         monkeypatch.setattr(suite_requests, "request", lambda *_: None)
 
-    def again(self, boot: PipelineError | None = None, run: PipelineError | None = None) -> JobResult:
+    def again(
+        self, boot: PipelineError | None = None, run: PipelineError | None = None, is_base: bool = False
+    ) -> JobResult:
         """Run the tests once more, where the new guest, or the suite in it, ends with this fault."""
 
         @contextlib.contextmanager
@@ -51,7 +53,7 @@ class Twice:
 
         self.patch.setattr(job, "new_guests", guests)
         self.patch.setattr(suite, "run", ran)
-        return repeat.tests(self.record, {"uffd": ["copy"]})
+        return repeat.tests(self.record, {"uffd": ["copy"]}, is_base=is_base)
 
 
 @pytest.fixture
@@ -73,10 +75,21 @@ def test_a_kernel_that_does_not_come_up_again_fails_its_boot(twice: Twice) -> No
     assert result.notes == ()
 
 
-def test_a_base_that_does_not_come_up_again_is_nothing_to_compare_with(twice: Twice) -> None:
+@pytest.mark.parametrize(("boot", "run"), [(HUNG, None), (None, HUNG)])
+def test_a_base_that_does_not_come_up_again_acquits_nothing(
+    twice: Twice, boot: PipelineError | None, run: PipelineError | None
+) -> None:
+    base = twice.again(boot, run, is_base=True)
+    assert base.verdict is Verdict.PASS and base.failed_stage is None
+    assert base.notes == ("tests were not run again: not up after 300 s",)
+    broken = fixture.job(Side.PATCHED, (TestResult("copy", Status.FAIL),))
+    assert series_verdict.judge(base, broken).verdict is Verdict.FAIL
+    assert series_verdict.judge(base, twice.again()).verdict is Verdict.PASS
+
+
+def test_a_patched_kernel_that_does_not_come_up_again_fails(twice: Twice) -> None:
     well, hung = twice.again(), twice.again(boot=HUNG)
     assert series_verdict.judge(well, hung).verdict is Verdict.FAIL
-    assert series_verdict.judge(hung, well).verdict is Verdict.INFRA
 
 
 def test_a_kernel_that_fails_in_the_middle_of_the_suite_fails_that(twice: Twice) -> None:
