@@ -5,10 +5,10 @@ The base only informs: what it shows too is reported, and not charged.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from orchestrator.model import JobResult, SeriesResult, Splat, Stage, Transition, Verdict
+from orchestrator.model import JobResult, SeriesResult, Splat, Stage, Status, Transition, Verdict
 from orchestrator.parse import printk
 from orchestrator.text import wording
 from orchestrator.verdict import cases, complaints, findings, transitions, verdict
@@ -30,7 +30,7 @@ def judge(
     base = cases.job_named_as(base, patched)
     both_ran = bool(base.suites and patched.suites)  # else there is one reason, and no test to blame
     changed = transitions.between(base, patched, expected, base_column, patched_column) if both_ran else ()
-    changes = tuple(_spared(change, base, patched) for change in changed)
+    changes = _spared(changed, base, patched)
     new = complaints.new_splats(base.splats, patched.splats)
     judged, reason = _series(base, patched, changes, new)
     return SeriesResult(
@@ -65,9 +65,13 @@ def _series(base: JobResult, patched: JobResult, changes: Sequence[Transition], 
 
 
 def _infra(job: JobResult) -> Judgement | None:
-    """Return the failure of the infrastructure; a connection lost after an oops is the oops' work, not its own."""
+    """Return the failure of the infrastructure; a connection lost after an oops is the oops' work, not its own.
+
+    Where a test was cut off, or a suite did not begin, the host did that, whatever oops there was in another test.
+    """
     died = any(splat.fatal for splat in job.splats)
-    return findings.stage([s for s in job.stages if not (died and s.stage is Stage.SUITE)], Verdict.INFRA)
+    excused = died and all(run.tests and not run.cut_off for run in job.suites)
+    return findings.stage([s for s in job.stages if not (excused and s.stage is Stage.SUITE)], Verdict.INFRA)
 
 
 def _base(base: JobResult) -> Judgement | None:
@@ -81,14 +85,30 @@ def _base(base: JobResult) -> Judgement | None:
     return None
 
 
-def _spared(change: Transition, base: JobResult, patched: JobResult) -> Transition:
-    """Return a transition that charges nobody where the host failed while one of its tests ran."""
-    cut_off = (_infra(base) and change.base in findings.CUT_OFF) or (
-        _infra(patched) and change.patched in findings.CUT_OFF
+def _spared(changes: Sequence[Transition], base: JobResult, patched: JobResult) -> tuple[Transition, ...]:
+    """Return transitions of which those charge nobody that the host cut off on either kernel."""
+    on_base, on_patched = _cut_off(base), _cut_off(patched)
+    return tuple(
+        replace(change, verdict=Verdict.INFRA, note="cut off: the host failed")
+        if on_base(change, change.base) or on_patched(change, change.patched)
+        else change
+        for change in changes
     )
-    if not cut_off:
-        return change
-    return replace(change, verdict=Verdict.INFRA, note="cut off: the host failed")
+
+
+def _cut_off(job: JobResult) -> Callable[[Transition, Status], bool]:
+    """Return what says whether the host cut a test of a job off, or kept its suite from naming it."""
+    failed = findings.stage(job.stages, Verdict.INFRA) is not None
+    cut = {(run.suite, test) for run in job.suites for test in run.cut_off}
+    named = {(run.suite, test.name) for run in job.suites for test in run.tests}
+
+    def is_cut_off(change: Transition, status: Status) -> bool:
+        key = change.suite, change.test
+        if key in named:
+            return key in cut and status in findings.CUT_OFF
+        return failed and status is Status.MISSING
+
+    return is_cut_off
 
 
 def charged(changes: Sequence[Transition]) -> Judgement | None:

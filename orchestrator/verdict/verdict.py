@@ -35,8 +35,8 @@ def judge_job(
     """Judge one kernel by itself; the reason is one line.
 
     The order: fatal splat, KernelError, other splats, tests, InfraError, a suite in which nothing ran, all skipped. An
-    oops stands before a lost connection, for the two race. Where the infrastructure failed without an oops, tests that
-    are missing or were cut off are its work, and the verdict is INFRA; tests that failed before are still a FAIL.
+    oops stands before a lost connection, for the two race. Where the infrastructure failed without an oops, the tests
+    that it cut off are its work, and the verdict is INFRA; what the others did is still a FAIL.
     Before them all stands that no kernel came up of a ``tree`` that lacks what its series is made for.
     """
     infra = findings.stage(stages, Verdict.INFRA)
@@ -45,7 +45,7 @@ def judge_job(
         findings.fatal(splats),
         findings.stage(stages, Verdict.FAIL),
         findings.unallowed(splats),
-        _tests(suites, expected or {}, column, cut_off=infra is not None),
+        _tests(suites, expected or {}, column, with_problems=infra is None),
         infra,
         findings.idle(suites),
         _skipped(suites),
@@ -56,12 +56,12 @@ def judge_job(
     )
 
 
-def _tests(suites: Sequence[SuiteRun], expected: Expected, column: str | None, cut_off: bool) -> Judgement | None:
-    complaints = [] if cut_off else [f"{run.suite}: {problem}" for run in suites for problem in run.problems]
+def _tests(suites: Sequence[SuiteRun], expected: Expected, column: str | None, with_problems: bool) -> Judgement | None:
+    complaints = [f"{run.suite}: {problem}" for run in suites for problem in run.problems if with_problems]
     for run in suites:
         for test, shown in outcomes(run).items():
             complaint = _complaint(test, shown, expected.get(run.suite, NONE), column)
-            if complaint and not (cut_off and shown.status in findings.CUT_OFF):
+            if complaint and not (test in run.cut_off and shown.status in findings.CUT_OFF):
                 complaints.append(complaint)
     more = f" (and {len(complaints) - 1} more)" if len(complaints) > 1 else ""
     return (Verdict.FAIL, complaints[0] + more) if complaints else None

@@ -45,6 +45,11 @@ def suite(problems: tuple[str, ...] = (), retried: Any = (), **tests: Status) ->
     return SuiteRun("uffd", results, (), 1.0, problems, tuple(retried))
 
 
+def cut(run: SuiteRun, *tests: str) -> SuiteRun:
+    """Return a suite of which the host cut these tests off."""
+    return replace(run, cut_off=tests)
+
+
 def splat(
     title: str = "WARNING in f", fatal: bool = False, allowed: str | None = None, test: str | None = "a"
 ) -> Splat:
@@ -117,9 +122,10 @@ def test_an_oops_beats_a_lost_connection() -> None:
 
 
 def test_a_lost_connection_without_an_oops_is_infra_though_tests_are_missing() -> None:
-    lost = suite(("no plan line",), a=Status.PASS, b=Status.CRASHED, c=Status.MISSING)
+    lost = cut(suite(("no plan line",), a=Status.PASS, b=Status.ERROR, c=Status.MISSING), "b", "c")
     assert judge(stages=[stage(how=INFRA)], suites=[lost]) is INFRA
-    assert judge(stages=[stage(how=INFRA)], suites=[suite(a=Status.FAIL, c=Status.MISSING)]) is FAIL
+    assert judge(stages=[stage(how=INFRA)], suites=[cut(suite(a=Status.FAIL, c=Status.MISSING), "c")]) is FAIL
+    assert judge(stages=[stage(how=INFRA)], suites=[cut(suite(a=Status.CRASHED, c=Status.ERROR), "c")]) is FAIL
     assert judge(stages=[stage()], suites=[lost]) is FAIL
 
 
@@ -435,9 +441,9 @@ def test_no_test_on_the_patched_kernel() -> None:
 
 def test_lost_connection_on_the_patched_kernel() -> None:
     base = job(Side.BASE, suites=(suite(a=Status.PASS, b=Status.PASS),))
-    lost = job(suites=(suite(a=Status.PASS, b=Status.MISSING),), stages=(stage(how=INFRA, message="lost"),))
+    lost = job(suites=(cut(suite(a=Status.PASS, b=Status.MISSING), "b"),), stages=(stage(how=INFRA, message="lost"),))
     assert series(base, lost)[0] is INFRA
-    failed = job(suites=(suite(a=Status.FAIL, b=Status.MISSING),), stages=(stage(how=INFRA, message="lost"),))
+    failed = replace(lost, suites=(cut(suite(a=Status.FAIL, b=Status.MISSING), "b"),))
     assert series(base, failed)[0] is FAIL
     oops = job(suites=lost.suites, stages=lost.stages, splats=(splat("oops", fatal=True),))
     assert series(base, oops) == (FAIL, "oops during a (console line 7)")
@@ -445,13 +451,42 @@ def test_lost_connection_on_the_patched_kernel() -> None:
 
 def test_a_test_cut_off_by_the_host_is_charged_to_nobody() -> None:
     """Its transition says so too: a table, or JUnit, that shows a regression there would be wrong."""
-    lost = job(stages=(stage(how=INFRA, message="connection lost"),), suites=(suite(a=Status.ERROR, b=Status.PASS),))
+    tests = cut(suite(a=Status.ERROR, b=Status.PASS), "a")
+    lost = job(stages=(stage(how=INFRA, message="connection lost"),), suites=(tests,))
     fine = job(Side.BASE, suites=(suite(a=Status.PASS, b=Status.PASS),))
     found = series_verdict.judge(fine, lost)
     assert (found.verdict, found.reason) == (INFRA, "suite: connection lost")
     assert [(c.test, c.verdict) for c in found.transitions] == [("a", INFRA), ("b", PASS)]
     assert series_verdict.judge(replace(lost, side=Side.BASE), fine).transitions[0].verdict is INFRA
-    assert series_verdict.judge(fine, replace(lost, stages=(stage(),))).verdict is FAIL
+    other = replace(lost, suites=(replace(tests, cut_off=()),))
+    assert series_verdict.judge(fine, other).verdict is FAIL, "it is not the host that cut this one off"
+
+
+def test_what_the_host_cut_off_is_its_work_and_what_a_test_did_by_itself_is_not() -> None:
+    """An oops that both have in another test explains no guest that the host lost, and that no test that broke."""
+    host: dict[str, Any] = {"stages": (stage(how=INFRA, message="killed (during b)"),)}
+    oops: dict[str, Any] = {"splats": (splat("oops", fatal=True),)}
+    whole, red, lost = (
+        suite(a=Status.CRASHED, b=Status.PASS),
+        suite(a=Status.CRASHED, b=Status.FAIL),
+        cut(suite(a=Status.CRASHED, b=Status.ERROR), "b"),
+    )
+    assert series(job(Side.BASE, suites=(whole,), **oops), job(suites=(lost,), **oops, **host))[0] is INFRA
+    assert series(job(Side.BASE, suites=(lost,), **oops, **host), job(suites=(red,), **oops))[0] is INFRA
+    base = job(Side.BASE, suites=(suite(a=Status.PASS, b=Status.PASS),))
+    found = series_verdict.judge(base, job(suites=(lost,), **host))
+    assert (found.verdict, found.reason) == (FAIL, "a: works→broken, regression")
+    assert [(c.test, c.verdict) for c in found.transitions] == [("a", FAIL), ("b", INFRA)]
+
+
+@pytest.mark.parametrize("oopses", [(), (splat("oops", fatal=True),)])
+def test_a_suite_to_which_the_host_did_not_let_a_kernel_come_is_charged_to_nobody(oopses: tuple[Splat, ...]) -> None:
+    ran, other = suite(a=Status.PASS), replace(suite(b=Status.PASS), suite="other")
+    base = job(Side.BASE, suites=(ran, other), splats=oopses)
+    for suites in ((ran,), (ran, replace(other, tests=()))):
+        ended = job(suites=suites, splats=oopses, stages=(stage(how=INFRA, message="no QEMU"),))
+        assert series(base, ended)[0] is INFRA
+        assert series(base, replace(ended, stages=(stage(),)))[0] is FAIL
 
 
 def test_an_oops_on_both_is_known_and_explains_the_lost_connections() -> None:
