@@ -33,6 +33,9 @@ SESSION = "wpci: session "
 TRUNCATED = "wpci: truncated"
 """What the wrapper prints there when output was over the cap."""
 
+GRACE = 2
+"""Seconds that what a program leaves running may keep its output open, once it has ended itself."""
+
 DESCRIPTOR = 3
 """The descriptor on which a command that runs tests finds its row, a word a line."""
 VARIABLE = "WPCI_MARKERS"
@@ -174,23 +177,38 @@ def wrapped(command: str, cap: int) -> str:
     """Return the shell text that runs a command in a session of its own and lets ``cap`` bytes of output through.
 
     What is over the cap is read and dropped, so that the program goes on. Facts about the run go to stderr. Standard
-    input becomes the descriptor of the row.
+    input becomes the descriptor of the row. Where the program has ended and others of its session keep its output open
+    for longer than ``GRACE``, they are killed, for the output has no end before.
     """
-    script = (
-        f'echo "{SESSION}$$" >&2; set -o pipefail; '
-        f"( set +o pipefail; eval {shlex.quote(command)} ) 2>&1 {DESCRIPTOR}<&0 </dev/null | "
-        f"{{ dd bs=64k iflag=count_bytes count={cap} 2>/dev/null; "
-        f'[ "$(wc -c)" -eq 0 ] || echo "{TRUNCATED}" >&2; }}'
+    # The program has neither descriptor: 4 is standard output, by which the wrapper's own processes are known, and by 5
+    # both sides of its output say that they have ended, to the last part, which waits for the second of them.
+    program = (
+        f"{{ ( set +o pipefail; eval {shlex.quote(command)} ) 2>&1 {DESCRIPTOR}<&0 </dev/null 4>&- 5>&-; "
+        "code=$?; echo ended >&5; exit $code; }"
     )
+    output = (
+        f"{{ dd bs=64k iflag=count_bytes count={cap} 2>/dev/null >&4; "
+        f'[ "$(wc -c)" -eq 0 ] || echo "{TRUNCATED}" >&2; echo read >&5; }}'
+    )
+    # More than one turn, for what forks all the time escapes the first.
+    others = killing("$$", sparing="[ $p/fd/4 -ef /proc/self/fd/4 ]")
+    grace = (
+        '{ read -r side && [ "$side" = ended ] && '
+        f"for turn in 1 2 3; do read -r -t {GRACE} side && break; {others}; done; true; }}"
+    )
+    script = f'echo "{SESSION}$$" >&2; set -o pipefail; exec 4>&1; {{ {program} | {output}; }} 5>&1 | {grace}'
     # The SSH server is safe from the out-of-memory killer, and a test must not inherit that.
     return f"echo 0 >/proc/self/oom_score_adj; exec setsid sh -c {shlex.quote(script)}"
 
 
-def killing(session: int) -> str:
-    """Return the shell text that kills every process of a session, whatever process groups they made."""
+def killing(session: int | str, sparing: str = "false") -> str:
+    """Return the shell text that kills every process of a session, whatever process groups they made.
+
+    Spared is what a shell test holds for, with ``$p`` as its folder in ``/proc``.
+    """
     return (
         "for p in /proc/[0-9]*; do read -r s <$p/stat && set -- ${s##*) } && "
-        f'[ "$4" = {session} ] && kill -9 ${{p##*/}}; done 2>/dev/null; true'
+        f'[ "$4" = {session} ] && ! {sparing} && kill -9 ${{p##*/}}; done 2>/dev/null; true'
     )
 
 

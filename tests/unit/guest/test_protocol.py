@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -119,3 +124,83 @@ def test_a_line_of_the_rows_that_was_cut_short_was_never_given_out(tmp_path: Pat
         assert protocol.spans(console) == ((3, 5),)
     place.write_bytes(whole + b"\0\xff\n")
     assert protocol.rows(console) == (row,)
+
+
+@pytest.fixture(params=["busybox", "bash"])
+def tools(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A folder with the tools of a guest, and this as its shell."""
+    shell, busybox = shutil.which(request.param), shutil.which("busybox")
+    if not (shell and busybox):
+        pytest.skip("busybox and bash are needed")
+    for name in ("setsid", "dd", "wc", "sleep", "seq", "kill", "cat"):
+        (tmp_path / name).symlink_to(busybox)
+    (tmp_path / "sh").symlink_to(shell)
+    return tmp_path
+
+
+def run_wrapped(tools: Path, command: str, cap: int = 1 << 20, given: str = "") -> subprocess.CompletedProcess[str]:
+    """Run a command as in a guest. Whatever it leaves in its session is killed where the wrapper does not end."""
+    shell = subprocess.Popen(
+        ["sh", "-c", protocol.wrapped(command, cap)],
+        env={"PATH": str(tools)},
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        output, facts = shell.communicate(given, timeout=60)
+    except subprocess.TimeoutExpired:
+        subprocess.run(["sh", "-c", protocol.killing(shell.pid)], env={"PATH": str(tools)}, check=True)
+        raise
+    return subprocess.CompletedProcess(command, shell.returncode, output, facts)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "sleep 600 & echo here; exit 7",
+        "sh -c 'sh -c \"sleep 600 & sleep 600\" & echo here; exit 7'",
+        "echo here; exec sh -c 'sleep 600 & exit 7' 4>/dev/null 5>/dev/null",
+        "(trap '' TERM HUP PIPE; while :; do sleep 1; done) & echo here; exit 7",
+    ],
+)
+def test_a_program_ends_with_its_own_code_though_its_children_stay(tools: Path, command: str) -> None:
+    run = run_wrapped(tools, command)
+    assert (run.returncode, run.stdout) == (7, "here\n")
+    session = protocol.session(run.stderr)
+    assert run.stderr.splitlines()[0] == f"{protocol.SESSION}{session}"
+
+
+def test_what_a_child_prints_soon_after_its_program_counts(tools: Path) -> None:
+    run = run_wrapped(tools, "echo first; seq 30000 & exit 3")
+    assert run.returncode == 3
+    assert run.stdout.split() == ["first", *map(str, range(1, 30001))]
+
+
+def test_what_does_not_hold_the_output_is_left_alone(tools: Path) -> None:
+    run = run_wrapped(tools, "sleep 600 >/dev/null 2>&1 & echo $!")
+    child = int(run.stdout)
+    assert run.returncode == 0
+    os.kill(child, 0)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(child, signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "output", "truncated"),
+    [
+        ("true", 0, "", False),
+        ("false | true", 0, "", False),
+        ("echo a; echo b >&2; exit 4", 4, "a\nb\n", False),
+        ("seq 1000; exit 5", 5, "1\n2\n3\n4\n5\n", True),
+        ("kill -9 $(sh -c 'echo $PPID')", 137, "", False),
+        ("cat <&3; cat", 0, "row\n", False),
+        ("for n in 4 5; do [ -e /proc/self/fd/$n ] && echo $n; done; true", 0, "", False),
+    ],
+)
+def test_a_command_ends_with_its_code_and_the_output_that_the_cap_lets_through(
+    tools: Path, command: str, code: int, output: str, truncated: bool
+) -> None:
+    run = run_wrapped(tools, command, cap=10, given="row\n")
+    assert (run.returncode, run.stdout, protocol.TRUNCATED in run.stderr) == (code, output, truncated)
