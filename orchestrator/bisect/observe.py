@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import fnmatch
 import re
+from collections.abc import Iterator
 
 from orchestrator.bisect.symptom import Observation, Sight, Why
 from orchestrator.model import JobResult, Stage, StageResult, Status, Symptom, SymptomKind, TestResult, Verdict
+from orchestrator.model.outcomes import BUILDS
 from orchestrator.parse import runs
 from orchestrator.text import wording
-from orchestrator.verdict import complaints
+from orchestrator.verdict import complaints, outcome
 
 
 def observations(symptom: Symptom, result: JobResult, repeat: int = 1) -> tuple[Observation, ...]:
@@ -147,17 +149,28 @@ def _test(name: str, result: JobResult, repeat: int) -> tuple[Observation, ...]:
     failed = result.failed_stage
     if failed and failed.verdict is Verdict.INFRA and not fatal:
         return (Observation(Sight.INFRA, failed.message),)
+    if not tests and (unbuilt := next(_unbuilt(name, result), None)):
+        program = unbuilt.name.removesuffix(f".{BUILDS}")
+        return (Observation(Sight.UNCLEAR, f"{program} does not build: {unbuilt.reason}", Why.NOT_BUILT),)
     if not tests:
         return (Observation(Sight.UNCLEAR, failed.message if failed else f"{name} did not run", Why.OTHER),)
     return tuple(one for test in tests for one in _tries(test, fatal, repeat))
 
 
 def _of_name(name: str, result: JobResult) -> list[TestResult]:
-    """Return the results of a test; of a program that has cases, its worst one stands for it."""
+    """Return the results of a test; of a program that has cases, its worst one stands for it.
+
+    What stands for a program that does not build has to be named: that is none of its cases.
+    """
     every = [test for suite in result.suites for test in suite.tests]
-    cases = [test for test in every if test.name.startswith(f"{name}.")]
+    unbuilt = list(_unbuilt(name, result))
+    cases = [test for test in every if test.name.startswith(f"{name}.") and test not in unbuilt]
     worst = sorted(cases, key=lambda test: (not test.status.broken, test.status is not Status.PASS))[:1]
     return [test for test in every if test.name == name] or worst
+
+
+def _unbuilt(name: str, result: JobResult) -> Iterator[TestResult]:
+    yield from filter(None, (outcome.unbuilt(suite, name) for suite in result.suites))
 
 
 def _tries(test: TestResult, fatal: tuple[str, ...], repeat: int) -> list[Observation]:

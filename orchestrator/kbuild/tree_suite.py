@@ -19,6 +19,7 @@ from orchestrator.kbuild.compiler_log import Folders
 from orchestrator.kbuild.host import ThisHost
 from orchestrator.kbuild.programs import Share
 from orchestrator.model import Programs
+from orchestrator.model.outcomes import BUILDS
 from orchestrator.progress import Progress
 
 _SOURCE = "source"
@@ -109,10 +110,10 @@ def _take(suite: TreeSuite, name: str, to: Path, output: str) -> None:
     to.chmod(0o755)
 
 
-_UNBUILT = """#!/bin/sh
+_UNBUILT = f"""#!/bin/sh
 echo 1..1
-echo {reason}
-echo not ok 1 builds
+echo {{reason}}
+echo not ok 1 {BUILDS}
 exit 1
 """
 """What runs in the place of a program that does not build: it fails alone, and by its name."""

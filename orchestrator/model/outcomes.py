@@ -19,6 +19,9 @@ from orchestrator.model.words import Side, Stage, Status, Verdict
 if TYPE_CHECKING:  # the help of the command line loads values, and no schema
     from orchestrator.config.schema import Machine
 
+BUILDS = "builds"
+"""The one case, and a failure, of a program of the tree that does not build there: it never ran."""
+
 
 @dataclass(frozen=True)
 class TestResult(Bounded):

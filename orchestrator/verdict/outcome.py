@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from orchestrator.model import Status, SuiteRun, TestResult
+from orchestrator.model.outcomes import BUILDS
 from orchestrator.parse import runs
 
 
@@ -114,8 +115,20 @@ def unnamed(run: SuiteRun | None, test: str) -> Outcome:
     others = {*run.programs} - {program}
     if any(problem.partition(": ")[0] not in others for problem in run.problems):
         return ABSENT
-    theirs = [other for other in run.tests if program_of(other.name, run.programs) == program]
+    theirs = _of_program(run, program)
     return ABSENT if any(_is_cut_off(other, program) for other in theirs) else _NOT_OFFERED
+
+
+def unbuilt(run: SuiteRun, test: str) -> TestResult | None:
+    """Return what stands in a run for the program of a test, where it did not build there; None where it did."""
+    program = program_of(test, run.programs)
+    theirs = _of_program(run, program)
+    is_so = [(one.name, one.status) for one in theirs] == [(f"{program}.{BUILDS}", Status.FAIL)]
+    return theirs[0] if is_so else None
+
+
+def _of_program(run: SuiteRun, program: str) -> list[TestResult]:
+    return [test for test in run.tests if program_of(test.name, run.programs) == program]
 
 
 def _is_cut_off(test: TestResult, program: str) -> bool:

@@ -9,7 +9,17 @@ from orchestrator.model import JobResult, Status, Transition, Verdict
 from orchestrator.model.expectations import NONE, Expectations
 from orchestrator.verdict import cases
 from orchestrator.verdict.findings import Judgement
-from orchestrator.verdict.outcome import ABSENT, UNREACHED, Outcome, meets, outcome, outcomes, program_of, unnamed
+from orchestrator.verdict.outcome import (
+    ABSENT,
+    UNREACHED,
+    Outcome,
+    meets,
+    outcome,
+    outcomes,
+    program_of,
+    unbuilt,
+    unnamed,
+)
 from orchestrator.verdict.verdict import Expected
 
 _Key = tuple[str, str]
@@ -206,9 +216,17 @@ def undecided(base: JobResult, patched: JobResult) -> frozenset[_Key]:
 
 
 def shown_on(base: JobResult) -> Callable[[str, str], Outcome]:
-    """Return what says how a test of a suite went on the base, also of one that the base does not name."""
+    """Return what says how a test of a suite went on the base, also of one that the base does not name.
+
+    One of a program that does not build there is not known: that is no refusal.
+    """
     known, runs = _by_test(base), {run.suite: run for run in base.suites}
-    return lambda suite, test: known.get((suite, test)) or unnamed(runs.get(suite), test)
+
+    def shown(suite: str, test: str) -> Outcome:
+        run = runs.get(suite)
+        return known.get((suite, test)) or (ABSENT if run and unbuilt(run, test) else unnamed(run, test))
+
+    return shown
 
 
 def _cut_on_both(before: _Outcomes, after: _Outcomes) -> Callable[[str, str], bool]:

@@ -84,6 +84,16 @@ def test_a_test_that_did_not_run_says_nothing() -> None:
     assert one(TEST, job()).sight is Sight.UNCLEAR
 
 
+@pytest.mark.parametrize("name", ["huge", "huge.full"])
+def test_a_program_that_does_not_build_says_nothing_of_itself(name: str) -> None:
+    chased, unbuilt = Symptom(SymptomKind.TEST, name), job(test("huge.builds", Status.FAIL), test("o", Status.PASS))
+    assert one(chased, unbuilt) == Observation(Sight.UNCLEAR, "huge does not build: why", Why.NOT_BUILT)
+    assert not observe.names(chased, unbuilt)
+    assert one(Symptom(SymptomKind.TEST, "huge.builds"), unbuilt) == Observation(Sight.SHOWN, "fail")
+    own = job(test("huge.builds", Status.FAIL), test("huge.full", Status.FAIL))  # a case that has the name
+    assert one(chased, own) == Observation(Sight.SHOWN, "fail")
+
+
 def test_repeated_runs_are_counted_from_what_the_program_says() -> None:
     said = test("T01", Status.FAIL, "2 of 9 runs skipped", "3 of 9 runs failed")
     sights = [s.sight for s in observe.observations(TEST, job(said), repeat=9)]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.model import Side, Status, SuiteRun, TestResult, Verdict
-from orchestrator.verdict import series_verdict
+from orchestrator.verdict import series_verdict, transitions
 from tests.fakes import results
 from tests.unit.suite.test_suite import Result, printed
 
@@ -162,3 +162,23 @@ def test_a_program_on_two_kernels(tmp_path: Path, case: Case) -> None:
     judged = series_verdict.judge(base, patched)
     words = {change.test: change.words for change in judged.transitions if change.suite != "other"}
     assert (judged.verdict, words) == (case.verdict, case.words), judged.reason
+
+
+def test_a_program_that_does_not_build_on_the_base_never_ran_there() -> None:
+    """Nobody knows how its cases would have gone: what the guest cannot run is no fault of what makes it build."""
+    ran = {"huge.full": Status.PASS, "huge.swap": Status.FAIL, "huge.none": Status.SKIP}
+    words, other = {"huge.builds": "broken→broken"}, TestResult("o.x", Status.PASS)
+    base, patched = (
+        results.job(side, (), suites=(SuiteRun("mm", (*tests, other), (), 1.0, programs=("huge", "o")),))
+        for side, tests in (
+            (Side.BASE, (TestResult("huge.builds", Status.FAIL),)),
+            (Side.PATCHED, tuple(TestResult(*test) for test in ran.items())),
+        )
+    )
+    judged = series_verdict.judge(base, patched)
+    assert judged.verdict is Verdict.INFRA and judged.reason == f"huge.swap: {transitions.NOT_KNOWN}"
+    words |= {"huge.full": "broken→works", "huge.swap": "broken→broken", "huge.none": "broken→refused"}
+    assert {change.test: change.words for change in judged.transitions} == words | {"o.x": "works→works"}
+    lost = series_verdict.judge(patched, base)
+    charged = [change.test for change in lost.transitions if change.verdict is Verdict.FAIL]
+    assert charged == ["huge.builds", "huge.full"]
