@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from orchestrator.history import classify, read
@@ -13,6 +13,7 @@ from orchestrator.model import Stage, Status, Verdict
 from orchestrator.text import wording
 from orchestrator.verdict import cases
 from orchestrator.verdict.findings import CUT_OFF
+from orchestrator.verdict.outcome import named_program
 
 WINDOW = 30
 """How many runs back a test is looked at."""
@@ -111,9 +112,42 @@ def judge(now: Seen, earlier: Sequence[Seen]) -> Judged:
     before = [named_as(seen, now) for seen in earlier if comparable(now.job, seen.job)]
     tonight, nights = _nights(now), [_nights(seen) for seen in before]
     alike = (night for seen, night in zip(before, nights, strict=True) if night and _same_request(now, seen))
-    expected = [] if _stopped(now) else [key for key in next(alike, {}) if key not in tonight]
-    findings = tuple(_finding(now.job.name, key, tonight.get(key), nights) for key in (*tonight, *expected))
+    unnamed = {} if _stopped(now) else _unnamed(tonight, next(alike, {}), _programs([now, *before]), _content(now))
+    findings = tuple(_finding(now.job.name, key, night, nights) for key, night in {**tonight, **unnamed}.items())
     return Judged(now.job.name, findings, tuple(_splats(now, before)), tuple(_notes(now, earlier, before)))
+
+
+def _unnamed(
+    tonight: dict[Key, Night], last: dict[Key, Night], program: Callable[[Key], Key], content: str
+) -> dict[Key, Night | None]:
+    """Return what the last night had and tonight does not name, each with what it is tonight; None where it is missing.
+
+    As between two kernels, a test of a program that skipped all is skipped; and what stood for a whole program that
+    names its cases since then, its own name or what it said where it skipped all, has not gone.
+    """
+    named, ran, ran_before = set(map(program, tonight)), _ran(tonight, program), _ran(last, program)
+    unnamed: dict[Key, Night | None] = {}
+    for key in (key for key in last if key not in tonight):
+        own = program(key)
+        skipped = own in named and own not in ran_before
+        named_since = own in ran and key == own and not last[key].broken
+        if not (skipped or named_since):
+            unnamed[key] = Night((Status.SKIP,), content) if own in named - ran else None
+    return unnamed
+
+
+def _ran(night: dict[Key, Night], program: Callable[[Key], Key]) -> set[Key]:
+    """Return the programs of which something was not skipped."""
+    return {program(key) for key, shown in night.items() if shown.status is not Status.SKIP}
+
+
+def _programs(nights: Iterable[Seen]) -> Callable[[Key], Key]:
+    """Return what says which program of its suite a test belongs to: itself, where no night knows another."""
+    names: dict[str, dict[str, None]] = {}
+    for test in (test for seen in nights for test in seen.tests if test.program):
+        names.setdefault(test.suite, {})[test.program] = None
+    known = {suite: tuple(programs) for suite, programs in names.items()}
+    return lambda key: (key[0], named_program(key[1], known.get(key[0], ())) or key[1])
 
 
 def differing(now: Seen, earlier: Sequence[Seen]) -> dict[str, list[str]]:
@@ -208,9 +242,13 @@ def shown(seen: Seen) -> tuple[Test, ...]:
 
 
 def _nights(seen: Seen) -> dict[Key, Night]:
-    identity = seen.job.identity
-    content = classify.content(identity) if identity else f"unknown, of {seen.job.run}"
+    content = _content(seen)
     return {(test.suite, test.name): Night(test.tries, content) for test in shown(seen)}
+
+
+def _content(seen: Seen) -> str:
+    identity = seen.job.identity
+    return classify.content(identity) if identity else f"unknown, of {seen.job.run}"
 
 
 def _is_judged(stage: StageTime) -> bool:

@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -109,6 +110,58 @@ def test_a_case_whose_text_tells_what_came_of_it_is_known_by_its_number() -> Non
         assert night.showed_before(second, found, now) and not night.showed_before(now, found, now)
     mended = night.judge(cases("4", "No leak", "No leak#2"), [now, second, first])
     assert of(mended, "cow.No leak#2") is Change.FIXED
+
+
+def program(run: str, tests: str) -> Seen:
+    """Return a night of the program ``p.sh``: ``p.sh.a=pass`` is a case of it, ``p.sh=pass`` the whole without any."""
+    made = seen(run, f"{tests} q=pass")
+    numbered = (
+        dataclasses.replace(test, program="p.sh", number=number) if test.name.startswith("p.sh.") else test
+        for number, test in enumerate(made.tests, 1)
+    )
+    return dataclasses.replace(made, tests=tuple(numbered))
+
+
+def changes(now: Seen, *earlier: Seen) -> dict[str, Change]:
+    findings = night.judge(now, earlier).findings
+    return {finding.test: finding.change for finding in findings if finding.suite == "own" and finding.test != "q"}
+
+
+@pytest.mark.parametrize(
+    ("before", "tonight", "wanted"),
+    [
+        ("p.sh=pass", "p.sh.none=skip", {"p.sh": Change.REGRESSED, "p.sh.none": Change.NEW}),
+        ("p.sh=fail", "p.sh.none=skip", {"p.sh": Change.MISSING, "p.sh.none": Change.NEW}),
+        (
+            "p.sh.a=pass p.sh.b=skip",
+            "p.sh=skip",
+            {"p.sh": Change.NEW, "p.sh.a": Change.REGRESSED, "p.sh.b": Change.STEADY},
+        ),
+        ("p.sh.a=pass p.sh.b=pass", "p.sh.a=pass", {"p.sh.a": Change.STEADY, "p.sh.b": Change.MISSING}),
+        ("p.sh.a=pass p.sh.b=pass", "p.sh.a=skip", {"p.sh.a": Change.REGRESSED, "p.sh.b": Change.REGRESSED}),
+        ("p.sh=pass", "", {"p.sh": Change.MISSING}),
+    ],
+)
+def test_a_program_of_which_all_is_skipped_skips_what_it_does_not_name(
+    before: str, tonight: str, wanted: dict[str, Change]
+) -> None:
+    assert changes(program("2", tonight), program("1", before)) == wanted
+
+
+@pytest.mark.parametrize(
+    ("before", "tonight"),
+    [
+        ("p.sh=skip", "p.sh.a=pass"),
+        ("p.sh.none=skip", "p.sh.a=pass p.sh.b=fail"),
+        ("p.sh.none=skip", "p.sh.other=skip"),
+        ("p.sh.none=skip", "p.sh=pass"),
+        ("p.sh=pass", "p.sh.a=pass"),
+    ],
+)
+def test_what_stood_for_a_whole_program_is_not_missed_where_its_cases_are_named(before: str, tonight: str) -> None:
+    first = program("1", "p.sh.none=skip")  # a program is known by its cases, in whatever night
+    shown = changes(program("3", tonight), program("2", before), first)
+    assert Change.MISSING not in shown.values() and Change.REGRESSED not in shown.values()
 
 
 def asked(value: Seen, *globs: str) -> Seen:
