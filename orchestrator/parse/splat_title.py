@@ -25,6 +25,7 @@ _VOLATILE = (
     (re.compile(r"\b__(?:x64|ia32|arm64|riscv|s390x?|se|do)_(?=(?:compat_)?sys_)|\b[sS]y(?=S_[a-z])"), ""),
     (re.compile(r"\bS_(?=[a-z])"), "sys_"),
     (re.compile(r"\b0x[0-9a-fA-F]+\b|\b(?=[0-9a-f]*[0-9])[0-9a-f]{8,16}\b"), "ADDR"),
+    (re.compile(r"\bkworker/u?\d+:\d+H?\b"), "kworker"),  # any of them may be given a work
     (re.compile(r"(?<![A-Za-z0-9_])-?\d+(?:\.\d+)?\b"), "N"),
     (re.compile(r"\s+"), " "),
 )

@@ -30,7 +30,7 @@ _POINTER = re.compile(
 )
 _TRACE = re.compile(r"\s{0,8}(?:Call [tT]race|[sS]tack backtrace|[bB]acktrace)\b")
 _BACKGROUND = re.compile(
-    r"\s{0,8}(?:Allocated by|Freed by|Preemption disabled at|Last potentially|Second to last|-> #\d"
+    r"\s{0,8}(?:(?:INFO: )?(?:Allocated|Freed) (?:by|in)|Preemption disabled at|Last potentially|Second to last|-> #\d"
     r"|Uninit was|Local variable|the existing dependency|the dependencies between|the shortest dependencies"
     r"|Object (?:allocated|freed) at|(?:HARD|SOFT)IRQ-ON-W at|initial use at|\{(?:HARD|SOFT)IRQ"
     r"|\{[A-Z -]{1,30}\} state was registered at|page last|page_owner)"

@@ -105,9 +105,12 @@ def _panic_cpu(program: drgn.Program) -> int:
 
 
 def culprit(program: drgn.Program, tasks: list[Task]) -> Task | None:
-    """Return the task that panicked, else the one that most looks as if it hung, with its local variables."""
+    """Return the task that panicked, else the one that most looks as if it hung, with its local variables.
+
+    Who panics because another task is blocked (``hung_task_panic``) has only looked at it.
+    """
     cpu = _panic_cpu(program)
-    if cpu >= 0:
+    if cpu >= 0 and not panic(program).startswith("hung_task:"):
         address = cpu_curr(program, cpu).value_()
         chosen = next((task for task in tasks if task["address"] == address), None)
         if chosen is None:  # the idle task is in no list

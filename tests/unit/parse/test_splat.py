@@ -143,7 +143,15 @@ def test_every_list_of_skipped_frames_is_needed(name: str) -> None:
 def test_what_fails_no_run_says_why() -> None:
     harmless = {rule.id: rule.harmless for rule in RULES.rules if rule.harmless}
     off = {"kmemleak-off", "lock-debugging-off"}
-    assert set(harmless) == {"dropped", "alloc-failure", "page-stays", "irq-unknown", "warning-text", *off}
+    assert set(harmless) == {
+        "dropped",
+        "alloc-failure",
+        "suppressed",
+        "page-stays",
+        "irq-unknown",
+        "warning-text",
+        *off,
+    }
     found = [s for path in PATHS for s in scan(sample(path)[1])]
     assert {s.allowed_by for s in found} == {None, *harmless.values()}
 
