@@ -75,6 +75,7 @@ def _seen(session: Session, runs: Sequence[str]) -> dict[str, list[Seen]]:
 _STAGE = (StageRow.stage, StageRow.verdict, StageRow.seconds, StageRow.message, StageRow.log, StageRow.reused)
 _TEST = (
     OutcomeRow.suite, OutcomeRow.test, OutcomeRow.status, OutcomeRow.earlier, OutcomeRow.reason, OutcomeRow.seconds,
+    OutcomeRow.program, OutcomeRow.number,
 )  # fmt: skip
 _SPLAT = (
     SplatRow.kind, SplatRow.title, SplatRow.fatal, SplatRow.test, SplatRow.allowed_by, SplatRow.first_line,
@@ -106,9 +107,9 @@ def _stage(row: Any, folder: Path) -> StageTime:
 
 
 def _test(row: Any) -> Test:
-    _, suite, name, status, earlier, reason, seconds = row
+    _, suite, name, status, earlier, reason, seconds, program, number = row
     result = _outcome(status, tuple(earlier))
-    return Test(suite, name, result.status, result.tries, reason, seconds)
+    return Test(suite, name, result.status, result.tries, reason, seconds, program, number)
 
 
 @functools.cache

@@ -517,6 +517,34 @@ def test_the_last_runs_hold_what_each_job_showed(opened: Database) -> None:
     assert set(newest.values()) == {"run-4"} and len(newest) == len(read.titles(opened))
 
 
+SECOND = TestResult("cow.b", Status.PASS, number=2)
+
+
+@pytest.mark.parametrize(
+    ("tonight", "wanted"),
+    [
+        (
+            (TestResult("cow.Leak", Status.FAIL, number=1), SECOND),
+            {"cow.Leak": Change.REGRESSED, "cow.b": Change.STEADY},
+        ),
+        (
+            (TestResult("cow", Status.SKIP, "no swap"),),
+            {"cow": Change.NEW, "cow.No leak": Change.REGRESSED, "cow.b": Change.REGRESSED},
+        ),
+    ],
+)
+def test_the_pages_and_the_night_say_the_same_of_a_program_of_anybodys(
+    tmp_path: Path, tonight: tuple[TestResult, ...], wanted: dict[str, Change]
+) -> None:
+    opened, before = database.open_(database.place(None, tmp_path)), TestResult("cow.No leak", Status.PASS, number=1)
+    for number, tests in enumerate([(before, SECOND), tonight], 1):
+        identity = dataclasses.replace(fixture.IDENTITY, kernel=str(number))
+        store.add(opened, alone(number, suites=(SuiteRun("ks", tests, (), 1.0, programs=("cow",)),), identity=identity))
+    compared = night.compare(opened, "run-2")
+    assert {finding.test: finding.change for finding in compared.findings if finding.suite == "ks"} == wanted
+    assert night.compare_last(window.last(opened, "smoke", 9)) == compared
+
+
 def test_a_history_that_is_made_while_it_is_opened_is_no_stranger(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     database.open_(url)
     real, answers = MigrationContext.get_current_revision, [None]  # as it was before another process committed it
