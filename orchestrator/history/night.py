@@ -111,10 +111,20 @@ def judge(now: Seen, earlier: Sequence[Seen]) -> Judged:
     """Judge one job against the same job on the nights before, newest first."""
     before = [named_as(seen, now) for seen in earlier if comparable(now.job, seen.job)]
     tonight, nights = _nights(now), [_nights(seen) for seen in before]
-    alike = (night for seen, night in zip(before, nights, strict=True) if night and _same_request(now, seen))
-    unnamed = {} if _stopped(now) else _unnamed(tonight, next(alike, {}), _programs([now, *before]), _content(now))
+    last = _last((seen, night) for seen, night in zip(before, nights, strict=True) if _same_request(now, seen))
+    unnamed = {} if _stopped(now) else _unnamed(tonight, last, _programs([now, *before]), _content(now))
     findings = tuple(_finding(now.job.name, key, night, nights) for key, night in {**tonight, **unnamed}.items())
     return Judged(now.job.name, findings, tuple(_splats(now, before)), tuple(_notes(now, earlier, before)))
+
+
+def _last(alike: Iterable[tuple[Seen, dict[Key, Night]]]) -> dict[Key, Night]:
+    """Return what each test showed last, back to the last night that came to its end: a stopped one has a part."""
+    last: dict[Key, Night] = {}
+    for seen, night in alike:
+        last = {**night, **last}
+        if night and not _stopped(seen):
+            break
+    return last
 
 
 def _unnamed(

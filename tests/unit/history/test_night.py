@@ -164,6 +164,36 @@ def test_what_stood_for_a_whole_program_is_not_missed_where_its_cases_are_named(
     assert Change.MISSING not in shown.values() and Change.REGRESSED not in shown.values()
 
 
+def cut_off(tests: str) -> Seen:
+    """Return a night that a fault of the host ended."""
+    stages = seen("2", failed=Stage.SUITE, blame=Verdict.INFRA).stages
+    return dataclasses.replace(program("2", tests), stages=stages)
+
+
+STOPPED = [
+    seen("2", failed=Stage.BOOT),
+    seen("2", failed=Stage.BUILD),
+    seen("2", failed=Stage.BOOT, blame=Verdict.INFRA),
+    cut_off("p.sh=missing"),
+    cut_off("p.sh.a=skip"),
+]
+
+
+@pytest.mark.parametrize("stopped", STOPPED)
+def test_a_night_that_was_stopped_does_not_say_what_there_is_to_expect(stopped: Seen) -> None:
+    whole = program("1", "p.sh.a=pass p.sh.b=pass")
+    skipped, gone = program("3", "p.sh=skip"), program("3", "p.sh.a=pass")
+    assert changes(skipped, stopped, whole)["p.sh.b"] is Change.REGRESSED
+    assert changes(gone, stopped, stopped, whole)["p.sh.b"] is Change.MISSING
+    assert "p.sh.b" not in changes(program("4", "p.sh.a=pass"), gone, stopped, whole), "the last whole night counts"
+
+
+def test_what_only_a_night_showed_that_was_stopped_is_expected_too() -> None:
+    part = cut_off("p.sh.a=pass")
+    for earlier in ([part], [part, program("1", "")]):
+        assert changes(program("3", "p.sh=skip"), *earlier)["p.sh.a"] is Change.REGRESSED
+
+
 def asked(value: Seen, *globs: str) -> Seen:
     return dataclasses.replace(value, job=dataclasses.replace(value.job, requested=globs))
 
