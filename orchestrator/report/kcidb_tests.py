@@ -10,7 +10,8 @@ Statuses by their meaning in the schema:
     MISSING        MISS: no line of it came; neither is anything known of the test
     SKIP           SKIP: not offered by this kernel
 
-A stage that a fault of the host ended is MISS, and so is a test that it cut off. Of several tries the worst counts.
+A suite that has a problem, or in which no test ran, is a test that FAILs. A stage that a fault of the host ended is
+MISS, and so is a test that it cut off, and such a suite. Of several tries the worst counts.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from orchestrator.model import (
     Verdict,
 )
 from orchestrator.report.kcidb_object import VERDICTS, Object, Objects, text
-from orchestrator.verdict import outcome
+from orchestrator.verdict import findings, outcome
 
 STATUSES = {
     Status.PASS: "PASS",
@@ -45,6 +46,8 @@ STATUSES = {
     Status.MISSING: "MISS",
     Status.SKIP: "SKIP",
 }
+_SUITES = "_suite"
+"""Stands before the name of a suite, for what is wrong with all of it: no suite is called so."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ class Tests:
             yield self._console(job)
         changes = self._changes(job)
         for run in job.suites:
+            yield from self._suite(job, run)
             for test in run.tests:
                 yield self._test(job, run, test, changes.get((run.suite, test.name)))
 
@@ -89,6 +93,19 @@ class Tests:
             log_excerpt=_excerpt(bad) if bad else None,
             log_url=self.objects.url(bad[0].console) if bad and bad[0].console else None,
         )
+
+    def _suite(self, job: JobResult, run: SuiteRun) -> Iterator[Object]:
+        """Yield what is wrong with a suite as a whole, as a test: else a report would be greener than the run."""
+        idle = findings.idle((run,))
+        problems = dict.fromkeys((*run.problems, *((idle[1],) if idle else ())))
+        if problems:
+            yield self._of(
+                job,
+                f"{_SUITES}.{run.suite}",
+                path(_SUITES, run.suite),
+                status="MISS" if findings.stage(job.stages, Verdict.INFRA) else "FAIL",
+                comment=text("; ".join(problems)),
+            )
 
     def _test(self, job: JobResult, run: SuiteRun, test: TestResult, change: Transition | None) -> Object:
         tries = outcome.outcome(test.status, dict(run.retried).get(test.name, ()))

@@ -21,6 +21,7 @@ from orchestrator.model import (
     Stage,
     StageResult,
     Status,
+    SuiteRun,
     TestResult,
     Tree,
     Verdict,
@@ -132,9 +133,39 @@ def test_a_splat_makes_the_console_red_even_where_all_tests_pass() -> None:
     assert by_path(report(alone(TestResult("T", Status.PASS), splats=(allowed,))))["console"]["status"] == "PASS"
 
 
+PROBLEM = "T: exit code 139: killed by signal 11 behind its results"
+LOST = (*STAGES[:-1], StageResult(Stage.SUITE, Verdict.INFRA, 1.0, "SSH lost"))
+WELL = TestResult("T", Status.PASS)
+
+
+@pytest.mark.parametrize(("stages", "says"), [(STAGES, "FAIL"), (LOST, "MISS")])
+@pytest.mark.parametrize(
+    ("tests", "problems", "comment"),
+    [
+        ((WELL,), (PROBLEM, "output was cut", PROBLEM), f"{PROBLEM}; output was cut"),
+        ((), (), "uffd: no test ran"),
+        ((), ("output was cut",), "output was cut; uffd: no test ran"),
+    ],
+)
+def test_what_is_wrong_with_a_suite_is_red_even_where_all_tests_pass(
+    stages: tuple[StageResult, ...], says: str, tests: tuple[TestResult, ...], problems: tuple[str, ...], comment: str
+) -> None:
+    suite = SuiteRun("uffd", tests, (), 1.0, problems)
+    whole_suite = by_path(report(alone(suites=(suite,), stages=stages)))["_suite.uffd"]
+    assert (whole_suite["status"], whole_suite["comment"]) == (says, comment)
+
+
+def test_a_suite_has_a_test_of_its_own_beside_all_that_can_have_its_name() -> None:
+    named = (
+        SuiteRun(name, (TestResult(name, Status.PASS),), (), 1.0, (PROBLEM,)) for name in ("boot", "console", "a.b")
+    )
+    tests = report(alone(suites=tuple(named)))["tests"]
+    assert len({test["id"] for test in tests}) == len({test["path"] for test in tests}) == len(tests) == 2 + 2 * 3
+    assert not any("_suite" in test["path"] for test in report(alone(WELL))["tests"])
+
+
 def test_a_console_of_tests_that_did_not_end_is_not_clean() -> None:
-    stages = (*STAGES[:-1], StageResult(Stage.SUITE, Verdict.INFRA, 1.0, "SSH lost"))
-    assert by_path(report(alone(stages=stages)))["console"]["status"] == "MISS"
+    assert by_path(report(alone(stages=LOST)))["console"]["status"] == "MISS"
 
 
 @pytest.mark.parametrize(("verdict", "says"), [(Verdict.FAIL, "FAIL"), (Verdict.INFRA, "MISS")])
