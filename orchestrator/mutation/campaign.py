@@ -19,7 +19,7 @@ from orchestrator.mutation import judge, mutants, reach
 from orchestrator.mutation.judge import Finding
 from orchestrator.mutation.mutants import Mutant
 from orchestrator.mutation.reach import Known, Reached
-from orchestrator.mutation.report import Baseline, Outcome
+from orchestrator.mutation.report import NO_TEST, Baseline, Outcome
 from orchestrator.pipeline import booting, job, suite_requests
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord
@@ -109,7 +109,8 @@ def prepare(whole: Job, budget: float, late: tuple[str, ...], known: Baseline | 
 
 def held_against(trial: Trial, base: Baseline, expected: Mapping[str, Expectations]) -> Trial:
     """Return the trial of a mutant: with the limits of its tests, and without what the whole series shows as well."""
-    ignored = tuple(map(suite_requests.only, base.ignored))
+    # globs name tests alone: what is wrong with a program is compared as a text
+    ignored = tuple(name if name.startswith(NO_TEST) else suite_requests.only(name) for name in base.ignored)
     return replace(trial, limits=limits(base, trial.limit), ignored=ignored, expected=expected)
 
 

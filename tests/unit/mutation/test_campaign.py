@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from orchestrator.model import Side, Status, TestResult
+import pytest
+
+from orchestrator.model import JobResult, Side, Status, SuiteRun, TestResult
 from orchestrator.model.trial import Trial
 from orchestrator.mutation import judge
 from orchestrator.mutation.campaign import held_against, limits
@@ -26,3 +28,15 @@ def test_what_is_not_as_expected_on_the_whole_series_notices_nothing_whatever_it
     for ran, outcome in cases:
         found = judge.judge(results.job(Side.PATCHED, tuple(ran)), {}, None, trial.ignored)
         assert found and found.outcome is outcome, ran[-1]
+
+
+@pytest.mark.parametrize("problem", ["p: exit code 139: killed by signal 11 behind its results", "setup: [a] 'b*': 1"])
+def test_a_problem_of_the_whole_series_notices_nothing_and_another_does(problem: str) -> None:
+    def ran(*problems: str) -> JobResult:
+        suite = SuiteRun("uffd", (TestResult("T01", Status.PASS),), (), 1.0, problems)
+        return results.job(Side.PATCHED, (), suites=(suite,))
+
+    trial = held_against(Trial((("*",),), 20.0, 1.0), Baseline("k", "s", {}, 1.0, judge.problems(ran(problem))), {})
+    same, worse = (judge.judge(r, {}, None, trial.ignored) for r in (ran(problem), ran(problem, "the guest was reset")))
+    assert same and same.outcome is Outcome.SURVIVED
+    assert worse and worse.by == ("problem: the guest was reset",)
