@@ -152,6 +152,7 @@ def _test(name: str, result: JobResult, repeat: int) -> tuple[Observation, ...]:
     if not tests and (unbuilt := next(_unbuilt(name, result), None)):
         program = unbuilt.name.removesuffix(f".{BUILDS}")
         return (Observation(Sight.UNCLEAR, f"{program} does not build: {unbuilt.reason}", Why.NOT_BUILT),)
+    tests = tests or [test for run in result.suites for test in outcome.skipped(run, [name]).values()]
     if not tests:
         return (Observation(Sight.UNCLEAR, failed.message if failed else f"{name} did not run", Why.OTHER),)
     return tuple(one for test in tests for one in _tries(test, fatal, repeat))

@@ -53,9 +53,11 @@ def run(target: Target, state: State, rule: Rule, workspace: Workspace, meanwhil
 
 
 def _with_symptom(state: State, workspace: Workspace) -> JobResult | None:
-    """Return a job of the bad end that names the test that is chased; None where there is none (yet)."""
-    bad, _ = state.ends
-    for folder in bad.jobs if bad else ():
+    """Return a job of an end that names the test that is chased; None where there is none (yet).
+
+    A bad end that skips the whole program names no case of it.
+    """
+    for folder in (folder for end in state.ends if end for folder in end.jobs):
         with contextlib.suppress(UserError):  # a folder that somebody has pruned: then names are all there is
             result = result_json.read_job(workspace.directory / rundir.JOBS / folder / rundir.RESULT)
             if observe.names(state.request.symptom, result):

@@ -165,8 +165,8 @@ def merged(first: SuiteRun, again: SuiteRun) -> SuiteRun:
     """
     known = {test.name: test for test in first.tests}
     repeated = {test.name: test for test in again.tests if test.name not in again.cut_off}
-    repeated |= _skipped(again, known)
-    known_skips = _skipped(first, repeated)
+    repeated |= skipped(again, known)
+    known_skips = skipped(first, repeated)
     earlier, newer = dict(first.retried), dict(again.retried)
     earlier |= {name: (Status.SKIP, *newer.get(name, ())) for name in known_skips}
     for name in repeated.keys() & known.keys():
@@ -185,7 +185,7 @@ def merged(first: SuiteRun, again: SuiteRun) -> SuiteRun:
     )
 
 
-def _skipped(run: SuiteRun, cases: Iterable[str]) -> dict[str, TestResult]:
+def skipped(run: SuiteRun, cases: Iterable[str]) -> dict[str, TestResult]:
     """Return a skip for each of these cases that a run does not name, and whose program it skipped as a whole."""
     by_program: dict[str, list[TestResult]] = {}
     for test in run.tests if run.programs else ():

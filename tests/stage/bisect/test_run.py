@@ -143,6 +143,18 @@ def test_a_case_whose_text_tells_what_came_of_it_is_known_by_its_number(bench: H
     assert code == 0 and f"conclusive: the first bad commit is {culprit[:12]} mm: the culprit" in output, output
 
 
+def test_a_case_whose_program_skips_all_is_bisected_to_what_took_the_feature_away(bench: History) -> None:
+    (bench.folder / "repro.c").write_text("int main(void) { return 0; }\n")
+    for number in (1, 2):
+        bench.change(f"mm: {number} works", own=f"exit repro 0 1..2|ok 1 pid {number} is mapped|ok 2 other")
+    culprit = bench.change("mm: the culprit", own="exit repro 4 1..0 # SKIP no userfaultfd")
+    bench.words("ok")
+    options = ("--program", "repro.c", "--symptom", "test:repro.pid 1 is mapped", "--good", "HEAD~3", "--bad", "main")
+    code, output = bench.bisect("--tree", "tree", *options)
+    assert code == 0 and f"conclusive: the first bad commit is {culprit[:12]} mm: the culprit" in output, output
+    assert "did not run" not in output, "the case is known by its number, too"
+
+
 def test_a_crash_is_bisected_by_its_title(bench: History) -> None:
     made = bench.words("ok", "dies T01 the bug", "ok")
     code, output = bench.find("--runs", "1")

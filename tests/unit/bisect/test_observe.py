@@ -94,6 +94,25 @@ def test_a_program_that_does_not_build_says_nothing_of_itself(name: str) -> None
     assert one(chased, own) == Observation(Sight.SHOWN, "fail")
 
 
+@pytest.mark.parametrize("refusals", [("cow",), ("cow.no swap",), ("cow.swap", "cow.huge pages")])
+def test_a_program_that_skips_all_refuses_each_of_its_cases(refusals: tuple[str, ...]) -> None:
+    chased = Symptom(SymptomKind.TEST, "cow.a")
+
+    def ran(*tests: TestResult) -> JobResult:
+        result = job(*tests, test("cower", Status.PASS))
+        runs = (dataclasses.replace(run, programs=("cow", "cower")) for run in result.suites)
+        return dataclasses.replace(result, suites=tuple(runs))
+
+    skipped = [test(name, Status.SKIP) for name in refusals]
+    assert observe.observations(chased, ran(*skipped), repeat=2) == (Observation(Sight.REFUSED, "why"),) * 2
+    assert not observe.names(chased, ran(*skipped)), "it is no result of that name"
+    for other in (Status.PASS, Status.FAIL):  # something of it ran, and not the case
+        assert one(chased, ran(*skipped, test("cow.b", other))).sight is Sight.UNCLEAR
+    assert one(chased, ran(*skipped, test("cow.a", Status.PASS))).sight is Sight.ABSENT
+    assert one(chased, ran()).sight is Sight.UNCLEAR
+    assert one(Symptom(SymptomKind.TEST, "cow.a.b"), ran(*skipped)).sight is Sight.REFUSED
+
+
 def test_repeated_runs_are_counted_from_what_the_program_says() -> None:
     said = test("T01", Status.FAIL, "2 of 9 runs skipped", "3 of 9 runs failed")
     sights = [s.sight for s in observe.observations(TEST, job(said), repeat=9)]
