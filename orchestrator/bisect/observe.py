@@ -120,7 +120,10 @@ _TITLES = {
 
 
 def _looks_for(checker: str | None, symptom: Symptom) -> bool:
-    return symptom.name.startswith(_TITLES.get(checker or "", ()))
+    """Whether a checker looks for a symptom, or may: of a glob only what is before its first wildcard is known."""
+    titles = _TITLES.get(checker or "", ())
+    head = re.split(r"[*?\[]", symptom.name, maxsplit=1)[0]
+    return symptom.name.startswith(titles) or (head != symptom.name and any(t.startswith(head) for t in titles))
 
 
 def _quiet(result: JobResult) -> Observation:
