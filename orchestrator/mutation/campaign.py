@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+import functools
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -84,6 +85,7 @@ class Preparation:
 def prepare(whole: Job, budget: float, late: tuple[str, ...], known: Baseline | None, workspace: Workspace) -> Campaign:
     """Run the whole series as its mutants will be, unless ``known`` is of this kernel, these tests and this budget.
 
+    Nor is it believed where something else was expected of its tests.
     Raises KernelError where the series does not apply, build, boot or run its tests, InfraError where the host failed.
     """
     limit = whole.suites[0][1].test_timeout
@@ -93,14 +95,16 @@ def prepare(whole: Job, budget: float, late: tuple[str, ...], known: Baseline | 
     rootfs, kernel = job.make(record, job.packed), job.make(record, job.built)
     expected = promised(planned, kernel)
     place = workspace.cache.path("coverage", f"{coverage_key(kernel.sha256, rootfs.sha256)}.json")
-    if known and known.is_of(kernel.sha256, rootfs.sha256, budget):
+    wanted = functools.partial(expectation_key, expected=expected, column=planned.expect)
+    if known and known.is_of(kernel.sha256, rootfs.sha256, budget, wanted(known.fails_on)):
         base = known
     else:
         bootable = job.make(record, job.tested)
         result = record.save()
         _keep_coverage(result, place)
         finding = judge.judge(result, expected, planned.expect, ())
-        base = replace(_measured(result, bootable, finding, expected, workspace), budget=budget)
+        measured = _measured(result, bootable, finding, expected, workspace)
+        base = replace(measured, budget=budget, expected=wanted(measured.fails_on))
     tree = job.make(record, job.patched)
     known_now = held_against(trial, base, expected)
     as_mutants_are = job.make(JobRecord(mutants.beside(whole, f"{planned.name}.lean"), workspace), job.built)
@@ -130,6 +134,17 @@ def limits(base: Baseline, most: float) -> dict[str, float]:
 def coverage_key(kernel: str, rootfs: str) -> str:
     """Return the name of what this kernel was seen to run with these tests; both are digests."""
     return digest(measure.RECIPE, kernel, rootfs)
+
+
+def expectation_key(tests: Iterable[str], expected: Mapping[str, Expectations], column: str | None) -> str:
+    """Return a digest of what is expected of these tests; why it is, and what is of other tests, does not count."""
+    return digest(
+        *(
+            repr((suite, test, wanted.of(test, column), wanted.judged(test, column), wanted.broken_on(test)))
+            for suite, wanted in sorted(expected.items())
+            for test in sorted(tests)
+        )
+    )
 
 
 def _keep_coverage(result: JobResult, place: Path) -> None:

@@ -94,7 +94,7 @@ class Baseline(Bounded):
 
     ``fails_on`` holds every test, and the kernels (columns of the expectations) on which it is known to fail;
     ``seconds`` what each took that was as expected, and ``budget`` the seconds of those that work for a time (no older
-    report has them).
+    report has them). ``expected`` is a digest of what was expected of them.
     """
 
     kernel: str
@@ -104,10 +104,11 @@ class Baseline(Bounded):
     ignored: tuple[str, ...] = field(default=(), metadata=WHOLE)
     seconds: Mapping[str, float] = field(default_factory=dict)
     budget: float = 0.0
+    expected: str = ""
 
-    def is_of(self, kernel: str, suite: str, budget: float) -> bool:
-        """Whether it was measured on this kernel (sha256), in this initramfs, with this budget."""
-        return (self.kernel, self.suite, self.budget) == (kernel, suite, budget)
+    def is_of(self, kernel: str, suite: str, budget: float, expected: str) -> bool:
+        """Whether it was measured on this kernel (sha256), in this initramfs, with this budget, against the same."""
+        return (self.kernel, self.suite, self.budget, self.expected) == (kernel, suite, budget, expected)
 
 
 @dataclass(frozen=True)

@@ -140,6 +140,17 @@ def test_the_whole_series_is_run_again_where_its_tests_have_another_budget(bench
 
 
 @pytest.mark.nightly
+def test_the_whole_series_is_run_again_where_something_else_is_expected_of_its_tests(bench: Bench) -> None:
+    expected, pipeline = bench.folder / "expected.yaml", bench.folder / "pipeline.yaml"
+    text = pipeline.read_text().replace("directory: programs", "directory: programs, expected: expected.yaml")
+    pipeline.write_text(text.replace("tree: toy}", "tree: toy, expect: patched}"))
+    for wanted, mutant, outcome in (("fail", f"0003/{SWAP}/1", "survived"), ("pass", f"0001/{MEMORY}/1", "killed")):
+        expected.write_text(f"columns: [patched]\ntests: {{T01: {{patched: {wanted}}}}}\n")
+        mutate(bench, "--only", mutant)
+        assert entries(bench)[mutant]["outcome"] == outcome
+
+
+@pytest.mark.nightly
 def test_new_tests_are_tried_on_what_no_test_noticed(bench: Bench) -> None:
     mutate(bench, "--only", "000[1-3]*")
     before = entries(bench)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.model import JobResult, Side, Status, SuiteRun, TestResult
+from orchestrator.model import JobResult, Side, Status, SuiteRun, TestResult, expectations_file
 from orchestrator.model.trial import Trial
 from orchestrator.mutation import judge
-from orchestrator.mutation.campaign import held_against, limits
+from orchestrator.mutation.campaign import expectation_key, held_against, limits
 from orchestrator.mutation.report import Baseline, Outcome
 from tests.fakes import results
 
@@ -40,3 +40,29 @@ def test_a_problem_of_the_whole_series_notices_nothing_and_another_does(problem:
     same, worse = (judge.judge(r, {}, None, trial.ignored) for r in (ran(problem), ran(problem, "the guest was reset")))
     assert same and same.outcome is Outcome.SURVIVED
     assert worse and worse.by == ("problem: the guest was reset",)
+
+
+EXPECTED = "columns: [stock, patched]\ntests:\n  T01: {stock: skip, patched: fail}\n  T02: {patched: pass}\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "is_same"),
+    [
+        ("", "", True),
+        ("patched: fail", "patched: pass", False),
+        ("patched: fail", "patched: any", False),
+        ("stock: skip", "stock: fail", False),
+        ("{patched: pass}", "{patched: pass, why: a reason}", True),
+        ("T02: {patched: pass}", "T02: {patched: pass}\n  T03: {patched: fail}", True),  # it is not among the tests
+    ],
+)
+def test_the_whole_series_is_measured_anew_where_something_else_is_expected_of_its_tests(
+    old: str, new: str, is_same: bool
+) -> None:
+    first, then = (
+        expectation_key(["T01", "T02"], {"own": expectations_file.parse(text, "expected.yaml")}, "patched")
+        for text in (EXPECTED, EXPECTED.replace(old, new))
+    )
+    base = Baseline("k", "s", {}, 1.0, expected=first)
+    assert base.is_of("k", "s", 0.0, then) is is_same
+    assert not Baseline("k", "s", {}, 1.0).is_of("k", "s", 0.0, then), "an older report does not say"
