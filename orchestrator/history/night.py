@@ -179,7 +179,7 @@ def latest(earlier: Sequence[Seen]) -> tuple[Seen, ...]:
     """
     known: set[tuple[object, ...]] = set()
     kept = []
-    for seen in (named_as(seen, earlier[0]) for seen in earlier):
+    for seen in (_ended(named_as(seen, earlier[0])) for seen in earlier):
         setting = classify.setting(seen.job.identity) if seen.job.identity else None
         keys = {test: (setting, test.suite, test.name, Night(test.tries, "").unseen) for test in seen.tests}
         tests = tuple(test for test, key in keys.items() if key not in known)
@@ -187,6 +187,11 @@ def latest(earlier: Sequence[Seen]) -> tuple[Seen, ...]:
         if tests:
             kept.append(replace(seen, tests=tests, splats=()))
     return tuple(kept)
+
+
+def _ended(seen: Seen) -> Seen:
+    """Return what a job showed without what the host's fault cut off."""
+    return replace(seen, tests=tuple(test for test in shown(seen) if test.suite != STAGES))
 
 
 def named_as(seen: Seen, like: Seen) -> Seen:

@@ -55,16 +55,18 @@ def test_a_test_that_the_last_night_had_is_missed_and_one_gone_before_is_not() -
     assert "C" not in {finding.test for finding in found.findings}
 
 
-statuses = st.dictionaries(st.sampled_from("ABC"), st.sampled_from(["pass", "fail", "skip", "missing"]))
-nights = st.lists(st.tuples(statuses, st.sampled_from(["kvm", "tcg"])), max_size=5)
+statuses = st.dictionaries(st.sampled_from("ABC"), st.sampled_from(["pass", "fail", "skip", "missing", "crashed"]))
+nights = st.lists(st.tuples(statuses, st.sampled_from(["kvm", "tcg"]), st.booleans()), max_size=5)
 
 
 @given(nights, nights.filter(bool))
 def test_what_travels_of_the_nights_says_the_same_of_what_differs(
-    before: list[tuple[dict[str, str], str]], tonight: list[tuple[dict[str, str], str]]
+    before: list[tuple[dict[str, str], str, bool]], tonight: list[tuple[dict[str, str], str, bool]]
 ) -> None:
-    def made(number: int, night_: tuple[dict[str, str], str]) -> Seen:
-        return seen(str(number), " ".join(f"{name}={status}" for name, status in night_[0].items()), accel=night_[1])
+    def made(number: int, night_: tuple[dict[str, str], str, bool]) -> Seen:
+        tests = " ".join(f"{name}={status}" for name, status in night_[0].items())
+        cut = Stage.SUITE if night_[2] else None
+        return seen(str(number), tests, failed=cut, blame=Verdict.INFRA, accel=night_[1])
 
     earlier = [made(number, one) for number, one in enumerate(before)]
     assert night.differing(made(9, tonight[0]), night.latest(earlier)) == night.differing(made(9, tonight[0]), earlier)
