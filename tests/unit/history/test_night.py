@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from orchestrator.history import night
@@ -59,6 +59,7 @@ statuses = st.dictionaries(st.sampled_from("ABC"), st.sampled_from(["pass", "fai
 nights = st.lists(st.tuples(statuses, st.sampled_from(["kvm", "tcg"]), st.booleans()), max_size=5)
 
 
+@example([({"A": "crashed"}, "tcg", True), ({"A": "fail"}, "tcg", False)], [({"A": "pass"}, "tcg", False)])
 @given(nights, nights.filter(bool))
 def test_what_travels_of_the_nights_says_the_same_of_what_differs(
     before: list[tuple[dict[str, str], str, bool]], tonight: list[tuple[dict[str, str], str, bool]]
