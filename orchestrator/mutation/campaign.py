@@ -106,9 +106,9 @@ def prepare(whole: Job, budget: float, late: tuple[str, ...], known: Baseline | 
         measured = _measured(result, bootable, finding, expected, workspace)
         base = replace(measured, budget=budget, expected=wanted(measured.fails_on))
     tree = job.make(record, job.patched)
-    known_now = held_against(trial, base, expected)
     as_mutants_are = job.make(JobRecord(mutants.beside(whole, f"{planned.name}.lean"), workspace), job.built)
-    return Campaign(whole, known_now, base, as_mutants_are.sha256, _known(tree, place))
+    base = replace(base, build=digest(as_mutants_are.toolchain, as_mutants_are.config))
+    return Campaign(whole, held_against(trial, base, expected), base, as_mutants_are.sha256, _known(tree, place))
 
 
 def held_against(trial: Trial, base: Baseline, expected: Mapping[str, Expectations]) -> Trial:

@@ -94,7 +94,8 @@ class Baseline(Bounded):
 
     ``fails_on`` holds every test, and the kernels (columns of the expectations) on which it is known to fail;
     ``seconds`` what each took that was as expected, and ``budget`` the seconds of those that work for a time (no older
-    report has them). ``expected`` is a digest of what was expected of them.
+    report has them). ``expected`` is a digest of what was expected of them, ``build`` one of the configuration and the
+    toolchain of mutants.
     """
 
     kernel: str
@@ -105,6 +106,7 @@ class Baseline(Bounded):
     seconds: Mapping[str, float] = field(default_factory=dict)
     budget: float = 0.0
     expected: str = ""
+    build: str = ""
 
     def is_of(self, kernel: str, suite: str, budget: float, expected: str) -> bool:
         """Whether it was measured on this kernel (sha256), in this initramfs, with this budget, against the same."""
@@ -115,7 +117,8 @@ class Baseline(Bounded):
 class Section(Bounded):
     """What is known on one variant. ``left_out`` counts the hunks of each kind that make no other kernel.
 
-    ``earlier`` is what came of mutants that are still to be tried when the rest of the series was another.
+    ``earlier`` is what came of mutants that are still to be tried when the rest of the series was another, or
+    kernels were built otherwise.
     """
 
     variant: str
@@ -147,6 +150,17 @@ class Section(Bounded):
         before = {e.identity: e for e in (*self.earlier, *self.entries) if e.key not in planned}
         earlier = tuple(replace(e, name=still[e.identity]) for e in before.values() if e.identity in still)
         return replace(self, planned=len(planned), entries=kept, earlier=earlier)
+
+    def measured(self, baseline: Baseline) -> Section:
+        """Return the section with what the whole series shows now.
+
+        Where kernels are built otherwise than those of its entries were, all of them are to be tried again.
+        """
+        known, section = self.baseline, replace(self, baseline=baseline)
+        if known is None or known.kernel == baseline.kernel or known.build in {"", baseline.build}:
+            return section
+        before = {e.identity: e for e in (*self.earlier, *self.entries)}
+        return replace(section, entries=(), earlier=tuple(before.values()))
 
     def killed_before(self, identity: str) -> Entry | None:
         """Return what killed a mutant in an earlier version of the series, where a test did."""

@@ -104,7 +104,7 @@ class _Run:
         self._renew(every, planned)
         _check_tests(planned, request.job, ws)
         campaign = self._prepared()
-        self.section = replace(self.section, baseline=campaign.baseline)
+        self.section = self.section.measured(campaign.baseline)
         self._save()
         todo = [mutant for mutant in mutants.chosen(planned, request.only) if self._is_open(mutant, campaign.baseline)]
         known_keys = {entry.key for entry in self.section.entries}

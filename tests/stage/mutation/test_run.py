@@ -151,6 +151,18 @@ def test_the_whole_series_is_run_again_where_something_else_is_expected_of_its_t
 
 
 @pytest.mark.nightly
+def test_all_is_tried_again_where_the_variant_has_another_configuration(bench: Bench) -> None:
+    mutate(bench, "--only", "000[12]*")
+    config = bench.folder / "small.config"
+    config.write_text(config.read_text() + "CONFIG_TOY=y\n")
+    _, output = mutate(bench, "--only", "0003*")
+    assert "4 to do (1 of them killed in an earlier version of the series)" in output, output
+    mutate(bench, "--only", "000[12]*")
+    assert [e["outcome"] for e in entries(bench).values()] == ["killed", "does not build without it", "survived"]
+    assert mutate(bench, "--only", "000[12]*") and ran(bench) == [], "and then it is known"
+
+
+@pytest.mark.nightly
 def test_new_tests_are_tried_on_what_no_test_noticed(bench: Bench) -> None:
     mutate(bench, "--only", "000[1-3]*")
     before = entries(bench)

@@ -152,3 +152,25 @@ def test_what_killed_a_mutant_in_an_earlier_version_of_the_series_is_remembered_
     again = renewed.adding(entry("2", Outcome.SURVIVED, key="new-2", identity="id-2"))
     assert not again.earlier and next(page.summary(again)).endswith("1 to do.")
     assert mutation_report.load(mutation_report.dump(Report("x", (renewed,))), "x").sections == (renewed,)
+
+
+@pytest.mark.parametrize(
+    ("before", "kernel", "build", "again"),
+    [
+        ("gcc 12", "new", "gcc 13", True),
+        ("gcc 12", "new", "gcc 12", False),  # a comment moved the lines, say: the keys know what the series is
+        ("gcc 12", "old", "gcc 13", False),  # the same kernel all the same
+        ("", "new", "gcc 13", False),  # a report of before this was written down
+    ],
+)
+def test_all_mutants_are_to_be_tried_again_where_their_kernels_are_built_otherwise(
+    before: str, kernel: str, build: str, again: bool
+) -> None:
+    tried = (entry("1", by=("B01",)), entry("2", Outcome.EQUIVALENT))
+    older = entry("3", identity="id-3")
+    section = Section("smoke", Baseline("old", "suite", {}, 1.0, build=before), (), 3, tried, (older,))
+    now = Baseline(kernel, "suite", {}, 1.0, build=build)
+    measured = section.measured(now)
+    assert measured.baseline == now and measured.planned == 3
+    assert (measured.entries, measured.earlier) == (((), (older, *tried)) if again else (tried, (older,)))
+    assert measured.measured(now) == measured, "once"
