@@ -18,7 +18,7 @@ from orchestrator.series.series import Series
 from orchestrator.trees import repository
 
 MOST_COMMITS = 300
-"""How far back the history of a tree is searched for the blobs of a series: that many commits to its files."""
+"""How far back the history of a tree is searched for the blobs of a series: that many changes of its files."""
 
 _FILE = re.compile(r"^diff --git a/(?P<old>.+?) b/(?P<new>.+)$")
 _QUOTED = re.compile(r'^diff --git (?P<old>"a/(?:[^"\\]|\\.)*"|a/\S+) (?P<new>"b/(?:[^"\\]|\\.)*"|b/\S+)$')
@@ -125,6 +125,8 @@ def find(series: Series, trees: Mapping[str, TreeConfig], named: str | None, fet
     elif series.base_commit:
         why = "no tree has its base-commit"
         doubts = (f"{why} {series.base_commit[:12]}",)
+    elif preimages(series):
+        why = "no tree has all of its files as its index lines name them"
     else:
         why = "nothing in the series says where it belongs"
     return Base(name, tree, commit, f"the configured one, for {why}", notes=tuple(dict.fromkeys(notes)), doubts=doubts)
@@ -175,8 +177,7 @@ def _by_blobs(series: Series, name: str, tree: TreeConfig, fetch: Fetch, notes: 
     if not wanted:
         return None
     got = fetch(tree.source, name)
-    history = repository.git(got.repository, "rev-list", f"-n{MOST_COMMITS}", got.commit, "--", *sorted(wanted))
-    commits = list(dict.fromkeys([got.commit, *history.split()]))
+    commits = _candidates(got, sorted(wanted))
     there = blobs_at(got, commits, wanted)
     best = max(commits, key=lambda commit: agreeing(wanted, there[commit]))  # the newest of those that agree best
     if agreeing(wanted, there[best]) < len(wanted):
@@ -184,3 +185,21 @@ def _by_blobs(series: Series, name: str, tree: TreeConfig, fetch: Fetch, notes: 
         return None
     how = f"the index lines of its patches, which {len(wanted)} files agree with"
     return _at(name, tree, best, how, fetch)
+
+
+def _candidates(tree: Tree, paths: Sequence[str]) -> list[str]:
+    """Return the commits of a tree that may be the newest with some state of these files: tip, and before each change.
+
+    Those of the tree's own line (first parents) come first: before a merge, it has all that had been merged by then.
+    Behind them come those of merged branches, for what was only there.
+    """
+    own, every = [
+        repository.git(tree.repository, "rev-list", *line, f"-n{MOST_COMMITS}", tree.commit, "--", *paths).split()
+        for line in (("--first-parent",), ())
+    ]
+    listed = "".join(f"{commit}\n" for commit in dict.fromkeys([tree.commit, *own, *every]))
+    # without paths: with them, git names the parents that its shortened history has
+    lines = repository.git(tree.repository, "rev-list", "--no-walk=unsorted", "--parents", "--stdin", input_text=listed)
+    parents = {commit: before for commit, *before in map(str.split, lines.split("\n"))}
+    merged = (one for commit in every for one in (commit, *parents[commit]))
+    return list(dict.fromkeys([tree.commit, *(one for commit in own for one in parents[commit][:1]), *merged]))
