@@ -10,7 +10,10 @@ from orchestrator.errors import UserError
 from orchestrator.series import bounds, commits, content, quilt
 from orchestrator.text import packed
 
-SUFFIXES = {".patch", ".diff", ".eml", ".mbox", ".mbx", commits.SUFFIX}
+_COVER = ".cover"
+"""What ``b4 am -o`` calls the cover letter, which it leaves beside the mailbox of the patches."""
+_MAILBOXES = {".mbox", ".mbx"}
+SUFFIXES = {".patch", ".diff", ".eml", *_MAILBOXES, _COVER, commits.SUFFIX}
 _QUILT = ("", "patches", "debian/patches")
 """Where quilt, and a Debian package, keep the file ``series``."""
 _MAILDIR = ("cur", "new")
@@ -36,7 +39,7 @@ def read(where: Path, title: str) -> tuple[list[File], bool]:
         text = content.plain(quilt.SERIES, _data(ruled / quilt.SERIES)).decode(errors="replace")
         entries = [(ruled / entry.name, entry.level) for entry in quilt.read(ruled, text)]
     else:
-        entries = [(path, None) for path in (_folder(where) if where.is_dir() else [where])]
+        entries = [(path, None) for path in (_folder(where) if where.is_dir() else _file(where))]
     bounds.check_mails(title, len(entries))
     bounds.check_size(title, sum(path.stat().st_size for path, _ in entries))
     return [File(path.name, _data(path), level) for path, level in entries], ruled is not None
@@ -61,6 +64,11 @@ def _folder(where: Path) -> list[Path]:
     if not (paths := _named(visible) or [path for path in mails or visible if path.stat().st_size]):
         raise UserError(f"{where} holds no patch (*.patch, as git format-patch writes them)")
     return sorted(paths, key=_natural)
+
+
+def _file(where: Path) -> list[Path]:
+    cover = where.with_suffix(_COVER)
+    return [cover, where] if where.suffix.lower() in _MAILBOXES and cover.is_file() else [where]
 
 
 def _visible(folder: Path) -> list[Path]:

@@ -16,8 +16,11 @@ from orchestrator.series import bounds, series
 DIFF = "diff --git a/mm/a.c b/mm/a.c\n--- a/mm/a.c\n+++ b/mm/a.c\n@@ -1 +1 @@\n-a\n+{0}\n"
 
 
+DATE = "Sat, 3 Feb 2001 04:05:06 +0000"
+
+
 def mail(number: int, total: int = 3) -> bytes:
-    head = f"From: Dev <dev@example.org>\nDate: Sat, 3 Feb 2001 04:05:06 +0000\nSubject: [PATCH {number}/{total}]"
+    head = f"From: Dev <dev@example.org>\nDate: {DATE}\nSubject: [PATCH {number}/{total}]"
     return f"{head} p{number}\n\nWhy.\n---\n{DIFF.format(number)}-- \n2.39.5\n\n".encode()
 
 
@@ -101,6 +104,19 @@ def test_names_that_say_patch_rule_out_others(tmp_path: Path) -> None:
     files = {f"{number}.patch": each for number, each in enumerate(MAILS)}
     (tmp_path / "sub.patch").mkdir()
     assert series.load(folder(tmp_path, **files, **{"4": mail(9, 9), "1.patch~": MAILS[0]})).subjects == SUBJECTS
+
+
+@pytest.mark.parametrize("suffix", [".mbx", ".mbox"])
+def test_the_cover_letter_that_b4_leaves_beside_the_patches_is_read(tmp_path: Path, suffix: str) -> None:
+    head = f"Subject: [PATCH 0/3] all\nFrom: Dev <dev@example.org>\nDate: {DATE}\n\n"
+    cover = f"{head}What.\n\nbase-commit: {'a' * 40}\nprerequisite-message-id: <1@example.org>\n-- \n2.39.5\n"
+    where = folder(tmp_path / "out", **{f"v2_all{suffix}": MBOX, "v2_all.cover": cover.encode()})
+    for given in (where, where / f"v2_all{suffix}"):
+        got = series.load(given)
+        assert (got.subjects, got.base_commit, len(got.prerequisites)) == (SUBJECTS, "a" * 40, 1)
+        assert got.cover.startswith("all\n\nWhat.")
+    folder(where, **{f"other{suffix}": MBOX})
+    assert series.load(where / f"other{suffix}").cover == ""
 
 
 @pytest.mark.parametrize("inside", ["patches", "debian/patches"])
