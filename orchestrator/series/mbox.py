@@ -14,7 +14,10 @@ _HEADER = re.compile(rb"[!-9;-~]+:")
 _HEAD = re.compile(rb"(?<=\n\n)(?:[!-9;-~]+:[^\n]*\n(?:[ \t][^\n]*\n)*){3,}(?=\n)")
 _NAMED = tuple(re.compile(rb"^" + name, re.M | re.I) for name in (b"from:", b"subject:", b"date:"))
 _MULTIPART = re.compile(rb"^content-type:\s*multipart/", re.M | re.I)
+_BOUNDARY = re.compile(rb"\bboundary=\"?([^\"\s;]+)", re.I)
 _HUNK = re.compile(rb"^@@ ", re.M)
+_NEAR = 1000
+"""Bytes before headers in which it shows whether they are quoted."""
 _CRLF_HEAD = re.compile(rb"\A[^\n]*\r\n")
 _CRLF_DIFF = re.compile(rb"^(?:diff --git |--- |\+\+\+ |@@ )[^\n]*\r$", re.M)
 
@@ -22,23 +25,46 @@ _CRLF_DIFF = re.compile(rb"^(?:diff --git |--- |\+\+\+ |@@ )[^\n]*\r$", re.M)
 def split(data: bytes) -> list[bytes]:
     """Return the mails of a file that holds mails, without separators and with the line ends of the patches."""
     data = data.replace(b"\r\n", b"\n") if _CRLF_HEAD.match(data) else data
-    starts = list(_starts(data))
+    within = _parts_end(data)
+    starts = [start for start in _starts(data) if start >= within]
     if not starts:
         return _glued(data)
+    bare = data[: starts[0]]  # as ``cat first.eml rest.mbox`` has it
     ends = [*starts[1:], len(data)]
-    return [_unescaped(data[start:end]) for start, end in zip(starts, ends, strict=True)]
+    return [
+        *(_glued(bare) if is_mail(bare) else ()),
+        *(_unescaped(data[start:end]) for start, end in zip(starts, ends, strict=True)),
+    ]
+
+
+def _parts_end(data: bytes) -> int:
+    """Return where the parts of a first mail without a separator end: until there, a separator belongs to a part."""
+    head = data.partition(b"\n\n")[0]
+    if next(_starts(data), None) == 0 or not _MULTIPART.search(head) or not (named := _BOUNDARY.search(head)):
+        return 0
+    return max(data.find(b"\n--" + named[1] + b"--"), 0)
 
 
 def _glued(data: bytes) -> list[bytes]:
-    """Return the mails of a file without separators: behind the hunks of one, the headers of the next (cat *.eml)."""
+    """Return the mails of a file without separators: behind the text or hunks of one, the headers of the next."""
     if _MULTIPART.search(data.partition(b"\n\n")[0]):
         return [data]  # what looks like another mail is a part of this one
-    starts, hunk = [0], _hunk(data, 0)
+    starts, text, hunk = [0], data.find(b"\n\n"), _hunk(data, 0)
     for head in _HEAD.finditer(data):
-        if hunk < head.start() and all(name.search(head[0]) for name in _NAMED):
+        before = data[max(text, head.start() - _NEAR) : head.start()]
+        is_named = all(name.search(head[0]) for name in _NAMED)
+        if is_named and (hunk < head.start() or not _is_quoted(before)):
             starts.append(head.start())
+            # headers within a mail of parts are a part's: such a mail has no text that they could end
+            text = len(data) if _MULTIPART.search(head[0]) else head.end()
             hunk = _hunk(data, head.end())
     return [data[start:end] for start, end in zip(starts, [*starts[1:], len(data)], strict=True)]
+
+
+def _is_quoted(before: bytes) -> bool:
+    """Whether headers behind this text of a mail are its own: the first in it, or announced (forwarded, scissors)."""
+    last = before.rstrip().rpartition(b"\n")[2]
+    return not last or (last != b"--" and last.endswith((b":", b"--")))
 
 
 def _hunk(data: bytes, start: int) -> int:

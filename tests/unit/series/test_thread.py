@@ -99,6 +99,44 @@ def test_mails_that_stand_one_behind_the_other_without_a_separator() -> None:
         assert len(series.parse("s", [("one.eml", text.encode())]).patches) == 1
 
 
+def bare(text: str) -> str:
+    """Return a mail without its separator."""
+    return text.partition("\n")[2]
+
+
+def test_mails_before_the_first_separator_count() -> None:
+    for text in (f"{bare(THREE[0])}{THREE[1]}{THREE[2]}", f"{bare(THREE[0])}{bare(THREE[1])}{THREE[2]}"):
+        for each in (text, text.replace("\n", "\r\n")):
+            assert series.parse("s", [("all.mbox", each.encode())]).subjects == ("a", "b", "c")
+
+
+def test_a_mail_with_parts_is_whole_though_a_separator_stands_in_it() -> None:
+    head = f"From: Dev <dev@example.org>\nSubject: [PATCH 1/1] a\nDate: {DATE}\nMIME-Version: 1.0"
+    kind = 'Content-Type: multipart/mixed;\n boundary="B.B"'
+    text = f"{head}\n{kind}\n\n--B.B\n\nWhy.\n---\n{diff('a')}\n--B.B\n\n{mail('[PATCH 1/1] b', 'b')}--B.B--\n"
+    got = series.parse("s", [("one.eml", text.encode())])
+    assert got.subjects == ("a",) and got.patches[0].raw.count(b"diff --git") == 2
+
+
+def test_a_mail_without_a_diff_ends_where_the_next_begins() -> None:
+    letter, answer = mail("[PATCH 0/3] all", text="What."), mail("Re: [PATCH 1/3] a", text="Good.", answers="1")
+    got = series.parse("s", [("all.eml", "\n".join(map(bare, (letter, THREE[0], answer, *THREE[1:]))).encode())])
+    assert got.subjects == ("a", "b", "c") and got.cover.startswith("all\n\nWhat.")
+    assert "[PATCH" not in got.cover
+
+
+@pytest.mark.parametrize(
+    "before",
+    ["", "Begin forwarded message:\n\n", "Why.\n\n-------- Forwarded Message --------\n\n", "Why.\n\n-- >8 --\n\n"],
+)
+def test_headers_in_the_text_of_a_mail_begin_no_other(before: str) -> None:
+    inner = f"From: Else <else@example.org>\nSubject: b\nDate: {DATE}\n\nWhy."
+    got = series.parse("s", [("one.eml", bare(mail("[PATCH] a", "a", text=f"{before}{inner}")).encode())])
+    assert len(got.patches) == 1 and got.notes == ()
+    author = bare(mail("[PATCH] a", "a", text="Why.\n\nFrom: Else <else@example.org>\n\nWhy."))
+    assert series.parse("s", [("one.eml", author.encode())]).subjects == ("a",)
+
+
 class TestPartialReroll:
     """A new version of some patches alone: b4 takes the others of the version before, where each answers to its own."""
 
