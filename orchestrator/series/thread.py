@@ -138,7 +138,7 @@ def _patches(name: str, letters: Sequence[Letter], notes: list[str]) -> list[Let
         return with_diff
     numbered = any(letter.tag.total for letter in sent)
     remarks = _remarks(letters, sent)
-    asides = [letter for letter in sent if _is_aside(letter)] if numbered else _strangers(letters, sent)
+    asides = _asides(letters, sent) if numbered else _strangers(letters, sent)
     patches = [letter for letter in sent if letter not in asides and letter not in remarks]
     if numbered and patches:
         _check_asides(name, asides, patches, letters)
@@ -166,9 +166,21 @@ def _check_asides(name: str, asides: Sequence[Letter], patches: Sequence[Letter]
             )
 
 
-def _is_aside(letter: Letter) -> bool:
-    """Whether a mail in the thread of a numbered series is a remark with a diff in it."""
-    return letter.is_mail and not letter.tag.total and bool(letter.in_reply_to or not letter.tag.is_patch)
+def _asides(letters: Sequence[Letter], sent: Sequence[Letter]) -> list[Letter]:
+    """Return the remarks with a diff in the thread of a numbered series, and the mail that all of it answers to."""
+    known = {letter.message_id: letter for letter in letters if letter.message_id}
+    begun = {
+        (each.message_id, reroll.version_of(letter))
+        for letter in sent
+        if letter.tag.total
+        for each in reroll.above(letter, known)
+    }
+
+    def is_aside(letter: Letter) -> bool:
+        is_root = (letter.message_id, reroll.version_of(letter)) in begun
+        return bool(letter.in_reply_to or not letter.tag.is_patch or is_root)
+
+    return [letter for letter in sent if letter.is_mail and not letter.tag.total and is_aside(letter)]
 
 
 def _strangers(letters: Sequence[Letter], sent: Sequence[Letter]) -> list[Letter]:
@@ -224,21 +236,30 @@ def _same_number(letter: Letter, other: Letter | None) -> bool:
 
 def _ordered(name: str, parts: list[Letter], letters: Sequence[Letter], notes: list[str]) -> list[Letter]:
     """Return the patches in the order of their ``[PATCH n/m]``, or as they came. Raises UserError for a gap."""
-    if not all(part.tag.total for part in parts):
+    numbered = [part for part in parts if part.tag.total]
+    if not numbered:
         return parts
-    total = max(part.tag.total for part in parts)
-    numbers = [part.tag.number for part in parts]
+    total = max(part.tag.total for part in numbered)
+    numbers = [part.tag.number for part in numbered]
     if twice := sorted({number for number in numbers if numbers.count(number) > 1}):
         raise UserError(f"series {name} has patch {twice[0]}/{total} more than once")
-    if len(totals := sorted({part.tag.total for part in parts})) > 1:
+    if len(totals := sorted({part.tag.total for part in numbered})) > 1:
         mixed = wording.some([f"{count} patches" for count in totals], between=" and ")
         raise UserError(f"series {name} holds numbered patches of several series, of {mixed}: give one of them alone")
-    gap = reroll.missing(parts)
-    if gap and len(parts) == 1 and not _has_company(letters, parts):
+    gap = reroll.missing(numbered)
+    if gap and len(numbered) == 1 and not _has_company(letters, numbered):
         notes.append(f"patch {numbers[0]}/{total} of a series, alone: the others are not here")
     elif gap:
-        raise UserError(f"series {name} is not whole: patch {reroll.labels(gap, parts)} is missing")
-    return sorted(parts, key=lambda part: part.tag.number)
+        raise UserError(f"series {name} is not whole: patch {reroll.labels(gap, numbered)} is missing")
+    if len(numbered) == len(parts):
+        return sorted(parts, key=lambda part: part.tag.number)
+    if numbers != sorted(numbers):
+        others = wording.some([repr(part.subject) for part in parts if not part.tag.total])
+        raise UserError(
+            f"series {name} holds numbered patches that are not in order, and others without a number: where {others} "
+            "belongs is not known"
+        )
+    return parts
 
 
 def _has_company(letters: Sequence[Letter], parts: Sequence[Letter]) -> bool:

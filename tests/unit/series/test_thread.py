@@ -302,6 +302,30 @@ def test_what_somebody_else_answers_to_the_one_patch_of_a_thread_is_no_patch(sub
         assert f"left out, no patch of the series: {subject.removeprefix('[PATCH] ')}" in of(*thread).notes
 
 
+@pytest.mark.parametrize("sender", ["Dev <dev@", "Other <other@"])
+def test_a_patch_without_a_number_that_a_numbered_series_answers_to_is_left_out(sender: str) -> None:
+    root = mail("[RFC PATCH] do it", "rfc", message="r").replace("Dev <dev@", sender)
+    review = mail("Re: [RFC PATCH] do it", message="w", answers="r")
+    for answers in ("r", "w"):
+        cover = mail("[PATCH 0/2] do it", message="c", answers=answers)
+        first, second = (mail(f"[PATCH {n}/2] p{n}", f"{n}", message=f"m{n}", answers="c") for n in (1, 2))
+        for thread in ((root, review, cover, first, second), (second, first, cover, review, root)):
+            assert of(*thread).subjects == ("p1", "p2")
+            assert "left out, no patch of the series: do it" in of(*thread).notes
+        assert "patch 2/2 is missing" in refused(root, review, cover, first)
+    newer = [mail(f"[PATCH v2 {n}/2] p{n}", f"{n}", message=f"m{n}", answers="r") for n in (1, 2)]
+    assert of(root, *newer).notes == ("v2 is taken; older versions are left out: v1",)
+
+
+def test_a_patch_without_a_number_beside_a_numbered_series_hides_no_gap() -> None:
+    apart = mail("[PATCH] fix", "fix")
+    assert "patch 2/3 is missing" in refused(THREE[2], THREE[0], apart)
+    assert "patch 2/3 more than once" in refused(*THREE, mail("[PATCH 2/3] another", "x"), apart)
+    assert of(*THREE, apart).subjects == ("a", "b", "c", "fix")
+    assert "where 'fix' belongs is not known" in refused(THREE[1], apart, THREE[0], THREE[2])
+    assert of(THREE[2], apart).notes == ("patch 3/3 of a series, alone: the others are not here",)
+
+
 def test_patches_without_numbers_that_one_sent_are_a_series_whoever_wrote_them() -> None:
     one, other = mail("[PATCH] a", "a", message="m"), mail("[PATCH] b", "b", answers="m", text="From: O <o@o>\n\nWhy.")
     assert of(one, other).subjects == ("a", "b")
