@@ -136,11 +136,11 @@ def _patches(name: str, letters: Sequence[Letter], notes: list[str]) -> list[Let
     sent = [letter for letter in with_diff if not letter.tag.is_reply]
     if not sent:
         return with_diff
-    numbered = any(letter.tag.total for letter in sent)
-    remarks = _remarks(letters, sent)
-    asides = _asides(letters, sent) if numbered else _strangers(letters, sent)
-    patches = [letter for letter in sent if letter not in asides and letter not in remarks]
-    if numbered and patches:
+    asides = _asides(letters, sent)
+    rest = [letter for letter in sent if letter not in asides]
+    others = _remarks(letters, sent) if any(letter.tag.total for letter in sent) else _strangers(letters, rest)
+    patches = [letter for letter in rest if letter not in others]
+    if patches:
         _check_asides(name, asides, patches, letters)
     _check_dotted(name, patches)
     _check_titles(name, patches)
@@ -149,38 +149,43 @@ def _patches(name: str, letters: Sequence[Letter], notes: list[str]) -> list[Let
 
 
 def _check_asides(name: str, asides: Sequence[Letter], patches: Sequence[Letter], letters: Sequence[Letter]) -> None:
-    """Refuse a thread in which who sent the series sent a patch without a number that may belong to it."""
+    """Refuse a thread in which who sent the series sent a patch without a number, or tag, that may belong to it."""
     known = {letter.message_id: letter for letter in letters if letter.message_id}
     version = max(map(reroll.version_of, patches))
     newest = [letter for letter in patches if reroll.version_of(letter) == version]
     senders, titles = {letter.sender for letter in newest}, {letter.subject for letter in newest}
-    totals = {letter.tag.total for letter in newest}
+    totals = {letter.tag.total for letter in newest} - {0}
+    lack = "number of the series" if totals else "tag of a patch"
     for letter in asides:
         own = letter.tag.version or reroll.version_of(known.get(letter.in_reply_to, letter))
         if letter.sender not in senders or own < version:
             continue
         if own > version or letter.subject in titles or letter.tag.beside in totals:
             raise UserError(
-                f"series {name}: {letter.subject!r} has no number of the series, and may stand for a patch of it or "
+                f"series {name}: {letter.subject!r} has no {lack}, and may stand for a patch of it or "
                 "come on top: give the patches that count alone"
             )
 
 
 def _asides(letters: Sequence[Letter], sent: Sequence[Letter]) -> list[Letter]:
-    """Return the remarks with a diff in the thread of a numbered series, and the mail that all of it answers to."""
+    """Return the mails that are none of the series: not numbered where others are, or not tagged as a patch.
+
+    They are remarks with a diff in the thread, and the mail that all of it answers to: a report, or an older way of it.
+    """
     known = {letter.message_id: letter for letter in letters if letter.message_id}
-    begun = {
-        (each.message_id, reroll.version_of(letter))
-        for letter in sent
-        if letter.tag.total
-        for each in reroll.above(letter, known)
-    }
+    is_numbered = any(letter.tag.total for letter in sent)
+    marked = [letter for letter in sent if (letter.tag.total if is_numbered else letter.tag.is_patch)]
+    answered: dict[str, set[int]] = {}
+    for letter in marked:
+        for each in reroll.above(letter, known):
+            answered.setdefault(each.message_id, set()).add(reroll.version_of(letter))
 
     def is_aside(letter: Letter) -> bool:
-        is_root = (letter.message_id, reroll.version_of(letter)) in begun
-        return bool(letter.in_reply_to or not letter.tag.is_patch or is_root)
+        versions = answered.get(letter.message_id, set())
+        is_root = reroll.version_of(letter) in versions if letter.tag.is_patch else is_numbered or bool(versions)
+        return is_root or bool(letter.in_reply_to)
 
-    return [letter for letter in sent if letter.is_mail and not letter.tag.total and is_aside(letter)]
+    return [letter for letter in sent if marked and letter.is_mail and letter not in marked and is_aside(letter)]
 
 
 def _strangers(letters: Sequence[Letter], sent: Sequence[Letter]) -> list[Letter]:

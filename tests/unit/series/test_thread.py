@@ -326,6 +326,26 @@ def test_a_patch_without_a_number_beside_a_numbered_series_hides_no_gap() -> Non
     assert of(THREE[2], apart).notes == ("patch 3/3 of a series, alone: the others are not here",)
 
 
+@pytest.mark.parametrize("subject", ["BUG: mm: kernel crash in foo", "[RFC] mm: idea", "[RFC v2] mm: idea"])
+def test_a_report_with_a_diff_is_no_patch_where_one_answers_to_it(subject: str) -> None:
+    report = mail(subject, "debug", message="r").replace("Dev <dev@", "Reporter <reporter@")
+    review = mail(f"Re: {subject}", message="w", answers="r")
+    for answers in ("r", "w"):
+        fix = mail("[PATCH] mm: fix it", "fix", message="f", answers=answers)
+        other = mail("[PATCH] another way", "x", answers="f").replace("Dev <dev@", "Other <other@")
+        for thread in ((report, review, fix), (fix, review, report), (report, review, fix, other)):
+            assert of(*thread).subjects == ("mm: fix it",)
+            assert f"left out, no patch of the series: {subject.partition('] ')[2] or subject}" in of(*thread).notes
+    assert of(report).subjects == of(report, review).subjects, "a diff alone is taken, whatever its title"
+
+
+def test_what_its_sender_did_not_tag_as_a_patch_may_be_meant() -> None:
+    one, late = mail("[PATCH] a", "a", message="m"), mail("[RFC v2] a", "a2", answers="m")
+    assert "'a' has no tag of a patch" in refused(one, late)
+    assert of(one, mail("how about this", "b", answers="m")).subjects == ("a",)
+    assert of(one, mail("b", "b")).subjects == ("a", "b"), "it is in no thread with the patch"
+
+
 def test_patches_without_numbers_that_one_sent_are_a_series_whoever_wrote_them() -> None:
     one, other = mail("[PATCH] a", "a", message="m"), mail("[PATCH] b", "b", answers="m", text="From: O <o@o>\n\nWhy.")
     assert of(one, other).subjects == ("a", "b")
