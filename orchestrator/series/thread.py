@@ -128,13 +128,14 @@ def _with_totals(letters: list[Letter]) -> list[Letter]:
 
 
 def _patches(name: str, letters: Sequence[Letter], notes: list[str]) -> list[Letter]:
-    """Return the letters that are patches. An answer with a diff in it is one only where there is nothing else.
+    """Return the letters that are patches. An answer with a diff in it is one only where it is alone, or numbered.
 
     Raises UserError where one that is left out may be meant.
     """
     with_diff = [letter for letter in letters if (letter.diff or letter.refusal) and not letter.is_cover]
     sent = [letter for letter in with_diff if not letter.tag.is_reply]
     if not sent:
+        _check_answers(name, with_diff)
         return with_diff
     asides = _asides(letters, sent)
     rest = [letter for letter in sent if letter not in asides]
@@ -146,6 +147,13 @@ def _patches(name: str, letters: Sequence[Letter], notes: list[str]) -> list[Let
     _check_titles(name, patches)
     notes += [f"left out, no patch of the series: {letter.subject}" for letter in with_diff if letter not in patches]
     return patches
+
+
+def _check_answers(name: str, answers: Sequence[Letter]) -> None:
+    """Refuse several answers where one has no number: they may be ways of it, and not one on top of the other."""
+    if len(answers) > 1 and not all(letter.tag.total for letter in answers):
+        some = wording.some([f"{letter.subject!r} by {letter.author or letter.sender}" for letter in answers])
+        raise UserError(f"series {name} holds nothing but answers with a diff: {some}; give one of them alone")
 
 
 def _check_asides(name: str, asides: Sequence[Letter], patches: Sequence[Letter], letters: Sequence[Letter]) -> None:

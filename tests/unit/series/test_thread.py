@@ -373,6 +373,17 @@ def test_a_version_with_a_dot_is_refused_beside_another() -> None:
 
 def test_answers_alone_are_patches_for_git_am_takes_them() -> None:
     assert of(mail("Re: [PATCH] a", "a")).subjects == ("a",)
+    assert of(mail("Re: [PATCH 2/2] b", "b"), mail("Re: [PATCH 1/2] a", "a")).subjects == ("a", "b")
+
+
+def test_several_answers_alone_that_have_no_number_are_refused() -> None:
+    title = "[syzbot] [mm?] WARNING in foo"
+    report, talk = mail(title, message="r"), mail(f"Re: {title}", answers="r")
+    first, second = (mail(f"Re: {title}", line, message=line, answers="r") for line in ("a", "b"))
+    words = "holds nothing but answers with a diff: 'WARNING in foo' by Dev <dev@example.org>, 'WARNING in foo' by Dev"
+    assert words in refused(report, first, talk, second)
+    assert of(report, talk, first).subjects == ("WARNING in foo",)
+    assert "nothing but answers" in refused(first, mail("Re: [PATCH 1/2] a", "x"))
 
 
 def test_a_mail_that_came_twice_is_one() -> None:
