@@ -55,6 +55,7 @@ def choose(name: str, letters: Sequence[Letter], *, is_ordered: bool = False) ->
         raise UserError(f"series {name}: {unread[0]}: no diff can be read in it")
     patches = patches if is_ordered else _ordered(name, reroll.choose(name, patches, letters, notes), letters, notes)
     bounds.check_patches(name, len(patches))
+    notes += _newer(letters, patches)
     notes += [f"left out, an empty commit: {letter.subject}" for letter in empty]
     return Chosen(tuple(patches), _cover(letters, patches), tuple(empty), tuple(notes))
 
@@ -275,6 +276,14 @@ def _ordered(name: str, parts: list[Letter], letters: Sequence[Letter], notes: l
     return parts
 
 
+def _newer(letters: Sequence[Letter], patches: Sequence[Letter]) -> list[str]:
+    """Return a note on a newer version of which a cover letter is here, or a mail without a diff, and no patch."""
+    taken = max(map(reroll.version_of, patches))
+    bare = [each for each in letters if each.is_cover or (each.tag.is_patch and not each.diff)]
+    newest = max((reroll.version_of(each) for each in bare if not each.tag.is_reply), default=0)
+    return [f"v{taken} is taken: v{newest} is newer, but no patch of it is here"] if newest > taken else []
+
+
 def _has_company(letters: Sequence[Letter], parts: Sequence[Letter]) -> bool:
     """Whether another mail of the same version is here: a cover letter, or another number but as a mere answer."""
     others = [letter for letter in letters if letter.is_mail and (letter.diff or not letter.tag.is_reply)]
@@ -286,8 +295,8 @@ def _has_company(letters: Sequence[Letter], parts: Sequence[Letter]) -> bool:
 
 
 def _cover(letters: Sequence[Letter], patches: Sequence[Letter]) -> Letter | None:
-    """Return the cover letter of these patches: that of their version, or the only one."""
+    """Return the cover letter of these patches: that of their version."""
     covers = [letter for letter in letters if letter.is_cover and not letter.tag.is_reply]
     versions = {reroll.version_of(patch) for patch in patches}
     fitting = [cover for cover in covers if reroll.version_of(cover) in versions]
-    return max(fitting, key=reroll.version_of, default=covers[0] if len(covers) == 1 else None)
+    return max(fitting, key=reroll.version_of, default=None)

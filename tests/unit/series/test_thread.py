@@ -231,6 +231,29 @@ def test_the_cover_letter_is_that_of_the_version() -> None:
     )
 
 
+def test_the_cover_letter_of_another_version_says_nothing_of_this_one() -> None:
+    old, new = "a" * 40, "b" * 40
+    cover = mail("[PATCH 0/3] old", text=f"Why.\n\nbase-commit: {old}\nprerequisite-message-id: <p@example.org>")
+    first = V2[0].replace("-- \n", f"base-commit: {new}\n-- \n")
+    for mails in ((cover, *THREE, first, V2[1]), (cover, first, V2[1]), (cover, *THREE, first.replace("1/2", "1/1"))):
+        assert (of(*mails).cover, of(*mails).base_commit, of(*mails).prerequisites) == ("", new, ())
+    assert of(cover, *THREE, *V2).base_commit is None
+    assert of(cover, *THREE).base_commit == old
+
+
+@pytest.mark.parametrize("subject", ["[PATCH v2 0/3] all", "[PATCH v2] a", "[PATCH v2 1/3] a", "[RFC v2 0/3] all"])
+def test_a_newer_version_without_a_patch_is_named(subject: str) -> None:
+    newer = mail(subject, text="PGRpZmY+Cg==", message="n")
+    for mails in ((*THREE, newer), (newer, *THREE)):
+        assert of(*mails).subjects == ("a", "b", "c")
+        assert of(*mails).notes == ("v1 is taken: v2 is newer, but no patch of it is here",)
+    assert "v2 is newer" in "".join(of(mail("[PATCH] a", "a"), newer).notes)
+    assert of(*THREE, mail(f"Re: {subject}", answers="n")).notes == (), "an answer alone is no version"
+    assert of(*THREE, mail("[ANNOUNCE v2] tool")).notes == ()
+    third = [text.replace("v2", "v3") for text in V2]
+    assert of(newer, *third).notes == (), "it is older"
+
+
 @pytest.mark.parametrize("prefix", ["Re: ", "RE: ", "AW: ", "Re: [mm] Re: "])
 def test_an_answer_with_a_diff_is_no_patch(prefix: str) -> None:
     answer = mail(f"{prefix}[PATCH 2/3] b", "better", answers="x")
