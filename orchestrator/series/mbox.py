@@ -57,7 +57,7 @@ def _glued(data: bytes) -> list[bytes]:
             starts.append(head.start())
             # headers within a mail of parts are a part's: such a mail has no text that they could end
             text = len(data) if _MULTIPART.search(head[0]) else head.end()
-            hunk = _hunk(data, head.end())
+            hunk = _hunk(data, head.end()) if hunk < head.end() else hunk  # each byte is looked at once
     return [data[start:end] for start, end in zip(starts, [*starts[1:], len(data)], strict=True)]
 
 
