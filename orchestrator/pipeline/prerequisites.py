@@ -29,7 +29,8 @@ def applied(pipeline: Pipeline, name: str, options: Options, workspace: Workspac
         folder = workspace.directory / f"prerequisite-{number}"
         folder.mkdir()
         try:
-            paths.append(lore.fetch(f"<{message}>", folder, options.mbox, archive=options.archive or pipeline.lore))
+            archive = options.archive or pipeline.lore
+            paths.append(lore.fetch(f"<{message}>", folder, options.mbox, archive=archive, is_newest=False))
         except (InfraError, UserError) as error:
             workspace.progress.note(f"prerequisite-message-id {message} cannot be had: {error}")
             return pipeline

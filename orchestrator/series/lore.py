@@ -1,4 +1,4 @@
-"""A series from lore.kernel.org, or from any public-inbox archive, through b4.
+"""A series from lore.kernel.org, or from any public-inbox archive: b4 gets the thread, ``named`` reads it.
 
 b4 runs as a child in a folder that goes away with it: it finds no configuration, no cache and no keys of the user's.
 """
@@ -15,9 +15,8 @@ from orchestrator.errors import InfraError, UserError
 from orchestrator.host import disk, process, scratch
 from orchestrator.host.process import CommandFailed, Deadline, sandbox
 from orchestrator.host.process.sandbox import Bounds
-from orchestrator.series import bounds
+from orchestrator.series import bounds, content, mail, mbox, named
 from orchestrator.text.textfile import is_there
-from orchestrator.text.wording import some
 from orchestrator.trees import network
 
 ARCHIVE = "https://lore.kernel.org/all"
@@ -26,11 +25,8 @@ ARCHIVE = "https://lore.kernel.org/all"
 _SECONDS = 300.0
 _BOUNDS = Bounds(memory=512 << 20, file=2 * bounds.SERIES_BYTES)
 """What b4 may take: it holds a thread several times over, and what an archive packed may be of any size."""
-_SEPARATOR = b"From mboxrd@z Thu Jan  1 00:00:00 1970\n"
 _MESSAGE_ID = re.compile(r"<[^\s<>]+@[^\s<>]+>|(?!-)[^\s<>/@]+@[\w[][^\s<>/@]*")
 """In brackets, or bare; ``HEAD@{1}..HEAD`` is none."""
-_MISSING = re.compile(r"^\s*ERROR: missing \[(?P<number>\d+/\d+)\]", re.M)
-"""How b4 says of a patch that the archive does not have it."""
 
 
 def names(text: str) -> bool:
@@ -59,40 +55,52 @@ def place(text: str, archive: str = ARCHIVE) -> tuple[str, str]:
     raise UserError(f"{text}: no address of a mail: it has no message-id in it")
 
 
-def fetch(text: str, directory: Path, local: Path | None = None, *, archive: str = ARCHIVE) -> Path:
-    """Write the newest version of the series that a mail belongs to as an mbox into ``directory``; return its path.
+def fetch(
+    text: str, directory: Path, local: Path | None = None, *, archive: str = ARCHIVE, is_newest: bool = True
+) -> Path:
+    """Write the series that a mail belongs to, and its answers, as an mbox into ``directory``; return its path.
 
-    ``local`` is an mbox of the thread to take it from instead of the network. Raises UserError for what is no series,
-    InfraError where b4 is missing or the archive cannot be reached.
+    It is the newest version, or with ``is_newest`` off that of the mail. ``local`` is an mbox of the thread to take it
+    from instead of the network. Raises UserError for what is no series, InfraError where b4 is missing or the archive
+    cannot be reached.
     """
+    archive, message = place(text, archive)
+    data = _read(local) if local else _thread(text, archive, message, directory / "b4.log")
+    bounds.check_size(text, len(data))
+    letters = mail.split(text, data)
+    ids = named.select(text, letters, message, is_newest=is_newest)
+    mails = zip(letters, mbox.split(data.lstrip(b"\r\n")), strict=True)
+    target = directory / "lore.mbox"
+    disk.write_atomic(target, mbox.join(raw for letter, raw in mails if letter.message_id in ids))
+    return target
+
+
+def _read(local: Path) -> bytes:
+    """Return the mails of a file. Raises UserError."""
+    if not local.is_file():
+        raise UserError(f"--mbox {local}: no such file")
+    bounds.check_size(str(local), local.stat().st_size)
+    return content.plain(str(local), local.read_bytes())
+
+
+def _thread(text: str, archive: str, message: str, log: Path) -> bytes:
+    """Return the thread of a mail, as b4 gets it. Raises UserError and InfraError."""
     if importlib.util.find_spec("b4") is None:
         raise InfraError("b4 is not installed: pip install '.[lore]' in a checkout, or give the series as an mbox")
-    if local and not local.is_file():
-        raise UserError(f"--mbox {local}: no such file")
-    if local:
-        bounds.check_size(str(local), local.stat().st_size)
-    archive, message = place(text, archive)
-    log = directory / "b4.log"
     with scratch.folder() as home:
         (home / "gitconfig").write_text(_config(archive))
-        source = ["--use-local-mbox", str(local.absolute())] if local else []
-        argv = [sys.executable, "-m", "b4.command", "--no-interactive", "am", "--no-cache", "--add-message-id"]
-        argv += ["--no-add-trailers", "--outdir", str(home), "--mbox-name", "series.mbx", *source, message]
+        argv = [sys.executable, "-m", "b4.command", "--no-interactive", "mbox", "--no-cache"]
+        argv += ["--outdir", str(home), "--mbox-name", "thread.mbx", message]
         try:
             bounded = sandbox.bounded(_BOUNDS, argv)
             process.run(bounded, cwd=home, env=_environment(home), log=log, deadline=Deadline.after(_SECONDS))
         except CommandFailed as error:
             raise _fault(text, log, error) from error
-        mailboxes = sorted(home.glob("*.mbx"))
-        if not mailboxes:
-            raise UserError(f"{text}: b4 found no series there", log=log)
-        if gap := _MISSING.findall(log.read_text(errors="replace")):
-            raise UserError(f"{text}: the series is not whole there: patch {some(gap)} is missing", log=log)
-        bounds.check_size(text, sum(path.stat().st_size for path in (mailboxes[0], *home.glob("*.cover"))))
-        cover = b"".join(_SEPARATOR + path.read_bytes() + b"\n" for path in home.glob("*.cover"))
-        target = directory / "lore.mbox"
-        disk.write_atomic(target, cover + mailboxes[0].read_bytes())
-    return target
+        mails = home / "thread.mbx"
+        if not mails.is_file():
+            raise UserError(f"{text}: b4 has no thread there", log=log)
+        bounds.check_size(text, mails.stat().st_size)
+        return mails.read_bytes()
 
 
 def _config(archive: str) -> str:

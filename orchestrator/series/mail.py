@@ -16,7 +16,7 @@ Kind = Literal["mail", "diff", "commit"]
 _DIFF = re.compile(r"^(?:diff --git |Index: [^\n]|--- [^\n]+\n\+\+\+ )", re.M)
 _BASE = re.compile(r"^base-commit: ([0-9a-f]{40})\s*$", re.M)
 _PREREQUISITE = re.compile(r"^prerequisite-(patch-id|change-id|message-id):\s*(\S{1,400})\s*$", re.M | re.I)
-_FIELD = re.compile(rb"^(message-id|in-reply-to|subject|from):((?:[^\n]|\n[ \t])*)", re.M | re.I)
+_FIELD = re.compile(rb"^(message-id|in-reply-to|references|subject|from):((?:[^\n]|\n[ \t])*)", re.M | re.I)
 _COVER = re.compile(r"(?:^|-)0000-cover-letter\.(?:patch|eml)$")
 _DATE = b"Date: Sat, 1 Jan 2000 00:00:00 +0000\n"
 
@@ -86,7 +86,8 @@ def split(label: str, data: bytes) -> list[Letter]:
 
 def _letter(label: str, raw: bytes) -> Letter:
     fields = _fields(raw)
-    message_id, in_reply_to = (_id(fields.get(name, "")) for name in ("message-id", "in-reply-to"))
+    message_id, above = (_id(fields.get(name, "")) for name in ("message-id", "in-reply-to"))
+    in_reply_to = above or _id("".join(fields.get("references", "").split()[-1:]))
     try:
         mail = mailinfo.read(raw)
     except Refused as error:

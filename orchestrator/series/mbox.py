@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from orchestrator.series import bounds
 
+_SEPARATOR = b"From mboxrd@z Thu Jan  1 00:00:00 1970\n"
 _LINE = re.compile(rb"^From [^\n]{1,400}\n", re.M)
 _STAMP = re.compile(rb"\b\d?\d:\d\d(?::\d\d)?\b.*\b(?:19|20)\d\d\b")
 _HEADER = re.compile(rb"[!-9;-~]+:")
@@ -43,6 +44,11 @@ def _parts_end(data: bytes) -> int:
     if next(_starts(data), None) == 0 or not _MULTIPART.search(head) or not (named := _BOUNDARY.search(head)):
         return 0
     return max(data.find(b"\n--" + named[1] + b"--"), 0)
+
+
+def join(mails: Iterable[bytes]) -> bytes:
+    """Return a file that holds mails, as ``split`` reads it."""
+    return b"".join(_SEPARATOR + re.sub(rb"^(>*From )", rb">\1", mail, flags=re.M) + b"\n" for mail in mails)
 
 
 def _glued(data: bytes) -> list[bytes]:

@@ -45,7 +45,7 @@ def choose(name: str, letters: Sequence[Letter], *, is_ordered: bool = False) ->
     """
     bounds.check_patches(name, max((letter.tag.total for letter in letters), default=0))
     notes: list[str] = []
-    letters = _with_totals(_with_versions(_once(letters, notes)))
+    letters = placed(_once(letters, notes))
     empty = [letter for letter in letters if letter.kind == "commit" and not letter.diff]
     unread = [letter.label for letter in letters if letter.kind == "diff" and not letter.diff]
     patches = _patches(name, letters, notes)
@@ -58,6 +58,11 @@ def choose(name: str, letters: Sequence[Letter], *, is_ordered: bool = False) ->
     notes += _newer(letters, patches)
     notes += [f"left out, an empty commit: {letter.subject}" for letter in empty]
     return Chosen(tuple(patches), _cover(letters, patches), tuple(empty), tuple(notes))
+
+
+def placed(letters: Sequence[Letter]) -> list[Letter]:
+    """Give mails the version and the total that follow from the others."""
+    return _with_totals(_with_versions(letters))
 
 
 def _nothing(name: str, letters: Sequence[Letter]) -> str:
@@ -73,7 +78,7 @@ def _once(letters: Sequence[Letter], notes: list[str]) -> list[Letter]:
     places = Counter(_place(letter) for letter in letters)
     for letter in letters:
         marks: set[object] = {("id", letter.message_id)} if letter.message_id else set()
-        marks |= {_content(letter)} if letter.is_mail and letter.diff and places[_place(letter)] > 1 else set()
+        marks |= {content(letter)} if letter.is_mail and letter.diff and places[_place(letter)] > 1 else set()
         if not seen.isdisjoint(marks):
             notes.append(f"came twice, and is taken once: {letter.subject}")
         else:
@@ -82,7 +87,7 @@ def _once(letters: Sequence[Letter], notes: list[str]) -> list[Letter]:
     return kept
 
 
-def _content(letter: Letter) -> tuple[object, ...]:
+def content(letter: Letter) -> tuple[object, ...]:
     """Return what is alike in two copies of a mail: lists put lines of their own around it."""
     digest = hashlib.sha256()
     for line in _LINE.finditer(letter.diff):

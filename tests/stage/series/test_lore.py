@@ -79,6 +79,17 @@ def test_any_mail_of_a_thread_names_the_series(archive: Archive, tmp_path: Path,
     assert [b"Message-I" in patch.raw for patch in found.patches] == [True] * 3
 
 
+def test_what_others_answer_in_an_archive_is_left_out_with_a_note(
+    archive: Archive, thread: str, tmp_path: Path
+) -> None:
+    body = thread.partition("Subject: [PATCH 2/3]")[2].partition("\n\n")[2].partition("From mboxrd@z")[0]
+    other = mail("other@example.org", "[PATCH v2] mm/shmem: add another", body, "2@example.org")
+    archive.threads["2@example.org"] = thread + other.replace("Dev <dev@", "Other <other@")
+    named = series.load(lore.fetch(f"{archive.url}/2@example.org/", tmp_path))
+    assert named.subjects == SUBJECTS
+    assert "left out, no patch of the series: mm/shmem: add another" in named.notes
+
+
 def test_a_local_mbox_needs_no_network(thread: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
