@@ -54,19 +54,31 @@ def _read(path: Path) -> str:
         raise UserError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
 
 
-def stamp(requested: str, source: Path, out: Path) -> str:
+def stamp(requested: str, source: Path, arch: str, out: Path) -> str:
     """Return a stamp of what the .config of a folder was made from and what it became; empty before the first build.
 
     ``requested`` stands for base, fragments and toolchain. The Kconfig files that count are those that Kconfig itself
-    listed (include/config/auto.conf.cmd, written by syncconfig); a new one needs a change in one of these.
+    listed (include/config/auto.conf.cmd, written by syncconfig); a new one needs a change in one of these. With them
+    count the configurations that come with the tree, of which a base may be made.
     """
     try:
         listed, config = beneath.read(out, "include/config/auto.conf.cmd"), beneath.read(out, ".config")
     except OSError:
         return ""
     names = [name.removeprefix("$(srctree)/") for name in re.findall(r"^\t(\S+)", listed.partition("\n\n")[0], re.M)]
+    names += [
+        f"{folder}/{name}"
+        for folder in ("kernel/configs", f"arch/{SRCARCH[arch]}/configs")
+        for name in sorted(_names_in(source / folder))
+    ]
     texts = [text for name in names if (text := _file_in(source, name)) is not None]
     return digest(requested, config, str(len(names)), *texts)
+
+
+def _names_in(folder: Path) -> list[str]:
+    with contextlib.suppress(OSError):
+        return [path.name for path in folder.iterdir()]
+    return []
 
 
 def write(base: str, merged: Merged, source: Path, arch: str, out: Path, run_targets: RunTargets) -> str:

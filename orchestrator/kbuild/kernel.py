@@ -114,7 +114,7 @@ def _build(work: _Work) -> Kernel:
         _make(work, [work.request.image, *(["modules"] if modules else [])], _counter(work, state, estimate, cold))
     finally:
         state = outfolder.after_log(state, work.log_path, folders, out)
-        state = replace(state, config=configure.stamp(requested, work.request.source, out))
+        state = replace(state, config=configure.stamp(requested, work.request.source, work.request.arch, out))
         outfolder.save(out, state)
     if cold:
         write_atomic(estimate, str(state.objects))
@@ -127,7 +127,7 @@ def _build(work: _Work) -> Kernel:
 def _configured(work: _Work, merged: Merged, requested: str, state: outfolder.State) -> str:
     """Return the text of .config; make is asked for it only where something that it is made from has changed."""
     request = work.request
-    if state.config and state.config == configure.stamp(requested, request.source, request.out):
+    if state.config and state.config == configure.stamp(requested, request.source, request.arch, request.out):
         return beneath.read(request.out, ".config")
     config = configure.write(
         request.base, merged, request.source, request.arch, request.out, lambda targets: _make(work, targets)

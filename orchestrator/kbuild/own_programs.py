@@ -217,7 +217,8 @@ class _Maker:
         shutil.copytree(self.source, place)
         before = set(_executables(place))
         compiler = " ".join(("gcc", *own_sources.first_headers(self.include)))
-        self._run(["make", "-C", str(place), f"-j{make.processors()}", f"CC={compiler}"], place)
+        # what its owner has made in it before is of other headers, and as new as its sources
+        self._run(["make", "--always-make", "-C", str(place), f"-j{make.processors()}", f"CC={compiler}"], place)
         made = _chosen(self.program.name, before, set(_executables(place)))
         write_atomic(self.target, f'#!/bin/sh\ncd "$(dirname "$0")/{place.name}" && exec ./{made} "$@"\n')
 

@@ -139,6 +139,8 @@ def _make_in_tree(
     kernel = make.kernel_argv(suite.source, suite.out / "headers", suite.arch, suite.jobs, cc)
     fault = KernelError(f"suite {suite.name} does not build")
     host = ThisHost(suite.out)
+    for made in ("usr", "bin"):  # neither make takes away what an earlier tree had, and what does not build now stays
+        remove_tree(suite.out / made)
     code = run([*kernel, f"INSTALL_HDR_PATH={suite.out / 'usr'}", "headers_install"], env, cage)
     programs.judge(code, log, folders, fault, host)
     output = suite.out / "bin"

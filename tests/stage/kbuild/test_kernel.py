@@ -236,6 +236,15 @@ def test_a_trees_own_tinyconfig_is_settled_together_with_the_fragments(bench: Be
     assert bench.calls() == ["allnoconfig", "olddefconfig", "vmlinux"]
 
 
+def test_a_change_of_the_configuration_that_a_base_is_made_of_is_seen(bench: Bench) -> None:
+    tiny = bench.source / "kernel/configs"
+    tiny.mkdir(parents=True)
+    (tiny / "tiny.config").write_text("CONFIG_SHMEM=y\n")
+    assert kconfig.read(bench.build().config.read_text())["THP"] == "n"
+    (tiny / "tiny.config").write_text("CONFIG_SHMEM=y\nCONFIG_THP=y\n")
+    assert kconfig.read(bench.build().config.read_text())["THP"] == "y"
+
+
 def test_a_tinyconfig_that_begins_with_values_is_the_trees_own(bench: Bench) -> None:
     tiny = bench.source / "kernel/configs"
     tiny.mkdir(parents=True)

@@ -84,6 +84,20 @@ def test_a_folder_is_made_in_a_copy_and_starts_in_it(tmp_path: Path, made: str) 
     assert not (tmp_path / "dir" / made).exists()
 
 
+def test_what_its_owner_has_made_in_a_folder_is_made_again(tmp_path: Path) -> None:
+    (tmp_path / "headers" / "include").mkdir(parents=True)
+    write(tmp_path / "headers" / "include" / "linux", "memfd.h", "#define TOY 7\n")
+    write(tmp_path / "dir", "Makefile", "it: it.o\n\t$(CC) -static -o $@ $<\n")
+    write(
+        tmp_path / "dir",
+        "it.c",
+        "#include <linux/memfd.h>\n#ifndef TOY\n#define TOY 0\n#endif\nint main(void) { return TOY; }\n",
+    )
+    subprocess.run(["make", "-s", "-C", tmp_path / "dir"], check=True)
+    assert run(tmp_path / "dir" / "it") == (0, "")
+    assert run(build(tmp_path, "dir", tmp_path / "headers" / "include")) == (7, "")
+
+
 @pytest.mark.parametrize(
     ("makefile", "message"),
     [(None, "has no Makefile"), ("all: ;\n", "no executable"), ("all: ; touch a b; chmod +x a b\n", "left a, b")],

@@ -178,3 +178,29 @@ def test_a_folder_without_a_makefile_is_the_users_fault(tmp_path: Path, director
     config = suite.config.model_copy(update={"directory": Path(directory)})
     with pytest.raises(UserError, match="no Makefile"):
         build_tree(tree_suite.TreeSuite("vm", config, suite.source, "c", suite.out))
+
+
+def test_a_program_that_does_not_build_is_not_that_of_an_earlier_tree(tmp_path: Path) -> None:
+    suite = in_tree(tmp_path, "./uffd", "./other")
+    suite = dataclasses.replace(suite, config=suite.config.model_copy(update={"absent": "skip"}))
+    folder = suite.source / suite.config.directory
+    (folder / "other.c").write_text("int main(void) { return 0; }\n")
+    build_tree(suite)
+    (folder / "uffd.c").write_text("int main(void) { return x; }\n")
+    built = build_tree(dataclasses.replace(suite, content="later"))
+    assert b"not ok 1 builds" in (built.directory / "uffd").read_bytes()
+    assert b"not ok 1 builds" not in (built.directory / "other").read_bytes()
+    (folder / "Makefile").write_text("$(error no)\n")
+    with pytest.raises(KernelError, match="suite vm does not build"):
+        build_tree(dataclasses.replace(suite, content="last"))
+
+
+def test_a_header_that_a_tree_has_no_more_is_not_that_of_an_earlier_one(tmp_path: Path) -> None:
+    suite = in_tree(tmp_path, "./uffd")
+    build_tree(suite)
+    makefile = suite.source / "Makefile"
+    makefile.write_text(
+        makefile.read_text().replace("@cp $(srctree)/include/fake.h", "@: cp $(srctree)/include/fake.h")
+    )
+    with pytest.raises(KernelError, match=r"linux/fake.h"):
+        build_tree(dataclasses.replace(suite, content="later"))
