@@ -123,10 +123,11 @@ def overlay(pipeline: Pipeline, mode_name: str, options: Options) -> tuple[Pipel
 
 def _as_configured(pipeline: Pipeline, mode_name: str, mode: Mode, options: Options) -> Pipeline:
     """Return the pipeline where the command line names no tree and no series: those of the mode, with the options."""
-    if options.three_way and not mode.series:
+    series = {name for part in mode.parts for name in part.series}
+    if options.three_way and not series:
         raise UserError(f"--3way: mode {mode_name} applies no series")
-    trees = {pipeline.series[name].tree for name in mode.series} | set(mode.trees)
-    changed = {name: pipeline.series[name].model_copy(update={"three_way": True}) for name in mode.series}
+    trees = {pipeline.series[name].tree for name in series} | {name for part in mode.parts for name in part.trees}
+    changed = {name: pipeline.series[name].model_copy(update={"three_way": True}) for name in series}
     return pipeline.model_copy(
         update={
             "trees": {**pipeline.trees, **(_with_changes(pipeline, trees) if options.dirty else {})},

@@ -52,3 +52,18 @@ def test_a_path_with_a_line_end_is_refused_in_one_line(tmp_path: Path) -> None:
     for suite in ({"directory": "a\nb"}, programs):
         with pytest.raises(UserError, match=rf"^suites\.own\..*: {words}$"):
             paths.resolve(Pipeline.model_validate({**PIPELINE, "suites": {"own": suite}}), tmp_path)
+
+
+def test_the_options_reach_all_products_of_a_mode() -> None:
+    own = {"variants": ["small"], "suites": ["own"]}
+    pipeline = Pipeline.model_validate(
+        {
+            **PIPELINE,
+            "trees": {name: {"source": {"provider": "path", "path": name}} for name in ("here", "there", "other")},
+            "series": {"mine": {"path": "mine.mbox", "tree": "other"}},
+            "modes": {"all": {**own, "trees": ["here"], "also": [{**own, "trees": ["there"], "series": ["mine"]}]}},
+        }
+    )
+    chosen, _ = overrides.overlay(pipeline, "all", Options(dirty=True, three_way=True))
+    assert [getattr(tree.source, "dirty", None) for tree in chosen.trees.values()] == [True] * 3
+    assert chosen.series["mine"].three_way
