@@ -18,6 +18,7 @@ from orchestrator.model import Side, expectations_file
 from orchestrator.pipeline.values import Choice, Job, Pair, Patches, Plan
 from orchestrator.series import series as series_source
 from orchestrator.series.series import Series
+from orchestrator.text import wording
 
 _Read = Callable[[Path], Series]
 
@@ -49,7 +50,9 @@ def expand(pipeline: Pipeline, mode_name: str, choice: Choice | None = None) -> 
     label = "; ".join([mode_name, *choice.words])
     planned = Plan(mode_name, label, pairs, tuple(job for job in alone if job.name not in bases))
     _refuse_missing_programs(planned)
-    return _with_expectations(planned)
+    planned = _with_expectations(planned)
+    _refuse_unknown_columns(planned, pipeline)
+    return planned
 
 
 def _refuse_missing_programs(planned: Plan) -> None:
@@ -71,6 +74,22 @@ def _with_expectations(planned: Plan) -> Plan:
 
     pairs = tuple(Pair(loaded(pair.base), loaded(pair.patched)) for pair in planned.pairs)
     return replace(planned, pairs=pairs, singles=tuple(map(loaded, planned.singles)))
+
+
+def _refuse_unknown_columns(planned: Plan, pipeline: Pipeline) -> None:
+    """Refuse an ``expect`` that is a column of no expectations: a misspelt one would expect nothing, in silence.
+
+    Those of the other suites count, too: any tree may be run with a suite that knows nothing of it.
+    """
+    for job in planned.jobs:
+        if job.expect is None or not job.expected or any(job.expect in e.columns for e in job.expected.values()):
+            continue
+        paths = {suite.expected for suite in pipeline.suites.values() if suite.expected}
+        columns = {column for path in sorted(paths) for column in expectations_file.load(path).columns}
+        if job.expect not in columns:
+            place = f"series.{job.series}" if job.series else f"trees.{job.tree}"
+            hint = wording.nearest(job.expect, columns)
+            raise UserError(f"{place}.expect: the expectations of no suite have a column {job.expect}{hint}")
 
 
 def check(pipeline: Pipeline, mode_name: str, choice: Choice) -> None:

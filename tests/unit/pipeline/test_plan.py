@@ -212,3 +212,21 @@ def test_what_a_tree_has_already_is_read_too() -> None:
     tree = PIPELINE.trees["new"].model_copy(update={"prerequisites": (TWO,)})
     (job, *_) = plan.expand(PIPELINE.model_copy(update={"trees": {**PIPELINE.trees, "new": tree}}), "full").singles
     assert [each.subjects for each in job.prerequisites] == [("plain diff two.diff",)]
+
+
+def test_a_column_that_no_expectations_have_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "uffd.yaml").write_text("columns: [stock, patched]")
+    (tmp_path / "selftest.yaml").write_text("columns: [other]")
+
+    def expanded(column: str, *files: str) -> values.Plan:
+        suites = {name: {"directory": "/tests", "expected": str(tmp_path / f"{name}.yaml")} for name in files}
+        series = {"one": {"path": str(ONE), "tree": "old", "expect": column}}
+        update = {"series": series, "suites": PIPELINE.model_dump()["suites"] | suites}
+        modes = {"smoke": {"series": ["one"], "variants": ["small"], "suites": ["uffd"]}}
+        return plan.expand(Pipeline.model_validate(PIPELINE.model_dump() | update | {"modes": modes}), "smoke")
+
+    with pytest.raises(UserError, match=r"^series\.one\.expect: .* column pached; did you mean 'patched'\?$"):
+        expanded("pached", "uffd", "selftest")
+    assert expanded("patched", "uffd").pairs
+    assert expanded("other", "uffd", "selftest").pairs, "a suite may know nothing of a column that another one has"
+    assert expanded("pached").pairs, "nothing has a column here"
