@@ -27,6 +27,7 @@ from orchestrator.cli import (
     man,
     mutate,
     nightly,
+    parser,
     postmortem,
     reboot,
     report,
@@ -134,8 +135,8 @@ def _folder_is_gone() -> bool:
 
 
 for _name, _command in COMMANDS.items():
-    app.command(_name)(_contained(_command))
-app.command("hunks", hidden=True)(_contained(mutate.mutate))  # the name it had before
+    app.command(_name, cls=parser.Command)(_contained(_command))
+app.command("hunks", cls=parser.Command, hidden=True)(_contained(mutate.mutate))  # the name it had before
 
 
 class _Interrupted(SystemExit):
