@@ -24,11 +24,20 @@ def load(path: Path) -> Pipeline:
     Raises UserError: one line that names the file and, in dotted form, the place (``variants.smoke.fragments[1]``);
     an unknown key or name comes with its nearest match.
     """
+    pipeline = _resolved_file(path)
+    try:
+        return paths.without_sets(pipeline)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+
+
+def _resolved_file(path: Path) -> Pipeline:
+    """Return what a file says, with absolute paths, and sets of fragments by their names. Raises UserError."""
     raw = yaml_text.read(path)
     if not isinstance(raw, dict):
         raise UserError(f"{path}: empty, or not a mapping")
     if raw.get("extends") == "default":
-        raw = _extended(load(locate.shipped()), raw)
+        raw = _extended(_resolved_file(locate.shipped()), raw)
     try:
         pipeline = Pipeline.model_validate(raw)
     except ValidationError as error:

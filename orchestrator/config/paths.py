@@ -15,7 +15,7 @@ from orchestrator.text import textfile
 
 
 def resolve(pipeline: Pipeline, folder: Path) -> Pipeline:
-    """Return the pipeline with absolute paths.
+    """Return the pipeline with absolute paths; names of sets of fragments stay names (``without_sets``).
 
     Raises UserError, with the place that names it, for a file that is not there; a secret, a certificate or a program
     of this host (an absolute path) may be missing, for not every run needs it.
@@ -25,13 +25,36 @@ def resolve(pipeline: Pipeline, folder: Path) -> Pipeline:
         update={
             "trees": {name: at.tree(name, value) for name, value in pipeline.trees.items()},
             "series": {name: at.series(name, value) for name, value in pipeline.series.items()},
-            "fragments": {name: at.fragment_set(name, value) for name, value in pipeline.fragments.items()},
+            "fragments": {k: at.fragments(value, f"fragments.{k}") for k, value in pipeline.fragments.items()},
             "variants": {name: at.variant(name, value) for name, value in pipeline.variants.items()},
             "suites": {name: at.suite(name, value) for name, value in pipeline.suites.items()},
             "validation": _with_secrets(pipeline.validation, folder),
             "splat_rules": pipeline.splat_rules and at.existing(pipeline.splat_rules, "splat_rules"),
             "engine": _with_certificates(pipeline.engine, folder),
             "history": pipeline.history and _beside(pipeline.history, folder),
+        }
+    )
+
+
+def without_sets(pipeline: Pipeline) -> Pipeline:
+    """Return a resolved pipeline with the files of each set of fragments. Raises UserError for one that holds itself.
+
+    It comes after the merge of a file with the one that it extends: the file may replace a set of that one.
+    """
+    sets = pipeline.fragments
+    first = (fragments.DEBUG_INFO,) if pipeline.debug_info else ()
+
+    def files(entries: tuple[Path, ...], place: str, outer: tuple[str, ...] = ()) -> tuple[Path, ...]:
+        return tuple(path for path, _ in fragments.files(entries, place, sets, outer))
+
+    def expanded(name: str, value: Variant) -> Variant:
+        own = files(value.fragments, f"variants.{name}.fragments")
+        return value.model_copy(update={"fragments": (*first, *(path for path in own if path != fragments.DEBUG_INFO))})
+
+    return pipeline.model_copy(
+        update={
+            "fragments": {name: files(value, f"fragments.{name}", (name,)) for name, value in sets.items()},
+            "variants": {name: expanded(name, value) for name, value in pipeline.variants.items()},
         }
     )
 
@@ -69,18 +92,16 @@ class _Resolver:
             update={key: path and self.existing(path, f"series.{name}.{key}") for key, path in named.items()}
         )
 
-    def fragment_set(self, name: str, entries: tuple[Path, ...]) -> tuple[Path, ...]:
-        named = fragments.files(entries, f"fragments.{name}", self.pipeline.fragments, (name,))
-        return tuple(self.file(*each) for each in named)
+    def fragments(self, entries: tuple[Path, ...], place: str) -> tuple[Path, ...]:
+        sets = self.pipeline.fragments
+        return tuple(e if str(e) in sets else self.file(e, f"{place}[{k}]") for k, e in enumerate(entries))
 
     def variant(self, name: str, value: Variant) -> Variant:
-        named = fragments.files(value.fragments, f"variants.{name}.fragments", self.pipeline.fragments)
+        named = self.fragments(value.fragments, f"variants.{name}.fragments")
         base = value.base
         if base not in ("tinyconfig", "defconfig"):
             base = str(self.file(Path(base), f"variants.{name}.base"))
-        first = (fragments.DEBUG_INFO,) if self.pipeline.debug_info else ()
-        files = (*first, *(self.file(*each) for each in named if each[0] != fragments.DEBUG_INFO))
-        return value.model_copy(update={"fragments": files, "base": base})
+        return value.model_copy(update={"fragments": named, "base": base})
 
     def suite(self, name: str, value: Suite) -> Suite:
         expected = value.expected and self.existing(value.expected, f"suites.{name}.expected")

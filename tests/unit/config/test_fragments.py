@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.config import fragments, loader
+from orchestrator.config import fragments, loader, locate
 from orchestrator.config.schema import Pipeline
 from orchestrator.errors import UserError
 from tests.unit.config.test_loader import GOOD, folder
@@ -56,3 +56,20 @@ def test_a_fault_in_a_set_has_its_place(folder: Path, old: str, new: str, words:
     with pytest.raises(UserError) as caught:
         load(folder, SETS.replace(old, new), "[checked]")
     assert all(word in str(caught.value) for word in words), caught.value
+
+
+def test_a_set_that_is_replaced_is_replaced_in_the_variants_that_came_along(folder: Path) -> None:
+    path = folder / "pipeline.yaml"
+    path.write_text("extends: default\nfragments: {checked: [guest, a.config]}\n")
+    base, mine = loader.load(locate.shipped()), loader.load(path)
+    guest = base.fragments["guest"]
+    assert mine.fragments == {"guest": guest, "checked": (*guest, folder / "a.config")}
+    assert mine.variants["smoke"].fragments == (fragments.DEBUG_INFO, *guest, folder / "a.config")
+    theirs = base.variants["main"].fragments[-1]
+    assert mine.variants["main"].fragments == (fragments.DEBUG_INFO, *guest, folder / "a.config", theirs)
+
+
+def test_without_debug_information_what_came_along_has_none_either(folder: Path) -> None:
+    path = folder / "pipeline.yaml"
+    path.write_text("extends: default\ndebug_info: false\n")
+    assert all(fragments.DEBUG_INFO not in each.fragments for each in loader.load(path).variants.values())
