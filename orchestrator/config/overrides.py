@@ -10,7 +10,7 @@ from pathlib import Path
 
 from orchestrator.config import loader
 from orchestrator.config.schema import Mode, Pipeline, SeriesConfig, TreeConfig
-from orchestrator.config.sources import PathSource
+from orchestrator.config.sources import PathSource, Source
 from orchestrator.config.suites import ProgramConfig, Suite
 from orchestrator.errors import UserError
 from orchestrator.text import textfile, wording
@@ -101,7 +101,8 @@ def overlay(pipeline: Pipeline, mode_name: str, options: Options) -> tuple[Pipel
 
     Variants, suites and tests stay those of ``mode_name``: where it has products for a series and others for trees
     alone (an oracle), those of the first one's kind. A configured series keeps its own tree unless
-    ``tree`` says otherwise; expectations hold only for what pipeline.yaml itself names.
+    ``tree`` says otherwise; expectations hold only for what pipeline.yaml itself names. A path that is
+    called like an entry of something else gets another name (``linux-6.12-own``).
     Raises UserError where a path does not exist, and for an option that has nothing to act on.
     """
     loader.check_name(mode_name, pipeline.modes, "mode")
@@ -172,8 +173,9 @@ def _tree(pipeline: Pipeline, mode: Mode, options: Options) -> tuple[str, dict[s
     if options.dirty and options.ref:
         raise UserError(f"--dirty: a range names its commits, and --base one: the tree is taken at {options.ref[:12]}")
     path = _existing(named, "--tree", pipeline.trees)
-    name = label(path.stem if path.is_file() else path.name)
-    entry = TreeConfig(source=PathSource(provider="path", path=path, ref=options.ref, dirty=options.dirty))
+    source = PathSource(provider="path", path=path, ref=options.ref, dirty=options.dirty)
+    others = [name for name, known in pipeline.trees.items() if _resolved(known.source) != _resolved(source)]
+    name, entry = _unused(path, others), TreeConfig(source=source)
     return name, {**pipeline.trees, name: entry}
 
 
@@ -189,9 +191,21 @@ def _series(pipeline: Pipeline, tree: str, options: Options) -> tuple[str | None
         )
         return named, {**pipeline.series, named: changed}
     path = _existing(named, "--series", pipeline.series)
-    name = label(path.stem if path.is_file() else path.name)
+    name = _unused(path, pipeline.series)
     entry = SeriesConfig(path=path, tree=tree, three_way=options.three_way)
     return name, {**pipeline.series, name: entry}
+
+
+def _resolved(source: Source) -> Source:
+    return source.model_copy(update={"path": source.path.resolve()}) if isinstance(source, PathSource) else source
+
+
+def _unused(path: Path, others: Collection[str]) -> str:
+    """Return a name for what a path leads to that none of the others has: suites may be built from those."""
+    name = label(path.stem if path.is_file() else path.name)
+    while name in others:
+        name += "-own"
+    return name
 
 
 def _existing(text: str, option: str, known: Collection[str]) -> Path:

@@ -10,6 +10,7 @@ import pytest
 from orchestrator.config import overrides, paths
 from orchestrator.config.overrides import Options, OwnPrograms
 from orchestrator.config.schema import Pipeline
+from orchestrator.config.sources import PathSource
 from orchestrator.errors import UserError
 
 
@@ -67,3 +68,39 @@ def test_the_options_reach_all_products_of_a_mode() -> None:
     chosen, _ = overrides.overlay(pipeline, "all", Options(dirty=True, three_way=True))
     assert [getattr(tree.source, "dirty", None) for tree in chosen.trees.values()] == [True] * 3
     assert chosen.series["mine"].three_way
+
+
+def test_a_tree_of_ones_own_leaves_a_configured_one_of_its_name_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    pipeline = Pipeline.model_validate(PIPELINE)
+    before = pipeline.trees["here"]
+    changed, mode = overrides.overlay(pipeline, "smoke", Options(tree=str(tmp_path / "here")))
+    assert mode == "smoke on here-own" and changed.modes[mode].trees == ("here-own",)
+    assert changed.trees["here"] == before, "suites may be built from it"
+    assert changed.trees["here-own"].source == PathSource(provider="path", path=tmp_path / "here")
+    named, mode = overrides.overlay(pipeline, "smoke", Options(tree="here"))
+    assert mode == "smoke on here" and named.trees == pipeline.trees
+
+
+def test_the_folder_of_a_configured_tree_has_its_name_and_no_other(tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    pipeline = paths.resolve(Pipeline.model_validate(PIPELINE), tmp_path / "here")
+    _, mode = overrides.overlay(pipeline, "smoke", Options(tree=str(tmp_path / "here")))
+    assert mode == "smoke on here"
+    changed, mode = overrides.overlay(pipeline, "smoke", Options(tree=str(tmp_path / "here"), ref="v6.12"))
+    assert mode == "smoke on here-own" and changed.trees["here"] == pipeline.trees["here"]
+    taken = changed.trees["here"].model_copy(update={"source": PathSource(provider="path", path=tmp_path)})
+    both = changed.model_copy(update={"trees": {**changed.trees, "here-own": taken}})
+    assert overrides.overlay(both, "smoke", Options(tree=str(tmp_path / "here"), ref="v6.1"))[1].endswith("own-own")
+
+
+def test_a_series_of_ones_own_leaves_a_configured_one_of_its_name_as_it_is(tmp_path: Path) -> None:
+    for folder in ("theirs", "mine/fix"):
+        (tmp_path / folder).mkdir(parents=True)
+    fix = {"path": str(tmp_path / "theirs"), "tree": "here"}
+    pipeline = Pipeline.model_validate({**PIPELINE, "series": {"fix": fix}})
+    changed, mode = overrides.overlay(pipeline, "smoke", Options(series=str(tmp_path / "mine" / "fix")))
+    assert changed.series["fix"] == pipeline.series["fix"] and changed.modes[mode].series == ("fix-own",)
+    assert changed.series["fix-own"].path == tmp_path / "mine" / "fix"
+    changed, mode = overrides.overlay(pipeline, "smoke", Options(series=str(tmp_path / "theirs")))
+    assert changed.modes[mode].series == ("fix",)
