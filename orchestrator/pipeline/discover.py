@@ -43,6 +43,8 @@ def narrowed(planned: Plan, workspace: Workspace) -> Plan:
     jobs = {job.name: _narrowed(job, known) for job in planned.jobs}
     if left_out := [name for name, job in jobs.items() if not job.suites]:
         workspace.progress.note(f"left out, for none of their tests was asked for: {', '.join(left_out)}")
+    for name, losing in _lost(planned.jobs, jobs).items():
+        workspace.progress.note(f"suite {name} is left out of {wording.some(losing)}: none of its tests was asked for")
     return replace(
         planned,
         pairs=tuple(
@@ -111,6 +113,16 @@ def _narrowed(job: Job, known: Known) -> Job:
     return replace(
         job, suites=suites, tests=tuple(g for g in job.tests if any(_fits([g], tests[n]) for n, _ in suites))
     )
+
+
+def _lost(before: Iterable[Job], after: Mapping[str, Job]) -> dict[str, list[str]]:
+    """Return the suites that jobs lose which keep others, each with the names of those jobs. Pure."""
+    lost: dict[str, list[str]] = {}
+    for job in before:
+        kept = dict(after[job.name].suites)
+        for name in (name for name, _ in job.suites if kept and name not in kept):
+            lost.setdefault(name, []).append(job.name)
+    return lost
 
 
 def _fits(globs: Sequence[str], tests: tuple[str, ...] | None) -> bool:

@@ -26,9 +26,9 @@ _Read = Callable[[Path], Series]
 def expand(pipeline: Pipeline, mode_name: str, choice: Choice | None = None) -> Plan:
     """Return the jobs of a mode.
 
-    Raises UserError for a name that pipeline.yaml does not define, where nothing is left to run, for a job that the
-    mode asks for twice, with different suites or tests, for a program that is not there, and for a series or
-    expectations that cannot be read.
+    Raises UserError for a name that pipeline.yaml does not define, where nothing is left to run, or nothing of what was
+    chosen by name, for a job that the mode asks for twice, with different suites or tests, for a program that is not
+    there, and for a series or expectations that cannot be read.
     """
     choice = choice or Choice()
     check(pipeline, mode_name, choice)
@@ -43,9 +43,11 @@ def expand(pipeline: Pipeline, mode_name: str, choice: Choice | None = None) -> 
     )
     if not pairs and not alone:
         raise UserError(f"mode {mode_name}: nothing would run: none of its products has both the variant and the suite")
+    jobs = [job for pair in pairs for job in (pair.base, pair.patched)] + list(alone)
+    _refuse_left_out(mode_name, jobs, choice)
     if choice.upto is not None and not pairs:
         raise UserError(f"--at {choice.upto}: mode {mode_name} applies no series")
-    _refuse_twins(mode_name, [job for pair in pairs for job in (pair.base, pair.patched)] + list(alone))
+    _refuse_twins(mode_name, jobs)
     bases = {pair.base.name for pair in pairs}
     label = "; ".join([mode_name, *choice.words])
     planned = Plan(mode_name, label, pairs, tuple(job for job in alone if job.name not in bases))
@@ -53,6 +55,20 @@ def expand(pipeline: Pipeline, mode_name: str, choice: Choice | None = None) -> 
     planned = _with_expectations(planned)
     _refuse_unknown_columns(planned, pipeline)
     return planned
+
+
+def _refuse_left_out(mode: str, jobs: Sequence[Job], choice: Choice) -> None:
+    """Refuse a chosen variant or suite that is in none of the jobs: green results would seem to be of it, too."""
+    variants, suites = {job.variant for job in jobs}, {name for job in jobs for name, _ in job.suites}
+    for what, chosen, there, other in (
+        ("variant", choice.variants, variants, "suite"),
+        ("suite", choice.suites, suites, "variant"),
+    ):
+        for name in chosen:
+            if name not in there:
+                raise UserError(
+                    f"mode {mode}: nothing would run of {what} {name}: no product has both that and a chosen {other}"
+                )
 
 
 def _refuse_missing_programs(planned: Plan) -> None:

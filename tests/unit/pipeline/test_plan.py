@@ -109,6 +109,18 @@ def test_what_is_chosen_of_several_products_stays_where_it_is_named() -> None:
         _night(values.Choice(variants=("debug",), suites=("selftest",)))
 
 
+@pytest.mark.parametrize(
+    ("choice", "words"),
+    [
+        (values.Choice(variants=("small", "debug"), suites=("selftest",)), "of variant debug: .* a chosen suite"),
+        (values.Choice(variants=("debug",), suites=("uffd", "selftest")), "of suite selftest: .* a chosen variant"),
+    ],
+)
+def test_what_is_chosen_and_would_be_in_no_job_is_refused(choice: values.Choice, words: str) -> None:
+    with pytest.raises(UserError, match=f"^mode night: nothing would run {words}$"):
+        _night(choice)
+
+
 def test_a_part_of_a_series_has_a_job_of_its_own_and_no_expectations() -> None:
     (pair,) = plan.expand(PIPELINE, "smoke", values.Choice(upto=3)).pairs
     assert (pair.patched.upto, pair.patched.name, pair.patched.expect) == (3, "old.one.small.at-3", None)
