@@ -3,8 +3,8 @@
  * H30: a private mapping that has reserved its pages writes while none is left, and the page is taken away from all
  * others that map it. What stands elsewhere, or is another page's, stays: data, protection, the entry of a bad page.
  * Needs: huge pages; REGISTER(WP) on hugetlbfs for protection, CONFIG_MEMORY_FAILURE for a bad page.
- * Fails on a kernel that looks in each mapping of the file at the address at which the first one has the page, or that
- * throws away what is no page there.
+ * Fails on a kernel that looks in each mapping of the file at the address at which the first one has the page (own-data
+ * and two-pages), or that throws away what is no page there (bad-page); marker fails only where both is so.
  */
 #include <errno.h>
 #include <string.h>
@@ -25,15 +25,15 @@
 #endif
 #define LATER 8		/* bytes into the page: what is not written again */
 
-static int huge_file(void)
+static int huge_file(size_t pages)
 {
 	int fd = memfd_create("file", MFD_HUGETLB | hugetlb_memfd_flag(HUGE));
 
-	SETUP(fd >= 0 && !ftruncate(fd, HUGE));
+	SETUP(fd >= 0 && !ftruncate(fd, (off_t)(pages * HUGE)));
 	return fd;
 }
 
-/* A private mapping of the file, at @at if that is not NULL. With MAP_NORESERVE its page can be taken away. */
+/* A private mapping of the file's first page, at @at if that is not NULL. With MAP_NORESERVE it can be taken away. */
 static char *map_private(int fd, void *at, int noreserve)
 {
 	char *map = mmap(at, HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | noreserve | (at ? MAP_FIXED : 0), fd, 0);
@@ -71,7 +71,7 @@ static void mapped_twice(void)
 	int fd;
 
 	hugetlb_pool(HUGE, 4);
-	fd = huge_file();
+	fd = huge_file(1);
 	owner = map_private(fd, NULL, 0);
 	map_private(fd, NULL, MAP_NORESERVE);
 	touch_write(owner, 1);
@@ -82,6 +82,46 @@ static void mapped_twice(void)
 	peer_kill(&child);
 }
 CASE("H30_unmap-others-own-data", mapped_twice);
+
+static uint64_t split(void *at, uint64_t unused)
+{
+	(void)unused;
+	return madvise(at, HUGE, MADV_DONTDUMP) ? (uint64_t)errno : 0;
+}
+
+/* The second page of two is taken away: from one child in one mapping, from another in two, and not where it is another. */
+static void two_pages(void)
+{
+	uint64_t later = fresh_value(), own = fresh_value();
+	struct peer children[2];
+	char *owner, *other;
+	int fd;
+
+	hugetlb_pool(HUGE, 6);
+	fd = huge_file(2);
+	owner = mmap(NULL, 2 * HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	SETUP(owner != MAP_FAILED);
+	other = mmap(NULL, HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, fd, HUGE);
+	SETUP(other != MAP_FAILED);
+	touch_write(owner, 1);
+	touch_write(owner + HUGE, 2);
+	touch_write(owner + HUGE + LATER, later);
+	touch_write(other, own);
+	for (int i = 0; i < 2; i++)
+		peer_start(&children[i]);
+	SETUP(!peer_call(&children[1], split, owner + HUGE, 0));
+	write_without_a_page(owner + HUGE);
+	EXPECT_EQ(touch_read(owner), 1);
+	EXPECT_EQ(touch_read(owner + HUGE + LATER), later);
+	EXPECT_EQ(touch_read(other), own);
+	for (int i = 0; i < 2; i++) {
+		PEER_PM(&children[i], owner, PM_PRESENT, 0);
+		PEER_PM(&children[i], owner + HUGE, 0, PM_PRESENT);
+		PEER_PM(&children[i], other, PM_PRESENT, 0);
+		peer_kill(&children[i]);
+	}
+}
+CASE("H30_unmap-others-two-pages", two_pages);
 
 /* In another process, what is mapped at @at is the file, and a page of it is taken away from its child. */
 static uint64_t take_away(void *at, uint64_t fd)
@@ -106,7 +146,7 @@ static void other_file(void)
 	hugetlb_pool(HUGE, 4);
 	REQUIRE_EQ(area_wp(&a, 0, 1), 0);
 	EXPECT_PM(a.map, PM_UFFD_WP, PM_PRESENT);
-	fd = huge_file();
+	fd = huge_file(1);
 	peer_start(&other);
 	map_private(fd, NULL, MAP_NORESERVE);	/* elsewhere than the other process has it, and no page is there */
 	REQUIRE_EQ(peer_call(&other, take_away, a.map, (uint64_t)fd), 0);
@@ -129,7 +169,7 @@ static void bad_page(void)
 	char *owner;
 
 	hugetlb_pool(HUGE, 4);
-	owner = map_private(huge_file(), NULL, 0);
+	owner = map_private(huge_file(1), NULL, 0);
 	touch_write(owner, 1);
 	peer_start(&bad);
 	peer_start(&child);
