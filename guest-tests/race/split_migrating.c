@@ -2,9 +2,11 @@
 /*
  * R23: a part of an anonymous huge page gets another protection while the page is on its way to another node: its
  * entry, that of a migration, becomes 512 small ones. When all is unmapped, the old page is free, and the new one.
- * Needs: TRANSPARENT_HUGEPAGE, two NUMA nodes, PROC_PAGE_MONITOR; -wp write protection of anonymous memory.
+ * Of the pages, those that were meant have the protection, and all have their data.
+ * Needs: TRANSPARENT_HUGEPAGE, two NUMA nodes, PROC_PAGE_MONITOR; -wp and -unwp write protection of anonymous memory.
  * Fails on a kernel that takes a reference for each of the small entries, though those of a migration have none:
- * nobody gives it back, and 2 MB are lost for good.
+ * nobody gives it back, and 2 MB are lost for good. And on one whose small entries do not have the huge one's uffd-wp,
+ * or where the change does not reach entries of a migration.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,10 +31,21 @@
 #define STEP 1000	/* looks by which each round waits longer */
 #define ENOUGH 6	/* pages that seem to be lost: of a kernel that loses them each round takes one */
 #define FEW 2		/* one may be somebody else's by then */
+#define CHANGED (TABLE / 2)
+#define SOME 73		/* data of each page so far from the one before is looked at */
+
+/* Of a huge page, how the one page that is CHANGED becomes what the others are not. */
+struct change {
+	void (*before)(const struct area *a);	/* made before it is on its way; NULL for nothing */
+	void (*make)(const struct area *a);
+	size_t protected;	/* pages that are write-protected then; CHANGED is one of them if it is the only one */
+	bool registered;
+};
 
 struct round {
 	struct area a;
-	void (*change)(const struct area *a);
+	const struct change *change;
+	uint64_t value;		/* of the first page */
 	int target;		/* node */
 	int go;			/* 1: move it; 0: the mover has done so */
 	bool over;
@@ -64,15 +77,16 @@ static void map(const struct area *a, int prot)
 	SETUP(mmap(a->map, a->size, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == a->map);
 }
 
-/* A new huge page. False if there is none to be had. */
-static bool map_huge(const struct area *a)
+/* A new huge page, whose pages have data of their own. False if there is none to be had. */
+static bool map_huge(const struct area *a, uint64_t value)
 {
 	map(a, PROT_READ | PROT_WRITE);
 	if (madvise(a->map, a->size, MADV_HUGEPAGE))
 		SKIP("CONFIG_TRANSPARENT_HUGEPAGE: MADV_HUGEPAGE: %s", strerror(errno));
 	if (a->uffd >= 0)
 		REQUIRE_EQ(uffd_register(a->uffd, a->map, a->size, UFFDIO_REGISTER_MODE_WP, NULL), 0);
-	touch_write(a->map, 1);
+	for (size_t i = 0; i < TABLE; i++)
+		touch_write(area_page(a, i), value + i);
 	return huge_mapped_kb(a) == (long)(HUGE >> 10);
 }
 
@@ -117,13 +131,31 @@ static void note(struct round *r, uint64_t frame)
 		r->frame[r->lost++] = frame;
 }
 
+static void judge(const struct round *r)
+{
+	const struct area *a = &r->a;
+	size_t protected = pm_count(a->map, TABLE, PM_UFFD_WP, 0);
+
+	REQUIRE_MSG(protected == r->change->protected, "%zu pages of %lu are protected, not %zu", protected, TABLE,
+		    r->change->protected);
+	if (protected == 1)
+		EXPECT_PM(area_page(a, CHANGED), PM_UFFD_WP, 0);
+	else
+		EXPECT_PM(area_page(a, CHANGED), 0, PM_UFFD_WP);
+	for (size_t i = 0; i < TABLE; i += SOME)
+		REQUIRE_EQ(touch_read(area_page(a, i)), r->value + i);
+}
+
 static void one_round(struct round *r)
 {
 	uint64_t before, after;
 	bool met;
 
-	if (!map_huge(&r->a))
+	r->value = fresh_value();
+	if (!map_huge(&r->a, r->value))
 		return;
+	if (r->change->before)
+		r->change->before(&r->a);
 	before = frame_of(&r->a);
 	r->target = !node_of(r->a.map);
 	__atomic_store_n(&r->go, 1, __ATOMIC_RELEASE);
@@ -132,11 +164,12 @@ static void one_round(struct round *r)
 	for (unsigned long looks = r->rounds++ % STEPS * STEP; looks; looks--)
 		(void)__atomic_load_n(&r->go, __ATOMIC_ACQUIRE);
 	met = on_its_way(&r->a);
-	r->change(&r->a);
+	r->change->make(&r->a);
 	r->met += met && on_its_way(&r->a);
 	while (__atomic_load_n(&r->go, __ATOMIC_ACQUIRE))
 		sched_yield();
 	after = frame_of(&r->a);
+	judge(r);
 	map(&r->a, PROT_NONE);
 	note(r, before);
 	if (after != before)
@@ -158,7 +191,7 @@ static unsigned int lost_for_good(const struct round *r)
 	return lost;
 }
 
-static void split_migrating(void (*change)(const struct area *a), bool registered)
+static void split_migrating(const struct change *change)
 {
 	double end = ktap_now() + ktap_budget();
 	struct round r = { .change = change };
@@ -167,7 +200,7 @@ static void split_migrating(void (*change)(const struct area *a), bool registere
 
 	need_migration();
 	area_open_aligned(&r.a, &anon, TABLE, HUGE);
-	if (registered) {
+	if (change->registered) {
 		need_anon_wp();
 		r.a.uffd = uffd_open(0);
 	}
@@ -184,24 +217,42 @@ static void split_migrating(void (*change)(const struct area *a), bool registere
 	SETUP_MSG(r.met, "no round of %lu met it on its way", r.rounds);
 }
 
-static void change_mprotect(const struct area *a)
+static void mprotect_one(const struct area *a)
 {
-	SETUP(!mprotect(area_page(a, TABLE / 2), PAGE, PROT_READ));
+	SETUP(!mprotect(area_page(a, CHANGED), PAGE, PROT_READ));
 }
 
 static void with_mprotect(void)
 {
-	split_migrating(change_mprotect, false);
+	split_migrating(&(struct change){ .make = mprotect_one });
 }
 CASE_BUDGET("R23_split-migrating-mprotect", with_mprotect);
 
-static void change_wp(const struct area *a)
+static void wp_one(const struct area *a)
 {
-	REQUIRE_EQ(area_wp(a, TABLE / 2, 1), 0);
+	REQUIRE_EQ(area_wp(a, CHANGED, 1), 0);
 }
 
 static void with_wp(void)
 {
-	split_migrating(change_wp, true);
+	split_migrating(&(struct change){ .make = wp_one, .protected = 1, .registered = true });
 }
 CASE_BUDGET("R23_split-migrating-wp", with_wp);
+
+static void wp_all(const struct area *a)
+{
+	REQUIRE_EQ(area_wp(a, 0, TABLE), 0);
+	SETUP_MSG(huge_mapped_kb(a) == (long)(HUGE >> 10), "to protect all of a huge page has split it");
+}
+
+static void unwp_one(const struct area *a)
+{
+	REQUIRE_EQ(area_unwp(a, CHANGED, 1), 0);
+}
+
+static void with_unwp(void)
+{
+	split_migrating(&(struct change){
+		.before = wp_all, .make = unwp_one, .protected = TABLE - 1, .registered = true });
+}
+CASE_BUDGET("R23_split-migrating-unwp", with_unwp);
