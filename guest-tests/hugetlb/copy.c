@@ -2,7 +2,8 @@
 /*
  * UFFDIO_COPY of huge pages over markers, with and without MODE_WP.
  * Needs: REGISTER(WP) on hugetlbfs, MISSING_HUGETLBFS, huge pages.
- * Fails on a kernel to which a marker is a page that exists, or that ignores MODE_WP.
+ * Fails on a kernel to which a marker is a page that exists, or no page is where the file has one, or that ignores
+ * MODE_WP.
  */
 #include "access.h"
 #include "backing.h"
@@ -130,3 +131,37 @@ static void read_only(const struct backing *b)
 	EXPECT_TRAPS(&a, a.map);
 }
 CASE_ON(BACKINGS_HUGETLB, "H09_copy-wp-read-only", read_only);
+
+/*
+ * What the file has is not missing, though there is a marker. A private mapping may be filled all the same; what it is
+ * not filled with it reads from the file.
+ */
+static void file_has_it(const struct backing *b)
+{
+	struct area a;
+
+	arm(&a, b, UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_WP);
+	area_fill_file(&a, 0, 4);
+	REQUIRE_EQ(area_wp(&a, 0, 4), 0);
+	for (size_t i = 0; i < 4; i++) {
+		EXPECT_PM(area_page(&a, i), PM_UFFD_WP, PM_PRESENT);
+		if (b->shared) {
+			EXPECT_EQ(copy(&a, i, 0), -EEXIST);
+			EXPECT_EQ(copy(&a, i, UFFDIO_COPY_MODE_WP), -EEXIST);
+		}
+		EXPECT_PM(area_page(&a, i), PM_UFFD_WP, PM_PRESENT);
+		EXPECT_EQ(alias_get(&a, area_page(&a, i)), file_value(i));
+	}
+	for (size_t i = 0; i < 2; i++) {	/* of the others the first access is a write */
+		EXPECT_READS(&a, area_page(&a, i));
+		EXPECT_PM(area_page(&a, i), PM_UFFD_WP | PM_PRESENT, 0);
+		EXPECT_EQ(touch_read(area_page(&a, i)), file_value(i));
+	}
+	for (size_t i = 0; i < 4; i++) {
+		EXPECT_TRAPS(&a, area_page(&a, i));
+		EXPECT_PM(area_page(&a, i), PM_PRESENT, PM_UFFD_WP);
+		if (!b->shared)
+			EXPECT_EQ(alias_get(&a, area_page(&a, i)), file_value(i));
+	}
+}
+CASE_ON(BACKINGS_HUGETLB, "H09_copy-marker-file", file_has_it);
