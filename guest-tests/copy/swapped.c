@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * UFFDIO_COPY, with and without MODE_WP, and UFFDIO_ZEROPAGE over a page that is in swap: it is no missing page, so they
+ * UFFDIO_COPY, with and without MODE_WP, and UFFDIO_ZEROPAGE over a page that is in swap: it is not missing, so they
  * say EEXIST, protected or not; the data, the protection and the slot stay.
  * Needs: REGISTER(MISSING|WP), for memfd-private on shmem; CONFIG_SWAP and a swap device.
- * Fails on a kernel that takes a swap entry for a hole or for a marker, for which the entry of a protected one may pass.
+ * Fails on a kernel that takes the entry of swap for a hole, or for a marker if it is protected.
  */
 #include <errno.h>
 

@@ -89,7 +89,7 @@ static uint64_t split(void *at, uint64_t unused)
 	return madvise(at, HUGE, MADV_DONTDUMP) ? (uint64_t)errno : 0;
 }
 
-/* The second page of two is taken away: from one child in one mapping, from another in two, and not where it is another. */
+/* The second page of two is taken from two children, of which one has it in a mapping of its own, and nothing else is. */
 static void two_pages(void)
 {
 	uint64_t later = fresh_value(), own = fresh_value();
