@@ -137,10 +137,12 @@ def test_a_home_that_is_no_folder_is_one_line(table: Table) -> None:
     assert code == 3 and output.startswith("wpci: cannot write /dev/null") and output.count("\n") == 1, output
 
 
-@pytest.mark.parametrize("report", ["/", ".", ""])
-def test_a_report_that_is_a_folder_is_refused(table: Table, report: str) -> None:
+@pytest.mark.parametrize(
+    ("report", "why"), [("/", "that is a folder"), (".", "that is a folder"), ("", "an empty --report")]
+)
+def test_a_report_that_is_no_file_is_refused(table: Table, report: str, why: str) -> None:
     code, output = table.call(table.argv("mutate", "--report", report))
-    assert code == 2 and "Traceback" not in output and "that is a folder" in output, output
+    assert code == 2 and "Traceback" not in output and why in output, output
 
 
 def test_a_history_in_a_folder_that_is_not_there_is_refused_and_nothing_made(table: Table) -> None:
