@@ -48,7 +48,7 @@ def build(request: BuildRequest, cache: Cache, progress: Progress, deadline: Dea
     with cache.lock(_lock(request), progress):
         if kernel := lookup(request, cache):
             return kernel
-        with outfolder.opened_log(request.out, request.owner, progress) as log, _log_copied(request):
+        with outfolder.opened_log(request.out, request.owner, request.source, progress) as log, _log_copied(request):
             return _build(_Work(request, cache, progress, deadline, log))
 
 
@@ -57,7 +57,7 @@ def check(request: BuildRequest, cache: Cache, progress: Progress, deadline: Dea
     merged = configure.requested(request.fragments)
     with (
         cache.lock(_lock(request), progress),
-        outfolder.opened_log(request.out, request.owner, progress) as log,
+        outfolder.opened_log(request.out, request.owner, request.source, progress) as log,
         _log_copied(request),
     ):
         return _configured(_Work(request, cache, progress, deadline, log), merged, "", outfolder.State())

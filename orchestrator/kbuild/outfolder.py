@@ -19,7 +19,7 @@ from orchestrator.host import beneath, seal
 from orchestrator.host.cache import digest
 from orchestrator.host.disk import remove_tree, write_atomic
 from orchestrator.host.process import Deadline, sandbox
-from orchestrator.kbuild import compiler_log, make, manifest
+from orchestrator.kbuild import compiler_log, make, manifest, namesakes
 from orchestrator.kbuild.compiler_log import Folders
 from orchestrator.model import CompilerWarning
 from orchestrator.progress import Progress
@@ -59,7 +59,8 @@ class State:
     """What is known of an output folder.
 
     ``config`` is the stamp of the configuration, ``objects`` counts those built since the last whole kernel,
-    ``taken`` is the size of the log when it was last taken in. ``owner`` is whose code ran there.
+    ``taken`` is the size of the log when it was last taken in. ``owner`` is whose code ran there, and ``headers`` the
+    stamp of the headers that it was made beside (``namesakes``).
     """
 
     config: str = ""
@@ -67,6 +68,7 @@ class State:
     taken: int = 0
     warned: Mapping[str, Warned] = field(default_factory=dict)
     owner: str = ""
+    headers: str = ""
 
     @property
     def warnings(self) -> tuple[CompilerWarning, ...]:
@@ -79,7 +81,9 @@ def load(out: Path) -> State:
     try:
         raw = seal.unsealed(state(out).read_text())
         warned = {target: _warned(entry) for target, entry in raw["warned"].items()}
-        return State(str(raw["config"]), int(raw["objects"]), int(raw["taken"]), warned, str(raw["owner"]))
+        return State(
+            str(raw["config"]), int(raw["objects"]), int(raw["taken"]), warned, str(raw["owner"]), str(raw["headers"])
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return State()
 
@@ -94,8 +98,8 @@ def save(out: Path, now: State) -> None:
         target: {"decided_by": entry.decided_by, "warnings": [[w.where, w.text] for w in entry.warnings]}
         for target, entry in sorted(now.warned.items())
     }
-    raw = {"owner": now.owner, "config": now.config, "objects": now.objects, "taken": now.taken, "warned": warned}
-    write_atomic(state(out), seal.sealed(raw))
+    kept = {name: getattr(now, name) for name in ("owner", "headers", "config", "objects", "taken")}
+    write_atomic(state(out), seal.sealed({**kept, "warned": warned}))
 
 
 def after_log(state: State, log: Path, folders: Folders, out: Path | None = None) -> State:
@@ -145,15 +149,16 @@ def _text(root: Path, name: str) -> str | None:
 
 
 @contextlib.contextmanager
-def opened_log(out: Path, owner: str, progress: Progress) -> Iterator[IO[bytes]]:
+def opened_log(out: Path, owner: str, source: Path, progress: Progress) -> Iterator[IO[bytes]]:
     """Open the log of an output folder for appending, and let the folder be ``owner``'s; the log is its lock as well.
 
-    What another owner left there is removed: an object, or its time, may have been made up. make and all its children
-    have the log as their output, so the lock is held for as long as any of them lives.
+    What another owner left there is removed: an object, or its time, may have been made up. So is what was made beside
+    other headers than ``source`` has, where their names leave a choice. make and all its children have the log as their
+    output, so the lock is held for as long as any of them lives.
     """
     try:
         with locked(log(out), progress) as file:
-            _hand_over(out, owner)
+            _hand_over(out, State(owner=f"{owner or 'trusted'} {sandbox.user()}", headers=namesakes.stamp(source)))
             if damaged := manifest.mend(out, _notes(out)):
                 what = "are not what make left there, or of a time that is yet to come"
                 progress.note(f"{damaged} files in {out} {what}, and are made again")
@@ -198,21 +203,22 @@ def _taken(log: IO[bytes]) -> bool:
     return False
 
 
-def _hand_over(out: Path, owner: str) -> None:
-    mine = f"{owner or 'trusted'} {sandbox.user()}"
-    if load(out).owner != mine or out.is_symlink() or not out.is_dir() or not manifest.is_readable(_notes(out)):
-        begin_anew(out, mine)
+def _hand_over(out: Path, mine: State) -> None:
+    was = load(out)
+    ours = (was.owner, was.headers) == (mine.owner, mine.headers) and out.is_dir() and not out.is_symlink()
+    if not ours or not manifest.is_readable(_notes(out)):
+        _begin_anew(out, mine)
     for folder in (out, layer(out)):
         folder.mkdir(parents=True, exist_ok=True)
         sandbox.give(folder)
 
 
-def begin_anew(out: Path, owner: str) -> None:
-    """Empty an output folder, and note whose it is."""
+def _begin_anew(out: Path, mine: State) -> None:
+    """Empty an output folder, and note what is true of it from now on."""
     for folder in (out, layer(out)):
         remove_tree(folder)
         folder.mkdir(parents=True)
         sandbox.give(folder)
     manifest.forget(_notes(out))
     log(out).write_bytes(b"")
-    save(out, State(owner=owner))
+    save(out, mine)

@@ -68,7 +68,10 @@ def install_headers(
     folder, installed = cache.path("programs", wanted.name), out.absolute() / _INSTALLED
     store = make.Store(outfolder.layer(out).absolute(), trusted=not wanted.owner)
     cc = make.compiler(cache, store, source.absolute(), out.absolute())
-    with cache.lock(wanted.name[:24], progress), outfolder.opened_log(out, wanted.owner, progress) as log:
+    with (
+        cache.lock(wanted.name[:24], progress),
+        outfolder.opened_log(out, wanted.owner, source, progress) as log,
+    ):
         if not (folder / _DONE).exists():
             with new_directory(folder) as scratch:
                 log.truncate(0)

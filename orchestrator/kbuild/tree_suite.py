@@ -83,7 +83,7 @@ def build_from_tree(
     key = digest(programs.RECIPE, suite.content, *what, make.toolchain(), *([suite.owner] if suite.owner else []))
 
     def build(scratch: Path) -> None:
-        with outfolder.opened_log(suite.out, suite.owner, progress) as log:
+        with outfolder.opened_log(suite.out, suite.owner, suite.source, progress) as log:
             log.truncate(0)
             _make_in_tree(
                 suite, cache, Path(log.name), lambda argv, env, cage: make.run(argv, env, log, _quiet, deadline, cage)

@@ -471,6 +471,43 @@ def test_two_work_trees_share_compiled_objects(bench: Bench) -> None:
     assert int(stats["preprocessed_cache_miss"]) == 0, "no preprocessor ran before the compiler"
 
 
+@pytest.fixture
+def by_either_header(bench: Bench) -> Bench:
+    """A tree that includes ``linux/x.h``, which both ``include`` and, behind it, ``include/uapi`` may have."""
+    bench.edit("Makefile", "-I$(srctree)/include ", "-I$(srctree)/include -I$(srctree)/include/uapi ")
+    bench.edit("mm/memory.c", "\n\n", "\n#include <linux/x.h>\nconst char who[] = WHO;\n")
+    _add(bench, "include/uapi/linux/x.h")
+    return bench
+
+
+def _add(bench: Bench, header: str) -> None:
+    (bench.source / header).parent.mkdir(parents=True, exist_ok=True)
+    (bench.source / header).write_text(f'#define WHO "this is {header}"\n')
+
+
+def test_a_header_that_comes_before_its_namesake_is_in_the_object_of_a_kept_folder(by_either_header: Bench) -> None:
+    """make knows which headers an object was made of, and not where others of the same name would have counted."""
+    assert b"this is include/uapi/linux/x.h" in by_either_header.build().vmlinux.read_bytes()
+    _add(by_either_header, "include/linux/x.h")
+    assert b"this is include/linux/x.h" in by_either_header.build().vmlinux.read_bytes()
+
+
+@pytest.mark.skipif(shutil.which("ccache") is None, reason="ccache is not here")
+def test_a_header_that_comes_before_its_namesake_is_in_the_object_of_a_new_folder(by_either_header: Bench) -> None:
+    by_either_header.build()
+    other = replace_name(by_either_header, "patched")
+    _add(other, "include/linux/x.h")
+    assert b"this is include/linux/x.h" in other.build().vmlinux.read_bytes()
+
+
+def test_a_header_without_a_namesake_costs_what_includes_it(bench: Bench) -> None:
+    bench.build()
+    _add(bench, "include/linux/new.h")
+    bench.edit("mm/memory.c", "\n\n", "\n#include <linux/new.h>\n")
+    bench.build()
+    assert bench.compiled() == {"mm/memory.o"}
+
+
 def test_bytes_taken_into_an_object_are_never_those_of_another_tree(bench: Bench) -> None:
     """ccache's depend mode sees no file but headers: a hit for the same source would hold the other tree's bytes."""
     taking_in = '\nasm(".pushsection .blob\\n.incbin \\"../blob\\"\\n.popsection");\n'
