@@ -66,14 +66,19 @@ def settle(workspace: Workspace, mode: str, options: Options, revision: str | No
     )
     if options.ref and not revision and location.commit == options.ref:
         location = dataclasses.replace(location, how="where the range of commits begins")
-    keeps = location.name == entry.tree and not location.moved
-    placed = entry.model_copy(update={"tree": location.name, "expect": entry.expect if keeps else None})
-    update = {
-        "trees": {**overlaid.trees, location.name: location.tree},
-        "series": {**overlaid.series, name: placed},
-    }
-    whole = prerequisites.applied(overlaid.model_copy(update=update), name, options, workspace)
+    whole = prerequisites.applied(placed(overlaid, name, location), name, options, workspace)
     return Submission(whole, chosen, name, loaded, location)
+
+
+def placed(pipeline: Pipeline, series: str, location: Base) -> Pipeline:
+    """Put a series on its base. Another commit of a tree from which suites are built has another name than that."""
+    entry, tree = pipeline.series[series], location.name
+    if location.moved and any(suite.tree == tree for suite in pipeline.suites.values()):
+        tree += "-moved"  # one for all commits: its work tree and output folder are kept
+    keeps = location.name == entry.tree and not location.moved
+    moved = entry.model_copy(update={"tree": tree, "expect": entry.expect if keeps else None})
+    update = {"trees": {**pipeline.trees, tree: location.tree}, "series": {**pipeline.series, series: moved}}
+    return pipeline.model_copy(update=update)
 
 
 def _trees(pipeline: Pipeline, first: str, options: Options) -> dict[str, TreeConfig]:
