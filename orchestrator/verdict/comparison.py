@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterator
 
 from orchestrator.model import Identity, JobResult, RunResult, Status
+from orchestrator.verdict import cases
 from orchestrator.verdict.outcome import outcomes
 
 
@@ -69,7 +70,7 @@ def _outcomes(one: JobResult, other: JobResult) -> Iterator[Difference]:
     if one.verdict is not other.verdict:
         verdicts = (f"{job.verdict.value}: {job.reason}" for job in (one, other))
         yield Difference("outcome", one.name, "verdict", *verdicts)
-    before, after = _tests(one), _tests(other)
+    before, after = _tests(cases.job_named_as(one, other)), _tests(other)
     for test in sorted(before.keys() | after.keys()):
         statuses = [there[test].value if test in there else "did not run" for there in (before, after)]
         if statuses[0] != statuses[1]:

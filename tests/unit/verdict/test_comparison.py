@@ -51,3 +51,9 @@ def test_a_job_that_only_one_has_is_said() -> None:
     assert comparison.between(run(job(), more), run(job())) == (
         Difference("run", "linux.main", "job", "ran", "did not run"),
     )
+
+
+def test_a_case_that_says_its_outcome_is_one_case() -> None:
+    here, there = TestResult("p.No leak", Status.PASS, number=1), TestResult("p.Leak", Status.FAIL, number=1)
+    jobs = (replace(job(), suites=(SuiteRun("any", (test,), (), 1.0, programs=("p",)),)) for test in (here, there))
+    assert comparison.between(*map(run, jobs)) == (Difference("outcome", "linux.smoke", "any/p.Leak", "pass", "fail"),)
