@@ -176,7 +176,7 @@ def between(
     program = _programs(base, patched)
     before = dict(_without_wholes(before, after, program))
     skipped = set(map(program, after)) - _ran(after, program)
-    cut, runs = _cut_on_both(before, after), {run.suite: run for run in patched.suites}
+    cut, runs = _cut_on_both(before, after, program), {run.suite: run for run in patched.suites}
 
     def gone(suite: str, test: str) -> Outcome:
         """Return the outcome of a test that the patched kernel does not name: one that the base refuses may be gone.
@@ -229,14 +229,14 @@ def shown_on(base: JobResult) -> Callable[[str, str], Outcome]:
     return shown
 
 
-def _cut_on_both(before: _Outcomes, after: _Outcomes) -> Callable[[str, str], bool]:
+def _cut_on_both(before: _Outcomes, after: _Outcomes, program: Callable[[_Key], _Key]) -> Callable[[str, str], bool]:
     """Return what says of a case of a suite whether its program came to its end on neither kernel.
 
     Where a program is cut off is chance, be it by time or by a crash: a case that only one kernel reached before that
     is no regression.
     """
-    cut = [key for key in before.keys() & after.keys() if not (before[key].ended or after[key].ended)]
-    return lambda suite, test: any(s == suite and test.startswith(f"{p}.") for s, p in cut)
+    cut = {key for key in before.keys() & after.keys() if not (before[key].ended or after[key].ended)}
+    return lambda suite, test: program((suite, test)) in cut - {(suite, test)}
 
 
 def _programs(*jobs: JobResult) -> Callable[[_Key], _Key]:

@@ -695,6 +695,12 @@ def test_a_case_that_only_one_kernel_reached_of_a_program_cut_off_on_both_is_cha
         assert [(c.verdict, c.note) for c in both if c.test == "p.two"] == [(SKIP, transitions.NOT_REACHED)]
 
 
+def test_a_case_of_a_program_whose_name_begins_with_that_of_one_cut_off_is_charged() -> None:
+    shown = {"p": Status.TIMEOUT, "p.sh.one": Status.PASS}
+    base, patched = cases({**shown, "p.sh.two": Status.PASS}), cases(shown)
+    assert changed(base, patched)["p.sh.two"] is FAIL
+
+
 @pytest.mark.parametrize("status", [Status.ERROR, Status.TIMEOUT, Status.FAIL])
 def test_a_program_with_a_red_case_that_came_to_its_end_is_known(status: Status) -> None:
     base = cases({"p.one": Status.PASS, "p.huge": status})
