@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from orchestrator.history import classify, read
@@ -11,8 +11,9 @@ from orchestrator.history.database import Database
 from orchestrator.history.values import Job, Run, Seen, StageTime, Test, Whole
 from orchestrator.model import Stage, Status, Verdict
 from orchestrator.text import wording
-from orchestrator.verdict import cases
+from orchestrator.verdict import cases, gone
 from orchestrator.verdict.findings import CUT_OFF
+from orchestrator.verdict.gone import Key, Program
 from orchestrator.verdict.outcome import named_program
 
 WINDOW = 30
@@ -20,9 +21,6 @@ WINDOW = 30
 STAGES = "stage"
 """Stands where the suite stands, for a stage that is judged as a test is: does it apply, build, boot?"""
 _JUDGED = (Stage.SERIES, Stage.BUILD, Stage.BOOT)
-
-Key = tuple[str, str]
-"""Suite and test."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +110,8 @@ def judge(now: Seen, earlier: Sequence[Seen]) -> Judged:
     before = [named_as(seen, now) for seen in earlier if comparable(now.job, seen.job)]
     tonight, nights = _nights(now), [_nights(seen) for seen in before]
     last = _last((seen, night) for seen, night in zip(before, nights, strict=True) if _same_request(now, seen))
-    unnamed = {} if _stopped(now) else _unnamed(tonight, last, _programs([now, *before]), _content(now))
+    missed = {} if _stopped(now) else gone.tests(_statuses(last), _statuses(tonight), _programs([now, *before]))
+    unnamed = {key: Night((status,), _content(now)) if status else None for key, status in missed.items()}
     findings = tuple(_finding(now.job.name, key, night, nights) for key, night in {**tonight, **unnamed}.items())
     return Judged(now.job.name, findings, tuple(_splats(now, before)), tuple(_notes(now, earlier, before)))
 
@@ -127,31 +126,11 @@ def _last(alike: Iterable[tuple[Seen, dict[Key, Night]]]) -> dict[Key, Night]:
     return last
 
 
-def _unnamed(
-    tonight: dict[Key, Night], last: dict[Key, Night], program: Callable[[Key], Key], content: str
-) -> dict[Key, Night | None]:
-    """Return what the last night had and tonight does not name, each with what it is tonight; None where it is missing.
-
-    As between two kernels, a test of a program that skipped all is skipped; and what stood for a whole program that
-    names its cases since then, its own name or what it said where it skipped all, has not gone.
-    """
-    named, ran, ran_before = set(map(program, tonight)), _ran(tonight, program), _ran(last, program)
-    unnamed: dict[Key, Night | None] = {}
-    for key in (key for key in last if key not in tonight):
-        own = program(key)
-        skipped = own in named and own not in ran_before
-        named_since = own in ran and key == own and not last[key].broken
-        if not (skipped or named_since):
-            unnamed[key] = Night((Status.SKIP,), content) if own in named - ran else None
-    return unnamed
+def _statuses(night: dict[Key, Night]) -> dict[Key, Status]:
+    return {key: shown.status for key, shown in night.items()}
 
 
-def _ran(night: dict[Key, Night], program: Callable[[Key], Key]) -> set[Key]:
-    """Return the programs of which something was not skipped."""
-    return {program(key) for key, shown in night.items() if shown.status is not Status.SKIP}
-
-
-def _programs(nights: Iterable[Seen]) -> Callable[[Key], Key]:
+def _programs(nights: Iterable[Seen]) -> Program:
     """Return what says which program of its suite a test belongs to: itself, where no night knows another."""
     names: dict[str, dict[str, None]] = {}
     for test in (test for seen in nights for test in seen.tests if test.program):

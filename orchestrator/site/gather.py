@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from orchestrator.history import night
 from orchestrator.history.classify import Change
-from orchestrator.history.night import Finding, Key
+from orchestrator.history.night import Finding
 from orchestrator.history.values import Job, Occurrence, Test, Title, Whole
 from orchestrator.model import RunResult, Side, Status, Transition, Verdict
 from orchestrator.site.values import (
@@ -20,6 +20,7 @@ from orchestrator.site.values import (
     TestHistory,
     Track,
 )
+from orchestrator.verdict.gone import Key
 
 SHOWN = (Change.REGRESSED, Change.MISSING, Change.FLAKY, Change.NEW, Change.FIXED)
 """The changes that the front page lists, in its order; of new tests those that are broken."""

@@ -8,10 +8,10 @@ from markupsafe import Markup, escape
 
 from orchestrator.history import night
 from orchestrator.history.classify import Change
-from orchestrator.history.night import Key
 from orchestrator.site import gather, strip
 from orchestrator.site.values import Column, Matrix
 from orchestrator.text import plain
+from orchestrator.verdict.gone import Key
 
 
 def head(matrix: Matrix) -> Markup:

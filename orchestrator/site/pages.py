@@ -17,7 +17,6 @@ from markupsafe import Markup
 
 from orchestrator.errors import PipelineError
 from orchestrator.history.classify import Change, TitleChange
-from orchestrator.history.night import Key
 from orchestrator.history.values import Complaint, Job, Run
 from orchestrator.model import Evidence, Verdict, rundir
 from orchestrator.report import html, result_json
@@ -25,6 +24,7 @@ from orchestrator.site import gather, grid, names, plot, strip
 from orchestrator.site.links import Places
 from orchestrator.site.values import Cell, Part, Site, SplatHistory, TestHistory, Track
 from orchestrator.text import plain
+from orchestrator.verdict.gone import Key
 
 FRONT = "index.html"
 MOST = 40

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from orchestrator.history.classify import Change, Rate
-from orchestrator.history.night import Comparison, Finding, Key
+from orchestrator.history.night import Comparison, Finding
 from orchestrator.history.values import Job, Occurrence, Run, Series, Test, Title, Whole
 from orchestrator.model import Status, Transition
+from orchestrator.verdict.gone import Key
 
 
 @dataclass(frozen=True)

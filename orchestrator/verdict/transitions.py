@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from orchestrator.model import JobResult, Status, Transition, Verdict
 from orchestrator.model.expectations import NONE, Expectations
-from orchestrator.verdict import cases
+from orchestrator.verdict import cases, gone
 from orchestrator.verdict.findings import Judgement
+from orchestrator.verdict.gone import Key, Program
 from orchestrator.verdict.outcome import (
     ABSENT,
     UNREACHED,
@@ -22,9 +23,7 @@ from orchestrator.verdict.outcome import (
 )
 from orchestrator.verdict.verdict import Expected
 
-_Key = tuple[str, str]
-"""Suite and test."""
-_Outcomes = Mapping[_Key, Outcome]
+_Outcomes = Mapping[Key, Outcome]
 
 
 def judge(
@@ -174,17 +173,14 @@ def between(
         before = {key: outcome for key, outcome in before.items() if key in after}
     named = before.keys()
     program = _programs(base, patched)
-    before = dict(_without_wholes(before, after, program))
-    skipped = set(map(program, after)) - _ran(after, program)
+    missed = gone.tests(_statuses(before), _statuses(after), program)
+    before = {key: outcome for key, outcome in before.items() if key in after or key in missed}
     cut, runs = _cut_on_both(before, after, program), {run.suite: run for run in patched.suites}
 
-    def gone(suite: str, test: str) -> Outcome:
-        """Return the outcome of a test that the patched kernel does not name: one that the base refuses may be gone.
-
-        One of a program that skipped all is skipped.
-        """
-        if program((suite, test)) in skipped:
-            return outcome(Status.SKIP)
+    def absent(suite: str, test: str) -> Outcome:
+        """Return the outcome of a test that the patched kernel does not name: one that the base refuses may be gone."""
+        if status := missed[suite, test]:
+            return outcome(status)
         is_refused = before[suite, test].status is Status.SKIP
         return unnamed(runs.get(suite), test) if is_refused else ABSENT
 
@@ -192,7 +188,7 @@ def between(
         judge(
             test,
             shown(suite, test) if (suite, test) in named or not cut(suite, test) else UNREACHED,
-            after.get((suite, test)) or (UNREACHED if cut(suite, test) else gone(suite, test)),
+            after.get((suite, test)) or (UNREACHED if cut(suite, test) else absent(suite, test)),
             (expected or {}).get(suite, NONE),
             base_column,
             patched_column,
@@ -202,7 +198,7 @@ def between(
     )
 
 
-def undecided(base: JobResult, patched: JobResult) -> frozenset[_Key]:
+def undecided(base: JobResult, patched: JobResult) -> frozenset[Key]:
     """Return the tests that are as red with the series as the base is at times, and have had too few tries to tell."""
     before, after = _by_test(base), _by_test(patched)
     return frozenset(
@@ -229,7 +225,7 @@ def shown_on(base: JobResult) -> Callable[[str, str], Outcome]:
     return shown
 
 
-def _cut_on_both(before: _Outcomes, after: _Outcomes, program: Callable[[_Key], _Key]) -> Callable[[str, str], bool]:
+def _cut_on_both(before: _Outcomes, after: _Outcomes, program: Program) -> Callable[[str, str], bool]:
     """Return what says of a case of a suite whether its program came to its end on neither kernel.
 
     Where a program is cut off is chance, be it by time or by a crash: a case that only one kernel reached before that
@@ -239,7 +235,7 @@ def _cut_on_both(before: _Outcomes, after: _Outcomes, program: Callable[[_Key], 
     return lambda suite, test: program((suite, test)) in cut - {(suite, test)}
 
 
-def _programs(*jobs: JobResult) -> Callable[[_Key], _Key]:
+def _programs(*jobs: JobResult) -> Program:
     """Return what says which program of its suite a test belongs to."""
     names: dict[str, tuple[str, ...]] = {}
     for run in (run for job in jobs for run in job.suites):
@@ -247,32 +243,14 @@ def _programs(*jobs: JobResult) -> Callable[[_Key], _Key]:
     return lambda key: (key[0], program_of(key[1], names.get(key[0], ())))
 
 
-def _without_wholes(
-    before: _Outcomes, after: _Outcomes, program: Callable[[_Key], _Key]
-) -> Iterator[tuple[_Key, Outcome]]:
-    """Yield what the base showed, without what stood for a whole program that names its cases with the series.
-
-    That is the result with the program's own name, and what a program said that skipped all: neither has gone.
-    """
-    named, ran = set(map(program, after)), _ran(after, program)
-    ran_before = _ran(before, program)
-    for key, shown in before.items():
-        own = program(key)
-        skipped = own in named and own not in ran_before
-        named_since = own in ran and key == own and not shown.status.broken
-        if key in after or not (skipped or named_since):
-            yield key, shown
-
-
-def _ran(shown: _Outcomes, program: Callable[[_Key], _Key]) -> set[_Key]:
-    """Return the programs of which something was not skipped."""
-    return {program(key) for key, outcome in shown.items() if outcome.status is not Status.SKIP}
-
-
 def counts(changes: Iterable[Transition]) -> str:
     """Return how many there are of each kind, in words; empty where there is none."""
     numbers = Counter("not reached" if change.note == NOT_REACHED else change.words for change in changes)
     return ", ".join(f"{number} {word}" for word, number in sorted(numbers.items()))
+
+
+def _statuses(outcomes: _Outcomes) -> dict[Key, Status]:
+    return {key: outcome.status for key, outcome in outcomes.items()}
 
 
 def by_suite(changes: Iterable[Transition]) -> Mapping[str, tuple[str, ...]]:
@@ -283,5 +261,5 @@ def by_suite(changes: Iterable[Transition]) -> Mapping[str, tuple[str, ...]]:
     return tests
 
 
-def _by_test(job: JobResult) -> dict[_Key, Outcome]:
+def _by_test(job: JobResult) -> dict[Key, Outcome]:
     return {(run.suite, test): outcome for run in job.suites for test, outcome in outcomes(run).items()}

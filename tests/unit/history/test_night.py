@@ -159,6 +159,7 @@ def test_a_program_of_which_all_is_skipped_skips_what_it_does_not_name(
         ("p.sh.none=skip", "p.sh.other=skip"),
         ("p.sh.none=skip", "p.sh=pass"),
         ("p.sh=pass", "p.sh.a=pass"),
+        ("p.sh=xfail", "p.sh.a=pass"),
     ],
 )
 def test_what_stood_for_a_whole_program_is_not_missed_where_its_cases_are_named(before: str, tonight: str) -> None:
