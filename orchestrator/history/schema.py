@@ -217,7 +217,8 @@ class SuiteRow(Base):
 class OutcomeRow(Base):
     """One test of a job. ``status`` is that of its last try; ``earlier`` holds those of the tries before it.
 
-    ``program`` and ``number`` (of its line) are of a case whose name is a text, else empty and 0; since version 8.
+    ``program`` is the one of its suite that it belongs to, empty where the tests are those of our own programs;
+    ``number`` that of the line of a case whose name is a text, else 0; both since version 8.
     """
 
     __tablename__ = "outcomes"

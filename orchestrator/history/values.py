@@ -100,7 +100,8 @@ class StageTime:
 class Test:
     """One test of a job. ``tries`` holds the outcome of every try, oldest first; ``status`` the worst of them.
 
-    ``program`` and ``number`` (of its line) are those of a case whose name is a text, else empty and 0.
+    ``program`` is the one of its suite that it belongs to, empty where the tests are those of our own programs;
+    ``number`` that of the line of a case whose name is a text, else 0.
     """
 
     __test__ = False

@@ -33,8 +33,11 @@ class Case(Protocol):
 
 
 def line(run: SuiteRun, test: TestResult) -> tuple[str, int]:
-    """Return program and number of a case whose name is a text; an empty name and 0 of any other test."""
-    return (program_of(test.name, run.programs), test.number) if test.number and run.programs else ("", 0)
+    """Return the program of a test and the number of its line; an empty name and 0 of one of our own programs.
+
+    The number is 0, too, where the name is more than a text, or it is not known which line is its.
+    """
+    return (program_of(test.name, run.programs), test.number) if run.programs else ("", 0)
 
 
 def job_named_as(job: JobResult, like: JobResult) -> JobResult:

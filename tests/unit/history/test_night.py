@@ -10,12 +10,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from orchestrator.history import night
+from orchestrator.history import night, rows
 from orchestrator.history.classify import Change, TitleChange
 from orchestrator.history.night import Judged
 from orchestrator.history.values import Complaint, Job, Seen, StageTime, Test
-from orchestrator.model import Side, Stage, Status, Verdict
-from tests.fakes.results import IDENTITY
+from orchestrator.model import Side, Stage, Status, SuiteRun, TestResult, Verdict
+from tests.fakes.results import IDENTITY, job
 
 
 def seen(
@@ -166,6 +166,16 @@ def test_what_stood_for_a_whole_program_is_not_missed_where_its_cases_are_named(
     first = program("1", "p.sh.none=skip")  # a program is known by its cases, in whatever night
     shown = changes(program("3", tonight), program("2", before), first)
     assert Change.MISSING not in shown.values() and Change.REGRESSED not in shown.values()
+
+
+def test_a_program_without_numbers_is_known_as_one() -> None:
+    """As one is that has words of its own for its cases; ``absent: skip`` then says that the tree has it no more."""
+
+    def ran(number: str, *tests: TestResult) -> Seen:
+        return rows.of_result(job(Side.BASE, tests, suites=(SuiteRun("own", tests, (), 1.0, programs=("p",)),)), number)
+
+    before, tonight = ran("1", TestResult("p.a", Status.PASS)), ran("2", TestResult("p", Status.SKIP))
+    assert changes(tonight, before) == {"p": Change.NEW, "p.a": Change.REGRESSED}
 
 
 def cut_off(tests: str) -> Seen:
