@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from orchestrator.bisect.symptom import Observation, Sight, Why
 from orchestrator.model import JobResult, Stage, StageResult, Status, Symptom, SymptomKind, TestResult, Verdict
 from orchestrator.model.outcomes import BUILDS
-from orchestrator.parse import runs
 from orchestrator.text import wording
 from orchestrator.verdict import complaints, outcome
 
@@ -63,9 +62,7 @@ def _before_the_symptom(symptom: Symptom, result: JobResult) -> Observation | No
         return None
     if symptom.kind is SymptomKind.SPLAT and failed.stage is Stage.BOOT:
         return None  # it may be on the console of a guest that never came up
-    if failed.verdict is Verdict.INFRA:
-        return Observation(Sight.INFRA, failed.message)
-    return Observation(Sight.UNCLEAR, failed.message, _WHY.get(failed.stage, Why.OTHER))
+    return _fault(failed)
 
 
 def _build(symptom: Symptom, result: JobResult) -> Observation:
@@ -164,11 +161,18 @@ def _test(name: str, result: JobResult, repeat: int) -> tuple[Observation, ...]:
 def _of_name(name: str, result: JobResult) -> list[TestResult]:
     """Return the results of a test; of a program that has cases, its worst one stands for it.
 
-    What stands for a program that does not build has to be named: that is none of its cases.
+    What stands for a program that does not build has to be named: that is none of its cases. Nor is one of another
+    program, whose name may begin with this one: ``uffd`` and ``uffd.sh``.
     """
     every = [test for suite in result.suites for test in suite.tests]
     unbuilt = list(_unbuilt(name, result))
-    cases = [test for test in every if test.name.startswith(f"{name}.") and test not in unbuilt]
+    of_it = [
+        test
+        for suite in result.suites
+        for test in suite.tests
+        if test.name.startswith(f"{name}.") and not outcome.program_of(test.name, suite.programs).startswith(f"{name}.")
+    ]
+    cases = [test for test in of_it if test not in unbuilt]
     worst = sorted(cases, key=lambda test: (not test.status.broken, test.status is not Status.PASS))[:1]
     return [test for test in every if test.name == name] or worst
 
@@ -179,7 +183,7 @@ def _unbuilt(name: str, result: JobResult) -> Iterator[TestResult]:
 
 def _tries(test: TestResult, fatal: tuple[str, ...], repeat: int) -> list[Observation]:
     """Return each run of a test: ``ktap.h`` says of repeated runs how many did not pass, and in which way."""
-    if not (ran := runs.statuses(test)):
+    if not (ran := outcome.runs_of(test)):
         ran = (test.status,) * (repeat if test.status in {Status.PASS, Status.SKIP} else 1)
     return [_sight(status, test.reason, fatal) for status in ran]
 

@@ -142,12 +142,12 @@ def outcomes(run: SuiteRun) -> dict[str, Outcome]:
     return {
         test.name: outcome(test.status, earlier[test.name])
         if test.name in earlier
-        else replace(outcome(test.status), runs=_runs(test))
+        else replace(outcome(test.status), runs=runs_of(test))
         for test in run.tests
     }
 
 
-def _runs(test: TestResult) -> tuple[Status, ...]:
+def runs_of(test: TestResult) -> tuple[Status, ...]:
     """Return the runs that a test says it had, if that is what its status came from: it may print what it likes."""
     statuses = runs.statuses(test)
     return statuses if statuses and outcome(statuses[-1], statuses[:-1]).status.word == test.status.word else ()

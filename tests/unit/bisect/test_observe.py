@@ -113,6 +113,18 @@ def test_a_program_that_skips_all_refuses_each_of_its_cases(refusals: tuple[str,
     assert one(Symptom(SymptomKind.TEST, "cow.a.b"), ran(*skipped)).sight is Sight.REFUSED
 
 
+def test_a_program_whose_name_begins_with_that_of_another_is_no_case_of_it() -> None:
+    result = job(test("uffd.a", Status.PASS), test("uffd.sh", Status.FAIL), test("uffd.sh.b", Status.FAIL))
+    runs = tuple(dataclasses.replace(run, programs=("uffd", "uffd.sh")) for run in result.suites)
+    shown = dataclasses.replace(result, suites=runs)
+    sights = [one(Symptom(SymptomKind.TEST, name), shown).sight for name in ("uffd", "uffd.sh", "uffd.sh.b")]
+    assert sights == [Sight.ABSENT, Sight.SHOWN, Sight.SHOWN]
+
+
+def test_a_text_that_looks_like_counted_runs_is_none_where_the_outcome_is_another() -> None:
+    assert one(TEST, job(test("T01", Status.PASS, "2 of 5 runs failed"))).sight is Sight.ABSENT
+
+
 def test_repeated_runs_are_counted_from_what_the_program_says() -> None:
     said = test("T01", Status.FAIL, "2 of 9 runs skipped", "3 of 9 runs failed")
     sights = [s.sight for s in observe.observations(TEST, job(said), repeat=9)]
