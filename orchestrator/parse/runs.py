@@ -11,7 +11,6 @@ WORDS = {
     Status.XFAIL: "failed as expected",
     Status.ERROR: "in error",
     Status.FAIL: "failed",
-    Status.XFAIL: "failed as expected",
     Status.TIMEOUT: "timed out",
     Status.CRASHED: "crashed",
     Status.MISSING: "missing",

@@ -18,7 +18,6 @@ from orchestrator.postmortem.programs import WITHOUT_SHELL
 
 MOST_RUNS, MOST_VMAS, MOST_FAULTS, MOST_PROCESSES = 64, 300, 200, 50
 _BITS = {"read": 1, "write": 2, "exec": 4, "shared": 8, "missing": 0x200, "wp": 0x1000}
-_UFFD = frozenset({"missing", "wp"})
 
 
 def processes(program: drgn.Program, form: Format) -> list[dict[str, Any]]:
