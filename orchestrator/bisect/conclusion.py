@@ -43,7 +43,7 @@ def of_culprit(label: str, state: State, notes: tuple[str, ...]) -> Conclusion:
     if without and without.term is Term.GOOD:
         proof.append("nor does the tip without it")
     elif without:
-        notes = (*notes, f"the tip without it cannot be judged: {_with_why(without)}")
+        notes = (*notes, f"the tip without it cannot be judged: {without.words}")
     return Conclusion(Verdict.PASS, f"the first bad commit is {label}: {', '.join(proof)}", notes)
 
 
@@ -52,7 +52,7 @@ def _problem(shown: Step | None, parents: list[Step], without: Step | None) -> t
     if shown is None or not parents:
         return Verdict.SKIP, "cannot verify it: there is nothing to compare it with"
     if shown.term is Term.SKIP:
-        return Verdict.SKIP, f"cannot verify it: {_with_why(shown)}"
+        return Verdict.SKIP, f"cannot verify it: {shown.words}"
     if shown.term is Term.GOOD:
         return Verdict.FAIL, f"run again, it does not show the symptom: {shown.reason}"
     for parent in parents:
@@ -61,11 +61,7 @@ def _problem(shown: Step | None, parents: list[Step], without: Step | None) -> t
         if parent.term is Term.BAD:
             return Verdict.FAIL, f"its parent shows the symptom too: {parent.reason}"
         if parent.term is Term.SKIP:
-            return Verdict.SKIP, f"cannot verify it: its parent: {_with_why(parent)}"
+            return Verdict.SKIP, f"cannot verify it: its parent: {parent.words}"
     if without and without.term is Term.BAD:
         return Verdict.FAIL, f"the tip without it shows the symptom all the same: {without.reason}"
     return None
-
-
-def _with_why(step: Step) -> str:
-    return f"{step.why.value}: {step.reason}" if step.why else step.reason

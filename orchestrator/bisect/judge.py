@@ -151,11 +151,11 @@ def ends(state: State, commits: int) -> str:
     chased = state.request.symptom
     bad, good = state.ends
     if bad is not None and bad.term is not Term.BAD:
-        return f"the bad end, {bad.label}, does not show {chased}: {_words(bad.why)}{bad.reason}"
+        return f"the bad end, {bad.label}, does not show {chased}: {bad.words}"
     if good is None or bad is None:
         return ""
     if good.why is not None:
-        return f"the good end, {good.label}, cannot be judged: {_words(good.why)}{good.reason}"
+        return f"the good end, {good.label}, cannot be judged: {good.words}"
     following = rule(state, commits)
     assert following.odds
     seen = following.odds
@@ -174,10 +174,6 @@ def remarks(state: State) -> tuple[str, ...]:
     if bad and good and symptom.learn(bad.observations, good.observations).refusing:
         return ("the good end does not offer the test: the answer may be what offers it, and the fault older",)
     return ()
-
-
-def _words(why: Why | None) -> str:
-    return f"{why.value}: " if why else ""
 
 
 def path(state: State, commits: int) -> float:

@@ -31,12 +31,7 @@ def write_log(directory: Path, log: str) -> None:
 
 def line(step: Step) -> str:
     """Return one line about a step that was taken."""
-    return f"step {step.number}, {step.role.value}: {step.label}: {step.term.name}, {why(step)} ({step.seconds:.0f} s)"
-
-
-def why(step: Step) -> str:
-    """Return the reason of a term in words."""
-    return f"{step.why.value}: {step.reason}" if step.why else step.reason
+    return f"step {step.number}, {step.role.value}: {step.label}: {step.term.name}, {step.words} ({step.seconds:.0f} s)"
 
 
 def headline(outcome: Outcome) -> str:
@@ -75,7 +70,7 @@ def _summary(outcome: Outcome) -> Iterator[Markdown]:
 def _row(step: Step) -> Markdown:
     took = f"{step.seconds:.0f} s"
     what = (step.number, step.role.value, step.label, step.term.name)
-    return md.line("| {} | {} | {} | {} | {} | {} | {} |", *what, why(step), sure(step), took)
+    return md.line("| {} | {} | {} | {} | {} | {} | {} |", *what, step.words, sure(step), took)
 
 
 def sure(step: Step) -> str:
@@ -101,7 +96,7 @@ def _case(step: Step) -> TestCase:
     title = f"{step.number:02} {step.role.value}: {step.label}"
     case = TestCase(plain.printable(title), "bisect", step.seconds, stdout=plain.printable(out))
     if step.term is Term.SKIP:
-        case.add_skipped_info(plain.printable(why(step)) or "skipped")
+        case.add_skipped_info(plain.printable(step.words) or "skipped")
     return case
 
 

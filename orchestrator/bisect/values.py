@@ -86,6 +86,11 @@ class Step(Bounded):
     seconds: float = 0.0
     jobs: tuple[str, ...] = ()
 
+    @property
+    def words(self) -> str:
+        """The reason of its term in words, with why it is skipped where it is."""
+        return f"{self.why.value}: {self.reason}" if self.why else self.reason
+
 
 @dataclass(frozen=True)
 class State(Bounded):

@@ -43,4 +43,4 @@ def show(outcome: Outcome, screen: Screen) -> None:
 def _cells(step: Step) -> tuple[Part, ...]:
     term = Styled(step.term.name, _TERMS[step.term])
     seconds = f"{step.seconds:.0f} s"
-    return str(step.number), step.role.value, term, report.sure(step), seconds, step.label, report.why(step)
+    return str(step.number), step.role.value, term, report.sure(step), seconds, step.label, step.words
