@@ -56,6 +56,13 @@ def read(root: Path, name: str, most: int = 64 * 2**20) -> str:
     return raw.decode(errors="replace")
 
 
+def read_if_there(root: Path, name: str) -> str | None:
+    """Return the text of a file below ``root``; None where it cannot be read, for whatever reason."""
+    with contextlib.suppress(OSError):
+        return read(root, name)
+    return None
+
+
 def is_file(root: Path, name: str) -> bool:
     """Whether there is a file of that name below ``root``."""
     with contextlib.suppress(OSError), opened(root, name):

@@ -71,7 +71,7 @@ def stamp(requested: str, source: Path, arch: str, out: Path) -> str:
         for folder in ("kernel/configs", f"arch/{SRCARCH[arch]}/configs")
         for name in sorted(_names_in(source / folder))
     ]
-    texts = [text for name in names if (text := _file_in(source, name)) is not None]
+    texts = [text for name in names if (text := beneath.read_if_there(source, name)) is not None]
     return digest(requested, config, str(len(names)), *texts)
 
 
@@ -145,7 +145,7 @@ def prove(merged: Merged, config: str, source: Path, arch: str, progress: Progre
     doubtful = [*kconfig.compare(merged, config), *_never_mentioned(merged, values)]
     if not doubtful:
         return
-    index = kconfig_index.scan(lambda path: _file_in(source, path), SRCARCH[arch])
+    index = kconfig_index.scan(lambda path: beneath.read_if_there(source, path), SRCARCH[arch])
     unknown = [d for d in doubtful if not index.knows(d.request.symbol)]
     dropped = [d for d in kconfig.compare(merged, config) if d not in unknown]
     optional = [d for d in (*unknown, *dropped) if d.request.optional and not d.request.default]
@@ -166,9 +166,3 @@ def _never_mentioned(merged: Merged, values: dict[str, str]) -> list[Dropped]:
 def _why(index: kconfig_index.Index, dropped: Dropped, values: dict[str, str]) -> str:
     known = index.knows(dropped.request.symbol)
     return kconfig_index.explain(index, dropped, values) if known else "this tree's Kconfig does not know it"
-
-
-def _file_in(source: Path, path: str) -> str | None:
-    with contextlib.suppress(OSError):
-        return beneath.read(source, path)
-    return None

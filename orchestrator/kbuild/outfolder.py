@@ -138,14 +138,8 @@ def without_doubtful(state: State, source: Path, out: Path) -> State:
 def _decided_by(target: str, source: Path, out: Path) -> str:
     """Return a digest of .config and of the Makefiles from the target's folder up."""
     names = [f"{folder}/{name}" for folder in Path(target.partition(" ")[2]).parents for name in ("Makefile", "Kbuild")]
-    texts = [_text(out, ".config"), *(_text(source, name) for name in names)]
+    texts = [beneath.read_if_there(out, ".config"), *(beneath.read_if_there(source, name) for name in names)]
     return digest(*(text for text in texts if text is not None))
-
-
-def _text(root: Path, name: str) -> str | None:
-    with contextlib.suppress(OSError):
-        return beneath.read(root, name)
-    return None
 
 
 @contextlib.contextmanager
