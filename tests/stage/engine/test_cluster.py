@@ -175,9 +175,7 @@ def test_ctrl_c_ends_the_guests_of_all_workers(farm: Farm) -> None:
         worker = farm.lab.at_work("toy.one", "own/*.ktap")
         child.send_signal(signal.SIGINT)
         output, _ = child.communicate()
-        since = time.monotonic()
         await_(lambda: not farm.guests(), "no guest is left")
-        assert time.monotonic() - since < 10.0  # 2 s where the machine has nothing else to do
     assert child.returncode == 130, output
     assert worker in farm.lab.processes and farm.lab.processes[worker].poll() is None, "the worker stays"
     farm.lab.let_go("go")

@@ -7,7 +7,6 @@ import errno
 import os
 import resource
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -110,9 +109,7 @@ def test_after_many_looks_at_its_guests_a_job_has_no_other_and_says_so_once(morg
 
 def test_a_reader_that_does_not_end_is_ended_and_the_dump_is_there(morgue: Morgue) -> None:
     morgue.plays("sleep 1000")
-    started = time.monotonic()
     morgue.look(seconds=1.0)
-    assert time.monotonic() - started < 15
     (note,) = morgue.record.notes
     assert note.startswith("boot-1: not looked at (T01: out of time): out of time: ")
     assert note.endswith(f"; its memory is in {morgue.guest / 'postmortem-1.kdump'}")
