@@ -6,17 +6,13 @@ The document is ``{"version": 1, "kind": "run" or "job", "result": …}``; below
 
 from __future__ import annotations
 
-import dataclasses
-import enum
 import functools
 import json
-import math
-import types
 import typing
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from orchestrator.errors import UserError
 from orchestrator.model import JobResult, RunResult
@@ -30,7 +26,7 @@ _KINDS: dict[str, type[RunResult] | type[JobResult]] = {"job": JobResult, "run":
 def dump(result: RunResult | JobResult) -> str:
     """Return the document, with a line end at its end. Text that is no Unicode is replaced."""
     kind = "run" if isinstance(result, RunResult) else "job"
-    document = {"version": VERSION, "kind": kind, "result": _plain(result)}
+    document = {"version": VERSION, "kind": kind, "result": _adapter(kind).dump_python(result, mode="json")}
     text = json.dumps(document, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
     return text.encode(errors="replace").decode()
 
@@ -41,7 +37,8 @@ def load(text: str) -> RunResult | JobResult:
         document = json.loads(text)
         if document["version"] != VERSION:
             raise UserError(f"result.json is of version {document['version']}, this program reads {VERSION}")
-        result: RunResult | JobResult = _value(_KINDS[document["kind"]], document["result"])
+        plain = json.dumps(_with_new_names(document["kind"], document["result"]), allow_nan=False)
+        result = _adapter(document["kind"]).validate_json(plain, strict=True, extra="forbid")
         if isinstance(result, RunResult):
             _ = result.finished  # whoever reckons with its times later need not ask
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, ValidationError, RecursionError) as error:
@@ -86,16 +83,11 @@ def load_run(text: str) -> RunResult:
     return result
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
-    if dataclasses.is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, enum.Enum):
-        return value.value
-    if isinstance(value, Path):
-        return str(value)
-    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+@functools.cache
+def _adapter(kind: str) -> TypeAdapter[RunResult | JobResult]:
+    from orchestrator.config.schema import Machine  # noqa: F401  # the one type that the values name and do not load
+
+    return TypeAdapter(_KINDS[kind])
 
 
 @functools.cache
@@ -106,45 +98,17 @@ def hints(kind: type) -> dict[str, Any]:
     return typing.get_type_hints(kind, localns={"Machine": Machine})
 
 
-def _value(kind: Any, raw: Any) -> Any:
-    """Build a value of an annotated type out of what JSON left of it."""
-    origin = typing.get_origin(kind)
-    if origin in (typing.Union, types.UnionType):
-        (inner,) = (option for option in typing.get_args(kind) if option is not type(None))
-        return None if raw is None else _value(inner, raw)
-    if origin is tuple:
-        return _tuple(typing.get_args(kind), raw)
-    if dataclasses.is_dataclass(kind):
-        return _record(typing.cast(type, kind), raw)
-    if issubclass(kind, BaseModel):
-        return kind.model_validate(raw)
-    return _scalar(kind, raw)
+_OLD_NAMES = {"job": "name", "asked": "requested"}
+"""Names that fields of a job had before: results of then are read, too."""
 
 
-_OLD_NAMES: dict[type, dict[str, str]] = {JobResult: {"job": "name", "asked": "requested"}}
-"""Names that fields had before: results of then are read, too."""
-
-
-def _record(kind: type, raw: dict[str, Any]) -> Any:
-    fields, names = hints(kind), _OLD_NAMES.get(kind, {})
-    known = {names.get(name, name): item for name, item in raw.items()}
-    return kind(**{name: _value(fields[name], item) for name, item in known.items()})
-
-
-def _tuple(kinds: tuple[Any, ...], raw: Any) -> tuple[Any, ...]:
-    if not isinstance(raw, list):
-        raise ValueError(f"a list is needed, not {type(raw).__name__}")
-    if len(kinds) == 2 and kinds[1] is Ellipsis:
-        return tuple(_value(kinds[0], item) for item in raw)
-    return tuple(_value(kind, item) for kind, item in zip(kinds, raw, strict=True))
-
-
-def _scalar(kind: Any, raw: Any) -> Any:
-    if issubclass(kind, enum.Enum | Path):
-        return kind(raw)
-    allowed = (int, float) if kind is float else kind
-    if not isinstance(raw, allowed) or (isinstance(raw, bool) and kind is not bool):
-        raise ValueError(f"{kind.__name__} is needed, not {raw!r}")
-    if kind is float and not math.isfinite(raw):
-        raise ValueError("a finite number is needed")
-    return float(raw) if kind is float else raw
+def _with_new_names(kind: str, result: dict[str, Any]) -> dict[str, Any]:
+    """Return what stands below ``result`` in a document, its jobs with the names that their fields have today."""
+    if kind == "job":
+        return {_OLD_NAMES.get(name, name): item for name, item in result.items()}
+    jobs = [_with_new_names("job", job) for job in result["jobs"]]
+    pairs = [
+        {**series, **{side: _with_new_names("job", series[side]) for side in ("base", "patched")}}
+        for series in result["series"]
+    ]
+    return {**result, "jobs": jobs, "series": pairs}
