@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from orchestrator.model import Identity, Status
 from orchestrator.verdict import outcome
+from orchestrator.verdict.comparison import SETTING
 
 _Z = 1.96
 """Standard deviations of a 95 % interval."""
@@ -84,8 +85,7 @@ class Night:
 
 def setting(identity: Identity) -> tuple[str, ...]:
     """Return what must agree for two results to compare."""
-    always = (identity.toolchain, identity.accel, identity.cpu, identity.qemu, identity.machine)
-    return (*always, identity.host) if identity.host else always
+    return tuple(value for name in SETTING if (value := getattr(identity, name)) or name != "host")
 
 
 def content(identity: Identity) -> str:
@@ -95,13 +95,7 @@ def content(identity: Identity) -> str:
 
 def differing(one: Identity, other: Identity) -> tuple[str, ...]:
     """Return the names of what two identities do not share, in words."""
-    words = {
-        "rootfs": "test programs",
-        "qemu": "QEMU",
-        "accel": "accelerator",
-        "cpu": "CPU model",
-        "host": "processor or kernel of the host",
-    }
+    words = {**SETTING, "rootfs": "test programs"}
     names = ("tree", "config", "toolchain", "accel", "cpu", "qemu", "machine", "rootfs", "host")
     return tuple(words.get(name, name) for name in names if getattr(one, name) != getattr(other, name))
 

@@ -9,6 +9,16 @@ from orchestrator.model import Identity, JobResult, RunResult, Status
 from orchestrator.verdict import cases
 from orchestrator.verdict.outcome import outcomes
 
+SETTING = {
+    "toolchain": "toolchain",
+    "accel": "accelerator",
+    "cpu": "CPU model",
+    "qemu": "QEMU",
+    "machine": "machine",
+    "host": "processor or kernel of the host",
+}
+"""What of an identity must agree for two results to compare, and how it is called; the host is known under KVM only."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Difference:
@@ -35,9 +45,7 @@ def between(first: RunResult, second: RunResult) -> tuple[Difference, ...]:
 
 def unlike(one: Identity, other: Identity) -> tuple[str, ...]:
     """Return in what two results differ that must agree for them to compare, whatever was tested."""
-    names = {"toolchain": "toolchain", "accel": "accelerator", "cpu": "CPU model", "qemu": "QEMU", "machine": "machine"}
-    names["host"] = "processor or kernel of the host"
-    return tuple(words for name, words in names.items() if getattr(one, name) != getattr(other, name))
+    return tuple(words for name, words in SETTING.items() if getattr(one, name) != getattr(other, name))
 
 
 def _pairs(first: RunResult, second: RunResult) -> list[tuple[JobResult, JobResult]]:
