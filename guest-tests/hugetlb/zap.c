@@ -10,6 +10,7 @@
 
 #include "access.h"
 #include "backing.h"
+#include "hugetlb.h"
 #include "ktap.h"
 #include "pages.h"
 #include "proc.h"
@@ -136,15 +137,18 @@ static void unmapped(const struct backing *b)
 CASE_ON(BACKINGS_HUGETLB, "H14_munmap", unmapped);
 CASE_ON(BACKINGS_HUGETLB_1G, "H17_1G-munmap", unmapped);
 
-/* The kernel says so when a page table that it frees is not empty. */
+/* The pool has all its pages again; the kernel says so when a page table that it frees is not empty. */
 static void exited(const struct backing *b)
 {
+	long free, reserved;
 	struct area a;
 	pid_t child;
 	int status;
 
 	area_open(&a, b, hugetlb_pages(b));
 	need_hugetlb_wp(a.page);
+	free = hugetlb_free(a.page);
+	reserved = hugetlb_reserved(a.page);
 	child = fork();
 	SETUP(child >= 0);
 	if (!child) {
@@ -155,5 +159,8 @@ static void exited(const struct backing *b)
 	}
 	SETUP(waitpid(child, &status, 0) == child);
 	EXPECT(WIFEXITED(status) && !WEXITSTATUS(status));
+	punch(&a);
+	EXPECT_EQ(hugetlb_free(a.page), free);
+	EXPECT_EQ(hugetlb_reserved(a.page), reserved);
 }
 CASE_ON(BACKINGS_HUGETLB, "H14_exit", exited);
