@@ -15,8 +15,6 @@ from orchestrator.guest import protocol
 
 TICK = 0.1
 """Seconds between two looks at a channel that is silent."""
-SOON = 5.0
-"""Seconds that a channel has to open, and an exit status to come after the end of the output."""
 _MOST_FACTS = 4096
 """Bytes of standard error that are read: what a command's wrapper says of it is short."""
 
@@ -34,6 +32,10 @@ class Ended:
     session: int | None
 
 
+LEFT = Ended(None, False, None)
+"""A command that was left before anything was known of it."""
+
+
 def follow(channel: Any, sink: Callable[[bytes], None], give_up: Callable[[], bool], given: bytes) -> Ended:
     """Hand the output of a command to ``sink`` as it comes, and it its input, until it ends or ``give_up`` says so.
 
@@ -49,8 +51,8 @@ def follow(channel: Any, sink: Callable[[bytes], None], give_up: Callable[[], bo
             break
         if data:
             sink(data)
-    if not left:
-        channel.status_event.wait(SOON)
+    while not (left or channel.status_event.wait(TICK)):
+        left = give_up()
     facts.read()
     exited = not left and channel.exit_status_ready()
     if not left and (not exited or channel.exit_status < 0):

@@ -19,7 +19,7 @@ import fabric
 import paramiko
 
 from orchestrator.errors import InfraError, PipelineError
-from orchestrator.guest.channel import SOON, TICK, Ended, Lost, follow
+from orchestrator.guest.channel import LEFT, TICK, Ended, Lost, follow
 from orchestrator.guest.dial import Dial
 from orchestrator.host.process import Deadline
 
@@ -69,16 +69,32 @@ class Remote:
     ) -> Ended:
         """Run shell text (see ``protocol.wrapped``), hand its output to ``sink`` as it comes, leave it when told to.
 
-        ``given`` is its standard input. Raises Lost.
+        ``given`` is its standard input. One that is left before the guest has taken it costs the connection. Raises
+        Lost.
         """
-        with self._faults(), contextlib.closing(self._channel(command)) as channel:
-            return follow(channel, sink, give_up, given)
+        with self._faults():
+            channel = self._channel(command, give_up)
+            if channel is None:
+                return LEFT
+            with contextlib.closing(channel):
+                return follow(channel, sink, give_up, given)
 
-    def _channel(self, command: str) -> Any:
-        channel = self._connection.transport.open_session(timeout=SOON)
-        channel.settimeout(TICK)
-        channel.exec_command(command)
-        return channel
+    def _channel(self, command: str, give_up: Callable[[], bool]) -> Any:
+        """Return the channel in which the guest runs a command; None where it was left before the guest took it.
+
+        What paramiko does here waits for the guest for as long as the connection stands.
+        """
+        try:
+            with self._cut_when(give_up):
+                channel = self._connection.transport.open_session()
+                channel.settimeout(TICK)
+                channel.exec_command(command)
+                return channel
+        except (paramiko.SSHException, EOFError, OSError):
+            if not give_up():
+                raise
+            self.close()  # it may seem to stand for a moment more
+            return None
 
     def put(self, local: Path, remote: str, deadline: Deadline) -> None:
         """Copy a file into the guest. Raises Lost, and InfraError where the guest refuses it."""
@@ -115,6 +131,24 @@ class Remote:
             yield
         finally:
             timer.cancel()
+
+    @contextlib.contextmanager
+    def _cut_when(self, give_up: Callable[[], bool]) -> Iterator[None]:
+        done = threading.Event()
+
+        def watch() -> None:
+            while not done.wait(TICK):
+                if give_up():
+                    self.cut()
+                    return
+
+        thread = threading.Thread(target=watch, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
 
     @contextlib.contextmanager
     def _faults(self, what: str = "") -> Iterator[None]:

@@ -16,6 +16,8 @@ A fake kernel tells it in strings that end up in its image, so that a patch chan
     play: mute T01            its kernel answers nobody any more; QEMU still takes connections for it
     play: late T01            the harness says that it is out of time
     play: silent T01          it never ends, and says nothing
+    play: frozen T01          its SSH server answers no request for a command any more, that for this test included
+    play: slow 3              the third channel of the guest opens after longer than most things take
     play: exit repro 1 WORDS  a program of the user's prints that and ends so; it may have a splat, die, or be silent
     play: exits repro 0110    run by run: 1 ends with exit code 1
 """
@@ -56,6 +58,8 @@ class Guest:
         self.unanswered: list[socket.socket] | None = None
         self.channel: paramiko.Channel | None = None
         self.ran: set[str] = set()
+        self.opened = 0
+        self.frozen = False
         self.plays = [m.decode().split() for m in re.findall(rb"play: ([^\0]+)\0", self.image.read_bytes())]
 
     def say(self, text: str) -> None:
@@ -194,6 +198,18 @@ class Guest:
                 break
         return "".join(f"{line}\n" for line in lines)
 
+    def opens(self) -> None:
+        """Let pass the time that it takes to open a channel."""
+        self.opened += 1
+        if self.asked("slow", str(self.opened)) is not None:
+            time.sleep(7)
+
+    def takes(self, command: str) -> None:
+        """Take a request for a command, or never come to an end of that."""
+        self.frozen = self.frozen or any(words[0] == "frozen" and f"-r {words[1]}" in command for words in self.plays)
+        if self.frozen:
+            threading.Event().wait()
+
     def lacks(self, words: list[str] | None) -> bool:
         return words is not None and bool(words) and self.image.read_bytes().count(words[0].encode()) < 2
 
@@ -251,6 +267,9 @@ class Link(paramiko.Transport):
 class Login(paramiko.ServerInterface):
     """Lets our key in, and runs commands."""
 
+    def __init__(self, guest: Guest) -> None:
+        self.guest = guest
+
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
         return paramiko.AUTH_SUCCESSFUL
 
@@ -258,9 +277,11 @@ class Login(paramiko.ServerInterface):
         return "publickey"
 
     def check_channel_request(self, kind: str, chanid: int) -> int:
+        self.guest.opens()
         return paramiko.OPEN_SUCCEEDED
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
+        self.guest.takes(command.decode())
         channel.transport.accepted.append((channel, command.decode()))
         return True
 
@@ -285,7 +306,7 @@ def live(server: socket.socket, session: Any, console: IO[bytes], guest: Guest) 
         link = Link(peer, guest)
         guest.links.append(link)
         link.add_server_key(host_key)
-        link.start_server(threading.Event(), Login())  # who comes may leave without a word
+        link.start_server(threading.Event(), Login(guest))  # who comes may leave without a word
 
 
 class Nobody:

@@ -220,6 +220,23 @@ def test_a_guest_that_goes_silent_in_a_suite_costs_one_test(bench: Held) -> None
     assert bench.left_running() == []
 
 
+def test_an_ssh_server_that_answers_no_request_any_more_costs_one_test(bench: Held) -> None:
+    bench.configure(GUEST, QUICK)
+    bench.play("frozen T01")
+    code, output = bench.run("--mode", "base")
+    assert code == 1, output
+    assert bench.statuses() == {"T01": "timeout", "T02": "pass"}
+    assert bench.left_running() == []
+
+
+def test_an_ssh_server_that_is_slow_to_open_a_channel_costs_nothing(bench: Held) -> None:
+    bench.configure(GUEST, QUICK)
+    bench.play("slow 3")
+    code, output = bench.run("--mode", "base")
+    assert code == 0, output
+    assert bench.statuses() == {"T01": "pass", "T02": "pass"}
+
+
 def test_clean_leaves_a_run_alone_and_cleans_after_it(bench: Held) -> None:
     bench.play("silent T01")
 
