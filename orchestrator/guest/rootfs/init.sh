@@ -31,6 +31,7 @@ mount -t devtmpfs dev /dev || { echo "wpci: failed: no devtmpfs"; poweroff -f; }
 must mount -t proc proc /proc
 must mount -t sysfs sys /sys
 must mount -t tmpfs tmp /tmp
+must mount -t tmpfs run /run # of its own: a program that fills the root must not keep the last word out
 mkdir -p /dev/pts /dev/shm /dev/hugepages
 must mount -t tmpfs shm /dev/shm
 must mount -t devpts -o ptmxmode=666 pts /dev/pts

@@ -27,6 +27,11 @@ def test_it_powers_off_with_the_word_that_it_was_asked_with() -> None:
     assert f'\nsay "{protocol.OFF.split()[1]} $word"\n' in TEXT
 
 
+def test_what_it_notes_while_the_guest_runs_is_out_of_reach_of_a_full_root_file_system() -> None:
+    folder = Path(protocol.power_off("x").split(">")[1].partition(";")[0]).parent
+    assert 0 <= TEXT.find(f"\nmust mount -t tmpfs run {folder} ") < TEXT.index(f" {folder}/")
+
+
 def test_it_looks_for_the_swap_disk_by_the_serial_number_that_qemu_gives() -> None:
     assert f"= {qemu.SWAP_SERIAL} ]" in TEXT
 
