@@ -177,38 +177,44 @@ def wrapped(command: str, cap: int) -> str:
     """Return the shell text that runs a command in a session of its own and lets ``cap`` bytes of output through.
 
     What is over the cap is read and dropped, so that the program goes on. Facts about the run go to stderr. Standard
-    input becomes the descriptor of the row. Where the program has ended and others of its session keep its output open
-    for longer than ``GRACE``, they are killed, for the output has no end before.
+    input becomes the descriptor of the row. Where the program has ended and others keep its output open for longer than
+    ``GRACE``, those of its session are killed, for the output has no end before; nobody else is waited for.
     """
-    # The program has neither descriptor: 4 is standard output, by which the wrapper's own processes are known, and by 5
-    # both sides of its output say that they have ended, to the last part, which waits for the second of them.
+    # The program has none of these descriptors: 4 is standard output, by which the wrapper's own processes are known;
+    # by 5 both sides of its output say that they have ended, to the last part, which waits for the second of them; by 6
+    # is known what hands the output on. Once that is killed, those behind it come to their end, and say what they have.
     program = (
         f"{{ ( set +o pipefail; eval {shlex.quote(command)} ) 2>&1 {DESCRIPTOR}<&0 </dev/null 4>&- 5>&-; "
         "code=$?; echo ended >&5; exit $code; }"
     )
+    relay = "{ (exec cat 6>&1); true; } 2>/dev/null"
     output = (
         f"{{ dd bs=64k iflag=count_bytes count={cap} 2>/dev/null >&4; "
         f'[ "$(wc -c)" -eq 0 ] || echo "{TRUNCATED}" >&2; echo read >&5; }}'
     )
     # More than one turn, for what forks all the time escapes the first.
-    others = killing("$$", sparing="[ $p/fd/4 -ef /proc/self/fd/4 ]")
+    ours = "[ $p/fd/4 -ef /proc/self/fd/4 ]"
+    others, last = killing("$$", where=f"! {ours}"), killing("$$", where=f"{ours} && [ -e $p/fd/6 ]")
     grace = (
         '{ read -r side && [ "$side" = ended ] && '
-        f"for turn in 1 2 3; do read -r -t {GRACE} side && break; {others}; done; true; }}"
+        f"for turn in 1 2 3; do read -r -t {GRACE} side && break; {others}; done && "
+        f'{{ [ "$side" = read ] || read -r -t {GRACE} side || {{ {last}; read -r side; }}; }}; true; }}'
     )
-    script = f'echo "{SESSION}$$" >&2; set -o pipefail; exec 4>&1; {{ {program} | {output}; }} 5>&1 | {grace}'
+    parts = f"{{ {program} | {relay} | {output}; }} 5>&1 | {grace}"
+    script = f'echo "{SESSION}$$" >&2; set -o pipefail; exec 4>&1 6>&-; {parts}'
     # The SSH server is safe from the out-of-memory killer, and a test must not inherit that.
     return f"echo 0 >/proc/self/oom_score_adj; exec setsid sh -c {shlex.quote(script)}"
 
 
-def killing(session: int | str, sparing: str = "false") -> str:
+def killing(session: int | str, where: str = "true") -> str:
     """Return the shell text that kills every process of a session, whatever process groups they made.
 
-    Spared is what a shell test holds for, with ``$p`` as its folder in ``/proc``.
+    Those alone for which a shell test holds, with ``$p`` as their folder in ``/proc``. What stands behind the name of a
+    process is read from the last line: a line end may stand in the name.
     """
     return (
-        "for p in /proc/[0-9]*; do read -r s <$p/stat && set -- ${s##*) } && "
-        f'[ "$4" = {session} ] && ! {sparing} && kill -9 ${{p##*/}}; done 2>/dev/null; true'
+        "for p in /proc/[0-9]*; do s=; while read -r line; do s=$line; done <$p/stat; set -- ${s##*) } && "
+        f'[ "$4" = {session} ] && {where} && kill -9 ${{p##*/}}; done 2>/dev/null; true'
     )
 
 

@@ -149,7 +149,7 @@ def run_wrapped(tools: Path, command: str, cap: int = 1 << 20, given: str = "") 
         stderr=subprocess.PIPE,
     )
     try:
-        output, facts = shell.communicate(given, timeout=60)
+        output, facts = shell.communicate(given, timeout=30)
     except subprocess.TimeoutExpired:
         subprocess.run(["sh", "-c", protocol.killing(shell.pid)], env={"PATH": str(tools)}, check=True)
         raise
@@ -163,6 +163,7 @@ def run_wrapped(tools: Path, command: str, cap: int = 1 << 20, given: str = "") 
         "sh -c 'sh -c \"sleep 600 & sleep 600\" & echo here; exit 7'",
         "echo here; exec sh -c 'sleep 600 & exit 7' 4>/dev/null 5>/dev/null",
         "(trap '' TERM HUP PIPE; while :; do sleep 1; done) & echo here; exit 7",
+        "sh -c 'echo \"a\nb\" >/proc/self/comm; while :; do sleep 1; done' & echo here; exit 7",
     ],
 )
 def test_a_program_ends_with_its_own_code_though_its_children_stay(tools: Path, command: str) -> None:
@@ -170,6 +171,19 @@ def test_a_program_ends_with_its_own_code_though_its_children_stay(tools: Path, 
     assert (run.returncode, run.stdout) == (7, "here\n")
     session = protocol.session(run.stderr)
     assert run.stderr.splitlines()[0] == f"{protocol.SESSION}{session}"
+
+
+@pytest.mark.parametrize(("first", "truncated"), [("true", False), ("seq 1000", True)])
+def test_a_daemon_with_a_session_of_its_own_does_not_keep_its_program_from_its_end(
+    tools: Path, tmp_path: Path, first: str, truncated: bool
+) -> None:
+    (tmp_path / "daemon").write_text("echo $$ >$1\nexec sleep 600\n")
+    try:
+        run = run_wrapped(tools, f"setsid sh {tmp_path}/daemon {tmp_path}/pid & {first}; exit 7", cap=1000)
+    finally:
+        os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+    assert (run.returncode, protocol.TRUNCATED in run.stderr) == (7, truncated)
+    assert run.stdout == "".join(f"{number}\n" for number in range(1, 1001) if truncated)[:1000]
 
 
 def test_what_a_child_prints_soon_after_its_program_counts(tools: Path) -> None:
@@ -196,7 +210,7 @@ def test_what_does_not_hold_the_output_is_left_alone(tools: Path) -> None:
         ("seq 1000; exit 5", 5, "1\n2\n3\n4\n5\n", True),
         ("kill -9 $(sh -c 'echo $PPID')", 137, "", False),
         ("cat <&3; cat", 0, "row\n", False),
-        ("for n in 4 5; do [ -e /proc/self/fd/$n ] && echo $n; done; true", 0, "", False),
+        ("for n in 4 5 6; do [ -e /proc/self/fd/$n ] && echo $n; done; true", 0, "", False),
     ],
 )
 def test_a_command_ends_with_its_code_and_the_output_that_the_cap_lets_through(
