@@ -20,7 +20,7 @@ _ESCAPE = re.compile(
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufeff\ufffe\uffff]")
 _BREAK = re.compile(r"\r+\n?|\n")
 _PIECE = 2**16
-_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+_WIDE = ((codecs.BOM_UTF16_LE, "utf-16-le", 1), (codecs.BOM_UTF16_BE, "utf-16-be", 0))  # with where high bytes stand
 _KEPT = "\n\t"
 
 
@@ -72,15 +72,27 @@ def lines(pieces: Iterable[str]) -> Iterator[tuple[str, bool]]:
 
 
 def pieces(path: Path) -> Iterator[str]:
-    """Yield the text of a file: UTF-8, or what its byte-order mark says. What is no text becomes U+FFFD."""
+    """Yield the text of a file: UTF-8, or UTF-16 where it is that. What is no text becomes U+FFFD."""
     with path.open("rb") as file:
         head = file.read(_PIECE)
-        mark, encoding = next((m for m in _MARKS if head.startswith(m[0])), (b"", "utf-8"))
+        mark, encoding = _encoding(head)
         decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
         yield decoder.decode(head[len(mark) :])
         while data := file.read(_PIECE):
             yield decoder.decode(data)
         yield decoder.decode(b"", final=True)
+
+
+def _encoding(head: bytes) -> tuple[bytes, str]:
+    """Return the byte-order mark with which a file begins, and its encoding.
+
+    A mark alone makes no UTF-16: noise may look like it. In what is one most high bytes are zero.
+    """
+    for mark, encoding, place in _WIDE:
+        high = head[2 + place :: 2]
+        if head.startswith(mark) and high.count(0) * 2 >= len(high):
+            return mark, encoding
+    return (codecs.BOM_UTF8 if head.startswith(codecs.BOM_UTF8) else b""), "utf-8"
 
 
 def printable(text: str) -> str:
