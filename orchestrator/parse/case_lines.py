@@ -50,7 +50,7 @@ def _report(lines: Iterable[tuple[str, bool]], form: LineFormat) -> Report:
         totals += [_number(match["total"])] if (match := re.search(form.total, line)) else []
     _explain(results, before)
     problems = tuple(_problems(results, totals))
-    return Report(tuple(results), problems, not problems, ended=tuple(results[: len(results) - open_]))
+    return Report(tuple(results), problems, not problems, tuple(results[: len(results) - open_]), problems)
 
 
 def _number(text: str) -> int:

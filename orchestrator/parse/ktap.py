@@ -60,12 +60,14 @@ class Report:
     ``problems`` are one line each: where the output breaks the format or its own plan. ``complete`` says that there was
     exactly one plan, that it was kept, and that the output ended by itself. A report that is not complete is not green.
     ``ended`` are the tests that came to a result under a name of their own: they stand, also where all is cut off.
+    ``short`` are those of the problems that say no more than that the plan was not kept.
     """
 
     tests: tuple[TestResult, ...]
     problems: tuple[str, ...]
     complete: bool
     ended: tuple[TestResult, ...] = ()
+    short: tuple[str, ...] = ()
 
 
 def parse(text: str, planned: Sequence[str] = ()) -> Report:
@@ -128,7 +130,7 @@ def _report(
     complete = not short and not broken_off
     if not (repeated and complete):  # a number says which test it is where nothing else does, and none is left out
         tests = [replace(test, number=0) for test in tests]
-    return Report(tuple(tests), tuple(problems), complete, ended=tuple(filter(_has_ended, tests)))
+    return Report(tuple(tests), tuple(problems), complete, tuple(filter(_has_ended, tests)), tuple(short))
 
 
 _UNFINISHED = {Status.MISSING, Status.CRASHED}

@@ -182,9 +182,10 @@ def _command(request: Request, program: ProgramConfig) -> str:
 
 
 def _without_rest(report: ktap.Report) -> ktap.Report:
-    """Return a report without what is missing of its plan, where nothing but skips stands in it."""
+    """Return a report without what is missing of its plan, where nothing but skips and no other problem is in it."""
     skips = tuple(test for test in report.tests if test.status is Status.SKIP)
     others = any(test.status not in (Status.SKIP, Status.MISSING) for test in report.tests)
+    others = others or not set(report.problems) <= set(report.short)
     return report if others or not skips else ktap.Report(skips, (), complete=True)
 
 

@@ -149,7 +149,7 @@ def test_unplanned_name_is_said() -> None:
 
 
 def test_nothing_at_all() -> None:
-    assert ktap.parse("") == ktap.Report((), ("no plan line",), False)
+    assert ktap.parse("") == ktap.Report((), ("no plan line",), False, short=("no plan line",))
     assert statuses("", ("a",)) == {"a": Status.MISSING}
 
 

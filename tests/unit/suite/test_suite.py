@@ -284,6 +284,28 @@ def test_programs_of_a_tree_are_read_by_what_they_speak_and_those_that_it_lacks_
     assert run.problems == ()
 
 
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("1..3\nok 1 a # SKIP\nnot ok 2 b[   12.345678] foo\nok 3 c # SKIP\n", "p: a kernel line runs through"),
+        ("TAP version 13\n1..3\nok 1 a # SKIP\nBail out! kernel is broken\n", "p: Bail out! kernel is broken"),
+    ],
+)
+def test_a_skip_by_the_exit_code_excuses_no_more_than_what_is_missing_of_the_plan(
+    tmp_path: Path, text: str, problem: str
+) -> None:
+    class Skipping(FakeGuest):
+        def perform(self, program: str, words: list[str], output: Path) -> Result:
+            output.write_text(text)
+            return Result(4, text)
+
+    programs = (ProgramConfig(name="p", file=tmp_path / "p.c"),)
+    wanted = suite.Request("s", Suite(kind="program", programs=programs), ("*",), tmp_path / "out")
+    run = performed(wanted, lambda: contextlib.nullcontext(Skipping({})))
+    assert any(line.startswith(problem) for line in run.problems)
+    assert Status.MISSING in {test.status for test in run.tests}
+
+
 class Losing(FakeGuest):
     """A guest whose SSH is lost where a test says so; what the program printed last does not arrive."""
 
