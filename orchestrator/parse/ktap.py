@@ -10,7 +10,8 @@ The rules, where the formats leave room or programs stray:
 - A diagnostic (``# text``, or any line that is nothing else) belongs to the next result line; a YAML block to the one
   before it, and no line in it is a result. ``# seconds: 0.123`` is the time of the next result; ``# time=12ms``,
   ``# 12ms`` and the like behind a result are its own. Lines of the kernel log belong to nothing, unless the output
-  begins with a version line that came through a log: then only what has the log's prefix belongs to the output.
+  begins with a version line that came through a log: then only what has the log's prefix belongs to the output. In
+  such a log each module of KUnit has its plan: a version line behind one that was kept begins another.
 - The reason of a failure is what the result line says, else what ``reasons`` finds in the diagnostics.
 - ``# begin: NAME``, or ``RUN`` of kselftest_harness.h, says that a test starts. Without a result line it is CRASHED
   when the output ends there, MISSING when the output goes on. What ``# Subtest: NAME`` announced, and has no result

@@ -70,7 +70,8 @@ class Level:
     """One depth of nesting.
 
     ``opened`` says that a version line, or its own announcement, began it. ``announced`` is the name of the nested test
-    that is to come, or is under way; ``empty`` the reason that a plan of no tests gives.
+    that is to come, or is under way; ``empty`` the reason that a plan of no tests gives. ``before`` are the results
+    that kept a plan of their own, and are counted no more.
     """
 
     indent: int
@@ -79,6 +80,7 @@ class Level:
     plans: list[int] = field(default_factory=list)
     seen: int = 0
     number: int = 0
+    before: int = 0
     announced: str = ""
     empty: str | None = None
     begun: dict[str, None] = field(default_factory=dict)
@@ -111,6 +113,12 @@ class Level:
         due, self.number = self.number + 1, int(number) if number else self.number + 1
         return "" if self.number == due else f"numbers out of sequence: {self.number} where {due} was due"
 
+    def begin_anew(self) -> None:
+        """Take that another output begins, with a plan of its own, where that of the one before was kept."""
+        if self.plans == [self.seen]:
+            self.before += self.seen
+            self.plans, self.seen, self.number = [], 0, 0
+
     def plan(self, count: int) -> None:
         """Take a plan; of plans without end the first few and the largest."""
         self.plans.append(count)
@@ -135,7 +143,7 @@ class Level:
     def add(self, result: TestResult) -> None:
         """Take the result of a test of this level, and name the nested ones after it."""
         self.tests += under(result.name, self.children)
-        self.tests.append(replace(self._bounded(result), number=self.seen))
+        self.tests.append(replace(self._bounded(result), number=self.before + self.seen))
         self.children, self.inner, self.announced = [], None, ""
 
     def _bounded(self, result: TestResult) -> TestResult:

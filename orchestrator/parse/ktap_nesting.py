@@ -60,8 +60,8 @@ class Nesting:
         self._settle(level)
         level.announced = name
 
-    def open(self, indent: int) -> None:
-        """Take a version line: a level begins."""
+    def open(self, indent: int, logged: bool = False) -> None:
+        """Take a version line: a level begins. At the root of a log it is that of another module."""
         if self.untouched:
             self.root.indent = indent  # something stands before every line
         self._descend(indent)
@@ -69,6 +69,8 @@ class Nesting:
             self._ascend()
             self.levels.append(Level(indent))
         self.levels[-1].opened = True
+        if logged and self.innermost is self.root:
+            self.root.begin_anew()
 
     def _descend(self, indent: int) -> None:
         """Make the level of this indentation the innermost one."""

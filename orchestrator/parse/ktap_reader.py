@@ -136,7 +136,7 @@ class Reader:
         """Take a version, plan, result or bail-out line; return whether it was one."""
         content = line.content
         if lines.VERSION.match(content):
-            self._nesting.open(line.indent)
+            self._nesting.open(line.indent, self._log is not None)
         elif match := lines.PLAN.match(content):
             self._nesting.plan(int(match[1]), match[2] or "", line.indent)
         elif match := lines.RESULT.match(content):

@@ -755,3 +755,38 @@ def test_a_log_in_the_middle_of_an_output_hides_nothing_of_it(first: str) -> Non
     report = ktap.parse(f"{first}\n{log}not ok 2 b\n")
     assert Status.FAIL in {test.status for test in report.tests if test.name.endswith("b")}
     assert not any("kunit" in test.name for test in report.tests)
+
+
+def kunit(*suites: str, planned: int = 1) -> str:
+    """Return what the kernel's log has of a KUnit module."""
+    parts = [
+        f"    KTAP version 1\n    # Subtest: {s}\n    1..1\n    ok 1 a\nok {n} {s}\n" for n, s in enumerate(suites, 1)
+    ]
+    text = f"KTAP version 1\n1..{planned}\n{''.join(parts)}"
+    return "".join(f"[    9.0{number:05}] {line}\n" for number, line in enumerate(text.splitlines()))
+
+
+def test_each_module_of_kunit_in_the_log_has_a_plan_of_its_own() -> None:
+    report = ktap.parse(f"[    9.000000] Linux version 7.0.0\n{kunit('s')}{kunit('t', 'u', planned=2)}")
+    assert (report.problems, report.complete) == ((), True)
+    assert [test.name for test in report.tests] == ["s/a", "s", "t/a", "t", "u/a", "u"]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (kunit("s") + kunit("t", planned=2), "1 of 2 planned tests have a result line"),
+        (kunit("s", planned=2) + kunit("t"), "more than one plan: 1..2, 1..1"),
+        (kunit("s") + kunit("t").replace("1..1\n", "", 1).replace("[    9.000001] ", ""), "no plan line"),
+        ("KTAP version 1\n1..1\nok 1 a\nKTAP version 1\n1..1\nok 1 b\n", "more than one plan: 1..1, 1..1"),
+    ],
+    ids=[
+        "the second is cut off",
+        "the first is cut off",
+        "the second has no plan",
+        "no log, but a child that was forked",
+    ],
+)
+def test_a_plan_that_was_not_kept_is_a_problem_whatever_comes_behind(text: str, problem: str) -> None:
+    report = ktap.parse(text)
+    assert problem in report.problems and not report.complete
