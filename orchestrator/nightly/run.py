@@ -56,7 +56,7 @@ def run(
     too, with a note: the others go on.
     """
     at_work = _Night(workspace, database, engine, RunRecord(plan, workspace, pages_every=_PAGES))
-    night_of_today = at_work.run(plan, at_work.taken_over() if goes_on else ())
+    night_of_today = at_work.run(plan, at_work.taken_over() if goes_on else None)
     return at_work.chased(night_of_today) if bisect else night_of_today
 
 
@@ -87,11 +87,14 @@ class _Night:
         self.workspace.progress.note(f"the night goes on with run {earlier.run}: {', '.join(earlier.missing)}")
         return tuple(job.name for job in earlier.jobs)
 
-    def run(self, plan: Plan, ended_before: Collection[str]) -> Night:
-        if not ended_before:
+    def run(self, plan: Plan, ended_before: Collection[str] | None = None) -> Night:
+        """Run the jobs of a plan but those that ended before, in a night that goes on."""
+        if ended_before is None:
             self._look_back(plan.label)
         store.add(self.database, self.run_record.write())
-        jobs = [planned for planned in plan.jobs if planned.name not in ended_before]
+        jobs = [planned for planned in plan.jobs if planned.name not in (ended_before or ())]
+        for planned in jobs:  # an attempt that did not come to its end left consoles that are of no guest of this one
+            disk.remove_tree(self.workspace.directory / rundir.JOBS / planned.name)
         rest, started = Rest({job.name: read.seconds(self.database, job.name) for job in jobs}), time.monotonic()
         ordered = _longest_first(jobs, rest)
         self.workspace.progress.note(self.engine.words(ordered))

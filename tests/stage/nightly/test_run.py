@@ -213,6 +213,19 @@ def test_a_night_that_is_cut_short_keeps_what_it_has_and_says_so(bench: Nights, 
     assert said in " ".join(output.split()) and said in bench.result()["notes"]
 
 
+def test_a_night_that_was_cut_short_goes_on_with_the_job_whose_guest_had_begun(bench: Nights) -> None:
+    bench.variants(HANG)
+    with bench.begin() as child:
+        wait_for(bench.folder, "results/*/jobs/toy.other/boot-1/console.log")
+        wait_for(bench.folder, "results/*/jobs/toy.small/job-junit.xml")
+        child.send_signal(signal.SIGINT)
+        child.communicate()
+    bench.variants(GUEST)
+    code, output = bench.night("--continue")
+    assert code == 0 and "is incomplete" not in output, output
+    assert bench.result()["missing"] == [] and len(bench.runs()) == 1
+
+
 def test_a_night_that_is_killed_is_known_to_be_incomplete_and_one_at_work_is_not(bench: Nights) -> None:
     bench.variants(HANG)
     with bench.begin() as child:

@@ -91,7 +91,7 @@ def begun(engine: Engine) -> tuple[Any, Any, Record]:
 def test_a_history_that_is_away_for_a_while_ends_no_night(history: list[int]) -> None:
     engine = Engine()
     at_work, plan, record = begun(engine)
-    assert at_work.run(plan, ()) == "judged"
+    assert at_work.run(plan) == "judged"
     assert engine.began == record.jobs == [f"job{number}" for number in range(5)]
     assert record.notes == [f"{AWAY}; the night goes on, and is written down at its end"], "it is said once"
     assert history == [0, 4, 5], "what follows is written again"
@@ -101,8 +101,26 @@ def test_a_night_that_is_interrupted_while_its_history_is_away_says_that_it_was(
     at_work, plan, record = begun(Engine(SystemExit(130)))
     plan.jobs = plan.jobs[:2]
     with pytest.raises(SystemExit):
-        at_work.run(plan, ())
+        at_work.run(plan)
     assert record.interrupted
+
+
+def test_a_night_goes_on_with_its_jobs_from_their_beginning(
+    history: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a guest of an earlier attempt wrote is no console of the next; and the night is not the one before it."""
+    monkeypatch.setattr(read, "runs", lambda *_, **__: (SimpleNamespace(id="1", complete=False, missing=("job1",)),))
+    engine = Engine()
+    at_work, plan, record = begun(engine)
+    at_work.workspace.directory = tmp_path
+    consoles = [tmp_path / "jobs" / job.name / "boot-1" / "console.log" for job in plan.jobs]
+    for console in consoles:
+        console.parent.mkdir(parents=True)
+        console.write_text("Kernel panic")
+    at_work.run(plan, ("job0",))
+    assert [console.exists() for console in consoles] == [True, False, False, False, False]
+    at_work.run(plan, ())
+    assert not consoles[0].exists() and not any("incomplete" in note for note in record.notes)
 
 
 def test_a_history_that_is_away_when_a_night_begins_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,4 +131,4 @@ def test_a_history_that_is_away_when_a_night_begins_ends_it(monkeypatch: pytest.
     monkeypatch.setattr(read, "runs", lambda *_, **__: ())
     at_work, plan, _ = begun(Engine())
     with pytest.raises(InfraError):
-        at_work.run(plan, ())
+        at_work.run(plan)
