@@ -85,9 +85,11 @@ def is_held(folder: Path) -> bool:
 def _sweep(room: Path) -> None:
     """Remove our folders whose process is gone. Once a process is enough."""
     for left in room.glob(f"{PREFIX}*"):
-        if not _OURS.fullmatch(left.name) or (left / _KEPT).exists():
+        if not _OURS.fullmatch(left.name):
             continue
-        with contextlib.suppress(OSError):  # another one removes it, or holds it
+        with contextlib.suppress(OSError):  # another one removes it, or holds it, or it is another user's
+            if (left / _KEPT).exists():
+                continue
             held = os.open(left, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:
                 status = os.fstat(held)

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -106,3 +107,19 @@ def test_nothing_else_makes_folders_that_a_killed_process_leaves() -> None:
     places = {str(path.relative_to(package)) for path in package.rglob("*.py") if makes.search(path.read_text())}
     own = {"host/disk.py"}  # the folder becomes what it is made for; prune sweeps the halves of killed ones
     assert places == {"host/scratch.py", "cli/main.py", *own}, "cli/main.py: a log that is to stay"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes two users")
+def test_what_another_user_may_not_look_into_stays() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        room = Path(name)
+        room.chmod(0o1777)
+        with scratch.folder(room) as of_root:
+            scratch._sweep.cache_clear()
+            os.seteuid(65534)
+            try:
+                with scratch.folder(room) as folder:
+                    assert folder.is_dir()
+            finally:
+                os.seteuid(0)
+            assert of_root.is_dir()
