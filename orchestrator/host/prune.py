@@ -50,9 +50,10 @@ def _is_old(when: float, keep: Keep, now: float) -> bool:
 def prune(results: Path, keep: Keep, current: Path) -> str:
     """Remove old artifacts of the runs in a folder; return a line that says what went.
 
-    Those of ``current`` stay, and those of a run at work in another process.
+    Those of ``current`` stay, and those of a run at work in another process. A folder of another name is no run.
     """
-    others = [path.parent for path in results.glob("*/jobs") if not _same(path.parent, current)]
+    there = [path.parent for path in results.glob("*/jobs") if rundir.RUN.fullmatch(path.parent.name)]
+    others = [run for run in there if not _same(run, current)]
     runs = [_measured(run) for run in others if not scratch.is_held(run)]
     gone = doomed([run for run in runs if run.size], keep, time.time())
     for run in gone:

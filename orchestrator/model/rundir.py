@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from orchestrator.errors import UserError
 from orchestrator.text import textfile
+
+RUN = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}(-bisect-\d+)?", re.ASCII)
+"""The name of a run's folder: the time, something random, and which bisect of a night it is."""
 
 RESULT = "result.json"
 """Everything, of a run or of a job (``report/result_json.py``)."""

@@ -20,6 +20,7 @@ from orchestrator.host.prune import Artifacts
 from orchestrator.progress import SILENT
 
 DAY = 86400.0
+OLD, CURRENT = "20261101-000000-abcd", "20261130-000000-0123"
 runs = st.lists(st.builds(Artifacts, st.just(Path("r")), st.floats(0, 100 * DAY), st.integers(1, 1000)), max_size=12)
 
 
@@ -126,7 +127,7 @@ def test_kernels_are_measured_while_another_run_removes_them(tmp_path: Path) -> 
 
 
 def test_only_artifacts_of_other_runs_are_removed(tmp_path: Path) -> None:
-    for run in ("old", "current"):
+    for run in (OLD, CURRENT):
         job = tmp_path / run / "jobs" / "toy.small"
         (job / "boot-1").mkdir(parents=True)
         (job / "boot-1" / "console.log").write_text("x" * 10_000)
@@ -135,30 +136,39 @@ def test_only_artifacts_of_other_runs_are_removed(tmp_path: Path) -> None:
             (job / name).write_text("kept")
         (tmp_path / run / "result.json").write_text("kept")
         (tmp_path / run / "state.json").write_text("of a bisect")
-    (tmp_path / "last").symlink_to("current")
-    said = prune.prune(tmp_path, Keep(days=1, size=1), tmp_path / "current")
+    (tmp_path / "last").symlink_to(CURRENT)
+    said = prune.prune(tmp_path, Keep(days=1, size=1), tmp_path / CURRENT)
     assert said.startswith("artifacts of 1 earlier runs removed")
-    left = {str(path.relative_to(tmp_path)) for path in (tmp_path / "old").rglob("*") if path.is_file()}
+    left = {str(path.relative_to(tmp_path)) for path in (tmp_path / OLD).rglob("*") if path.is_file()}
     job_files = {"result.json", "job-junit.xml", "reproduce.sh", "config"}
-    assert left == {"old/result.json", "old/state.json", *(f"old/jobs/toy.small/{name}" for name in job_files)}
-    assert (tmp_path / "current" / "jobs" / "toy.small" / "boot-1" / "console.log").exists()
-    assert prune.prune(tmp_path, Keep(), tmp_path / "current").startswith("artifacts of 0")
+    assert left == {f"{OLD}/result.json", f"{OLD}/state.json", *(f"{OLD}/jobs/toy.small/{name}" for name in job_files)}
+    assert (tmp_path / CURRENT / "jobs" / "toy.small" / "boot-1" / "console.log").exists()
+    assert prune.prune(tmp_path, Keep(), tmp_path / CURRENT).startswith("artifacts of 0")
 
 
 def test_what_was_seen_of_a_guest_that_died_stays_and_its_memory_goes(tmp_path: Path) -> None:
-    guest = tmp_path / "old" / "jobs" / "toy.small" / "boot-1"
+    guest = tmp_path / OLD / "jobs" / "toy.small" / "boot-1"
     guest.mkdir(parents=True)
     for name in ("console.log", "postmortem-1.kdump", "postmortem-1.txt", "postmortem-1.json"):
         (guest / name).write_text("x" * 10_000)
-    said = prune.prune(tmp_path, Keep(days=1, size=1), tmp_path / "current")
+    said = prune.prune(tmp_path, Keep(days=1, size=1), tmp_path / CURRENT)
     assert said.startswith("artifacts of 1 earlier runs removed")
     assert {path.name for path in guest.iterdir()} == {"postmortem-1.txt", "postmortem-1.json"}
-    assert prune.prune(tmp_path, Keep(days=1, size=1), tmp_path / "current").startswith("artifacts of 0")
+    assert prune.prune(tmp_path, Keep(days=1, size=1), tmp_path / CURRENT).startswith("artifacts of 0")
 
 
 def test_a_run_that_is_at_work_loses_nothing(tmp_path: Path) -> None:
-    (tmp_path / "other" / "jobs" / "toy.small").mkdir(parents=True)
-    (tmp_path / "other" / "jobs" / "toy.small" / "build.log").write_text("x" * 10_000)
-    with scratch.held(tmp_path / "other"):
-        assert prune.prune(tmp_path, Keep(days=1, size=1), tmp_path / "current").startswith("artifacts of 0")
-    assert prune.prune(tmp_path, Keep(days=1, size=1), tmp_path / "current").startswith("artifacts of 1")
+    (tmp_path / OLD / "jobs" / "toy.small").mkdir(parents=True)
+    (tmp_path / OLD / "jobs" / "toy.small" / "build.log").write_text("x" * 10_000)
+    with scratch.held(tmp_path / OLD):
+        assert prune.prune(tmp_path, Keep(days=1, size=1), tmp_path / CURRENT).startswith("artifacts of 0")
+    assert prune.prune(tmp_path, Keep(days=1, size=1), tmp_path / CURRENT).startswith("artifacts of 1")
+
+
+def test_only_what_has_the_name_of_a_run_loses_anything(tmp_path: Path) -> None:
+    bisect, own = f"{OLD}-bisect-1", ("thesis-2025", f"{OLD}-to-keep")
+    for name in (bisect, *own):
+        (tmp_path / name / "jobs" / "fig3").mkdir(parents=True)
+        (tmp_path / name / "jobs" / "fig3" / "measurements.csv").write_text("x" * 10_000)
+    assert prune.prune(tmp_path, Keep(days=1, size=1), tmp_path / CURRENT).startswith("artifacts of 1")
+    assert [path.parents[2].name for path in sorted(tmp_path.glob("*/jobs/*/*"))] == [own[1], own[0]]

@@ -10,12 +10,13 @@ import pytest
 
 from orchestrator.errors import InfraError
 from orchestrator.host import scratch
+from orchestrator.model import rundir
 from orchestrator.pipeline import context
 
 
 def test_a_run_that_is_at_work_is_not_gone_on_with(tmp_path: Path) -> None:
     with context.opened_run(tmp_path) as run:
-        assert scratch.is_held(run)
+        assert scratch.is_held(run) and rundir.RUN.fullmatch(run.name)
         with pytest.raises(InfraError, match="another process is at work in this run"), context.reopened_run(run):
             pass
     assert not scratch.is_held(run)
