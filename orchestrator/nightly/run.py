@@ -17,7 +17,7 @@ from orchestrator.history import night, read, store
 from orchestrator.history.classify import Change
 from orchestrator.history.database import Database
 from orchestrator.history.night import Comparison
-from orchestrator.history.values import Seen
+from orchestrator.history.values import Run, Seen
 from orchestrator.host import disk
 from orchestrator.model import JobResult, RunResult, Verdict, rundir
 from orchestrator.nightly import culprits, expected, hosts, summary
@@ -33,6 +33,7 @@ LOCK = "nightly"
 
 _PAGES = 60.0
 """Seconds between two drawings of all jobs of a night while it goes on."""
+_COMPARISON = "the comparison with the nights before"
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def run(
     it names the jobs that are missing. A job that asks for what is not there, or ends as nobody foresaw, is missing,
     too, with a note: the others go on.
     """
-    at_work = _Night(workspace, database, engine, RunRecord(plan, workspace, pages_every=_PAGES))
+    at_work = _Night(workspace, database, engine, RunRecord(plan, workspace, pending=[_COMPARISON], pages_every=_PAGES))
     night_of_today = at_work.run(plan, at_work.taken_over() if goes_on else None)
     return at_work.chased(night_of_today) if bisect else night_of_today
 
@@ -65,11 +66,16 @@ def incomplete(database: Database, mode: str) -> Path:
     last = next(iter(read.runs(database, mode=mode, limit=1)), None)
     if last is None:
         raise UserError(f"--continue: there was no night of {mode} before")
-    if last.complete:
+    if last.complete and not _uncompared(last):
         raise UserError(f"--continue: the last night of {mode}, {last.id}, is complete")
     if not (last.directory / rundir.RESULT).is_file():
         raise UserError(f"--continue: {last.directory} is gone")
     return last.directory
+
+
+def _uncompared(last: Run) -> bool:
+    """Whether a night ended between its last job and the comparison, which is written behind all else."""
+    return (last.directory / rundir.RESULT).is_file() and not (last.directory / rundir.NIGHT).exists()
 
 
 @dataclass
@@ -84,7 +90,9 @@ class _Night:
         """Take over what the night came to before it broke off; return the names of its jobs."""
         earlier = result_json.read_run(self.workspace.directory / rundir.RESULT)
         self.run_record.go_on(earlier)
-        self.workspace.progress.note(f"the night goes on with run {earlier.run}: {', '.join(earlier.missing)}")
+        self.workspace.progress.note(
+            f"the night goes on with run {earlier.run}: {', '.join(earlier.missing) or _COMPARISON}"
+        )
         return tuple(job.name for job in earlier.jobs)
 
     def run(self, plan: Plan, ended_before: Collection[str] | None = None) -> Night:
@@ -95,23 +103,27 @@ class _Night:
         jobs = [planned for planned in plan.jobs if planned.name not in (ended_before or ())]
         for planned in jobs:  # an attempt that did not come to its end left consoles that are of no guest of this one
             disk.remove_tree(self.workspace.directory / rundir.JOBS / planned.name)
-        rest, started = Rest({job.name: read.seconds(self.database, job.name) for job in jobs}), time.monotonic()
-        ordered = _longest_first(jobs, rest)
-        self.workspace.progress.note(self.engine.words(ordered))
-        self._show(rest, None)
         try:
-            with contextlib.closing(self.engine.run(map(self._task, ordered), self.workspace)) as ended:
-                for done in ended:
-                    self._collect(done.task.job, done.outcome)
-                    rest = rest.without(done.task.name)
-                    self._show(rest, rest.left(time.monotonic() - started))
+            if jobs:
+                self._run_jobs(jobs)
+            return self._judged()
         except SystemExit:
             self.run_record.interrupted = True
             result = self.run_record.write()
             with self._if_it_answers():
                 store.add(self.database, result)
             raise
-        return self._judged()
+
+    def _run_jobs(self, jobs: Sequence[Job]) -> None:
+        rest, started = Rest({job.name: read.seconds(self.database, job.name) for job in jobs}), time.monotonic()
+        ordered = _longest_first(jobs, rest)
+        self.workspace.progress.note(self.engine.words(ordered))
+        self._show(rest, None)
+        with contextlib.closing(self.engine.run(map(self._task, ordered), self.workspace)) as ended:
+            for done in ended:
+                self._collect(done.task.job, done.outcome)
+                rest = rest.without(done.task.name)
+                self._show(rest, rest.left(time.monotonic() - started))
 
     def _show(self, rest: Rest, left: float | None) -> None:
         self.workspace.progress.advance("jobs of the night", len(rest.ended), len(rest.known), left)
@@ -138,10 +150,13 @@ class _Night:
         if last and not last.complete:
             missing = f"{len(last.missing)} of its jobs did not run: {', '.join(last.missing)}"
             self._say(f"the last night, {last.id}, is incomplete: {missing}")
+        elif last and _uncompared(last):
+            self._say(f"the last night, {last.id}, is incomplete: it was not compared with the nights before")
 
     def _say(self, text: str) -> None:
         self.workspace.progress.note(text)
-        self.run_record.notes.append(text)
+        if text not in self.run_record.notes:  # a night that goes on may come to the same as before
+            self.run_record.notes.append(text)
 
     def _collect(self, planned: Job, outcome: JobResult | BaseException) -> None:
         if isinstance(outcome, PipelineError):
@@ -175,6 +190,7 @@ class _Night:
         return self._written(comparison)
 
     def _written(self, comparison: Comparison) -> Night:
+        self.run_record.pending.clear()
         result = self.run_record.write()
         store.add(self.database, result)
         comparison = replace(comparison, run=read.run(self.database, result.run))

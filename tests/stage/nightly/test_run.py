@@ -7,6 +7,7 @@ import re
 import shlex
 import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,16 @@ class Nights(Bench):
             self.argv("nightly", *options), cwd=self.folder, env=self.environment, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
+
+    def night_with(self, patch: str, *options: str) -> tuple[int, str]:
+        """Return what becomes of a night in a process that was patched so."""
+        program = f"import sys\n{patch}\nsys.argv = ['wpci', 'nightly', *sys.argv[1:]]\n"
+        program += "from orchestrator.cli import main\nmain.main()\n"
+        done = subprocess.run(
+            [sys.executable, "-c", program, *options], cwd=self.folder, env=self.environment, text=True, check=False,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        return done.returncode, done.stdout
 
     @property
     def last(self) -> Path:
@@ -224,6 +235,26 @@ def test_a_night_that_was_cut_short_goes_on_with_the_job_whose_guest_had_begun(b
     code, output = bench.night("--continue")
     assert code == 0 and "is incomplete" not in output, output
     assert bench.result()["missing"] == [] and len(bench.runs()) == 1
+
+
+TERMINATED = """
+import os, signal
+from orchestrator.history import night
+night.compare = lambda *_: os.kill(os.getpid(), signal.SIGTERM)
+"""
+
+
+def test_a_night_that_ends_before_it_was_compared_is_incomplete(bench: Nights) -> None:
+    bench.night("--variant", "small")
+    bench.day("not-ok T01")
+    code, output = bench.night_with(TERMINATED, "--variant", "small")
+    assert code == 130, output
+    result = bench.result()
+    assert result["exit_code"] == 130 and result["missing"] == []
+    assert "did not come to its end: the comparison with the nights before" in result["notes"]
+    code, output = bench.night("--variant", "small", "--continue")
+    assert code == 1 and "regressed own/T01 pass → fail in toy.small" in told(output), output
+    assert len(bench.runs()) == 2 and not any("did not come" in note for note in bench.result()["notes"])
 
 
 def test_a_night_that_is_killed_is_known_to_be_incomplete_and_one_at_work_is_not(bench: Nights) -> None:

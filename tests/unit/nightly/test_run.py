@@ -40,6 +40,7 @@ class Record:
     def __init__(self) -> None:
         self.notes: list[str] = []
         self.jobs: list[str] = []
+        self.pending: list[str] = []
         self.interrupted = False
 
     def write(self) -> int:
