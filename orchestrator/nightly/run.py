@@ -107,11 +107,10 @@ class _Night:
             if jobs:
                 self._run_jobs(jobs)
             return self._judged()
-        except SystemExit:
-            self.run_record.interrupted = True
-            result = self.run_record.write()
-            with self._if_it_answers():
-                store.add(self.database, result)
+        except BaseException as error:
+            self.run_record.interrupted = isinstance(error, SystemExit)
+            with contextlib.suppress(InfraError):  # a disk or history that fails now is not what ended the night
+                store.add(self.database, self.run_record.write())
             raise
 
     def _run_jobs(self, jobs: Sequence[Job]) -> None:

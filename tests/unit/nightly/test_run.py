@@ -42,13 +42,16 @@ class Record:
         self.jobs: list[str] = []
         self.pending: list[str] = []
         self.interrupted = False
+        self.pages = 0
+        """Jobs that were in what was drawn last of all of them."""
 
     def write(self) -> int:
+        self.pages = len(self.jobs)
         return len(self.jobs)
 
     def add(self, job: Any) -> int:
         self.jobs.append(job.name)
-        return self.write()
+        return len(self.jobs)
 
 
 class Night(run._Night):
@@ -122,6 +125,30 @@ def test_a_night_goes_on_with_its_jobs_from_their_beginning(
     assert [console.exists() for console in consoles] == [True, False, False, False, False]
     at_work.run(plan, ())
     assert not consoles[0].exists() and not any("incomplete" in note for note in record.notes)
+
+
+@pytest.mark.parametrize("error", [InfraError("the scheduler tls://x:1 is gone: its jobs are lost"), SystemExit(130)])
+def test_what_ended_is_on_all_pages_whatever_ends_a_night(history: list[int], error: BaseException) -> None:
+    at_work, plan, record = begun(Engine(error))
+    with pytest.raises(type(error)) as raised:
+        at_work.run(plan)
+    assert raised.value is error and record.pages == 5
+    assert record.interrupted == isinstance(error, SystemExit)
+
+
+def test_a_night_that_can_no_longer_be_written_down_says_what_ended_it(
+    history: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_work, plan, record = begun(Engine(SystemExit(130)))
+
+    def write() -> int:
+        if record.jobs:
+            raise InfraError("No space left on device")
+        return 0
+
+    monkeypatch.setattr(record, "write", write)
+    with pytest.raises(SystemExit):
+        at_work.run(plan)
 
 
 def test_a_history_that_is_away_when_a_night_begins_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
