@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from orchestrator.bisect import run
-from orchestrator.bisect.values import ALL, Request
+from orchestrator.bisect.values import ALL, Outcome, Request
 from orchestrator.config.schema import Pipeline
 from orchestrator.config.sources import GitSource, PathSource
 from orchestrator.errors import PipelineError
@@ -15,6 +15,7 @@ from orchestrator.history.classify import Change
 from orchestrator.history.database import Database
 from orchestrator.history.night import Comparison, Finding
 from orchestrator.history.values import Job
+from orchestrator.host import crash
 from orchestrator.model import JobResult, RunResult, Stage, Status, Symptom, SymptomKind
 from orchestrator.pipeline.context import Workspace, at_work
 
@@ -50,14 +51,19 @@ def chase(
             yield f"not bisected: {suspect.name}: {answer}"
             continue
         directory = workspace.directory.with_name(f"{workspace.directory.name}-bisect-{number}")
-        directory.mkdir(exist_ok=True)
         try:
-            with at_work(directory):
-                outcome = run.run(answer, replace(workspace, directory=directory))
+            with crash.contained(directory):
+                outcome = _bisected(answer, replace(workspace, directory=directory))
         except PipelineError as error:
             yield f"not bisected: {suspect.name}: {error}"
         else:
             yield f"bisected: {suspect.name}: {outcome.reason} ({directory})"
+
+
+def _bisected(wanted: Request, workspace: Workspace) -> Outcome:
+    workspace.directory.mkdir(exist_ok=True)
+    with at_work(workspace.directory):
+        return run.run(wanted, workspace)
 
 
 def suspects(result: RunResult, comparison: Comparison, database: Database) -> list[Suspect]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 from pathlib import Path
 from typing import Any, cast
 
@@ -147,3 +148,18 @@ def test_a_bisect_of_a_night_is_seen_to_be_at_work(tmp_path: Path, monkeypatch: 
     space = dataclasses.replace(engines.workspace(tmp_path), pipeline=PIPELINE)
     (line,) = culprits.chase("smoke", result, comparison, database, space)
     assert line.endswith("no guest") and held == [True]
+
+
+@pytest.mark.parametrize("where", ["bisect", "its folder"])
+def test_a_bisect_that_ends_as_nobody_foresaw_is_a_line_of_the_night(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    space = dataclasses.replace(engines.workspace(tmp_path), pipeline=PIPELINE)
+    monkeypatch.setattr(culprits, "suspects", lambda *_: [suspect(("new", "b"), ("old", "a"))])
+    monkeypatch.setattr(*((run, "run", full) if where == "bisect" else (Path, "mkdir", full)))
+    result, comparison, database = cast(Any, None), cast(Any, None), cast(Any, None)
+    (line,) = culprits.chase("smoke", result, comparison, database, space)
+    assert line.startswith("not bisected: ") and "No space left on device" in line
