@@ -23,7 +23,9 @@ from orchestrator.config import locate
 from orchestrator.host.cache import Cache
 
 if TYPE_CHECKING:
+    from orchestrator.config.schema import Keep
     from orchestrator.history.database import Database
+    from orchestrator.progress import Progress
 
 
 @grouped
@@ -51,7 +53,6 @@ def nightly(
         from orchestrator.nightly import run as nightly_mode
         from orchestrator.nightly import summary
     from orchestrator.engine import choose, slots
-    from orchestrator.host import prune
     from orchestrator.pipeline import discover, opening, plan
 
     pipeline = shown.pipeline(config)
@@ -61,21 +62,19 @@ def nightly(
     planned = plan.expand(pipeline, mode or settings.mode, selection.choice())
     place = database.place(pipeline.history, results)
     earlier = nightly_mode.incomplete(_history(place, results), planned.label) if goes_on else None
-    with (
-        shown.terminal() as terminal,
-        Cache.default().alone(nightly_mode.LOCK),
-        (
+    with shown.terminal() as terminal, Cache.default().alone(nightly_mode.LOCK):
+        _prune(results, settings.keep, earlier, terminal)  # before anything is written: the disk may be full
+        with (
             opening.reopened(pipeline, earlier, terminal) if earlier else opening.opened(pipeline, results, terminal)
-        ) as workspace,
-    ):
-        planned, history = discover.narrowed(planned, workspace), _history(place, results)
-        chase = settings.bisect if bisect is None else bisect
-        room = slots.here(guests or settings.guests)
-        with choose.opened(elsewhere, room, workspace.cache, terminal) as at_work:
-            night = nightly_mode.run(planned, workspace, history, at_work, bisect=chase, goes_on=goes_on)
-        terminal.note(prune.prune(results, settings.keep, workspace.directory))
-        if settings.report:
-            terminal.note(_reported(history, results, planned.label))
+        ) as workspace:
+            planned, history = discover.narrowed(planned, workspace), _history(place, results)
+            chase = settings.bisect if bisect is None else bisect
+            room = slots.here(guests or settings.guests)
+            with choose.opened(elsewhere, room, workspace.cache, terminal) as at_work:
+                night = nightly_mode.run(planned, workspace, history, at_work, bisect=chase, goes_on=goes_on)
+            _prune(results, settings.keep, workspace.directory, terminal)
+            if settings.report:
+                terminal.note(_reported(history, results, planned.label))
     if shown.as_json:
         output.json(dataclasses.asdict(night))
     else:
@@ -92,6 +91,18 @@ def _history(place: str, results: Path) -> Database:
     with contextlib.suppress(OSError):  # that it cannot be written is said by who writes it
         results.mkdir(parents=True, exist_ok=True)
     return database.open_(place)
+
+
+def _prune(results: Path, keep: Keep, current: Path | None, progress: Progress) -> None:
+    """Remove old artifacts, and say what went. What cannot be removed is no fault of the night."""
+    from orchestrator.host import prune
+
+    try:
+        outcome = prune.prune(results, keep, current)
+    except OSError as error:
+        outcome = f"artifacts of earlier runs stay: {error}"
+    if outcome:
+        progress.note(outcome)
 
 
 def _reported(history: Database, results: Path, mode: str) -> str:

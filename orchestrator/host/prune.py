@@ -47,8 +47,8 @@ def _is_old(when: float, keep: Keep, now: float) -> bool:
     return now - when > datetime.timedelta(days=keep.days).total_seconds()
 
 
-def prune(results: Path, keep: Keep, current: Path) -> str:
-    """Remove old artifacts of the runs in a folder; return a line that says what went.
+def prune(results: Path, keep: Keep, current: Path | None) -> str:
+    """Remove old artifacts of the runs in a folder; return a line, if any went.
 
     Those of ``current`` stay, and those of a run at work in another process. A folder of another name is no run.
     """
@@ -59,6 +59,8 @@ def prune(results: Path, keep: Keep, current: Path) -> str:
     for run in gone:
         for path in _artifacts(run.folder):
             _remove(path)
+    if not gone:
+        return ""
     freed = sum(run.size for run in gone) - sum(_measured(run.folder).size for run in gone)
     return f"artifacts of {len(gone)} earlier runs removed: {freed / 2**20:.0f} MiB"
 
@@ -102,8 +104,8 @@ def _last_used(paths: Iterable[Path], wanted: Callable[[float], bool]) -> Iterat
                 yield Artifacts(path, when, _taken([path]))
 
 
-def _same(path: Path, current: Path) -> bool:
-    return path.is_symlink() or path.resolve() == current.resolve()
+def _same(path: Path, current: Path | None) -> bool:
+    return path.is_symlink() or (current is not None and path.resolve() == current.resolve())
 
 
 def _measured(run: Path) -> Artifacts:

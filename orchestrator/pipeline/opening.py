@@ -13,7 +13,7 @@ from orchestrator import arch
 from orchestrator.config import overrides
 from orchestrator.config.overrides import Options
 from orchestrator.config.schema import Pipeline
-from orchestrator.errors import InfraError, UserError
+from orchestrator.errors import InfraError, PipelineError, UserError
 from orchestrator.guest import cage
 from orchestrator.host import disk, prune
 from orchestrator.host.cache import Cache
@@ -95,18 +95,27 @@ def look_for_cage(rule: str, progress: Progress) -> None:
 
 @contextlib.contextmanager
 def cache_in_use(pipeline: Pipeline, progress: Progress) -> Iterator[Cache]:
-    """Keep the cache as it is for a run, between its jobs as well; behind it, remove the kernels that are too many.
+    """Keep the cache as it is for a run, between its jobs as well; behind it, remove kernels that are too many.
 
     Raises UserError where make could not build in it: its rules take a path for several words, or for a target.
     """
     used = Cache.default()
     if re.search(r"[\s:]", str(used.root)):
         raise UserError(f"the cache {used.root} has a space or a colon in its path: name another in WPCI_CACHE")
-    with used.in_use(progress):
-        yield used
+    try:
+        with used.in_use(progress):
+            yield used
+    except PipelineError:  # a disk that is full stays so, unless something goes
+        _remove_kernels(used, pipeline, progress)
+        raise
+    _remove_kernels(used, pipeline, progress)
+
+
+def _remove_kernels(used: Cache, pipeline: Pipeline, progress: Progress) -> None:
+    """Remove the kernels that are too many. What they were made for is over, however that ended: nothing is raised."""
     try:
         outcome = prune.kernels(used, pipeline.limits.kernels)
-    except InfraError as error:
+    except (InfraError, OSError) as error:
         outcome = f"there are kernels to remove, later: {error}"
     if outcome:
         progress.note(outcome)

@@ -315,6 +315,26 @@ def test_old_artifacts_go_and_results_stay(bench: Nights) -> None:
     assert list(bench.last.glob("jobs/*/boot-1/console.log"))
 
 
+FULL = """
+from orchestrator.engine import local
+from orchestrator.errors import InfraError
+def run(*_):
+    raise InfraError("No space left on device")
+local.LocalEngine.run = run
+"""
+
+
+def test_old_artifacts_go_before_a_night_writes_anything(bench: Nights) -> None:
+    """Where the disk is full, no night comes to its end."""
+    bench.night("--variant", "small")
+    first = bench.last
+    text = (bench.folder / "pipeline.yaml").read_text()
+    (bench.folder / "pipeline.yaml").write_text(text.replace("guests: 2", "guests: 2, keep: {size: 1K}"))
+    code, output = bench.night_with(FULL, "--variant", "small")
+    assert code == 3 and "artifacts of 1 earlier runs removed" in output, output
+    assert not list(first.glob("jobs/*/boot-1"))
+
+
 def test_a_regression_is_bisected_of_itself(bench: Nights) -> None:
     bench.night("--variant", "small")
     bench.day()

@@ -143,7 +143,7 @@ def test_only_artifacts_of_other_runs_are_removed(tmp_path: Path) -> None:
     job_files = {"result.json", "job-junit.xml", "reproduce.sh", "config"}
     assert left == {f"{OLD}/result.json", f"{OLD}/state.json", *(f"{OLD}/jobs/toy.small/{name}" for name in job_files)}
     assert (tmp_path / CURRENT / "jobs" / "toy.small" / "boot-1" / "console.log").exists()
-    assert prune.prune(tmp_path, Keep(), tmp_path / CURRENT).startswith("artifacts of 0")
+    assert prune.prune(tmp_path, Keep(), tmp_path / CURRENT) == ""
 
 
 def test_what_was_seen_of_a_guest_that_died_stays_and_its_memory_goes(tmp_path: Path) -> None:
@@ -154,14 +154,14 @@ def test_what_was_seen_of_a_guest_that_died_stays_and_its_memory_goes(tmp_path: 
     said = prune.prune(tmp_path, Keep(days=1, size=1), tmp_path / CURRENT)
     assert said.startswith("artifacts of 1 earlier runs removed")
     assert {path.name for path in guest.iterdir()} == {"postmortem-1.txt", "postmortem-1.json"}
-    assert prune.prune(tmp_path, Keep(days=1, size=1), tmp_path / CURRENT).startswith("artifacts of 0")
+    assert prune.prune(tmp_path, Keep(days=1, size=1), tmp_path / CURRENT) == ""
 
 
 def test_a_run_that_is_at_work_loses_nothing(tmp_path: Path) -> None:
     (tmp_path / OLD / "jobs" / "toy.small").mkdir(parents=True)
     (tmp_path / OLD / "jobs" / "toy.small" / "build.log").write_text("x" * 10_000)
     with scratch.held(tmp_path / OLD):
-        assert prune.prune(tmp_path, Keep(days=1, size=1), tmp_path / CURRENT).startswith("artifacts of 0")
+        assert prune.prune(tmp_path, Keep(days=1, size=1), tmp_path / CURRENT) == ""
     assert prune.prune(tmp_path, Keep(days=1, size=1), tmp_path / CURRENT).startswith("artifacts of 1")
 
 
