@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,6 +30,8 @@ from orchestrator.model import Stage
 
 Part = TypeVar("Part", StageRow, SplatRow)
 """What a job has several of."""
+_SKEW = datetime.timedelta(hours=1)
+"""By how much the clocks of the machines that share a history may differ."""
 
 
 def runs(database: Database, *, mode: str | None = None, limit: int | None = None) -> tuple[Run, ...]:
@@ -38,6 +41,20 @@ def runs(database: Database, *, mode: str | None = None, limit: int | None = Non
         wanted = wanted.where(RunRow.mode == mode)
     with database.reading() as session:
         return tuple(rows.run(row) for row in session.scalars(wanted))
+
+
+def last_run(database: Database, mode: str, now: datetime.datetime) -> Run | None:
+    """Return the last run of a mode, or None; one that began long after ``now`` had a clock that was wrong."""
+    latest = (now.astimezone(datetime.UTC) + _SKEW).isoformat(timespec="seconds")
+    wanted = (
+        select(RunRow)
+        .where(RunRow.mode == mode, RunRow.started <= latest)
+        .order_by(RunRow.started.desc(), RunRow.id.desc())
+        .limit(1)
+    )
+    with database.reading() as session:
+        row = session.scalar(wanted)
+        return rows.run(row) if row else None
 
 
 def run(database: Database, run_id: str) -> Run:

@@ -6,6 +6,7 @@ The jobs run in an engine. The main thread only collects, judges and writes; a s
 from __future__ import annotations
 
 import contextlib
+import datetime
 import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -63,7 +64,7 @@ def run(
 
 def incomplete(database: Database, mode: str) -> Path:
     """Return the folder of the last night of a mode, which is to be incomplete. Raises UserError."""
-    last = next(iter(read.runs(database, mode=mode, limit=1)), None)
+    last = read.last_run(database, mode, datetime.datetime.now(datetime.UTC))
     if last is None:
         raise UserError(f"--continue: there was no night of {mode} before")
     if last.complete and not _uncompared(last):
@@ -145,7 +146,7 @@ class _Night:
                 self._say(f"{error}; the night goes on, and is written down at its end")
 
     def _look_back(self, mode: str) -> None:
-        last = next(iter(read.runs(self.database, mode=mode, limit=1)), None)
+        last = read.last_run(self.database, mode, datetime.datetime.now(datetime.UTC))
         if last and not last.complete:
             missing = f"{len(last.missing)} of its jobs did not run: {', '.join(last.missing)}"
             self._say(f"the last night, {last.id}, is incomplete: {missing}")

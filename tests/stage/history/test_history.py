@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import multiprocessing
 import os
 import sqlite3
@@ -192,6 +193,20 @@ def test_every_outcome_of_a_retried_test_is_kept(opened: Database) -> None:
     assert point.test.status is Status.FAIL
     (finding,) = [f for f in night.compare(opened, "run-1").findings if f.suite == "uffd"]
     assert finding.change is Change.FLAKY and (finding.rate.broken, finding.rate.tries) == (1, 3)
+
+
+def test_a_night_whose_clock_was_wrong_is_not_the_last_one(opened: Database) -> None:
+    """It would be the last one until its day has come."""
+    for number in (1, 2):
+        store.add(opened, alone(number, TestResult("T", Status.PASS)))
+    ahead = dataclasses.replace(alone(3, TestResult("T", Status.PASS)), started="2036-01-01T04:00:00+00:00")
+    store.add(opened, ahead)
+    now = datetime.datetime(2026, 11, 2, 3, 59, tzinfo=datetime.UTC)
+    last = read.last_run(opened, ahead.mode, now)
+    assert last and last.id == "run-2", "clocks of machines may differ by a little"
+    assert read.last_run(opened, "full", now) is None
+    first = read.last_run(opened, ahead.mode, now - datetime.timedelta(hours=9))
+    assert first and first.id == "run-1"
 
 
 def test_nights_are_compared_in_their_order(opened: Database) -> None:

@@ -77,7 +77,7 @@ def history(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     monkeypatch.setattr(store, "add", add)
     monkeypatch.setattr(store, "add_job", lambda database, result, job: add(database, result))
     monkeypatch.setattr(read, "before", before)
-    monkeypatch.setattr(read, "runs", lambda *_, **__: ())
+    monkeypatch.setattr(read, "last_run", lambda *_: None)
     monkeypatch.setattr(read, "seconds", lambda *_: None)
     return written
 
@@ -113,7 +113,8 @@ def test_a_night_goes_on_with_its_jobs_from_their_beginning(
     history: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a guest of an earlier attempt wrote is no console of the next; and the night is not the one before it."""
-    monkeypatch.setattr(read, "runs", lambda *_, **__: (SimpleNamespace(id="1", complete=False, missing=("job1",)),))
+    last = SimpleNamespace(id="1", complete=False, missing=("job1",))
+    monkeypatch.setattr(read, "last_run", lambda *_: last)
     engine = Engine()
     at_work, plan, record = begun(engine)
     at_work.workspace.directory = tmp_path
@@ -156,7 +157,7 @@ def test_a_history_that_is_away_when_a_night_begins_ends_it(monkeypatch: pytest.
         raise AWAY
 
     monkeypatch.setattr(store, "add", add)
-    monkeypatch.setattr(read, "runs", lambda *_, **__: ())
+    monkeypatch.setattr(read, "last_run", lambda *_: None)
     at_work, plan, _ = begun(Engine())
     with pytest.raises(InfraError):
         at_work.run(plan)
