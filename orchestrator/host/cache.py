@@ -142,11 +142,10 @@ def _take(file: IO[str], refusal: PipelineError) -> None:
 
 
 def _wait(file: IO[str], kind: int, says: str, progress: Progress) -> None:
-    try:
-        fcntl.flock(file, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
+    """Wait for a lock, for as long as what is done under it is wanted. Raises Cancelled."""
+    if not disk.locked(file, kind):
         progress.note(says)
-        fcntl.flock(file, kind)
+        disk.wait_for_lock(file, kind)
 
 
 def digest(*parts: str | bytes | Path) -> str:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO, Any
 
 from orchestrator.errors import InfraError
 from orchestrator.host import process
+
+_LOOK = 0.1
+"""Seconds between two looks at a lock that another one holds."""
 
 
 def remove_tree(path: Path) -> None:
@@ -43,6 +49,22 @@ def write_atomic(path: Path, data: str | bytes) -> None:
     finally:
         with contextlib.suppress(OSError):
             scratch.unlink(missing_ok=True)
+
+
+def locked(file: IO[Any], kind: int = fcntl.LOCK_EX) -> bool:
+    """Lock a file, if it can be had at once; return whether it could."""
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def wait_for_lock(file: IO[Any], kind: int = fcntl.LOCK_EX) -> None:
+    """Lock a file once it can be had. Raises Cancelled where nobody wants that any more: no signal ends a thread."""
+    while not locked(file, kind):
+        process.check_wanted()
+        time.sleep(_LOOK)
 
 
 def sync_folder(folder: Path) -> None:

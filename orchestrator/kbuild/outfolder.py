@@ -7,7 +7,6 @@ write, and of the folder nothing is read or written but through ``beneath``.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from orchestrator.errors import InfraError
-from orchestrator.host import beneath, seal
+from orchestrator.host import beneath, disk, seal
 from orchestrator.host.cache import digest
 from orchestrator.host.disk import remove_tree, write_atomic
 from orchestrator.host.process import Deadline, sandbox
@@ -181,20 +180,13 @@ def locked(path: Path, progress: Progress) -> Iterator[IO[bytes]]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as log:
         moment = Deadline.after(_MOMENT)  # what ended a namespace takes to be gone
-        while not _taken(log):
+        while not disk.locked(log):
             if moment.expired:
                 progress.note(f"waiting for an earlier make that still works in {path.parent}")
-                fcntl.flock(log, fcntl.LOCK_EX)
+                disk.wait_for_lock(log)
                 break
             time.sleep(0.01)
         yield log
-
-
-def _taken(log: IO[bytes]) -> bool:
-    with contextlib.suppress(BlockingIOError):
-        fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
-    return False
 
 
 def _hand_over(out: Path, mine: State) -> None:

@@ -1,5 +1,6 @@
 """The cache: whole or absent, and one at a time."""
 
+import contextlib
 import hashlib
 import os
 import threading
@@ -7,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.errors import InfraError
-from orchestrator.host import cache
+from orchestrator.errors import Cancelled, InfraError
+from orchestrator.host import cache, process
 from orchestrator.host.cache import Cache
-from orchestrator.progress import SILENT
+from orchestrator.kbuild import outfolder
+from orchestrator.progress import SILENT, Progress
 
 
 def test_a_file_is_read_again_only_where_it_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,6 +57,38 @@ def test_a_lock_is_held_against_others(tmp_path: Path) -> None:
     assert Heard.lines == ["waiting for another run that uses tree"]
     with store.lock("tree", SILENT):
         assert (tmp_path / "locks" / "tree").exists()
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_who_waits_for_a_lock_ends_when_the_work_is_not_wanted_any_more(tmp_path: Path, log: bool) -> None:
+    """Ctrl-C reaches the main thread alone, and no other may wait for ever."""
+    group, waits, ended = process.ChildGroup(), threading.Event(), list[type[BaseException]]()
+
+    class Heard:
+        def note(self, text: str) -> None:
+            waits.set()
+
+        def advance(self, what: str, done: float, total: float | None, left: float | None = None) -> None: ...
+
+    def locked(progress: Progress) -> contextlib.AbstractContextManager[object]:
+        path = tmp_path / "locks" / "tree"
+        return outfolder.locked(path, progress) if log else Cache(tmp_path).lock("tree", progress)
+
+    def work() -> None:
+        process.use_group(group)
+        try:
+            with locked(Heard()):
+                pass
+        except BaseException as error:
+            ended.append(type(error))
+
+    with locked(SILENT):
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        assert waits.wait(60)
+        group.cut()
+        thread.join(60)
+        assert ended == [Cancelled]
 
 
 def test_the_cache_follows_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
