@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import shlex
+import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,6 +37,8 @@ class Completed:
 
 
 _FULL = os.strerror(errno.ENOSPC)
+_BY_SIGNAL = 128
+"""What a shell adds to the number of the signal that ended a command."""
 
 
 class CommandFailed(InfraError):
@@ -135,8 +138,15 @@ def _failure(done: Completed, line: str, log: Path | None) -> CommandFailed:
 
 
 def interact(argv: Sequence[str | Path]) -> int:
-    """Run a command that takes the terminal over, with this process's own environment; return its exit code."""
+    """Run a command that takes the terminal over, with this process's own environment; return its exit code.
+
+    Ctrl-C is the command's: at the prompt of a shell it ends a line, and not the session.
+    """
+    before = signal.signal(signal.SIGINT, lambda *_: None)  # other than one that is ignored, the command has its own
     try:
-        return subprocess.run([str(a) for a in argv], check=False).returncode
+        code = subprocess.run([str(a) for a in argv], check=False).returncode
     except OSError as error:
         raise InfraError(f"cannot start {argv[0]}: {error.strerror or error}") from error
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return code if code >= 0 else _BY_SIGNAL - code

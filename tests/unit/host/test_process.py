@@ -184,3 +184,18 @@ def test_a_deadline_is_the_same_moment_on_a_machine_that_was_started_at_another_
     monkeypatch.setattr(time, "monotonic", lambda: now + 5000)
     there, forever = pickle.loads(sent)
     assert 55 < there.remaining <= 60 and forever == FOREVER
+
+
+CTRL_C = "import os, signal, sys, time\n"
+AT_A_PROMPT = CTRL_C + ("try: os.killpg(0, signal.SIGINT); time.sleep(60)\nexcept KeyboardInterrupt: sys.exit(7)\n")
+IN_A_COMMAND = CTRL_C + "signal.signal(signal.SIGINT, signal.SIG_DFL); os.killpg(0, signal.SIGINT); time.sleep(60)"
+
+
+@pytest.mark.parametrize(("child", "code"), [(AT_A_PROMPT, 7), (IN_A_COMMAND, 130)])
+def test_ctrl_c_is_of_the_command_that_has_the_terminal(child: str, code: int) -> None:
+    parent = (
+        "import sys; from orchestrator.cli import main; from orchestrator.host import process\n"
+        "sys.exit(main.guarded(lambda: sys.exit(process.interact([sys.executable, '-c', sys.argv[1]]))))"
+    )
+    argv = [sys.executable, "-c", parent, child]
+    assert subprocess.run(argv, start_new_session=True, check=False).returncode == code
