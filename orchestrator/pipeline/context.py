@@ -65,7 +65,7 @@ def opened_run(results: Path, judged: str = rundir.RESULT) -> Iterator[Path]:
     except PipelineError as error:
         if not (directory / judged).exists():
             if _pointed(results) == directory.name:
-                _point(results, before)
+                _point(results, _still_there(results, before))
             if isinstance(error, UserError):
                 shutil.rmtree(directory)
                 error.log = error.log if error.log and error.log.exists() else None
@@ -120,6 +120,14 @@ def _pointed(results: Path) -> str | None:
     with contextlib.suppress(OSError):  # a name that no folder can have is refused when the folder is made
         return str(last.readlink()) if last.is_symlink() and last.exists() else None
     return None
+
+
+def _still_there(results: Path, name: str | None) -> str | None:
+    """Return the name of a run, or where another process has removed that one, of the newest that was judged."""
+    if name is None or (results / name).exists():
+        return name
+    judged = (path.parent.name for path in results.glob(f"*/{rundir.RESULT}"))
+    return max((run for run in judged if rundir.RUN.fullmatch(run)), default=None)
 
 
 def _point(results: Path, name: str | None) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.errors import InfraError
+from orchestrator.errors import InfraError, UserError
 from orchestrator.host import scratch
 from orchestrator.model import rundir
 from orchestrator.pipeline import context
@@ -43,3 +43,14 @@ def test_a_run_is_gone_on_with_where_the_file_system_has_no_locks(
         assert not scratch.is_held(run)
     with context.reopened_run(run) as again:
         assert again == run
+
+
+def test_of_two_runs_at_once_that_are_refused_none_is_the_last(tmp_path: Path) -> None:
+    with context.opened_run(tmp_path) as good:
+        (good / rundir.RESULT).write_text("{}")
+    one, other = context.opened_run(tmp_path), context.opened_run(tmp_path)
+    one.__enter__()
+    other.__enter__()
+    for run in (one, other):
+        assert not run.__exit__(UserError, UserError("no such tree"), None)
+    assert (tmp_path / "last").resolve() == good
