@@ -6,12 +6,13 @@ import os
 import signal
 from typing import NoReturn
 
+from orchestrator import signals
 from orchestrator.errors import Exit
 
 
 def main() -> NoReturn:
     """Load the command line, and enter it."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in signals.ending():
         signal.signal(number, _interrupt)
     from orchestrator.cli import main as commands
 

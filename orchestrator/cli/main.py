@@ -15,6 +15,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from orchestrator import signals
 from orchestrator.cli import (
     bisect,
     bundle,
@@ -140,19 +141,19 @@ app.command("hunks", cls=parser.Command, hidden=True)(_contained(mutate.mutate))
 
 
 class _Interrupted(SystemExit):
-    """Ctrl-C or SIGTERM. No KeyboardInterrupt: the option parser would make an exit code 1 of it."""
+    """Ctrl-C, SIGTERM or a lost terminal. No KeyboardInterrupt: the option parser would make an exit code 1 of it."""
 
 
 def _interrupt(number: int, frame: object) -> NoReturn:
     del frame
-    for other in (signal.SIGINT, signal.SIGTERM):
+    for other in signals.ending():
         signal.signal(other, signal.SIG_IGN)  # a second Ctrl-C must not cut the clean-up short
     raise _Interrupted(Exit.INTERRUPTED)
 
 
 def guarded(command: Callable[[], None]) -> int:
     """Run the command line; return its exit code. A fault is one line, and where the log lies."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in signals.ending():
         signal.signal(number, _interrupt)
     code, fault = _answered(command)
     try:

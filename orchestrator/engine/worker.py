@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import dask
 from distributed import Security, Worker, WorkerPlugin, get_worker
 
+from orchestrator import signals
 from orchestrator.engine import attempt, offer, order, slots
 from orchestrator.engine.attempt import WorkerState
 from orchestrator.engine.certificates import Certificates
@@ -111,7 +111,7 @@ async def _served(address: str, tls: Security, state: WorkerState, offered: Offe
         plugins=(Guard(state),),
     )
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in signals.ending():
         loop.add_signal_handler(number, ended.set)
     async with worker:
         say(f"{state.name}: at work for {address}")
