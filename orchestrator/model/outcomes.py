@@ -161,6 +161,10 @@ class JobResult(Bounded):
         last = self.failed_stage or self.stages[-1]
         return tuple(seen for seen in self.postmortems if seen.test is None and stage is last)
 
+    def as_expected(self, suite: str, test: str) -> bool | None:
+        """Return whether a test showed by itself what was expected of it; None in results of older versions."""
+        return None if self.unexpected is None else (suite, test) not in self.unexpected
+
     @property
     def seconds(self) -> float:
         """What all stages took."""

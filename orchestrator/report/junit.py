@@ -179,15 +179,19 @@ def _test(
     alone = story.alone(job, suite, test.name)
     case = _case(test.name, f"{job.name}.{suite}", test.seconds, story.of(test, shown.tries[:-1]) + alone)
     wanted, tries = wants.of(test.name, column), " → ".join(status.value for status in shown.tries)
+    known = job.as_expected(suite, test.name)  # of all jobs, also where the expectations are not at hand
+    as_expected = bool(wanted) and not shown.flaky if known is None else known
     if not wants.judged(test.name, column):
         return _blame(case, Verdict.SKIP, f"recorded, not judged: {test.status.value}")
     if wanted and (unlike := shown.unlike(wanted)):
         how = f": {tries}" if shown.flaky else ""
         return _blame(case, Verdict.FAIL, f"{unlike.value}, expected {wanted.value}{how}", test.reason)
+    if as_expected and shown.status.broken:
+        return _blame(case, Verdict.SKIP, f"{shown.status.value}, as expected: {wants.why(test.name) or test.reason}")
     if shown.flaky and shown.status.broken:
         return _blame(case, Verdict.FAIL, f"flaky: {tries}")
-    if wanted and shown.status.broken:
-        return _blame(case, Verdict.SKIP, f"{shown.status.value}, as expected: {wants.why(test.name) or test.reason}")
+    if known is False and not shown.status.broken:
+        return _blame(case, Verdict.FAIL, f"{shown.status.value}, not as expected", test.reason)
     message = shown.story if shown.flaky else f"{shown.status.value}: {test.reason}"
     return _blame(case, _VERDICTS.get(shown.status, Verdict.FAIL), message, case.stdout)
 

@@ -34,6 +34,11 @@ def transitions(run: RunResult) -> dict[tuple[str, str, str], Transition]:
     return {(s.patched.name, t.suite, t.test): t for s in run.series for t in s.transitions}
 
 
+def unexpected(run: RunResult) -> dict[str, frozenset[Key]]:
+    """Return the tests of each job that did not show by themselves what was expected of them, where it knows."""
+    return {job.name: frozenset(job.unexpected) for job in run.jobs if job.unexpected is not None}
+
+
 def tests(parts: Sequence[Part]) -> tuple[TestHistory, ...]:
     """Return every test of the runs in its order: stages first, then by suite and name."""
     tracks: dict[Key, list[Track]] = {}
@@ -125,6 +130,8 @@ def is_charged(job: Job, test: Test, part: Part) -> bool:
         if change := part.transitions.get((job.name, test.suite, test.name)):
             return change.verdict is Verdict.FAIL
         if job.side is Side.BASE and part.has_series_beside(job):
+            return False
+        if job.name in part.unexpected and (test.suite, test.name) not in part.unexpected[job.name]:
             return False
     return test.status.broken and job.verdict is Verdict.FAIL
 

@@ -64,6 +64,7 @@ def _part(database: Database, mode: str, nights: int, places: Places) -> Part:
         comparison=night.compare_last(runs),
         series=read.series(database, runs[0].run.id),
         transitions=None if result is None else gather.transitions(result),
+        unexpected={} if result is None else gather.unexpected(result),
     )
 
 

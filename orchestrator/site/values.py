@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from orchestrator.history.classify import Change, Rate
 from orchestrator.history.night import Comparison, Finding
@@ -99,7 +99,8 @@ class Matrix:
 class Part:
     """One mode: its last runs, newest first, and what the last of them says.
 
-    ``transitions`` is None where the run's own result.json is gone.
+    ``transitions`` is None where the run's own result.json is gone. ``unexpected`` are the tests that did not show what
+    was expected of them, by the name of their job; a job of an older version is not in it.
     """
 
     mode: str
@@ -107,6 +108,7 @@ class Part:
     comparison: Comparison
     series: tuple[Series, ...]
     transitions: Mapping[tuple[str, str, str], Transition] | None
+    unexpected: Mapping[str, frozenset[Key]] = field(default_factory=dict)
 
     @functools.cached_property
     def _with_series(self) -> frozenset[tuple[str, str]]:

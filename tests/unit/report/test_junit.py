@@ -176,6 +176,22 @@ def test_one_job_by_its_expectations() -> None:
     assert outcome(case(root, "WARNING in old".join(["base: ", ""]))) == "failure"
 
 
+def test_a_tree_by_itself_is_as_red_in_the_document_of_the_run_as_in_its_own() -> None:
+    tests = tuple(TestResult(name, status) for name, status in BY_ITSELF.items())
+    tries = SuiteRun("uffd", (*tests, TestResult("flaky", Status.PASS)), (), 1.0, (), (("flaky", (Status.FAIL,)),))
+    unexpected = (("uffd", "worse"), ("uffd", "better"))
+    job = fixture.job(Side.BASE, (), suites=(tries,), unexpected=unexpected)
+    root = read(junit.render(fixture.run(alone=(job,))))
+    shown = {name: case(root, name, ".uffd") for name in (*BY_ITSELF, "flaky")}
+    assert {name for name, one in shown.items() if outcome(one) == "failure"} == {"worse", "better"}
+    assert shown["known"].find("skipped").get("message").startswith("fail, as expected")
+    assert shown["better"].find("failure").get("message") == "pass, not as expected"
+    assert outcome(shown["flaky"]) == "skipped" and outcome(shown["fine"]) == "passed"
+
+
+BY_ITSELF = {"known": Status.FAIL, "worse": Status.TIMEOUT, "better": Status.PASS, "fine": Status.PASS}
+
+
 @pytest.mark.parametrize(
     ("name", "tries", "shown", "message"),
     [

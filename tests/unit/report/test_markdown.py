@@ -95,3 +95,11 @@ def test_a_job_without_a_series() -> None:
     text = markdown.render(fixture.run(alone=(job,)))
     assert "| `a\\|b` | crashed | killed by SIGSEGV |" in text
     assert "1 pass, 1 crashed" in text
+
+
+def test_what_is_expected_to_be_broken_is_counted_and_no_row() -> None:
+    tests = (TestResult("known", Status.FAIL), TestResult("worse", Status.TIMEOUT))
+    job = fixture.job(Side.BASE, tests, unexpected=(("uffd", "worse"),))
+    text = markdown.render(fixture.run(alone=(job,)))
+    assert "| `worse` |" in text and "`known`" not in text
+    assert "1 more tests are broken, as expected." in text

@@ -254,6 +254,14 @@ def test_without_the_judgement_every_failure_of_a_red_job_counts() -> None:
     assert {name for _, name in matrix.columns[1].charged} == {"worse", "both", "known"}
 
 
+def test_what_a_tree_by_itself_is_expected_to_fail_is_not_red() -> None:
+    job = fixture.job(Side.BASE, (), unexpected=(("s", "worse"),))
+    night = Whole(run(1), (seen(1, one(Status.FAIL, "known"), one(Status.FAIL, "worse"), verdict=Verdict.FAIL),))
+    known = gather.unexpected(fixture.run(alone=(dataclasses.replace(job, name="t.v"),)))
+    (matrix,) = gather.matrices(dataclasses.replace(part(night, transitions={}), unexpected=known))
+    assert matrix.columns[0].charged == {("s", "worse")}
+
+
 def test_the_matrix_has_a_cell_for_each_job_and_frames_what_changed() -> None:
     (matrix,) = gather.matrices(nights("f", "p"))
     names = {key: "page.html" for key in (*matrix.loud, *matrix.quiet)}
