@@ -168,6 +168,14 @@ def ends(state: State, commits: int) -> str:
     return ""
 
 
+def accepted(state: State, commits: int) -> State:
+    """Return the state with its good end as good, where it passes for one though some of its runs show the symptom."""
+    good = state.step(Role.GOOD_END)
+    if good is None or good.term is not Term.BAD or ends(state, commits):
+        return state
+    return replace(state, steps=tuple(replace(s, term=Term.GOOD) if s is good else s for s in state.steps))
+
+
 def remarks(state: State) -> tuple[str, ...]:
     """Say what a reader must know of the ends to read the answer right."""
     bad, good = state.ends

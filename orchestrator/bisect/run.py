@@ -181,10 +181,10 @@ class _Walk:
         self.workspace.progress.advance("steps", len(self.state.steps), self.estimate)
         rule = judge.rule(self.state, self.length)
         step = test_commit.run(target, self.state, rule, self.workspace, lambda: self._prefetch(role, commit))
-        self.state = self.state.followed(step)
+        self.state = judge.accepted(self.state.followed(step), self.length)
         disk.write_atomic(self.workspace.directory / values.STATE, values.dump(self.state))
-        self.workspace.progress.note(report.line(step))
-        return step
+        self.workspace.progress.note(report.line(self.state.steps[-1]))
+        return self.state.steps[-1]
 
     def _prefetch(self, role: Role, commit: str) -> None:
         if role is Role.SEARCH:

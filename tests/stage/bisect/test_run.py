@@ -206,6 +206,18 @@ def test_a_flaky_test_gets_as_many_runs_as_it_takes(bench: History) -> None:
     assert all(step["sure"] > 0.99 for step in bench.steps[2:])
 
 
+def test_a_commit_with_the_kernel_of_a_good_end_that_is_flaky_is_good(bench: History) -> None:
+    good = bench.change("mm: flaky from here", own="flaky T01 0000000001")
+    bench.words(*["same"] * 5)
+    culprit = bench.change("mm: the culprit", own="not-ok T01")
+    bench.words("same", "same")
+    code, output = bench.bisect("--tree", "tree", "--good", good, "--bad", "main", "--symptom", "T01")
+    assert code == 0 and culprit[:12] in output
+    (end,) = (step for step in bench.steps if step["role"] == "good end")
+    assert end["term"] == "good" and end["count"]["shown"] == 1
+    assert {step["term"] for step in bench.steps if step["same_as"] == end["number"]} == {"good"}
+
+
 @pytest.mark.nightly
 def test_a_flaky_boot_of_a_patch_is_found_in_boots(bench: History) -> None:
     bench.series(

@@ -184,6 +184,17 @@ def test_ends_are_what_they_were_said_to_be_or_it_is_said() -> None:
     assert "cannot be judged: does not build" in judge.ends(lost, 16)
 
 
+def test_a_good_end_that_shows_the_symptom_now_and_then_is_good_where_it_passes_for_one() -> None:
+    def good(shown: int) -> Term:
+        bad = step(Role.BAD_END, Term.BAD, *[FAIL] * 20)
+        ends = state(bad, step(Role.GOOD_END, Term.BAD, *[FAIL] * shown, *[PASS] * (20 - shown)))
+        return judge.accepted(ends, 16).steps[1].term
+
+    assert (good(1), good(19)) == (Term.GOOD, Term.BAD)
+    lost = state(step(Role.BAD_END, Term.BAD, FAIL), step(Role.GOOD_END, Term.SKIP, BROKEN, why=Why.NOT_BUILT))
+    assert judge.accepted(lost, 16) == lost and judge.accepted(measured(), 16) == measured()
+
+
 @pytest.mark.parametrize(
     ("seen", "term", "why"),
     [
