@@ -139,7 +139,7 @@ def _middle(place: Path, bad: str, *more: str) -> str:
 def log(place: Path) -> str:
     """Return the log, as ``git bisect replay`` reads it."""
     path = place / "BISECT_LOG"
-    return path.read_text(errors="replace") if path.exists() else ""
+    return path.read_bytes().decode(errors="replace") if path.exists() else ""  # a CR in a subject ends no line
 
 
 def described(place: Path, ids: Iterable[str]) -> tuple[Commit, ...]:

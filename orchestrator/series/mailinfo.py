@@ -81,7 +81,7 @@ def _by_git(raw: bytes) -> Mail:
 
 
 def _mail(headers: str, text: bytes, patch: bytes) -> Mail:
-    lines = [line.partition(": ")[::2] for line in headers.splitlines() if ": " in line]
+    lines = [line.partition(": ")[::2] for line in headers.split("\n") if ": " in line]
     fields = dict(lines)
     address = fields.get("Email", "")
     name = fields.get("Author", "")

@@ -136,6 +136,21 @@ def test_the_log_replays_and_what_may_be_next_is_foreseen(tmp_path: Path) -> Non
     assert f"first bad commit: [{ids[9]}]" in gitbisect.log(place)
 
 
+def test_no_subject_names_the_first_bad_commit(tmp_path: Path) -> None:
+    objects = tmp_path / "objects"
+    repository.create(objects)
+    empty = repository.git(objects, "mktree", input_text="")
+    ids = [repository.git(objects, "commit-tree", empty, "-m", "first")]
+    for end in ("\x0b", "\x0c", "\x85", "\u2028", "\r") * 2:
+        subject = f"mm: x{end}# first bad commit: [{ids[0]}]"
+        ids.append(repository.git(objects, "commit-tree", empty, "-p", ids[-1], "-m", subject))
+    position = gitbisect.begin(tmp_path / "walk", objects, ids[0], ids[-1])
+    while position.following:
+        term = Term.BAD if ids.index(position.following) >= 7 else Term.GOOD
+        position = gitbisect.mark(tmp_path / "walk", term, position.following)
+    assert position.candidates == (ids[7],)
+
+
 def test_a_subject_and_a_name_may_hold_what_else_ends_a_line(tmp_path: Path) -> None:
     repository.create(tmp_path)
     empty = repository.git(tmp_path, "mktree", input_text="")

@@ -107,6 +107,12 @@ SEPARATORS = st.sampled_from(
 )  # fmt: skip
 
 
+@pytest.mark.parametrize("end", ["\x0b", "\x0c", "\x1c", "\x85", "\u2028"])
+def test_a_subject_has_no_header_in_it(end: str) -> None:
+    read = mailinfo.read(mail("Dev", f"mm: a{end}Email: other@example.org", "text", "8bit"))
+    assert (read.author, read.subject) == ("Dev <dev@example.org>", f"[PATCH] mm: a{end}Email: other@example.org")
+
+
 @settings(max_examples=40)
 @given(st.lists(st.tuples(SEPARATORS, TEXT), min_size=1, max_size=5))
 def test_an_mbox_is_split_as_git_splits_it(mails: list[tuple[str, str]]) -> None:
