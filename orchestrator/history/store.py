@@ -7,7 +7,7 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy import ColumnElement, Row, delete, select
 from sqlalchemy.orm import Session
 
 from orchestrator.errors import PipelineError
@@ -82,14 +82,14 @@ class Imported:
 def import_folders(database: Database, results: Path) -> Imported:
     """Add the runs of a folder that the history does not know yet, from their result.json.
 
-    Those that had not come to their end when they were added, or were added when checks were not kept, are brought up
-    to date. Raises InfraError.
+    A run is known by its own name, whatever its folder is called. Those that had not come to their end when they were
+    added, or were added when checks were not kept, are brought up to date. Raises InfraError.
     """
     with database.reading() as session:
         query = select(RunRow.id, RunRow.seconds, RunRow.verdict, RunRow.missing)
         rows = session.execute(query).all()
         unchecked = set(session.scalars(select(RunRow.id).where(RunRow.mode == _CHECKING, ~RunRow.checks.any())))
-    unsettled = {row.id: row.seconds for row in rows if row.missing or row.verdict is _OPEN}
+    unsettled = {row.id: row.seconds for row in rows if _is_open(row)}
     known = {row.id for row in rows} - unsettled.keys() - unchecked
     added, problems = [], []
     for path in sorted(results.glob("*/result.json")):
@@ -97,13 +97,15 @@ def import_folders(database: Database, results: Path) -> Imported:
             continue
         try:
             run = result_json.read_run(path)
-            if not _brings_more(run, unsettled, unchecked):
+            if run.run in known or not _brings_more(run, unsettled, unchecked):  # a folder may be a copy of a run's
                 continue
             add(database, run)
         except PipelineError as error:
             problems.append(str(error) if str(path) in str(error) else f"{path}: {error}")
         else:
             added.append(run.run)
+            unsettled[run.run] = run.seconds
+            known |= set() if _is_open(run) else {run.run}
     return Imported(tuple(added), tuple(problems))
 
 
@@ -116,10 +118,13 @@ def _brings_more(run: RunResult, unsettled: Mapping[str, float], unchecked: Set[
     return run.run not in unchecked
 
 
+def _is_open(run: RunResult | Row[str, float, Verdict, list[str]]) -> bool:
+    """Whether a run may still have something to do."""
+    return bool(run.missing) or run.verdict is Verdict.INFRA
+
+
 _CHECKING = "validate"
 """The mode whose runs have checks."""
-_OPEN = Verdict.INFRA
-"""The verdict of a run that may still have something to do."""
 
 
 def _run(session: Session, run: RunResult) -> RunRow:

@@ -502,6 +502,22 @@ def test_a_run_that_went_on_since_it_was_imported_is_brought_up_to_date(opened: 
     assert found.complete and len(read.jobs(opened, whole.run)) == 2
 
 
+@pytest.mark.parametrize("name", ["run-1.bak", "a copy of run-1"])
+def test_an_old_copy_of_the_folder_of_a_run_brings_nothing(opened: Database, tmp_path: Path, name: str) -> None:
+    whole = a_run()
+    missing = tuple(job.name for job in whole.jobs)
+    part = dataclasses.replace(whole, jobs=(), series=(), missing=missing, seconds=5.0, verdict=Verdict.INFRA)
+    for folder, run in ((whole.run, whole), (name, part)):
+        path = tmp_path / "results" / folder / "result.json"
+        path.parent.mkdir(parents=True)
+        path.write_text(result_json.dump(run))
+    added = store.import_folders(opened, tmp_path / "results").runs
+    assert added in ((whole.run,), (whole.run,) * 2)
+    assert store.import_folders(opened, tmp_path / "results") == store.Imported((), ())
+    (found,) = read.runs(opened)
+    assert found.complete and len(read.jobs(opened, whole.run)) == 2
+
+
 def statements(opened: Database, runs: int, tests: int) -> int:
     """Return how many statements the last runs of a mode take."""
     names = [TestResult(f"T{number}", Status.PASS) for number in range(tests)]
