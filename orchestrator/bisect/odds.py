@@ -8,6 +8,7 @@ it. The runs of a step are then weighed against both (Bayes, with even odds befo
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from functools import lru_cache
@@ -49,40 +50,49 @@ class Odds:
         """
         if self.certain:
             return 1.0 if seen.shown else 0.0
-        return max(_never_rising(self, shown, seen.runs - shown) for shown in range(seen.shown + 1))
+        likeliest, most = 0.0, 1 << seen.runs.bit_length()  # few lengths of rows, which are kept
+        for shown in range(seen.shown, -1, -1):
+            clean = seen.runs - shown
+            if self.weighed(Count(shown, clean)) > likeliest:  # else neither is the least of its row
+                likeliest = max(likeliest, _never_rising(self, shown, most)[clean])
+        return likeliest
 
     def weighed(self, seen: Count) -> float:
         """Return the same by Bayes' rule alone, which can rise or fall with either kind of run."""
         as_bad = _after(seen.shown, seen.clean, self.bad.shown, self.bad.clean)
         as_good = _after(seen.clean, seen.shown, self.good.clean, self.good.shown)
-        return as_bad / (as_bad + as_good)
+        return math.exp(as_bad - _log_of_sum(as_bad, as_good))
 
     def needed(self, confidence: float) -> int | None:
         """Return how many clean runs make a step good with that confidence; None where ``MOST`` do not."""
         return next((n for n in range(1, MOST + 1) if 1 - self.bad_given(Count(0, n)) >= confidence), None)
 
 
-@lru_cache(maxsize=MOST * MOST)
-def _never_rising(odds: Odds, shown: int, clean: int) -> float:
-    """Return the least that so many clean runs, or fewer, make of it."""
-    now = odds.weighed(Count(shown, clean))
-    return min(now, _never_rising(odds, shown, clean - 1)) if clean else now
+@lru_cache(maxsize=4 * MOST)
+def _never_rising(odds: Odds, shown: int, most: int) -> tuple[float, ...]:
+    """Return, for each number of clean runs up to ``most``, the least that so many, or fewer, make of it."""
+    return tuple(itertools.accumulate((odds.weighed(Count(shown, clean)) for clean in range(most + 1)), min))
 
 
 def _after(same: int, other: int, known_same: int, known_other: int) -> float:
-    """Return how likely a row of runs is, after a measurement of the same kind of kernel.
+    """Return how likely a row of runs is, after a measurement of the same kind of kernel, as a logarithm.
 
-    ``same`` are the runs that do what that kind of kernel is known for.
+    ``same`` are the runs that do what that kind of kernel is known for. (Of hundreds of runs the number is too small.)
     """
-    always = 0.5 if known_other == 0 else 0.0
-    before = always + 0.5 * _beta(known_same, known_other)
-    after = (always if other == 0 else 0.0) + 0.5 * _beta(known_same + same, known_other + other)
-    return after / before
+    always = 0.0 if known_other == 0 else -math.inf
+    before = _log_of_sum(always, _log_beta(known_same, known_other))
+    after = _log_of_sum(always if other == 0 else -math.inf, _log_beta(known_same + same, known_other + other))
+    return after - before
 
 
-def _beta(a: int, b: int) -> float:
-    """Return how likely one row of ``a`` and ``b`` outcomes is where every rate is alike."""
-    return math.exp(math.lgamma(a + 1) + math.lgamma(b + 1) - math.lgamma(a + b + 2))
+def _log_beta(a: int, b: int) -> float:
+    """Return how likely one row of ``a`` and ``b`` outcomes is where every rate is alike, as a logarithm."""
+    return math.lgamma(a + 1) + math.lgamma(b + 1) - math.lgamma(a + b + 2)
+
+
+def _log_of_sum(a: float, b: float) -> float:
+    """Return the logarithm of the sum of two numbers, of which one is not 0, by theirs."""
+    return max(a, b) + math.log1p(math.exp(min(a, b) - max(a, b)))
 
 
 def per_step(confidence: float, commits: int) -> float:

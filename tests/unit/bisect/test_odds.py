@@ -54,6 +54,20 @@ def test_a_good_end_that_shows_it_too_takes_more_than_one_sighting() -> None:
     assert weights.bad_given(Count(1, 0)) < 0.99 < weights.bad_given(Count(4, 0))
 
 
+@pytest.mark.parametrize(
+    ("weights", "seen", "bad"),
+    [
+        (Odds(Count(10, 0), Count(0, 20)), Count(0, 1500), 0.0),
+        (Odds(Count(10, 0), Count(0, 20)), Count(1500, 0), 1.0),
+        (Odds(Count(1000, 0), Count(0, 1000)), Count(500, 500), 0.5),
+        (Odds(Count(600, 600), Count(0, 1200)), Count(600, 600), 1.0),
+    ],
+)
+def test_thousands_of_runs_are_weighed_as_well_as_few(weights: Odds, seen: Count, bad: float) -> None:
+    assert weights.weighed(seen) == pytest.approx(bad)
+    assert weights.bad_given(seen) == pytest.approx(bad, abs=0.5 if bad == 0.5 else 1e-6)
+
+
 def test_a_path_is_as_sure_as_all_its_steps_together() -> None:
     step = odds.per_step(0.99, 1000)
     assert step > 0.99 and step**11 == pytest.approx(0.99)
