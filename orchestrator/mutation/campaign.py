@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -61,6 +61,10 @@ class Campaign:
         globs = tuple(one.globs for one in rounds)
         trial = replace(self.trial, rounds=globs, every_test=every_test, most=MOST_FAILURES if every_test else None)
         return replace(self, trial=trial, rounds=rounds)
+
+    def expectation(self, by: Sequence[str]) -> str:
+        """Return a digest of what is expected of the tests that noticed a mutant, or of all where none did."""
+        return expectation_key(by or self.baseline.fails_on, self.trial.expected, self.job.expect)
 
     def reached(self, mutant: Mutant) -> Reached:
         """Return which tests run the lines of a mutant, as far as that is known."""

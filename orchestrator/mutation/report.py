@@ -47,6 +47,8 @@ class Entry(Bounded):
     ``where`` is the function, or the subject of a whole patch. With ``every_test`` all tests ran, and ``by`` are
     all that notice; without it, those that noticed up to the first one's program's end. ``round`` names the tests among
     which the first one was, ``after`` how many had run with it, and ``noticed`` what those took, in seconds.
+    ``expected`` is a digest of what was expected of those that noticed, or of all where none did, ``budget`` the
+    seconds of those that work for a time; no older report has them.
     """
 
     key: str
@@ -65,6 +67,8 @@ class Entry(Bounded):
     round: str = ""
     after: int = 0
     noticed: float = 0.0
+    expected: str = ""
+    budget: float = 0.0
 
     @property
     def file(self) -> str:

@@ -23,7 +23,7 @@ from orchestrator.mutation.campaign import Campaign, Preparation, Round
 from orchestrator.mutation.hunks import Hunk
 from orchestrator.mutation.mutants import Mutant
 from orchestrator.mutation.reach import Reached
-from orchestrator.mutation.report import Baseline, Entry, Outcome, Report
+from orchestrator.mutation.report import Entry, Outcome, Report
 from orchestrator.mutation.trial import Attempt, NotBegun
 from orchestrator.pipeline import discover, job, suite_requests
 from orchestrator.pipeline.context import Workspace
@@ -106,7 +106,7 @@ class _Run:
         campaign = self._prepared()
         self.section = self.section.measured(campaign.baseline)
         self._save()
-        todo = [mutant for mutant in mutants.chosen(planned, request.only) if self._is_open(mutant, campaign.baseline)]
+        todo = [mutant for mutant in mutants.chosen(planned, request.only) if self._is_open(mutant, campaign)]
         known_keys = {entry.key for entry in self.section.entries}
         # what was never tried comes first, and last what survived other tests
         todo.sort(key=lambda m: (m.key in known_keys, self.section.killed_before(m.identity) is not None))
@@ -181,15 +181,21 @@ class _Run:
         text = page.render(self.report, reasons(path))
         disk.write_atomic(path.with_name(f"{path.name}.md"), text)
 
-    def _is_open(self, mutant: Mutant, baseline: Baseline) -> bool:
-        """Whether a mutant is still to be judged: a survivor is, once the tests are others, or more of them."""
+    def _is_open(self, mutant: Mutant, campaign: Campaign) -> bool:
+        """Whether a mutant is still to be judged: a survivor is, once the tests are others, or more or longer ones.
+
+        So is any of whose tests something else is expected by now. What an older report does not say is as it is now.
+        """
         known = next((e for e in self.section.entries if e.key == mutant.key), None)
         if known is None:
             return True
-        more = self.request.every_test and not known.every_test
+        again = self.request.every_test and not known.every_test
+        again |= known.expected not in {"", campaign.expectation(known.by)}
         if known.outcome is Outcome.KILLED:
-            return more
-        return known.outcome in _OPEN and (more or known.suite != baseline.suite)
+            return again
+        base = campaign.baseline
+        again |= known.suite != base.suite or known.budget not in {0.0, base.budget}
+        return known.outcome in _OPEN and again
 
     def _rounds(self, mutant: Mutant, reached: Reached) -> Iterator[Round]:
         """Yield the tests in the order of trying: those that must notice, or else what is likely to, and then all.

@@ -94,6 +94,8 @@ def entry(attempt: Attempt, place: Place) -> Entry | NotBegun | None:
         round=finding.round,
         after=finding.after,
         noticed=finding.noticed,
+        expected=campaign.expectation(finding.by),
+        budget=campaign.baseline.budget,
     )
 
 

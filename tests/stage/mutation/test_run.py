@@ -150,6 +150,24 @@ def test_the_whole_series_is_run_again_where_something_else_is_expected_of_its_t
         assert entries(bench)[mutant]["outcome"] == outcome
 
 
+def test_a_mutant_is_tried_again_where_something_else_is_expected_of_its_tests(bench: Bench) -> None:
+    expected, pipeline = bench.folder / "expected.yaml", bench.folder / "pipeline.yaml"
+    text = pipeline.read_text().replace("directory: programs", "directory: programs, expected: expected.yaml")
+    pipeline.write_text(text.replace("tree: toy}", "tree: toy, expect: patched}"))
+    for wanted, outcome in (("fail", "survived"), ("pass", "killed"), ("any", "survived")):
+        expected.write_text(f"columns: [patched]\ntests: {{T01: {{patched: {wanted}}}}}\n")
+        mutate(bench, "--only", "0001*")
+        assert entries(bench)[f"0001/{MEMORY}/1"]["outcome"] == outcome
+    mutate(bench, "--only", "0001*")
+    assert ran(bench) == []
+
+
+def test_a_survivor_is_tried_again_where_its_tests_have_another_budget(bench: Bench) -> None:
+    mutate(bench, "--only", "000[13]*", "--budget", "1")
+    mutate(bench, "--only", "000[13]*", "--budget", "30")
+    assert {name[:4] for name, _ in ran(bench) if name != "whole"} == {"0003"}
+
+
 @pytest.mark.nightly
 def test_all_is_tried_again_where_the_variant_has_another_configuration(bench: Bench) -> None:
     mutate(bench, "--only", "000[12]*")
