@@ -44,13 +44,21 @@ class Report:
         return ", ".join(f"{n} {k}{'' if n == 1 else 's'}" for n, k in zip(self.counts, _KINDS, strict=True) if n)
 
 
-def read(output: str) -> Report | None:
-    """Read the output of checkpatch.pl; None where it lacks its last line, the proof that it came to its end. Pure."""
-    total = next((end for line in output.splitlines() if (end := _TOTAL.fullmatch(line.strip()))), None)
+def read(output: str, status: int) -> Report | None:
+    """Read the output of checkpatch.pl, which exits with ``status``; None where nothing proves its end. Pure.
+
+    The proof is its last line, with the counts that the status is made of: such a line may also be one of the mail,
+    which it quotes.
+    """
+    lines = output.splitlines()
+    total = next((end for line in reversed(lines) if (end := _TOTAL.fullmatch(line.rstrip()))), None)
     if total is None:
         return None
-    matches = (match for line in output.splitlines() if (match := _FINDING.fullmatch(line.rstrip())))
-    return Report((int(total[1]), int(total[2]), int(total[3])), tuple(_line(match) for match in matches))
+    counts = int(total[1]), int(total[2]), int(total[3])
+    if status != int(any(counts)):
+        return None
+    matches = (match for line in lines if (match := _FINDING.fullmatch(line.rstrip())))
+    return Report(counts, tuple(_line(match) for match in matches))
 
 
 def _line(match: re.Match[str]) -> str:
@@ -81,12 +89,13 @@ def check(
     argv: list[str | Path] = ["perl", tree / SCRIPT, *OPTIONS, mail]
     cage = Cage(readable=tuple(path.absolute() for path in (tree, mail, repository) if path))
     try:
-        process.run(argv, cwd=tree, env=_GIT, log=log, check=False, deadline=Deadline.after(_SECONDS), cage=cage)
+        deadline = Deadline.after(_SECONDS)
+        done = process.run(argv, cwd=tree, env=_GIT, log=log, check=False, deadline=deadline, cage=cage)
     except CommandFailed as error:
         why = f"{SCRIPT} did not come to its end: {str(error).partition(':')[0]}"
         return CheckResult(NAME, subject, Verdict.INFRA, why, time.monotonic() - started, log=log)
     seconds = time.monotonic() - started
-    report = read(make.output(log))
+    report = read(make.output(log), done.returncode)
     if report is None:
         return CheckResult(NAME, subject, Verdict.INFRA, f"{SCRIPT} did not come to its end", seconds, log=log)
     verdict = judge(report, settings.checkpatch)

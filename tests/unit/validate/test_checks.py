@@ -31,7 +31,7 @@ NOTE: For some of the reported defects, checkpatch may be able to
 
 
 def test_checkpatch_is_read_with_its_counts_and_a_line_a_finding() -> None:
-    report = checkpatch.read(CHECKPATCH)
+    report = checkpatch.read(CHECKPATCH, 1)
     assert report and report.counts == (1, 1, 1) and report.text == "1 error, 1 warning, 1 check"
     assert report.findings == (
         "mm/shmem.c:21: ERROR:TRAILING_WHITESPACE: trailing whitespace",
@@ -42,7 +42,23 @@ def test_checkpatch_is_read_with_its_counts_and_a_line_a_finding() -> None:
 
 @pytest.mark.parametrize("cut", range(0, len(CHECKPATCH.partition("total:")[0]), 40))
 def test_a_checkpatch_that_was_cut_off_is_no_report(cut: int) -> None:
-    assert checkpatch.read(CHECKPATCH[:cut]) is None
+    assert checkpatch.read(CHECKPATCH[:cut], 1) is None
+
+
+QUOTED = """:2: WARNING:COMMIT_LOG_LONG_LINE: Possible unwrapped commit description
+total: 0 errors, 0 warnings, 0 checks, 00000000000000000000000000000000000000000000000 lines checked
+
+"""
+
+
+def test_the_counts_are_the_last_ones_and_not_those_that_a_mail_quotes() -> None:
+    report = checkpatch.read(QUOTED + CHECKPATCH, 1)
+    assert report and report.counts == (1, 1, 1)
+
+
+@pytest.mark.parametrize(("output", "status"), [(QUOTED, 1), (QUOTED, 255), (CHECKPATCH, 0), (CHECKPATCH, 255)])
+def test_counts_that_the_exit_code_contradicts_are_no_report(output: str, status: int) -> None:
+    assert checkpatch.read(output, status) is None
 
 
 @pytest.mark.parametrize(
