@@ -6,7 +6,7 @@ They have an output folder of their own: the kernel that is kept built beside it
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +35,7 @@ _DONE = {
     SPARSE: re.compile(r"  CHECK +(?P<object>\S+\.c)"),
 }
 _GROUP = re.compile(r"  (?:CC|CHECK)(?: \[M\])? +(?P<name>\S+)\.[co]$")
-_GAVE_UP = re.compile(r"make(?:\[\d+\])?: \*\*\* \[(?:[^\]]*: )?(?P<object>[^\]\s]+\.o)\] (?P<how>.+)")
+_GAVE_UP = re.compile(r"make(?:\[\d+\])?: \*\*\* \[(?:[^\]]*: )?(?P<target>[^\]\s]+)\] (?P<how>.+)")
 _REMARK = re.compile(r"(?:\S*/)?Makefile[\w.]*:\d+: (?!\*\*\*)(?P<text>.+)")
 """What a Makefile says by ``$(warning)``: 7.3 leaves ``C=2`` out so where sparse is older than it wants."""
 _UNKNOWN = re.compile(r"make(?:\[\d+\])?: \*\*\* No rule to make target '(?P<object>[^']+)'.*")
@@ -43,7 +43,7 @@ _UNKNOWN = re.compile(r"make(?:\[\d+\])?: \*\*\* No rule to make target '(?P<obj
 
 @dataclass(frozen=True)
 class Diagnostics:
-    """The diagnostics of each object. ``absent`` are those that this configuration, or this tree, does not have.
+    """The diagnostics of each object. ``absent`` are those that make has no rule for in this configuration and tree.
 
     ``cut_off`` are those on which the tool did not come to its end: its diagnostics of the rest are not known.
     """
@@ -76,19 +76,30 @@ def compile_objects(
         host = ThisHost(request.out)
         kernel.run_make(request, ["--keep-going", flag, *objects], cache, log, lambda line: None, deadline)
         output = make.output(Path(log.name), begin)
+        missing = {name for name in objects if not beneath.is_file(request.out, name)}
     if request.log:
         request.log.parent.mkdir(parents=True, exist_ok=True)
         request.log.write_text(output)
     try:
-        return judged(output, objects, flag, request.folders, host)
+        return judged(output, objects, flag, request.folders, host, missing)
     except (KernelError, InfraError) as error:
         error.log = request.log or outfolder.log(request.out)
         raise
 
 
-def judged(output: str, objects: Sequence[str], flag: str, folders: Folders, host: compiler_log.Host) -> Diagnostics:
-    """Return the diagnostics that make printed of each object. Raises as ``compile_objects``."""
-    diagnostics = read(output, objects, flag, folders)
+def judged(
+    output: str,
+    objects: Sequence[str],
+    flag: str,
+    folders: Folders,
+    host: compiler_log.Host,
+    missing: Collection[str] = (),
+) -> Diagnostics:
+    """Return the diagnostics that make printed of each object. Raises as ``compile_objects``.
+
+    ``missing`` are the objects that are not in the output folder afterwards.
+    """
+    diagnostics = read(output, objects, flag, folders, missing)
     lost = sorted(set(objects) - set(diagnostics.looked_at) - set(diagnostics.absent) - set(diagnostics.cut_off))
     if (stopped := [*lost, *diagnostics.cut_off]) and (fault := compiler_log.host_fault(output, host)):
         raise InfraError(f"cannot compile {stopped[0]}: {fault}")
@@ -104,18 +115,33 @@ def _reason(output: str, folders: Folders) -> str:
     return next(remarks, None) or compiler_log.first_error(output, folders)
 
 
-def read(output: str, objects: Sequence[str], flag: str, folders: Folders) -> Diagnostics:
+def read(
+    output: str, objects: Sequence[str], flag: str, folders: Folders, missing: Collection[str] = ()
+) -> Diagnostics:
     """Read what make printed (pure)."""
     unknown = {match["object"] for line in output.splitlines() if (match := _UNKNOWN.fullmatch(line.strip()))}
     done = {folders.relative(match["object"]) for line in output.splitlines() if (match := _DONE[flag].match(line))}
     cut_off = _cut_off(output, folders)
     looked_at = {name for name in objects if name in done or f"{name.removesuffix('.o')}.c" in done} - cut_off
+    reached = (looked_at | cut_off | unknown).intersection(objects)
+    absent = unknown | _passed_over(output, missing, reached, folders)
     return Diagnostics(
         complaints=tuple(sorted(set(_complaints(output, folders)), key=lambda c: (c.where, c.text))),
         looked_at=tuple(sorted(looked_at)),
-        absent=tuple(name for name in objects if name in unknown and name not in looked_at),
+        absent=tuple(name for name in objects if name in absent and name not in looked_at),
         cut_off=tuple(sorted(cut_off.intersection(objects))),
     )
+
+
+def _passed_over(output: str, missing: Collection[str], reached: Collection[str], folders: Folders) -> set[str]:
+    """Return the missing objects that make left out without a word, as 5.10 does below folders that are not built.
+
+    Where make gave up before it reached any object, or on a folder, nothing is known of what lies below.
+    """
+    failed = {folders.relative(m["target"]) for line in output.splitlines() if (m := _GAVE_UP.fullmatch(line.strip()))}
+    if failed and not reached:
+        return set()
+    return {name for name in missing if failed.isdisjoint((name, *map(str, Path(name).parents)))}
 
 
 def _cut_off(output: str, folders: Folders) -> set[str]:
@@ -127,8 +153,8 @@ def _cut_off(output: str, folders: Folders) -> set[str]:
             target = f"{folders.relative(match['name'])}.o"
         elif match := _COMPLAINT.fullmatch(line.rstrip()):
             reported.setdefault(target, set()).add("fatal" if ": fatal error: " in line else match["kind"])
-        elif match := _GAVE_UP.fullmatch(line.strip()):
-            gave_up[folders.relative(match["object"])] = match["how"]
+        elif (match := _GAVE_UP.fullmatch(line.strip())) and match["target"].endswith(".o"):
+            gave_up[folders.relative(match["target"])] = match["how"]
     whole = {name for name, kinds in reported.items() if "error" in kinds and "fatal" not in kinds}
     return {name for name, how in gave_up.items() if how != "Error 1" or name not in whole}
 

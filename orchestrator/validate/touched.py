@@ -66,7 +66,7 @@ def judge(name: str, touched: Touched, before: Diagnostics, after: Diagnostics, 
     fresh = complaints.new(before.complaints, after.complaints)
     unknown = [*_unknown(name, before.cut_off, "the base"), *_unknown(name, after.cut_off, "the series")]
     summary = complaints.counted(fresh, *_WHAT[name]) if fresh else _quiet(after)
-    absent = [f"not in this configuration: {', '.join(after.absent)}"] if after.absent else []
+    absent = [f"make has no rule in this configuration for {', '.join(after.absent)}"] if after.absent else []
     message = "; ".join([*unknown, summary, *absent] if unknown and not fresh else [summary, *unknown, *absent])
     if fresh or unknown:
         verdict = Verdict.FAIL if fresh else Verdict.INFRA

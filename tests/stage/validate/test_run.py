@@ -159,6 +159,25 @@ ONLY_WARNINGS = tuple(f"--skip={name}" for name in (*CHECKS[1:], "suites") if na
 ONLY_SPARSE = tuple(f"--skip={name}" for name in (*CHECKS[1:], "suites") if name != "sparse")
 
 
+@pytest.mark.parametrize(("tool", "options"), [("sparse", ONLY_SPARSE), ("warnings", ONLY_WARNINGS)])
+def test_a_file_of_another_architecture_takes_no_verdict_from_the_others(
+    desk: Desk, tool: str, options: tuple[str, ...]
+) -> None:
+    """5.10 makes nothing of it, says nothing, and exits with 0."""
+    tree = desk.folder / "tree"
+    (tree / "arch/arm64").mkdir(parents=True)
+    (tree / "arch/arm64/fault.c").write_text("int other = 1;\n")
+    makefile = tree / "mm" / "Makefile"
+    makefile.write_text(makefile.read_text() + "arch/arm64/%.o: ; @:\n")
+    desk.git("add", "-fA")
+    desk.commit("base: another architecture")
+    desk.series(ONE, ("arch/arm64/fault.c", "= 1", "= 2"))
+    code, output = desk.validate(*options)
+    (check,) = desk.checks(tool)
+    assert code == 0 and check["verdict"] == "pass", output
+    assert check["message"].endswith("make has no rule in this configuration for arch/arm64/fault.o"), check
+
+
 def with_a_line(desk: Desk, name: str, line: str) -> None:
     """Put a line into a file of the base."""
     path = desk.folder / "tree" / name

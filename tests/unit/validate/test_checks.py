@@ -135,6 +135,37 @@ def test_a_makefile_that_leaves_sparse_out_is_quoted() -> None:
         objects.judged(OLD_SPARSE, ("mm/msync.o",), SPARSE, FOLDERS, host)
 
 
+ELSEWHERE = """make[3]: *** No rule to make target 'virt/kvm/kvm_main.o'.
+make[2]: *** [../scripts/Makefile.build:483: __build] Error 2
+make[1]: *** [../Makefile:1877: virt] Error 2
+  CC      mm/util.o
+make[1]: Target 'arch/arm64/mm/fault.o' not remade because of errors.
+make: *** [Makefile:192: __sub-make] Error 2
+"""
+
+
+def test_an_object_that_make_passes_over_without_a_word_is_absent() -> None:
+    """5.10 drops those of folders that the configuration does not come to, and exits with 0."""
+    names, fault = ("arch/arm64/mm/fault.o", "mm/util.o", "virt/kvm/kvm_main.o"), "arch/arm64/mm/fault.o"
+    quiet = objects.judged("  CC      mm/util.o\n", names[:2], GCC, FOLDERS, ThisHost(Path("/t")), {fault})
+    assert quiet.looked_at == ("mm/util.o",) and quiet.absent == (fault,)
+    beside = objects.judged(ELSEWHERE, names, GCC, FOLDERS, ThisHost(Path("/t")), {fault, names[2]})
+    assert beside.looked_at == ("mm/util.o",) and beside.absent == (fault, "virt/kvm/kvm_main.o")
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        "make[2]: *** [../scripts/Makefile.build:279: scripts/mod/empty.o] Error 1\nmake: *** [prepare0] Error 2\n",
+        "../mm/Makefile:3: *** missing separator.  Stop.\nmake[1]: *** [../Makefile:1877: mm] Error 2\n  CC      a.o\n",
+        "make[1]: *** [../Makefile:1877: mm/damon] Error 2\n  CC      a.o\n",
+    ],
+)
+def test_an_object_that_make_did_not_come_to_is_not_absent(output: str) -> None:
+    with pytest.raises(InfraError, match=r"did not look at .*mm/damon/core\.o"):
+        objects.judged(output, ("a.o", "mm/damon/core.o"), GCC, FOLDERS, ThisHost(Path("/t")), {"mm/damon/core.o"})
+
+
 def test_new_complaints_are_counted() -> None:
     fresh = Diagnostics((A, B), ("mm/a.o",), ())
     for name, message in (("sparse", "2 new complaints of sparse"), ("warnings", "2 new warnings at W=1")):
@@ -180,7 +211,7 @@ def test_objects_that_the_configuration_lacks_are_named_and_are_no_pass() -> Non
     partly = Diagnostics((A,), ("mm/a.o",), ("mm/swap.o",))
     result = touched.judge("sparse", TOUCHED, Diagnostics((), ("mm/a.o",), ()), partly, 1.0)
     assert result.verdict is Verdict.FAIL and result.details == ("mm/a.c:1: odd",)
-    assert "not in this configuration: mm/swap.o" in result.message
+    assert "make has no rule in this configuration for mm/swap.o" in result.message
 
 
 @pytest.mark.parametrize("fault", [KernelError("mm/a.o does not compile"), InfraError("make did not look")])
