@@ -5,9 +5,10 @@ They have an output folder of their own: the kernel that is kept built beside it
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from orchestrator.errors import InfraError, KernelError
@@ -34,7 +35,12 @@ _DONE = {
     GCC: re.compile(r"  CC (?:\[M\])? +(?P<object>\S+\.o)"),
     SPARSE: re.compile(r"  CHECK +(?P<object>\S+\.c)"),
 }
-_GROUP = re.compile(r"  (?:CC|CHECK)(?: \[M\])? +(?P<name>\S+)\.[co]$")
+_GROUP = re.compile(r"  [A-Z][A-Z0-9_+-]*(?: \[\w\])? +(?P<name>\S+?)(?:\.[cos])?$")
+_USED = re.compile(
+    r"\s+inlined from .+ at (?P<caller>[^\s:]+):\d.*|(?P<user>[^\s:]+):\d+(?::\d+)?: note: in expansion of macro .+"
+)
+"""Where gcc says whose code it is that it complains of in a header: above the complaint, and below it."""
+_HEADER = re.compile(r"[^\s:=()]+\.h(?!\S)")
 _GAVE_UP = re.compile(r"make(?:\[\d+\])?: \*\*\* \[(?:[^\]]*: )?(?P<target>[^\]\s]+)\] (?P<how>.+)")
 _REMARK = re.compile(r"(?:\S*/)?Makefile[\w.]*:\d+: (?!\*\*\*)(?P<text>.+)")
 """What a Makefile says by ``$(warning)``: 7.3 leaves ``C=2`` out so where sparse is older than it wants."""
@@ -46,12 +52,16 @@ class Diagnostics:
     """The diagnostics of each object. ``absent`` are those that make has no rule for in this configuration and tree.
 
     ``cut_off`` are those on which the tool did not come to its end: its diagnostics of the rest are not known.
+    ``places`` are all files that a complaint is about: its own, and those into which that was inlined or expanded.
+    ``included`` are the headers of the objects that were looked at.
     """
 
     complaints: tuple[CompilerWarning, ...]
     looked_at: tuple[str, ...]
     absent: tuple[str, ...]
     cut_off: tuple[str, ...] = ()
+    places: Mapping[CompilerWarning, frozenset[str]] = field(default_factory=dict)
+    included: frozenset[str] = frozenset()
 
 
 def of_files(files: Sequence[str]) -> tuple[str, ...]:
@@ -81,10 +91,21 @@ def compile_objects(
         request.log.parent.mkdir(parents=True, exist_ok=True)
         request.log.write_text(output)
     try:
-        return judged(output, objects, flag, request.folders, host, missing)
+        diagnostics = judged(output, objects, flag, request.folders, host, missing)
     except (KernelError, InfraError) as error:
         error.log = request.log or outfolder.log(request.out)
         raise
+    return replace(diagnostics, included=_included(diagnostics.looked_at, request))
+
+
+def _included(objects: Sequence[str], request: BuildRequest) -> frozenset[str]:
+    """Return the headers that objects were made of, as kbuild notes them beside each (scripts/basic/fixdep)."""
+    headers: set[str] = set()
+    for name in map(Path, objects):
+        with contextlib.suppress(OSError):
+            text = beneath.read(request.out, f"{name.parent}/.{name.name}.cmd")
+            headers |= {request.folders.relative(path) for path in _HEADER.findall(text)}
+    return frozenset(headers)
 
 
 def judged(
@@ -125,11 +146,13 @@ def read(
     looked_at = {name for name in objects if name in done or f"{name.removesuffix('.o')}.c" in done} - cut_off
     reached = (looked_at | cut_off | unknown).intersection(objects)
     absent = unknown | _passed_over(output, missing, reached, folders)
+    places = _places(output, {name.removesuffix(".o") for name in objects}, folders)
     return Diagnostics(
-        complaints=tuple(sorted(set(_complaints(output, folders)), key=lambda c: (c.where, c.text))),
+        complaints=tuple(sorted(places, key=lambda c: (c.where, c.text))),
         looked_at=tuple(sorted(looked_at)),
         absent=tuple(name for name in objects if name in absent and name not in looked_at),
         cut_off=tuple(sorted(cut_off.intersection(objects))),
+        places=places,
     )
 
 
@@ -159,12 +182,32 @@ def _cut_off(output: str, folders: Folders) -> set[str]:
     return {name for name, how in gave_up.items() if how != "Error 1" or name not in whole}
 
 
-def _complaints(output: str, folders: Folders) -> Iterator[CompilerWarning]:
+def _places(output: str, wanted: Collection[str], folders: Folders) -> dict[CompilerWarning, frozenset[str]]:
+    """Return the complaints of the wanted targets, each with the files that it is about.
+
+    What make needs before them is compiled or not as the folder was left, and is nobody's.
+    """
+    places: dict[CompilerWarning, frozenset[str]] = {}
+    is_wanted, callers, last = True, set[str](), None
     for line in output.splitlines():
-        if match := _COMPLAINT.fullmatch(line.rstrip()):
+        if match := _GROUP.match(line):
+            is_wanted, callers, last = folders.relative(match["name"]) in wanted, set(), None
+        elif is_wanted and (complaint := _complaint(line, folders)):
+            last, file = complaint, complaint.where.partition(":")[0]
+            places[last] = places.get(last, frozenset()) | callers | {file}
+            callers = set()
+        elif match := _USED.fullmatch(line.rstrip()):
+            if match["caller"]:
+                callers.add(folders.relative(match["caller"]))
+            elif last:
+                places[last] |= {folders.relative(match["user"])}
+    return places
+
+
+def _complaint(line: str, folders: Folders) -> CompilerWarning | None:
+    for pattern in (_COMPLAINT, _KERNEL_DOC):
+        if match := pattern.fullmatch(line.rstrip()):
             path, _, number = match["where"].partition(":")
-            error = "error: " if match["kind"] == "error" else ""
-            yield CompilerWarning(f"{folders.relative(path)}:{number}", error + match["text"])
-        elif match := _KERNEL_DOC.fullmatch(line.rstrip()):
-            path, _, number = match["where"].partition(":")
-            yield CompilerWarning(f"{folders.relative(path)}:{number}", match["text"])
+            error = "error: " if match.groupdict().get("kind") == "error" else ""
+            return CompilerWarning(f"{folders.relative(path)}:{number}", error + match["text"])
+    return None

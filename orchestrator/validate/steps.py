@@ -152,7 +152,8 @@ def touch(state: State, name: str) -> None:
     def compile_objects(side: Side, flag: str, wanted: Sequence[str]) -> Diagnostics:
         return building.compile_objects(jobs[side], trees[side], wanted, flag, logs[side], state.workspace)
 
-    subject = Touched(of_files(apply.changed(trees[Side.PATCHED])), pair.base.variant, logs)
+    changed = apply.changed(trees[Side.PATCHED])
+    subject = Touched(of_files(changed), pair.base.variant, logs, frozenset(changed))
     state.add(touched.check(name, subject, compile_objects))
 
 

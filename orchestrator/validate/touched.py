@@ -12,7 +12,7 @@ from orchestrator.errors import KernelError, PipelineError
 from orchestrator.host import packages
 from orchestrator.kbuild import objects
 from orchestrator.kbuild.objects import Diagnostics
-from orchestrator.model import CheckResult, Side, Verdict
+from orchestrator.model import CheckResult, CompilerWarning, Side, Verdict
 from orchestrator.verdict import complaints
 
 FLAGS: Mapping[str, str] = {"warnings": objects.GCC, "sparse": objects.SPARSE}
@@ -27,11 +27,12 @@ Compile = Callable[[Side, str, Sequence[str]], Diagnostics]
 
 @dataclass(frozen=True)
 class Touched:
-    """What is looked at: the objects, in which variant, and where the log of each side lies."""
+    """What is looked at: the objects, in which variant, where the logs lie; and the files that the series changes."""
 
     objects: tuple[str, ...]
     variant: str
     logs: Mapping[Side, Path]
+    changed: frozenset[str] = frozenset()
 
 
 def check(name: str, touched: Touched, compile_objects: Compile) -> CheckResult:
@@ -62,18 +63,30 @@ def check(name: str, touched: Touched, compile_objects: Compile) -> CheckResult:
 
 
 def judge(name: str, touched: Touched, before: Diagnostics, after: Diagnostics, seconds: float) -> CheckResult:
-    """Judge the diagnostics, and name the objects of which nothing is known: no verdict is green over them. Pure."""
-    fresh = complaints.new(before.complaints, after.complaints)
+    """Judge the diagnostics, and name the objects of which nothing is known: no verdict is green over them. Pure.
+
+    What is new, and is about a header alone that was not looked at before, is a remark: the base has it, too.
+    """
+    new = complaints.new(before.complaints, after.complaints)
+    old = [complaint for complaint in new if _is_of_the_base(complaint, touched, before, after)]
+    fresh = [complaint for complaint in new if complaint not in old]
     unknown = [*_unknown(name, before.cut_off, "the base"), *_unknown(name, after.cut_off, "the series")]
     summary = complaints.counted(fresh, *_WHAT[name]) if fresh else _quiet(after)
     absent = [f"make has no rule in this configuration for {', '.join(after.absent)}"] if after.absent else []
+    if old and not fresh:
+        absent.append(f"{complaints.counted(old, 'remark')} on headers that the series includes and does not change")
     message = "; ".join([*unknown, summary, *absent] if unknown and not fresh else [summary, *unknown, *absent])
     if fresh or unknown:
         verdict = Verdict.FAIL if fresh else Verdict.INFRA
     else:
         verdict = Verdict.PASS if after.looked_at else Verdict.SKIP
     log = touched.logs[Side.PATCHED if fresh or after.cut_off or not before.cut_off else Side.BASE]
-    return CheckResult(name, touched.variant, verdict, message, seconds, complaints.lines(fresh), log)
+    return CheckResult(name, touched.variant, verdict, message, seconds, complaints.lines(fresh or old), log)
+
+
+def _is_of_the_base(complaint: CompilerWarning, touched: Touched, before: Diagnostics, after: Diagnostics) -> bool:
+    places = after.places.get(complaint, {complaint.where.partition(":")[0]})
+    return all(place.endswith(".h") and place not in touched.changed | before.included for place in places)
 
 
 def _unknown(name: str, cut_off: Sequence[str], whose: str) -> list[str]:

@@ -186,6 +186,39 @@ def with_a_line(desk: Desk, name: str, line: str) -> None:
     desk.commit("base: a line")
 
 
+def with_a_header(desk: Desk, *lines: str) -> None:
+    """Give the base a header that has something to complain of, which mm/swap.c includes."""
+    bad = "static inline int helper(int idle)\n{\n\treturn 0;\n}\nint bare;\n"
+    (desk.folder / "tree" / "include" / "old.h").write_text(bad)
+    path = desk.folder / "tree" / "mm" / "swap.c"
+    path.write_text("\n".join((*lines, '#include "old.h"', path.read_text())))
+    desk.git("add", "-fA")
+    desk.commit("base: a header")
+
+
+@pytest.mark.parametrize(("tool", "options"), [("sparse", ONLY_SPARSE), ("warnings", ONLY_WARNINGS)])
+def test_what_a_header_of_the_base_is_like_is_not_charged_to_who_includes_it(
+    desk: Desk, tool: str, options: tuple[str, ...]
+) -> None:
+    with_a_header(desk)
+    desk.series(("mm/memory.c", '#include "fake.h"', '#include "fake.h"\n#include "old.h"'))
+    code, output = desk.validate(*options)
+    (check,) = desk.checks(tool)
+    assert code == 0 and check["verdict"] == "pass", output
+    assert check["details"][0].startswith("include/old.h:") and "does not change" in check["message"], check
+
+
+def test_a_header_that_the_base_compiles_without_a_word_is_charged(desk: Desk) -> None:
+    with_a_header(desk, "#ifdef BAD", "#endif")
+    header = desk.folder / "tree" / "include" / "old.h"
+    header.write_text(f"#ifdef BAD\n{header.read_text()}#endif\n")
+    desk.git("add", "-fA")
+    desk.commit("base: quiet")
+    desk.series(("mm/swap.c", "#ifdef BAD", "#define BAD\n#ifdef BAD"))
+    code, output = desk.validate(*ONLY_WARNINGS)
+    assert code == 1 and desk.checks("warnings")[0]["details"][0].startswith("include/old.h:"), output
+
+
 def fragile(desk: Desk, tool: str) -> None:
     """Let a tool die where a file asks for it: sparse, or the compiler at W=1."""
     if tool == "sparse":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,41 @@ def test_kernel_doc_of_any_age_and_the_assembler_are_heard() -> None:
         CompilerWarning("mm/shmem.c:14", "using `%al' instead of `%eax' due to `b' suffix"),
         CompilerWarning("mm/shmem.c:9", "Function parameter or member 'x' not described in 'f'"),
     )
+
+
+HEADERS = """  CC      arch/x86/kernel/asm-offsets.s
+../include/linux/mmzone.h:9:1: warning: nobody wanted this object
+  CC      mm/new.o
+In file included from ../mm/new.c:1:
+../include/linux/mm.h:7:1: warning: odd
+../include/linux/minmax.h:5:35: warning: distinct types
+../include/linux/minmax.h:6:9: note: in expansion of macro '__min'
+../mm/new.c:4:5: note: in expansion of macro 'min'
+In function 'memcpy',
+    inlined from 'f' at ../mm/new.c:12:3:
+../include/linux/string.h:8:3: warning: too long
+"""
+
+
+def test_a_complaint_in_a_header_is_of_the_code_that_it_was_expanded_or_inlined_in() -> None:
+    changed = touched.Touched(("mm/new.o",), "small", TOUCHED.logs, frozenset({"mm/new.c"}))
+    after = objects.read(HEADERS, ("mm/new.o",), GCC, FOLDERS)
+    result = touched.judge("warnings", changed, Diagnostics((), (), ()), after, 1.0)
+    assert result.verdict is Verdict.FAIL and result.details == (
+        "include/linux/minmax.h:5: distinct types",
+        "include/linux/string.h:8: too long",
+    )
+
+
+def test_a_header_that_the_base_includes_too_has_not_complained_there() -> None:
+    odd = CompilerWarning("include/linux/mm.h:7", "odd")
+    before, after = Diagnostics((), ("mm/a.o",), ()), Diagnostics((odd,), ("mm/a.o",), ())
+    result = touched.judge("warnings", TOUCHED, before, after, 1.0)
+    assert result.verdict is Verdict.PASS and result.details == ("include/linux/mm.h:7: odd",)
+    before = replace(before, included=frozenset({"include/linux/mm.h"}))
+    assert touched.judge("warnings", TOUCHED, before, after, 1.0).verdict is Verdict.FAIL
+    changed = replace(TOUCHED, changed=frozenset({"include/linux/mm.h"}))
+    assert touched.judge("warnings", changed, replace(before, included=frozenset()), after, 1.0).verdict is Verdict.FAIL
 
 
 def test_only_the_line_of_sparse_proves_that_it_looked() -> None:
