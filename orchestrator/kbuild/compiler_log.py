@@ -22,9 +22,14 @@ _WARNINGS = (
     re.compile(r"(?P<where>(?!\.config:)[^\s:]+:\d+)(?::\d+)?: ?[wW]arning: (?P<text>.+)"),
     re.compile(r"(?P<where>[^\s:]+\.o): warning: (?P<text>objtool: .+)"),
     re.compile(r"(?P<where>)(?:\S*/)?ld(?:\.\w+)?: warning: (?P<text>.+)"),
-    re.compile(r"(?P<where>)WARNING: (?P<text>modpost: .+)"),
+    re.compile(r"(?P<where>)WARN(?:ING)?: (?P<text>(?:modpost|resolve_btfids): .+)"),
     re.compile(r"(?P<where>)WARNING: (?P<text>[^\s:]+: Section mismatch .+)"),  # older modpost
 )
+_PLACELESS = re.compile(
+    r"(?:(?P<tool><command-line>|<built-in>|cc1|\S*\b(?:gcc|clang)(?:-[\d.]+)?)|\{standard input\}(?::\d+)?): "
+    r"[wW]arning: (?P<text>.+)"
+)
+"""What gcc says of the options that most objects share, and the assembler of what came to it through a pipe."""
 _UNMET = re.compile(r"WARNING: (?P<text>unmet direct dependencies detected for .+)")
 """What Kconfig says where the tree selects a symbol without what that depends on; no fragment can."""
 _ERRORS = (
@@ -93,10 +98,20 @@ def warnings(log: str, folders: Folders) -> Warnings:
         elif line.startswith("$ "):
             target = KCONFIG if line.endswith(" olddefconfig") else ""
             by_target.setdefault(target, [])
-        elif warning := _warning(line, folders):
+        elif warning := placeless(line, target.partition(" ")[2]) or _warning(line, folders):
             of_kconfig = "Kconfig" in Path(warning.where).name
             by_target.setdefault(KCONFIG if of_kconfig else target, []).append(warning)
     return by_target
+
+
+def placeless(line: str, target: str) -> CompilerWarning | None:
+    """Return the warning of a line that names no file, if it is one. Pure.
+
+    That on options is of no file: the same one is said of each object, and of a new one as well.
+    """
+    if match := _PLACELESS.fullmatch(line.rstrip()):
+        return CompilerWarning("command line" if match["tool"] else target, match["text"])
+    return None
 
 
 def _warning(line: str, folders: Folders) -> CompilerWarning | None:

@@ -188,11 +188,12 @@ def _places(output: str, wanted: Collection[str], folders: Folders) -> dict[Comp
     What make needs before them is compiled or not as the folder was left, and is nobody's.
     """
     places: dict[CompilerWarning, frozenset[str]] = {}
-    is_wanted, callers, last = True, set[str](), None
+    target, is_wanted, callers, last = "", True, set[str](), None
     for line in output.splitlines():
         if match := _GROUP.match(line):
-            is_wanted, callers, last = folders.relative(match["name"]) in wanted, set(), None
-        elif is_wanted and (complaint := _complaint(line, folders)):
+            target, callers, last = folders.relative(match["name"]), set(), None
+            is_wanted = target in wanted
+        elif is_wanted and (complaint := compiler_log.placeless(line, f"{target}.o") or _complaint(line, folders)):
             last, file = complaint, complaint.where.partition(":")[0]
             places[last] = places.get(last, frozenset()) | callers | {file}
             callers = set()

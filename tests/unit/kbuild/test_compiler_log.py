@@ -51,6 +51,27 @@ def test_warnings_are_those_of_the_target_above_them() -> None:
     assert not any(".config" in w.where for group in found.values() for w in group)
 
 
+PLACELESS = """\
+  CC      mm/swap.o
+<command-line>: warning: "WHO" redefined
+cc1: warning: command-line option '-Weffc++' is valid for C++ but not for C
+{standard input}: Assembler messages:
+{standard input}:5: Warning: using `%al' instead of `%eax' due to `b' suffix
+  BTFIDS  vmlinux
+WARN: resolve_btfids: unresolved symbol no_such
+"""
+
+
+def test_a_warning_without_a_place_counts() -> None:
+    groups = compiler_log.warnings(PLACELESS, BELOW)
+    assert groups["CC mm/swap.o"] == [
+        CompilerWarning("command line", '"WHO" redefined'),
+        CompilerWarning("command line", "command-line option '-Weffc++' is valid for C++ but not for C"),
+        CompilerWarning("mm/swap.o", "using `%al' instead of `%eax' due to `b' suffix"),
+    ]
+    assert groups["BTFIDS vmlinux"] == [CompilerWarning("link", "resolve_btfids: unresolved symbol no_such")]
+
+
 def test_kconfig_warnings_belong_to_the_configuration() -> None:
     first = compiler_log.warnings("$ make olddefconfig\nmm/Kconfig:3:warning: bad\n", BELOW)
     assert first["Kconfig"] == [CompilerWarning("mm/Kconfig:3", "bad")]

@@ -118,6 +118,14 @@ def test_kernel_doc_of_any_age_and_the_assembler_are_heard() -> None:
     )
 
 
+def test_a_complaint_without_a_place_counts() -> None:
+    output = "  CC      mm/a.o\n<command-line>: warning: odd\n{standard input}:5: Warning: very odd\n"
+    assert objects.read(output, ("mm/a.o",), GCC, FOLDERS).complaints == (
+        CompilerWarning("command line", "odd"),
+        CompilerWarning("mm/a.o", "very odd"),
+    )
+
+
 HEADERS = """  CC      arch/x86/kernel/asm-offsets.s
 ../include/linux/mmzone.h:9:1: warning: nobody wanted this object
   CC      mm/new.o
