@@ -22,7 +22,9 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 @contextlib.contextmanager
 def _parent(root: Path, name: str) -> Iterator[tuple[int, str]]:
     """Open the folder of a name below ``root``, and yield it with the last part of the name. Raises OSError."""
-    *folders, last = Path(name).parts
+    *folders, last = Path(name).parts or (name,)
+    if not last:
+        raise OSError(f"a file of {root} without a name")
     if Path(name).is_absolute() or ".." in (*folders, last):
         raise OSError(f"{name} leads out of {root}")
     at = os.open(root, _FOLDER)

@@ -185,6 +185,11 @@ def test_a_changed_config_takes_the_warnings_of_what_it_removed_along(bench: Ben
     assert bench.build().warnings == with_swap.warnings
 
 
+def test_a_kernel_that_kconfig_warned_of_is_configured_anew(bench: Bench) -> None:
+    state = outfolder.State(warned={"Kconfig": outfolder.Warned("of another .config", ())})
+    assert outfolder.without_doubtful(state, bench.source, bench.source).warned == {}
+
+
 def test_warnings_of_an_interrupted_build_are_not_lost(bench: Bench) -> None:
     def stop(done: float) -> None:
         if "mm/swap.o" in (outfolder.log(out_folder(bench.source, "t"))).read_text():
