@@ -47,7 +47,7 @@ _ERRORS = (
     re.compile(r"[^\s:]+:\d+: \*\*\* .+"),
 )
 _MAKE_GAVE_UP = re.compile(r"make(?:\[\d+\])?: \*\*\* \[.+")
-KCONFIG = "Kconfig"
+KCONFIG, MAKEFILES = "Kconfig", "Makefiles"
 _NO_SPACE = "No space left on device"
 _KILLED = re.compile(r".*(?:Killed signal terminated program|internal compiler error: Killed).*")
 _NOT_FOUND = re.compile(r"(?:.*: )?(?:line \d+: |\d+: )?(?P<tool>[\w.+-]+): (?:command )?not found")
@@ -86,8 +86,9 @@ def compiled(line: str) -> bool:
 def warnings(log: str, folders: Folders) -> Warnings:
     """Return the warnings of a log. Several groups of one target count as one.
 
-    What Kconfig says of the tree's files counts as one target, built anew by each ``olddefconfig``. What it says of
-    .config is of no account: a fragment that moves a choice is reported so, and ``kconfig.compare`` has the last word.
+    What Kconfig says of the tree's files counts as one target, built anew by each ``olddefconfig``, and what make says
+    of Makefiles as another, built anew by each make: it reads them all. What Kconfig says of .config is of no account:
+    a fragment that moves a choice is reported so, and ``kconfig.compare`` has the last word.
     """
     by_target: Warnings = {}
     target = ""
@@ -98,10 +99,18 @@ def warnings(log: str, folders: Folders) -> Warnings:
         elif line.startswith("$ "):
             target = KCONFIG if line.endswith(" olddefconfig") else ""
             by_target.setdefault(target, [])
+            by_target.setdefault(MAKEFILES, [])
         elif warning := placeless(line, target.partition(" ")[2]) or _warning(line, folders):
-            of_kconfig = "Kconfig" in Path(warning.where).name
-            by_target.setdefault(KCONFIG if of_kconfig else target, []).append(warning)
+            by_target.setdefault(_read_whole(warning) or target, []).append(warning)
     return by_target
+
+
+def _read_whole(warning: CompilerWarning) -> str | None:
+    """Return the target that stands for all files of a kind, where a warning is of one that is no object's."""
+    name = Path(warning.where.partition(":")[0]).name
+    if "Kconfig" in name:
+        return KCONFIG
+    return MAKEFILES if name == "Kbuild" or name.startswith("Makefile") or name.endswith(".mk") else None
 
 
 def placeless(line: str, target: str) -> CompilerWarning | None:

@@ -190,6 +190,18 @@ def test_a_kernel_that_kconfig_warned_of_is_configured_anew(bench: Bench) -> Non
     assert outfolder.without_doubtful(state, bench.source, bench.source).warned == {}
 
 
+def test_what_make_says_of_a_makefile_that_moved_is_said_once(bench: Bench) -> None:
+    bench.edit("mm/Makefile", "objs-$(CONFIG_SWAP)", "mm/zz: ; @:\nmm/zz: ; @true\nobjs-$(CONFIG_SWAP)")
+    assert [w.where for w in bench.build().warnings if "Makefile" in w.where]
+    once = [w.text for w in bench.build().warnings]
+    bench.edit("mm/Makefile", "mm/zz: ; @:", "# a comment\nmm/zz: ; @:")
+    bench.edit("mm/memory.c", "page + 1", "page + 2")
+    assert sorted(w.text for w in bench.build(content="moved").warnings) == sorted(once)
+    bench.edit("mm/Makefile", "mm/zz: ; @true\n", "")
+    bench.edit("mm/memory.c", "page + 2", "page + 3")
+    assert not [w.where for w in bench.build(content="gone").warnings if "Makefile" in w.where]
+
+
 def test_warnings_of_an_interrupted_build_are_not_lost(bench: Bench) -> None:
     def stop(done: float) -> None:
         if "mm/swap.o" in (outfolder.log(out_folder(bench.source, "t"))).read_text():
