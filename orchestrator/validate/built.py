@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from orchestrator.model import CheckResult, CompilerWarning, JobResult, Stage, Verdict
@@ -32,6 +34,20 @@ def judge(
         verdict, message = Verdict.SKIP, f"the kernel is the same without it: {what}"
     reused = " (built before)" if stage.reused else ""
     return CheckResult(name, subject, verdict, message + reused, done.seconds, complaints.lines(fresh), _log(done))
+
+
+def without_inherited(check: CheckResult, culprit: CheckResult | None) -> CheckResult:
+    """Return the check of a prefix that does not build: SKIP where its error is that of an earlier patch, the culprit.
+
+    Line numbers do not count: a patch moves lines.
+    """
+    if culprit is None or check.verdict is not Verdict.FAIL or _numberless(check) != _numberless(culprit):
+        return check
+    return replace(check, verdict=Verdict.SKIP, message=f"{culprit.subject} broke the build: {check.message}")
+
+
+def _numberless(check: CheckResult) -> str:
+    return re.sub(r":\d+", "", check.message)
 
 
 def _log(done: JobResult) -> Path | None:

@@ -86,15 +86,21 @@ def compile_each(state: State) -> None:
 
 def _compile_prefixes(state: State, pair: Pair, base: JobResult) -> None:
     warnings, before, up = base.warnings, base, bringup.base(state, pair)
-    patches = state.wanted.series.patches
+    patches, culprit = state.wanted.series.patches, None
     for number, (patch, subject) in enumerate(zip(patches, state.wanted.subjects, strict=True), 1):
         if state.is_over:
             return
         planned = replace(pair.patched, upto=number, name=f"{pair.patched.name}.{number:04}")
         record = JobRecord(planned, state.inside("compile"))
         done = job.go_on(record, Stage.BUILD)
-        state.add(built.judge("compile", subject, done, warnings, _unseen(patch, before, done)))
-        warnings, before = done.warnings if _came_to(done, Stage.BUILD) else warnings, done
+        check = built.judge("compile", subject, done, warnings, _unseen(patch, before, done))
+        if _came_to(done, Stage.BUILD):
+            warnings, culprit = done.warnings, None
+        else:
+            check = built.without_inherited(check, culprit)
+            culprit = check if check.verdict is Verdict.FAIL else culprit
+        state.add(check)
+        before = done
         if up and not state.is_over and not _is_tested_whole(state, number):
             up = bringup.prefix(state, pair, record, subject, up)
     if not _came_to(done, Stage.BUILD):

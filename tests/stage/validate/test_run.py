@@ -118,6 +118,14 @@ def test_the_patch_that_breaks_the_build_is_named_though_a_later_one_mends_it(de
     assert desk.result()["series"][0]["verdict"] == "pass", "the tip builds, so it is booted and tested"
 
 
+def test_a_patch_after_the_one_that_breaks_the_build_is_not_charged_with_its_error(desk: Desk) -> None:
+    moves = ("mm/swap.c", "static int never_called", "\n\nstatic int never_called")
+    desk.series(("mm/swap.c", "page - 1", "pgae - 1"), moves, ("mm/swap.c", "pgae - 1", "page - 1"))
+    code, output = desk.validate()
+    assert code == 1 and desk.verdicts("compile") == ["fail", "skip", "pass"], output
+    assert desk.checks("compile")[1]["message"].startswith("1/3 toy: edit 1 broke the build: "), output
+
+
 def test_a_series_whose_tip_does_not_build_is_not_booted(desk: Desk) -> None:
     desk.series(("mm/swap.c", "page - 1", "pgae - 1"))
     code, output = desk.validate()
