@@ -30,11 +30,15 @@ def _bytes(value: Any) -> Any:
     return value
 
 
-def _of_a_guest(value: int) -> int:
-    """Return bytes. Raises ValueError for what QEMU would round down to nothing, and then give as much as it likes."""
-    if value < _SIZES["M"]:
-        raise ValueError(f"{value} bytes are no memory of a guest; is it {value}M that is meant?")
-    return value
+def _at_least(least: int, is_what: str, unit: str) -> AfterValidator:
+    """Return a check of bytes that refuses less: a number whose unit was left out, more often than not."""
+
+    def checked(value: int) -> int:
+        if value < least:
+            raise ValueError(f"{value} bytes {is_what}; is it {value}{unit} that is meant?")
+        return value
+
+    return AfterValidator(checked)
 
 
 def _date(value: Any) -> Any:
@@ -62,7 +66,11 @@ Seconds = Annotated[
     float, BeforeValidator(_seconds), Field(gt=0, allow_inf_nan=False, description="seconds, or text like 90s, 5m, 1h")
 ]
 Bytes = Annotated[int, BeforeValidator(_bytes), Field(gt=0, description="bytes, or text like 64M, 1.5G")]
-Memory = Annotated[Bytes, AfterValidator(_of_a_guest)]
+Memory = Annotated[Bytes, _at_least(_SIZES["M"], "are no memory of a guest", "M")]
+"""What QEMU would round down to nothing is refused: it would give as much as it likes then."""
+Output = Annotated[Bytes, _at_least(_SIZES["K"], "are no output of a test", "K")]
+Kept = Annotated[Bytes, _at_least(_SIZES["M"], "keep nothing", "G")]
+"""With less than a kernel or the artifacts of a run take, each of them would be removed at once."""
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
 

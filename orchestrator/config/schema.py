@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from orchestrator.config.scalars import Address, Bytes, Date, Memory, Name, Seconds
+from orchestrator.config.scalars import Address, Date, Kept, Memory, Name, Seconds
 from orchestrator.config.sources import Source
 from orchestrator.config.strict import Strict
 from orchestrator.config.suites import Suite
@@ -106,7 +106,7 @@ class Keep(Strict):
     """What stays, so many days and so many bytes of it."""
 
     days: Annotated[int, Field(ge=1)] = 30
-    size: Bytes = 20 * 2**30
+    size: Kept = 20 * 2**30
 
 
 class Limits(Strict):

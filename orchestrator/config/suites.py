@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from orchestrator.config.scalars import Bytes, Name, Seconds
+from orchestrator.config.scalars import Name, Output, Seconds
 from orchestrator.config.strict import Strict
 
 MOST_GUESTS = 64
@@ -106,6 +106,6 @@ class Suite(Strict):
     test_timeout: Seconds = 20.0
     timeout: Seconds = 600.0
     budget: Seconds | None = None
-    output_cap: Bytes = 4 * 2**20
+    output_cap: Output = 4 * 2**20
     shards: Annotated[int, Field(ge=1, le=MOST_GUESTS)] | Seconds = 1
     exclusive: tuple[str, ...] = ()

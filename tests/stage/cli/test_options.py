@@ -122,7 +122,8 @@ def test_old_kernels_go_by_the_limits_of_the_named_file(table: Table) -> None:
     assert table.type("run")[0] == 0
     another(table)
     path = table.folder / "other.yaml"
-    path.write_text(path.read_text().replace("{alone: null}", "{kernels: {size: 1}}"))
+    path.write_text(path.read_text().replace("{alone: null}", "{kernels: {size: 1M}}"))
+    next(table.folder.glob("cache/kernels/*")).joinpath("large").write_bytes(bytes(2 * 2**20))
     code, output = table.type("clean", "--old", "--config", "other.yaml")
     assert code == 0 and "no kernel is too old" not in output, output
 

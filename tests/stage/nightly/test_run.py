@@ -306,7 +306,8 @@ def test_old_artifacts_go_and_results_stay(bench: Nights) -> None:
     bench.night()
     first = bench.last
     text = (bench.folder / "pipeline.yaml").read_text()
-    (bench.folder / "pipeline.yaml").write_text(text.replace("guests: 2", "guests: 2, keep: {size: 1K}"))
+    (bench.folder / "pipeline.yaml").write_text(text.replace("guests: 2", "guests: 2, keep: {size: 1M}"))
+    next(first.glob("jobs/*/boot-1")).joinpath("large").write_bytes(bytes(2 * 2**20))
     code, output = bench.night()
     assert code == 0 and "artifacts of 1 earlier runs removed" in output, output
     left = {path.name for path in first.rglob("*") if path.is_file()}

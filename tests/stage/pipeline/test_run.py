@@ -291,10 +291,14 @@ def test_two_runs_at_once_on_one_cache_both_end_well(bench: Bench) -> None:
 
 def test_kernels_that_are_too_many_go_after_a_run_and_not_in_one(bench: Bench) -> None:
     pipeline = bench.folder / "pipeline.yaml"
-    pipeline.write_text(pipeline.read_text().replace("{alone: null}", "{kernels: {days: 30, size: 1}}"))
+    pipeline.write_text(pipeline.read_text().replace("{alone: null}", "{kernels: {days: 30, size: 1M}}"))
+    large = bench.folder / "cache" / "kernels" / "large"
+    large.mkdir(parents=True)
+    (large / "vmlinux").write_bytes(bytes(2 * 2**20))
+    os.utime(large, (2**31, 2**31))  # used after that of the run
     code, output = bench.run("--mode", "base")
     assert code == 1 and "Kernel panic" in bench.reason(), output
-    assert "1 kernels removed from the cache" in output
+    assert "2 kernels removed from the cache" in output
     assert not list((bench.folder / "cache" / "kernels").iterdir())
     assert (bench.folder / "results" / "last" / "jobs" / "toy.small" / "config").is_file()
 

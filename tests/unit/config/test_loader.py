@@ -199,6 +199,19 @@ def test_a_guest_has_a_mebibyte_at_least_for_qemu_rounds_less_down_to_none(folde
         load(folder, GOOD.replace("memory: 512M", f"memory: {small}"))
 
 
+@pytest.mark.parametrize("text", ["limits: {kernels: {size: 20}}", "nightly: {mode: smoke, keep: {size: 20}}"])
+def test_what_is_kept_is_a_mebibyte_at_least_for_less_keeps_nothing(folder: Path, text: str) -> None:
+    with pytest.raises(UserError, match=r"size: .*20 bytes keep nothing; is it 20G that is meant\? \(got 20\)"):
+        load(folder, f"{GOOD}{text}\n")
+    assert load(folder, f"{GOOD}{text.replace('20', '1M')}\n")
+
+
+def test_the_output_of_a_test_is_not_cut_before_a_kibibyte(folder: Path) -> None:
+    with pytest.raises(UserError, match=r"suites\.own\.output_cap: .*64 bytes .*; is it 64K that is meant\?"):
+        load(folder, GOOD.replace("test_timeout: 1m", "output_cap: 64"))
+    assert load(folder, GOOD.replace("test_timeout: 1m", "output_cap: 1K")).suites["own"].output_cap == 1024
+
+
 def test_a_limit_without_an_end_is_refused_and_one_of_a_century_is_none(folder: Path) -> None:
     assert load(folder, f"{GOOD}limits: {{boot: 999999h}}\n").limits.boot == 999999 * 3600
     with pytest.raises(UserError, match="tcg_scale"):
