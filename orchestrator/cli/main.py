@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import getpass
 import locale
 import logging
 import os
@@ -185,6 +186,14 @@ def _answered(command: Callable[[], None]) -> tuple[int, PipelineError | None]:
     return 0, None
 
 
+def _name_user() -> None:
+    """Name a user that this system has no name for (`docker run -u 1000`) by the number: fabric does not go on else."""
+    try:
+        getpass.getuser()
+    except (KeyError, OSError):  # the second since Python 3.13
+        os.environ["LOGNAME"] = str(os.getuid())
+
+
 def main() -> NoReturn:
     """Enter the program. Files, arguments and git speak UTF-8 whatever the locale; only the terminal has its own."""
     streams.opened()
@@ -195,6 +204,7 @@ def main() -> NoReturn:
         environment = {**os.environ, "PYTHONUTF8": "1", "PYTHONIOENCODING": terminal}
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)
     streams.outlive_readers()
+    _name_user()
     sys.exit(guarded(app))
 
 

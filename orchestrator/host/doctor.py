@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import pwd
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -37,7 +38,7 @@ class Finding:
 
 
 def examine(cache: Cache, architectures: Iterable[Architecture]) -> tuple[Finding, ...]:
-    """Look at tools, headers, disk, memory, what builds are kept from, and KVM. Changes nothing, boots nothing.
+    """Look at tools, headers, user, disk, memory, what builds are kept from, and KVM. Changes nothing, boots nothing.
 
     ``architectures`` are those that the variants of the pipeline build for.
     """
@@ -47,6 +48,7 @@ def examine(cache: Cache, architectures: Iterable[Architecture]) -> tuple[Findin
         _needed("sftp-server", packages.sftp_server()),
         *(_header(name, [row.triplet for row in rows]) for name in ("libelf.h", "openssl/opensslv.h")),
         _libc([row.triplet for row in rows]),
+        _user(),
         _disk(cache.root),
         _memory(),
         _ccache(),
@@ -80,6 +82,14 @@ def _header(name: str, triplets: Iterable[str]) -> Finding:
 
 def _file(name: str, folders: Iterable[Path]) -> Finding:
     return _needed(name, "found" if any(folder.joinpath(name).exists() for folder in folders) else "")
+
+
+def _user() -> Finding:
+    try:
+        return Finding("user", True, False, pwd.getpwuid(os.getuid()).pw_name)
+    except KeyError:
+        lost = f"uid {os.getuid()} has no name here: ssh, and with it `wpci shell`, does not start"
+        return Finding("user", False, False, lost)
 
 
 def _disk(folder: Path) -> Finding:

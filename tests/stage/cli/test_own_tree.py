@@ -171,6 +171,24 @@ def test_the_tree_is_built_booted_and_entered_as_it_stands(desk: Desk) -> None:
     assert desk.left_running() == []
 
 
+class Nameless(Desk):
+    """A desk of a user that the password file does not have, as with `docker run -u 1000`."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        (self.folder / "sitecustomize.py").write_text(
+            "import pwd\ndef lacks(uid):\n    raise KeyError('getpwuid(): uid not found')\npwd.getpwuid = lacks\n"
+        )
+        path = super().environment["PYTHONPATH"]
+        unnamed = dict.fromkeys(("LOGNAME", "USER", "LNAME", "USERNAME"), "")
+        return {**super().environment, **unnamed, "PYTHONPATH": f"{self.folder}:{path}"}
+
+
+def test_a_user_without_a_name_has_guests_as_well(tmp_path: Path) -> None:
+    code, output = Nameless(tmp_path).type("run", "--test", "T01")
+    assert code == 0, output
+
+
 def test_a_tree_that_does_not_build_says_so_and_keeps_the_log(desk: Desk) -> None:
     desk.edit("int broken = no_such_thing;\n")
     code, output = desk.type("shell", "--dirty", "--variant", "small", "--", "true")

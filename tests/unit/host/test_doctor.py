@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import pwd
 from dataclasses import replace
 from pathlib import Path
 
@@ -48,3 +50,15 @@ def test_without_drgn_it_is_said_what_is_lost_and_a_run_goes_on(
     missing = {f.what: f for f in doctor.examine(Cache(tmp_path), [DEFAULT])}["python drgn"]
     assert not missing.ok and not missing.needed
     assert missing.detail == "missing: guests that die or hang are not looked at (pip install drgn)"
+
+
+def test_a_user_without_a_name_has_no_shell_in_a_guest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenSSH asks the password file, and takes nothing else for it."""
+    assert {f.what: f for f in doctor.examine(Cache(tmp_path), [])}["user"].detail == pwd.getpwuid(os.getuid()).pw_name
+
+    def lacks(uid: int) -> None:
+        raise KeyError(uid)
+
+    monkeypatch.setattr(pwd, "getpwuid", lacks)
+    user = {f.what: f for f in doctor.examine(Cache(tmp_path), [])}["user"]
+    assert not user.ok and not user.needed and "`wpci shell`" in user.detail
