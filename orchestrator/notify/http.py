@@ -41,6 +41,10 @@ class NotifyError(Exception):
     """A receiver was not reached; ``str()`` is one line, with the name of a host and never an address or a secret."""
 
 
+class NotifyRefused(NotifyError):
+    """A receiver was reached, and refused what it was sent."""
+
+
 class _Bearer(AuthBase):
     """The Authorization header. An object of our own keeps requests from looking into ~/.netrc."""
 
@@ -126,7 +130,7 @@ class Exchanges:
         except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
             raise NotifyError(f"{host}: {_words(error)}") from None  # the cause would tell the whole address
         if not 200 <= response.status_code < 300:
-            raise NotifyError(f"{host} says {_status(response.status_code)}")
+            raise NotifyRefused(f"{host} says {_status(response.status_code)}")
         if len(raw) > MOST_ANSWER:
             raise NotifyError(f"{host}: the answer is longer than {MOST_ANSWER} bytes")
         with contextlib.suppress(ValueError, RecursionError):

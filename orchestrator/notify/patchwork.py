@@ -9,7 +9,7 @@ from orchestrator.config.validation import PatchworkNotice
 from orchestrator.model import Verdict
 from orchestrator.notify import news as newsroom
 from orchestrator.notify import secret
-from orchestrator.notify.http import Exchanges, NotifyError
+from orchestrator.notify.http import Exchanges, NotifyError, NotifyRefused
 from orchestrator.notify.news import News
 
 MOST = 255
@@ -43,9 +43,17 @@ def tell(notice: PatchworkNotice, news: News, exchanges: Exchanges) -> None:
     ids = news.patches or [number for numbers in known for number in numbers]
     if not ids:
         raise NotifyError("it knows no patch of this series (name them with --patchwork-id)")
+    raw = json.dumps({key: value for key, value in body.items() if value is not None}).encode()
+    faults = []
     for number in ids:
-        raw = json.dumps({key: value for key, value in body.items() if value is not None}).encode()
-        exchanges.ask("POST", f"{api}patches/{number}/checks/", body=raw, authorization=token)
+        try:
+            exchanges.ask("POST", f"{api}patches/{number}/checks/", body=raw, authorization=token)
+        except NotifyRefused as error:  # one of another project, perhaps
+            faults.append(error)
+    if faults and len(faults) == len(ids):
+        raise faults[0]
+    if faults:
+        raise NotifyError(f"{faults[0]} of {len(faults)} of {len(ids)} patches, the others have the check")
     if lost := known.count([]):
         raise NotifyError(f"it does not know {lost} of {len(known)} patches, the others have the check")
 

@@ -217,6 +217,16 @@ def test_a_refusal_is_final_and_a_note_without_the_token(serve: Any, monkeypatch
     assert notes == ["patchwork was not told: 127.0.0.1 says 401 Unauthorized"] and len(server.asked) == 1
 
 
+def test_a_patch_that_may_not_be_written_to_keeps_no_check_from_the_others(serve: Any) -> None:
+    """On patchwork.kernel.org a mail is a patch of several projects, and a token may write to some."""
+    server = serve(lambda asked: (403, {}, {}) if "/patches/11/" in asked.path else patchwork(asked))
+    notes = notify.tell([to_patchwork(server)], replace(NEWS, patches=(7, 11, 12)), QUICK)
+    assert notes == [
+        "patchwork was not told: 127.0.0.1 says 403 Forbidden of 1 of 3 patches, the others have the check"
+    ]
+    assert told(server) == ["fail"] * 3
+
+
 def test_a_server_that_never_answers_is_given_up_and_the_next_is_told(serve: Any) -> None:
     silent, good = serve(lambda asked: None), serve(github)
     impatient = Sender(connect=5, answer=0.2, pause=0.01, tries=2)
