@@ -41,7 +41,7 @@ class Database:
     @contextlib.contextmanager
     def reading(self) -> Iterator[Session]:
         """Yield a session that sees one state of the database. Raises InfraError."""
-        with _one_line(self.name), Session(self.engine) as session:
+        with _one_line(self.name), _understood(self.name), Session(self.engine) as session:
             yield session
 
     @contextlib.contextmanager
@@ -82,6 +82,15 @@ def _one_line(name: str) -> Iterator[None]:
     except (SQLAlchemyError, OSError) as error:
         cause = getattr(error, "orig", None) or error
         raise InfraError(f"history {name}: {cause}") from error
+
+
+@contextlib.contextmanager
+def _understood(name: str) -> Iterator[None]:
+    """Turn what a word or a time that is none to this version raises into a fault of the host."""
+    try:
+        yield
+    except (LookupError, ValueError) as error:
+        raise InfraError(f"history {name}: {error}: a newer version wrote it, or it is damaged") from error
 
 
 def _parsed(url: str) -> URL:

@@ -414,6 +414,20 @@ def _open_and_add(task: tuple[str, int]) -> None:
     store.add(database.open_(url), a_run(number))
 
 
+@pytest.mark.parametrize(
+    ("table", "column", "value"),
+    [("runs", "verdict", "newer"), ("runs", "started", "newer"), ("outcomes", "earlier", '["newer"]')],
+)
+def test_a_word_that_only_a_newer_version_knows_is_one_line(
+    opened: Database, table: str, column: str, value: str
+) -> None:
+    store.add(opened, a_run())
+    with opened.writing() as session:
+        session.execute(text(f"UPDATE {table} SET {column} = '{value}'"))
+    with pytest.raises(InfraError, match=r"newer.*: a newer version wrote it, or it is damaged"):
+        assert read.runs(opened) and read.seen(opened, "run-1")
+
+
 def test_a_newer_history_is_refused_in_one_line(url: str) -> None:
     with database.open_(url).engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '999'"))
