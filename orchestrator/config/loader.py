@@ -16,6 +16,7 @@ from orchestrator.config.schema import Pipeline
 from orchestrator.config.suites import Suite
 from orchestrator.errors import UserError
 from orchestrator.text import wording
+from orchestrator.text.wording import STAGES
 
 
 def load(path: Path) -> Pipeline:
@@ -172,6 +173,8 @@ _SUITES = {"own": ("directory",), "tree": ("directory", "programs"), "program": 
 
 
 def _check_suite(name: str, suite: Suite) -> None:
+    if name == STAGES:
+        raise UserError(f"suites.{name}: the stages of a job are called so in the history: name it otherwise")
     for field in _SUITES[suite.kind]:
         if field not in suite.model_fields_set or not getattr(suite, field):
             raise UserError(f"suites.{name}.{field}: missing, and a suite of kind {suite.kind} needs it")

@@ -11,6 +11,7 @@ from orchestrator.history.database import Database
 from orchestrator.history.values import Job, Run, Seen, StageTime, Test, Whole
 from orchestrator.model import Stage, Status, Verdict
 from orchestrator.text import wording
+from orchestrator.text.wording import STAGES
 from orchestrator.verdict import cases, gone
 from orchestrator.verdict.findings import CUT_OFF
 from orchestrator.verdict.gone import Key, Program
@@ -18,8 +19,6 @@ from orchestrator.verdict.outcome import named_program
 
 WINDOW = 30
 """How many runs back a test is looked at."""
-STAGES = "stage"
-"""Stands where the suite stands, for a stage that is judged as a test is: does it apply, build, boot?"""
 _JUDGED = (Stage.SERIES, Stage.BUILD, Stage.BOOT)
 
 

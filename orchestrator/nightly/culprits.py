@@ -18,6 +18,7 @@ from orchestrator.history.values import Job
 from orchestrator.host import crash
 from orchestrator.model import JobResult, RunResult, Stage, Status, Symptom, SymptomKind
 from orchestrator.pipeline.context import Workspace, at_work
+from orchestrator.text.wording import STAGES
 
 _NO_SYMPTOM = (Status.MISSING, Status.ERROR)
 """What shows nothing to a bisect."""
@@ -126,7 +127,7 @@ def request(suspect: Suspect, pipeline: Pipeline, mode: str) -> Request | str:
 
 
 def _symptom(finding: Finding) -> Symptom | None:
-    if finding.suite != night.STAGES:
+    if finding.suite != STAGES:
         return Symptom(SymptomKind.TEST, finding.test)
     kind = _STAGES.get(finding.test)
     return Symptom(kind) if kind else None

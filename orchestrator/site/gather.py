@@ -20,6 +20,7 @@ from orchestrator.site.values import (
     TestHistory,
     Track,
 )
+from orchestrator.text.wording import STAGES
 from orchestrator.verdict.gone import Key
 
 SHOWN = (Change.REGRESSED, Change.MISSING, Change.FLAKY, Change.NEW, Change.FIXED)
@@ -51,7 +52,7 @@ def tests(parts: Sequence[Part]) -> tuple[TestHistory, ...]:
 def order(key: Key) -> tuple[bool, str, int, str]:
     """Return what tests are sorted by: stages come first, and in their own order."""
     stages = ("series", "build", "boot")
-    is_stage = key[0] == night.STAGES and key[1] in stages
+    is_stage = key[0] == STAGES and key[1] in stages
     return not is_stage, key[0], stages.index(key[1]) if is_stage else 0, key[1]
 
 
@@ -126,7 +127,7 @@ def is_charged(job: Job, test: Test, part: Part) -> bool:
 
     Where the run's own judgement is not there any more, every broken test of a red job counts.
     """
-    if part.transitions is not None and test.suite != night.STAGES:
+    if part.transitions is not None and test.suite != STAGES:
         if change := part.transitions.get((job.name, test.suite, test.name)):
             return change.verdict is Verdict.FAIL
         if job.side is Side.BASE and part.has_series_beside(job):

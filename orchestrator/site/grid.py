@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 
 from markupsafe import Markup, escape
 
-from orchestrator.history import night
 from orchestrator.history.classify import Change
 from orchestrator.site import gather, strip
 from orchestrator.site.values import Column, Matrix
 from orchestrator.text import plain
+from orchestrator.text.wording import STAGES
 from orchestrator.verdict.gone import Key
 
 
@@ -36,7 +36,7 @@ def body(matrix: Matrix, keys: Iterable[Key], pages: Mapping[Key, str]) -> Marku
 def name(key: Key) -> str:
     """Return a test in one word. A stage that is judged like a test says what it asks."""
     suite, test = key
-    return _STAGES.get(test, test) if suite == night.STAGES else f"{suite}/{test}"
+    return _STAGES.get(test, test) if suite == STAGES else f"{suite}/{test}"
 
 
 _STAGES = {"series": "applies", "build": "builds", "boot": "boots"}

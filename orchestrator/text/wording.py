@@ -9,6 +9,9 @@ from typing import TypeVar
 
 Remark = TypeVar("Remark", bound=Hashable)
 
+STAGES = "stage"
+"""Stands where the suite stands, for a stage that is judged as a test is: does it apply, build, boot?"""
+
 
 def some(names: Sequence[str], most: int = 5, between: str = ", ") -> str:
     """Return the first names, at most ``most``, and how many more there are: ``a, b and 3 more``."""

@@ -68,6 +68,7 @@ BOMB = "a0: &a0 x\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n
         ("provider: path, path: tree", "provider: path", ["trees.here.source.path", "missing"]),
         ("provider: path, path: tree", "provider: path, pth: tree", ["trees.here.source.pth", "did you mean 'path'"]),
         ("test_timeout: 1m", "test_timeout: 0", ["suites.own.test_timeout"]),
+        ("suites:\n", "suites:\n  stage: {directory: tests}\n", ["suites.stage: the stages of a job"]),
         ("modes:", "validate: {builds: [smal]}\nmodes:", ["validate.builds[0]", "did you mean 'small'"]),
         ("modes:", "validate: {coverage: {at_least: 120}}\nmodes:", ["validate.coverage.at_least", "100"]),
         ("modes:", "validate: {skip: [sprase]}\nmodes:", ["validate.skip[0]", "sparse"]),
