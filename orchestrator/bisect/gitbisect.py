@@ -104,7 +104,7 @@ def _run_bisect(place: Path, *arguments: str) -> Position:
     if culprits := _FIRST_BAD.findall(output):
         return Position(None, candidates=(culprits[-1],))
     if possible := _POSSIBLE.findall(output):
-        return Position(None, candidates=tuple(possible))
+        return Position(None, candidates=tuple(reversed(possible)))  # git lists the newest first
     text = " ".join((done.stdout + done.stderr).split())
     if done.returncode == 3:
         return Position(None, fault=f"git bisect: {text}")

@@ -185,7 +185,7 @@ def _patches(request: Request, job: Job, place: Path, workspace: Workspace) -> H
 def _number(text: str, count: int, option: str) -> int:
     if text == ALL:
         return count
-    if not text.isdigit() or int(text) > count:
+    if not (text.isascii() and text.isdigit() and len(text) < 10) or int(text) > count:
         raise UserError(f"{option} {text}: the series has {count} patches; say how many are applied, 0 to {count}")
     return int(text)
 

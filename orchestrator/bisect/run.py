@@ -160,6 +160,10 @@ class _Walk:
             self._step(Role.PARENT, parent)
         if culprit.id == self.history.bad:
             return ("it is the tip: there is no tip without it that is not its parent",)
+        if len(culprit.parents) > 1:
+            return ("it is a merge, and none is reverted: the tip without it was not tested",)
+        if self.history.versions:
+            return ("a version is not taken out of those after it: the tip without it was not tested",)
         job = self.history.without(culprit)
         if job is None:
             return ("it does not revert cleanly from the tip: the tip without it was not tested",)
