@@ -9,6 +9,7 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from orchestrator.bisect.symptom import Observation, Sight, Why
 from orchestrator.model import JobResult, Stage, StageResult, Status, Symptom, SymptomKind, TestResult, Verdict
@@ -31,6 +32,12 @@ def observations(symptom: Symptom, result: JobResult, repeat: int = 1) -> tuple[
 def names(symptom: Symptom, result: JobResult) -> bool:
     """Whether a symptom is a test, and a job has a result of that name."""
     return symptom.kind is SymptomKind.TEST and bool(_of_name(symptom.name, result))
+
+
+def suites(symptom: Symptom, result: JobResult) -> tuple[str, ...]:
+    """Return the suites of a job that have a result of the test that is chased."""
+    each = (replace(result, suites=(run,)) for run in result.suites)
+    return tuple(dict.fromkeys(one.suites[0].suite for one in each if names(symptom, one)))
 
 
 _REACHED = {

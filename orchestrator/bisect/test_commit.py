@@ -148,7 +148,12 @@ class _Work:
         return judged
 
     def observed(self, result: JobResult, repeat: int = 1) -> tuple[Observation, ...]:
-        """Return what a job showed. A case whose text tells what came of it is known by the number of its line."""
+        """Return what a job showed. A case whose text tells what came of it is known by the number of its line.
+
+        Raises UserError where it has several tests of that name: their runs are not those of one.
+        """
+        if len(suites := observe.suites(self.chased, result)) > 1:
+            raise UserError(f"{self.chased} is a test of several suites, {', '.join(suites)}: name one with --suite")
         if self.like is None and observe.names(self.chased, result):
             self.like = result
         return observe.observations(self.chased, cases.job_named_as(result, self.like or result), repeat)

@@ -354,6 +354,16 @@ def test_a_merge_that_is_the_culprit_is_not_reverted_and_that_is_said(bench: His
     assert "it is a merge, and none is reverted" in " ".join(output.split())
 
 
+def test_a_test_that_two_suites_have_is_not_chased_in_both(bench: History) -> None:
+    shutil.copytree(bench.folder / "programs", bench.folder / "programs2")
+    path, own = bench.folder / "pipeline.yaml", "own: {directory: programs}"
+    text = path.read_text().replace(own, f"{own}\n  two: {{directory: programs2}}")
+    path.write_text(text.replace("suites: [own]}", "suites: [own, two]}"))
+    bench.words("ok", "not-ok T01")
+    code, output = bench.find("--runs", "1")
+    assert code == 2 and "is a test of several suites, own, two: name one with --suite" in " ".join(output.split())
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
