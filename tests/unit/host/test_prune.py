@@ -26,9 +26,9 @@ runs = st.lists(st.builds(Artifacts, st.just(Path("r")), st.floats(0, 100 * DAY)
 
 def test_the_old_go_and_then_the_oldest_of_what_is_too_much() -> None:
     young, middle, old = (Artifacts(Path(name), day * DAY, 10) for name, day in (("c", 99), ("b", 98), ("a", 10)))
-    assert prune.doomed([middle, old, young], Keep(days=30, size=100), 100 * DAY) == [old]
-    assert prune.doomed([middle, old, young], Keep(days=30, size=15), 100 * DAY) == [old, middle]
-    assert prune.doomed([middle, old, young], Keep(days=1000, size=100), 100 * DAY) == []
+    assert prune.doomed([middle, old, young], Keep.model_construct(days=30, size=100), 100 * DAY) == [old]
+    assert prune.doomed([middle, old, young], Keep.model_construct(days=30, size=15), 100 * DAY) == [old, middle]
+    assert prune.doomed([middle, old, young], Keep.model_construct(days=1000, size=100), 100 * DAY) == []
 
 
 @given(runs, st.integers(1, 60), st.integers(1, 3000))
@@ -36,7 +36,7 @@ def test_what_stays_is_young_fits_and_is_newer_than_what_went_for_its_size(
     found: list[Artifacts], days: int, size: int
 ) -> None:
     now = 100 * DAY
-    gone = prune.doomed(found, Keep(days=days, size=size), now)
+    gone = prune.doomed(found, Keep.model_construct(days=days, size=size), now)
     left = [run for run in found if run not in gone]
     assert all(now - run.when <= days * DAY for run in left)
     assert sum(run.size for run in left) <= size
@@ -61,7 +61,7 @@ def test_the_kernel_that_was_not_used_for_longest_goes_first(tmp_path: Path) -> 
     for name, ago in (("a", 5), ("b", 1), ("c", 3), ("d", 90)):
         kernel(tmp_path, name, today - ago)
     Cache(tmp_path).touch(tmp_path / "kernels" / "a")
-    said = prune.kernels(Cache(tmp_path), Keep(days=60, size=250_000))
+    said = prune.kernels(Cache(tmp_path), Keep.model_construct(days=60, size=250_000))
     assert kernels(tmp_path) == ["a", "b"] and said.startswith("2 kernels removed from the cache")
     assert prune.kernels(Cache(tmp_path), Keep()) == ""
     assert prune.kernels(Cache(tmp_path / "none"), Keep()) == ""
@@ -70,7 +70,7 @@ def test_the_kernel_that_was_not_used_for_longest_goes_first(tmp_path: Path) -> 
 def test_no_kernel_goes_while_a_run_is_going_on(tmp_path: Path) -> None:
     kernel(tmp_path, "a", 1)
     with Cache(tmp_path).in_use(SILENT), pytest.raises(InfraError, match="in use by a run"):
-        prune.kernels(Cache(tmp_path), Keep(days=1, size=1))
+        prune.kernels(Cache(tmp_path), Keep.model_construct(days=1, size=1))
     assert kernels(tmp_path) == ["a"]
 
 
@@ -92,11 +92,11 @@ def test_what_came_from_other_machines_goes_by_its_age(tmp_path: Path) -> None:
         ago = 1 if "new" in name else 90
         os.utime(tmp_path / name, ((today - ago) * DAY, (today - ago) * DAY))
     with Cache(tmp_path).in_use(SILENT), pytest.raises(InfraError, match="in use by a run"):
-        prune.kernels(Cache(tmp_path), Keep(days=60, size=1))
-    said = prune.kernels(Cache(tmp_path), Keep(days=60, size=1))
+        prune.kernels(Cache(tmp_path), Keep.model_construct(days=60, size=1))
+    said = prune.kernels(Cache(tmp_path), Keep.model_construct(days=60, size=1))
     assert said == "0 kernels and 4 inputs of other machines removed from the cache: 4 MiB"
     assert [name for name in (*kept, *gone) if (tmp_path / name).exists()] == list(kept)
-    assert prune.kernels(Cache(tmp_path), Keep(days=60, size=1)) == ""
+    assert prune.kernels(Cache(tmp_path), Keep.model_construct(days=60, size=1)) == ""
 
 
 def test_what_another_run_removes_meanwhile_is_no_fault(tmp_path: Path) -> None:
@@ -113,14 +113,14 @@ def test_kernels_are_measured_while_another_run_removes_them(tmp_path: Path) -> 
             for name in "abcdefgh":
                 (tmp_path / "kernels" / name / "sub").mkdir(parents=True, exist_ok=True)
             with contextlib.suppress(InfraError):
-                prune.kernels(Cache(tmp_path), Keep(days=1, size=1))
+                prune.kernels(Cache(tmp_path), Keep.model_construct(days=1, size=1))
 
     thread = threading.Thread(target=other)
     thread.start()
     try:
         for _ in range(1000):
             with contextlib.suppress(InfraError):  # what the other has half removed is to go, and the other holds it
-                prune.kernels(Cache(tmp_path), Keep(days=1, size=10**12))
+                prune.kernels(Cache(tmp_path), Keep.model_construct(days=1, size=10**12))
     finally:
         over.set()
         thread.join()
@@ -137,7 +137,7 @@ def test_only_artifacts_of_other_runs_are_removed(tmp_path: Path) -> None:
         (tmp_path / run / "result.json").write_text("kept")
         (tmp_path / run / "state.json").write_text("of a bisect")
     (tmp_path / "last").symlink_to(CURRENT)
-    said = prune.prune(tmp_path, Keep(days=1, size=1), tmp_path / CURRENT)
+    said = prune.prune(tmp_path, Keep.model_construct(days=1, size=1), tmp_path / CURRENT)
     assert said.startswith("artifacts of 1 earlier runs removed")
     left = {str(path.relative_to(tmp_path)) for path in (tmp_path / OLD).rglob("*") if path.is_file()}
     job_files = {"result.json", "job-junit.xml", "reproduce.sh", "config"}
@@ -151,18 +151,18 @@ def test_what_was_seen_of_a_guest_that_died_stays_and_its_memory_goes(tmp_path: 
     guest.mkdir(parents=True)
     for name in ("console.log", "postmortem-1.kdump", "postmortem-1.txt", "postmortem-1.json"):
         (guest / name).write_text("x" * 10_000)
-    said = prune.prune(tmp_path, Keep(days=1, size=1), tmp_path / CURRENT)
+    said = prune.prune(tmp_path, Keep.model_construct(days=1, size=1), tmp_path / CURRENT)
     assert said.startswith("artifacts of 1 earlier runs removed")
     assert {path.name for path in guest.iterdir()} == {"postmortem-1.txt", "postmortem-1.json"}
-    assert prune.prune(tmp_path, Keep(days=1, size=1), tmp_path / CURRENT) == ""
+    assert prune.prune(tmp_path, Keep.model_construct(days=1, size=1), tmp_path / CURRENT) == ""
 
 
 def test_a_run_that_is_at_work_loses_nothing(tmp_path: Path) -> None:
     (tmp_path / OLD / "jobs" / "toy.small").mkdir(parents=True)
     (tmp_path / OLD / "jobs" / "toy.small" / "build.log").write_text("x" * 10_000)
     with scratch.held(tmp_path / OLD):
-        assert prune.prune(tmp_path, Keep(days=1, size=1), tmp_path / CURRENT) == ""
-    assert prune.prune(tmp_path, Keep(days=1, size=1), tmp_path / CURRENT).startswith("artifacts of 1")
+        assert prune.prune(tmp_path, Keep.model_construct(days=1, size=1), tmp_path / CURRENT) == ""
+    assert prune.prune(tmp_path, Keep.model_construct(days=1, size=1), tmp_path / CURRENT).startswith("artifacts of 1")
 
 
 def test_only_what_has_the_name_of_a_run_loses_anything(tmp_path: Path) -> None:
@@ -170,5 +170,5 @@ def test_only_what_has_the_name_of_a_run_loses_anything(tmp_path: Path) -> None:
     for name in (bisect, *own):
         (tmp_path / name / "jobs" / "fig3").mkdir(parents=True)
         (tmp_path / name / "jobs" / "fig3" / "measurements.csv").write_text("x" * 10_000)
-    assert prune.prune(tmp_path, Keep(days=1, size=1), tmp_path / CURRENT).startswith("artifacts of 1")
+    assert prune.prune(tmp_path, Keep.model_construct(days=1, size=1), tmp_path / CURRENT).startswith("artifacts of 1")
     assert [path.parents[2].name for path in sorted(tmp_path.glob("*/jobs/*/*"))] == [own[1], own[0]]

@@ -20,7 +20,7 @@ FULL = "No space left on device"
 @pytest.fixture
 def pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
     monkeypatch.setenv("WPCI_CACHE", str(tmp_path))
-    limits = Limits(kernels=Keep(days=1, size=1))
+    limits = Limits(kernels=Keep.model_construct(days=1, size=1))
     return Pipeline(trees={}, variants={}, suites={}, modes={}, limits=limits)
 
 
