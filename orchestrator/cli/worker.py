@@ -39,8 +39,9 @@ def worker(
 
     if not re.fullmatch(r"tls://[^\s/]+:\d+", address):
         raise UserError(f"{address}: tls://HOST:PORT is needed; without certificates anybody would run code here")
-    share = _part(part)
-    dask_worker.serve(address, choose.held(certificates), Cache.default(), output.Plain().note, share)
+    share, cache = _part(part), Cache.default()
+    cache.check_for_builds()
+    dask_worker.serve(address, choose.held(certificates), cache, output.Plain().note, share)
 
 
 def _part(text: str) -> float:

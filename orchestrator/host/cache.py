@@ -7,15 +7,19 @@ import fcntl
 import functools
 import hashlib
 import os
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from orchestrator.errors import InfraError, PipelineError
+from orchestrator.errors import InfraError, PipelineError, UserError
 from orchestrator.host import disk
 from orchestrator.progress import Progress
+
+_TAKEN_APART = re.compile(r"""[\s:$'"\\`#;&()|<>%]""")
+"""What ends a word, or begins something else, in rules of make or the shell that runs them (tried with 5.10)."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,13 @@ class Cache:
             return cls(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "wpci")
         except RuntimeError as error:
             raise InfraError("there is no home folder: say where the cache is to be, in WPCI_CACHE") from error
+
+    def check_for_builds(self) -> None:
+        """Raise UserError where make could not build in here, for it would take the path for something else."""
+        if odd := _TAKEN_APART.search(str(self.root)):
+            raise UserError(
+                f"the cache {self.root} has {odd[0]!r} in its path, which make takes apart: name another in WPCI_CACHE"
+            )
 
     def path(self, *parts: str) -> Path:
         """Return a path in the cache; its parent folder exists afterwards. Raises InfraError."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -97,11 +96,10 @@ def look_for_cage(rule: str, progress: Progress) -> None:
 def cache_in_use(pipeline: Pipeline, progress: Progress) -> Iterator[Cache]:
     """Keep the cache as it is for a run, between its jobs as well; behind it, remove kernels that are too many.
 
-    Raises UserError where make could not build in it: its rules take a path for several words, or for a target.
+    Raises UserError where make could not build in it.
     """
     used = Cache.default()
-    if re.search(r"[\s:]", str(used.root)):
-        raise UserError(f"the cache {used.root} has a space or a colon in its path: name another in WPCI_CACHE")
+    used.check_for_builds()
     try:
         with used.in_use(progress):
             yield used

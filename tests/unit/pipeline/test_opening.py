@@ -1,4 +1,4 @@
-"""The cache of a run, and what goes of it behind the run."""
+"""The cache of a run: which one is refused, and what goes of it behind the run."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.cli import worker
 from orchestrator.config.schema import Keep, Limits, Pipeline
-from orchestrator.errors import InfraError
+from orchestrator.errors import InfraError, UserError
 from orchestrator.host import prune
 from orchestrator.host.cache import Cache
 from orchestrator.pipeline import opening
 from orchestrator.progress import SILENT
+from tests.fakes import engines
 
 FULL = "No space left on device"
 
@@ -44,3 +46,13 @@ def test_what_ended_a_run_is_not_hidden_by_kernels_that_cannot_go(
         raise InfraError(FULL)
     with opening.cache_in_use(pipeline, SILENT):
         pass
+
+
+def test_a_cache_whose_path_make_takes_apart_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WPCI_CACHE", str(tmp_path / "do$lar"))
+    pipeline = engines.workspace(tmp_path / "own").pipeline
+    with pytest.raises(UserError, match="name another in WPCI_CACHE"), opening.cache_in_use(pipeline, SILENT):
+        pass
+    with pytest.raises(UserError, match="name another in WPCI_CACHE"):
+        worker.worker("tls://localhost:1", tmp_path)
+    assert not (tmp_path / "do$lar").exists()
