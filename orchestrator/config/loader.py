@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from orchestrator.config import locate, paths, yaml_text
 from orchestrator.config import schema as config_schema
 from orchestrator.config.schema import Pipeline
+from orchestrator.config.strict import KEYS, WORD
 from orchestrator.config.suites import Suite
 from orchestrator.errors import UserError
 from orchestrator.text import wording
@@ -81,16 +82,22 @@ def _first_problem(error: ValidationError) -> str:
         return f"{place}: unknown key{_hint(key, known) if key not in known else ''}"
     if problem["type"] == "missing":
         return f"{place}: missing"
+    if problem["type"] == "union_tag_not_found":
+        key = problem["ctx"]["discriminator"].strip("'")
+        return f"{place}.{key}: missing"
     words = _WORDS.get(problem["type"], problem["msg"])
+    if problem["loc"][-1] == WORD:
+        words += ", or keys with values"
     if _MAY_BE_SECRET.intersection(problem["loc"]):
         return f"{place}: {words}"
     return f"{place}: {words} (got {wording.cut(repr(problem['input']), _MOST_SHOWN)})"
 
 
-_WORDS = {"tuple_type": "a list is needed", "dict_type": "keys with values are needed"}
+_KEYS = "keys with values are needed"
+_WORDS = {"tuple_type": "a list is needed", "dict_type": _KEYS, "model_type": _KEYS, "model_attributes_type": _KEYS}
 """What YAML has, where pydantic speaks of Python."""
 
-_MAY_BE_SECRET = {"notify", "history", "lore", "url"}
+_MAY_BE_SECRET = {"notify", "history", "lore", "url", "store"}
 """Keys under which a token or a password may stand: what is wrong there is not shown."""
 
 _MOST_SHOWN = 80
@@ -106,8 +113,8 @@ def _resolved(place: Iterable[str | int]) -> tuple[list[str | int], list[type[Ba
     models: list[type[BaseModel]] = [Pipeline]
     for part in place:
         chosen = [m for m in models if part == m.__name__ or (len(models) > 1 and part in _tags(m))]
-        if chosen:
-            models = chosen
+        if chosen or part in (WORD, KEYS):
+            models = chosen or models
             continue
         shown.append(part)
         if named := [f for m in models for name, f in m.model_fields.items() if part in (name, f.alias)]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, Tag
 
 from orchestrator.config.scalars import Address, Date, Kept, Memory, Name, Seconds
 from orchestrator.config.sources import Source
-from orchestrator.config.strict import Strict
+from orchestrator.config.strict import KEYS, WORD, WORD_OR_KEYS, Strict
 from orchestrator.config.suites import Suite
 from orchestrator.config.validation import Validation
 
@@ -158,7 +158,9 @@ class Dask(Strict):
     is given up, and so is what comes to no end in the store within ``patience``.
     """
 
-    dask: Annotated[str, Field(pattern=r"^tls://[^\s/]+:\d+$")] | Workers
+    dask: Annotated[
+        Annotated[str, Field(pattern=r"^tls://[^\s/]+:\d+$"), Tag(WORD)] | Annotated[Workers, Tag(KEYS)], WORD_OR_KEYS
+    ]
     certificates: Path | None = None
     store: Address | None = None
     silence: Seconds = 60.0
@@ -207,5 +209,5 @@ class Pipeline(Strict):
     history: Address | None = None
     lore: Annotated[Address, Field(pattern=r"^https?://\S+$")] = "https://lore.kernel.org/all"
     nightly: Nightly = Nightly()
-    engine: Literal["local"] | Dask = "local"
+    engine: Annotated[Annotated[Literal["local"], Tag(WORD)] | Annotated[Dask, Tag(KEYS)], WORD_OR_KEYS] = "local"
     kcidb: Kcidb = Kcidb()

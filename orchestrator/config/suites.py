@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shlex
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    Tag,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from orchestrator.config.scalars import Name, Output, Seconds
-from orchestrator.config.strict import Strict
+from orchestrator.config.strict import KEYS, WORD, WORD_OR_KEYS, Strict
 
 MOST_GUESTS = 64
 """Guests that one suite is split over, and one job has at once, if so many fit."""
@@ -59,7 +68,9 @@ class ProgramConfig(Strict):
     args: str = ""
     expect_splat: str | None = None
     endless: bool = False
-    format: Literal["auto", "ktap", "exit"] | LineFormat = "auto"
+    format: Annotated[
+        Annotated[Literal["auto", "ktap", "exit"], Tag(WORD)] | Annotated[LineFormat, Tag(KEYS)], WORD_OR_KEYS
+    ] = "auto"
 
     @field_validator("run")
     @classmethod
@@ -75,6 +86,16 @@ class ProgramConfig(Strict):
         """The name of the program's file in a suite of a tree; empty where nothing is run."""
         words = shlex.split(self.run)
         return Path(words[0]).name if words else ""
+
+
+def _guests_or_time(value: Any) -> int | float:
+    """Return how many guests, or how many seconds each of them takes. Raises ValueError for what is neither."""
+    if not isinstance(value, int):
+        with contextlib.suppress(ValidationError):
+            return TypeAdapter(Seconds).validate_python(value)
+    elif not isinstance(value, bool) and 1 <= value <= MOST_GUESTS:
+        return value
+    raise ValueError(f"1 to {MOST_GUESTS} guests, or a time like 2m, is needed")
 
 
 class Suite(Strict):
@@ -107,5 +128,5 @@ class Suite(Strict):
     timeout: Seconds = 600.0
     budget: Seconds | None = None
     output_cap: Output = 4 * 2**20
-    shards: Annotated[int, Field(ge=1, le=MOST_GUESTS)] | Seconds = 1
+    shards: Annotated[Annotated[int, Field(ge=1, le=MOST_GUESTS)] | Seconds, BeforeValidator(_guests_or_time)] = 1
     exclusive: tuple[str, ...] = ()

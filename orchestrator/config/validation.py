@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, Tag, model_validator
 
 from orchestrator.config.scalars import Address, Name
-from orchestrator.config.strict import Strict
+from orchestrator.config.strict import KEYS, WORD, WORD_OR_KEYS, Strict
 
 
 class Secret(Strict):
@@ -59,7 +59,7 @@ class WebhookNotice(Strict):
     """A POST of the outcome as JSON. With ``secret`` the body is signed; ``url`` may be a secret itself."""
 
     kind: Literal["webhook"]
-    url: Url | Secret
+    url: Annotated[Annotated[Url, Tag(WORD)] | Annotated[Secret, Tag(KEYS)], WORD_OR_KEYS]
     secret: Secret | None = None
     target_url: str | None = None
 

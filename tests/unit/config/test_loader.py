@@ -27,6 +27,8 @@ modes:
 
 ENDLESS = "suites:\n  x: {{kind: program, programs: [{}], test_timeout: 1m, {}}}\n"
 
+FORMAT = "suites:\n  x: {{kind: tree, directory: d, programs: [{{name: p, run: p, format: {}}}]}}\n"
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -95,6 +97,25 @@ BOMB = "a0: &a0 x\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n
         ("modes:", "limits: {kernels: {dais: 3}}\nmodes:", ["limits.kernels.dais", "did you mean 'days'"]),
         ("suites:\n", "suites:\n  x: {kind: tree, directory: d, programs: [{name: p, run: p, format: {cas: x}}]}\n",
          ["suites.x.programs[0].format.cas", "did you mean 'case'"]),
+        ("modes:", "engine: dask\nmodes:", [": engine: Input should be 'local', or keys with values (got 'dask')"]),
+        ("modes:", "engine: {}\nmodes:", [": engine.dask: missing"]),
+        ("modes:", "engine: {dask: tcp://a:1}\nmodes:", [": engine.dask: String", "tls", "(got 'tcp://a:1')"]),
+        ("modes:", "engine: {dask: {workers: 0}}\nmodes:", [": engine.dask.workers: ", "than or equal to 1 (got 0)"]),
+        ("modes:", "engine: {dask: {wrkers: 2}}\nmodes:", [": engine.dask.wrkers: unknown", "'workers'"]),
+        ("modes:", "engine: {dask: tls://a:1, silence: soon}\nmodes:", [": engine.silence: ", "(got 'soon')"]),
+        ("suites:\n", FORMAT.format("ktp"), [": suites.x.programs[0].format: Input should be 'auto'", "(got 'ktp')"]),
+        ("suites:\n", FORMAT.format("{total: x}"), [": suites.x.programs[0].format.case: missing"]),
+        ("suites:\n", FORMAT.format("{case: x, outcomes: {}, total: y}"),
+         [": suites.x.programs[0].format.case: ", "the group name, outcome is missing"]),
+        ("test_timeout: 1m", "shards: many", [": suites.own.shards: ", "1 to 64 guests, or a time like 2m"]),
+        ("test_timeout: 1m", "shards: 100", [": suites.own.shards: ", "(got 100)"]),
+        ("modes:", "validate: {notify: [{kind: webhook, url: ftp}]}\nmodes:", [": validate.notify[0].url: String"]),
+        ("modes:", "validate: {notify: [{kind: webhook, url: {env: a}}]}\nmodes:",
+         [": validate.notify[0].url.env: String"]),
+        ("modes:", "validate: {coverage: 80}\nmodes:",
+         [": validate.coverage: keys with values are needed (got 80)"]),
+        ("provider: path, path: tree", "path: tree", [": trees.here.source.provider: missing"]),
+        ("source: {provider: path, path: tree}", "source: tree", [": trees.here.source: keys with values are needed"]),
         ("memory: 512M", "memory: 1.5T", ["variants.small.machine.memory", "1.5T"]),
         ("memory: 512M", f"memory: {'9' * 5000}", ["not YAML: line ", "not a int"]),
         ("suites:\n", "allow: [{title: x, reason: y, link: z, expires: 2027-02-30}]\nsuites:\n", ["not a timestamp"]),
@@ -198,6 +219,12 @@ def test_a_size_may_have_a_fraction_as_a_time_has(folder: Path) -> None:
 def test_a_guest_has_a_mebibyte_at_least_for_qemu_rounds_less_down_to_none(folder: Path, small: str) -> None:
     with pytest.raises(UserError, match=r"memory: .*no memory of a guest; is it \d+M that is meant\?"):
         load(folder, GOOD.replace("memory: 512M", f"memory: {small}"))
+
+
+def test_an_address_with_a_password_is_not_shown(folder: Path) -> None:
+    with pytest.raises(UserError, match=r"engine\.store: .*holds a password") as caught:
+        load(folder, f"{GOOD}engine: {{dask: 'tls://a:1', store: 's3://me:secret@host/bucket'}}\n")
+    assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["limits: {kernels: {size: 20}}", "nightly: {mode: smoke, keep: {size: 20}}"])
