@@ -14,6 +14,13 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _SIZES = {"K": 2**10, "M": 2**20, "G": 2**30}
 
 
+def _no_yes_or_no(value: Any) -> Any:
+    """Return what stands for a number; YAML makes true of ``yes`` and ``on``, and pydantic 1 of that."""
+    if isinstance(value, bool):
+        raise ValueError("a number is needed, and not yes or no")
+    return value
+
+
 def _seconds(value: Any) -> Any:
     if isinstance(value, bool):
         raise ValueError("seconds, or text like 90s, 5m is needed")
@@ -60,6 +67,9 @@ def without_password(value: str) -> str:
     return value
 
 
+A_NUMBER = BeforeValidator(_no_yes_or_no)
+Integer = Annotated[int, A_NUMBER]
+Number = Annotated[float, A_NUMBER]
 Address = Annotated[str, AfterValidator(without_password)]
 Date = Annotated[str, BeforeValidator(_date), Field(description="ISO date, like 2027-01-31")]
 Seconds = Annotated[

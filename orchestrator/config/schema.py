@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, Tag
 
-from orchestrator.config.scalars import Address, Date, Kept, Memory, Name, Seconds
+from orchestrator.config.scalars import A_NUMBER, Address, Date, Integer, Kept, Memory, Name, Number, Seconds
 from orchestrator.config.sources import Source
 from orchestrator.config.strict import KEYS, WORD, WORD_OR_KEYS, Strict
 from orchestrator.config.suites import Suite
@@ -47,9 +47,9 @@ class SeriesConfig(Strict):
 class Machine(Strict):
     """The virtual hardware of a guest."""
 
-    cpus: Annotated[int, Field(ge=1, le=64)] = 2
+    cpus: Annotated[Integer, Field(ge=1, le=64)] = 2
     memory: Memory = 2**30
-    numa_nodes: Annotated[int, Field(ge=1, le=8)] = 1
+    numa_nodes: Annotated[Integer, Field(ge=1, le=8)] = 1
     swap: Memory | None = None
     cmdline: tuple[str, ...] = ()
     cpu_kvm: str = "host"
@@ -105,7 +105,7 @@ class Mode(Product):
 class Keep(Strict):
     """What stays, so many days and so many bytes of it."""
 
-    days: Annotated[int, Field(ge=1)] = 30
+    days: Annotated[Integer, Field(ge=1)] = 30
     size: Kept = 20 * 2**30
 
 
@@ -122,7 +122,7 @@ class Limits(Strict):
     boot: Seconds = 60.0
     shutdown: Seconds = 10.0
     silence: Seconds = 120.0
-    tcg_scale: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 5.0
+    tcg_scale: Annotated[Number, Field(ge=1, allow_inf_nan=False)] = 5.0
     probe: Seconds = 60.0
     alone: Seconds | None = 60.0
     kernels: Keep = Keep()
@@ -137,7 +137,7 @@ class Nightly(Strict):
     """
 
     mode: Name = "full"
-    guests: Annotated[int, Field(ge=1)] | None = None
+    guests: Annotated[Integer, Field(ge=1)] | None = None
     bisect: bool = False
     report: bool = True
     keep: Keep = Keep()
@@ -146,7 +146,7 @@ class Nightly(Strict):
 class Workers(Strict):
     """Workers on this machine, as processes: each has its part of the cores and of the memory."""
 
-    workers: Annotated[int, Field(ge=1, le=64)]
+    workers: Annotated[Integer, Field(ge=1, le=64)]
 
 
 class Dask(Strict):
@@ -190,7 +190,7 @@ class Pipeline(Strict):
 
     model_config = ConfigDict(serialize_by_alias=True)
 
-    version: Literal[1] = 1
+    version: Annotated[Literal[1], A_NUMBER] = 1
     extends: Literal["default"] | None = None
     default_mode: Name = "smoke"
     trees: dict[Name, TreeConfig]

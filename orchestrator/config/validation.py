@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, Tag, model_validator
 
-from orchestrator.config.scalars import Address, Name
+from orchestrator.config.scalars import Address, Integer, Name, Number
 from orchestrator.config.strict import KEYS, WORD, WORD_OR_KEYS, Strict
 
 
@@ -76,7 +76,7 @@ EachPatch = Literal["build", "boot", "test"]
 class CoverageRule(Strict):
     """How many of a hundred changed lines with code must run; None: those that do not are a remark."""
 
-    at_least: Annotated[float, Field(ge=0, le=100)] | None = None
+    at_least: Annotated[Number, Field(ge=0, le=100)] | None = None
 
 
 class Validation(Strict):
@@ -94,7 +94,7 @@ class Validation(Strict):
     skip: tuple[CheckName, ...] = ()
     each_patch: EachPatch = "build"
     checkpatch: Literal["error", "warning", "check"] = "error"
-    retries: Annotated[int, Field(ge=0, le=20)] = 2
+    retries: Annotated[Integer, Field(ge=0, le=20)] = 2
     coverage: CoverageRule = CoverageRule()
     sandbox: Literal["auto", "required"] = "required"
     notify: tuple[Notice, ...] = ()
