@@ -330,7 +330,8 @@ def test_old_artifacts_go_before_a_night_writes_anything(bench: Nights) -> None:
     bench.night("--variant", "small")
     first = bench.last
     text = (bench.folder / "pipeline.yaml").read_text()
-    (bench.folder / "pipeline.yaml").write_text(text.replace("guests: 2", "guests: 2, keep: {size: 1K}"))
+    (bench.folder / "pipeline.yaml").write_text(text.replace("guests: 2", "guests: 2, keep: {size: 1M}"))
+    next(first.glob("jobs/*/boot-1")).joinpath("large").write_bytes(bytes(2 * 2**20))
     code, output = bench.night_with(FULL, "--variant", "small")
     assert code == 3 and "artifacts of 1 earlier runs removed" in output, output
     assert not list(first.glob("jobs/*/boot-1"))
