@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,3 +26,11 @@ def cache(tmp_path: Path) -> Cache:
 @pytest.fixture
 def tree(where: Path, cache: Cache) -> Tree:
     return trees.fetched(where, cache)
+
+
+@pytest.fixture
+def terminal() -> Iterator[None]:
+    """Let SIGHUP reach what a test starts, also where these tests run behind nohup, which has it ignored."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)

@@ -13,6 +13,7 @@ import pytest
 from tests.stage.pipeline.test_run import wait_for
 
 
+@pytest.mark.usefixtures("terminal")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interruption_while_the_program_is_loaded_is_one_line(tmp_path: Path, number: signal.Signals) -> None:
     (tmp_path / "typer.py").write_text("import pathlib, time\npathlib.Path('loading').touch()\ntime.sleep(600)\n")

@@ -202,6 +202,7 @@ def test_a_kernel_that_does_not_build_is_one_finding(bench: Nights) -> None:
     assert told(output) == ["regressed stage/build pass → fail in toy.small"]
 
 
+@pytest.mark.usefixtures("terminal")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_night_that_is_cut_short_keeps_what_it_has_and_says_so(bench: Nights, number: signal.Signals) -> None:
     bench.variants(HANG)
