@@ -211,18 +211,11 @@ def test_a_panic_in_a_suite_costs_one_test_and_is_the_kernels_fault(bench: Held)
     assert "Kernel panic" in bench.reason() and "during T01" in bench.reason()
 
 
-def test_a_guest_that_goes_silent_in_a_suite_costs_one_test(bench: Held) -> None:
+@pytest.mark.parametrize("play", ["silent T01", "frozen T01"])
+def test_a_guest_or_ssh_server_that_goes_silent_in_a_suite_costs_one_test(bench: Held, play: str) -> None:
+    """The second takes a connection, and answers no request in it any more."""
     bench.configure(GUEST, QUICK)
-    bench.play("silent T01")
-    code, output = bench.run("--mode", "base")
-    assert code == 1, output
-    assert bench.statuses() == {"T01": "timeout", "T02": "pass"}
-    assert bench.left_running() == []
-
-
-def test_an_ssh_server_that_answers_no_request_any_more_costs_one_test(bench: Held) -> None:
-    bench.configure(GUEST, QUICK)
-    bench.play("frozen T01")
+    bench.play(play)
     code, output = bench.run("--mode", "base")
     assert code == 1, output
     assert bench.statuses() == {"T01": "timeout", "T02": "pass"}
