@@ -18,7 +18,7 @@ from orchestrator.errors import InfraError, PipelineError, UserError
 from orchestrator.host import disk
 from orchestrator.progress import Progress
 
-_TAKEN_APART = re.compile(r"""[\s:$'"\\`#;&()|<>%]""")
+_TAKEN_APART = re.compile(r"""[\s:$'"\\`#;&()|<>%,*?[]""")
 """What ends a word, or begins something else, in rules of make or the shell that runs them (tried with 5.10)."""
 
 

@@ -100,14 +100,14 @@ def test_the_cache_follows_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_
     assert Cache.default().root == tmp_path / "wpci"
 
 
-@pytest.mark.parametrize("odd", " \t:$'\"\\`#;&()|<>%")
+@pytest.mark.parametrize("odd", " \t:$'\"\\`#;&()|<>%,*?[")
 def test_a_path_that_make_or_a_shell_takes_apart_is_no_cache_for_builds(odd: str) -> None:
     with pytest.raises(UserError, match=re.escape(f"has {odd!r} in its path, which make takes apart: name another in")):
         Cache(Path(f"/home/a{odd}b/wpci")).check_for_builds()
 
 
 def test_a_path_of_other_characters_is_a_cache_for_builds() -> None:
-    Cache(Path("/home/~ab[c]*d=e,f@g+h^i!j{k}ü?/.cache/wpci")).check_for_builds()
+    Cache(Path("/home/~a]b=c@d+h^i!j{k}ü/.cache/wpci")).check_for_builds()
 
 
 def filled(root: Path) -> Cache:
