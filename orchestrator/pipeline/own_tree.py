@@ -63,7 +63,7 @@ def _on_top(options: Options, where: Path, base: _Base, workspace: Workspace) ->
     if tip.commit == base.commit:
         workspace.progress.note(f"{tip.label} alone: nothing on top of {base.name}")
         return dataclasses.replace(options, tree=str(where))
-    loaded = series.load_range(tip.repository, f"{base.commit}..{tip.commit}", name=base.branch)
+    loaded = series.load_range(tip.repository, f"{base.commit}..{tip.commit}", name=base.branch, of=where)
     count = len(loaded.patches)
     workspace.progress.note(f"{tip.label}: {count} commit{'s' * (count != 1)} on {base.name} {base.commit[:12]}")
     folder = workspace.directory / "series" / overrides.label(base.branch)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.errors import UserError
-from orchestrator.host.process import CommandFailed
 from orchestrator.series import bounds
 from orchestrator.trees import foreign, repository
+from orchestrator.trees.foreign import Opened
 
 SUFFIX = ".commit"
 
@@ -81,21 +81,23 @@ def as_mail(data: bytes) -> bytes:
     return head.encode() + commit.diff
 
 
-def export(tree: Path, revisions: str) -> tuple[str, list[tuple[str, bytes]]]:
+def export(tree: Path, revisions: str, of: Path | None = None) -> tuple[str, list[tuple[str, bytes]]]:
     """Return where a range of commits begins, and its commits as files with their names. The tree is only read.
 
-    Raises UserError for a range that git does not know, that is empty, or that holds a merge.
+    ``of`` is the tree of the user's that ``tree`` is a copy of: messages name that. Raises UserError for a range that
+    git does not know, that is empty, that holds a merge, or of which an object cannot be read.
     """
     base, dots, tip = revisions.partition("..")
     tip = tip.removeprefix(".") or "HEAD"
     if not (base and dots) or base.startswith("-"):
         raise UserError(f"{revisions}: a range of commits is written base..tip")
     with foreign.opened(tree) as theirs:
-        return _exported(theirs.git, tree, revisions, base, tip)
+        return _exported(theirs, of or tree, revisions, base, tip)
 
 
-def _exported(theirs: Path, tree: Path, revisions: str, base: str, tip: str) -> tuple[str, list[tuple[str, bytes]]]:
-    """Export a range from ``theirs``, which stands for ``tree`` without its configuration. Raises as ``export``."""
+def _exported(opened: Opened, tree: Path, revisions: str, base: str, tip: str) -> tuple[str, list[tuple[str, bytes]]]:
+    """Export a range of a tree, which messages call ``tree``. Raises as ``export``."""
+    theirs, objects = opened.git, opened.layout.common / "objects"
     first, last = _commit(theirs, tree, base), _commit(theirs, tree, tip)
     fork = repository.asks(theirs, "merge-base", first, last)
     if not fork:
@@ -108,15 +110,11 @@ def _exported(theirs: Path, tree: Path, revisions: str, base: str, tip: str) -> 
         raise UserError(f"{revisions} of {tree} holds no commits")
     if merges := [line for line in listed if line.count(" ") > 1]:
         raise UserError(f"{revisions} holds a merge ({merges[0][:12]}), which is no patch: name a range without one")
-    return fork, [_file(theirs, tree, number, line.split()[0]) for number, line in enumerate(listed, 1)]
-
-
-def _file(theirs: Path, tree: Path, number: int, commit: str) -> tuple[str, bytes]:
-    try:
-        return f"{number:04}{SUFFIX}", repository.diff(theirs, *_SHOW, commit)
-    except CommandFailed as error:
-        why = "files of it are not there (a partial clone lacks those that were never checked out)"
-        raise UserError(f"{tree}: commit {commit[:12]} cannot be read: {why}") from error
+    files = []
+    for number, commit in enumerate((line.split()[0] for line in listed), 1):
+        with foreign.lost_named(f"{tree}: commit {commit[:12]} cannot be read", objects):
+            files.append((f"{number:04}{SUFFIX}", repository.diff(theirs, *_SHOW, commit)))
+    return fork, files
 
 
 def _commit(theirs: Path, tree: Path, revision: str) -> str:

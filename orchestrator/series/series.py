@@ -109,9 +109,9 @@ def write(patches: Iterable[Patch], folder: Path) -> None:
         disk.write_atomic(folder / f"{number:04}{suffix}", patch.raw)
 
 
-def load_range(tree: Path, revisions: str, *, name: str | None = None) -> Series:
+def load_range(tree: Path, revisions: str, *, name: str | None = None, of: Path | None = None) -> Series:
     """Read the commits of a local git tree from ``base..tip`` (or ``base..``) as a series. Raises as commits.export."""
-    fork, exported = commits.export(tree, revisions)
+    fork, exported = commits.export(tree, revisions, of)
     title = name or (revisions.partition("..")[2].removeprefix(".") or "HEAD").replace("/", "-")
     return parse(title, exported, base_commit=fork)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,6 +34,12 @@ _PER_WORK_TREE = f"{_EXTENSION}worktreeconfig"
 _SECONDS = 10.0
 """What git has for a configuration, which takes it milliseconds: one may include a pipe, or half the disk."""
 _USUAL = {("extensions.objectformat", "sha1"), ("extensions.refstorage", "files")}
+_LOST = re.compile(
+    r"^.*(?:is corrupt|is empty|repository corruption|unable to (?:read|unpack|find)|bad object"
+    r"|missing (?:blob|tree|commit)|could not (?:fetch|parse)|lazy fetching disabled).*$",
+    re.M,
+)
+"""What git says of objects that it cannot read."""
 _YES = {"true", "yes", "on", "1"}
 
 
@@ -107,6 +114,27 @@ def opened(where: Path) -> Iterator[Opened]:
         with (ours / "config").open("a") as config:
             config.writelines(_written(setting) for setting in settings)
         yield Opened(where, there, ours)
+
+
+def is_partial(objects: Path) -> bool:
+    """Whether a folder of objects is that of a partial clone."""
+    return any((objects / "pack").glob("*.promisor"))
+
+
+@contextlib.contextmanager
+def lost_named(what: str, objects: Path) -> Iterator[None]:
+    """Say of a git command that could not read an object of somebody's why that is. Raises UserError."""
+    try:
+        yield
+    except CommandFailed as error:
+        if not (lost := _LOST.search(error.output)):
+            raise
+        why = f"an object is corrupt or missing (git fsck looks for more): {lost[0].strip()}"
+        if is_partial(objects):
+            why = (
+                "a partial clone lacks files that were never checked out: git fetches them where it is checked out once"
+            )
+        raise UserError(f"{what}: {why}") from error
 
 
 def _settings(where: Path, there: Layout, folder: Path) -> list[_Setting]:

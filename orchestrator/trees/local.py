@@ -54,15 +54,15 @@ def make(place: Path) -> None:
 def take(theirs: Opened, commit: str, cache: Cache, progress: Progress, deadline: Deadline) -> Path:
     """Return the repository of ours with a commit of a git tree, and its history. Hold its lock.
 
-    Raises UserError where that is a partial clone that lacks some of the commit.
+    Raises UserError where that is a partial clone that lacks some of the commit, or where an object is damaged.
     """
     place = cache.path("sources", key_of(theirs.where), "git")
     repository.remove_scratch(place)
     objects = theirs.layout.common / "objects"
-    is_partial = any((objects / "pack").glob("*.promisor"))
+    is_partial = foreign.is_partial(objects)
     if not place.is_dir():
         progress.note(f"copying the history of {theirs.where}, once")
-        with new_directory(place) as made:
+        with new_directory(place) as made, foreign.lost_named(str(theirs.where), objects):
             _copy(theirs, made, progress, deadline)
     elif is_partial:
         _copy_new(objects, place)
@@ -70,7 +70,8 @@ def take(theirs: Opened, commit: str, cache: Cache, progress: Progress, deadline
         fetch = ("fetch", "--progress", "--no-tags", "--force", "--update-shallow", "--")
         tell = progress_lines.git(progress, str(theirs.where))
         wanted = f"{commit}:refs/fetched/{commit}"
-        repository.git_telling(place, *fetch, theirs.git, wanted, tell=tell, deadline=deadline)
+        with foreign.lost_named(str(theirs.where), objects):
+            repository.git_telling(place, *fetch, theirs.git, wanted, tell=tell, deadline=deadline)
         repository.gather_packs(place, progress, deadline)
     if is_partial:
         _check_whole(theirs.where, commit, place)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.fakes import trees
 from tests.stage.cli.test_commands import GUEST, Table
 from tests.stage.pipeline.test_run import GOOD, PIPELINE
 
@@ -169,6 +170,19 @@ def test_the_tree_is_built_booted_and_entered_as_it_stands(desk: Desk) -> None:
     assert code == 3, output
     assert list(desk.results.iterdir()) == [], "what ended well leaves nothing"
     assert desk.left_running() == []
+
+
+def test_a_partial_clone_is_named_as_the_user_knows_it(desk: Desk) -> None:
+    desk.git("config", "uploadpack.allowFilter", "true")
+    trees.git(
+        desk.folder, "clone", "--quiet", "--filter=blob:none", f"file://{desk.tree}", desk.folder / "clone", lazy=True
+    )
+    shutil.rmtree(desk.tree)
+    (desk.folder / "clone").rename(desk.tree)
+    code, output = desk.type("run", "--base", "HEAD~1")
+    words = " ".join(output.split())
+    assert code == 2 and f"wpci: {desk.tree}: commit " in words and "checked out once" in words, output
+    assert str(desk.folder / "cache") not in words
 
 
 class Nameless(Desk):

@@ -325,9 +325,41 @@ def test_commits_of_a_partial_clone_that_are_not_all_there_are_refused_in_words(
         commits.export(clone, "HEAD~1..HEAD")
     words = str(caught.value)
     assert words.startswith(f"{clone}: commit ") and "a partial clone lacks" in words and "scratch" not in words
+    assert "checked out once" in words
     trees.git(clone, "update-ref", "ORIG_HEAD", "HEAD")
     with pytest.raises(UserError, match="holds no commits"):
         commits.export(clone, "ORIG_HEAD..HEAD")
+
+
+def damage(where: Path, revision: str) -> None:
+    """Put something else in the place of an object."""
+    name = trees.git(where, "rev-parse", revision)
+    path = where / ".git" / "objects" / name[:2] / name[2:]
+    path.chmod(0o644)
+    path.write_text("damaged")
+
+
+def test_a_corrupt_object_in_a_range_is_called_that_and_its_tree_by_the_name_that_its_owner_knows(
+    where: Path, tmp_path: Path
+) -> None:
+    for text in ("int one;", "int two;"):
+        trees.edit(where, "mm/shmem.c", 1, text)
+        trees.commit(where, text)
+    damage(where, "HEAD:mm/shmem.c")
+    with pytest.raises(UserError) as caught:
+        series.load_range(where, "HEAD~2..HEAD", of=tmp_path / "mine")
+    words = str(caught.value)
+    assert words.startswith(f"{tmp_path / 'mine'}: ") and "object" in words and "git fsck" in words
+    assert "partial" not in words and "scratch" not in words
+
+
+def test_a_tree_that_borrows_from_a_damaged_one_is_named(where: Path, cache: Cache, tmp_path: Path) -> None:
+    trees.git(tmp_path, "clone", "--quiet", "--shared", where, tmp_path / "shared")
+    damage(where, "HEAD:mm/shmem.c")
+    with pytest.raises(UserError) as caught:
+        trees.fetched(tmp_path / "shared", cache)
+    words = str(caught.value)
+    assert words.startswith(f"{tmp_path / 'shared'}: an object ") and "git fsck" in words and "scratch" not in words
 
 
 def test_a_partial_clone_may_move_on(where: Path, cache: Cache, tmp_path: Path) -> None:
