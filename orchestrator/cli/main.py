@@ -44,6 +44,7 @@ from orchestrator.host import crash
 
 app = typer.Typer(
     name="wpci",
+    cls=parser.Group,
     help="Validate a Linux kernel patch series: build without and with it, boot both, compare test by test.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

@@ -134,3 +134,27 @@ def test_a_bisect_goes_on_with_what_it_began_with(tmp_path: Path) -> None:
     state = table.folder / "results" / "last" / "state.json"
     state.write_text(state.read_text().replace('"version": 1', '"version": 7'))
     refused(table, ("bisect", "--continue"), "is of version 7, this program reads 1")
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (("run", "--tset", "x"), "No such option: --tset (Possible options: --test, --timeout, --tree) ("),
+        (("--tset",), "No such option: --tset"),
+        (("rnu",), "No such command 'rnu'. Did you mean 'run'? ("),
+        (("run", "--repeat", "x"), "Invalid value for '--repeat'"),
+        (("run", "--repeat"), "Option '--repeat' requires an argument"),
+        (("validate",), "Missing argument 'series'"),
+    ],
+)
+def test_what_the_option_parser_refuses_is_one_line_as_all_else(
+    table: Table, argv: tuple[str, ...], words: str
+) -> None:
+    code, output = table.type(*argv)
+    (line,) = output.splitlines()
+    assert code == 2 and line.startswith(f"wpci: {words}") and line.endswith(" --help)"), output
+
+
+def test_without_a_command_there_is_help(table: Table) -> None:
+    code, output = table.type()
+    assert code == 2 and "COMMAND [ARGS]" in output and "validate" in output, output
