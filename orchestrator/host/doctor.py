@@ -21,7 +21,7 @@ DISK_NEEDED = 12 * GIB
 MEMORY_NEEDED = 3 * GIB
 
 TOOLS = (
-    "git", "make", "gcc", "flex", "bison", "bc", "perl", "rsync", "apt-get", "ssh", "setpriv",
+    "git", "make", "gcc", "ld", "flex", "bison", "bc", "perl", "rsync", "apt-get", "ssh", "setpriv",
     "busybox", "dropbear",
 )  # fmt: skip
 

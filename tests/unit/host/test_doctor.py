@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import pwd
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,6 +34,13 @@ def test_what_builds_a_cage_is_installed_with_the_rest(tmp_path: Path, monkeypat
     monkeypatch.setattr(process.sandbox, "obstacle", process.sandbox.obstacle.__wrapped__)
     (cage,) = (finding for finding in doctor.examine(Cache(tmp_path), []) if finding.what == "cage")
     assert not cage.ok and not cage.needed and "bubblewrap" in packages.install([str(cage.lacks)])
+
+
+def test_the_linker_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where gcc is there and binutils is not, a run ends at its first build."""
+    monkeypatch.setattr(shutil, "which", lambda name, path=None: None if name == "ld" else f"/usr/bin/{name}")
+    missing = {f.what: f for f in doctor.examine(Cache(tmp_path), [DEFAULT])}["ld"]
+    assert missing.needed and not missing.ok and "binutils" in packages.install([str(missing.lacks)], "debian")
 
 
 def test_every_program_of_a_guest_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
