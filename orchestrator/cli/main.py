@@ -107,6 +107,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
 }
 
 _LOGS = "wpci-unexpected-"
+_WIDE = 80
+"""Columns of a terminal below which the tables of help would cut the names of options: it is plain text there."""
 
 
 def _contained(command: Callable[..., None]) -> Callable[..., None]:
@@ -206,6 +208,8 @@ def main() -> NoReturn:
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)
     streams.outlive_readers()
     _name_user()
+    if screen.columns() < _WIDE:
+        app.rich_markup_mode = None
     sys.exit(guarded(app))
 
 

@@ -27,6 +27,11 @@ WIDTH = 120
 """Columns of what is printed where nobody tells the width: in a log file."""
 
 
+def columns() -> int:
+    """Return how wide rich takes the terminal to be."""
+    return Console().width
+
+
 @dataclass(frozen=True)
 class Styled:
     """A text and how it looks (``bold red``)."""

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import typer
 
+from orchestrator.cli import main
 from tests.stage.cli.test_commands import Table, refused
 from tests.stage.pipeline.test_run import GOOD
 
@@ -153,6 +155,19 @@ def test_what_the_option_parser_refuses_is_one_line_as_all_else(
     code, output = table.type(*argv)
     (line,) = output.splitlines()
     assert code == 2 and line.startswith(f"wpci: {words}") and line.endswith(" --help)"), output
+
+
+@pytest.mark.parametrize("width", ["30", "79", "80"])
+def test_help_has_the_whole_name_of_each_option_whatever_the_width(
+    table: Table, monkeypatch: pytest.MonkeyPatch, width: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", width)
+    for name in ("run", "validate", "bisect"):
+        code, output = table.type(name, "--help")
+        assert code == 0
+        command = typer.main.get_command(main.app).commands[name]  # type: ignore[attr-defined]
+        assert [opt for param in command.params for opt in param.opts if opt[:2] == "--" and opt not in output] == []
+        assert "…" not in output
 
 
 def test_without_a_command_there_is_help(table: Table) -> None:
