@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 
-from orchestrator.model import Identity, JobResult, RunResult, Status
-from orchestrator.verdict import cases
+from orchestrator.model import Identity, JobResult, RunResult, SeriesResult, Status, Verdict
+from orchestrator.verdict import cases, complaints
+from orchestrator.verdict.findings import Judgement
 from orchestrator.verdict.outcome import outcomes
 
 SETTING = {
@@ -18,6 +20,11 @@ SETTING = {
     "host": "processor or kernel of the host",
 }
 """What of an identity must agree for two results to compare, and how it is called; the host is known under KVM only."""
+
+_NOT_RUN = "did not run"
+_RED = {Verdict.FAIL, Verdict.INFRA}
+_NUMBERS = re.compile(r"\b(?:0x)?[0-9a-f]*[0-9][0-9a-f]*\b")
+"""Lines, times, addresses and the names of runs: in two reasons for the same they differ."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,14 +40,21 @@ class Difference:
 
 def between(first: RunResult, second: RunResult) -> tuple[Difference, ...]:
     """Return what differs between two runs: inputs before outcomes, job by job."""
-    whole = (("mode", first.mode, second.mode), ("verdict", first.verdict.value, second.verdict.value))
-    differences = [Difference("run", "", what, one, other) for what, one, other in whole if one != other]
-    for one, other in _pairs(first, second):
+    whole = (
+        ("run", "mode", first.mode, second.mode),
+        ("outcome", "verdict", first.verdict.value, second.verdict.value),
+    )
+    differences = [Difference(kind, "", what, one, other) for kind, what, one, other in whole if one != other]
+    pairs = _pairs(first, second)
+    before, after = ({series.patched.name: series for series in run.series} for run in (first, second))
+    for one, other in pairs:
         differences += [*_inputs(one, other), *_outcomes(one, other)]
-    known = {job.name for pair in _pairs(first, second) for job in pair}
-    for run, there in ((first, ("ran", "did not run")), (second, ("did not run", "ran"))):
-        differences += [Difference("run", job.name, "job", *there) for job in run.jobs if job.name not in known]
-    return tuple(differences)
+        if one.name in before and other.name in after:
+            differences += _series(before[one.name], after[other.name])
+    known = {job.name for pair in pairs for job in pair}
+    for run, there in ((first, ("ran", _NOT_RUN)), (second, (_NOT_RUN, "ran"))):
+        differences += [Difference("outcome", job.name, "job", *there) for job in run.jobs if job.name not in known]
+    return (*differences, *_checks(first, second))
 
 
 def unlike(one: Identity, other: Identity) -> tuple[str, ...]:
@@ -75,14 +89,61 @@ def _inputs(one: JobResult, other: JobResult) -> Iterator[Difference]:
 
 
 def _outcomes(one: JobResult, other: JobResult) -> Iterator[Difference]:
-    if one.verdict is not other.verdict:
-        verdicts = (f"{job.verdict.value}: {job.reason}" for job in (one, other))
-        yield Difference("outcome", one.name, "verdict", *verdicts)
+    yield from _judged(one.name, "verdict", *((job.verdict, job.reason) for job in (one, other)))
     before, after = _tests(cases.job_named_as(one, other)), _tests(other)
     for test in sorted(before.keys() | after.keys()):
-        statuses = [there[test].value if test in there else "did not run" for there in (before, after)]
+        statuses = [there[test].value if test in there else _NOT_RUN for there in (before, after)]
         if statuses[0] != statuses[1]:
             yield Difference("outcome", one.name, test, *statuses)
+    gone, come = complaints.new_splats(other.splats, one.splats), complaints.new_splats(one.splats, other.splats)
+    yield from _seen(one.name, *([splat.title for splat in splats] for splats in (gone, come)))
+    first, second = ({_shape(text): text for text in _problems(job)} for job in (one, other))
+    yield from _seen(one.name, _without(first, second), _without(second, first))
+
+
+def _series(one: SeriesResult, other: SeriesResult) -> Iterator[Difference]:
+    yield from _judged(one.patched.name, "series", *((pair.verdict, pair.reason) for pair in (one, other)))
+    gone = complaints.new(other.new_warnings, one.new_warnings)
+    come = complaints.new(one.new_warnings, other.new_warnings)
+    yield from _seen(one.patched.name, complaints.lines(gone), complaints.lines(come))
+
+
+def _checks(first: RunResult, second: RunResult) -> Iterator[Difference]:
+    before, after = ({(c.name, c.subject): (c.verdict, c.message) for c in run.checks} for run in (first, second))
+    for check in dict.fromkeys((*before, *after)):
+        what = " ".join(filter(None, check))
+        if check in before and check in after:
+            yield from _judged("", what, before[check], after[check])
+        else:
+            yield Difference("outcome", "", what, *(_verdict(there.get(check)) for there in (before, after)))
+
+
+def _judged(job: str, what: str, one: Judgement, other: Judgement) -> Iterator[Difference]:
+    """Yield the difference of two judgements; why one is green does not count."""
+    if one[0] is not other[0] or (one[0] in _RED and _shape(one[1]) != _shape(other[1])):
+        yield Difference("outcome", job, what, _verdict(one), _verdict(other))
+
+
+def _verdict(judgement: Judgement | None) -> str:
+    return f"{judgement[0].value}: {judgement[1]}" if judgement else _NOT_RUN
+
+
+def _seen(job: str, gone: Iterable[str], come: Iterable[str]) -> Iterator[Difference]:
+    for texts, there in ((gone, ("seen", "not seen")), (come, ("not seen", "seen"))):
+        yield from (Difference("outcome", job, text, *there) for text in dict.fromkeys(texts))
+
+
+def _without(here: Mapping[str, str], there: Mapping[str, str]) -> list[str]:
+    return [text for shape, text in here.items() if shape not in there]
+
+
+def _problems(job: JobResult) -> Iterator[str]:
+    return (f"{run.suite}: {problem}" for run in job.suites for problem in run.problems)
+
+
+def _shape(text: str) -> str:
+    """Return a text without its numbers."""
+    return _NUMBERS.sub("#", text)
 
 
 def _tests(job: JobResult) -> dict[str, Status]:
