@@ -1,4 +1,7 @@
-"""A run on one's own tree and series, without touching YAML: the options become entries of the pipeline. Pure."""
+"""A run on one's own tree and series, without touching YAML: the options become entries of the pipeline.
+
+Pure but for looking at paths.
+"""
 
 from __future__ import annotations
 

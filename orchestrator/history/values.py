@@ -6,7 +6,7 @@ import datetime
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.model import Identity, Side, Stage, Status, Verdict, rundir
+from orchestrator.model import Identity, Side, Stage, Status, Verdict
 
 
 @dataclass(frozen=True)
@@ -77,11 +77,6 @@ class Job:
     commit: str | None = None
     base: str | None = None
     requested: tuple[str, ...] = ()
-
-    @property
-    def consoles(self) -> tuple[Path, ...]:
-        """The consoles of its guests that are still on disk, in the order of booting."""
-        return rundir.consoles(self.directory)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,7 @@
-"""Output of a program with its own words for its cases → a report, as ``config.LineFormat`` says. Pure."""
+"""Output of a program with its own words for its cases → a report, as ``config.LineFormat`` says.
+
+Pure but for reading files.
+"""
 
 from __future__ import annotations
 

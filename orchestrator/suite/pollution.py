@@ -1,4 +1,7 @@
-"""Which of the tests before a red one make it red: looked for by halves. Pure, but for what a trial does."""
+"""Which of the tests before a red one make it red: looked for by halves.
+
+Pure but for reading consoles, and for what a trial does.
+"""
 
 from __future__ import annotations
 
