@@ -18,6 +18,9 @@ TEST_PACKAGES := chromium postgresql systemd
 
 ARGS     ?=
 
+# The tests start wpci a thousand times: without this each start would compile all of it.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup packages run list doctor check lint types unit test test-nightly test-kvm test-slurm man clean
 

@@ -149,8 +149,12 @@ PLACES = [
     Attack("a cache that is a file", place("c"), ("run",), 3, ("c/",), environment={"WPCI_CACHE": "c"}),
     Attack("a cache below a file", place("c"), ("run",), 3, ("c/",), environment={"WPCI_CACHE": "c/d"}),
     Attack("a cache that is a device", lambda _: None, ("run",), 3, environment={"WPCI_CACHE": "/dev/null"}),
-    Attack("a cache with a space", lambda _: None, ("run",), 2, ("space",), environment={"WPCI_CACHE": "a b"}),
-    Attack("a cache with a colon", lambda _: None, ("run",), 2, ("colon",), environment={"WPCI_CACHE": "a:b"}),
+    Attack(
+        "a cache with a space", lambda _: None, ("run",), 2, ("has ' ' in its path",), environment={"WPCI_CACHE": "a b"}
+    ),
+    Attack(
+        "a cache with a colon", lambda _: None, ("run",), 2, ("has ':' in its path",), environment={"WPCI_CACHE": "a:b"}
+    ),
     Attack("a home that is a file", place("h"), ("run",), 3, ("h/",), environment={"WPCI_CACHE": "", "HOME": "h"}),
     Attack("no home to write to", lambda _: None, ("run",), 3, environment={"WPCI_CACHE": "", "HOME": "/proc/self"}),
     Attack("results that are a file", place("r"), ("run", "--results", "r"), 3, ("r",)),
