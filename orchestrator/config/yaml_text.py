@@ -44,7 +44,7 @@ def parse(text: str, name: str, *, literal_keys: bool = False) -> Any:
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise UserError(f"{name}: not YAML: line {line}: {error.reason}") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, OverflowError) as error:  # chr() of an escape beyond Unicode, and its like
         raise UserError(f"{name}: not YAML: cannot be read") from error
 
 
