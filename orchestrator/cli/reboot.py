@@ -149,7 +149,7 @@ def clean(
         bool,
         typer.Option(
             "--old",
-            help="Only what limits: kernels: of the pipeline file lets go: kernels, and inputs of other machines.",
+            help="Only what limits: kernels: of the pipeline file lets go: kernels, and inputs of workers.",
         ),
     ] = False,
     config: ConfigOption = None,

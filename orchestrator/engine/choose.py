@@ -14,7 +14,7 @@ from orchestrator.engine.local import LocalEngine
 from orchestrator.engine.slots import Capacity
 from orchestrator.engine.task import Engine
 from orchestrator.errors import UserError
-from orchestrator.host.cache import Cache
+from orchestrator.host.cache import SHARED, Cache
 from orchestrator.progress import Progress
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def opened(
         from orchestrator.host.store import Store
     except ModuleNotFoundError as error:
         raise UserError(f"{error.name} is not installed: pip install '.[dask]' in a checkout") from error
-    store = Store(dask.store or cache.path("shared", "x").parent.as_uri(), patience=dask.patience)
+    store = Store(dask.store or cache.path(SHARED, "x").parent.as_uri(), patience=dask.patience)
     store.prove()
     with contextlib.ExitStack() as stack:
         if isinstance(dask.dask, Workers):

@@ -123,8 +123,10 @@ class Cache:
 
 LOCKS = "locks"
 """The folder of the locks. It is never removed: a lock on a file without a name keeps nobody out."""
+SHARED = "shared"
+"""The folder of the store that workers on this machine have, where pipeline.yaml names no other."""
 _IN_USE = "in-use"
-_PRODUCTS = ("work", "kernels", "programs", "rootfs", "tests")
+_PRODUCTS = ("work", "kernels", "programs", "rootfs", "tests", "store", SHARED)
 _GRAVE = ".removed."
 
 

@@ -16,8 +16,17 @@ from pathlib import Path
 
 from orchestrator.config.schema import Keep
 from orchestrator.host import scratch
-from orchestrator.host.cache import Cache, remove
+from orchestrator.host.cache import SHARED, Cache, remove
 from orchestrator.model import rundir
+
+_KERNELS = ("kernels/*", f"{SHARED}/kernels/*")
+_BROUGHT = (
+    "store/*/*",
+    "sources/bundle-*",
+    "sources/.removed.bundle-*",
+    *(f"{SHARED}/{kind}/*" for kind in ("inputs", "sources", "programs")),
+)
+"""What goes by its age alone. Claims stay: whoever wants the product finds out that one is a dead owner's."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +77,8 @@ def prune(results: Path, keep: Keep, current: Path | None) -> str:
 def kernels(cache: Cache, keep: Keep) -> str:
     """Remove kernels that were not used for long, or are too much, those used last at last; return a line, if any went.
 
-    What a killed build or removal left goes, too, and by its age what came from other machines. Raises InfraError where
-    a run is using the cache: nothing goes then.
+    What a killed build or removal left goes, too, and by its age what came from other machines or was put there for
+    the workers of this one. Raises InfraError where a run is using the cache: nothing goes then.
     """
     if not (_unwanted(cache, keep) or _brought(cache, keep)):
         return ""
@@ -78,20 +87,20 @@ def kernels(cache: Cache, keep: Keep) -> str:
         for one in (*gone, *brought):
             remove(one.folder)
     freed = sum(one.size for one in (*gone, *brought))
-    inputs = f" and {len(brought)} inputs of other machines" if brought else ""
+    inputs = f" and {len(brought)} inputs of workers" if brought else ""
     return f"{len(gone)} kernels{inputs} removed from the cache: {freed / 2**20:.0f} MiB"
 
 
 def _unwanted(cache: Cache, keep: Keep) -> list[Artifacts]:
-    there = list(_last_used(cache.root.glob("kernels/*"), lambda when: True))
+    paths = (path for name in _KERNELS for path in cache.root.glob(name))
+    there = list(_last_used(paths, lambda when: True))
     halves = [kernel for kernel in there if kernel.folder.name.startswith(".")]
     return [*halves, *doomed([kernel for kernel in there if kernel not in halves], keep, time.time())]
 
 
 def _brought(cache: Cache, keep: Keep) -> list[Artifacts]:
-    """Return what came out of a store, or as a bundle, and is old: where it is wanted again it comes again."""
-    names = ("store/*/*", "sources/bundle-*", "sources/.removed.bundle-*")
-    now, paths = time.time(), (path for name in names for path in cache.root.glob(name))
+    """Return what went into the store of this machine, came out of one, or as a bundle, and is old: it comes again."""
+    now, paths = time.time(), (path for name in _BROUGHT for path in cache.root.glob(name))
     return list(_last_used(paths, lambda when: _is_old(when, keep, now)))
 
 

@@ -53,8 +53,8 @@ class Store:
         quick._within(lambda fs, root: store_object.prove(fs, f"{root}/claims"), "write there")
 
     def has(self, kind: str, key: str) -> bool:
-        """Whether there is something under a key. Raises InfraError."""
-        return self._within(lambda fs, root: bool(fs.exists(f"{root}/{kind}/{key}")), f"look for {kind}/{key}")
+        """Whether there is something under a key, which is then as good as used. Raises InfraError."""
+        return self._within(lambda fs, root: store_object.has(fs, f"{root}/{kind}/{key}"), f"look for {kind}/{key}")
 
     def put_file(self, kind: str, key: str, file: Path) -> None:
         """Put the bytes of a file under a key, whole or not at all. Raises InfraError."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import secrets
 from pathlib import Path
 from typing import IO, Any
@@ -90,12 +91,26 @@ def put(fs: Any, path: str, first: bytes, file: Path) -> None:
         raise
 
 
+def has(fs: Any, path: str) -> bool:
+    """Whether an object is there; one that is was used now."""
+    _touch(fs, path)
+    return bool(fs.exists(path))
+
+
+def _touch(fs: Any, path: str) -> None:
+    """Note that an object is used, where a store keeps that: what was not used for long is what goes."""
+    if isinstance(fs, LocalFileSystem):
+        with contextlib.suppress(OSError):  # it is not there, or another user's
+            os.utime(path)
+
+
 def get(fs: Any, path: str, to: Path) -> bool:
     """Write the bytes of an object into a file; False where it is not there, or not what was put, which goes."""
     try:
         source = fs.open(path, "rb")
     except FileNotFoundError:
         return False
+    _touch(fs, path)
     with source, to.open("wb") as target:
         if _copied(source, target):
             return True

@@ -111,7 +111,16 @@ def test_a_path_of_other_characters_is_a_cache_for_builds() -> None:
 
 
 def filled(root: Path) -> Cache:
-    for name in ("work/a/base", "kernels/key/vmlinux", "programs/p", "rootfs/r", "sources/s", "ccache/0"):
+    for name in (
+        "work/a/base",
+        "kernels/key/vmlinux",
+        "programs/p",
+        "rootfs/r",
+        "sources/s",
+        "ccache/0",
+        "store/k/s",
+        "shared/k/s",
+    ):
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("x" * 1000)
@@ -124,7 +133,7 @@ def names(root: Path) -> list[str]:
 
 def test_clean_takes_what_can_be_built_again(tmp_path: Path) -> None:
     store = filled(tmp_path)
-    assert store.clean() == f"removed kernels, programs, rootfs, work from {tmp_path}: 0.0 GiB"
+    assert store.clean() == f"removed kernels, programs, rootfs, shared, store, work from {tmp_path}: 0.0 GiB"
     assert names(tmp_path) == ["ccache", "locks", "sources"]
     assert store.clean() == f"removed nothing from {tmp_path}: 0.0 GiB"
 

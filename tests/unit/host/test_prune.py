@@ -82,10 +82,16 @@ def test_what_was_never_whole_goes_with_the_next_look(tmp_path: Path) -> None:
     assert kernels(tmp_path) == ["a"]
 
 
-def test_what_came_from_other_machines_goes_by_its_age(tmp_path: Path) -> None:
+def test_what_workers_have_as_inputs_goes_by_its_age(tmp_path: Path) -> None:
     today = int(time.time() / DAY)
-    kept = ("sources/git-x", "sources/local-my-bundle-x", "sources/bundle-new", "store/inputs/new", "store/sources/new")
-    gone = ("sources/bundle-old", "sources/.removed.bundle-a", "store/inputs/old", "store/sources/.old.got")
+    kept = (
+        *("sources/git-x", "sources/local-my-bundle-x", "sources/bundle-new", "store/inputs/new", "store/sources/new"),
+        *("shared/inputs/new", "shared/claims/kernels-old"),
+    )
+    gone = (
+        *("sources/bundle-old", "sources/.removed.bundle-a", "store/inputs/old", "store/sources/.old.got"),
+        *("shared/inputs/old", "shared/sources/old", "shared/programs/old", "shared/inputs/.old.half"),
+    )
     for name in (*kept, *gone):
         (tmp_path / name).mkdir(parents=True)
         (tmp_path / name / "file").write_bytes(b"x" * 2**20)
@@ -94,9 +100,20 @@ def test_what_came_from_other_machines_goes_by_its_age(tmp_path: Path) -> None:
     with Cache(tmp_path).in_use(SILENT), pytest.raises(InfraError, match="in use by a run"):
         prune.kernels(Cache(tmp_path), Keep.model_construct(days=60, size=1))
     said = prune.kernels(Cache(tmp_path), Keep.model_construct(days=60, size=1))
-    assert said == "0 kernels and 4 inputs of other machines removed from the cache: 4 MiB"
+    assert said == "0 kernels and 8 inputs of workers removed from the cache: 8 MiB"
     assert [name for name in (*kept, *gone) if (tmp_path / name).exists()] == list(kept)
     assert prune.kernels(Cache(tmp_path), Keep.model_construct(days=60, size=1)) == ""
+
+
+def test_kernels_in_the_store_of_this_machine_count_among_the_others(tmp_path: Path) -> None:
+    today = int(time.time() / DAY)
+    kernel(tmp_path, "a", today - 2)
+    for name, ago in (("b", 1), ("c", 3), ("d", 90), (".e.half", 0)):
+        path = Cache(tmp_path).path("shared", "kernels", name)
+        path.write_bytes(b"x" * 100_000)
+        os.utime(path, ((today - ago) * DAY, (today - ago) * DAY))
+    prune.kernels(Cache(tmp_path), Keep.model_construct(days=60, size=250_000))
+    assert kernels(tmp_path) == ["a"] and [path.name for path in (tmp_path / "shared/kernels").iterdir()] == ["b"]
 
 
 def test_what_another_run_removes_meanwhile_is_no_fault(tmp_path: Path) -> None:

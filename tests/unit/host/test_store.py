@@ -80,6 +80,16 @@ def test_a_folder_comes_back_as_it_was(store: Store, tmp_path: Path) -> None:
     assert not store.get("kernels", "other", tmp_path / "nothing") and not (tmp_path / "nothing").exists()
 
 
+@pytest.mark.parametrize("use", ["has", "get_file"])
+def test_an_object_in_a_folder_is_as_old_as_its_last_use(use: str, tmp_path: Path) -> None:
+    store, given, lies = Store((tmp_path / "store").as_uri()), tmp_path / "given", tmp_path / "store/inputs/key"
+    given.write_text("one")
+    store.put_file("inputs", "key", given)
+    os.utime(lies, (1, 1))
+    assert store.has("inputs", "key") if use == "has" else store.get_file("inputs", "key", tmp_path / "back")
+    assert lies.stat().st_mtime > 1
+
+
 @pytest.mark.parametrize("damage", ["cut", "flip", "other", "empty", "header"])
 def test_wrong_bytes_under_a_key_are_no_product(damage: str, tmp_path: Path) -> None:
     store = Store((tmp_path / "store").as_uri())
