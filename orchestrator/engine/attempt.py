@@ -23,7 +23,7 @@ from orchestrator.engine.order import Fault, Order, Parcel
 from orchestrator.engine.slots import Slots
 from orchestrator.engine.task import Place, R
 from orchestrator.errors import Cancelled, InfraError, PipelineError
-from orchestrator.host import crash, process, prune
+from orchestrator.host import crash, process, prune, scratch
 from orchestrator.host.cache import Cache
 from orchestrator.host.disk import remove_tree, write_atomic
 from orchestrator.model import JobResult, Verdict, rundir
@@ -131,22 +131,38 @@ def perform(order: Order[R], key: str, state: WorkerState, send: Send) -> Parcel
     directory = state.cache.root / "attempts" / order.run / attempt
     events = Events(send, order.name, attempt, state.name)
     try:
-        with state.holding(key):
-            outcome = _outcome(order, directory, events, state)
-        return _parcel(attempt, outcome, directory, state)
+        with _made(directory, state.cache):
+            with state.holding(key):
+                outcome = _outcome(order, directory, events, state)
+            return _parcel(attempt, outcome, directory, state)
+    except PipelineError as error:
+        fault = Fault.of(error)
     except BaseException as error:
         fault = Fault.of(InfraError(f"unexpected {type(error).__name__} on {state.name}: {error}"))
-        return Parcel(attempt, state.name, socket.gethostname(), fault, b"")
     finally:
         with contextlib.suppress(Exception):
             shutil.rmtree(directory, ignore_errors=True)  # what that leaves, for its modes, the next does not
             remove_tree(directory)
             prune.kernels(state.cache, order.pipeline.limits.kernels)
+    return Parcel(attempt, state.name, socket.gethostname(), fault, b"")
+
+
+@contextlib.contextmanager
+def _made(directory: Path, cache: Cache) -> Iterator[None]:
+    """Make the folder of an attempt and hold it; it has its name only when it is held. Raises InfraError."""
+    cache.path(*directory.relative_to(cache.root).parts)
+    new = directory.with_name(f".{directory.name}")
+    try:
+        new.mkdir()
+    except OSError as error:
+        raise InfraError(f"cannot make {new}: {error.strerror}") from error
+    with scratch.held(new):
+        new.rename(directory)
+        yield
 
 
 def _outcome(order: Order[R], directory: Path, events: Events, state: WorkerState) -> R | Fault:
     try:
-        state.cache.path("attempts", order.run, directory.name, "x")
         with crash.contained(directory):
             opening.look_for_cage(order.pipeline.sandbox, events)
             workspace = _workspace(order, directory, events, state)
@@ -216,8 +232,7 @@ def worker_name() -> str:
 
 
 def sweep(cache: Cache) -> None:
-    """Remove what workers of this host left that were killed."""
+    """Remove what workers of this host left that were killed: what nobody holds, be it of this process id or not."""
     for folder in cache.path("attempts", "x").parent.glob(f"*/{socket.gethostname()}-*"):
-        process_id = folder.name.rsplit("-", 2)[-2]
-        if not Path("/proc", process_id).exists():
+        if not scratch.is_held(folder):
             remove_tree(folder)
