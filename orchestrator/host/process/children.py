@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,10 @@ Child = subprocess.Popen[bytes]
 
 GRACE = 5.0
 """Seconds between SIGTERM and SIGKILL."""
+
+_YOUNG, _AGAIN = 2.0, 0.1
+"""Seconds in which a child hears no SIGTERM for certain, as nothing does while a cage is built; those between two. One
+that is older is not sent a second: make goes by that at once, and leaves what is half."""
 
 PIPE = subprocess.PIPE
 """For ``spawn``: connect this end to us."""
@@ -43,7 +48,8 @@ def minimal_environment(extra: Mapping[str, str] | None = None) -> dict[str, str
 class ChildGroup:
     """Holds the children of one thread, so that another thread can end them: what they are waited for ends, too."""
 
-    _children: set[Child] = field(default_factory=set)
+    _children: dict[Child, float] = field(default_factory=dict)
+    """Those that were not waited for yet, and when each was started."""
     _guard: threading.Lock = field(default_factory=threading.Lock)
     _is_cut: bool = False
 
@@ -53,24 +59,42 @@ class ChildGroup:
         return self._is_cut
 
     def cut(self) -> None:
-        """End every child and its group with SIGTERM; from now on there will be no other."""
+        """End every child and its group, as ``kill_group`` does but without waiting; from now on there is no other."""
         with self._guard:
-            self._is_cut = True
-            for child in self._children:
-                if child.returncode is None:
-                    _signal_group(child.pid, signal.SIGTERM)
+            before, self._is_cut = self._is_cut, True
+            for child in () if before else self._children:
+                self._end(child)
 
     def add(self, child: Child) -> None:
         """Take a child on; one that comes too late is ended at once."""
         with self._guard:
-            self._children.add(child)
+            self._children[child] = time.monotonic()
             if self._is_cut:
-                _signal_group(child.pid, signal.SIGTERM)
+                self._end(child)
 
     def remove(self, child: Child) -> None:
         """Let a child go that has ended."""
         with self._guard:
-            self._children.discard(child)
+            self._children.pop(child, None)
+
+    def _end(self, child: Child) -> None:
+        self._signal(child, signal.SIGTERM)
+        threading.Thread(target=self._insist, args=(child, self._children[child]), daemon=True).start()
+
+    def _insist(self, child: Child, started: float) -> None:
+        """Signal a child that is still in its cage's making again, and kill one that does not end."""
+        begun = time.monotonic()
+        while (now := time.monotonic()) < begun + GRACE and child in self._children:
+            time.sleep(_AGAIN)
+            if now < started + _YOUNG:
+                with self._guard:
+                    self._signal(child, signal.SIGTERM)
+        with self._guard:
+            self._signal(child, signal.SIGKILL)
+
+    def _signal(self, child: Child, number: signal.Signals) -> None:
+        if child in self._children and child.returncode is None:
+            _signal_group(child.pid, number)
 
 
 _group: contextvars.ContextVar[ChildGroup | None] = contextvars.ContextVar("group", default=None)

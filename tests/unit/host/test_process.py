@@ -14,7 +14,7 @@ import pytest
 
 from orchestrator.errors import InfraError
 from orchestrator.host import process
-from orchestrator.host.process import FOREVER, Deadline, sandbox
+from orchestrator.host.process import FOREVER, Deadline, children, sandbox
 from orchestrator.host.process.namespaces import full_argv
 
 
@@ -128,6 +128,24 @@ def test_a_leash_ends_the_children_of_its_thread_and_of_no_other() -> None:
         worker.join(60)
         assert not worker.is_alive() and codes == [-signal.SIGTERM] * 2
         assert other.poll() is None and not group._children
+
+
+@pytest.mark.parametrize("deaf", ["trap '' TERM; echo up; sleep 0.5; trap - TERM", "trap '' TERM; echo up"])
+@pytest.mark.parametrize("late", [False, True])
+def test_a_child_that_is_cut_ends_though_it_hears_no_sigterm(
+    deaf: str, late: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is to be in a cage hears none while that is built, for bubblewrap outlives it; some never do."""
+    monkeypatch.setattr(children, "GRACE", 1.5)
+    group, argv = process.ChildGroup(), ["sh", "-c", f"{deaf}; exec sleep 1000"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, start_new_session=True) as child:
+        try:
+            assert child.stdout and child.stdout.readline() == b"up\n"
+            for act in (group.cut, lambda: group.add(child)) if late else (lambda: group.add(child), group.cut):
+                act()
+            assert child.wait(20) == (-signal.SIGTERM if "-" in deaf else -signal.SIGKILL)
+        finally:
+            child.kill()
 
 
 def gone(pid: int) -> bool:
