@@ -36,12 +36,8 @@ class Deadline:
         return Deadline(min(self.at, time.monotonic() + seconds))
 
     def __reduce__(self) -> tuple[Callable[[float], Deadline], tuple[float]]:
-        """Travel by the time of day: each machine has a monotonic clock of its own."""
-        return _by_time_of_day, (time.time() + self.at - time.monotonic(),)
-
-
-def _by_time_of_day(at: float) -> Deadline:
-    return Deadline.after(at - time.time())
+        """Travel as the seconds that are left: no two machines agree on the time of day. The way counts for none."""
+        return Deadline.after, (self.at - time.monotonic(),)
 
 
 FOREVER = Deadline(float("inf"))
