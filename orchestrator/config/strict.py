@@ -1,4 +1,4 @@
-"""What every model of pipeline.yaml is: frozen, and strict about its keys."""
+"""What every model of a YAML file is: frozen, and strict about its keys."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator
 
 
 class Strict(BaseModel):
-    """A mapping of pipeline.yaml: an unknown key is an error."""
+    """A mapping of a YAML file: an unknown key is an error. A number in it is one of ``scalars``: no yes or no."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -13,16 +13,16 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 
 from orchestrator.config import yaml_text
+from orchestrator.config.scalars import A_NUMBER, Integer
+from orchestrator.config.strict import Strict
 from orchestrator.errors import UserError
 from orchestrator.parse.splat_rules import ALWAYS, GROUPS, WORDS, Rule, Rules, Source
 
 
-class _RuleText(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class _RuleText(Strict):
     id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
     kind: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
     start: Annotated[str, Field(min_length=1)]
@@ -34,9 +34,9 @@ class _RuleText(BaseModel):
     end: str | None = None
     fatal: bool = False
     joins: tuple[str, ...] = ()
-    late: Annotated[int, Field(ge=0)] = 0
-    nth: Annotated[int, Field(ge=1)] = 1
-    least: Annotated[int, Field(ge=1)] = 1
+    late: Annotated[Integer, Field(ge=0)] = 0
+    nth: Annotated[Integer, Field(ge=1)] = 1
+    least: Annotated[Integer, Field(ge=1)] = 1
     headless: bool = False
     names: bool = False
     aside: bool = False
@@ -47,10 +47,8 @@ class _RuleText(BaseModel):
     harmless: str | None = None
 
 
-class _RulesText(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    version: Literal[1]
+class _RulesText(Strict):
+    version: Annotated[Literal[1], A_NUMBER]
     rules: Annotated[tuple[_RuleText, ...], Field(min_length=1)]
     wordings: tuple[tuple[str, ...], ...] = ()
     quotes: tuple[str, ...] = ()

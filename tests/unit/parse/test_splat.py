@@ -527,6 +527,8 @@ RULE = {"id": "a", "kind": "b", "start": "c", "title": "d"}
         ("version: 1\nversion: 1\n", "'version' stands twice"),
         ("version: 1\nrules:\n  - {id: a, id: b, kind: b, start: c, title: d}\n", "'id' stands twice"),
         (yaml.safe_dump({"version": 1, "rules": [RULE | {"colour": "red"}]}), "rules.0.colour"),
+        (yaml.safe_dump({"version": 1, "rules": [RULE | {"least": True}]}), "rules.0.least: Value error, a number is"),
+        (yaml.safe_dump({"version": True, "rules": [RULE]}), "version: Value error, a number is needed"),
     ],
 )
 def test_broken_rules_fail_closed(tmp_path: Path, text: str, message: str) -> None:
