@@ -77,7 +77,7 @@ def _base(where: Path, named: str | None) -> _Base | None:
         upstream = local.resolve(theirs, named) if named else _upstream(theirs.git)
         if upstream is None:
             return None
-        commit = repository.asks(theirs.git, "merge-base", "HEAD", upstream)
+        commit = foreign.asks(theirs, str(where), "merge-base", "HEAD", upstream)
         name = named or repository.git(theirs.git, "rev-parse", "--abbrev-ref", upstream)
         branch = repository.asks(theirs.git, "symbolic-ref", "--quiet", "--short", "HEAD") or "HEAD"
     if commit is None:

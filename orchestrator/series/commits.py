@@ -98,13 +98,13 @@ def export(tree: Path, revisions: str, of: Path | None = None) -> tuple[str, lis
 def _exported(opened: Opened, tree: Path, revisions: str, base: str, tip: str) -> tuple[str, list[tuple[str, bytes]]]:
     """Export a range of a tree, which messages call ``tree``. Raises as ``export``."""
     theirs, objects = opened.git, opened.layout.common / "objects"
-    first, last = _commit(theirs, tree, base), _commit(theirs, tree, tip)
-    fork = repository.asks(theirs, "merge-base", first, last)
+    first, last = (foreign.commit_of(opened, revision, str(tree)) for revision in (base, tip))
+    fork = foreign.asks(opened, str(tree), "merge-base", first, last)
     if not fork:
         raise UserError(f"{revisions}: {base} and {tip} have no commit in common")
-    listed = repository.git(
-        theirs, "rev-list", "--reverse", "--topo-order", "--parents", f"{first}..{last}"
-    ).splitlines()
+    with foreign.lost_named(str(tree), objects):
+        walk = ("rev-list", "--reverse", "--topo-order", "--parents", f"{first}..{last}")
+        listed = repository.git(theirs, *walk).splitlines()
     bounds.check_patches(revisions, len(listed))
     if not listed:
         raise UserError(f"{revisions} of {tree} holds no commits")
@@ -115,9 +115,3 @@ def _exported(opened: Opened, tree: Path, revisions: str, base: str, tip: str) -
         with foreign.lost_named(f"{tree}: commit {commit[:12]} cannot be read", objects):
             files.append((f"{number:04}{SUFFIX}", repository.diff(theirs, *_SHOW, commit)))
     return fork, files
-
-
-def _commit(theirs: Path, tree: Path, revision: str) -> str:
-    if commit := repository.commit_of(theirs, revision):
-        return commit
-    raise UserError(f"{tree} has no commit {revision}")

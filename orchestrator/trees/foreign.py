@@ -35,9 +35,9 @@ _SECONDS = 10.0
 """What git has for a configuration, which takes it milliseconds: one may include a pipe, or half the disk."""
 _USUAL = {("extensions.objectformat", "sha1"), ("extensions.refstorage", "files")}
 _LOST = re.compile(
-    r"^.*(?:is corrupt|is empty|repository corruption|unable to (?:read|unpack|find)|bad object"
-    r"|missing (?:blob|tree|commit)|could not (?:fetch|parse)|lazy fetching disabled).*$",
-    re.M,
+    r"^.*(?:is corrupt|is empty|repository corruption|unable to (?:read|unpack|find)|bad object|bogus commit"
+    r"|hash mismatch|missing (?:blob|tree|commit)|could not (?:fetch|parse|read)|lazy fetching disabled).*$",
+    re.M | re.I,
 )
 """What git says of objects that it cannot read."""
 _YES = {"true", "yes", "on", "1"}
@@ -135,6 +135,23 @@ def lost_named(what: str, objects: Path) -> Iterator[None]:
                 "a partial clone lacks files that were never checked out: git fetches them where it is checked out once"
             )
         raise UserError(f"{what}: {why}") from error
+
+
+def asks(theirs: Opened, what: str, *arguments: str) -> str | None:
+    """Run a git command that may fail in a tree; return what it printed, or None where it failed.
+
+    Raises UserError with ``what`` where it failed for an object that cannot be read.
+    """
+    with contextlib.suppress(CommandFailed), lost_named(what, theirs.layout.common / "objects"):
+        return repository.git(theirs.git, *arguments)
+    return None
+
+
+def commit_of(theirs: Opened, revision: str, what: str) -> str:
+    """Return the commit that a revision means in a tree, which messages call ``what``. Raises UserError."""
+    if commit := asks(theirs, what, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}"):
+        return commit
+    raise UserError(f"{what} has no commit {revision}")
 
 
 def _settings(where: Path, there: Layout, folder: Path) -> list[_Setting]:

@@ -119,9 +119,7 @@ def _copy(theirs: Opened, to: Path, progress: Progress, deadline: Deadline) -> N
 
 def resolve(theirs: Opened, revision: str) -> str:
     """Return the commit that a revision means in a tree. Raises UserError."""
-    if commit := repository.commit_of(theirs.git, revision):
-        return commit
-    raise UserError(f"{theirs.where} has no commit {revision}")
+    return foreign.commit_of(theirs, revision, str(theirs.where))
 
 
 @dataclass(frozen=True)

@@ -331,12 +331,12 @@ def test_commits_of_a_partial_clone_that_are_not_all_there_are_refused_in_words(
         commits.export(clone, "ORIG_HEAD..HEAD")
 
 
-def damage(where: Path, revision: str) -> None:
+def damage(where: Path, revision: str, harm: str = "damaged") -> None:
     """Put something else in the place of an object."""
     name = trees.git(where, "rev-parse", revision)
     path = where / ".git" / "objects" / name[:2] / name[2:]
     path.chmod(0o644)
-    path.write_text("damaged")
+    path.write_text(harm)
 
 
 def test_a_corrupt_object_in_a_range_is_called_that_and_its_tree_by_the_name_that_its_owner_knows(
@@ -351,6 +351,18 @@ def test_a_corrupt_object_in_a_range_is_called_that_and_its_tree_by_the_name_tha
     words = str(caught.value)
     assert words.startswith(f"{tmp_path / 'mine'}: ") and "object" in words and "git fsck" in words
     assert "partial" not in words and "scratch" not in words
+
+
+@pytest.mark.parametrize("harm", ["damaged", ""])
+def test_a_commit_that_is_corrupt_is_not_called_absent(harm: str, where: Path, cache: Cache) -> None:
+    for text in ("int one;", "int two;"):
+        trees.edit(where, "mm/shmem.c", 1, text)
+        trees.commit(where, text)
+    damage(where, "HEAD~1", harm)
+    for act in (lambda: at(where, "HEAD~1", cache), lambda: commits.export(where, "HEAD~2..HEAD")):
+        with pytest.raises(UserError, match=r"an object is corrupt or missing \(git fsck") as caught:
+            act()
+        assert str(caught.value).startswith(f"{where}: ")
 
 
 def test_a_tree_that_borrows_from_a_damaged_one_is_named(where: Path, cache: Cache, tmp_path: Path) -> None:
