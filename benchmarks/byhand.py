@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from orchestrator.host.cache import Cache
-from orchestrator.kbuild import make
+from orchestrator.kbuild import make, namesakes
 from orchestrator.kbuild.place import out_folder
 from orchestrator.model import JobResult
 from orchestrator.parse import ktap
@@ -120,7 +120,8 @@ def step(base: JobResult, folder: Path, tree: Path, program: Path) -> str:
     A kernel is made once for each commit; 125 where it does not build, as `git bisect run` wants it.
     """
     out = output(base, tree)
-    compiler = make.compiler(Cache.default(), make.Store(folder / "ccache", trusted=True), tree, out)
+    store = make.Store(folder / "ccache", trusted=True)
+    compiler = make.compiler(Cache.default(), store, namesakes.stamp(tree), tree, out)
     settings = [f"{name}={value}" for name, value in make.environment(compiler).items()]
     argv = make.kernel_argv(tree, out, "x86_64", make.processors(), compiler)
     assert base.products.kernel

@@ -21,7 +21,7 @@ import byhand
 from overhead import ROOT, timed
 
 from orchestrator.host.cache import Cache
-from orchestrator.kbuild import make
+from orchestrator.kbuild import make, namesakes
 from orchestrator.kbuild.place import out_folder
 from orchestrator.model import Side
 
@@ -49,7 +49,8 @@ def main() -> None:
         shutil.copytree(tree, folder / "tree", symlinks=True)
         out = byhand.output(base, folder / "tree")
         shutil.copytree(out_folder(tree, base.variant), out, symlinks=True)
-        compiler = make.compiler(cache, make.Store(folder / "ccache", trusted=True), folder / "tree", out)
+        store = make.Store(folder / "ccache", trusted=True)
+        compiler = make.compiler(cache, store, namesakes.stamp(folder / "tree"), folder / "tree", out)
         settings = [f"{name}={value}" for name, value in make.environment(compiler).items()]
         argv = make.kernel_argv(folder / "tree", out, "x86_64", make.processors(), compiler)
         command = shlex.join(["env", "-i", *settings, *argv, "vmlinux"])

@@ -48,7 +48,7 @@ def build(request: BuildRequest, cache: Cache, progress: Progress, deadline: Dea
     with cache.lock(_lock(request), progress):
         if kernel := lookup(request, cache):
             return kernel
-        with outfolder.opened_log(request.out, request.owner, request.source, progress) as log, _log_copied(request):
+        with outfolder.opened_log(request.out, request.owner, request.headers, progress) as log, _log_copied(request):
             return _build(_Work(request, cache, progress, deadline, log))
 
 
@@ -57,7 +57,7 @@ def check(request: BuildRequest, cache: Cache, progress: Progress, deadline: Dea
     merged = configure.requested(request.fragments)
     with (
         cache.lock(_lock(request), progress),
-        outfolder.opened_log(request.out, request.owner, request.source, progress) as log,
+        outfolder.opened_log(request.out, request.owner, request.headers, progress) as log,
         _log_copied(request),
     ):
         return _configured(_Work(request, cache, progress, deadline, log), merged, "", outfolder.State())
@@ -187,7 +187,7 @@ def run_make(
 def compiler(request: BuildRequest, cache: Cache) -> make.Compiler:
     """Return the compiler for a request: what strangers compile is read by nobody else."""
     store = make.Store(outfolder.layer(request.out).absolute(), trusted=not request.owner)
-    return make.compiler(cache, store, request.source.absolute())
+    return make.compiler(cache, store, request.headers, request.source.absolute())
 
 
 def _keep(work: _Work, warnings: tuple[CompilerWarning, ...], modules: bool) -> Kernel:

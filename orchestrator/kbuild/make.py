@@ -16,7 +16,7 @@ from orchestrator.errors import KernelError
 from orchestrator.host import packages, process
 from orchestrator.host.cache import Cache
 from orchestrator.host.process import Cage, Deadline, sandbox
-from orchestrator.kbuild import ccache, namesakes
+from orchestrator.kbuild import ccache
 
 POLL = 0.25
 """Seconds between two looks at the log. The end of make is seen at once."""
@@ -100,12 +100,12 @@ def shared_objects(cache: Cache) -> Path:
     return cache.path("objects-shared", "x").parent
 
 
-def compiler(cache: Cache, store: Store, source: Path, *folders: Path) -> Compiler:
+def compiler(cache: Cache, store: Store, headers: str, source: Path, *folders: Path) -> Compiler:
     """Return the compiler for a build of ``source``, in these other folders.
 
     ccache takes two work trees as one where the paths that it sees are the same: those under the common parent of
     all are made relative (CCACHE_BASEDIR), and the folder it runs in does not count (CCACHE_NOHASHDIR). Trees whose
-    headers of one name are others share nothing (``namesakes``).
+    headers of one name are others share nothing: ``headers`` is their stamp (``namesakes``).
     """
     if shutil.which("ccache") is None:
         return Compiler("gcc", "gcc", {})
@@ -117,7 +117,7 @@ def compiler(cache: Cache, store: Store, source: Path, *folders: Path) -> Compil
         **({"CCACHE_REMOTE_ONLY": "1"} if store.trusted else {}),
         "CCACHE_BASEDIR": os.path.commonpath((source, *folders)),
         "CCACHE_NOHASHDIR": "1",
-        "CCACHE_NAMESPACE": namesakes.stamp(source),
+        "CCACHE_NAMESPACE": headers,
         "CCACHE_INODECACHE": "1",  # headers are read once, not once an object
         "CCACHE_NOCOMPRESS": "1",  # a tenth of what ccache adds to a cold build; an object is some 20 kB
         "CCACHE_MAXSIZE": "5G",

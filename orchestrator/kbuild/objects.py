@@ -79,7 +79,7 @@ def compile_objects(
     this host kept the tool from its end.
     """
     kernel.check(request, cache, progress, deadline)
-    with outfolder.opened_log(request.out, request.owner, request.source, progress) as log:
+    with outfolder.opened_log(request.out, request.owner, request.headers, progress) as log:
         for name in objects:
             beneath.remove(request.out, name)
         begin = Path(log.name).stat().st_size

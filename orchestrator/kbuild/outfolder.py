@@ -18,7 +18,7 @@ from orchestrator.host import beneath, disk, seal
 from orchestrator.host.cache import digest
 from orchestrator.host.disk import remove_tree, write_atomic
 from orchestrator.host.process import Deadline, sandbox
-from orchestrator.kbuild import compiler_log, make, manifest, namesakes
+from orchestrator.kbuild import compiler_log, make, manifest
 from orchestrator.kbuild.compiler_log import Folders
 from orchestrator.model import CompilerWarning
 from orchestrator.progress import Progress
@@ -142,16 +142,16 @@ def _decided_by(target: str, source: Path, out: Path) -> str:
 
 
 @contextlib.contextmanager
-def opened_log(out: Path, owner: str, source: Path, progress: Progress) -> Iterator[IO[bytes]]:
+def opened_log(out: Path, owner: str, headers: str, progress: Progress) -> Iterator[IO[bytes]]:
     """Open the log of an output folder for appending, and let the folder be ``owner``'s; the log is its lock as well.
 
     What another owner left there is removed: an object, or its time, may have been made up. So is what was made beside
-    other headers than ``source`` has, where their names leave a choice. make and all its children have the log as their
-    output, so the lock is held for as long as any of them lives.
+    other headers than those of the stamp ``headers``, where their names leave a choice. make and all its children have
+    the log as their output, so the lock is held for as long as any of them lives.
     """
     try:
         with locked(log(out), progress) as file:
-            _hand_over(out, State(owner=f"{owner or 'trusted'} {sandbox.user()}", headers=namesakes.stamp(source)))
+            _hand_over(out, State(owner=f"{owner or 'trusted'} {sandbox.user()}", headers=headers))
             if damaged := manifest.mend(out, _notes(out)):
                 what = "are not what make left there, or of a time that is yet to come"
                 progress.note(f"{damaged} files in {out} {what}, and are made again")

@@ -18,7 +18,7 @@ from orchestrator.host import beneath
 from orchestrator.host.cache import Cache, digest
 from orchestrator.host.disk import new_directory, remove_tree, write_atomic
 from orchestrator.host.process import Deadline
-from orchestrator.kbuild import make, outfolder, own_sources, programs
+from orchestrator.kbuild import make, namesakes, outfolder, own_sources, programs
 from orchestrator.kbuild.compiler_log import Folders
 from orchestrator.kbuild.host import ThisHost
 from orchestrator.kbuild.own_sources import ELF, Sources
@@ -67,10 +67,11 @@ def install_headers(
     """Install the headers of the tree at ``source``; ``out`` is private to that, and kept. Raises KernelError."""
     folder, installed = cache.path("programs", wanted.name), out.absolute() / _INSTALLED
     store = make.Store(outfolder.layer(out).absolute(), trusted=not wanted.owner)
-    cc = make.compiler(cache, store, source.absolute(), out.absolute())
+    stamp = namesakes.stamp(source)
+    cc = make.compiler(cache, store, stamp, source.absolute(), out.absolute())
     with (
         cache.lock(wanted.name[:24], progress),
-        outfolder.opened_log(out, wanted.owner, source, progress) as log,
+        outfolder.opened_log(out, wanted.owner, stamp, progress) as log,
     ):
         if not (folder / _DONE).exists():
             with new_directory(folder) as scratch:

@@ -14,7 +14,7 @@ from orchestrator.errors import InfraError, PipelineError, UserError
 from orchestrator.host.cache import Cache, digest
 from orchestrator.host.disk import new_directory, write_atomic
 from orchestrator.host.process import Deadline
-from orchestrator.kbuild import compiler_log, make, outfolder
+from orchestrator.kbuild import compiler_log, make, namesakes, outfolder
 from orchestrator.kbuild.compiler_log import Folders
 from orchestrator.kbuild.host import ThisHost
 from orchestrator.model import Programs
@@ -58,7 +58,8 @@ def build_own(
     files = (*sources, *_included(directory, sources))
     key = digest(RECIPE, make.toolchain(), *(part for file in files for part in (str(file), directory / file)))
     place = cache.path("programs-logs", name)
-    cc = make.compiler(cache, make.Store(outfolder.layer(place), trusted=True), directory.absolute())
+    store = make.Store(outfolder.layer(place), trusted=True)
+    cc = make.compiler(cache, store, namesakes.stamp(directory), directory.absolute())
     env = make.environment(cc)
 
     def build(scratch: Path) -> None:

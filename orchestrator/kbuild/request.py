@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.arch import DEFAULT
 from orchestrator.host.cache import digest
-from orchestrator.kbuild import configure, make, place
+from orchestrator.kbuild import configure, make, namesakes, place
 from orchestrator.kbuild.compiler_log import Folders
 from orchestrator.kbuild.kconfig import Merged
 
@@ -38,6 +39,14 @@ class BuildRequest:
     log: Path | None = None
     owner: str = ""
     private: str = ""
+
+    @functools.cached_property
+    def headers(self) -> str:
+        """The stamp of the tree's headers (``namesakes``), of when it is first asked for: the tree is held still then.
+
+        A walk through a whole kernel takes a quarter of a second, and a build asks five times.
+        """
+        return namesakes.stamp(self.source)
 
     @property
     def folders(self) -> Folders:

@@ -14,7 +14,7 @@ from orchestrator.host import beneath
 from orchestrator.host.cache import Cache, digest
 from orchestrator.host.disk import remove_tree
 from orchestrator.host.process import Cage, Deadline, sandbox
-from orchestrator.kbuild import compiler_log, make, outfolder, programs
+from orchestrator.kbuild import compiler_log, make, namesakes, outfolder, programs
 from orchestrator.kbuild.compiler_log import Folders
 from orchestrator.kbuild.host import ThisHost
 from orchestrator.kbuild.programs import Share
@@ -83,10 +83,13 @@ def build_from_tree(
     key = digest(programs.RECIPE, suite.content, *what, make.toolchain(), *([suite.owner] if suite.owner else []))
 
     def build(scratch: Path) -> None:
-        with outfolder.opened_log(suite.out, suite.owner, suite.source, progress) as log:
+        stamp = namesakes.stamp(suite.source)
+        with outfolder.opened_log(suite.out, suite.owner, stamp, progress) as log:
             log.truncate(0)
+            store = make.Store(outfolder.layer(suite.out).absolute(), trusted=not suite.owner)
+            cc = make.compiler(cache, store, stamp, suite.source.absolute(), suite.out.absolute())
             _make_in_tree(
-                suite, cache, Path(log.name), lambda argv, env, cage: make.run(argv, env, log, _quiet, deadline, cage)
+                suite, cc, Path(log.name), lambda argv, env, cage: make.run(argv, env, log, _quiet, deadline, cage)
             )
             output = make.output(Path(log.name))
         for name in suite.files:
@@ -124,7 +127,7 @@ def _quiet(line: str) -> None:
 
 
 def _make_in_tree(
-    suite: TreeSuite, cache: Cache, log: Path, run: Callable[[Sequence[str], dict[str, str], Cage], int]
+    suite: TreeSuite, cc: make.Compiler, log: Path, run: Callable[[Sequence[str], dict[str, str], Cage], int]
 ) -> None:
     """Install the tree's headers into a folder of ours, and build the programs against them.
 
@@ -132,8 +135,6 @@ def _make_in_tree(
     have taken flags from 5.10 to today; a suite's own variables come last and win.
     """
     folders = Folders(suite.source, suite.out)
-    store = make.Store(outfolder.layer(suite.out).absolute(), trusted=not suite.owner)
-    cc = make.compiler(cache, store, suite.source.absolute(), suite.out.absolute())
     cage = _cage(suite, cc)
     env = make.environment(cc)
     kernel = make.kernel_argv(suite.source, suite.out / "headers", suite.arch, suite.jobs, cc)

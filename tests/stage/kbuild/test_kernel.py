@@ -17,7 +17,7 @@ import pytest
 from orchestrator.errors import InfraError, KernelError, UserError
 from orchestrator.host.cache import Cache, digest
 from orchestrator.host.process import FOREVER, Deadline, sandbox
-from orchestrator.kbuild import kconfig, kernel, manifest, outfolder
+from orchestrator.kbuild import kconfig, kernel, manifest, namesakes, outfolder
 from orchestrator.kbuild.host import ThisHost
 from orchestrator.kbuild.place import out_folder
 from orchestrator.kbuild.request import BuildRequest
@@ -515,6 +515,21 @@ def test_a_header_that_comes_before_its_namesake_is_in_the_object_of_a_new_folde
     other = replace_name(by_either_header, "patched")
     _add(other, "include/linux/x.h")
     assert b"this is include/linux/x.h" in other.build().vmlinux.read_bytes()
+
+
+def test_a_tree_is_walked_for_its_headers_once_a_build(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    stamp, walks = namesakes.stamp, list[Path]()
+
+    def counted(source: Path) -> str:
+        walks.append(source)
+        return stamp(source)
+
+    monkeypatch.setattr(namesakes, "stamp", counted)
+    bench.build()
+    assert walks == [bench.source]
+    bench.edit("mm/swap.c", "never_called", "not_called")
+    bench.build()
+    assert len(walks) == 2, "another request may be of another tree"
 
 
 def test_a_header_without_a_namesake_costs_what_includes_it(bench: Bench) -> None:
