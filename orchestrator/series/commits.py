@@ -6,6 +6,7 @@ it is taken for a diff; the diff is whole (``--binary --full-index``), with the 
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,7 +92,8 @@ def export(tree: Path, revisions: str, of: Path | None = None) -> tuple[str, lis
     tip = tip.removeprefix(".") or "HEAD"
     if not (base and dots) or base.startswith("-"):
         raise UserError(f"{revisions}: a range of commits is written base..tip")
-    with foreign.opened(tree) as theirs:
+    noted = foreign.damage_noted(tree) if of else contextlib.nullcontext()
+    with foreign.opened(tree) as theirs, noted:
         return _exported(theirs, of or tree, revisions, base, tip)
 
 

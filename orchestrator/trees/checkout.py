@@ -15,7 +15,7 @@ from orchestrator.host import scratch
 from orchestrator.host.process import CommandFailed
 from orchestrator.model import Tree
 from orchestrator.progress import Progress
-from orchestrator.trees import repository
+from orchestrator.trees import foreign, repository
 
 _STALE = ("index.lock", "HEAD.lock")
 
@@ -26,14 +26,15 @@ def checkout(tree: Tree, where: Path, progress: Progress) -> None:
     The caller holds the lock of ``where``. What git does not know there is removed, ignored or not: nothing of ours
     lies there. Raises InfraError where ``where`` holds something else than a work tree of ours.
     """
-    if not _is_linked(where, tree.repository):
-        _rebuild(tree, where, progress)
-        return
-    try:
-        _move(tree, where, progress)
-    except CommandFailed as error:
-        progress.note(f"{where} is damaged and is made anew ({error})")
-        _rebuild(tree, where, progress)
+    with foreign.damage_noted(tree.repository):
+        if not _is_linked(where, tree.repository):
+            _rebuild(tree, where, progress)
+            return
+        try:
+            _move(tree, where, progress)
+        except CommandFailed as error:
+            progress.note(f"{where} is damaged and is made anew ({error})")
+            _rebuild(tree, where, progress)
 
 
 def _move(tree: Tree, where: Path, progress: Progress) -> None:

@@ -40,6 +40,8 @@ _LOST = re.compile(
     re.M | re.I,
 )
 """What git says of objects that it cannot read."""
+DAMAGED = "wpci-damaged"
+"""The file in a repository of ours of which an object could not be read."""
 _YES = {"true", "yes", "on", "1"}
 
 
@@ -121,6 +123,10 @@ def is_partial(objects: Path) -> bool:
     return any((objects / "pack").glob("*.promisor"))
 
 
+class Damaged(UserError):
+    """An object of a tree cannot be read."""
+
+
 @contextlib.contextmanager
 def lost_named(what: str, objects: Path) -> Iterator[None]:
     """Say of a git command that could not read an object of somebody's why that is. Raises UserError."""
@@ -129,12 +135,23 @@ def lost_named(what: str, objects: Path) -> Iterator[None]:
     except CommandFailed as error:
         if not (lost := _LOST.search(error.output)):
             raise
-        why = f"an object is corrupt or missing (git fsck looks for more): {lost[0].strip()}"
         if is_partial(objects):
-            why = (
-                "a partial clone lacks files that were never checked out: git fetches them where it is checked out once"
-            )
-        raise UserError(f"{what}: {why}") from error
+            why = "a partial clone lacks files that were never checked out"
+            raise UserError(f"{what}: {why}: git fetches them where it is checked out once") from error
+        line = lost[0].strip()
+        raise Damaged(f"{what}: an object is corrupt or missing (git fsck looks for more): {line}") from error
+
+
+@contextlib.contextmanager
+def damage_noted(copy: Path) -> Iterator[None]:
+    """Note in a repository of ours that git could not read an object of it: ``local.take`` copies the tree again."""
+    try:
+        yield
+    except (CommandFailed, Damaged) as error:
+        if isinstance(error, Damaged) or _LOST.search(error.output):
+            with contextlib.suppress(OSError):
+                (copy / DAMAGED).touch()
+        raise
 
 
 def asks(theirs: Opened, what: str, *arguments: str) -> str | None:

@@ -64,13 +64,17 @@ def take(theirs: Opened, commit: str, cache: Cache, progress: Progress, deadline
         progress.note(f"copying the history of {theirs.where}, once")
         with new_directory(place) as made, foreign.lost_named(str(theirs.where), objects):
             _copy(theirs, made, progress, deadline)
+    elif (place / foreign.DAMAGED).exists():
+        progress.note(f"copying the history of {theirs.where} again, for an object of the copy is damaged")
+        with foreign.lost_named(str(theirs.where), objects):
+            _copy_again(theirs, place, progress, deadline)
     elif is_partial:
         _copy_new(objects, place)
     if repository.commit_of(place, commit) is None:
         fetch = ("fetch", "--progress", "--no-tags", "--force", "--update-shallow", "--")
         tell = progress_lines.git(progress, str(theirs.where))
         wanted = f"{commit}:refs/fetched/{commit}"
-        with foreign.lost_named(str(theirs.where), objects):
+        with foreign.lost_named(str(theirs.where), objects), foreign.damage_noted(place):
             repository.git_telling(place, *fetch, theirs.git, wanted, tell=tell, deadline=deadline)
         repository.gather_packs(place, progress, deadline)
     if is_partial:
@@ -89,6 +93,19 @@ def _copy_new(objects: Path, place: Path) -> None:
                 shutil.copyfile(path, folder / path.name)
                 target.parent.mkdir(exist_ok=True)
                 (folder / path.name).replace(target)
+
+
+def _copy_again(theirs: Opened, place: Path, progress: Progress, deadline: Deadline) -> None:
+    """Put the files of a tree's objects in the place of those in its copy, which may be damaged; no other file goes."""
+    with scratch.folder(place.parent) as folder:
+        copied = folder / place.name
+        _copy(theirs, copied, progress, deadline)
+        files = [path for path in (copied / "objects").rglob("*") if path.is_file()]
+        for path in sorted(files, key=lambda file: (file.suffix == ".idx", file.name == "multi-pack-index")):
+            target = place / path.relative_to(copied)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            path.replace(target)
+    (place / foreign.DAMAGED).unlink()
 
 
 def _check_whole(where: Path, commit: str, place: Path) -> None:

@@ -365,6 +365,36 @@ def test_a_commit_that_is_corrupt_is_not_called_absent(harm: str, where: Path, c
         assert str(caught.value).startswith(f"{where}: ")
 
 
+@pytest.mark.parametrize("way", ["checked out", "exported"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_what_was_copied_damaged_is_well_once_the_tree_is(
+    way: str, packed: bool, where: Path, cache: Cache, tmp_path: Path
+) -> None:
+    trees.edit(where, "mm/shmem.c", 1, "int one;")
+    trees.commit(where, "one")
+    shutil.copytree(where / ".git", tmp_path / "well")
+    damage(where, "HEAD:mm/shmem.c")
+
+    def use() -> None:
+        tree = trees.fetched(where, cache)
+        if way == "exported":
+            series.load_range(tree.repository, f"{tree.commit}~1..{tree.commit}", of=where)
+        else:
+            checkout.checkout(tree, tmp_path / "work", SILENT)
+
+    for _ in range(2):
+        with pytest.raises(UserError if way == "exported" else InfraError, match="corrupt"):
+            use()
+    shutil.rmtree(where / ".git")
+    (tmp_path / "well").rename(where / ".git")
+    if packed:
+        trees.git(where, "gc", "--quiet")
+    use()
+    times = {path: path.stat().st_ctime_ns for path in cache.root.glob("sources/*/git/objects/*/*")}
+    use()
+    assert all(path.stat().st_ctime_ns == when for path, when in times.items()), "it is copied once more, and no more"
+
+
 def test_a_tree_that_borrows_from_a_damaged_one_is_named(where: Path, cache: Cache, tmp_path: Path) -> None:
     trees.git(tmp_path, "clone", "--quiet", "--shared", where, tmp_path / "shared")
     damage(where, "HEAD:mm/shmem.c")
