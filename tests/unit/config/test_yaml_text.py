@@ -61,5 +61,5 @@ def test_literal_keys_are_as_they_are_written() -> None:
 
 @pytest.mark.parametrize("escape", ["\\U0a00F600", "\\UFFFFFFFF"])
 def test_a_character_that_is_none_is_one_line(escape: str) -> None:
-    with pytest.raises(UserError, match="^x.yaml: not YAML: "):
+    with pytest.raises(UserError, match=r"^x\.yaml: not YAML: "):
         yaml_text.parse(f'a: "{escape}"', "x.yaml")
