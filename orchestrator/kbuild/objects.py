@@ -25,8 +25,8 @@ from orchestrator.progress import Progress
 GCC, SPARSE = "W=1", "C=2"
 """What make is asked for besides the objects: more warnings; sparse on every object (Documentation/kbuild)."""
 
-_NOT_THE_KERNEL = ("tools/", "scripts/", "Documentation/", "samples/", "usr/")
-"""Folders whose C files are no objects of the kernel; below ``tools/`` make would start another build."""
+NOT_THE_KERNEL = ("tools/", "scripts/", "Documentation/", "samples/", "usr/")
+"""Folders whose files are no part of the kernel; below ``tools/`` make would start another build."""
 
 _COMPLAINT = re.compile(r"(?P<where>[^\s:]+:\d+)(?::\d+)?: (?:fatal )?(?P<kind>[wW]arning|error): (?P<text>.+)")
 _KERNEL_DOC = re.compile(r"Warning: (?P<where>[^\s:]+:\d+) (?P<text>.+)")
@@ -66,7 +66,7 @@ class Diagnostics:
 
 def of_files(files: Sequence[str]) -> tuple[str, ...]:
     """Return the objects that C files of the kernel become, sorted. A header becomes none by itself."""
-    wanted = {f for f in files if f.endswith(".c") and not f.startswith(_NOT_THE_KERNEL)}
+    wanted = {f for f in files if f.endswith(".c") and not f.startswith(NOT_THE_KERNEL)}
     return tuple(sorted(f"{name.removesuffix('.c')}.o" for name in wanted))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from orchestrator.kbuild.objects import NOT_THE_KERNEL
 from orchestrator.model import CheckResult, CompilerWarning, JobResult, Stage, Verdict
 from orchestrator.text import wording
 from orchestrator.verdict import complaints
@@ -18,7 +19,7 @@ def judge(
     """Judge a job that ran until its build, against the warnings that there were ``before``; None: unknown, not judged.
 
     The base that a patch is compared with is the prefix before it, so that each warning is charged to one patch.
-    ``unseen`` are C files that it changes, and the kernel stays the same: what this configuration lacks is no pass.
+    ``unseen`` are the files that it changes, where the kernel stays the same: what is not compiled is no pass.
     """
     failed = done.failed_stage
     if failed:
@@ -30,10 +31,16 @@ def judge(
     message = complaints.counted(fresh, "new warning") if fresh else "builds, no new warning"
     verdict = Verdict.FAIL if fresh else Verdict.PASS
     if unseen and not fresh:
-        what = f"{wording.some(unseen)} is not in this configuration, or the same but for comments"
-        verdict, message = Verdict.SKIP, f"the kernel is the same without it: {what}"
+        verdict, message = Verdict.SKIP, f"the kernel is the same without it: {_why_unseen(unseen)}"
     reused = " (built before)" if stage.reused else ""
     return CheckResult(name, subject, verdict, message + reused, done.seconds, complaints.lines(fresh), _log(done))
+
+
+def _why_unseen(files: Sequence[str]) -> str:
+    inside = [name for name in files if not name.startswith(NOT_THE_KERNEL)]
+    outside = [name for name in files if name.startswith(NOT_THE_KERNEL)]
+    parts = ((inside, "not in this configuration, or compiles to the same"), (outside, "no part of the kernel"))
+    return "; ".join(f"{wording.some(names)} is {what}" for names, what in parts if names)
 
 
 def without_inherited(check: CheckResult, culprit: CheckResult | None) -> CheckResult:

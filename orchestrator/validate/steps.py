@@ -108,11 +108,9 @@ def _compile_prefixes(state: State, pair: Pair, base: JobResult) -> None:
 
 
 def _unseen(patch: Patch, before: JobResult, after: JobResult) -> tuple[str, ...]:
-    """Return the C files that a patch changes, where the kernel stays the same: nothing is known of them."""
+    """Return the files that a patch changes, where the kernel stays the same: nothing is known of them."""
     old, new = before.products.kernel, after.products.kernel
-    if not (old and new and new.is_same(old)):
-        return ()
-    return tuple(f"{name.removesuffix('.o')}.c" for name in of_files(patch.files))
+    return patch.files if old and new and new.is_same(old) else ()
 
 
 def _is_tested_whole(state: State, number: int) -> bool:

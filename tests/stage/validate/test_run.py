@@ -72,14 +72,19 @@ def test_a_good_series_is_green_in_every_check_and_every_paper(desk: Desk) -> No
 
 
 def test_what_no_kernel_is_made_of_is_no_pass(desk: Desk) -> None:
-    (desk.folder / "tree" / "mm" / "odd.c").write_text("int odd = 1;\n")
+    names = ("mm/odd.c", "arch/arm64/mm/proc.S", "tools/testing/selftests/mm/odd.c")
+    for name in names:
+        (desk.folder / "tree" / name).parent.mkdir(parents=True, exist_ok=True)
+        (desk.folder / "tree" / name).write_text("int odd = 1;\n")
     desk.git("add", "-fA")
-    desk.commit("toy: a file that no configuration has")
-    odd = ("mm/odd.c", "odd = 1", "odd = 2")
-    desk.series(ONE, odd)
+    desk.commit("toy: files that no configuration has")
+    desk.series(ONE, *((name, "odd = 1", "odd odd") for name in names))
     code, output = desk.validate()
-    assert code == 0 and desk.verdicts("compile") == ["pass", "skip"], output
-    assert desk.checks("compile")[1]["message"].startswith("the kernel is the same without it: mm/odd.c is not in")
+    assert code == 0 and desk.verdicts("compile") == ["pass", "skip", "skip", "skip"], output
+    messages = [check["message"] for check in desk.checks("compile")[1:]]
+    assert messages[0].startswith("the kernel is the same without it: mm/odd.c is not in"), messages
+    assert messages[1].startswith("the kernel is the same without it: arch/arm64/mm/proc.S is not in"), messages
+    assert messages[2].startswith(f"the kernel is the same without it: {names[2]} is no part of the kernel"), messages
 
 
 def test_a_share_of_lines_that_is_wanted_and_not_known_is_no_pass(desk: Desk) -> None:

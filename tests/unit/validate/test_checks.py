@@ -300,3 +300,9 @@ def test_a_patch_with_which_the_kernel_is_the_same_has_not_been_compiled() -> No
     result = built.judge("compile", "1/1 x", done(fine), (), ("mm/ksm.c",))
     assert result.verdict is Verdict.SKIP
     assert result.message.startswith("the kernel is the same without it: mm/ksm.c is not in this configuration"), result
+    others = ("Documentation/mm/ksm.rst", "mm/Makefile", "tools/mm/slabinfo.c")
+    assert built.judge("compile", "1/1 x", done(fine), (), others).message == (
+        "the kernel is the same without it: mm/Makefile is not in this configuration, or compiles to the same; "
+        "Documentation/mm/ksm.rst, tools/mm/slabinfo.c is no part of the kernel"
+    )
+    assert built.judge("compile", "1/1 x", done(fine, warnings=(A,)), (), others).verdict is Verdict.FAIL
