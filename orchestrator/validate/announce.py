@@ -22,14 +22,20 @@ def begun(wanted: Request, workspace: Workspace, known: Known) -> list[str]:
 
 def failed(wanted: Request, workspace: Workspace, why: str, known: Known, sender: Sender | None = None) -> list[str]:
     """Notify that a validation came to no end; return a note for each receiver that could not be reached."""
-    message = _news(wanted, workspace.directory.name, Verdict.INFRA, why)
-    return notify.tell(wanted.settings.notify, message, sender, known)
+    return _tell_all(wanted, _news(wanted, workspace.directory.name, Verdict.INFRA, why), known, sender)
 
 
 def ended(wanted: Request, result: RunResult, known: Known) -> list[str]:
     """Notify of the outcome; return a note for each receiver that could not be reached."""
-    message = _news(wanted, result.run, result.verdict, news.summary(result), result)
-    return notify.tell(wanted.settings.notify, message, known=known)
+    return _tell_all(wanted, _news(wanted, result.run, result.verdict, news.summary(result), result), known)
+
+
+def _tell_all(wanted: Request, message: News, known: Known, sender: Sender | None = None) -> list[str]:
+    """Notify of an end. A signal changes nothing about it any more, but that all are notified once more, in haste."""
+    try:
+        return notify.tell(wanted.settings.notify, message, sender, known)
+    except (KeyboardInterrupt, SystemExit):
+        return notify.tell(wanted.settings.notify, message, HASTY, known)
 
 
 def _news(wanted: Request, run: str, verdict: Verdict | None, text: str, result: RunResult | None = None) -> News:

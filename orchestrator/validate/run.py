@@ -54,13 +54,13 @@ def run(wanted: Request, workspace: Workspace, engine: Engine | None = None) -> 
         with crash.contained(workspace.directory):
             shared = engine.sharing(workspace) if engine else workspace
             result = _checked(State(wanted, shared, run_record, engine=engine))
-        run_record.notes += announce.ended(wanted, result, known)
     except PipelineError as error:
         _came_to_no_end(announce.failed(wanted, workspace, str(error), known), workspace)
         raise
     except BaseException:  # a signal: nobody is to wait for this validation any more
         _came_to_no_end(announce.failed(wanted, workspace, "interrupted", known, announce.HASTY), workspace)
         raise
+    run_record.notes += announce.ended(wanted, result, known)  # behind the block: the verdict stands
     return run_record.write()
 
 

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -352,3 +353,28 @@ def test_a_patch_is_not_taken_for_the_one_that_its_commit_message_names(tmp_path
     assert code == 0, output
     posted = [asked.path for asked in server.asked if asked.method == "POST"]
     assert posted == ["/api/1.2/patches/12/checks/"] * 2, output
+
+
+def test_a_verdict_that_was_sent_is_not_taken_back_by_ctrl_c_while_others_are_told(tmp_path: Path, serve: Any) -> None:
+    desk, others = Desk(tmp_path), serve(lambda asked: (200, {}, {}))
+
+    def interrupts(asked: Asked) -> Answer | None:
+        if sum(a.json["state"] == "done" for a in slow.asked) != 1:
+            return 200, {}, {}
+        child.send_signal(signal.SIGINT)
+        return None
+
+    slow = serve(interrupts)
+    desk.series(("mm/memory.c", "return page + 1;", "return page + 2; "))
+    desk.say(
+        "validate:\n  skip: [compile, builds, warnings, sparse, suites]\n  notify:\n"
+        f"    - {{kind: webhook, url: '{others.url}'}}\n    - {{kind: webhook, url: '{slow.url}'}}\n"
+    )
+    with subprocess.Popen(
+        desk.argv("validate", "series"), cwd=desk.folder, env=desk.environment, text=True, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as child:  # fmt: skip
+        output, _ = child.communicate()
+    assert {asked.json.get("verdict") for asked in others.asked[1:]} == {"fail"}, others.asked
+    assert [asked.json.get("verdict") for asked in slow.asked] == [None, "fail", "fail"], slow.asked
+    assert child.returncode == 1 and desk.result()["verdict"] == "fail", output
