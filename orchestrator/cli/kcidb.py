@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +15,7 @@ from orchestrator.cli.options import ConfigOption, ResultsOption
 from orchestrator.cli.screen import Screen
 from orchestrator.config import locate
 from orchestrator.host import disk
-from orchestrator.model import RunResult, rundir
+from orchestrator.model import JobResult, RunResult, rundir
 from orchestrator.report import kcidb, kcidb_object
 
 
@@ -27,7 +29,9 @@ def kcidb_(
     from orchestrator.report import result_json
 
     settings = output.pipeline(config, quiet=True).kcidb
-    result = result_json.read_run(rundir.find(locate.results(results), run) / rundir.RESULT)
+    folder = rundir.find(locate.results(results), run)
+    result = result_json.read_run(folder / rundir.RESULT)
+    result = _with_checks(result, map(result_json.read_job, rundir.check_results(folder)))
     sender = kcidb_object.Sender(settings.origin, settings.artifacts)
     with output.extra("kcidb"):
         text = kcidb.dump(kcidb.render(result, sender, _patchsets(result)))
@@ -35,6 +39,13 @@ def kcidb_(
         Screen().document(text)
     else:
         disk.write_atomic(out, text)
+
+
+def _with_checks(run: RunResult, jobs: Iterable[JobResult]) -> RunResult:
+    """Return a run with the jobs of its checks, too: of each name the run's own, else the one that came furthest."""
+    furthest = {job.name: job for job in sorted(jobs, key=lambda job: len(job.stages))}
+    own = {job.name for job in run.jobs}
+    return replace(run, jobs=(*run.jobs, *(job for name, job in furthest.items() if name not in own)))
 
 
 def _patchsets(run: RunResult) -> dict[str, kcidb.Patchset]:

@@ -22,6 +22,8 @@ NIGHT = "night.txt"
 """How a night compares with those before."""
 
 JOBS = "jobs"
+CHECKS = "checks"
+"""The folder in which the logs of the checks of a validation are, and a folder for each that runs jobs of its own."""
 REPRODUCE = "reproduce.sh"
 """Boots the kernel of a job again, and runs one test in it."""
 CONFIG = "config"
@@ -106,3 +108,8 @@ def boot_number(file: Path) -> int:
 def job_results(run: Path) -> tuple[Path, ...]:
     """Return the result files of the jobs of a run that are there."""
     return tuple(sorted(run.glob(f"{JOBS}/*/{RESULT}")))
+
+
+def check_results(run: Path) -> tuple[Path, ...]:
+    """Return the result files of the jobs of the checks of a validation that are there."""
+    return tuple(sorted(run.glob(f"{CHECKS}/*/{JOBS}/*/{RESULT}")))

@@ -9,7 +9,7 @@ from typing import Any
 
 from orchestrator.engine.background import Background
 from orchestrator.engine.task import Engine
-from orchestrator.model import CheckResult, CompilerWarning, RunResult, Side, Tree, Verdict
+from orchestrator.model import CheckResult, CompilerWarning, RunResult, Side, Tree, Verdict, rundir
 from orchestrator.pipeline.context import Workspace
 from orchestrator.pipeline.job_record import JobRecord
 from orchestrator.pipeline.run_record import RunRecord
@@ -53,13 +53,13 @@ class State:
 
     def log(self, name: str) -> Path:
         """Return where a check may leave its log; the folder exists afterwards."""
-        path = self.workspace.directory / "checks" / f"{name}.log"
+        path = self.workspace.directory / rundir.CHECKS / f"{name}.log"
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
     def inside(self, name: str) -> Workspace:
         """Return the workspace for jobs that belong to a check: they are not the jobs of the run."""
-        return replace(self.workspace, directory=self.workspace.directory / "checks" / name)
+        return replace(self.workspace, directory=self.workspace.directory / rundir.CHECKS / name)
 
     def add(self, result: CheckResult) -> RunResult:
         """Record a check, and say how it went."""

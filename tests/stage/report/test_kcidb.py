@@ -11,6 +11,7 @@ import pytest
 from kcidb_io.schema import V5_3
 
 from tests.stage.pipeline.test_run import GOOD, Bench
+from tests.stage.validate.test_run import ONE, Desk
 
 
 @pytest.fixture
@@ -64,3 +65,28 @@ def test_it_says_where_things_are_only_if_they_are_published_and_writes_a_file(b
 
 def test_a_run_that_is_not_there_is_one_line(bench: Bench) -> None:
     assert reported(bench, "nothing") == (2, "wpci: nothing: no such run in results\n")
+
+
+def test_a_validation_is_reported_with_what_it_built_and_never_greener_than_it_is(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.series(ONE, ("mm/swap.c", "page - 1", "pgae - 1"))
+    code, output = desk.validate("--skip", "checkpatch")
+    assert code == 1 and desk.result()["jobs"] == [], output
+    code, output = reported(desk)
+    builds = {build["id"].partition(".")[2]: build for build in json.loads(output)["builds"]}
+    statuses = {name: build["status"] for name, build in builds.items()}
+    tip = {"toy.three.small.0002": "FAIL", "toy.three.small": "FAIL"}
+    assert code == 0 and statuses == {"toy.small": "PASS", "toy.three.small.0001": "PASS", **tip}
+    assert "pgae" in builds["toy.three.small"]["log_excerpt"]
+    checkouts = {checkout["id"]: checkout.get("patchset_hash") for checkout in json.loads(output)["checkouts"]}
+    assert len({checkouts[build["checkout_id"]] for build in builds.values()}) == 3, "none, a part, and all of it"
+
+
+def test_a_series_that_does_not_apply_is_reported_as_a_checkout_that_is_not_valid(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.series(ONE)
+    (patch,) = (desk.folder / "series").iterdir()
+    patch.write_text(patch.read_text().replace("-\treturn", "-\treturn 17 *"))
+    code, output = desk.validate("--skip", "checkpatch")
+    assert code == 1, output
+    assert {checkout.get("valid") for checkout in json.loads(reported(desk)[1])["checkouts"]} == {None, False}
