@@ -101,7 +101,7 @@ def _obstacle(step: Step, state: State) -> str:
     if step.check in state.wanted.settings.skip:
         return "not asked for"
     if state.is_over:
-        return f"--stop-at-first, and {state.red} is red"
+        return state.why_over
     return "" if step.check == checkpatch.NAME else state.stopped
 
 

@@ -47,6 +47,11 @@ class State:
         """Whether nothing else is to be done: the first red was all that was asked for, and is there."""
         return self.wanted.stops_at_first and bool(self.red)
 
+    @property
+    def why_over(self) -> str:
+        """Why nothing else is to be done, where that is so."""
+        return f"--stop-at-first, and {self.red} is red"
+
     def record(self, planned: Job) -> JobRecord:
         """Return the record of a job of the run: a job that began beside a build goes on in it."""
         return self._records.setdefault(planned.name, JobRecord(planned, self.workspace))
@@ -72,6 +77,10 @@ class State:
         self.workspace.progress.note(f"{check}: {subject}: {verdict.name}: {message}")
         if verdict is Verdict.FAIL and not self.red:
             self.red = f"{check}: {subject}"
+
+    def skip_rest(self, name: str, count: int) -> None:
+        """Record that a check of each patch did not run for the last ``count`` of them, as all is over."""
+        self.skip(name, f"{count} more patch{'' if count == 1 else 'es'}", self.why_over)
 
     def skip(self, name: str, subject: str, why: str, pairs: Sequence[Pair] = ()) -> None:
         """Record a check that did not run, for the jobs of these pairs, too."""

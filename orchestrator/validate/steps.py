@@ -60,8 +60,10 @@ def checkpatch_each(state: State) -> None:
         state.skip(checkpatch.NAME, f"{len(state.wanted.series.patches)} patches", state.stopped)
         return
     with worktree.checked_out(base, pair.base.tree, pair.base.worktree, state.workspace) as tree:
-        for number, (patch, subject) in enumerate(zip(state.wanted.series.patches, state.wanted.subjects, strict=True)):
+        patches = state.wanted.series.patches
+        for number, (patch, subject) in enumerate(zip(patches, state.wanted.subjects, strict=True)):
             if state.is_over:
+                state.skip_rest(checkpatch.NAME, len(patches) - number)
                 return
             log = state.log(f"checkpatch-{number + 1:04}")
             settings, repository = state.wanted.settings, base.repository
@@ -89,6 +91,7 @@ def _compile_prefixes(state: State, pair: Pair, base: JobResult) -> None:
     patches, culprit = state.wanted.series.patches, None
     for number, (patch, subject) in enumerate(zip(patches, state.wanted.subjects, strict=True), 1):
         if state.is_over:
+            state.skip_rest("compile", len(patches) - number + 1)
             return
         planned = replace(pair.patched, upto=number, name=f"{pair.patched.name}.{number:04}")
         record = JobRecord(planned, state.inside("compile"))

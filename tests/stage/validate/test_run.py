@@ -324,6 +324,15 @@ def test_an_error_of_checkpatch_fails_and_less_is_a_remark(desk: Desk) -> None:
     assert desk.verdicts("checkpatch") == ["fail", "fail"]
 
 
+def test_the_patches_behind_the_first_red_are_said_not_to_have_run(desk: Desk) -> None:
+    desk.series((ONE[0], ONE[1], "return page + 2; "), TWO)
+    code, output = desk.validate("--stop-at-first")
+    assert code == 1 and desk.verdicts("checkpatch") == ["fail", "skip"], output
+    rest = desk.checks("checkpatch")[1]
+    assert rest["subject"] == "1 more patch"
+    assert rest["message"] == "did not run: --stop-at-first, and checkpatch: 1/2 toy: edit 1 is red"
+
+
 def test_a_checkpatch_that_ends_early_is_no_clean_patch(desk: Desk) -> None:
     (desk.folder / "tree" / "MUTE").write_text("")
     desk.git("add", "-fA")
