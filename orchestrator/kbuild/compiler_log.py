@@ -136,10 +136,11 @@ def _warning(line: str, folders: Folders) -> CompilerWarning | None:
 
 def listed(kept: Mapping[str, list[CompilerWarning]]) -> tuple[CompilerWarning, ...]:
     """Return every warning once, sorted by file and line: a header's warning is printed by each of its users."""
-    return tuple(sorted({w for group in kept.values() for w in group}, key=_order)[:MOST])
+    return tuple(sorted({w for group in kept.values() for w in group}, key=order)[:MOST])
 
 
-def _order(warning: CompilerWarning) -> tuple[str, int, str]:
+def order(warning: CompilerWarning) -> tuple[str, int, str]:
+    """Return by what warnings are sorted: file, line, text."""
     path, _, number = warning.where.partition(":")
     return path, int(number) if number.isdigit() else 0, warning.text
 

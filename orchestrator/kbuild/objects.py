@@ -148,7 +148,7 @@ def read(
     absent = unknown | _passed_over(output, missing, reached, folders)
     places = _places(output, {name.removesuffix(".o") for name in objects}, folders)
     return Diagnostics(
-        complaints=tuple(sorted(places, key=lambda c: (c.where, c.text))),
+        complaints=tuple(sorted(places, key=compiler_log.order)),
         looked_at=tuple(sorted(looked_at)),
         absent=tuple(name for name in objects if name in absent and name not in looked_at),
         cut_off=tuple(sorted(cut_off.intersection(objects))),

@@ -111,10 +111,10 @@ Warning: ../mm/shmem.c:13 missing initial short description on line:
 
 def test_kernel_doc_of_any_age_and_the_assembler_are_heard() -> None:
     assert objects.read(DOCUMENTED, ("mm/shmem.o",), GCC, FOLDERS).complaints == (
+        CompilerWarning("mm/shmem.c:9", "Function parameter or member 'x' not described in 'f'"),
         CompilerWarning("mm/shmem.c:12", "function parameter 'x' not described in 'f'"),
         CompilerWarning("mm/shmem.c:13", "missing initial short description on line:"),
         CompilerWarning("mm/shmem.c:14", "using `%al' instead of `%eax' due to `b' suffix"),
-        CompilerWarning("mm/shmem.c:9", "Function parameter or member 'x' not described in 'f'"),
     )
 
 
@@ -246,6 +246,13 @@ def test_a_complaint_that_moved_is_not_new_and_a_second_one_is() -> None:
     assert complaints.new((A,), (B,)) == ()
     assert complaints.new((A,), (A, B)) == (B,)
     assert complaints.new((), (A,)) == (A,)
+
+
+def test_the_new_one_of_many_is_the_one_of_the_last_line_and_not_of_the_last_word() -> None:
+    old, new = (f"../mm/a.c:{number}:5: warning: odd\n" for number in (20, 100))
+    before = objects.read(f"  CHECK   ../mm/a.c\n{old}", ("mm/a.o",), SPARSE, FOLDERS)
+    after = objects.read(f"  CHECK   ../mm/a.c\n{old}{new}", ("mm/a.o",), SPARSE, FOLDERS)
+    assert touched.judge("sparse", TOUCHED, before, after, 1.0).details == ("mm/a.c:100: odd",)
 
 
 def test_objects_that_the_configuration_lacks_are_named_and_are_no_pass() -> None:
