@@ -26,6 +26,9 @@ from urllib3.util.retry import Retry
 _AGAIN = (429, 500, 502, 503, 504)
 """What may be another answer the next time. Other refusals are final."""
 
+_FOR_A_WHILE = Retry.RETRY_AFTER_STATUS_CODES | {403}
+"""What is final but with a Retry-After: GitHub refuses so what comes too fast."""
+
 _LONGEST = 60
 """Seconds that a server may make us wait between two tries, whatever its Retry-After says."""
 
@@ -59,6 +62,8 @@ class _Bearer(AuthBase):
 
 class _Retry(Retry):
     """Tries of a request, of which none follows once it was given up."""
+
+    RETRY_AFTER_STATUS_CODES = _FOR_A_WHILE
 
     def __init__(self, *arguments: Any, given_up: threading.Event, **options: Any) -> None:
         super().__init__(*arguments, **options)

@@ -211,6 +211,14 @@ def test_a_server_that_stumbles_is_asked_again(serve: Any) -> None:
     assert len(server.asked) == 4
 
 
+def test_a_server_that_refuses_for_a_while_and_says_so_is_asked_again(serve: Any) -> None:
+    """GitHub answers so to what comes too fast (its secondary rate limit)."""
+    answers: list[Answer] = [(403, {"message": "secondary rate limit"}, {"Retry-After": "0"})]
+    server = serve(lambda asked: answers.pop() if answers else github(asked))
+    assert notify.tell([to_github(server)], NEWS, QUICK) == []
+    assert len(server.asked) == 2
+
+
 def test_a_refusal_is_final_and_a_note_without_the_token(serve: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PW_TOKEN", f"{TOKEN}-wrong")
     server = serve(patchwork)
