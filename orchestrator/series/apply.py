@@ -79,7 +79,18 @@ def as_base(tree: Tree) -> Tree:
 
 def changed(tree: Tree) -> tuple[str, ...]:
     """Return the files that the patches on a tree change, sorted: as they are called there, whatever a diff says."""
-    names = repository.git(tree.repository, "diff", "--name-only", "--no-renames", "-z", tree.base, tree.commit)
+    return _differing(tree)
+
+
+def removed(tree: Tree) -> tuple[str, ...]:
+    """Return those of the changed files that are not there any more, sorted: also the old name of one that moved."""
+    return _differing(tree, "--diff-filter=D")
+
+
+def _differing(tree: Tree, *options: str) -> tuple[str, ...]:
+    names = repository.git(
+        tree.repository, "diff", "--name-only", "--no-renames", "-z", *options, tree.base, tree.commit
+    )
     return tuple(sorted(name for name in names.split("\0") if name))
 
 

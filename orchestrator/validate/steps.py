@@ -160,7 +160,8 @@ def touch(state: State, name: str) -> None:
         return building.compile_objects(jobs[side], trees[side], wanted, flag, logs[side], state.workspace)
 
     changed = apply.changed(trees[Side.PATCHED])
-    subject = Touched(of_files(changed), pair.base.variant, logs, frozenset(changed))
+    removed = of_files(apply.removed(trees[Side.PATCHED]))
+    subject = Touched(of_files(changed), pair.base.variant, logs, frozenset(changed), removed)
     state.add(touched.check(name, subject, compile_objects))
 
 

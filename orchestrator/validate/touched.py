@@ -27,12 +27,16 @@ Compile = Callable[[Side, str, Sequence[str]], Diagnostics]
 
 @dataclass(frozen=True)
 class Touched:
-    """What is looked at: the objects, in which variant, where the logs lie; and the files that the series changes."""
+    """What is looked at: the objects, in which variant, where the logs lie; and the files that the series changes.
+
+    ``removed`` are those of the objects that only the base has the files of.
+    """
 
     objects: tuple[str, ...]
     variant: str
     logs: Mapping[Side, Path]
     changed: frozenset[str] = frozenset()
+    removed: tuple[str, ...] = ()
 
 
 def check(name: str, touched: Touched, compile_objects: Compile) -> CheckResult:
@@ -54,7 +58,7 @@ def check(name: str, touched: Touched, compile_objects: Compile) -> CheckResult:
         before = compile_objects(Side.BASE, FLAGS[name], touched.objects)
     except PipelineError as error:
         return fault(Verdict.INFRA, f"no verdict on the series, for on the base: {error}", error.log)
-    known = [wanted for wanted in touched.objects if wanted not in before.cut_off]
+    known = [wanted for wanted in touched.objects if wanted not in (*before.cut_off, *touched.removed)]
     try:
         after = compile_objects(Side.PATCHED, FLAGS[name], known) if known else Diagnostics((), (), ())
     except PipelineError as error:
@@ -73,6 +77,8 @@ def judge(name: str, touched: Touched, before: Diagnostics, after: Diagnostics, 
     unknown = [*_unknown(name, before.cut_off, "the base"), *_unknown(name, after.cut_off, "the series")]
     summary = complaints.counted(fresh, *_WHAT[name]) if fresh else _quiet(after)
     absent = [f"make has no rule in this configuration for {', '.join(after.absent)}"] if after.absent else []
+    if touched.removed:
+        absent.append(f"the series removes {', '.join(touched.removed)}")
     if old and not fresh:
         absent.append(f"{complaints.counted(old, 'remark')} on headers that the series includes and does not change")
     message = "; ".join([*unknown, summary, *absent] if unknown and not fresh else [summary, *unknown, *absent])

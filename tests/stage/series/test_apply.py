@@ -34,6 +34,7 @@ def test_a_series_is_one_commit_a_patch(where: Path, tree: Tree, cache: Cache) -
     changed = [trees.git(tree.repository, "diff", "--name-only", a, b).split() for a, b in itertools.pairwise(commits)]
     assert changed == [["mm/shmem.c"], ["mm/new.c", "mm/shmem.c"], ["mm/memory.c"]]
     assert apply.changed(patched) == ("mm/memory.c", "mm/new.c", "mm/shmem.c") and apply.changed(tree) == ()
+    assert apply.removed(patched) == ()
     assert trees.git(tree.repository, "log", "-1", "--format=%an %ae %s %cn", patched.commit) == (
         "Dev dev@example.org mm/memory: change the third wpci"
     )

@@ -191,6 +191,23 @@ def test_a_file_of_another_architecture_takes_no_verdict_from_the_others(
     assert check["message"].endswith("make has no rule in this configuration for arch/arm64/fault.o"), check
 
 
+@pytest.mark.parametrize(("tool", "options"), [("sparse", ONLY_SPARSE), ("warnings", ONLY_WARNINGS)])
+def test_a_file_that_the_series_renames_is_looked_at_by_its_new_name(
+    desk: Desk, tool: str, options: tuple[str, ...]
+) -> None:
+    tree = desk.folder / "tree"
+    (tree / "mm" / "swap.c").rename(tree / "mm" / "swapfile.c")
+    (tree / "mm" / "Makefile").write_text((tree / "mm" / "Makefile").read_text().replace("swap.o", "swapfile.o"))
+    desk.git("add", "-fA")
+    desk.commit("toy: rename")
+    desk.git("format-patch", "-q", "-o", str(desk.folder / "series"), "HEAD~1")
+    desk.git("reset", "-q", "--hard", "HEAD~1")
+    code, output = desk.validate(*options)
+    (check,) = desk.checks(tool)
+    assert code == 0 and check["verdict"] == "pass", output
+    assert check["message"] == "nothing new in 1 objects; the series removes mm/swap.o"
+
+
 def with_a_line(desk: Desk, name: str, line: str) -> None:
     """Put a line into a file of the base."""
     path = desk.folder / "tree" / name
