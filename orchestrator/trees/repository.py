@@ -141,6 +141,12 @@ def commit_of(repository: Path, revision: str, env: Mapping[str, str] | None = N
     return asks(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}", env=env)
 
 
+def has_history(repository: Path, commit: str) -> bool:
+    """Whether the commits before one are there: an archive has none, and a shallow repository not all."""
+    is_shallow = git(repository, "rev-parse", "--is-shallow-repository").strip() == "true"
+    return not is_shallow and commit_of(repository, f"{commit}^") is not None
+
+
 def has(repository: Path, commit: str, path: str) -> bool:
     """Whether a commit has a file or a folder."""
     return asks(repository, "cat-file", "-e", f"{commit}:{path}") is not None

@@ -21,6 +21,10 @@ SCRIPT = "scripts/checkpatch.pl"
 OPTIONS = ("--strict", "--no-signoff", "--show-types", "--showfile")
 """A sign-off is a person's to give: its absence is a note of the run, never a finding."""
 
+_LOOKS_UP = "UNKNOWN_COMMIT_ID"
+"""The type of finding that a commit is not there. In a tree without history none is."""
+_NAMES_COMMIT = re.compile(rb"^fixes:\s+[0-9a-f]{6,40}\b|\bcommit\s+[0-9a-f]{6,40}\b", re.I | re.M)
+
 _KINDS = ("error", "warning", "check")
 _FINDING = re.compile(r"(?:(?P<where>[^\s:]*:\d+): )?(?P<kind>ERROR|WARNING|CHECK):(?P<type>[A-Z0-9_]+): (?P<text>.+)")
 _TOTAL = re.compile(r"total: (\d+) errors, (\d+) warnings, (\d+) checks, \d+ lines checked")
@@ -71,12 +75,23 @@ def judge(report: Report, least: str) -> Verdict:
     return Verdict.FAIL if any(report.counts[: _KINDS.index(least) + 1]) else Verdict.PASS
 
 
+def names_commits(patch: Patch) -> bool:
+    """Whether checkpatch.pl would look for commits that a patch names."""
+    return _NAMES_COMMIT.search(patch.mail) is not None
+
+
 def check(
-    patch: Patch, subject: str, tree: Path, log: Path, settings: Validation, repository: Path | None = None
+    patch: Patch,
+    subject: str,
+    tree: Path,
+    log: Path,
+    settings: Validation,
+    repository: Path | None = None,
+    has_history: bool = True,
 ) -> CheckResult:
     """Run the checkpatch.pl of a checked-out tree on one patch. Its own failure is INFRA, its absence SKIP.
 
-    With its ``repository`` the script can look for the commits that a patch names.
+    With its ``repository`` the script can look for the commits that a patch names; without history it is not to.
     """
     started = time.monotonic()
     if not (tree / SCRIPT).is_file():
@@ -86,7 +101,8 @@ def check(
     mail = log.with_suffix(".patch")
     write_atomic(mail, patch.mail)
     log.unlink(missing_ok=True)
-    argv: list[str | Path] = ["perl", tree / SCRIPT, *OPTIONS, mail]
+    options = OPTIONS if has_history else (*OPTIONS, "--ignore", _LOOKS_UP)
+    argv: list[str | Path] = ["perl", tree / SCRIPT, *options, mail]
     cage = Cage(readable=tuple(path.absolute() for path in (tree, mail, repository) if path))
     try:
         deadline = Deadline.after(_SECONDS)

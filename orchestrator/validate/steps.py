@@ -16,6 +16,7 @@ from orchestrator.pipeline.job_record import JobRecord
 from orchestrator.pipeline.values import Job, Pair
 from orchestrator.series import apply, prerequisites
 from orchestrator.series.series import Patch
+from orchestrator.trees import repository
 from orchestrator.validate import bringup, built, checkpatch, covered, elsewhere, paired, touched
 from orchestrator.validate.request import Request
 from orchestrator.validate.state import State
@@ -59,15 +60,18 @@ def checkpatch_each(state: State) -> None:
     if base is None:
         state.skip(checkpatch.NAME, f"{len(state.wanted.series.patches)} patches", state.stopped)
         return
+    patches, has_history = state.wanted.series.patches, repository.has_history(base.repository, base.commit)
+    if not has_history and any(map(checkpatch.names_commits, patches)):
+        why = f"{pair.base.tree} has no history, or part of it"
+        state.run_record.notes.append(f"checkpatch looks up no commit that a patch names: {why}")
     with worktree.checked_out(base, pair.base.tree, pair.base.worktree, state.workspace) as tree:
-        patches = state.wanted.series.patches
         for number, (patch, subject) in enumerate(zip(patches, state.wanted.subjects, strict=True)):
             if state.is_over:
                 state.skip_rest(checkpatch.NAME, len(patches) - number)
                 return
             log = state.log(f"checkpatch-{number + 1:04}")
-            settings, repository = state.wanted.settings, base.repository
-            state.add(checkpatch.check(patch, subject, tree, log, settings, repository))
+            settings = state.wanted.settings
+            state.add(checkpatch.check(patch, subject, tree, log, settings, base.repository, has_history))
 
 
 def compile_each(state: State) -> None:

@@ -350,6 +350,24 @@ def test_the_patches_behind_the_first_red_are_said_not_to_have_run(desk: Desk) -
     assert rest["message"] == "did not run: --stop-at-first, and checkpatch: 1/2 toy: edit 1 is red"
 
 
+def test_a_commit_that_a_tree_without_history_cannot_know_is_not_charged(desk: Desk) -> None:
+    desk.say("validate: {checkpatch: warning, skip: [compile, sparse, warnings, builds, suites]}\n")
+
+    def validate_a_fix() -> tuple[int, str]:
+        desk.series(ONE)
+        (patch,) = (desk.folder / "series").iterdir()
+        patch.write_text(patch.read_text().replace("\n---\n", '\nFixes: 1da177e4c3f4 ("Linux-2.6.12-rc2")\n---\n', 1))
+        return desk.validate()
+
+    code, output = validate_a_fix()
+    assert code == 0 and desk.checks("checkpatch")[0]["message"] == "clean", output
+    assert "checkpatch looks up no commit that a patch names: toy has no history, or part of it" in output
+    with_a_line(desk, "mm/memory.c", "int spare;\n")
+    code, output = validate_a_fix()
+    assert code == 1 and "1da177e4c3f4" in desk.checks("checkpatch")[0]["details"][0], output
+    assert "has no history" not in output
+
+
 def test_a_checkpatch_that_ends_early_is_no_clean_patch(desk: Desk) -> None:
     (desk.folder / "tree" / "MUTE").write_text("")
     desk.git("add", "-fA")

@@ -1,7 +1,7 @@
 #!/usr/bin/env perl
 # SPDX-License-Identifier: GPL-2.0
 # Says of a patch what the real one says, in its words and with its last line, for one finding of each kind.
-# A file MUTE in the tree makes it end early.
+# It knows no commit. A file MUTE in the tree makes it end early.
 use strict;
 use warnings;
 
@@ -16,6 +16,10 @@ exit 1 if -e 'MUTE';
 open(my $patch, '<', $file) or die "$file: open failed - $!\n";
 while (<$patch>) {
 	chomp;
+	if (/^Fixes: (\w+)/ && !grep { $_ eq 'UNKNOWN_COMMIT_ID' } @ARGV) {
+		$count{WARNING}++;
+		print ":1: WARNING:UNKNOWN_COMMIT_ID: Unknown commit id '$1', maybe rebased or not pulled?\n$_\n\n";
+	}
 	$name = $1 if /^\+\+\+ b\/(.+)/;
 	$line = $1 - 1, next if /^@@ -\S+ \+(\d+)/;
 	next unless $name && /^[+ ]/ && !/^\+\+\+/;
