@@ -15,9 +15,9 @@ _MOST_NAMES = 8
 class Alone(Bounded):
     """A red test that ran again, alone in fresh clones of a booted guest.
 
-    ``tries`` are its outcomes there, where it came to run. Where it was green in each, ``after`` is the shortest list
-    of tests before it, of the ``before`` that ran in its guest, with which it is red again; empty where it is not red
-    with all of them.
+    ``tries`` are its outcomes there, where it came to run. Where it was green in each, ``behind`` are its outcomes
+    after all the ``before`` that ran in its guest. Where those are red, and it stays green alone, ``after`` is the
+    shortest list of them with which it is red again.
     ``shortest`` is False where the list is not known to be that: the time was up, or it did not come to run after them.
     """
 
@@ -28,6 +28,7 @@ class Alone(Bounded):
     before: int = 0
     after: tuple[str, ...] = ()
     shortest: bool = True
+    behind: tuple[Status, ...] = ()
 
     @property
     def failures(self) -> int:
@@ -60,6 +61,8 @@ class Alone(Bounded):
             return f"{green}; how it goes after the {self.before} tests before it is not known"
         if not self.before:
             return f"{green}; no test ran before it"
+        if red := sum(map(self.is_red, self.behind)):
+            return f"{green}; red in {red} of {len(self.behind)} tries after the {self.before} tests before it"
         return f"{green}, and after the {self.before} tests before it"
 
     @property

@@ -109,30 +109,35 @@ class _Bench:
         red, at_once = case.red, self.at_once
         if suite.pick(suite_requests.windows(config, [red.name]), config.exclusive):
             at_once = min(at_once, suite_requests.exclusive_at_once(self.record))
-        tries = pool.each(lambda _: self._status(replace(case, before=()), config), range(TRIES), at_once)
-        ended = tuple(status for status in tries if status)
-        if not ended and self.deadline.expired:
+        tries = self._tries(replace(case, before=()), config, at_once)
+        if not tries and self.deadline.expired:
             return None
-        seen = Alone(case.suite, red.name, red.status, ended)
-        return seen if seen.failures or not ended else self._searched(seen, case, config)
+        seen = Alone(case.suite, red.name, red.status, tries)
+        return seen if seen.failures or not tries else self._searched(seen, case, config, at_once)
 
-    def _searched(self, seen: Alone, case: Case, config: Suite) -> Alone:
-        before = case.before
-
-        def status(tests: pollution.Tests) -> Status | None:
-            return self._status(replace(case, before=tests), config)
-
-        def is_red(tests: pollution.Tests) -> bool:
-            shown = status(tests)
-            return shown is not None and seen.is_red(shown)
-
-        if not before:
+    def _searched(self, seen: Alone, case: Case, config: Suite, at_once: int) -> Alone:
+        """Look for what makes a test red that was green alone; it must be so each time: a flaky one accuses nobody."""
+        if not case.before:
             return seen
-        shown = status(before)
-        if shown is None or not seen.is_red(shown):
-            return replace(seen, before=len(before), shortest=shown is not None)
-        after, known = pollution.shortest(before, is_red, lambda: self.deadline.expired)
-        return replace(seen, before=len(before), after=after, shortest=known)
+        behind = self._tries(case, config, at_once)
+        seen = replace(seen, before=len(case.before), behind=behind, shortest=len(behind) == TRIES)
+        if not seen.shortest or not all(map(seen.is_red, behind)):
+            return seen
+        seen = replace(seen, tries=(*seen.tries, *self._tries(replace(case, before=()), config, at_once)))
+        if seen.failures:
+            return seen
+
+        def is_red(tests: pollution.Tests) -> bool | None:
+            shown = self._status(replace(case, before=tests), config)
+            return None if shown is None else seen.is_red(shown)
+
+        after, known = pollution.shortest(case.before, is_red, lambda: self.deadline.expired)
+        return replace(seen, after=after, shortest=known)
+
+    def _tries(self, case: Case, config: Suite, at_once: int) -> tuple[Status, ...]:
+        """Run a test several times; return its outcomes, of those that say something of it."""
+        tries = pool.each(lambda _: self._status(case, config), range(TRIES), at_once)
+        return tuple(status for status in tries if status)
 
     def _status(self, case: Case, config: Suite) -> Status | None:
         """Run a test in a clone, and return its outcome; None where that says nothing of it."""

@@ -32,26 +32,29 @@ def _earlier(test: str, given: Sequence[Row]) -> Iterator[str]:
         yield name
 
 
-def shortest(tests: Tests, is_red: Callable[[Tests], bool], over: Callable[[], bool]) -> tuple[Tests, bool]:
+def shortest(tests: Tests, is_red: Callable[[Tests], bool | None], over: Callable[[], bool]) -> tuple[Tests, bool]:
     """Return a list of tests that is still red, of which none can be left out, and whether that is known.
 
     ``tests`` are red. What ran last is tried first, in halves, then in smaller parts (delta debugging). Where the time
-    is ``over``, the list is the shortest so far.
+    is ``over``, the list is the shortest so far; so it is where a trial without one of them says nothing (None).
     """
-    parts = 2
+    parts, known = 2, True
     while len(tests) > 1:
+        known = True
         for fewer in _fewer(tests, parts):
             if over():
                 return tests, False
-            if is_red(fewer):
+            shown = is_red(fewer)
+            if shown:
                 parts = 2 if len(fewer) <= math.ceil(len(tests) / parts) else max(parts - 1, 2)
                 tests = fewer
                 break
+            known = known and shown is not None
         else:
             if parts >= len(tests):
                 break
             parts = min(2 * parts, len(tests))
-    return tests, True
+    return tests, known or len(tests) == 1
 
 
 def _fewer(tests: Tests, parts: int) -> Iterator[Tests]:

@@ -98,6 +98,40 @@ def test_what_is_not_known_is_no_pollution() -> None:
     assert seen.words.endswith("; how it goes after the 1 tests before it is not known")
 
 
+class Played(alone._Bench):
+    """Its trials have the outcomes that are given for the number of tests before it, in their order; the last stays."""
+
+    def __init__(self, outcomes: dict[int, str]) -> None:
+        super().__init__(NOBODY, NOBODY, NOBODY, FOREVER, at_once=1)
+        self.outcomes = {count: iter(words.replace("*", words[-2] * 9)) for count, words in outcomes.items()}
+
+    def _status(self, case: alone.Case, config: Suite) -> Status | None:
+        return {"p": Status.PASS, "f": Status.FAIL, "?": None}[next(self.outcomes[len(case.before)])]
+
+
+ALONE = "green alone in a fresh guest, "
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "words"),
+    [
+        ({0: "p*", 4: "f*", 2: "f*", 1: "f*"}, f"red only after T4; {ALONE}6 times"),
+        ({0: "p*", 4: "fpf"}, f"{ALONE}3 times; red in 2 of 3 tries after the 4 tests before it"),
+        ({0: "p*", 4: "p*"}, f"{ALONE}3 times, and after the 4 tests before it"),
+        ({0: "ppppfp", 4: "f*"}, "red alone in a fresh guest in 1 of 6 tries"),
+        ({0: "p*", 4: "ff?"}, f"{ALONE}3 times; how it goes after the 4 tests before it is not known"),
+        (
+            {0: "p*", 4: "f*", 2: "f*", 1: "p?"},
+            f"red only after T3, T4 (the time for a shorter list was up); {ALONE}6 times",
+        ),
+    ],
+)
+def test_a_test_is_red_only_after_others_where_it_is_so_each_time(outcomes: dict[int, str], words: str) -> None:
+    case = alone.Case("own", TestResult("T5", Status.FAIL), ("T1", "T2", "T3", "T4"))
+    seen = Played(outcomes).alone(case, Suite())
+    assert seen and seen.words == words
+
+
 def test_a_fault_that_nobody_foresaw_is_a_note_and_what_is_known_of_the_job_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -39,6 +39,15 @@ def test_without_time_the_shortest_so_far_is_not_called_the_shortest() -> None:
     assert pollution.shortest(tests, lambda some: "T1" in some, lambda: next(left)) == (("T1", "T2"), False)
 
 
+def test_what_a_trial_says_nothing_of_may_be_left_out_for_all_that_is_known() -> None:
+    known: dict[pollution.Tests, bool | None] = {("T2",): None, ("T1",): False}
+    assert pollution.shortest(("T1", "T2"), lambda some: known[some], lambda: False) == (("T1", "T2"), False)
+    assert pollution.shortest(("T1", "T2", "T3"), lambda some: True if some == ("T3",) else None, lambda: False) == (
+        ("T3",),
+        True,
+    )
+
+
 def guest(folder: Path, rows: list[Row], ended: int) -> Path:
     """Write what a guest leaves in which so many of the tests of these rows came to their end."""
     folder.mkdir()
