@@ -11,7 +11,7 @@ import json
 import shutil
 import sys
 import tarfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -114,16 +114,29 @@ def rows(document: Mapping[str, Any], wanted: Mapping[str, frozenset[int]]) -> I
 
 def _unpacked(archive: str, notes: Path, names: frozenset[str], to: Path) -> Iterator[str]:
     """Put counters beside their notes; yield the names of both, as gcov is given them."""
+    known = frozenset(str(path.relative_to(notes).with_suffix("")) for path in notes.rglob(f"*{_NOTES}"))
     with tarfile.open(archive) as opened:
         for member in opened:
-            name = next((name for name in names if member.name.endswith(f"/{name}{_DATA}")), None)
-            if name is None or not (member.isreg() and member.size <= _MOST and (data := opened.extractfile(member))):
+            name = _object(member.name, known)
+            if name not in names or not (
+                member.isreg() and member.size <= _MOST and (data := opened.extractfile(member))
+            ):
                 continue
             target = to / f"{name}{_DATA}"
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(data.read(_MOST))
             shutil.copyfile(notes / f"{name}{_NOTES}", target.with_suffix(_NOTES))
             yield f"{name}{_DATA}"
+
+
+def _object(path: str, known: Collection[str]) -> str:
+    """Return the object of which a file in a guest holds the counters: its path ends so.
+
+    ``arch/x86/kernel/ptrace`` ends as ``kernel/ptrace`` does: the longest is meant. Empty where none is known.
+    """
+    parts = path.removesuffix(_DATA).split("/")
+    ends = ("/".join(parts[first:]) for first in range(len(parts)))
+    return next((end for end in ends if end in known), "")
 
 
 def _of_guest(request: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -138,8 +138,8 @@ def _places(lines: Lines, bits: int) -> Iterator[Place]:
         bits ^= lowest
 
 
-def counts(known: LineCoverage) -> Coverage:
-    """Return the counts, and the lines that did not run. Pure."""
+def counts(known: LineCoverage, unread: int = 0) -> Coverage:
+    """Return the counts, and the lines that did not run, where counters of so many guests are lost. Pure."""
     lines = list(known.changed)
     ran = [(name, line) for name, line in lines if line.reach is Reach.RAN]
     missed = [(name, line) for name, line in lines if line.reach is Reach.MISSED]
@@ -152,6 +152,7 @@ def counts(known: LineCoverage) -> Coverage:
         missed=_listed(missed),
         untested=_listed(untested),
         by_guest=known.by_guest,
+        unread=unread,
     )
 
 

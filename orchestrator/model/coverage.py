@@ -77,7 +77,8 @@ class Coverage(Bounded):
     """The counts of a job, and the lines that did not run: ``mm/shmem.c:12: text``.
 
     ``outside`` of the lines that ran did so in no test, which are ``untested``: while the guest booted, or in what runs
-    besides. ``by_guest`` as in ``LineCoverage``.
+    besides. ``by_guest`` as in ``LineCoverage``. What ran in one of the ``unread`` guests alone, whose counters are
+    lost, counts as not run.
     """
 
     changed: int
@@ -87,13 +88,15 @@ class Coverage(Bounded):
     missed: tuple[str, ...] = ()
     by_guest: bool = False
     untested: tuple[str, ...] = ()
+    unread: int = 0
 
     @property
     def words(self) -> str:
         """The counts in words."""
         by = "; counted by gcov, in a kernel built for that" if self.by_guest else ""
+        lost = f"; what {self.unread} of its guests ran is lost" if self.unread else ""
         missed = self.code - self.ran
-        return f"{self.code} of {self.changed} changed lines have code, {self.ran} ran, {missed} did not{by}"
+        return f"{self.code} of {self.changed} changed lines have code, {self.ran} ran, {missed} did not{by}{lost}"
 
     @property
     def percent(self) -> float:

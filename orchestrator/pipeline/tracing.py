@@ -78,17 +78,19 @@ def measure(record: JobRecord) -> None:
     if record.subject is None:
         return
     with _explained(record):
-        known = _known(record, record.subject)
-        record.coverage = coverage.counts(known)
+        known, unread = _known(record, record.subject)
+        record.coverage = coverage.counts(known, unread)
         disk.write_atomic(record.directory / rundir.COVERAGE, coverage.dump(known))
         disk.write_atomic(record.directory / rundir.COVERAGE_PAGE, coverage_page.render(known, record.job.name))
 
 
-def _known(record: JobRecord, subject: Subject | Counting) -> LineCoverage:
-    consoles = (*rundir.consoles(record.directory), *rundir.templates(record.directory))
+def _known(record: JobRecord, subject: Subject | Counting) -> tuple[LineCoverage, int]:
+    """Return what is known of each line, and of how many guests it is not known what they ran."""
+    consoles = rundir.consoles(record.directory)
     if isinstance(subject, Counting):
-        return coverage.counted(subject, seen_by_guests(subject, consoles, record.notes))
-    return coverage.merged(subject, traced_in_guests(subject, consoles))
+        seen = seen_by_guests(subject, consoles, record.notes)
+        return coverage.counted(subject, seen), len(consoles) - len(seen) if subject.objects else 0
+    return coverage.merged(subject, traced_in_guests(subject, (*consoles, *rundir.templates(record.directory)))), 0
 
 
 def traced_in_guests(subject: Subject, consoles: Iterable[Path]) -> list[Windows]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from orchestrator.model import CheckResult, JobResult, Verdict
 
 NAME = "coverage"
@@ -23,9 +25,9 @@ def judge(patched: JobResult, at_least: float | None) -> CheckResult | None:
     if not coverage.code:
         return CheckResult(NAME, patched.variant, Verdict.SKIP, "no changed line has code in this configuration", 0.0)
     red = at_least is not None and coverage.percent < at_least
-    share = f": {coverage.percent:.0f} %, and {at_least:g} % are wanted" if red else ""
+    share = f": {math.floor(10 * coverage.percent) / 10:g} %, and {at_least:g} % are wanted" if red else ""
     judged = Verdict.PASS
-    if red:  # tests that did not run may run what is missing
-        judged = Verdict.FAIL if patched.is_whole else Verdict.INFRA
+    if red:  # tests that did not run, and guests of which it is not known, may run what is missing
+        judged = Verdict.FAIL if patched.is_whole and not coverage.unread else Verdict.INFRA
     details = (*coverage.missed, *(f"{line} (ran, and in no test)" for line in coverage.untested))
     return CheckResult(NAME, patched.variant, judged, f"{patched.coverage_words}{share}", 0.0, details)

@@ -88,6 +88,21 @@ def test_notes_of_another_build_are_said_to_be_so(tree: Path) -> None:
         gcov.read(folder, archive, ("mm/b",), LINES)
 
 
+@pytest.mark.parametrize("wanted", ["mm/a", "arch/x86/mm/a"])
+def test_an_object_has_the_counters_of_no_other_whose_path_ends_as_its(tree: Path, wanted: str) -> None:
+    archive, folder = archived(tree), notes(tree)
+    (folder / "arch/x86/mm").mkdir(parents=True)
+    (folder / "arch/x86/mm/a.gcno").write_bytes(b"no notes")
+    with tarfile.open(archive, "w:gz") as packed:
+        packed.add(tree / ".out/mm/a.gcda", "./some/folder/.out/mm/a.gcda")
+        packed.add(tree / "mm/a.c", "./some/folder/.out/arch/x86/mm/a.gcda")
+    if wanted == "mm/a":
+        assert ("mm/a.c", 10) in gcov.read(folder, archive, (wanted,), LINES).ran
+    else:
+        with pytest.raises(InfraError, match=r"arch/x86/mm/a\.g"):
+            gcov.read(folder, archive, (wanted,), LINES)
+
+
 def test_what_any_guest_ran_ran_and_counters_of_one_that_are_damaged_cost_no_other_its(tree: Path) -> None:
     consoles = [tree / name / "console.log" for name in ("boot-1", "boot-2", "boot-3", "boot-4")]
     archived(tree)

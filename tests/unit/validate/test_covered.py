@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -26,6 +27,20 @@ def test_lines_that_did_not_run_are_a_remark_or_red_below_what_is_wanted(
     assert check.verdict is verdict and check.details == ("mm/a.c:4: f();",)
     assert check.message.startswith("4 of 10 changed lines have code, 3 ran, 1 did not")
     assert ("% are wanted" in check.message) == (verdict is Verdict.FAIL)
+
+
+def test_a_share_that_is_not_reached_is_not_known_where_what_a_guest_ran_is_lost() -> None:
+    check = covered.judge(patched(replace(COVERAGE, unread=2)), 80.0)
+    assert (
+        check is not None and check.verdict is Verdict.INFRA and "; what 2 of its guests ran is lost" in check.message
+    )
+    reached = covered.judge(patched(replace(COVERAGE, unread=2)), 75.0)
+    assert reached is not None and reached.verdict is Verdict.PASS, "what else ran can only be more"
+
+
+def test_a_share_is_not_rounded_up_to_what_is_wanted() -> None:
+    check = covered.judge(patched(Coverage(10_000, 10_000, 7_996)), 80.0)
+    assert check is not None and check.message.endswith(": 79.9 %, and 80 % are wanted")
 
 
 def test_a_series_without_code_has_nothing_to_reach() -> None:
