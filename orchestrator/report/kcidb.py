@@ -1,7 +1,7 @@
 """A run → a report in the format of KCIDB, the database that kernel CI systems share (schema 5.3).
 
 A *checkout* is a tree with or without a series, a *build* a job's kernel, a *test* all that was asked of it: that it
-boots, that its console is clean, and each test of its suites. What has not run is not in it.
+boots, that its console is clean, and each test of its suites, and what is red besides. What has not run is not in it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def render(run: RunResult, sender: Sender, patchsets: Mapping[str, Patchset]) ->
         "version": VERSION,
         "checkouts": list(checkouts.values()),
         "builds": [report.build(job) for job in built],
-        "tests": [test for job in built for test in tests.of(job)],
+        "tests": [*(test for job in built for test in tests.of(job)), *tests.checks(built)],
     }
 
 

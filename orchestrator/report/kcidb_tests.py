@@ -11,18 +11,20 @@ Statuses by their meaning in the schema:
     SKIP           SKIP: not offered by this kernel
 
 A suite that has a problem, or in which no test ran, is a test that FAILs. A stage that a fault of the host ended is
-MISS, and so is a test that it cut off, and such a suite. Of several tries the worst counts.
+MISS, and so is a test that it cut off, and such a suite. Of several tries the worst counts. A check that is red is a
+test, and so is a red verdict: a kernel is red, too, in which a test passes that must not.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.model import (
+    CheckResult,
     JobResult,
     Splat,
     Stage,
@@ -34,7 +36,8 @@ from orchestrator.model import (
     Verdict,
 )
 from orchestrator.report.kcidb_object import VERDICTS, Object, Objects, text
-from orchestrator.verdict import findings, outcome
+from orchestrator.verdict import findings, outcome, verdict
+from orchestrator.verdict.findings import Judgement
 
 STATUSES = {
     Status.PASS: "PASS",
@@ -48,6 +51,9 @@ STATUSES = {
 }
 _SUITES = "_suite"
 """Stands before the name of a suite, for what is wrong with all of it: no suite is called so."""
+_CHECKS = "_check"
+_VERDICT = "_verdict"
+_RED = {Verdict.FAIL, Verdict.INFRA}
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,16 @@ class Tests:
             yield from self._suite(job, run)
             for test in run.tests:
                 yield self._test(job, run, test, changes.get((run.suite, test.name)))
+        yield from self._verdict(job)
+
+    def checks(self, built: Sequence[JobResult]) -> Iterator[Object]:
+        """Yield the checks that are red, those of one name as one test of the first kernel that has a series."""
+        job = next((job for job in built if job.series), next(iter(built), None))
+        if job is None:
+            return
+        red = [check for check in self.objects.run.checks if check.verdict in _RED]
+        for name in dict.fromkeys(check.name for check in red):
+            yield self._check(job, name, [check for check in red if check.name == name])
 
     def _stage_test(self, job: JobResult, stage: StageResult) -> Object:
         return self._of(
@@ -106,6 +122,37 @@ class Tests:
                 status="MISS" if findings.stage(job.stages, Verdict.INFRA) else "FAIL",
                 comment=text("; ".join(problems)),
             )
+
+    def _verdict(self, job: JobResult) -> Iterator[Object]:
+        """Yield why a kernel is red, as a test: else a report would be greener than the run."""
+        judged, built = self._judged(job), job.stage(Stage.BUILD)
+        if judged and judged[0] in _RED and built and built.verdict is Verdict.PASS:
+            yield self._of(job, _VERDICT, _VERDICT, status=VERDICTS[judged[0]], comment=text(judged[1]))
+
+    def _judged(self, job: JobResult) -> Judgement | None:
+        """Return the verdict on a kernel, in a pair that on the series; None for one that is judged by others.
+
+        A base only informs, and a kernel with a part of a series is judged by the check that it belongs to.
+        """
+        for pair in self.objects.run.series:
+            if job.name == pair.patched.name:
+                return pair.verdict, pair.reason
+            if job.name == pair.base.name:
+                return None
+        return None if job.series else (job.verdict, job.reason)
+
+    def _check(self, job: JobResult, name: str, red: Sequence[CheckResult]) -> Object:
+        details = [line for check in red for line in check.details]
+        logs = [url for check in red if check.log and (url := self.objects.url(check.log))]
+        return self._of(
+            job,
+            f"{_CHECKS}.{name}",
+            path(_CHECKS, name),
+            status=VERDICTS[verdict.fold(check.verdict for check in red)],
+            comment=text("; ".join(f"{check.subject}: {check.message}" for check in red)),
+            log_excerpt=text("\n".join(details)) or None,
+            log_url=next(iter(logs), None),
+        )
 
     def _test(self, job: JobResult, run: SuiteRun, test: TestResult, change: Transition | None) -> Object:
         tries = outcome.outcome(test.status, dict(run.retried).get(test.name, ()))

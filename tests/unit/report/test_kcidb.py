@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 
 from orchestrator.errors import InfraError
 from orchestrator.model import (
+    CheckResult,
     JobResult,
     Kernel,
     Products,
     RunResult,
+    SeriesResult,
     Side,
     Splat,
     Stage,
@@ -68,7 +70,7 @@ def test_a_run_as_rich_as_they_get_fits_the_schema_and_hangs_together() -> None:
     found = report(run(), PUBLIC, patched=PATCHSET)
     checkouts = {checkout["id"] for checkout in found["checkouts"]}
     builds = {build["id"] for build in found["builds"]}
-    assert len(checkouts) == len(builds) == 2 and len(found["tests"]) == 2 * (7 + 2)
+    assert len(checkouts) == len(builds) == 2 and len(found["tests"]) == 2 * (7 + 2) + 1
     assert {build["checkout_id"] for build in found["builds"]} == checkouts
     assert {test["build_id"] for test in found["tests"]} == builds
     assert len({test["id"] for test in found["tests"]}) == len(found["tests"])
@@ -162,6 +164,69 @@ def test_a_suite_has_a_test_of_its_own_beside_all_that_can_have_its_name() -> No
     tests = report(alone(suites=tuple(named)))["tests"]
     assert len({test["id"] for test in tests}) == len({test["path"] for test in tests}) == len(tests) == 2 + 2 * 3
     assert not any("_suite" in test["path"] for test in report(alone(WELL))["tests"])
+
+
+RED = [(Verdict.FAIL, "FAIL"), (Verdict.INFRA, "MISS")]
+GREEN = [Verdict.PASS, Verdict.SKIP]
+
+
+def green_pair() -> SeriesResult:
+    return fixture.series(*(whole(fixture.job(side, (WELL,)), tip) for side, tip in zip(Side, "12", strict=True)))
+
+
+@pytest.mark.parametrize(("verdict", "says"), RED)
+def test_a_red_check_is_a_test_of_a_kernel_with_the_series(verdict: Verdict, says: str) -> None:
+    log = Path("/r/checks/checkpatch.log")
+    checks = (
+        CheckResult("applies", "s", Verdict.PASS, "1 patch", 1.0),
+        CheckResult("checkpatch", "0001", verdict, "1 error", 1.0, ("a.c:1: bad",), log),
+        CheckResult("checkpatch", "0002", Verdict.PASS, "clean", 1.0),
+        CheckResult("checkpatch", "0003", Verdict.INFRA, "no perl", 1.0),
+    )
+    found = report(fixture.run(green_pair(), checks=checks), PUBLIC)["tests"]
+    (check,) = (test for test in found if test["status"] != "PASS")
+    assert check["build_id"].endswith("smoke.patched") and (check["path"], check["status"]) == (
+        "_check.checkpatch",
+        says,
+    )
+    assert (check["comment"], check["log_excerpt"]) == ("0001: 1 error; 0003: no perl", "a.c:1: bad")
+    assert check["log_url"].endswith("/20261123-1/checks/checkpatch.log")
+
+
+@pytest.mark.parametrize("verdict", GREEN)
+def test_a_check_that_is_not_red_is_no_test(verdict: Verdict) -> None:
+    told = fixture.run(green_pair(), checks=(CheckResult("applies", "s", verdict, "1 patch", 1.0),))
+    assert report(told)["tests"] == report(fixture.run(green_pair()))["tests"]
+
+
+def test_a_run_without_a_kernel_has_no_build_that_a_check_could_belong_to() -> None:
+    red = CheckResult("applies", "s", Verdict.FAIL, "patch 2 does not apply", 1.0)
+    assert report(fixture.run(jobs=(), verdict=Verdict.FAIL, checks=(red,)))["tests"] == []
+
+
+@pytest.mark.parametrize(("verdict", "says"), RED)
+def test_a_series_that_is_red_is_one_even_where_all_its_tests_pass(verdict: Verdict, says: str) -> None:
+    judged = dataclasses.replace(green_pair(), verdict=verdict, reason="WARNING in foo")
+    (series,) = (test for test in report(fixture.run(judged))["tests"] if test["status"] != "PASS")
+    assert series["build_id"].endswith("smoke.patched")
+    assert (series["path"], series["status"], series["comment"]) == ("_verdict", says, "WARNING in foo")
+
+
+@pytest.mark.parametrize(("verdict", "says"), RED)
+def test_a_kernel_that_is_red_by_itself_is_one_even_where_all_its_tests_pass(verdict: Verdict, says: str) -> None:
+    found = by_path(report(alone(WELL, verdict=verdict, reason="T: works, expected refused")))
+    assert (found["_verdict"]["status"], found["_verdict"]["comment"]) == (says, "T: works, expected refused")
+
+
+@pytest.mark.parametrize("verdict", GREEN)
+def test_what_is_judged_as_green_needs_no_test_for_that(verdict: Verdict) -> None:
+    assert "_verdict" not in by_path(report(alone(WELL, verdict=verdict)))
+
+
+def test_the_base_of_a_pair_is_not_judged_by_itself() -> None:
+    pair = green_pair()
+    pair = dataclasses.replace(pair, base=dataclasses.replace(pair.base, verdict=Verdict.FAIL, reason="T: fail"))
+    assert "_verdict" not in by_path(report(fixture.run(pair)), "smoke.base")
 
 
 def test_a_console_of_tests_that_did_not_end_is_not_clean() -> None:
