@@ -69,7 +69,7 @@ def mutate(
 ) -> None:
     """Take each hunk and each patch out of a series, seed each fault in it, and say which test kills each mutant.
 
-    Goes on where an earlier run ended. Exit code 1: a mutant survived, and nobody says why.
+    Goes on where an earlier run ended. Exit code 1: a mutant survived, and nobody says why; 3: one was not judged.
     """
     from orchestrator.config import overrides, scalars
     from orchestrator.engine import choose, slots
@@ -108,8 +108,10 @@ def mutate(
         room = slots.here(guests=1 if builds_ahead else None)
         with choose.opened(elsewhere, room, workspace.cache, terminal, most=_AHEAD if builds_ahead else 1) as at_work:
             done = mutation.run(request, workspace, at_work)
-    open_ones = _shown(done, pairs[0].patched.variant, mutation.reasons(report), every_test=every_test)
-    raise typer.Exit(Exit.FAIL if open_ones else Exit.PASS)
+    open_ones = _shown(done.report, pairs[0].patched.variant, mutation.reasons(report), every_test=every_test)
+    for name in done.not_judged:
+        Screen().line(f"not judged: {name}: the next run tries it again")
+    raise typer.Exit(Exit.FAIL if open_ones else Exit.INFRA if done.not_judged else Exit.PASS)
 
 
 def _shown(done: Report, variant: str, why: Mapping[str, str], *, every_test: bool) -> Sequence[Entry]:

@@ -58,7 +58,15 @@ class Request:
     deadline: Deadline = FOREVER
 
 
-def run(request: Request, workspace: Workspace, engine: Engine) -> Report:
+@dataclass(frozen=True)
+class Result:
+    """The report, and the mutants that were tried and are not judged: the next run tries them again."""
+
+    report: Report
+    not_judged: tuple[str, ...]
+
+
+def run(request: Request, workspace: Workspace, engine: Engine) -> Result:
     """Take out every mutant that the report does not know yet; the report is on disk after each.
 
     Raises KernelError where the series itself is broken, InfraError where the host fails again and again, UserError
@@ -92,7 +100,7 @@ class _Run:
         self.report = _loaded(request, _series_config(request, workspace).path.name)
         self.section = self.report.section(request.job.variant)
 
-    def run(self) -> Report:
+    def run(self) -> Result:
         """Take out what is still to be taken out."""
         ws, request = self.workspace, self.request
         series_alone = replace(request.job, extra_series=())  # what is on top of it, for tests only, is no part of it
@@ -110,8 +118,8 @@ class _Run:
         known_keys = {entry.key for entry in self.section.entries}
         # what was never tried comes first, and last what survived other tests
         todo.sort(key=lambda m: (m.key in known_keys, self.section.killed_before(m.identity) is not None))
-        self._try_all(todo, campaign)
-        return self.report
+        not_judged = self._try_all(todo, campaign)
+        return Result(self.report, not_judged)
 
     def _prepared(self) -> Campaign:
         """Return how the mutants are tried, measured where they will be."""
@@ -125,9 +133,11 @@ class _Run:
                 return replace(done.outcome, job=request.job)
         raise InfraError("the engine ended without a result")
 
-    def _try_all(self, todo: Sequence[Mutant], campaign: Campaign) -> None:
+    def _try_all(self, todo: Sequence[Mutant], campaign: Campaign) -> tuple[str, ...]:
+        """Try mutants while there is time; return the names of those that are not judged then."""
         tasks = self._tasks(todo, campaign)
         failures, left = 0, len(todo)
+        not_judged: list[str] = []
         with contextlib.closing(self.engine.run(tasks, self.workspace)) as ended:
             for number, done in enumerate(ended):
                 self.workspace.progress.advance("mutants taken out", number, len(todo))
@@ -140,8 +150,11 @@ class _Run:
                     raise InfraError(f"the host failed on {failures} mutants in a row; the last is {done.task.name}")
                 if entry:
                     self._add(entry)
+                else:
+                    not_judged.append(done.task.name)
         if left:
             self.workspace.progress.note(f"the time is up: {left} mutants are left for the next run")
+        return tuple(not_judged)
 
     def _tasks(self, todo: Sequence[Mutant], campaign: Campaign) -> Iterator[Task[Entry | NotBegun | None]]:
         """Yield the trials while there is time: each is asked for what killed those before it."""

@@ -258,6 +258,22 @@ def test_a_host_that_fails_has_noticed_nothing(bench: Bench) -> None:
     assert set(entries(bench)) == {f"0001/{MEMORY}/1", f"0002/{MEMORY}/1"}, "what does not build needs no guest"
 
 
+def test_a_mutant_that_was_not_judged_for_the_host_failed_is_no_pass(bench: Bench) -> None:
+    assert mutate(bench, "--only", "0001*")[0] == 0
+    bench.configure("line:Linux+version+5.10,die:SIGKILL")
+    code, output = mutate(bench, "--only", "0001*", "--only", "0004*")
+    assert code == 3, output
+    assert f"not judged: 0004/{SWAP}/1" in output and "not judged: 0001" not in output
+    assert set(entries(bench)) == {f"0001/{MEMORY}/1"}
+    plant(bench, "not-seeded", "it does not apply\n\n", mark("LATE"), "\n")
+    fault = bench.folder / "faults" / "not-seeded.diff"
+    fault.write_text(fault.read_text().replace("LATE", "GONE"))
+    code, output = mutate(bench, "--only", "0004*", "--only", "fault/*")
+    assert code == 1 and f"not judged: 0004/{SWAP}/1" in output, "what is open counts before"
+    bench.configure(GUEST)
+    assert mutate(bench, "--only", "0004*")[0] == 0, "the next run tries it again"
+
+
 def test_a_series_that_is_not_well_is_not_taken_apart(bench: Bench) -> None:
     bench.configure(PANIC)
     code, output = mutate(bench)

@@ -54,7 +54,8 @@ def test_what_was_taken_before_the_time_was_up_begins_no_more(bench: Bench, monk
         request = run.Request(
             pair.patched, Path("report"), first=(("T01",),), late=("T02",), deadline=WhenBooted(results=results)
         )
-        done = run.run(request, workspace, LocalEngine(Capacity(frozenset({0, 1}), 2**40, guests=1), most=12))
+        engine = LocalEngine(Capacity(frozenset({0, 1}), 2**40, guests=1), most=12)
+        done = run.run(request, workspace, engine).report
     tried = [entry.name[:4] for entry in done.section("small").entries]
     assert tried in (["0001"], ["0001", "0002"]), "what does not build needs no guest"
     words = [note for note in notes.notes if "the time is up" in note]
