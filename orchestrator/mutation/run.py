@@ -91,7 +91,10 @@ def reasons(report: Path) -> dict[str, str]:
 
 
 class _Run:
-    """One run of the mode: the report so far, and the baseline it compares with."""
+    """One run of the mode: the report so far, the baseline it compares with, and why no test can see a mutant.
+
+    ``refusal`` is why the reasons cannot be read by now, though they were at the beginning.
+    """
 
     def __init__(self, request: Request, workspace: Workspace, engine: Engine) -> None:
         self.request = request
@@ -99,6 +102,8 @@ class _Run:
         self.workspace = workspace
         self.report = _loaded(request, _series_config(request, workspace).path.name)
         self.section = self.report.section(request.job.variant)
+        self.reasons = reasons(request.report)
+        self.refusal = ""
 
     def run(self) -> Result:
         """Take out what is still to be taken out."""
@@ -191,8 +196,18 @@ class _Run:
         self.report = self.report.updating(self.section)
         path = self.request.report
         disk.write_atomic(_json(path), mutation_report.dump(self.report))
-        text = page.render(self.report, reasons(path))
+        text = page.render(self.report, self._reasons())
         disk.write_atomic(path.with_name(f"{path.name}.md"), text)
+
+    def _reasons(self) -> dict[str, str]:
+        """Return the reasons as they are by now; those of before where they cannot be read, and say so once."""
+        try:
+            self.reasons, self.refusal = reasons(self.request.report), ""
+        except UserError as error:
+            if str(error) != self.refusal:
+                self.refusal = str(error)
+                self.workspace.progress.note(self.refusal)
+        return self.reasons
 
     def _is_open(self, mutant: Mutant, campaign: Campaign) -> bool:
         """Whether a mutant is still to be judged: a survivor is, once the tests are others, or more or longer ones.

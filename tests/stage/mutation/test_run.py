@@ -121,6 +121,36 @@ def test_what_is_known_is_not_done_again_and_a_reason_makes_it_green(bench: Benc
     assert "**no reason is known**" not in (bench.folder / "patches" / "evidence" / "mutation.md").read_text()
 
 
+BAD_REASON = "4f1c0ffee0: only a window: of a few instructions\n"
+
+
+def test_reasons_that_cannot_be_read_are_refused_before_anything_is_done(bench: Bench) -> None:
+    why = bench.folder / "patches" / "evidence" / "mutation-why.yaml"
+    why.parent.mkdir(parents=True, exist_ok=True)
+    why.write_text(BAD_REASON)
+    code, output = mutate(bench)
+    assert code == 2 and "mutation-why.yaml: not YAML: line 1: " in output, output
+    assert "toy.three.small" not in output, output
+
+
+def test_reasons_that_nobody_can_read_any_more_are_refused_at_the_end(bench: Bench) -> None:
+    with subprocess.Popen(
+        bench.argv("mutate", "--only", "000[145]*"),
+        cwd=bench.folder,
+        env=bench.environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as child:
+        wait_for(bench.folder, "results/*/jobs/*0001*/boot-1/console.log")
+        (bench.folder / "patches" / "evidence" / "mutation-why.yaml").write_text(BAD_REASON)
+        output, _ = child.communicate()
+    assert child.returncode == 2, output
+    assert set(entries(bench)) == {f"0001/{MEMORY}/1", f"0004/{SWAP}/1", f"0005/{MEMORY}/1"}, output
+    assert f"| 0005/{MEMORY}/1 |" in (bench.folder / "patches" / "evidence" / "mutation.md").read_text()
+    assert output.count("mutation-why.yaml: not YAML") == 2, "when it was seen, and at the end"
+
+
 def test_a_mutant_of_a_module_is_not_equivalent_because_the_rest_of_the_kernel_is_the_same(bench: Bench) -> None:
     (bench.folder / "small.config").write_text("CONFIG_64BIT=y\nCONFIG_SWAP=y\nCONFIG_SHMEM=y\nCONFIG_TOY=m\n")
     for patch in (bench.folder / "series").iterdir():
