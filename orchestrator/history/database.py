@@ -106,7 +106,10 @@ def _parsed(url: str) -> URL:
 def _engine(url: URL) -> Engine:
     try:
         if url.get_backend_name() != "sqlite":
-            return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": PATIENCE})
+            engine = create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": PATIENCE})
+            if engine.dialect.name == "postgresql":
+                event.listen(engine, "begin", _patient)
+            return engine
         if url.database and "uri" not in url.query:  # else it is no path, but a URI of sqlite's own
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
         engine = create_engine(url, connect_args={"timeout": PATIENCE})
@@ -129,6 +132,11 @@ def _begun(connection: Connection) -> None:
     """Begin; a writer takes its lock at once, for one that comes to write later can be refused half-way."""
     kind = "IMMEDIATE" if connection.get_execution_options().get("exclusive") else "DEFERRED"
     connection.exec_driver_sql(f"BEGIN {kind}")
+
+
+def _patient(connection: Connection) -> None:
+    """Bound each wait of a transaction of PostgreSQL for another one: by default there is no end to it."""
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{PATIENCE}s'")
 
 
 @contextlib.contextmanager

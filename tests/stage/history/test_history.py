@@ -412,6 +412,27 @@ def _open_and_add(task: tuple[str, int]) -> None:
     store.add(database.open_(url), a_run(number))
 
 
+def test_a_writer_waits_for_another_no_longer_than_it_has_patience(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "PATIENCE", 1)
+    opened = database.open_(url)
+    with opened.writing(), pytest.raises(InfraError, match="lock") as error:
+        store.add(opened, a_run())
+    assert "\n" not in str(error.value)
+    store.add(opened, a_run())
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_a_reader_waits_for_a_migration_no_longer_than_it_has_patience(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "PATIENCE", 1)
+    opened = database.open_(url)
+    with opened.writing() as session:
+        session.execute(text("LOCK TABLE runs IN ACCESS EXCLUSIVE MODE"))
+        with pytest.raises(InfraError, match="lock timeout"):
+            read.runs(opened)
+
+
 @pytest.mark.parametrize(
     ("table", "column", "value"),
     [("runs", "verdict", "newer"), ("runs", "started", "newer"), ("outcomes", "earlier", '["newer"]')],
