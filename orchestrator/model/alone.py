@@ -69,7 +69,7 @@ class Alone(Bounded):
     def _named(self) -> str:
         more = f" and {len(self.after) - _MOST_NAMES} more" if len(self.after) > _MOST_NAMES else ""
         listed = ", ".join(self.after[:_MOST_NAMES]) + more
-        return listed if self.shortest else f"{listed} (the time for a shorter list was up)"
+        return listed if self.shortest else f"{listed} (fewer of them may do)"
 
 
 def _times(count: int) -> str:

@@ -18,7 +18,7 @@ GREEN = "green alone in a fresh guest, 3 times"
         (Alone("s", "T", FAIL, (PASS,) * 3, 4, ("A", "B")), f"red only after A, B; {GREEN}"),
         (
             Alone("s", "T", FAIL, (PASS,) * 3, 9, tuple("ABCDEFGHI"), shortest=False),
-            "red only after A, B, C, D, E, F, G, H and 1 more (the time for a shorter list was up); "
+            "red only after A, B, C, D, E, F, G, H and 1 more (fewer of them may do); "
             "green alone in a fresh guest, 3 times",
         ),
         (Alone("s", "T", FAIL, (PASS,) * 3), f"{GREEN}; no test ran before it"),

@@ -122,7 +122,7 @@ ALONE = "green alone in a fresh guest, "
         ({0: "p*", 4: "ff?"}, f"{ALONE}3 times; how it goes after the 4 tests before it is not known"),
         (
             {0: "p*", 4: "f*", 2: "f*", 1: "p?"},
-            f"red only after T3, T4 (the time for a shorter list was up); {ALONE}6 times",
+            f"red only after T3, T4 (fewer of them may do); {ALONE}6 times",
         ),
     ],
 )
