@@ -25,7 +25,7 @@ def _of(names: Callable[[], Iterable[str]]) -> Completer:
     def complete(incomplete: str) -> list[str]:
         try:
             return sorted(name for name in names() if name.startswith(incomplete))
-        except (PipelineError, OSError):
+        except (PipelineError, OSError, ValueError):  # a file that is no text
             return []
 
     return complete

@@ -28,7 +28,7 @@ def history_(
 ) -> None:
     """List the runs of the history, newest first, or what one test showed in them."""
     with output.extra("history"):
-        from orchestrator.history import database, read, store
+        from orchestrator.history import database, read, store, window
         from orchestrator.nightly import summary
 
     if test is None:
@@ -45,21 +45,30 @@ def history_(
             Screen(stderr=True).line(f"not added: {problem}")
     if test is None:
         runs = read.runs(opened, mode=mode, limit=limit)
+        known = bool(runs)
         lines = summary.runs(runs, [run.id for run in runs if scratch.is_held(run.directory)])
     else:
         suite, _, name = test.partition("/")  # a suite has no slash in its name; a test may have some
         points = read.points(opened, name, suite=suite, job=job, mode=mode, limit=limit)
         points = points or read.points(opened, test, job=job, mode=mode, limit=limit)
-        if not points:
-            _refuse_unknown(test, read.test_names(opened))
+        known = bool(points)
         lines = summary.points(points)
+    if not known:  # no line at all would not say which word it is that fits none
+        refuse_unknown("is of mode", mode, window.modes(opened))
+        refuse_unknown("has a job", job, read.job_names(opened))
+        if test is not None:
+            refuse_unknown("has a test", test, _names(test, read.test_names(opened)))
     for line in lines:
         Screen().line(line)
 
 
-def _refuse_unknown(test: str, known: Collection[str]) -> None:
-    """Raise UserError for a test (NAME or SUITE/NAME) that never ran: no line at all would not say so."""
+def _names(test: str, known: Collection[str]) -> Collection[str]:
+    """Return the names that a test may be called by: NAME, or SUITE/NAME."""
     alone = {name.partition("/")[2] for name in known}
-    names = alone.union(known) if "/" in test else alone
-    if test not in names:
-        raise UserError(f"no run of the history has a test {test}{wording.nearest(test, names)}")
+    return alone.union(known) if "/" in test else alone
+
+
+def refuse_unknown(what: str, name: str | None, known: Collection[str]) -> None:
+    """Raise UserError for a name that was given, and is none that is known."""
+    if name is not None and name not in known:
+        raise UserError(f"no run of the history {what} {name}{wording.nearest(name, known)}")

@@ -151,6 +151,12 @@ def test_names(database: Database) -> tuple[str, ...]:
         return tuple(f"{suite}/{test}" for suite, test in session.execute(wanted))
 
 
+def job_names(database: Database) -> tuple[str, ...]:
+    """Return the names of all jobs that ever ran."""
+    with database.reading() as session:
+        return tuple(session.scalars(select(JobRow.name).distinct().order_by(JobRow.name)))
+
+
 def titles(database: Database) -> tuple[Title, ...]:
     """Return every title of a splat, the one seen last first."""
     wanted = (

@@ -298,7 +298,16 @@ def test_the_command_lists_runs_and_what_a_test_showed(tmp_path: Path) -> None:
         f"run-2  {name} fail  1.50 s  it broke",
         f"run-1  {name} pass  1.50 s  it broke",
     ]
-    assert called(tmp_path, "T", "--mode", "full") == []  # it ran, but not in that mode
+    for words, what in (
+        (("--mode", "smoek"), "is of mode smoek; did you mean 'smoke'?"),
+        (("T", "--mode", "full"), "is of mode full"),
+        (
+            ("T", "--job", "linux-5.10/smoke.bas"),
+            "has a job linux-5.10/smoke.bas; did you mean 'linux-5.10/smoke.base'?",
+        ),
+    ):
+        done = history(tmp_path, *words)
+        assert (done.returncode, done.stdout) == (2, "") and f"wpci: no run of the history {what}" in done.stderr
     for unknown, near in (("ufd/T", "uffd/T"), ("Tt", "T")):
         done = history(tmp_path, unknown)
         assert done.returncode == 2 and done.stdout == "", done.stdout
@@ -310,7 +319,7 @@ def test_a_name_with_slashes_is_found_with_its_suite_and_without(tmp_path: Path)
     store.add(database.open_(database.place(None, tmp_path / "results")), alone(1, TestResult(name, Status.PASS)))
     shown = [f"run-1  linux-5.10/smoke.base  tcg  uffd/{name}  pass"]
     assert called(tmp_path, f"uffd/{name}") == shown and called(tmp_path, name) == shown
-    assert called(tmp_path, name, "--mode", "full") == [] and called(tmp_path, f"uffd/{name}", "--mode", "full") == []
+    assert all("is of mode full" in history(tmp_path, test, "--mode", "full").stderr for test in (name, f"uffd/{name}"))
     for unknown, near in (("uffd/gup.R/W pin/unpin", f"uffd/{name}"), ("gup.R/W pin/unpin 0", name)):
         done = history(tmp_path, unknown)
         assert done.returncode == 2 and f"{unknown}; did you mean '{near}'?" in done.stderr, done.stderr
