@@ -52,11 +52,14 @@ def _chosen(job: JobResult, guest: str | None) -> Path:
 
 
 def _kernel(job: JobResult) -> Kernel:
-    """Return the kernel of an earlier job. Raises UserError where it is gone, or drgn is not there."""
+    """Return the kernel by which a guest of an earlier job is read. Raises UserError where drgn or that is gone."""
     if why := look.obstacle():
         raise UserError(why)
-    made, _ = reboot.bootable(job)
-    return made.kernel
+    kernel = job.products.kernel
+    if kernel is None:
+        raise UserError(f"{job.name}: that run did not come as far as a kernel")
+    reboot.refuse_gone(job, kernel.vmlinux, kernel.config)
+    return kernel
 
 
 def _open(source: str, kernel: Kernel, expression: str) -> int:

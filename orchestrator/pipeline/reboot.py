@@ -51,10 +51,15 @@ def bootable(job: JobResult) -> tuple[Bootable, Machine]:
     made = job.products.bootable
     if not (made and job.machine):
         raise UserError(f"{job.name}: that run did not come as far as a guest")
-    for path in (made.kernel.image, made.rootfs.image):
+    refuse_gone(job, made.kernel.image, made.rootfs.image)
+    return made, job.machine
+
+
+def refuse_gone(job: JobResult, *paths: Path) -> None:
+    """Raise UserError where a file that an earlier job made is gone."""
+    for path in paths:
         if not path.exists():
             raise UserError(f"{job.name}: {path} is gone; run it again")
-    return made, job.machine
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from drgn.cli import run_interactive
 from drgn.helpers.linux.mm import for_each_vma, vma_find
 from drgn.helpers.linux.pid import find_task, for_each_task
 
+from orchestrator.errors import InfraError, PipelineError, UserError
 from orchestrator.postmortem import locks, memory, reader, tasks, text
 from orchestrator.postmortem.page_tables import PAGE, Format
 from orchestrator.postmortem.report import Report
@@ -99,16 +100,30 @@ class Helpers:
 
 
 def main(source: str, vmlinux: str, config: str, expression: str = "") -> None:
-    """Open the shell, or evaluate one expression."""
-    program = reader.opened(source, Path(vmlinux))
-    names = Helpers(program, Path(config).read_text()).names
+    """Open the shell, or evaluate one expression. Raises InfraError where drgn does not read the guest, UserError."""
+    try:
+        program = reader.opened(source, Path(vmlinux))
+        names = Helpers(program, Path(config).read_text()).names
+    except Exception as error:  # drgn's errors have no common class
+        raise InfraError(f"drgn does not read {source.partition(':')[2]}: {_words(error)}") from error
     if not expression:
         run_interactive(program, lambda banner: banner + _BANNER, lambda known: {**known, **names})
         return
-    value = eval(expression, {**names, "prog": program})
-    if value is not None:
-        _say(value)
+    try:
+        value = eval(expression, {**names, "prog": program})
+        if value is not None:
+            _say(value)
+    except Exception as error:  # whatever the expression raises
+        raise UserError(f"{expression}: {_words(error)}") from error
+
+
+def _words(error: Exception) -> str:
+    return plain.printable(f"{type(error).__name__}: {error}")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except PipelineError as fault:
+        sys.stderr.write(f"wpci: {fault}\n")
+        sys.exit(fault.exit_code)

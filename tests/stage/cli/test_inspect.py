@@ -47,7 +47,8 @@ def test_a_dump_that_the_result_does_not_name_yet_is_opened(clones: Clones) -> N
     left.write_text("no dump of a kernel")
     for more in ([], ["--guest", "boot-2"]):
         code, output = clones.type("inspect", "last", "--eval", "1", *more)
-        assert code == 1 and "there is no dump" not in output and "not an ELF core file" in output, output
+        assert code == 3 and "there is no dump" not in output and "not an ELF core file" in output, output
+        assert "Traceback" not in output
     code, output = clones.type("inspect", "last", "--guest", "boot-1", "--eval", "1")
     assert code == 2 and "there is no dump of boot-1; guests that died or hung: boot-2" in output, output
 

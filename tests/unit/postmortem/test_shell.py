@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from orchestrator.postmortem import locks, memory, shell
+from orchestrator.errors import InfraError, UserError
+from orchestrator.postmortem import locks, memory, reader, shell
 
 PAGE = 4096
 
@@ -93,3 +97,31 @@ def test_who_waits_for_a_lock_or_a_userfault_is_named(
 def test_the_shell_knows_each_helper_that_its_banner_names(helpers: shell.Helpers) -> None:
     named = [line.partition("(")[0] for line in shell._BANNER.splitlines() if ")  " in line]
     assert set(named) == set(helpers.names) - {"vma_find"} and len(named) == 6
+
+
+def test_a_damaged_dump_is_one_line(tmp_path: Path) -> None:
+    dump = tmp_path / "postmortem-1.kdump"
+    dump.write_bytes(b"no dump of a kernel")
+    argv = [sys.executable, "-m", shell.__name__, f"core:{dump}", str(dump), str(dump), "1"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (InfraError.exit_code, "")
+    assert done.stderr == f"wpci: drgn does not read {dump}: ValueError: not an ELF core file\n"
+
+
+@pytest.mark.parametrize(
+    ("expression", "words"),
+    [
+        ("task('none')", "LookupError: no task 'none'"),
+        ("prog[", "SyntaxError: '[' was never closed"),
+        ("nothing", "NameError: name 'nothing' is not defined"),
+    ],
+)
+def test_an_expression_that_fails_is_one_line(
+    helpers: shell.Helpers, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, expression: str, words: str
+) -> None:
+    (tmp_path / "config").touch()
+    monkeypatch.setattr(reader, "opened", lambda source, vmlinux: None)
+    monkeypatch.setattr(shell, "Helpers", lambda program, config: helpers)
+    with pytest.raises(UserError) as fault:
+        shell.main("core:dump", "vmlinux", str(tmp_path / "config"), expression)
+    assert str(fault.value).startswith(f"{expression}: {words}")
