@@ -18,6 +18,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -53,8 +54,18 @@ class Database:
 
 
 def place(url: str | None, results: Path) -> str:
-    """Return the URL of the history: the one that is configured, or that of a file beside the runs it tells of."""
-    return url or f"sqlite:///{(results / 'history.db').absolute()}"
+    """Return the URL of the history: the one that is configured, or that of a file beside the runs it tells of.
+
+    Raises UserError for a folder that no URL can name.
+    """
+    if url:
+        return url
+    file = (results / "history.db").absolute()
+    try:
+        str(file).encode()
+    except UnicodeEncodeError as error:
+        raise UserError(f"history {file}: the name of this folder is not UTF-8; rename it, or set history:") from error
+    return f"sqlite:///{file}"
 
 
 def open_(url: str) -> Database:
@@ -76,10 +87,10 @@ def open_(url: str) -> Database:
 
 @contextlib.contextmanager
 def _one_line(name: str) -> Iterator[None]:
-    """Turn what SQLAlchemy raises into a fault of the host, without the statement and its values."""
+    """Turn what SQLAlchemy and Alembic raise into a fault of the host, without the statement and its values."""
     try:
         yield
-    except (SQLAlchemyError, OSError) as error:
+    except (SQLAlchemyError, CommandError, OSError) as error:
         cause = getattr(error, "orig", None) or error
         raise InfraError(f"history {name}: {cause}") from error
 

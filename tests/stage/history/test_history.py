@@ -463,6 +463,13 @@ def test_a_newer_history_is_refused_in_one_line(url: str) -> None:
         database.open_(url)
 
 
+def test_a_history_of_two_versions_is_one_line(url: str) -> None:
+    with database.open_(url).engine.begin() as connection:
+        connection.execute(text("INSERT INTO alembic_version VALUES ('7')"))
+    with pytest.raises(InfraError, match=r"history .*more than one head"):
+        database.open_(url)
+
+
 def test_a_database_of_something_else_is_left_alone(url: str) -> None:
     with database._engine(database._parsed(url)).begin() as connection:
         connection.execute(text("CREATE TABLE accounts (id INTEGER)"))
@@ -513,6 +520,12 @@ def test_a_server_that_is_not_there_is_one_line_without_its_password(tmp_path: P
     with pytest.raises(InfraError) as error:
         database.open_(f"postgresql://wpci:secret@/none?host={tmp_path}")
     assert "\n" not in str(error.value) and "secret" not in str(error.value) and "wpci:***@" in str(error.value)
+
+
+def test_a_folder_whose_name_is_not_utf_8_is_the_users_fault(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="the name of this folder is not UTF-8"):
+        database.place(None, tmp_path / os.fsdecode(b"r\xff"))
+    assert database.place("sqlite:///h.db", tmp_path / os.fsdecode(b"r\xff")) == "sqlite:///h.db"
 
 
 @pytest.mark.parametrize("wrong", ["history.db", "nosuchdatabase://host/name"])
