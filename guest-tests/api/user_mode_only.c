@@ -96,7 +96,6 @@ static void inherited(void)
 	touch_write_all(&a, 0, 2);
 	REQUIRE_EQ(area_wp(&a, 0, 2), 0);
 	peer_start_event(&child, &a, &seen);
-	PEER_PM(&child, a.map, PM_UFFD_WP, 0);
 	peer_post(&child, kernel_write, a.map, 0);
 	REQUIRE_MSG(!message_or_end(seen.uffd, child.answers, &msg), "the kernel's write to memory of the child waits");
 	EXPECT_EQ(peer_result(&child), EFAULT);
