@@ -259,7 +259,7 @@ def _infra(seen: Seen) -> StageTime | None:
 
 def _stopped(seen: Seen) -> StageTime | None:
     """Return the stage that kept a job from its tests: then that is the finding, not each test that is not there."""
-    return next((stage for stage in seen.stages if stage.verdict in {Verdict.FAIL, Verdict.INFRA}), None)
+    return next((stage for stage in seen.stages if stage.verdict.is_red), None)
 
 
 def _splats(now: Seen, before: Sequence[Seen]) -> Iterator[SplatFinding]:

@@ -47,6 +47,11 @@ class Verdict(enum.Enum):
         """What the command ends with where this is the verdict of its run."""
         return Exit[self.name].value
 
+    @property
+    def is_red(self) -> bool:
+        """Whether it is neither a pass nor left out."""
+        return self in {Verdict.FAIL, Verdict.INFRA}
+
 
 class Stage(enum.Enum):
     """The steps of a job, in their order."""

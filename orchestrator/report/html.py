@@ -67,7 +67,7 @@ def _title(run: RunResult) -> str:
 
 def _reasons(run: RunResult) -> list[str]:
     """Return why the verdict is what it is: what is red, else what was seen."""
-    red = [c for c in run.checks if c.verdict in {Verdict.FAIL, Verdict.INFRA}]
+    red = [c for c in run.checks if c.verdict.is_red]
     lines = [f"{check.name}: {check.subject}: {check.message}" for check in red[:5]]
     lines += [f"… and {len(red) - 5} more checks"] if len(red) > 5 else []
     lines += [f"{series.variant}: {series.reason}" for series in run.series if _counts_for(series.verdict, run)]
@@ -75,7 +75,7 @@ def _reasons(run: RunResult) -> list[str]:
 
 
 def _counts_for(judged: Verdict, run: RunResult) -> bool:
-    return judged in {Verdict.FAIL, Verdict.INFRA} or run.verdict in {Verdict.PASS, Verdict.SKIP}
+    return judged.is_red or run.verdict in {Verdict.PASS, Verdict.SKIP}
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class _Group:
     @property
     def red(self) -> list[CheckResult]:
         return [check for check in self.checks if check.verdict is not Verdict.PASS and len(self.checks) > 1] or [
-            check for check in self.checks if check.verdict in {Verdict.FAIL, Verdict.INFRA}
+            check for check in self.checks if check.verdict.is_red
         ]
 
     @property

@@ -53,7 +53,6 @@ _SUITES = "_suite"
 """Stands before the name of a suite, for what is wrong with all of it: no suite is called so."""
 _CHECKS = "_check"
 _VERDICT = "_verdict"
-_RED = {Verdict.FAIL, Verdict.INFRA}
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ class Tests:
         job = next((job for job in built if job.series), next(iter(built), None))
         if job is None:
             return
-        red = [check for check in self.objects.run.checks if check.verdict in _RED]
+        red = [check for check in self.objects.run.checks if check.verdict.is_red]
         for name in dict.fromkeys(check.name for check in red):
             yield self._check(job, name, [check for check in red if check.name == name])
 
@@ -126,7 +125,7 @@ class Tests:
     def _verdict(self, job: JobResult) -> Iterator[Object]:
         """Yield why a kernel is red, as a test: else a report would be greener than the run."""
         judged, built = self._judged(job), job.stage(Stage.BUILD)
-        if judged and judged[0] in _RED and built and built.verdict is Verdict.PASS:
+        if judged and judged[0].is_red and built and built.verdict is Verdict.PASS:
             yield self._of(job, _VERDICT, _VERDICT, status=VERDICTS[judged[0]], comment=text(judged[1]))
 
     def _judged(self, job: JobResult) -> Judgement | None:

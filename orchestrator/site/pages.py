@@ -18,7 +18,7 @@ from markupsafe import Markup
 from orchestrator.errors import PipelineError
 from orchestrator.history.classify import Change, TitleChange
 from orchestrator.history.values import Complaint, Job, Run
-from orchestrator.model import Evidence, Verdict, rundir
+from orchestrator.model import Evidence, rundir
 from orchestrator.report import html, result_json
 from orchestrator.site import gather, grid, names, plot, strip
 from orchestrator.site.links import Places
@@ -204,5 +204,5 @@ def headline(part: Part) -> str:
     news += [plural(len(titles), "new splat")] if titles else []
     news += [f"{count} {change.value}" for change, count in counts.items() if count]
     quiet = "nothing changed" if len(part.runs) > 1 else "nothing to compare with"
-    word = "as before" if run.verdict in {Verdict.FAIL, Verdict.INFRA} and not news and len(part.runs) > 1 else quiet
+    word = "as before" if run.verdict.is_red and not news and len(part.runs) > 1 else quiet
     return f"{run.verdict.name}: {', '.join(news) or word}"

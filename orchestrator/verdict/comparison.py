@@ -6,7 +6,7 @@ import dataclasses
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from orchestrator.model import Identity, JobResult, RunResult, SeriesResult, Status, Verdict
+from orchestrator.model import Identity, JobResult, RunResult, SeriesResult, Status
 from orchestrator.verdict import cases, complaints
 from orchestrator.verdict.findings import Judgement
 from orchestrator.verdict.outcome import outcomes
@@ -22,7 +22,6 @@ SETTING = {
 """What of an identity must agree for two results to compare, and how it is called; the host is known under KVM only."""
 
 _NOT_RUN = "did not run"
-_RED = {Verdict.FAIL, Verdict.INFRA}
 _NUMBERS = re.compile(r"\b(?:0x)?[0-9a-f]*[0-9][0-9a-f]*\b")
 """Lines, times, addresses and the names of runs: in two reasons for the same they differ."""
 
@@ -120,7 +119,7 @@ def _checks(first: RunResult, second: RunResult) -> Iterator[Difference]:
 
 def _judged(job: str, what: str, one: Judgement, other: Judgement) -> Iterator[Difference]:
     """Yield the difference of two judgements; why one is green does not count."""
-    if one[0] is not other[0] or (one[0] in _RED and _shape(one[1]) != _shape(other[1])):
+    if one[0] is not other[0] or (one[0].is_red and _shape(one[1]) != _shape(other[1])):
         yield Difference("outcome", job, what, _verdict(one), _verdict(other))
 
 
